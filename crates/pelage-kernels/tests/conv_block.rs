@@ -1,0 +1,175 @@
+//! The fused block against plain f64 loops, on every instruction set that this CPU has.
+
+use pelage_kernels::conv_block::{self, Shape};
+use pelage_kernels::isa::Isa;
+use proptest::prelude::*;
+
+fn noise(seed: u64, len: usize) -> Vec<f32> {
+    let mut state = seed;
+    let mut next = || {
+        state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        (state >> 40) as f32 / (1u64 << 24) as f32 - 0.5
+    };
+    (0..len).map(|_| next()).collect()
+}
+
+struct Reference {
+    output: Vec<f64>,
+    grad_weights: Vec<f64>,
+    grad_bias: Vec<f64>,
+    grad_input: Vec<f64>,
+}
+
+/// The definition, loop by loop.
+fn reference(s: Shape, x: &[f32], w: &[f32], b: &[f32], dy: &[f32]) -> Reference {
+    let (ph, pw, ci, co) = (s.height / 2, s.width / 2, s.in_channels, s.out_channels);
+    let mut r = Reference {
+        output: vec![0.0; s.output_len()],
+        grad_weights: vec![0.0; w.len()],
+        grad_bias: vec![0.0; co],
+        grad_input: vec![0.0; x.len()],
+    };
+    let pixel = |n: usize, y: isize, xx: isize| {
+        let inside = y >= 0 && xx >= 0 && y < s.height as isize && xx < s.width as isize;
+        inside.then(|| ((n * s.height + y as usize) * s.width + xx as usize) * ci)
+    };
+    for n in 0..s.batch {
+        for py in 0..ph {
+            for px in 0..pw {
+                for o in 0..co {
+                    let (mut best, mut at) = (f64::MIN, (0, 0));
+                    for q in 0..4 {
+                        let (y, xx) = ((2 * py + q / 2) as isize, (2 * px + q % 2) as isize);
+                        let mut sum = f64::from(b[o]);
+                        for k in 0..9 {
+                            if let Some(p) = pixel(n, y + k as isize / 3 - 1, xx + k as isize % 3 - 1) {
+                                for c in 0..ci {
+                                    sum += f64::from(x[p + c]) * f64::from(w[(o * ci + c) * 9 + k]);
+                                }
+                            }
+                        }
+                        if sum > best {
+                            (best, at) = (sum, (y, xx));
+                        }
+                    }
+                    let i = ((n * ph + py) * pw + px) * co + o;
+                    r.output[i] = best.max(0.0);
+                    if best > 0.0 {
+                        let g = f64::from(dy[i]);
+                        r.grad_bias[o] += g;
+                        for k in 0..9 {
+                            if let Some(p) = pixel(n, at.0 + k as isize / 3 - 1, at.1 + k as isize % 3 - 1) {
+                                for c in 0..ci {
+                                    r.grad_weights[(o * ci + c) * 9 + k] += g * f64::from(x[p + c]);
+                                    r.grad_input[p + c] += g * f64::from(w[(o * ci + c) * 9 + k]);
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+    r
+}
+
+struct Ours {
+    output: Vec<f32>,
+    grad_weights: Vec<f32>,
+    grad_bias: Vec<f32>,
+    grad_input: Vec<f32>,
+}
+
+fn ours(isa: Isa, s: Shape, x: &[f32], w: &[f32], b: &[f32], dy: &[f32]) -> Ours {
+    let (mut output, mut winners) = (vec![f32::NAN; s.output_len()], vec![9; s.output_len()]);
+    conv_block::forward(isa, s, x, w, b, &mut output, &mut winners);
+    let mut o = Ours {
+        output,
+        grad_weights: vec![f32::NAN; w.len()],
+        grad_bias: vec![f32::NAN; b.len()],
+        grad_input: vec![f32::NAN; x.len()],
+    };
+    let input = Some(&mut o.grad_input[..]);
+    conv_block::backward(isa, s, x, w, &winners, dy, &mut o.grad_weights, &mut o.grad_bias, input);
+    o
+}
+
+/// Largest difference relative to the largest value.
+fn error(ours: &[f32], truth: &[f64]) -> f64 {
+    let scale = truth.iter().fold(1e-3, |m: f64, v| m.max(v.abs()));
+    ours.iter().zip(truth).fold(0.0, |m: f64, (a, b)| {
+        let difference = (f64::from(*a) - b).abs();
+        if difference.is_nan() { f64::INFINITY } else { m.max(difference) }
+    }) / scale
+}
+
+fn tensors(s: Shape, seed: u64) -> (Vec<f32>, Vec<f32>, Vec<f32>, Vec<f32>) {
+    (
+        noise(seed, s.input_len()),
+        noise(seed + 1, s.weight_len()),
+        noise(seed + 2, s.out_channels),
+        noise(seed + 3, s.output_len()),
+    )
+}
+
+fn check(s: Shape, seed: u64) {
+    let (x, w, b, dy) = tensors(s, seed);
+    let truth = reference(s, &x, &w, &b, &dy);
+    for isa in Isa::available() {
+        let o = ours(isa, s, &x, &w, &b, &dy);
+        for (what, error) in [
+            ("output", error(&o.output, &truth.output)),
+            ("grad_weights", error(&o.grad_weights, &truth.grad_weights)),
+            ("grad_bias", error(&o.grad_bias, &truth.grad_bias)),
+            ("grad_input", error(&o.grad_input, &truth.grad_input)),
+        ] {
+            assert!(error < 2e-5, "{what} on {}: relative error {error:e} for {s:?}", isa.name());
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
+    #[test]
+    fn equals_the_definition(
+        batch in 1usize..6, height in 1usize..24, width in 1usize..24, in_channels in 1usize..40,
+        out_channels in 1usize..40, seed in 0u64..1000,
+    ) {
+        check(Shape { batch, height, width, in_channels, out_channels }, seed);
+    }
+}
+
+#[test]
+fn sizes_of_the_reference_network() {
+    check(Shape { batch: 1, height: 38, width: 37, in_channels: 3, out_channels: 32 }, 5);
+    check(Shape { batch: 2, height: 21, width: 19, in_channels: 32, out_channels: 64 }, 6);
+    check(Shape { batch: 1, height: 9, width: 8, in_channels: 65, out_channels: 33 }, 7);
+}
+
+#[test]
+fn the_same_bits_on_any_number_of_threads() {
+    let s = Shape { batch: 11, height: 20, width: 22, in_channels: 17, out_channels: 19 };
+    let (x, w, b, dy) = tensors(s, 1);
+    let runs: Vec<Ours> = [1, 2, 5]
+        .into_iter()
+        .map(|threads| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| ours(Isa::best(), s, &x, &w, &b, &dy))
+        })
+        .collect();
+    for other in &runs[1..] {
+        assert_eq!(runs[0].grad_weights, other.grad_weights);
+        assert_eq!(runs[0].grad_bias, other.grad_bias);
+        assert_eq!(runs[0].grad_input, other.grad_input);
+    }
+}
+
+#[test]
+fn a_not_a_number_is_not_swallowed() {
+    let s = Shape { batch: 1, height: 4, width: 4, in_channels: 1, out_channels: 1 };
+    for isa in Isa::available() {
+        let (mut output, mut winners) = (vec![0.0; 4], vec![0; 4]);
+        conv_block::forward(isa, s, &[f32::NAN; 16], &[1.0; 9], &[0.0], &mut output, &mut winners);
+        assert!(output.iter().all(|v| v.is_nan()), "{}", isa.name());
+    }
+}

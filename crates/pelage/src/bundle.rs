@@ -1,0 +1,123 @@
+//! The saved model: one safetensors file with weights, architecture, class names in order, preprocessing and training
+//! facts. No pickle, nothing that runs.
+
+pub mod tensors;
+
+use std::path::Path;
+
+use burn::tensor::Device;
+use pelage_data::preprocess::Preprocessing;
+use serde::{Deserialize, Serialize};
+
+use crate::model::{Architecture, Network, parameters};
+use crate::train::checkpoint::Progress;
+use crate::train::{Data, Recipe};
+use crate::{Error, Result, atomic};
+
+/// What a model file says about itself.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Facts {
+    /// The network.
+    pub architecture: Architecture,
+    /// Names of the classes in the order of the logits.
+    pub classes: Vec<String>,
+    /// How pictures become input.
+    pub preprocessing: Preprocessing,
+    /// How the weights came about.
+    pub training: Training,
+}
+
+/// How a model's weights came about.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Training {
+    /// The settings of the run.
+    pub recipe: Recipe,
+    /// The epoch of these weights, from 1.
+    pub epoch: usize,
+    /// Pictures learnt from.
+    pub train_images: usize,
+    /// Pictures validated on.
+    pub validation_images: usize,
+    /// Validation loss of these weights.
+    pub validation_loss: f64,
+    /// Validation accuracy of these weights, 0 to 1.
+    pub validation_accuracy: f64,
+}
+
+impl Facts {
+    /// The facts of the epoch that `progress` has just closed.
+    pub fn new(recipe: &Recipe, progress: &Progress, data: &Data) -> Self {
+        let row = progress.history.last();
+        Facts {
+            architecture: recipe.model,
+            classes: data.train.classes().to_vec(),
+            preprocessing: data.train.preprocessing().clone(),
+            training: Training {
+                recipe: recipe.clone(),
+                epoch: progress.epoch,
+                train_images: data.train.len(),
+                validation_images: data.validation.len(),
+                validation_loss: row.map_or(f64::NAN, |row| row.validation_loss),
+                validation_accuracy: row.map_or(f64::NAN, |row| row.validation_accuracy),
+            },
+        }
+    }
+}
+
+/// A model ready to use.
+pub struct Model {
+    /// The network, on the device it was loaded to.
+    pub network: Network,
+    /// What the file says about it.
+    pub facts: Facts,
+}
+
+/// Writes a model file, atomically.
+///
+/// # Errors
+/// A full disk or a folder that cannot be written.
+pub fn save(path: &Path, network: &Network, facts: &Facts) -> Result<()> {
+    let named = parameters::read(network);
+    let facts = serde_json::to_string(facts).map_err(|failure| Error::model(path, failure.to_string()))?;
+    let bytes = tensors::encode(named.iter().map(|(name, values)| (name.clone(), values)), "model", facts)
+        .map_err(|reason| Error::model(path, reason))?;
+    atomic::write(path, &bytes)
+}
+
+/// Reads a model file, or the best model of a run folder.
+///
+/// # Errors
+/// A missing, truncated or foreign file; tensors that do not fit the architecture; numbers that are not finite.
+pub fn load(path: &Path, device: &Device) -> Result<Model> {
+    let file = if path.is_dir() { path.join("best.safetensors") } else { path.to_path_buf() };
+    let bytes = std::fs::read(&file).map_err(|failure| match failure.kind() {
+        std::io::ErrorKind::NotFound => Error::model(
+            &file,
+            "there is no model; give a run folder that `pelage train` made, or a .safetensors file",
+        ),
+        _ => Error::io(&file)(failure),
+    })?;
+    let (named, facts) = tensors::decode(&bytes, "model").map_err(|reason| Error::model(&file, reason))?;
+    let facts: Facts = serde_json::from_str(&facts)
+        .map_err(|failure| Error::model(&file, format!("its description is damaged: {failure}")))?;
+    check(&facts).map_err(|reason| Error::model(&file, reason))?;
+    if let Some((name, _)) = named.iter().find(|(_, values)| values.data.iter().any(|v| !v.is_finite())) {
+        return Err(Error::model(&file, format!("tensor '{name}' holds numbers that are not finite")));
+    }
+    let size = [facts.preprocessing.height, facts.preprocessing.width].map(|side| side as usize);
+    let fresh = Network::new(facts.architecture, size, facts.classes.len(), 0, device);
+    let network = parameters::write(fresh, named).map_err(|reason| Error::model(&file, reason))?;
+    Ok(Model { network, facts })
+}
+
+/// A description that would make the network absurdly large or empty is refused before anything is allocated.
+fn check(facts: &Facts) -> std::result::Result<(), String> {
+    let (smallest, side) = (facts.architecture.smallest_size() as u32, &facts.preprocessing);
+    if !(smallest..=4096).contains(&side.width) || !(smallest..=4096).contains(&side.height) {
+        return Err(format!("its input size {}x{} is out of range", side.width, side.height));
+    }
+    if !(2..=100_000).contains(&facts.classes.len()) {
+        return Err(format!("it names {} classes", facts.classes.len()));
+    }
+    Ok(())
+}

@@ -1,0 +1,130 @@
+//! Metrics from labels and probabilities; definitions as in scikit-learn.
+
+use pelage_data::cache::Unreadable;
+use serde::Serialize;
+
+/// All that `pelage evaluate` reports.
+#[derive(Clone, Debug, Serialize)]
+pub struct Evaluation {
+    /// Pictures evaluated.
+    pub images: usize,
+    /// Share told right, 0 to 1.
+    pub accuracy: f64,
+    /// Mean negative log probability of the true class (natural logarithm), probabilities clipped at 1e-15.
+    pub log_loss: f64,
+    /// Area under the ROC curve: of the second class for two classes, else the mean of one-against-rest; `None` where
+    /// a class has no picture.
+    pub auc: Option<f64>,
+    /// One entry a class, in the model's order.
+    pub classes: Vec<PerClass>,
+    /// `confusion_matrix[true][predicted]`, pictures.
+    pub confusion_matrix: Vec<Vec<usize>>,
+    /// Pictures that could not be read and do not count.
+    pub unreadable: Vec<Unreadable>,
+}
+
+/// Metrics of one class, each 0 to 1; 0 where the denominator is 0.
+#[derive(Clone, Debug, Serialize, PartialEq)]
+pub struct PerClass {
+    /// Its name.
+    pub name: String,
+    /// Share of the pictures called this class that are.
+    pub precision: f64,
+    /// Share of this class's pictures that were found.
+    pub recall: f64,
+    /// Harmonic mean of precision and recall.
+    pub f1: f64,
+    /// Pictures of this class.
+    pub support: usize,
+}
+
+impl Evaluation {
+    /// From each picture's true class and `probabilities` `[n, classes]`.
+    pub fn new(classes: &[String], labels: &[usize], probabilities: &[f32], unreadable: Vec<Unreadable>) -> Self {
+        let k = classes.len();
+        let rows = || probabilities.chunks(k).zip(labels);
+        let mut matrix = vec![vec![0usize; k]; k];
+        let mut log_loss = 0.0;
+        for (row, &label) in rows() {
+            matrix[label][largest(row)] += 1;
+            log_loss -= f64::from(row[label]).clamp(1e-15, 1.0).ln();
+        }
+        let auc_of = |class: usize| {
+            let scored: Vec<_> = rows().map(|(row, &label)| (row[class], label == class)).collect();
+            area_under_curve(&scored)
+        };
+        let auc = match k {
+            2 => auc_of(1),
+            _ => (0..k).map(auc_of).sum::<Option<f64>>().map(|sum| sum / k as f64),
+        };
+        let share = |part: usize, whole: usize| if whole == 0 { 0.0 } else { part as f64 / whole as f64 };
+        let per_class = (0..k).map(|class| {
+            let called = matrix.iter().map(|row| row[class]).sum();
+            let (hits, support) = (matrix[class][class], matrix[class].iter().sum());
+            PerClass {
+                name: classes[class].clone(),
+                precision: share(hits, called),
+                recall: share(hits, support),
+                f1: share(2 * hits, called + support),
+                support,
+            }
+        });
+        let hits = (0..k).map(|class| matrix[class][class]).sum();
+        Evaluation {
+            images: labels.len(),
+            accuracy: share(hits, labels.len()),
+            log_loss: log_loss / labels.len().max(1) as f64,
+            auc,
+            classes: per_class.collect(),
+            confusion_matrix: matrix,
+            unreadable,
+        }
+    }
+}
+
+/// Index of the largest value, the first of equals.
+pub fn largest(row: &[f32]) -> usize {
+    (1..row.len()).fold(0, |best, i| if row[i] > row[best] { i } else { best })
+}
+
+/// Probability that a positive scores above a negative, ties counting half (Mann-Whitney); `None` without both.
+fn area_under_curve(scored: &[(f32, bool)]) -> Option<f64> {
+    let mut sorted = scored.to_vec();
+    sorted.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let (mut negatives, mut wins) = (0.0, 0.0);
+    for ties in sorted.chunk_by(|a, b| a.0 == b.0) {
+        let positive = ties.iter().filter(|(_, positive)| *positive).count() as f64;
+        let negative = ties.len() as f64 - positive;
+        wins += positive * (negatives + negative / 2.0);
+        negatives += negative;
+    }
+    let positives = sorted.len() as f64 - negatives;
+    (positives > 0.0 && negatives > 0.0).then(|| wins / (positives * negatives))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn agrees_with_definitions_worked_by_hand() {
+        let names = ["cat".to_string(), "dog".to_string()];
+        let dog = [0.1f32, 0.4, 0.35, 0.8];
+        let probabilities: Vec<f32> = dog.iter().flat_map(|&p| [1.0 - p, p]).collect();
+        let e = Evaluation::new(&names, &[0, 0, 1, 1], &probabilities, Vec::new());
+        // The example in scikit-learn's documentation of roc_auc_score: 0.75.
+        assert_eq!(e.auc, Some(0.75));
+        assert_eq!(e.confusion_matrix, [[2, 0], [1, 1]]);
+        assert_eq!(e.accuracy, 0.75);
+        let by_hand = -(0.9f64.ln() + 0.6f64.ln() + 0.35f64.ln() + 0.8f64.ln()) / 4.0;
+        assert!((e.log_loss - by_hand).abs() < 1e-6);
+        assert!((e.classes[0].precision - 2.0 / 3.0).abs() < 1e-12 && e.classes[0].recall == 1.0);
+        assert!((e.classes[1].f1 - 2.0 / 3.0).abs() < 1e-12 && e.classes[1].support == 2);
+    }
+
+    #[test]
+    fn ties_count_half_and_one_class_has_no_area() {
+        assert_eq!(area_under_curve(&[(0.5, true), (0.5, false)]), Some(0.5));
+        assert_eq!(area_under_curve(&[(0.5, true)]), None);
+    }
+}

@@ -1,0 +1,19 @@
+//! pelage: from a folder of pictures to an image classifier.
+//!
+//! The modules stand in the order in which data meets them: [`ops`] (our operations inside Burn), [`model`]
+//! (the networks), [`train`] (one readable [`train::fit`]), [`bundle`] (the saved model), [`evaluate`],
+//! [`predict`], [`report`] (history and figures).
+#![forbid(unsafe_code)]
+
+pub mod atomic;
+pub mod bundle;
+pub mod error;
+pub mod evaluate;
+pub mod model;
+pub mod ops;
+pub mod predict;
+pub mod report;
+pub mod train;
+
+pub use error::{Error, Result};
+pub use pelage_data as data;

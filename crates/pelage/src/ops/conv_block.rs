@@ -1,0 +1,193 @@
+//! The fused block: 3x3 'same' convolution, bias, ReLU, 2x2 max-pooling.
+
+use burn::Tensor;
+use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
+use burn::backend::autodiff::grads::Gradients;
+use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
+use burn::backend::flex::FlexTensor;
+use burn::backend::tensor::{FloatTensor, IntTensor};
+use burn::backend::{Autodiff, Backend, Dispatch, Flex, TensorMetadata, backend_extension};
+use burn::tensor::ops::{ConvOptions, PadMode};
+use burn::tensor::{DType, Device, TensorData, activation, module};
+use pelage_kernels::conv_block::{self as kernel, Shape};
+use pelage_kernels::isa::Isa;
+
+/// The fused block and its backward step, as a Burn backend extension.
+#[backend_extension(Flex, Autodiff)]
+pub trait ConvBlockBackend: Backend {
+    /// Pooled output `[n, h/2, w/2, co]` and, per value, which of the four positions won (4: ReLU cut it).
+    fn fused_block(
+        input: FloatTensor<Self>,
+        weights: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+    ) -> (FloatTensor<Self>, IntTensor<Self>);
+
+    /// Gradients of weights, bias and input; the last is one unused number unless `needs_input`.
+    fn fused_block_backward(
+        input: FloatTensor<Self>,
+        weights: FloatTensor<Self>,
+        winners: IntTensor<Self>,
+        gradient: FloatTensor<Self>,
+        needs_input: bool,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
+}
+
+/// The fused block on `input` `[n, h, w, ci]` (channels last) with PyTorch's weight layout `[co, ci, 3, 3]` and
+/// `bias` `[co]`: `[n, h/2, w/2, co]`, odd borders cut as Keras's `MaxPooling2D` does.
+pub fn conv_block(input: Tensor<4>, weights: Tensor<4>, bias: Tensor<1>) -> Tensor<4> {
+    if !runs_on_kernels(&input.device()) || input.dtype() != DType::F32 {
+        return conv_block_composed(input, weights, bias);
+    }
+    let (output, _winners) = <Dispatch as ConvBlockBackend>::fused_block(
+        input.into_dispatch(),
+        weights.into_dispatch(),
+        bias.into_dispatch(),
+    );
+    Tensor::from_dispatch(output)
+}
+
+/// The same block composed of Burn's own operations: what other devices run, and the reference for tests.
+pub fn conv_block_composed(input: Tensor<4>, weights: Tensor<4>, bias: Tensor<1>) -> Tensor<4> {
+    let options = ConvOptions::new([1, 1], [1, 1], [1, 1], 1);
+    let convolved = module::conv2d(input.permute([0, 3, 1, 2]), weights, Some(bias), options);
+    let pooled = module::max_pool2d(activation::relu(convolved), [2, 2], [2, 2], [0, 0], [1, 1], false);
+    pooled.permute([0, 2, 3, 1])
+}
+
+/// Whether tensors on `device` are Flex tensors, which the kernels can read.
+fn runs_on_kernels(device: &Device) -> bool {
+    device.clone().inner() == Device::flex()
+}
+
+fn shape_of(input: &FlexTensor, weights: &FlexTensor) -> Shape {
+    let ([batch, height, width, in_channels], out_channels) = (input.shape().dims(), weights.shape()[0]);
+    Shape {
+        batch,
+        height,
+        width,
+        in_channels,
+        out_channels,
+    }
+}
+
+/// The values of a tensor as one dense slice, copied only where a view is not dense already.
+fn dense(tensor: FlexTensor) -> FlexTensor {
+    tensor.to_contiguous()
+}
+
+fn values(tensor: &FlexTensor) -> &[f32] {
+    let start = tensor.layout().start_offset();
+    &tensor.storage::<f32>()[start..start + tensor.layout().num_elements()]
+}
+
+fn tensor(values: Vec<f32>, shape: impl Into<Vec<usize>>) -> FlexTensor {
+    FlexTensor::from_data(TensorData::new(values, shape.into()))
+}
+
+impl ConvBlockBackend for Flex {
+    fn fused_block(input: FlexTensor, weights: FlexTensor, bias: FlexTensor) -> (FlexTensor, FlexTensor) {
+        let (input, weights, bias) = (dense(input), dense(weights), dense(bias));
+        let shape = shape_of(&input, &weights);
+        let mut output = vec![0.0; shape.output_len()];
+        let mut winners = vec![0u8; shape.output_len()];
+        kernel::forward(
+            Isa::best(),
+            shape,
+            values(&input),
+            values(&weights),
+            values(&bias),
+            &mut output,
+            &mut winners,
+        );
+        let pooled = [shape.batch, shape.pooled_height(), shape.pooled_width(), shape.out_channels];
+        (
+            tensor(output, pooled),
+            FlexTensor::from_data(TensorData::new(winners, pooled)),
+        )
+    }
+
+    fn fused_block_backward(
+        input: FlexTensor,
+        weights: FlexTensor,
+        winners: FlexTensor,
+        gradient: FlexTensor,
+        needs_input: bool,
+    ) -> (FlexTensor, FlexTensor, FlexTensor) {
+        let (input, weights, gradient) = (dense(input), dense(weights), dense(gradient));
+        let shape = shape_of(&input, &weights);
+        let mut grad_weights = vec![0.0; shape.weight_len()];
+        let mut grad_bias = vec![0.0; shape.out_channels];
+        let mut grad_input = vec![0.0; if needs_input { shape.input_len() } else { 1 }];
+        kernel::backward(
+            Isa::best(),
+            shape,
+            values(&input),
+            values(&weights),
+            winners.storage::<u8>(),
+            values(&gradient),
+            &mut grad_weights,
+            &mut grad_bias,
+            needs_input.then_some(&mut grad_input[..]),
+        );
+        let input_shape = match needs_input {
+            true => vec![shape.batch, shape.height, shape.width, shape.in_channels],
+            false => vec![1],
+        };
+        (
+            tensor(grad_weights, [shape.out_channels, shape.in_channels, 3, 3]),
+            tensor(grad_bias, [shape.out_channels]),
+            tensor(grad_input, input_shape),
+        )
+    }
+}
+
+#[derive(Debug)]
+struct FusedBlock;
+
+impl<B: ConvBlockBackend> Backward<B, 3> for FusedBlock {
+    type State = (FloatTensor<B>, FloatTensor<B>, IntTensor<B>);
+
+    fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, _checkpointer: &mut Checkpointer) {
+        let [input_node, weights_node, bias_node] = ops.parents;
+        let (input, weights, winners) = ops.state;
+        let gradient = grads.consume::<B>(&ops.node);
+        let (grad_weights, grad_bias, grad_input) =
+            B::fused_block_backward(input, weights, winners, gradient, input_node.is_some());
+        for (node, gradient) in [
+            (input_node, grad_input),
+            (weights_node, grad_weights),
+            (bias_node, grad_bias),
+        ] {
+            if let Some(node) = node {
+                grads.register::<B>(node.id, gradient);
+            }
+        }
+    }
+}
+
+impl<B: ConvBlockBackend, C: CheckpointStrategy> ConvBlockBackend for Autodiff<B, C> {
+    fn fused_block(
+        input: FloatTensor<Self>,
+        weights: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+    ) -> (FloatTensor<Self>, IntTensor<Self>) {
+        let nodes = [input.node(), weights.node(), bias.node()];
+        let (input, weights) = (input.into_primitive(), weights.into_primitive());
+        let (output, winners) = B::fused_block(input.clone(), weights.clone(), bias.into_primitive());
+        let output = match FusedBlock.prepare::<C>(nodes).compute_bound().stateful() {
+            OpsKind::Tracked(prepared) => prepared.finish((input, weights, winners.clone()), output),
+            OpsKind::UnTracked(prepared) => prepared.finish(output),
+        };
+        (output, winners)
+    }
+
+    fn fused_block_backward(
+        _input: FloatTensor<Self>,
+        _weights: FloatTensor<Self>,
+        _winners: IntTensor<Self>,
+        _gradient: FloatTensor<Self>,
+        _needs_input: bool,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
+        unimplemented!("second derivatives of the fused block")
+    }
+}

@@ -1,0 +1,189 @@
+//! `last.safetensors`: all that an exact resume needs, written atomically.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::optimizer::Optimizer;
+use super::recipe::Recipe;
+use super::{EndReason, Outcome};
+use crate::bundle::tensors;
+use crate::evaluate::{Metrics, Sums};
+use crate::model::parameters::{self, Named};
+use crate::model::Network;
+use crate::report::history::HistoryRow;
+use crate::{Error, Result, atomic};
+
+/// The name of the checkpoint in a run folder.
+pub const FILE: &str = "last.safetensors";
+
+/// Where a run stands.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Progress {
+    /// Epochs done.
+    pub epoch: usize,
+    /// Batches done in the epoch under way.
+    pub batch: usize,
+    /// Steps done over the whole run.
+    pub step: u64,
+    /// Sums over the pictures of the epoch under way.
+    pub train: Metrics,
+    /// Seconds spent in the epoch under way before a resume.
+    pub seconds: f64,
+    /// The lowest validation loss and its epoch, from 1.
+    pub best: Option<(f64, usize)>,
+    /// Epochs since the last better one.
+    pub waited: usize,
+    /// How often the plateau schedule has halved the rate.
+    pub plateaus: usize,
+    /// One row an epoch done.
+    pub history: Vec<HistoryRow>,
+}
+
+impl Progress {
+    /// Adds one batch to the epoch under way.
+    pub fn add(&mut self, labels: &[usize], loss: f64, sums: Sums) {
+        self.train.add(labels.len(), loss, sums);
+        self.batch += 1;
+        self.step += 1;
+    }
+
+    /// Mean loss over the pictures of the epoch so far.
+    pub fn train_loss(&self) -> f64 {
+        self.train.loss()
+    }
+
+    /// Share of the pictures of the epoch so far told right.
+    pub fn train_accuracy(&self) -> f64 {
+        self.train.accuracy()
+    }
+
+    /// Closes the epoch with its validation; whether these are the best weights so far.
+    pub fn end_epoch(&mut self, recipe: &Recipe, rate: f64, validation: &Metrics, seconds: f64, images: usize) -> bool {
+        let loss = validation.loss();
+        // A first epoch without a number still counts as the best there is.
+        let improved = self.best.is_none_or(|(best, _)| best.is_nan() || loss < best - recipe.min_delta);
+        if improved {
+            self.best = Some((loss, self.epoch + 1));
+            self.waited = 0;
+        } else {
+            self.waited += 1;
+            self.plateaus += 1;
+        }
+        self.history.push(HistoryRow {
+            epoch: self.epoch + 1,
+            step: self.step,
+            learning_rate: rate,
+            train_loss: self.train.loss(),
+            train_accuracy: self.train.accuracy(),
+            validation_loss: loss,
+            validation_accuracy: validation.accuracy(),
+            seconds,
+            images_per_second: images as f64 / seconds.max(1e-9),
+        });
+        self.epoch += 1;
+        self.batch = 0;
+        self.train = Metrics::default();
+        self.seconds = 0.0;
+        improved
+    }
+
+    /// Whether the run is over, and why.
+    pub fn finished(&self, recipe: &Recipe) -> Option<EndReason> {
+        if recipe.patience > 0 && self.waited >= recipe.patience {
+            Some(EndReason::EarlyStop)
+        } else if self.epoch >= recipe.epochs {
+            Some(EndReason::Finished)
+        } else {
+            None
+        }
+    }
+
+    /// The public account of a run that ended for `reason`.
+    pub fn outcome(&self, reason: EndReason) -> Outcome {
+        Outcome {
+            history: self.history.clone(),
+            best_epoch: self.best.map(|(_, epoch)| epoch),
+            reason,
+        }
+    }
+}
+
+/// A checkpoint in memory.
+pub struct Snapshot {
+    network: Named,
+    optimizer: Named,
+    optimizer_steps: u64,
+    progress: Progress,
+}
+
+/// The part of a checkpoint that is not tensors.
+#[derive(Serialize, Deserialize)]
+struct State {
+    optimizer_steps: u64,
+    progress: Progress,
+}
+
+impl Snapshot {
+    /// Copies the state of a run out.
+    pub fn take(network: &Network, optimizer: &Optimizer, progress: Progress) -> Self {
+        let (optimizer, optimizer_steps) = optimizer.read();
+        Snapshot { network: parameters::read(network), optimizer, optimizer_steps, progress }
+    }
+
+    /// Writes it to `folder`, atomically.
+    ///
+    /// # Errors
+    /// A full disk or a folder that cannot be written; the earlier checkpoint then stays.
+    pub fn save(&self, folder: &Path) -> Result<()> {
+        let path = folder.join(FILE);
+        let network = self.network.iter().map(|(name, values)| (format!("network/{name}"), values));
+        let optimizer = self.optimizer.iter().map(|(name, values)| (format!("optimizer/{name}"), values));
+        let state = State { optimizer_steps: self.optimizer_steps, progress: self.progress.clone() };
+        let state = serde_json::to_string(&state).map_err(|failure| Error::model(&path, failure.to_string()))?;
+        let bytes = tensors::encode(network.chain(optimizer), "checkpoint", state)
+            .map_err(|reason| Error::model(&path, reason))?;
+        atomic::write(&path, &bytes)
+    }
+
+    /// Puts it into a network of the same architecture.
+    ///
+    /// # Errors
+    /// Where the checkpoint belongs to another architecture or other settings.
+    pub fn restore(self, network: Network, folder: &Path) -> Result<(Network, Optimizer, Progress)> {
+        let device = burn::module::Module::devices(&network)[0].clone().inner();
+        let network = parameters::write(network, self.network)
+            .map_err(|reason| Error::model(folder.join(FILE), format!("{reason}; it belongs to another network")))?;
+        let optimizer = Optimizer::restore(self.optimizer, self.optimizer_steps, &device);
+        Ok((network, optimizer, self.progress))
+    }
+
+    /// Where the run stood.
+    pub fn progress(&self) -> &Progress {
+        &self.progress
+    }
+}
+
+/// Reads the checkpoint in `folder`; `None` where there is none yet.
+///
+/// # Errors
+/// A damaged checkpoint.
+pub fn load(folder: &Path) -> Result<Option<Snapshot>> {
+    let path = folder.join(FILE);
+    if !path.exists() {
+        return Ok(None);
+    }
+    let bytes = std::fs::read(&path).map_err(Error::io(&path))?;
+    let (all, state) = tensors::decode(&bytes, "checkpoint").map_err(|reason| Error::model(&path, reason))?;
+    let state: State =
+        serde_json::from_str(&state).map_err(|failure| Error::model(&path, format!("damaged state: {failure}")))?;
+    let (mut network, mut optimizer) = (Named::new(), Named::new());
+    for (name, values) in all {
+        match name.split_once('/') {
+            Some(("network", rest)) => network.insert(rest.to_string(), values),
+            Some(("optimizer", rest)) => optimizer.insert(rest.to_string(), values),
+            _ => return Err(Error::model(&path, format!("an unknown tensor '{name}'"))),
+        };
+    }
+    Ok(Some(Snapshot { network, optimizer, optimizer_steps: state.optimizer_steps, progress: state.progress }))
+}
