@@ -1,1 +1,131 @@
-//! preprocess
+//! How pictures become a network's input: one record, saved in the model file and used wherever pixels are touched.
+
+use fast_image_resize::{self as resizer, FilterType, PixelType, ResizeAlg, ResizeOptions, images};
+use image::RgbImage;
+use serde::{Deserialize, Serialize};
+
+/// Size, filter, fit and normalization.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Preprocessing {
+    /// Columns in pixels.
+    pub width: u32,
+    /// Rows in pixels.
+    pub height: u32,
+    /// How pixels are interpolated.
+    pub filter: ResizeFilter,
+    /// What happens to the aspect ratio.
+    pub fit: Fit,
+    /// Subtracted from each channel (red, green, blue) after division by 255.
+    pub mean: [f32; 3],
+    /// Each channel is then divided by this.
+    pub std: [f32; 3],
+}
+
+/// How pixels are interpolated; all but `nearest` are antialiased when they shrink.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ResizeFilter {
+    /// The nearest pixel, as Keras's `flow_from_directory` does by default.
+    Nearest,
+    /// Triangle filter.
+    #[default]
+    Bilinear,
+    /// Catmull-Rom.
+    Bicubic,
+    /// Three-lobed Lanczos.
+    Lanczos3,
+}
+
+impl std::str::FromStr for ResizeFilter {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "nearest" => Ok(ResizeFilter::Nearest),
+            "bilinear" => Ok(ResizeFilter::Bilinear),
+            "bicubic" => Ok(ResizeFilter::Bicubic),
+            "lanczos3" => Ok(ResizeFilter::Lanczos3),
+            other => Err(format!("'{other}' is none of nearest, bilinear, bicubic, lanczos3")),
+        }
+    }
+}
+
+/// What happens where the aspect ratio differs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Fit {
+    /// The whole picture is squashed to the size.
+    #[default]
+    Squash,
+    /// The largest middle part of the right shape is taken.
+    Crop,
+}
+
+impl Preprocessing {
+    /// A square of `size` pixels, bilinear, squashed, values 0 to 1.
+    pub fn new(size: u32) -> Self {
+        Preprocessing {
+            width: size,
+            height: size,
+            filter: ResizeFilter::default(),
+            fit: Fit::default(),
+            mean: [0.0; 3],
+            std: [1.0; 3],
+        }
+    }
+
+    /// Numbers in one picture: height * width * 3.
+    pub fn len(&self) -> usize {
+        self.width as usize * self.height as usize * 3
+    }
+
+    /// Whether there is no pixel.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The picture at this size: rows of RGB, `height * width * 3` values of 0 to 255.
+    pub fn resize(&self, picture: &RgbImage) -> Vec<u8> {
+        if picture.dimensions() == (self.width, self.height) {
+            return picture.as_raw().clone();
+        }
+        let algorithm = match self.filter {
+            ResizeFilter::Nearest => ResizeAlg::Nearest,
+            ResizeFilter::Bilinear => ResizeAlg::Convolution(FilterType::Bilinear),
+            ResizeFilter::Bicubic => ResizeAlg::Convolution(FilterType::CatmullRom),
+            ResizeFilter::Lanczos3 => ResizeAlg::Convolution(FilterType::Lanczos3),
+        };
+        let options = ResizeOptions::new().resize_alg(algorithm);
+        let options = match self.fit {
+            Fit::Squash => options,
+            Fit::Crop => options.fit_into_destination(None),
+        };
+        let (width, height) = picture.dimensions();
+        let mut output = vec![0; self.len()];
+        let done = images::ImageRef::new(width, height, picture.as_raw(), PixelType::U8x3).is_ok_and(|from| {
+            images::Image::from_slice_u8(self.width, self.height, &mut output, PixelType::U8x3)
+                .is_ok_and(|mut to| resizer::Resizer::new().resize(&from, &mut to, &options).is_ok())
+        });
+        // An RgbImage has as many bytes as its sides ask for, and both pixel types are the same.
+        debug_assert!(done, "resize of {width}x{height}");
+        output
+    }
+
+    /// `(value / 255 - mean) / std`, channel by channel, of pixel values 0 to 255 (whole or not).
+    pub fn normalize_f32(&self, values: &mut [f32]) {
+        let scale: [f32; 3] = std::array::from_fn(|c| 1.0 / (255.0 * self.std[c]));
+        let shift: [f32; 3] = std::array::from_fn(|c| -self.mean[c] / self.std[c]);
+        for pixel in values.chunks_exact_mut(3) {
+            for c in 0..3 {
+                pixel[c] = pixel[c] * scale[c] + shift[c];
+            }
+        }
+    }
+
+    /// The same from bytes, into `out` of the same length.
+    pub fn normalize(&self, pixels: &[u8], out: &mut [f32]) {
+        out.iter_mut().zip(pixels).for_each(|(to, from)| *to = f32::from(*from));
+        self.normalize_f32(out);
+    }
+}

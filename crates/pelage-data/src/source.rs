@@ -1,1 +1,264 @@
-//! source
+//! Where pictures come from: a folder, a zip, zips inside a zip, or one file. Nothing here is ever written to.
+
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use zip::ZipArchive;
+
+use crate::{Error, Result};
+
+/// The largest file read as a picture, in bytes: beyond any photograph, short of what exhausts memory.
+const MAX_FILE_BYTES: u64 = 512 << 20;
+
+/// How far a long task is, for whoever shows it.
+#[derive(Clone, Copy, Debug)]
+pub struct Progress {
+    /// Items done.
+    pub done: usize,
+    /// Items in all.
+    pub total: usize,
+    /// What is being done: "decoding", "copying".
+    pub what: &'static str,
+}
+
+/// Where a picture's bytes are.
+#[derive(Clone)]
+pub enum Location {
+    /// A file.
+    File(PathBuf),
+    /// A member of a zip archive.
+    Zip {
+        /// The archive.
+        archive: Arc<Archive>,
+        /// Which of its members.
+        member: usize,
+        /// The member's name.
+        name: String,
+    },
+}
+
+/// An open zip archive whose directory was read once; clones share it.
+pub struct Archive {
+    name: String,
+    zip: ZipArchive<SharedFile>,
+}
+
+impl Location {
+    /// The picture's bytes.
+    ///
+    /// # Errors
+    /// A file that cannot be read, a damaged archive, or more than 512 MiB.
+    pub fn read(&self) -> Result<Vec<u8>> {
+        let failed = |source| Error::Io { path: PathBuf::from(self.to_string()), source };
+        let mut bytes = Vec::new();
+        match self {
+            Location::File(path) => {
+                let file = File::open(path).map_err(failed)?;
+                file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes).map_err(failed)?;
+            }
+            Location::Zip { archive, member, .. } => {
+                let mut zip = archive.zip.clone();
+                let member = zip.by_index(*member).map_err(|failure| failed(failure.into()))?;
+                member.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes).map_err(failed)?;
+            }
+        }
+        if bytes.len() as u64 > MAX_FILE_BYTES {
+            return Err(Error::Data(format!("{self}: larger than 512 MiB")));
+        }
+        Ok(bytes)
+    }
+}
+
+impl std::fmt::Display for Location {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Location::File(path) => write!(f, "{}", path.display()),
+            Location::Zip { archive, name, .. } => write!(f, "{}!{name}", archive.name),
+        }
+    }
+}
+
+impl std::fmt::Debug for Location {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+/// One candidate for a picture.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// Its name relative to the source, with slashes.
+    pub name: String,
+    /// Where its bytes are.
+    pub location: Location,
+}
+
+/// Every file of `path` (a folder with all below it, a zip, or one file) in natural order (2 before 10), without
+/// hidden files and what operating systems leave behind.
+///
+/// # Errors
+/// A path that does not exist or cannot be read, a damaged zip.
+pub fn list(path: &Path) -> Result<Vec<Entry>> {
+    let kind = std::fs::metadata(path).map_err(Error::io(path))?;
+    let mut entries = Vec::new();
+    if kind.is_dir() {
+        list_folder(path, "", &mut entries)?;
+    } else if is_zip_name(&path.to_string_lossy()) {
+        let file = File::open(path).map_err(Error::io(path))?;
+        list_zip(file, path.display().to_string(), "", 0, &mut entries)?;
+    } else {
+        let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+        entries.push(Entry { name, location: Location::File(path.to_path_buf()) });
+    }
+    entries.sort_by(|a, b| natural_order(&a.name, &b.name));
+    Ok(entries)
+}
+
+fn list_folder(folder: &Path, prefix: &str, entries: &mut Vec<Entry>) -> Result<()> {
+    for entry in std::fs::read_dir(folder).map_err(Error::io(folder))? {
+        let entry = entry.map_err(Error::io(folder))?;
+        let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
+        if is_leftover(&name) {
+            continue;
+        }
+        // Follows symbolic links to files, as `organize --link symbolic` makes them, but not to folders: no cycles.
+        let (path, kind) = (entry.path(), entry.file_type().map_err(Error::io(entry.path()))?);
+        if kind.is_dir() {
+            list_folder(&path, &format!("{name}/"), entries)?;
+        } else if kind.is_file() || path.is_file() || kind.is_symlink() && !path.exists() {
+            entries.push(Entry { name, location: Location::File(path) });
+        }
+    }
+    Ok(())
+}
+
+fn list_zip(file: File, archive_name: String, prefix: &str, depth: usize, entries: &mut Vec<Entry>) -> Result<()> {
+    let damaged = |failure: zip::result::ZipError| {
+        Error::Data(format!("{archive_name}: not a readable zip archive ({failure}); is the download complete?"))
+    };
+    let zip = ZipArchive::new(SharedFile::new(file).map_err(Error::io(&archive_name))?).map_err(damaged)?;
+    let archive = Arc::new(Archive { name: archive_name.clone(), zip });
+    for member in 0..archive.zip.len() {
+        let Some(name) = archive.zip.name_for_index(member).map(str::to_string) else {
+            continue;
+        };
+        let full = format!("{prefix}{}", name.replace('\\', "/"));
+        if name.ends_with('/') || is_leftover(&full) {
+            continue;
+        }
+        if is_zip_name(&name) && depth < 2 {
+            // Unpacked to an unnamed temporary file, which the operating system removes with the last handle.
+            let mut inner = tempfile::tempfile().map_err(Error::io(std::env::temp_dir()))?;
+            let mut zip = archive.zip.clone();
+            let mut packed = zip.by_index(member).map_err(damaged)?;
+            std::io::copy(&mut packed, &mut inner).map_err(Error::io(format!("{archive_name}!{name}")))?;
+            list_zip(inner, format!("{archive_name}!{name}"), prefix, depth + 1, entries)?;
+        } else {
+            let location = Location::Zip { archive: archive.clone(), member, name };
+            entries.push(Entry { name: full, location });
+        }
+    }
+    Ok(())
+}
+
+fn is_zip_name(name: &str) -> bool {
+    name.to_ascii_lowercase().ends_with(".zip")
+}
+
+/// Hidden files, macOS's resource forks, Windows's thumbnails.
+fn is_leftover(name: &str) -> bool {
+    let last = name.rsplit('/').next().unwrap_or(name);
+    name.split('/').any(|part| part == "__MACOSX" || part.starts_with('.'))
+        || last.eq_ignore_ascii_case("Thumbs.db")
+        || last.eq_ignore_ascii_case("desktop.ini")
+}
+
+/// Compares names with runs of digits as numbers: `cat.2.jpg` before `cat.10.jpg`.
+pub fn natural_order(a: &str, b: &str) -> std::cmp::Ordering {
+    let (mut left, mut right) = (a.as_bytes(), b.as_bytes());
+    while let (Some(x), Some(y)) = (left.first(), right.first()) {
+        let order = if x.is_ascii_digit() && y.is_ascii_digit() {
+            let (m, n) = (digits(&mut left), digits(&mut right));
+            m.len().cmp(&n.len()).then(m.cmp(n))
+        } else {
+            (left, right) = (&left[1..], &right[1..]);
+            x.cmp(y)
+        };
+        if order.is_ne() {
+            return order;
+        }
+    }
+    left.len().cmp(&right.len()).then(a.cmp(b))
+}
+
+/// Takes the leading digits off, without leading zeros.
+fn digits<'a>(text: &mut &'a [u8]) -> &'a [u8] {
+    let end = text.iter().position(|c| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, rest) = text.split_at(end);
+    *text = rest;
+    let zeros = number.iter().take_while(|&&c| c == b'0').count();
+    &number[zeros..]
+}
+
+/// A file handle that can be cloned, each clone with its own position: threads read one archive at once.
+#[derive(Clone)]
+struct SharedFile {
+    file: Arc<File>,
+    position: u64,
+    len: u64,
+}
+
+impl SharedFile {
+    fn new(file: File) -> std::io::Result<Self> {
+        let len = file.metadata()?.len();
+        Ok(SharedFile { file: Arc::new(file), position: 0, len })
+    }
+}
+
+/// Reads at a position without moving a cursor that others share.
+pub(crate) fn read_at(file: &File, buffer: &mut [u8], position: u64) -> std::io::Result<usize> {
+    #[cfg(unix)]
+    return std::os::unix::fs::FileExt::read_at(file, buffer, position);
+    #[cfg(windows)]
+    return std::os::windows::fs::FileExt::seek_read(file, buffer, position);
+}
+
+impl Read for SharedFile {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let count = read_at(&self.file, buffer, self.position)?;
+        self.position += count as u64;
+        Ok(count)
+    }
+}
+
+impl Seek for SharedFile {
+    fn seek(&mut self, to: SeekFrom) -> std::io::Result<u64> {
+        let target = match to {
+            SeekFrom::Start(position) => Some(position),
+            SeekFrom::End(offset) => self.len.checked_add_signed(offset),
+            SeekFrom::Current(offset) => self.position.checked_add_signed(offset),
+        };
+        self.position = target.ok_or(std::io::ErrorKind::InvalidInput)?;
+        Ok(self.position)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_sort_as_numbers() {
+        let mut names = ["b", "cat.10.jpg", "cat.2.jpg", "cat.02.jpg", "cat", "a/3", "a/20"];
+        names.sort_by(|a, b| natural_order(a, b));
+        assert_eq!(names, ["a/3", "a/20", "b", "cat", "cat.02.jpg", "cat.2.jpg", "cat.10.jpg"]);
+    }
+
+    #[test]
+    fn leftovers_are_passed_over() {
+        assert!(is_leftover("__MACOSX/cat.1.jpg") && is_leftover("a/.DS_Store") && is_leftover("Cat/Thumbs.db"));
+        assert!(!is_leftover("Cat/1.jpg"));
+    }
+}
