@@ -141,7 +141,7 @@ fn list_zip(file: File, archive_name: String, prefix: &str, depth: usize, entrie
     let zip = ZipArchive::new(SharedFile::new(file).map_err(Error::io(&archive_name))?).map_err(damaged)?;
     let archive = Arc::new(Archive { name: archive_name.clone(), zip });
     for member in 0..archive.zip.len() {
-        let Some(name) = archive.zip.name_for_index(member).map(str::to_string) else {
+        let Some(name) = archive.zip.name_for_index(member).and_then(|name| name.ok()).map(|name| name.to_string()) else {
             continue;
         };
         let full = format!("{prefix}{}", name.replace('\\', "/"));

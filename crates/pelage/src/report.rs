@@ -1,0 +1,4 @@
+//! What a run leaves to look at.
+
+pub mod curves;
+pub mod history;

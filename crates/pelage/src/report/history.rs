@@ -1,0 +1,75 @@
+//! The history of a run: one row an epoch, as `history.csv`.
+
+use std::io;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+/// One epoch.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct HistoryRow {
+    /// Counted from 1.
+    pub epoch: usize,
+    /// Steps done at its end, over the whole run.
+    pub step: u64,
+    /// Learning rate of its last step.
+    pub learning_rate: f64,
+    /// Mean loss over its (augmented) training pictures, each taken before its step.
+    pub train_loss: f64,
+    /// Share of them told right, 0 to 1.
+    pub train_accuracy: f64,
+    /// Mean loss over the validation pictures after the epoch.
+    pub validation_loss: f64,
+    /// Share of them told right, 0 to 1.
+    pub validation_accuracy: f64,
+    /// Seconds for training and validation.
+    pub seconds: f64,
+    /// Pictures (training and validation) a second.
+    pub images_per_second: f64,
+}
+
+/// Writes the rows to `path`, atomically.
+///
+/// # Errors
+/// A full disk or a folder that cannot be written.
+pub fn write_csv(path: &Path, history: &[HistoryRow]) -> io::Result<()> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    for row in history {
+        writer.serialize(row).map_err(io::Error::other)?;
+    }
+    let bytes = writer.into_inner().map_err(io::Error::other)?;
+    crate::atomic::write(path, &bytes).map_err(io::Error::other)
+}
+
+/// Reads what [`write_csv`] wrote.
+///
+/// # Errors
+/// A missing file, or a line that does not fit.
+pub fn read_csv(path: &Path) -> io::Result<Vec<HistoryRow>> {
+    let mut reader = csv::Reader::from_path(path).map_err(io::Error::other)?;
+    reader.deserialize().collect::<Result<_, _>>().map_err(io::Error::other)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn round_trip() {
+        let row = HistoryRow {
+            epoch: 1,
+            step: 400,
+            learning_rate: 0.01,
+            train_loss: 0.69,
+            train_accuracy: 0.5,
+            validation_loss: 0.6875,
+            validation_accuracy: 0.515625,
+            seconds: 12.5,
+            images_per_second: 1024.0,
+        };
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("history.csv");
+        write_csv(&path, std::slice::from_ref(&row)).unwrap();
+        assert_eq!(read_csv(&path).unwrap(), [row]);
+    }
+}
