@@ -54,8 +54,12 @@ pub struct Recipe {
     pub seed: u64,
     /// CPU threads; 0: all.
     pub threads: usize,
+    /// Where to compute, see [`crate::device`].
+    pub device: String,
     /// Where decoded pictures are kept.
     pub cache: CacheMode,
+    /// Write TensorBoard event files.
+    pub tensorboard: bool,
     /// Random changes to training pictures.
     pub augmentation: Augmentation,
 }
@@ -83,7 +87,9 @@ impl Default for Recipe {
             min_delta: 0.0,
             seed: 0,
             threads: 0,
+            device: "cpu".into(),
             cache: CacheMode::Auto,
+            tensorboard: false,
             augmentation: Augmentation::article(),
         }
     }
@@ -188,6 +194,11 @@ impl Recipe {
         }
     }
 
+    /// How training pictures are changed; `None` where they are not.
+    pub fn augmentation(&self) -> Option<Augmentation> {
+        (!self.augmentation.is_none()).then(|| self.augmentation.clone())
+    }
+
     /// Checks that the numbers make sense.
     ///
     /// # Errors
@@ -217,6 +228,7 @@ impl Recipe {
                 "--validation-split must lie between 0 and 1".into(),
             ),
         ];
+        self.augmentation.validate()?;
         match checks.into_iter().find(|(holds, _)| !holds) {
             Some((_, message)) => Err(Error::Input(message)),
             None => Ok(()),
