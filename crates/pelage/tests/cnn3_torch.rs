@@ -2,7 +2,7 @@
 //! momentum. The numbers and the script that made them are in `fixtures/torch`.
 
 use burn::Tensor;
-use burn::module::AutodiffModule;
+use burn::module::Module;
 use burn::tensor::{Device, TensorData};
 use pelage::model::parameters::{self, Named, Values, to_vec};
 use pelage::model::{Architecture, Network};

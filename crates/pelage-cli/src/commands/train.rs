@@ -22,6 +22,7 @@ use crate::table::{count, duration, some};
 /// folder keeps the settings, the best weights, the history, the curves and a checkpoint. A run that was stopped or
 /// killed goes on by --resume, and ends with the same weights, bit for bit, as one that was not.
 #[derive(Args)]
+#[command(allow_negative_numbers = true)]
 pub(super) struct Arguments {
     /// The pictures
     #[arg(required_unless_present_any = ["resume", "config"])]
@@ -29,7 +30,7 @@ pub(super) struct Arguments {
     /// The run folder to make [default: runs/MODEL-N]
     #[arg(long, value_name = "RUN")]
     out: Option<PathBuf>,
-    /// Go on with a run; only --epochs, --patience and --threads may change
+    /// Go on with a run; only --epochs, --patience, --threads and --cache may change
     #[arg(long, value_name = "RUN", conflicts_with_all = ["data", "out", "config"])]
     resume: Option<PathBuf>,
     /// Settings to start from, such as another run's config.toml; flags win
@@ -176,15 +177,17 @@ pub(super) fn train(run: &Run) -> Outcome {
         eprint!("{} skipped, see {}:\n{}", count(skipped.len(), "file"), listed.display(), some(skipped.into_iter(), 5));
     }
     let device = pelage::device::open(&run.recipe.device)?;
-    let forecast = run.forecast(&device)?;
-    eprintln!(
-        "forecast: {:.0} images/s, {} an epoch, {} for {} at most{}",
-        forecast.train_images_per_second,
-        duration(forecast.epoch_seconds),
-        duration(forecast.total_seconds),
-        count(run.recipe.epochs, "epoch"),
-        if run.recipe.patience > 0 { " (early stopping may end it sooner)" } else { "" }
-    );
+    if run.complete.is_none() {
+        let forecast = run.forecast(&device)?;
+        eprintln!(
+            "forecast: {:.0} images/s, {} an epoch, {} for {} at most{}",
+            forecast.train_images_per_second,
+            duration(forecast.epoch_seconds),
+            duration(forecast.total_seconds),
+            count(run.recipe.epochs, "epoch"),
+            if run.recipe.patience > 0 { " (early stopping may end it sooner)" } else { "" }
+        );
+    }
     progress::stop_on_signal();
     let mut display = Training::new();
     let trained = run.train(&device, &mut |event| display.observe(event));
@@ -200,6 +203,9 @@ fn described(run: &Run, trained: &Trained) -> String {
         EndReason::EarlyStop => format!("stopped early: no better validation loss in {}", count(run.recipe.patience, "epoch")),
         EndReason::Interrupted => format!("interrupted and saved; go on by `pelage train --resume {folder}`"),
     };
+    if run.complete.is_some() {
+        text += ", and nothing was left to do; go on all the same by `--epochs N` or `--patience N`";
+    }
     if let Some(row) = best {
         text += &format!(
             "\nbest epoch {}: validation loss {:.4}, accuracy {:.2} %\n{folder}: best.safetensors, history.csv, curves.png\n\
@@ -216,16 +222,17 @@ fn described(run: &Run, trained: &Trained) -> String {
 /// What `--resume` may change; any other setting would make another run of it.
 fn extension(arguments: &Arguments) -> Result<Extension, Failure> {
     let Learning { epochs, patience, .. } = arguments.learning;
-    let untouched = Recipe { epochs: epochs.unwrap_or_default(), ..Recipe::default() };
-    let mut asked = Recipe { epochs: epochs.unwrap_or_default(), ..Recipe::default() };
+    let untouched = Recipe::default();
+    let mut asked = untouched.clone();
     apply(arguments, &mut asked);
-    asked.threads = untouched.threads;
-    asked.patience = untouched.patience;
-    if asked != untouched {
-        return Err(Failure::Usage("--resume keeps the run's settings; only --epochs, --patience and --threads may change".into()));
+    let Recipe { threads, cache, .. } = untouched;
+    let allowed = Recipe { epochs: untouched.epochs, patience: untouched.patience, threads, cache, ..asked.clone() };
+    if allowed != untouched {
+        let message = "--resume keeps the run's settings; only --epochs, --patience, --threads and --cache may change";
+        return Err(Failure::Usage(message.into()));
     }
     use_threads(arguments.threads.unwrap_or(0))?;
-    Ok(Extension { epochs, patience })
+    Ok(Extension { epochs, patience, cache: arguments.cache })
 }
 
 /// The settings that `arguments` ask for.

@@ -6,25 +6,25 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 /// The binary, with a cache of its own so that tests do not meet each other's.
-pub fn pelage(folder: &Path) -> Command {
+pub(crate) fn pelage(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_pelage"));
     command.current_dir(folder).env("PELAGE_CACHE", folder.join("cache"));
     command
 }
 
-pub fn run(folder: &Path, arguments: &[&str]) -> Output {
+pub(crate) fn run(folder: &Path, arguments: &[&str]) -> Output {
     pelage(folder).args(arguments).output().unwrap()
 }
 
 /// Runs and expects success; stdout.
-pub fn succeed(folder: &Path, arguments: &[&str]) -> String {
+pub(crate) fn succeed(folder: &Path, arguments: &[&str]) -> String {
     let output = run(folder, arguments);
     assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()
 }
 
 /// Runs and expects `code`; stderr.
-pub fn fail(folder: &Path, arguments: &[&str], code: i32) -> String {
+pub(crate) fn fail(folder: &Path, arguments: &[&str], code: i32) -> String {
     let output = run(folder, arguments);
     let stderr = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(code), "{arguments:?}: {stderr}");
@@ -33,7 +33,7 @@ pub fn fail(folder: &Path, arguments: &[&str], code: i32) -> String {
 }
 
 /// A picture of `side` pixels: stripes, upright for class 0 and level for class 1, with noise from `seed`.
-pub fn picture(class: usize, seed: u64, side: u32) -> image::RgbImage {
+pub(crate) fn picture(class: usize, seed: u64, side: u32) -> image::RgbImage {
     let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ class as u64;
     let mut next = || {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -48,7 +48,7 @@ pub fn picture(class: usize, seed: u64, side: u32) -> image::RgbImage {
 }
 
 /// `DATA/{train,validation}/{level,upright}` with so many pictures a class; the folder `data`.
-pub fn data(folder: &Path, train: u64, validation: u64) -> PathBuf {
+pub(crate) fn data(folder: &Path, train: u64, validation: u64) -> PathBuf {
     let data = folder.join("data");
     for (set, first, count) in [("train", 0, train), ("validation", 10_000, validation)] {
         for (class, name) in ["upright", "level"].iter().enumerate() {
@@ -63,7 +63,7 @@ pub fn data(folder: &Path, train: u64, validation: u64) -> PathBuf {
 }
 
 /// The numbers of a model file or checkpoint, without its metadata (which holds times).
-pub fn tensors(path: &Path) -> Vec<u8> {
+pub(crate) fn tensors(path: &Path) -> Vec<u8> {
     let bytes = std::fs::read(path).unwrap();
     let header = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
     bytes[8 + header..].to_vec()

@@ -138,8 +138,7 @@ impl Snapshot {
         let path = folder.join(FILE);
         let network = self.network.iter().map(|(name, values)| (format!("network/{name}"), values));
         let optimizer = self.optimizer.iter().map(|(name, values)| (format!("optimizer/{name}"), values));
-        let state = serde_json::to_string(&self.state).map_err(|failure| Error::model(&path, failure.to_string()))?;
-        let bytes = tensors::encode(network.chain(optimizer), "checkpoint", state)
+        let bytes = tensors::encode(network.chain(optimizer), "checkpoint", &self.state)
             .map_err(|reason| Error::model(&path, reason))?;
         atomic::write(&path, &bytes)
     }
@@ -194,9 +193,7 @@ pub fn load(folder: &Path) -> Result<Option<Snapshot>> {
         return Ok(None);
     }
     let bytes = std::fs::read(&path).map_err(Error::io(&path))?;
-    let (all, state) = tensors::decode(&bytes, "checkpoint").map_err(|reason| Error::model(&path, reason))?;
-    let state: State =
-        serde_json::from_str(&state).map_err(|failure| Error::model(&path, format!("damaged state: {failure}")))?;
+    let (all, state) = tensors::decode::<State>(&bytes, "checkpoint").map_err(|reason| Error::model(&path, reason))?;
     let (mut network, mut optimizer) = (Named::new(), Named::new());
     for (name, values) in all {
         match name.split_once('/') {

@@ -79,11 +79,12 @@ impl Recorder {
         }
     }
 
-    /// How the run ended.
+    /// How the run ended. The figures once more: a kill between the last checkpoint and them may have left old ones.
     ///
     /// # Errors
     /// A full disk.
     pub fn end(&mut self, outcome: &Outcome) -> Result<()> {
+        self.figures(&outcome.history, outcome.best_epoch)?;
         self.log(&format!("ended: {:?}, best epoch {:?}", outcome.reason, outcome.best_epoch))
     }
 
@@ -95,6 +96,9 @@ impl Recorder {
     }
 
     fn figures(&self, rows: &[HistoryRow], best_epoch: Option<usize>) -> Result<()> {
+        if rows.is_empty() {
+            return Ok(());
+        }
         history::write_csv(&self.folder.join("history.csv"), rows)?;
         let drawn = |reason: String| Error::Input(format!("cannot draw the curves: {reason}"));
         let svg = curves::curves_svg(&self.title, rows, best_epoch).map_err(drawn)?;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use burn::tensor::Device;
-use pelage_data::cache::{self, Pictures};
+use pelage_data::cache::{self, CacheMode, Pictures};
 use pelage_data::catalog::{self, Split};
 use pelage_data::source::Progress;
 
@@ -21,6 +21,8 @@ pub struct Run {
     pub data: Data,
     /// The run folder.
     pub folder: PathBuf,
+    /// Why there is nothing left to train, where a resumed run was complete already.
+    pub complete: Option<EndReason>,
 }
 
 /// What `--resume` may change about a run.
@@ -30,6 +32,8 @@ pub struct Extension {
     pub epochs: Option<usize>,
     /// Another patience.
     pub patience: Option<usize>,
+    /// Another place for decoded pictures; the weights do not depend on it.
+    pub cache: Option<CacheMode>,
 }
 
 impl Run {
@@ -55,13 +59,13 @@ impl Run {
         write_unreadable(folder, &data)?;
         // Last: a folder with config.toml is a run that can be resumed.
         atomic::write(&folder.join("config.toml"), recipe.to_toml()?.as_bytes())?;
-        Ok(Run { recipe, data, folder: folder.to_path_buf() })
+        Ok(Run { recipe, data, folder: folder.to_path_buf(), complete: None })
     }
 
     /// Opens a run that was interrupted, to go on just where its last checkpoint stands.
     ///
     /// # Errors
-    /// No run there, one that is complete, or settings or pictures that do not fit any more.
+    /// No run there, or settings or pictures that do not fit any more.
     pub fn resume(folder: &Path, extension: Extension, progress: &(dyn Fn(Progress) + Sync)) -> Result<Run> {
         let config = folder.join("config.toml");
         if !config.exists() {
@@ -71,24 +75,15 @@ impl Run {
         let mut recipe = written.clone();
         recipe.epochs = extension.epochs.unwrap_or(recipe.epochs);
         recipe.patience = extension.patience.unwrap_or(recipe.patience);
+        recipe.cache = extension.cache.unwrap_or(recipe.cache);
         recipe.validate()?;
-        let reached = checkpoint::load(folder)?.and_then(|snapshot| snapshot.progress().finished(&recipe));
-        if let Some(reason) = reached {
-            let why = match reason {
-                EndReason::EarlyStop => "stopped early, the validation loss did not improve any more",
-                EndReason::Finished | EndReason::Interrupted => "has done all its epochs",
-            };
-            return Err(Error::Input(format!(
-                "{} {why}; add `--epochs N` or `--patience N` to go on all the same",
-                folder.display()
-            )));
-        }
+        let complete = checkpoint::load(folder)?.and_then(|snapshot| snapshot.progress().finished(&recipe));
         let split = catalog::open_dataset(&recipe.data, recipe.validation_split, recipe.seed)?;
         let data = open(&recipe, &split, progress)?;
         if recipe != written {
             atomic::write(&config, recipe.to_toml()?.as_bytes())?;
         }
-        Ok(Run { recipe, data, folder: folder.to_path_buf() })
+        Ok(Run { recipe, data, folder: folder.to_path_buf(), complete })
     }
 
     /// How long it will take, measured on a few steps.
