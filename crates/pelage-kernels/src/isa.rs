@@ -63,21 +63,32 @@ impl Isa {
     }
 }
 
-/// Compiles `$body`, an `#[inline(always)]` function with const parameters (channels a tile, pooled pixels a tile, fused
-/// multiply-add), once for each instruction set, and makes `$name(isa, arguments)` that chooses among them.
+/// Compiles `$body`, an `#[inline(always)]` function with const parameters, once for each instruction set, and makes
+/// `$name(isa, arguments)` that chooses among them. The parameters are the sizes given for each set (a register tile,
+/// say) and, last, whether multiply-add is fused.
 macro_rules! for_each_isa {
+    // Channels a tile and pooled pixels a tile.
     ($name:ident, $body:ident, ($($arg:ident: $type:ty),* $(,)?)) => {
+        $crate::isa::for_each_isa!(
+            $name, $body, [avx512: 32, 3; avx2: 16, 1; neon: 16, 1; portable: 8, 1], ($($arg: $type),*)
+        );
+    };
+    (
+        $name:ident, $body:ident,
+        [avx512: $($avx512:literal),*; avx2: $($avx2:literal),*; neon: $($neon:literal),*; portable: $($portable:literal),*],
+        ($($arg:ident: $type:ty),* $(,)?)
+    ) => {
         #[allow(clippy::too_many_arguments, reason = "the arguments of one kernel")]
         pub(crate) fn $name(isa: $crate::isa::Isa, $($arg: $type),*) {
             #[cfg(target_arch = "x86_64")]
             #[target_feature(enable = "avx512f,avx512vl,avx2,fma")]
             fn avx512($($arg: $type),*) {
-                $body::<32, 3, true>($($arg),*)
+                $body::<$($avx512,)* true>($($arg),*)
             }
             #[cfg(target_arch = "x86_64")]
             #[target_feature(enable = "avx2,fma")]
             fn avx2($($arg: $type),*) {
-                $body::<16, 1, true>($($arg),*)
+                $body::<$($avx2,)* true>($($arg),*)
             }
             match isa.0 {
                 // SAFETY: an `Isa` of this kind is only made after the CPU was found to have the features.
@@ -87,8 +98,8 @@ macro_rules! for_each_isa {
                 #[cfg(target_arch = "x86_64")]
                 $crate::isa::Kind::Avx2 => unsafe { avx2($($arg),*) },
                 #[cfg(target_arch = "aarch64")]
-                $crate::isa::Kind::Neon => $body::<16, 1, true>($($arg),*),
-                $crate::isa::Kind::Portable => $body::<8, 1, false>($($arg),*),
+                $crate::isa::Kind::Neon => $body::<$($neon,)* true>($($arg),*),
+                $crate::isa::Kind::Portable => $body::<$($portable,)* false>($($arg),*),
             }
         }
     };

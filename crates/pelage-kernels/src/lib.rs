@@ -6,3 +6,5 @@
 pub mod conv_block;
 pub mod dropout;
 pub mod isa;
+pub mod peak;
+mod scratch;
