@@ -63,19 +63,37 @@ impl Isa {
     }
 }
 
-/// Compiles `$body`, an `#[inline(always)]` function with const parameters, once for each instruction set, and makes
-/// `$name(isa, arguments)` that chooses among them. The parameters are the sizes given for each set (a register tile,
-/// say) and, last, whether multiply-add is fused.
+/// Compiles `$body`, an `#[inline(always)]` function with generic parameters, once for each instruction set, and makes
+/// `$name(isa, arguments)` that chooses among them.
+///
+/// The parameters are those given for each set (the sizes of a register tile, say) and, last, whether multiply-add is
+/// fused; after `vectors`, the type of the [`Vector`](crate::vector::Vector) instead.
 macro_rules! for_each_isa {
     // Channels a tile and pooled pixels a tile.
-    ($name:ident, $body:ident, ($($arg:ident: $type:ty),* $(,)?)) => {
+    ($name:ident, $body:ident, ($($arguments:tt)*)) => {
         $crate::isa::for_each_isa!(
-            $name, $body, [avx512: 32, 3; avx2: 16, 1; neon: 16, 1; portable: 8, 1], ($($arg: $type),*)
+            $name, $body, [avx512: 32, 3; avx2: 16, 1; neon: 16, 1; portable: 8, 1], ($($arguments)*)
         );
     };
     (
         $name:ident, $body:ident,
-        [avx512: $($avx512:literal),*; avx2: $($avx2:literal),*; neon: $($neon:literal),*; portable: $($portable:literal),*],
+        [avx512: $($avx512:tt),*; avx2: $($avx2:tt),*; neon: $($neon:tt),*; portable: $($portable:tt),*],
+        ($($arguments:tt)*)
+    ) => {
+        $crate::isa::for_each_isa!(
+            @ $name, $body,
+            [$($avx512,)* true] [$($avx2,)* true] [$($neon,)* true] [$($portable,)* false], ($($arguments)*)
+        );
+    };
+    (vectors $name:ident, $body:ident, ($($arguments:tt)*)) => {
+        $crate::isa::for_each_isa!(
+            @ $name, $body,
+            [std::arch::x86_64::__m512] [std::arch::x86_64::__m256] [std::arch::aarch64::float32x4_t] [[f32; 4]],
+            ($($arguments)*)
+        );
+    };
+    (
+        @ $name:ident, $body:ident, [$($avx512:tt)*] [$($avx2:tt)*] [$($neon:tt)*] [$($portable:tt)*],
         ($($arg:ident: $type:ty),* $(,)?)
     ) => {
         #[allow(clippy::too_many_arguments, reason = "the arguments of one kernel")]
@@ -83,12 +101,12 @@ macro_rules! for_each_isa {
             #[cfg(target_arch = "x86_64")]
             #[target_feature(enable = "avx512f,avx512vl,avx2,fma")]
             fn avx512($($arg: $type),*) {
-                $body::<$($avx512,)* true>($($arg),*)
+                $body::<$($avx512)*>($($arg),*)
             }
             #[cfg(target_arch = "x86_64")]
             #[target_feature(enable = "avx2,fma")]
             fn avx2($($arg: $type),*) {
-                $body::<$($avx2,)* true>($($arg),*)
+                $body::<$($avx2)*>($($arg),*)
             }
             match isa.0 {
                 // SAFETY: an `Isa` of this kind is only made after the CPU was found to have the features.
@@ -98,8 +116,8 @@ macro_rules! for_each_isa {
                 #[cfg(target_arch = "x86_64")]
                 $crate::isa::Kind::Avx2 => unsafe { avx2($($arg),*) },
                 #[cfg(target_arch = "aarch64")]
-                $crate::isa::Kind::Neon => $body::<$($neon,)* true>($($arg),*),
-                $crate::isa::Kind::Portable => $body::<$($portable,)* false>($($arg),*),
+                $crate::isa::Kind::Neon => $body::<$($neon)*>($($arg),*),
+                $crate::isa::Kind::Portable => $body::<$($portable)*>($($arg),*),
             }
         }
     };

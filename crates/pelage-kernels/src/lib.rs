@@ -8,3 +8,4 @@ pub mod dropout;
 pub mod isa;
 pub mod peak;
 mod scratch;
+mod vector;

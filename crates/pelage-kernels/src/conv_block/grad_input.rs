@@ -8,10 +8,13 @@
 use std::cell::Cell;
 
 use super::Shape;
-use crate::isa::{for_each_isa, multiply_add};
+use super::list::{Entry, add};
+use crate::isa::for_each_isa;
+use crate::vector::Vector;
 
 /// Input channels of a block whose three pixels of sums fit the registers.
 const BLOCK: usize = 32;
+const WINDOW: usize = 3 * BLOCK;
 
 /// Weights as `[ci / BLOCK][co][ky][kx][BLOCK]`, filled up with zeros.
 pub(super) fn pack(shape: Shape, weights: &[f32], packed: &mut [f32]) {
@@ -35,7 +38,7 @@ pub(super) fn packed_len(shape: Shape) -> usize {
 /// upper convolution row before the middle, those of the lower one from there on.
 #[derive(Default)]
 struct Row {
-    entries: Vec<(u32, f32)>,
+    entries: Vec<Entry>,
     /// Start, middle and end of each stretch.
     bounds: Vec<[u32; 3]>,
 }
@@ -43,7 +46,7 @@ struct Row {
 thread_local!(static ROWS: Cell<[Row; 2]> = Cell::default());
 
 /// In an entry of an upper row: for the same input row its weights lie one ky further than those of a lower row.
-const UPPER: u32 = 3 * BLOCK as u32;
+const UPPER: u32 = WINDOW as u32;
 
 impl Row {
     #[inline(always)]
@@ -51,7 +54,7 @@ impl Row {
         let co = shape.out_channels;
         // Two stretches that can grow to both sides, and a place for what ReLU cut.
         let len = 4 * co + 1;
-        self.entries.resize(shape.pooled_width() * len, (0, 0.0));
+        self.entries.resize(shape.pooled_width() * len, Entry::default());
         self.bounds.resize(2 * shape.pooled_width(), [0; 3]);
         let pixels = self.entries.chunks_exact_mut(len).zip(self.bounds.chunks_exact_mut(2));
         let values = gradients.chunks_exact(co).zip(winners.chunks_exact(co));
@@ -74,22 +77,22 @@ impl Row {
 
     /// Entries of both rows in convolution column `x`.
     #[inline(always)]
-    fn both(&self, x: usize) -> &[(u32, f32)] {
+    fn both(&self, x: usize) -> &[Entry] {
         &self.entries[self.bounds[x][0] as usize..self.bounds[x][2] as usize]
     }
     /// Entries of the upper row.
     #[inline(always)]
-    fn upper(&self, x: usize) -> &[(u32, f32)] {
+    fn upper(&self, x: usize) -> &[Entry] {
         &self.entries[self.bounds[x][0] as usize..self.bounds[x][1] as usize]
     }
     /// Entries of the lower row.
     #[inline(always)]
-    fn lower(&self, x: usize) -> &[(u32, f32)] {
+    fn lower(&self, x: usize) -> &[Entry] {
         &self.entries[self.bounds[x][1] as usize..self.bounds[x][2] as usize]
     }
 }
 
-for_each_isa!(image, image_body, [avx512: ; avx2: ; neon: ; portable: ], (
+for_each_isa!(vectors image, image_body, (
     shape: Shape,
     packed: &[f32],
     grad_output: &[f32],
@@ -98,7 +101,17 @@ for_each_isa!(image, image_body, [avx512: ; avx2: ; neon: ; portable: ], (
 ));
 
 #[inline(always)]
-fn image_body<const FUSED: bool>(
+fn image_body<V: Vector>(shape: Shape, packed: &[f32], grad_output: &[f32], winners: &[u8], grad_input: &mut [f32]) {
+    match WINDOW / V::LANES {
+        6 => rows::<V, 6>(shape, packed, grad_output, winners, grad_input),
+        12 => rows::<V, 12>(shape, packed, grad_output, winners, grad_input),
+        _ => rows::<V, 24>(shape, packed, grad_output, winners, grad_input),
+    }
+}
+
+/// With windows of `N` vectors.
+#[inline(always)]
+fn rows<V: Vector, const N: usize>(
     shape: Shape,
     packed: &[f32],
     grad_output: &[f32],
@@ -121,14 +134,14 @@ fn image_body<const FUSED: bool>(
             let channels = (block * BLOCK)..((block + 1) * BLOCK).min(ci);
             if y > 0 {
                 let target = &mut grad_input[(2 * y - 1) * shape.width * ci..][..shape.width * ci];
-                row::<FUSED>(columns, packed, target, ci, channels.clone(), |x| {
+                row::<V, N>(columns, packed, target, ci, channels.clone(), |x| {
                     let near: &[_] = if y < height { here.upper(x) } else { &[] };
                     [(above.both(x), UPPER), (near, UPPER.wrapping_neg())]
                 });
             }
             if 2 * y < shape.height {
                 let target = &mut grad_input[2 * y * shape.width * ci..][..shape.width * ci];
-                row::<FUSED>(columns, packed, target, ci, channels.clone(), |x| {
+                row::<V, N>(columns, packed, target, ci, channels.clone(), |x| {
                     let both: &[_] = if y < height { here.both(x) } else { &[] };
                     let near: &[_] = if y > 0 { above.lower(x) } else { &[] };
                     [(both, 0), (near, 2 * UPPER)]
@@ -140,45 +153,49 @@ fn image_body<const FUSED: bool>(
 }
 
 /// One input row: `lists(x)` are the entries of convolution column `x`, each list with what to add to where its weights
-/// lie.
+/// lie. The sums of three pixels are `N` vectors.
 #[inline(always)]
-fn row<'a, const FUSED: bool>(
+fn row<'a, V: Vector, const N: usize>(
     columns: usize,
     packed: &[f32],
     target: &mut [f32],
     ci: usize,
     channels: std::ops::Range<usize>,
-    lists: impl Fn(usize) -> [(&'a [(u32, f32)], u32); 2],
+    lists: impl Fn(usize) -> [(&'a [Entry], u32); 2],
 ) {
-    let width = target.len() / ci;
-    let mut write = |x: usize, sums: &[f32; BLOCK]| {
-        let pixel = &mut target[x * ci..][channels.clone()];
-        match pixel.first_chunk_mut::<BLOCK>() {
-            Some(pixel) => *pixel = *sums,
-            None => pixel.copy_from_slice(&sums[..pixel.len()]),
-        }
-    };
+    let mut pixels = target.chunks_exact_mut(ci).map(|pixel| &mut pixel[channels.clone()]);
     // Of pixels x - 1, x and x + 1.
-    let mut sums = [[0.0f32; BLOCK]; 3];
+    let mut sums = [V::splat(0.0); N];
     for x in 0..columns {
-        for (list, shift) in lists(x) {
-            for &(offset, gradient) in list {
-                let at = offset.wrapping_add(shift) as usize;
-                let weights = &packed[at..at + 3 * BLOCK];
-                for (sums, weights) in sums.iter_mut().zip(weights.as_chunks::<BLOCK>().0) {
-                    for (sum, weight) in sums.iter_mut().zip(weights) {
-                        *sum = multiply_add::<FUSED>(gradient, *weight, *sum);
-                    }
-                }
-            }
-        }
+        let [(list, shift), (other, other_shift)] = lists(x);
+        sums = add(sums, packed, list, shift);
+        sums = add(sums, packed, other, other_shift);
         if x > 0 {
-            write(x - 1, &sums[0]);
+            write(&sums[..N / 3], pixels.next());
         }
-        sums = [sums[1], sums[2], [0.0; BLOCK]];
+        for i in 0..N {
+            sums[i] = if i < N / 3 * 2 { sums[i + N / 3] } else { V::splat(0.0) };
+        }
     }
-    write(columns - 1, &sums[0]);
-    if width > columns {
-        write(columns, &sums[1]);
+    write(&sums[..N / 3], pixels.next());
+    // The last column of an odd width.
+    write(&sums[N / 3..N / 3 * 2], pixels.next());
+}
+
+/// Into a block of a pixel's channels, or as many as there are of them.
+#[inline(always)]
+fn write<V: Vector>(sums: &[V], pixel: Option<&mut [f32]>) {
+    let Some(pixel) = pixel else { return };
+    let mut last = [0.0f32; BLOCK];
+    let to = if pixel.len() == BLOCK {
+        &mut *pixel
+    } else {
+        &mut last[..]
+    };
+    for (sum, to) in sums.iter().zip(to.chunks_exact_mut(V::LANES)) {
+        sum.store(to);
+    }
+    if pixel.len() < BLOCK {
+        pixel.copy_from_slice(&last[..pixel.len()]);
     }
 }
