@@ -1,5 +1,6 @@
 //! Which vector instructions to use, found out once at run time.
 
+use std::fmt;
 use std::sync::OnceLock;
 
 /// An instruction set that this CPU has: a value can only be made after checking, so holding one is the proof.
@@ -18,16 +19,36 @@ pub(crate) enum Kind {
 }
 
 impl Isa {
-    /// The best one here, or the one that the environment variable `PELAGE_ISA` names (`avx512`, `avx2`, `neon`,
-    /// `portable`) where this CPU has it.
+    /// The best one here, or the one that the environment variable `PELAGE_ISA` names, see [`Isa::from_environment`].
+    ///
+    /// # Panics
+    /// Where the variable names one that this CPU does not have; a program checks that first, to say it politely.
     pub fn best() -> Isa {
         static BEST: OnceLock<Isa> = OnceLock::new();
-        *BEST.get_or_init(|| {
-            let wanted = std::env::var("PELAGE_ISA").unwrap_or_default();
-            let available = Isa::available();
-            let forced = available.iter().find(|isa| isa.name() == wanted);
-            *forced.unwrap_or(&available[0])
-        })
+        *BEST.get_or_init(|| Isa::from_environment().unwrap_or_else(|error| panic!("{error}")))
+    }
+
+    /// The one that `PELAGE_ISA` names (`avx512`, `avx2`, `neon`, `portable`), or the best one where it is not set or
+    /// empty.
+    ///
+    /// # Errors
+    /// [`Unavailable`] where the name is unknown or this CPU does not have it.
+    pub fn from_environment() -> Result<Isa, Unavailable> {
+        let wanted = std::env::var_os("PELAGE_ISA").unwrap_or_default();
+        Isa::named(&wanted.to_string_lossy())
+    }
+
+    fn named(wanted: &str) -> Result<Isa, Unavailable> {
+        let available = Isa::available();
+        match wanted {
+            "" => Ok(available[0]),
+            _ => match available.iter().find(|isa| isa.name() == wanted) {
+                Some(isa) => Ok(*isa),
+                None => Err(Unavailable {
+                    wanted: wanted.to_string(),
+                }),
+            },
+        }
     }
 
     /// All that this CPU has, best first; the portable one is always last.
@@ -63,11 +84,31 @@ impl Isa {
     }
 }
 
+/// `PELAGE_ISA` names an instruction set that is not known or not here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unavailable {
+    wanted: String,
+}
+
+impl fmt::Display for Unavailable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = Isa::available().iter().map(|isa| isa.name()).collect();
+        write!(
+            f,
+            "PELAGE_ISA is \"{}\", but this CPU can do {}; choose one of these or unset it",
+            self.wanted,
+            names.join(", ")
+        )
+    }
+}
+
+impl std::error::Error for Unavailable {}
+
 /// Compiles `$body`, an `#[inline(always)]` function with generic parameters, once for each instruction set, and makes
 /// `$name(isa, arguments)` that chooses among them.
 ///
-/// The parameters are those given for each set (the sizes of a register tile, say) and, last, whether multiply-add is
-/// fused; after `vectors`, the type of the [`Vector`](crate::vector::Vector) instead.
+/// The parameters are the sizes given for each set (of a register tile, say) and, last, whether multiply-add is fused;
+/// after `fused`, that alone; after `vectors`, the type of the [`Vector`](crate::vector::Vector) instead.
 macro_rules! for_each_isa {
     // Channels a tile and pooled pixels a tile.
     ($name:ident, $body:ident, ($($arguments:tt)*)) => {
@@ -77,13 +118,16 @@ macro_rules! for_each_isa {
     };
     (
         $name:ident, $body:ident,
-        [avx512: $($avx512:tt),*; avx2: $($avx2:tt),*; neon: $($neon:tt),*; portable: $($portable:tt),*],
+        [avx512: $($avx512:literal),*; avx2: $($avx2:literal),*; neon: $($neon:literal),*; portable: $($portable:literal),*],
         ($($arguments:tt)*)
     ) => {
         $crate::isa::for_each_isa!(
             @ $name, $body,
             [$($avx512,)* true] [$($avx2,)* true] [$($neon,)* true] [$($portable,)* false], ($($arguments)*)
         );
+    };
+    (fused $name:ident, $body:ident, ($($arguments:tt)*)) => {
+        $crate::isa::for_each_isa!(@ $name, $body, [true] [true] [true] [false], ($($arguments)*));
     };
     (vectors $name:ident, $body:ident, ($($arguments:tt)*)) => {
         $crate::isa::for_each_isa!(
@@ -128,4 +172,19 @@ pub(crate) use for_each_isa;
 #[inline(always)]
 pub(crate) fn multiply_add<const FUSED: bool>(a: f32, b: f32, c: f32) -> f32 {
     if FUSED { a.mul_add(b, c) } else { a * b + c }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_found_and_others_reported() {
+        for isa in Isa::available() {
+            assert_eq!(Isa::named(isa.name()), Ok(isa));
+        }
+        assert_eq!(Isa::named(""), Ok(Isa::available()[0]));
+        let error = Isa::named("sse9").unwrap_err().to_string();
+        assert!(error.contains("sse9") && error.contains("portable"), "{error}");
+    }
 }
