@@ -16,8 +16,16 @@ use crate::failure::{Failure, Outcome};
 
 /// From a folder of pictures to an image classifier.
 #[derive(Parser)]
-#[command(name = "pelage", version, about, propagate_version = true, arg_required_else_help = true)]
-#[command(after_help = "Begin with `pelage demo`, or with `pelage organize train.zip --out data` and `pelage train data`.")]
+#[command(
+    name = "pelage",
+    version,
+    about,
+    propagate_version = true,
+    arg_required_else_help = true
+)]
+#[command(
+    after_help = "Begin with `pelage demo`, or with `pelage organize train.zip --out data` and `pelage train data`."
+)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     verb: Verb,

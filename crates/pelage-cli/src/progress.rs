@@ -26,7 +26,10 @@ impl Task {
             let style = "{msg:11} {bar:30} {human_pos}/{human_len}  {per_sec}  {eta} left";
             ProgressBar::new(0).with_style(styled(style))
         });
-        Task { bar, last_line: Mutex::new(Instant::now()) }
+        Task {
+            bar,
+            last_line: Mutex::new(Instant::now()),
+        }
     }
 
     /// Shows `progress`; callable from many threads.
@@ -44,7 +47,9 @@ impl Task {
             }
             None => {
                 // Whoever finds it locked leaves the line to the other thread.
-                let Ok(mut last) = self.last_line.try_lock() else { return };
+                let Ok(mut last) = self.last_line.try_lock() else {
+                    return;
+                };
                 if last.elapsed() > Duration::from_secs(PLAIN_SECONDS) {
                     *last = Instant::now();
                     eprintln!("{what} {done}/{total}");
@@ -88,7 +93,12 @@ impl Training {
 
     pub(crate) fn observe(&mut self, event: &Event) -> Control {
         match event {
-            Event::EpochStart { epoch, epochs, batches, done } => {
+            Event::EpochStart {
+                epoch,
+                epochs,
+                batches,
+                done,
+            } => {
                 self.epoch_started = Instant::now();
                 self.images = 0;
                 self.epochs.set_length(*epochs as u64);
@@ -98,7 +108,14 @@ impl Training {
                 self.batches.set_position(*done as u64);
                 self.batches.set_prefix("train");
             }
-            Event::Batch { batch, batches, images, loss, accuracy, .. } => {
+            Event::Batch {
+                batch,
+                batches,
+                images,
+                loss,
+                accuracy,
+                ..
+            } => {
                 self.images += images;
                 let elapsed = self.epoch_started.elapsed().as_secs_f64();
                 let rate = self.images as f64 / elapsed.max(1e-9);
@@ -119,8 +136,15 @@ impl Training {
                 self.batches.set_position(*images as u64);
                 self.batches.set_message("");
             }
-            Event::EpochEnd { history, epochs, improved, .. } => {
-                let Some(row) = history.last() else { return Control::Continue };
+            Event::EpochEnd {
+                history,
+                epochs,
+                improved,
+                ..
+            } => {
+                let Some(row) = history.last() else {
+                    return Control::Continue;
+                };
                 let mark = if *improved { "  best so far" } else { "" };
                 self.print(&format!("{}{mark}", record::line(row, *epochs)));
                 let spent: f64 = history.iter().map(|row| row.seconds).sum();
@@ -129,7 +153,11 @@ impl Training {
                 self.epochs.set_message(format!("at most {} left", duration(left)));
             }
         }
-        if interrupted() { Control::Stop } else { Control::Continue }
+        if interrupted() {
+            Control::Stop
+        } else {
+            Control::Continue
+        }
     }
 
     pub(crate) fn finish(&self) {

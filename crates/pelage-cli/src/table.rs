@@ -12,7 +12,9 @@ const RULE: LineStyle = LineStyle::none().fill('─').junction('─');
 /// A table with a heading; columns named in `right` (from 0) hold numbers and are aligned to the right.
 pub(crate) fn table(head: &[&str], right: std::ops::Range<usize>, rows: impl Iterator<Item = Vec<String>>) -> String {
     let mut table = Table::new();
-    table.load_style(STYLE).set_content_arrangement(ContentArrangement::Dynamic);
+    table
+        .load_style(STYLE)
+        .set_content_arrangement(ContentArrangement::Dynamic);
     table.set_header(head.iter().copied());
     rows.for_each(|row| {
         table.add_row(row);
@@ -41,7 +43,11 @@ pub(crate) fn thousands(number: u64) -> String {
 
 /// `1 picture`, `2 pictures`.
 pub(crate) fn count(number: usize, noun: &str) -> String {
-    format!("{} {noun}{}", thousands(number as u64), if number == 1 { "" } else { "s" })
+    format!(
+        "{} {noun}{}",
+        thousands(number as u64),
+        if number == 1 { "" } else { "s" }
+    )
 }
 
 /// Seconds as one would say them: `42 s`, `3 min 20 s`, `1 h 05 min`.
@@ -70,10 +76,16 @@ mod tests {
 
     #[test]
     fn numbers_as_people_write_them() {
-        assert_eq!(["7", "999", "1,000", "1,355,938"], [7, 999, 1000, 1_355_938].map(thousands)[..]);
+        assert_eq!(
+            ["7", "999", "1,000", "1,355,938"],
+            [7, 999, 1000, 1_355_938].map(thousands)[..]
+        );
         assert_eq!(duration(59.4), "59 s");
         assert_eq!(duration(200.0), "3 min 20 s");
         assert_eq!(duration(3900.0), "1 h 05 min");
-        assert_eq!(some(["a", "b", "c"].map(String::from).into_iter(), 2), "  a\n  b\n  and 1 more\n");
+        assert_eq!(
+            some(["a", "b", "c"].map(String::from).into_iter(), 2),
+            "  a\n  b\n  and 1 more\n"
+        );
     }
 }

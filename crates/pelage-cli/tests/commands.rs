@@ -12,12 +12,17 @@ use common::{data, fail, pelage, picture, run, succeed};
 fn help_names_every_verb_and_no_arguments_is_wrong_usage() {
     let folder = tempfile::tempdir().unwrap();
     let help = succeed(folder.path(), &["--help"]);
-    for verb in ["organize", "inspect", "train", "summary", "evaluate", "predict", "demo", "cache"] {
+    for verb in [
+        "organize", "inspect", "train", "summary", "evaluate", "predict", "demo", "cache",
+    ] {
         assert!(help.contains(&format!("\n  {verb}")), "{verb}: {help}");
         assert!(succeed(folder.path(), &[verb, "--help"]).contains("Usage"), "{verb}");
     }
     assert_eq!(run(folder.path(), &[]).status.code(), Some(2));
-    assert!(fail(folder.path(), &["trian"], 2).contains("train"), "clap suggests what was meant");
+    assert!(
+        fail(folder.path(), &["trian"], 2).contains("train"),
+        "clap suggests what was meant"
+    );
     let optimizers = fail(folder.path(), &["train", "data", "--optimizer", "lion"], 2);
     assert!(optimizers.contains("adamw"), "{optimizers}");
 }
@@ -30,7 +35,10 @@ fn summary_of_the_reference_network() {
         assert!(said.contains(number), "{number}: {said}");
     }
     let said = succeed(folder.path(), &["summary", "cnn3", "--json"]);
-    assert_eq!(serde_json::from_str::<serde_json::Value>(&said).unwrap()["parameters"], 1_355_938);
+    assert_eq!(
+        serde_json::from_str::<serde_json::Value>(&said).unwrap()["parameters"],
+        1_355_938
+    );
     assert!(fail(folder.path(), &["summary", "cnn4"], 2).contains("cnn3"));
 }
 
@@ -41,28 +49,63 @@ fn organize_train_evaluate_predict_from_kaggle_names() {
     fs::create_dir(&source).unwrap();
     for (class, name) in ["cat", "dog"].iter().enumerate() {
         for i in 0..25 {
-            picture(class, i, 30).save(source.join(format!("{name}.{i}.jpg"))).unwrap();
+            picture(class, i, 30)
+                .save(source.join(format!("{name}.{i}.jpg")))
+                .unwrap();
         }
     }
-    let said = succeed(folder.path(), &["organize", "source", "--out", "data", "--rename", "cat=cats", "--rename", "dog=dogs"]);
+    let said = succeed(
+        folder.path(),
+        &[
+            "organize", "source", "--out", "data", "--rename", "cat=cats", "--rename", "dog=dogs",
+        ],
+    );
     assert!(said.contains("cats") && said.contains("50 pictures"), "{said}");
-    assert_eq!(fs::read_dir(folder.path().join("data/validation/dogs")).unwrap().count(), 5);
+    assert_eq!(
+        fs::read_dir(folder.path().join("data/validation/dogs"))
+            .unwrap()
+            .count(),
+        5
+    );
     let said = succeed(folder.path(), &["inspect", "data"]);
     assert!(said.contains("validation") && said.contains("jpg 50"), "{said}");
-    succeed(folder.path(), &["train", "data", "--epochs", "1", "--image-size", "24", "--out", "run"]);
+    succeed(
+        folder.path(),
+        &["train", "data", "--epochs", "1", "--image-size", "24", "--out", "run"],
+    );
     // The same, straight from the flat folder; the split is written down.
-    succeed(folder.path(), &["train", "source", "--validation-split", "0.2", "--epochs", "1", "--image-size", "24", "--out", "flat"]);
+    succeed(
+        folder.path(),
+        &[
+            "train",
+            "source",
+            "--validation-split",
+            "0.2",
+            "--epochs",
+            "1",
+            "--image-size",
+            "24",
+            "--out",
+            "flat",
+        ],
+    );
     let split = fs::read_to_string(folder.path().join("flat/split.csv")).unwrap();
     assert_eq!(split.lines().filter(|line| line.ends_with(",validation")).count(), 10);
     let said = succeed(folder.path(), &["evaluate", "run", "data/validation"]);
-    assert!(said.contains("confusion matrix") && said.contains("10 pictures"), "{said}");
+    assert!(
+        said.contains("confusion matrix") && said.contains("10 pictures"),
+        "{said}"
+    );
 }
 
 #[test]
 fn predictions_keep_every_file_and_its_order() {
     let folder = tempfile::tempdir().unwrap();
     data(folder.path(), 12, 4);
-    succeed(folder.path(), &["train", "data", "--epochs", "1", "--image-size", "24", "--out", "run"]);
+    succeed(
+        folder.path(),
+        &["train", "data", "--epochs", "1", "--image-size", "24", "--out", "run"],
+    );
     let mixed = folder.path().join("mixed");
     fs::create_dir(&mixed).unwrap();
     for i in [10, 9, 2, 1] {
@@ -71,19 +114,32 @@ fn predictions_keep_every_file_and_its_order() {
     fs::write(mixed.join("3.jpg"), b"no picture").unwrap();
     fs::write(mixed.join("4.jpg"), b"").unwrap();
     let csv = folder.path().join("out.csv");
-    let said = succeed(folder.path(), &["predict", "run", "mixed", "--csv", "out.csv", "--json", "--top", "1"]);
+    let said = succeed(
+        folder.path(),
+        &["predict", "run", "mixed", "--csv", "out.csv", "--json", "--top", "1"],
+    );
     let predictions: Vec<serde_json::Value> = serde_json::from_str(&said).unwrap();
-    let names: Vec<_> = predictions.iter().map(|one| one["path"].as_str().unwrap().rsplit('/').next().unwrap()).collect();
+    let names: Vec<_> = predictions
+        .iter()
+        .map(|one| one["path"].as_str().unwrap().rsplit('/').next().unwrap())
+        .collect();
     assert_eq!(names, ["1.png", "2.png", "3.jpg", "4.jpg", "9.png", "10.png"]);
     assert_eq!(predictions[0]["classes"].as_array().unwrap().len(), 1);
     assert!(predictions[2]["error"].as_str().unwrap().contains("not a picture"));
     let csv = fs::read_to_string(csv).unwrap();
     assert_eq!(csv.lines().count(), 7);
-    assert!(csv.starts_with("path,class,probability,error,probability of level,probability of upright"), "{csv}");
+    assert!(
+        csv.starts_with("path,class,probability,error,probability of level,probability of upright"),
+        "{csv}"
+    );
 
     let bytes = fs::read(mixed.join("1.png")).unwrap();
-    let mut child =
-        pelage(folder.path()).args(["predict", "run", "-", "--json"]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut child = pelage(folder.path())
+        .args(["predict", "run", "-", "--json"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
     child.stdin.take().unwrap().write_all(&bytes).unwrap();
     let output = child.wait_with_output().unwrap();
     let piped: Vec<serde_json::Value> = serde_json::from_slice(&output.stdout).unwrap();
@@ -118,14 +174,22 @@ fn data_sets_that_cannot_be_trained_on_say_what_to_do() {
         fs::write(data.join(format!("train/level/{i}.png")), b"broken").unwrap();
     }
     let refused = fail(folder.path(), &train, 1);
-    assert!(refused.contains("more than a tenth") && refused.contains("level/0.png"), "{refused}");
+    assert!(
+        refused.contains("more than a tenth") && refused.contains("level/0.png"),
+        "{refused}"
+    );
     for i in 2..4 {
-        picture(1, i, 24).save(data.join(format!("train/level/{i}.png"))).unwrap();
+        picture(1, i, 24)
+            .save(data.join(format!("train/level/{i}.png")))
+            .unwrap();
     }
     let output = run(folder.path(), &[&train[..], &["--out", "run"]].concat());
     assert!(output.status.success());
     let said = String::from_utf8(output.stderr).unwrap();
-    assert!(said.contains("2 files skipped") && said.contains("level/1.png"), "{said}");
+    assert!(
+        said.contains("2 files skipped") && said.contains("level/1.png"),
+        "{said}"
+    );
     let listed = fs::read_to_string(folder.path().join("run/unreadable.csv")).unwrap();
     assert_eq!(listed.lines().count(), 3, "{listed}");
 
@@ -145,7 +209,18 @@ fn caches_give_the_same_run_and_can_be_cleared() {
     let folder = tempfile::tempdir().unwrap();
     data(folder.path(), 12, 4);
     for mode in ["off", "ram", "disk"] {
-        let arguments = ["train", "data", "--epochs", "2", "--image-size", "24", "--cache", mode, "--out", mode];
+        let arguments = [
+            "train",
+            "data",
+            "--epochs",
+            "2",
+            "--image-size",
+            "24",
+            "--cache",
+            mode,
+            "--out",
+            mode,
+        ];
         succeed(folder.path(), &arguments);
     }
     let weights = |mode: &str| common::tensors(&folder.path().join(mode).join("best.safetensors"));

@@ -33,7 +33,10 @@ fn code(name: &str) -> Vec<(String, String)> {
     let text = |path: PathBuf| {
         let text = fs::read_to_string(&path).unwrap();
         let code = text.split("#[cfg(test)]").next().unwrap_or_default().to_string();
-        (path.strip_prefix(root().join("crates")).unwrap().display().to_string(), code)
+        (
+            path.strip_prefix(root().join("crates")).unwrap().display().to_string(),
+            code,
+        )
     };
     found.into_iter().map(text).collect()
 }
@@ -67,7 +70,10 @@ fn dependencies_point_one_way() {
         let manifest = fs::read_to_string(root().join("crates").join(name).join("Cargo.toml")).unwrap();
         let dependencies = manifest.split("[dependencies]").nth(1).unwrap_or_default();
         for later in &CRATES[i..] {
-            assert!(!dependencies.contains(&format!("\n{later}.workspace")), "{name} must not use {later}");
+            assert!(
+                !dependencies.contains(&format!("\n{later}.workspace")),
+                "{name} must not use {later}"
+            );
         }
         let burn = dependencies.contains("\nburn = ");
         assert_eq!(burn, *name == "pelage", "only pelage knows Burn: {name}");
@@ -79,7 +85,10 @@ fn unsafe_code_lives_in_the_kernels() {
     for name in &CRATES[1..] {
         let entry = if *name == "pelage-cli" { "main.rs" } else { "lib.rs" };
         let text = fs::read_to_string(root().join("crates").join(name).join("src").join(entry)).unwrap();
-        assert!(text.contains("#![forbid(unsafe_code)]"), "{name} does not forbid unsafe code");
+        assert!(
+            text.contains("#![forbid(unsafe_code)]"),
+            "{name} does not forbid unsafe code"
+        );
     }
 }
 
@@ -105,13 +114,22 @@ fn nothing_is_left_for_later() {
 
 #[test]
 fn documents_are_there_and_link_to_files_that_exist() {
-    for name in ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/BENCHMARKS.md"] {
+    for name in [
+        "README.md",
+        "ARCHITECTURE.md",
+        "CONTRIBUTING.md",
+        "CHANGELOG.md",
+        "docs/BENCHMARKS.md",
+    ] {
         let path = root().join(name);
         let text = fs::read_to_string(&path).unwrap_or_else(|failure| panic!("{name}: {failure}"));
         let links = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
         for link in links.filter(|link| !link.contains("://") && !link.starts_with('#')) {
             let file = link.split('#').next().unwrap_or(link);
-            assert!(path.parent().unwrap().join(file).exists(), "{name} links to {link}, which is not there");
+            assert!(
+                path.parent().unwrap().join(file).exists(),
+                "{name} links to {link}, which is not there"
+            );
         }
     }
 }

@@ -14,7 +14,18 @@ fn train<'a>(more: &[&'a str]) -> Vec<&'a str> {
 }
 
 fn train_for<'a>(epochs: &'a str, batch_size: &'a str, more: &[&'a str]) -> Vec<&'a str> {
-    let fixed = ["train", "data", "--image-size", "24", "--patience", "0", "--epochs", epochs, "--batch-size", batch_size];
+    let fixed = [
+        "train",
+        "data",
+        "--image-size",
+        "24",
+        "--patience",
+        "0",
+        "--epochs",
+        epochs,
+        "--batch-size",
+        batch_size,
+    ];
     [&fixed, more].concat()
 }
 
@@ -25,7 +36,15 @@ fn a_run_folder_holds_all_that_is_promised() {
     let said = succeed(folder.path(), &train(&["--out", "run", "--tensorboard"]));
     assert!(said.contains("best epoch"), "{said}");
     let run = folder.path().join("run");
-    for file in ["config.toml", "history.csv", "curves.svg", "curves.png", "best.safetensors", "last.safetensors", "log.txt"] {
+    for file in [
+        "config.toml",
+        "history.csv",
+        "curves.svg",
+        "curves.png",
+        "best.safetensors",
+        "last.safetensors",
+        "log.txt",
+    ] {
         assert!(run.join(file).metadata().unwrap().len() > 50, "{file}");
     }
     assert_eq!(std::fs::read_dir(run.join("tensorboard")).unwrap().count(), 1);
@@ -37,8 +56,12 @@ fn a_run_folder_holds_all_that_is_promised() {
     assert_eq!(history.lines().nth(1).unwrap().split(',').nth(1), Some("3"));
 
     // The settings that a run wrote repeat it.
-    succeed(folder.path(), &["train", "--config", "run/config.toml", "--out", "again"]);
-    let [once, again] = ["run", "again"].map(|run| std::fs::read(folder.path().join(run).join("best.safetensors")).unwrap());
+    succeed(
+        folder.path(),
+        &["train", "--config", "run/config.toml", "--out", "again"],
+    );
+    let [once, again] =
+        ["run", "again"].map(|run| std::fs::read(folder.path().join(run).join("best.safetensors")).unwrap());
     assert!(once == again, "the same settings gave another model");
     let refused = fail(folder.path(), &train(&["--out", "run"]), 2);
     assert!(refused.contains("--resume run"), "{refused}");
@@ -52,7 +75,18 @@ fn a_run_folder_holds_all_that_is_promised() {
 fn it_learns_and_the_best_model_evaluates_and_predicts() {
     let folder = tempfile::tempdir().unwrap();
     data(folder.path(), 60, 20);
-    let arguments = ["train", "data", "--image-size", "24", "--epochs", "8", "--batch-size", "8", "--out", "run"];
+    let arguments = [
+        "train",
+        "data",
+        "--image-size",
+        "24",
+        "--epochs",
+        "8",
+        "--batch-size",
+        "8",
+        "--out",
+        "run",
+    ];
     succeed(folder.path(), &arguments);
     let said = succeed(folder.path(), &["evaluate", "run", "data", "--json"]);
     let evaluation: serde_json::Value = serde_json::from_str(&said).unwrap();
@@ -60,7 +94,10 @@ fn it_learns_and_the_best_model_evaluates_and_predicts() {
     assert_eq!(evaluation["images"], 40);
     // The evaluation of the file agrees with what training saw when it wrote it.
     let history = std::fs::read_to_string(folder.path().join("run/history.csv")).unwrap();
-    let losses = history.lines().skip(1).map(|line| line.split(',').nth(5).unwrap().parse::<f64>().unwrap());
+    let losses = history
+        .lines()
+        .skip(1)
+        .map(|line| line.split(',').nth(5).unwrap().parse::<f64>().unwrap());
     let best = losses.fold(f64::MAX, f64::min);
     let gap = (evaluation["log_loss"].as_f64().unwrap() - best).abs();
     assert!(gap < 1e-5 * best.max(1.0), "{gap}");
@@ -97,7 +134,9 @@ fn same_end(folder: &Path, whole: &str, parts: &str) {
     let [a, b] = [whole, parts].map(|run| {
         let text = std::fs::read_to_string(folder.join(run).join("history.csv")).unwrap();
         // All but seconds and images a second.
-        text.lines().map(|line| line.split(',').take(7).collect::<Vec<_>>().join(",")).collect::<Vec<_>>()
+        text.lines()
+            .map(|line| line.split(',').take(7).collect::<Vec<_>>().join(","))
+            .collect::<Vec<_>>()
     });
     assert_eq!(a, b);
 }
@@ -111,7 +150,12 @@ fn killed_at_any_moment_and_resumed_it_ends_with_the_same_weights() {
     let mut arguments: Vec<&str> = [&steady[..], &["killed"]].concat();
     let (mut kills, mut ended) = (0, false);
     for round in 0..200u64 {
-        let mut child = pelage(folder.path()).args(&arguments).stderr(Stdio::null()).stdout(Stdio::null()).spawn().unwrap();
+        let mut child = pelage(folder.path())
+            .args(&arguments)
+            .stderr(Stdio::null())
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
         // A different moment in every round, later and later so that the run gets on.
         std::thread::sleep(Duration::from_millis(40 + round * 37 % 90 + round * 12));
         if let Some(status) = child.try_wait().unwrap() {
@@ -137,15 +181,29 @@ fn interrupted_in_mid_epoch_it_saves_says_how_to_go_on_and_does() {
     data(folder.path(), 300, 10);
     succeed(folder.path(), &train_for("2", "2", &["--out", "whole"]));
     let arguments = train_for("2", "2", &["--out", "parts"]);
-    let child = pelage(folder.path()).args(&arguments).stderr(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let child = pelage(folder.path())
+        .args(&arguments)
+        .stderr(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
     let log = folder.path().join("parts/log.txt");
     // Once the first epoch has begun, its 300 steps take a while.
-    while !std::fs::read_to_string(&log).unwrap_or_default().contains("epoch 1/2 begins") {
+    while !std::fs::read_to_string(&log)
+        .unwrap_or_default()
+        .contains("epoch 1/2 begins")
+    {
         std::thread::sleep(Duration::from_millis(5));
     }
     std::thread::sleep(Duration::from_millis(60));
     let pid = child.id().to_string();
-    assert!(std::process::Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+    assert!(
+        std::process::Command::new("kill")
+            .args(["-INT", &pid])
+            .status()
+            .unwrap()
+            .success()
+    );
     let output = child.wait_with_output().unwrap();
     let said = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -160,11 +218,21 @@ fn interrupted_in_mid_epoch_it_saves_says_how_to_go_on_and_does() {
 fn more_epochs_go_on_from_the_last_checkpoint() {
     let folder = tempfile::tempdir().unwrap();
     data(folder.path(), 20, 8);
-    succeed(folder.path(), &train_for("4", "16", &["--schedule", "constant", "--out", "whole"]));
-    succeed(folder.path(), &train_for("2", "16", &["--schedule", "constant", "--out", "parts"]));
+    succeed(
+        folder.path(),
+        &train_for("4", "16", &["--schedule", "constant", "--out", "whole"]),
+    );
+    succeed(
+        folder.path(),
+        &train_for("2", "16", &["--schedule", "constant", "--out", "parts"]),
+    );
     succeed(folder.path(), &["train", "--resume", "parts", "--epochs", "4"]);
     same_end(folder.path(), "whole", "parts");
-    let refused = fail(folder.path(), &["train", "--resume", "parts", "--learning-rate", "0.1"], 2);
+    let refused = fail(
+        folder.path(),
+        &["train", "--resume", "parts", "--learning-rate", "0.1"],
+        2,
+    );
     assert!(refused.contains("--resume keeps"), "{refused}");
 }
 
@@ -203,8 +271,14 @@ fn a_full_disk_never_costs_the_last_good_checkpoint() {
     assert!(said.contains("safetensors"), "{said}");
     let after = ["last.safetensors", "best.safetensors"].map(|file| std::fs::read(run.join(file)).unwrap());
     assert!(before == after);
-    let left: Vec<_> = std::fs::read_dir(&run).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-    assert!(!left.iter().any(|name| name.to_string_lossy().ends_with(".tmp")), "{left:?}");
+    let left: Vec<_> = std::fs::read_dir(&run)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    assert!(
+        !left.iter().any(|name| name.to_string_lossy().ends_with(".tmp")),
+        "{left:?}"
+    );
     succeed(folder.path(), &["train", "--resume", "run", "--epochs", "5"]);
 }
 
@@ -231,7 +305,11 @@ fn damaged_checkpoints_and_models_are_named() {
         std::fs::write(&path, &whole).unwrap();
     }
     // One kind of file where the other is expected.
-    std::fs::copy(folder.path().join("run/last.safetensors"), folder.path().join("run/best.safetensors")).unwrap();
+    std::fs::copy(
+        folder.path().join("run/last.safetensors"),
+        folder.path().join("run/best.safetensors"),
+    )
+    .unwrap();
     let refused = fail(folder.path(), &["evaluate", "run", "data"], 1);
     assert!(refused.contains("checkpoint"), "{refused}");
 }

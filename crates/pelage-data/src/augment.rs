@@ -53,12 +53,21 @@ pub struct Drawn {
 impl Augmentation {
     /// The article's: shear 0.2 radians (11.46 degrees), zoom 0.2, horizontal flip.
     pub fn article() -> Self {
-        Augmentation { shear_range: 11.46, zoom_range: 0.2, horizontal_flip: true, ..Self::default() }
+        Augmentation {
+            shear_range: 11.46,
+            zoom_range: 0.2,
+            horizontal_flip: true,
+            ..Self::default()
+        }
     }
 
     /// Whether nothing would change.
     pub fn is_none(&self) -> bool {
-        let shown = Augmentation { fill_mode: FillMode::default(), fill_value: 0.0, ..self.clone() };
+        let shown = Augmentation {
+            fill_mode: FillMode::default(),
+            fill_value: 0.0,
+            ..self.clone()
+        };
         shown == Augmentation::default()
     }
 
@@ -77,7 +86,9 @@ impl Augmentation {
         ];
         let wrong = ranges.iter().find(|(_, value, most)| !(0.0..=*most).contains(value));
         if let Some((name, value, most)) = wrong {
-            return Err(crate::Error::Input(format!("{name} is {value}, it must be 0 to {most}")));
+            return Err(crate::Error::Input(format!(
+                "{name} is {value}, it must be 0 to {most}"
+            )));
         }
         match self.brightness_range {
             Some([low, high]) if !(low >= 0.0 && low <= high && high.is_finite()) => Err(crate::Error::Input(format!(
@@ -105,7 +116,13 @@ impl Augmentation {
         let vertical_flip = random.unit() < 0.5 && self.vertical_flip;
         let position = random.unit();
         let brightness = self.brightness_range.map(|[low, high]| low + (high - low) * position);
-        Drawn { transform, channel_shift, horizontal_flip, vertical_flip, brightness }
+        Drawn {
+            transform,
+            channel_shift,
+            horizontal_flip,
+            vertical_flip,
+            brightness,
+        }
     }
 
     /// Changes one picture (`height * width * 3` bytes) into `out` (as many values of 0 to 255, not rounded).
@@ -126,14 +143,27 @@ pub fn apply(
     out: &mut [f32],
 ) {
     let flips = [drawn.vertical_flip, drawn.horizontal_flip];
-    affine::warp(pixels, width, height, &drawn.transform, flips, fill_mode, fill_value, out);
+    affine::warp(
+        pixels,
+        width,
+        height,
+        &drawn.transform,
+        flips,
+        fill_mode,
+        fill_value,
+        out,
+    );
     if drawn.channel_shift != 0.0 {
-        let (low, high) = out.iter().fold((f32::MAX, f32::MIN), |(low, high), v| (low.min(*v), high.max(*v)));
-        out.iter_mut().for_each(|value| *value = (*value + drawn.channel_shift).clamp(low, high));
+        let (low, high) = out
+            .iter()
+            .fold((f32::MAX, f32::MIN), |(low, high), v| (low.min(*v), high.max(*v)));
+        out.iter_mut()
+            .for_each(|value| *value = (*value + drawn.channel_shift).clamp(low, high));
     }
     if let Some(factor) = drawn.brightness {
         // Keras goes through an 8-bit PIL picture here, which cuts to whole numbers.
-        out.iter_mut().for_each(|value| *value = (value.floor() * factor).clamp(0.0, 255.0).floor());
+        out.iter_mut()
+            .for_each(|value| *value = (value.floor() * factor).clamp(0.0, 255.0).floor());
     }
 }
 

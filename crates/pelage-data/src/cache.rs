@@ -88,7 +88,11 @@ impl Pictures {
         let counted = |item: &Item| {
             let decoded = read(item, preprocessing);
             let done = done.fetch_add(1, Ordering::Relaxed) + 1;
-            progress(Progress { done, total, what: "decoding" });
+            progress(Progress {
+                done,
+                total,
+                what: "decoding",
+            });
             decoded
         };
         let (results, store) = match resolve(mode, bytes) {
@@ -102,7 +106,10 @@ impl Pictures {
             }
             CacheMode::Ram | CacheMode::Auto => {
                 let decoded: Vec<_> = catalog.items.par_iter().map(counted).collect();
-                let results = decoded.iter().map(|one| one.as_ref().map(drop).map_err(Clone::clone)).collect();
+                let results = decoded
+                    .iter()
+                    .map(|one| one.as_ref().map(drop).map_err(Clone::clone))
+                    .collect();
                 (results, Store::Ram(decoded.into_iter().flatten().collect()))
             }
         };
@@ -111,7 +118,10 @@ impl Pictures {
         for (item, result) in catalog.items.iter().zip(results) {
             match result {
                 Ok(()) => items.push(item.clone()),
-                Err(reason) => unreadable.push(Unreadable { path: item.location.to_string(), reason }),
+                Err(reason) => unreadable.push(Unreadable {
+                    path: item.location.to_string(),
+                    reason,
+                }),
             }
         }
         let pictures = Pictures {
@@ -127,7 +137,10 @@ impl Pictures {
 
     fn check(&self, catalog: &Catalog) -> Result<()> {
         let total = catalog.items.len();
-        let mut examples = self.unreadable.iter().map(|one| format!("\n  {}: {}", one.path, one.reason));
+        let mut examples = self
+            .unreadable
+            .iter()
+            .map(|one| format!("\n  {}: {}", one.path, one.reason));
         if self.unreadable.len() * 10 > total {
             return Err(Error::Data(format!(
                 "{} of {total} pictures cannot be read, more than a tenth; see them all by `pelage inspect`, and \
@@ -138,7 +151,12 @@ impl Pictures {
         }
         let mut left = vec![0usize; self.classes.len()];
         self.items.iter().for_each(|item| left[item.label] += 1);
-        match catalog.counts().iter().zip(&left).position(|(had, left)| *had > 0 && *left == 0) {
+        match catalog
+            .counts()
+            .iter()
+            .zip(&left)
+            .position(|(had, left)| *had > 0 && *left == 0)
+        {
             Some(class) => Err(Error::Data(format!(
                 "none of the pictures of class '{}' can be read:{}",
                 self.classes[class],
@@ -227,7 +245,11 @@ fn available_memory() -> usize {
 
 /// The user's cache folder: `PELAGE_CACHE`, else `pelage` in the platform's place for caches.
 pub fn default_dir() -> std::path::PathBuf {
-    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(std::path::PathBuf::from);
+    let set = |name: &str| {
+        std::env::var_os(name)
+            .filter(|value| !value.is_empty())
+            .map(std::path::PathBuf::from)
+    };
     set("PELAGE_CACHE")
         .or_else(|| set("XDG_CACHE_HOME").map(|folder| folder.join("pelage")))
         .or_else(|| set("LOCALAPPDATA").map(|folder| folder.join("pelage")))
@@ -241,7 +263,11 @@ fn fingerprint(item: &Item) -> String {
         source::Location::File(path) => {
             let told = std::fs::metadata(path).ok();
             let modified = told.as_ref().and_then(|told| told.modified().ok());
-            format!("{}|{:?}|{modified:?}", path.display(), told.as_ref().map(std::fs::Metadata::len))
+            format!(
+                "{}|{:?}|{modified:?}",
+                path.display(),
+                told.as_ref().map(std::fs::Metadata::len)
+            )
         }
         source::Location::Zip { member, .. } => {
             // The archive as a whole stands for its members.
@@ -249,7 +275,10 @@ fn fingerprint(item: &Item) -> String {
             let path = archive.split('!').next().unwrap_or_default().to_string();
             let told = std::fs::metadata(&path).ok();
             let modified = told.as_ref().and_then(|told| told.modified().ok());
-            format!("{archive}|{member}|{:?}|{modified:?}", told.as_ref().map(std::fs::Metadata::len))
+            format!(
+                "{archive}|{member}|{:?}|{modified:?}",
+                told.as_ref().map(std::fs::Metadata::len)
+            )
         }
     }
 }

@@ -85,7 +85,11 @@ impl Catalog {
             name: entry.name,
             location: entry.location,
         });
-        Catalog { items: items.collect(), classes, unlabelled }
+        Catalog {
+            items: items.collect(),
+            classes,
+            unlabelled,
+        }
     }
 
     /// Pictures of each class.
@@ -96,7 +100,11 @@ impl Catalog {
     }
 
     fn with_items(&self, items: Vec<Item>) -> Catalog {
-        Catalog { classes: self.classes.clone(), items, unlabelled: Vec::new() }
+        Catalog {
+            classes: self.classes.clone(),
+            items,
+            unlabelled: Vec::new(),
+        }
     }
 }
 
@@ -110,7 +118,9 @@ fn folder_label(name: &str) -> Option<String> {
 fn file_label(name: &str) -> Option<String> {
     let file = name.rsplit('/').next().unwrap_or(name);
     let (stem, _extension) = file.rsplit_once('.')?;
-    let label = stem.trim_end_matches(')').trim_end_matches(|c: char| c.is_ascii_digit());
+    let label = stem
+        .trim_end_matches(')')
+        .trim_end_matches(|c: char| c.is_ascii_digit());
     let separators = ['.', '_', '-', ' ', '('];
     let cut = label.trim_end_matches(separators);
     (label.len() < stem.len() && cut.len() < label.len() && !cut.is_empty()).then(|| cut.to_string())
@@ -136,9 +146,8 @@ fn labels_from_csv(path: &Path, entries: &[Entry]) -> Result<Vec<Option<String>>
     }
     let mut labels = vec![None; entries.len()];
     for record in reader.records() {
-        let record = record.map_err(|failure| {
-            wrong(failure.position().map_or(0, csv::Position::line), failure.to_string())
-        })?;
+        let record =
+            record.map_err(|failure| wrong(failure.position().map_or(0, csv::Position::line), failure.to_string()))?;
         let line = record.position().map_or(0, csv::Position::line);
         let (Some(name), Some(label)) = (record.get(0), record.get(1)) else {
             return Err(wrong(line, "expected two columns: path,label".into()));
@@ -147,7 +156,12 @@ fn labels_from_csv(path: &Path, entries: &[Entry]) -> Result<Vec<Option<String>>
         match by_name.get(name.trim_start_matches("./")).map(Vec::as_slice) {
             Some([_]) if label.is_empty() => return Err(wrong(line, format!("'{name}' has an empty label"))),
             Some([one]) => labels[*one] = Some(label.to_string()),
-            Some(_) => return Err(wrong(line, format!("'{name}' fits several files; give more of its path"))),
+            Some(_) => {
+                return Err(wrong(
+                    line,
+                    format!("'{name}' fits several files; give more of its path"),
+                ));
+            }
             // The first line may be a heading.
             None if line <= 1 => {}
             None => return Err(wrong(line, format!("there is no file '{name}' in the source"))),
@@ -188,17 +202,26 @@ pub fn split(catalog: &Catalog, ratio: f64, seed: u64) -> Result<Split> {
     let mut in_validation = vec![false; catalog.items.len()];
     for (_, _, members) in groups {
         let mut needs: BTreeMap<usize, usize> = BTreeMap::new();
-        members.iter().for_each(|&i| *needs.entry(catalog.items[i].label).or_default() += 1);
+        members
+            .iter()
+            .for_each(|&i| *needs.entry(catalog.items[i].label).or_default() += 1);
         if needs.iter().all(|(&label, &need)| wanted[label] >= need) {
             needs.iter().for_each(|(&label, &need)| wanted[label] -= need);
             members.iter().for_each(|&i| in_validation[i] = true);
         }
     }
     let side = |validation: bool| {
-        let chosen = catalog.items.iter().zip(&in_validation).filter(|(_, there)| **there == validation);
+        let chosen = catalog
+            .items
+            .iter()
+            .zip(&in_validation)
+            .filter(|(_, there)| **there == validation);
         catalog.with_items(chosen.map(|(item, _)| item.clone()).collect())
     };
-    Ok(Split { train: side(false), validation: side(true) })
+    Ok(Split {
+        train: side(false),
+        validation: side(true),
+    })
 }
 
 /// Names that a validation folder may have.
@@ -216,11 +239,19 @@ pub fn open_dataset(path: &Path, validation_split: Option<f64>, seed: u64) -> Re
         return Err(Error::Input(format!("{shown}: there is no such folder or zip")));
     }
     let train = path.join("train");
-    let validation = VALIDATION[..3].iter().map(|name| path.join(name)).find(|folder| folder.is_dir());
+    let validation = VALIDATION[..3]
+        .iter()
+        .map(|name| path.join(name))
+        .find(|folder| folder.is_dir());
     let split = match (train.is_dir().then_some(train), validation, validation_split) {
-        (Some(train), Some(validation), None) => Split { train: folders(&train)?, validation: folders(&validation)? },
+        (Some(train), Some(validation), None) => Split {
+            train: folders(&train)?,
+            validation: folders(&validation)?,
+        },
         (Some(_), Some(_), Some(_)) => {
-            return Err(Error::Input(format!("{shown} has a validation part already; leave --validation-split out")));
+            return Err(Error::Input(format!(
+                "{shown} has a validation part already; leave --validation-split out"
+            )));
         }
         (_, _, Some(ratio)) => {
             let catalog = Catalog::from_source(path, None)?;
@@ -257,7 +288,10 @@ fn folders(folder: &Path) -> Result<Catalog> {
         }
     }
     if catalog.items.is_empty() {
-        return Err(Error::Data(format!("{}: no class folders with pictures", folder.display())));
+        return Err(Error::Data(format!(
+            "{}: no class folders with pictures",
+            folder.display()
+        )));
     }
     catalog.unlabelled.clear();
     Ok(catalog)
@@ -292,7 +326,11 @@ fn match_classes(mut split: Split, path: &Path) -> Result<Split> {
         })
     });
     let numbers = numbers.collect::<Result<Vec<_>>>()?;
-    split.validation.items.iter_mut().for_each(|item| item.label = numbers[item.label]);
+    split
+        .validation
+        .items
+        .iter_mut()
+        .for_each(|item| item.label = numbers[item.label]);
     split.validation.classes = split.train.classes.clone();
     if let Some(missing) = split.validation.counts().iter().position(|&count| count == 0) {
         return Err(Error::Data(format!(

@@ -16,13 +16,18 @@ pub struct Limits {
 impl Default for Limits {
     /// 100 megapixels and 1 GiB.
     fn default() -> Self {
-        Limits { max_pixels: 100_000_000, max_alloc_bytes: 1 << 30 }
+        Limits {
+            max_pixels: 100_000_000,
+            max_alloc_bytes: 1 << 30,
+        }
     }
 }
 
 /// The format that the content, not the name, tells.
 pub fn format(bytes: &[u8]) -> Option<ImageFormat> {
-    image::guess_format(bytes).ok().filter(|format| format.reading_enabled())
+    image::guess_format(bytes)
+        .ok()
+        .filter(|format| format.reading_enabled())
 }
 
 /// Decodes a JPEG, PNG, WebP, GIF (first frame), BMP or TIFF to RGB: turned upright by its EXIF orientation, gray and
@@ -50,12 +55,16 @@ pub fn decode(bytes: &[u8], limits: &Limits) -> Result<RgbImage, String> {
     let (width, height) = decoder.dimensions();
     if u64::from(width) * u64::from(height) > limits.max_pixels {
         let limit = limits.max_pixels / 1_000_000;
-        return Err(format!("too large: {width}x{height} pixels, the limit is {limit} megapixels"));
+        return Err(format!(
+            "too large: {width}x{height} pixels, the limit is {limit} megapixels"
+        ));
     }
     if width == 0 || height == 0 {
         return Err(format!("damaged {}: no pixels", name(format)));
     }
-    let orientation = decoder.orientation().unwrap_or(image::metadata::Orientation::NoTransforms);
+    let orientation = decoder
+        .orientation()
+        .unwrap_or(image::metadata::Orientation::NoTransforms);
     let mut picture = DynamicImage::from_decoder(decoder).map_err(damaged)?;
     picture.apply_orientation(orientation);
     Ok(over_white(picture))

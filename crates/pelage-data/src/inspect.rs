@@ -75,7 +75,10 @@ pub fn inspect(path: &Path, progress: &(dyn Fn(Progress) + Sync)) -> Result<Repo
         // Not an organised tree, or one that training would refuse: still worth a look.
         Err(_) => vec![("all", Catalog::from_source(path, None)?)],
     };
-    let items: Vec<_> = sets.iter().flat_map(|(set, catalog)| catalog.items.iter().map(move |item| (*set, item))).collect();
+    let items: Vec<_> = sets
+        .iter()
+        .flat_map(|(set, catalog)| catalog.items.iter().map(move |item| (*set, item)))
+        .collect();
     if items.is_empty() {
         return Err(Error::Data(format!("{}: no labelled pictures", path.display())));
     }
@@ -83,9 +86,17 @@ pub fn inspect(path: &Path, progress: &(dyn Fn(Progress) + Sync)) -> Result<Repo
     let seen: Vec<std::result::Result<Seen, String>> = items
         .par_iter()
         .map(|(_, item)| {
-            let seen = item.location.read().map_err(|failure| failure.to_string()).and_then(|bytes| look_at(&bytes));
+            let seen = item
+                .location
+                .read()
+                .map_err(|failure| failure.to_string())
+                .and_then(|bytes| look_at(&bytes));
             let done = done.fetch_add(1, Ordering::Relaxed) + 1;
-            progress(Progress { done, total, what: "decoding" });
+            progress(Progress {
+                done,
+                total,
+                what: "decoding",
+            });
             seen
         })
         .collect();
@@ -96,7 +107,10 @@ pub fn inspect(path: &Path, progress: &(dyn Fn(Progress) + Sync)) -> Result<Repo
     for (i, seen) in seen.iter().enumerate() {
         match seen {
             Ok(seen) => *formats.entry(seen.format.to_string()).or_default() += 1,
-            Err(reason) => unreadable.push(Unreadable { path: name(i), reason: reason.clone() }),
+            Err(reason) => unreadable.push(Unreadable {
+                path: name(i),
+                reason: reason.clone(),
+            }),
         }
     }
     let mut by_content: HashMap<[u8; 32], Vec<usize>> = HashMap::new();
@@ -139,14 +153,22 @@ pub fn inspect(path: &Path, progress: &(dyn Fn(Progress) + Sync)) -> Result<Repo
         first += catalog.items.len();
     }
     let mut totals: HashMap<&str, usize> = HashMap::new();
-    classes.iter().for_each(|class| *totals.entry(&class.name).or_default() += class.pictures);
-    let (most, least) = (totals.values().max().copied().unwrap_or(0), totals.values().min().copied().unwrap_or(0));
+    classes
+        .iter()
+        .for_each(|class| *totals.entry(&class.name).or_default() += class.pictures);
+    let (most, least) = (
+        totals.values().max().copied().unwrap_or(0),
+        totals.values().min().copied().unwrap_or(0),
+    );
     let imbalance = most as f64 / least.max(1) as f64;
     Ok(Report {
         pictures: total,
         formats,
         unreadable,
-        unlabelled: sets.iter().flat_map(|(_, catalog)| catalog.unlabelled.clone()).collect(),
+        unlabelled: sets
+            .iter()
+            .flat_map(|(_, catalog)| catalog.unlabelled.clone())
+            .collect(),
         exact_duplicates: exact.iter().map(named).collect(),
         near_duplicates: near.iter().map(named).collect(),
         leaks,

@@ -64,7 +64,10 @@ pub fn batches(
     std::thread::spawn(move || {
         let indices = order_of(pictures.len(), order);
         for indices in indices.chunks(batch_size.max(1)).skip(first_batch) {
-            if sender.send(batch(&pictures, indices, order, augmentation.as_ref())).is_err() {
+            if sender
+                .send(batch(&pictures, indices, order, augmentation.as_ref()))
+                .is_err()
+            {
                 return;
             }
         }
@@ -85,14 +88,13 @@ fn key(seed: u64, epoch: u64, index: usize, purpose: u64) -> u64 {
     mix(mix(mix(seed.wrapping_add(purpose << 32)).wrapping_add(epoch)).wrapping_add(index as u64))
 }
 
-fn batch(
-    pictures: &Pictures,
-    indices: &[usize],
-    order: Order,
-    augmentation: Option<&Augmentation>,
-) -> Result<Batch> {
+fn batch(pictures: &Pictures, indices: &[usize], order: Order, augmentation: Option<&Augmentation>) -> Result<Batch> {
     let preprocessing = pictures.preprocessing();
-    let (width, height, each) = (preprocessing.width as usize, preprocessing.height as usize, preprocessing.len());
+    let (width, height, each) = (
+        preprocessing.width as usize,
+        preprocessing.height as usize,
+        preprocessing.len(),
+    );
     let mut pixels = vec![0.0; indices.len() * each];
     let fill = |(out, &index): (&mut [f32], &usize)| -> Result<()> {
         let bytes = pictures.pixels(index)?;
@@ -111,5 +113,9 @@ fn batch(
     // A panic here would end the thread, and the pass with it, as if it were complete.
     guarded.unwrap_or_else(|_| Err(Error::Data("making a batch failed; this is a bug of pelage".into())))?;
     let labels = indices.iter().map(|&index| pictures.label(index)).collect();
-    Ok(Batch { pixels, labels, indices: indices.to_vec() })
+    Ok(Batch {
+        pixels,
+        labels,
+        indices: indices.to_vec(),
+    })
 }

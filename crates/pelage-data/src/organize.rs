@@ -103,7 +103,10 @@ struct Plan {
 /// Bad settings, a source without two classes, a target that is not empty, a full disk.
 pub fn organize(options: &Options, progress: &(dyn Fn(Progress) + Sync)) -> Result<Report> {
     if !(options.ratio > 0.0 && options.ratio < 1.0) {
-        return Err(Error::Input(format!("--ratio is {}, it must lie between 0 and 1", options.ratio)));
+        return Err(Error::Input(format!(
+            "--ratio is {}, it must lie between 0 and 1",
+            options.ratio
+        )));
     }
     check_places(options)?;
     let mut catalog = Catalog::from_source(&options.source, options.labels.as_deref())?;
@@ -140,7 +143,11 @@ pub fn organize(options: &Options, progress: &(dyn Fn(Progress) + Sync)) -> Resu
         options.link,
         options.labels
     );
-    let mut plan = Plan { settings, complete: false, files: placed.iter().map(|(_, name)| name.clone()).collect() };
+    let mut plan = Plan {
+        settings,
+        complete: false,
+        files: placed.iter().map(|(_, name)| name.clone()).collect(),
+    };
     prepare(options, &plan)?;
 
     let (done, written, total) = (AtomicUsize::new(0), AtomicUsize::new(0), placed.len());
@@ -155,7 +162,11 @@ pub fn organize(options: &Options, progress: &(dyn Fn(Progress) + Sync)) -> Resu
             written.fetch_add(1, Ordering::Relaxed);
         }
         let done = done.fetch_add(1, Ordering::Relaxed) + 1;
-        progress(Progress { done, total, what: "organizing" });
+        progress(Progress {
+            done,
+            total,
+            what: "organizing",
+        });
         Ok(())
     })?;
     plan.complete = true;
@@ -163,11 +174,15 @@ pub fn organize(options: &Options, progress: &(dyn Fn(Progress) + Sync)) -> Resu
 
     let written = written.into_inner();
     let counts = split.train.counts().into_iter().zip(split.validation.counts());
-    let classes = catalog.classes.iter().zip(counts).map(|(name, (train, validation))| ClassCount {
-        name: name.clone(),
-        train,
-        validation,
-    });
+    let classes = catalog
+        .classes
+        .iter()
+        .zip(counts)
+        .map(|(name, (train, validation))| ClassCount {
+            name: name.clone(),
+            train,
+            validation,
+        });
     Ok(Report {
         out: options.out.clone(),
         classes: classes.collect(),
@@ -183,8 +198,14 @@ fn check_places(options: &Options) -> Result<()> {
     let mut out = std::path::absolute(&options.out).map_err(Error::io(&options.out))?;
     let mut missing = PathBuf::new();
     while !out.exists() {
-        let Some(name) = out.file_name().map(PathBuf::from) else { break };
-        missing = if missing.as_os_str().is_empty() { name } else { name.join(missing) };
+        let Some(name) = out.file_name().map(PathBuf::from) else {
+            break;
+        };
+        missing = if missing.as_os_str().is_empty() {
+            name
+        } else {
+            name.join(missing)
+        };
         out.pop();
     }
     let out = out.canonicalize().map_err(Error::io(&options.out))?.join(missing);
@@ -202,7 +223,9 @@ fn rename(catalog: &mut Catalog, renames: &[(String, String)]) -> Result<()> {
     for (from, to) in renames {
         let Some(class) = catalog.classes.iter_mut().find(|class| *class == from) else {
             let known = catalog.classes.join(", ");
-            return Err(Error::Input(format!("--rename {from}={to}: there is no class '{from}', only {known}")));
+            return Err(Error::Input(format!(
+                "--rename {from}={to}: there is no class '{from}', only {known}"
+            )));
         };
         *class = to.clone();
     }
@@ -212,7 +235,10 @@ fn rename(catalog: &mut Catalog, renames: &[(String, String)]) -> Result<()> {
     new.sort_by(|a, b| crate::source::natural_order(a, b));
     new.dedup();
     for item in &mut catalog.items {
-        item.label = new.iter().position(|name| *name == old[item.label]).unwrap_or(item.label);
+        item.label = new
+            .iter()
+            .position(|name| *name == old[item.label])
+            .unwrap_or(item.label);
     }
     catalog.classes = new;
     Ok(())
@@ -226,13 +252,20 @@ fn limited(catalog: Catalog, limit: usize, seed: u64) -> Result<Catalog> {
     }
     if limit < 2 * counts.len() {
         let least = 2 * counts.len();
-        return Err(Error::Input(format!("--limit {limit} is too small: two pictures a class are {least}")));
+        return Err(Error::Input(format!(
+            "--limit {limit} is too small: two pictures a class are {least}"
+        )));
     }
     let mut left: Vec<usize> = counts.iter().map(|count| (count * limit / total).max(2)).collect();
     while left.iter().sum::<usize>() < limit {
         // What rounding left over goes where most is missing.
         let missing = |class: &usize| counts[*class] * limit / left[*class].max(1);
-        let Some(class) = (0..counts.len()).filter(|class| left[*class] < counts[*class]).max_by_key(missing) else { break };
+        let Some(class) = (0..counts.len())
+            .filter(|class| left[*class] < counts[*class])
+            .max_by_key(missing)
+        else {
+            break;
+        };
         left[class] += 1;
     }
     let mut order: Vec<usize> = (0..total).collect();
@@ -243,8 +276,16 @@ fn limited(catalog: Catalog, limit: usize, seed: u64) -> Result<Catalog> {
         chosen[i] = *left > 0;
         *left = left.saturating_sub(1);
     }
-    let items = catalog.items.into_iter().zip(chosen).filter(|(_, chosen)| *chosen).map(|(item, _)| item);
-    Ok(Catalog { items: items.collect(), ..catalog })
+    let items = catalog
+        .items
+        .into_iter()
+        .zip(chosen)
+        .filter(|(_, chosen)| *chosen)
+        .map(|(item, _)| item);
+    Ok(Catalog {
+        items: items.collect(),
+        ..catalog
+    })
 }
 
 /// A class name as one folder's name.
@@ -268,9 +309,17 @@ struct Names(HashSet<String>);
 impl Names {
     /// `folder/file.jpg` for `any/path/file.jpg`, or `folder/file-2.jpg` where that is taken.
     fn unique(&mut self, folder: &str, name: &str) -> String {
-        let file: String = name.rsplit(['/', '\\']).next().unwrap_or(name).chars().filter(|c| !c.is_control()).collect();
+        let file: String = name
+            .rsplit(['/', '\\'])
+            .next()
+            .unwrap_or(name)
+            .chars()
+            .filter(|c| !c.is_control())
+            .collect();
         let file = file.trim_start_matches('.');
-        let (stem, extension) = file.rsplit_once('.').map_or((file, String::new()), |(s, e)| (s, format!(".{e}")));
+        let (stem, extension) = file
+            .rsplit_once('.')
+            .map_or((file, String::new()), |(s, e)| (s, format!(".{e}")));
         let mut candidate = format!("{folder}/{stem}{extension}");
         let mut number = 2;
         // Lower case, since some file systems do not tell case apart.
@@ -286,9 +335,12 @@ impl Names {
 fn prepare(options: &Options, plan: &Plan) -> Result<()> {
     let out = &options.out;
     std::fs::create_dir_all(out).map_err(Error::io(out))?;
-    let earlier: Option<Plan> =
-        std::fs::read(out.join(PLAN)).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
-    let same = earlier.as_ref().is_some_and(|old| old.settings == plan.settings && old.files == plan.files);
+    let earlier: Option<Plan> = std::fs::read(out.join(PLAN))
+        .ok()
+        .and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    let same = earlier
+        .as_ref()
+        .is_some_and(|old| old.settings == plan.settings && old.files == plan.files);
     let empty = std::fs::read_dir(out).map_err(Error::io(out))?.next().is_none();
     if !empty && !same {
         match earlier {
@@ -315,7 +367,10 @@ fn prepare(options: &Options, plan: &Plan) -> Result<()> {
 fn remove(out: &Path, plan: &Plan) -> Result<()> {
     for name in &plan.files {
         let path = Path::new(name);
-        if path.components().all(|part| matches!(part, std::path::Component::Normal(_))) {
+        if path
+            .components()
+            .all(|part| matches!(part, std::path::Component::Normal(_)))
+        {
             // What is gone already needs no removing.
             let _ = std::fs::remove_file(out.join(path));
         }
@@ -339,7 +394,10 @@ fn write_plan(out: &Path, plan: &Plan) -> Result<()> {
 fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     let attempt = || -> std::io::Result<()> {
-        let mut file = tempfile::Builder::new().prefix(".organize-").suffix(".tmp").tempfile_in(folder)?;
+        let mut file = tempfile::Builder::new()
+            .prefix(".organize-")
+            .suffix(".tmp")
+            .tempfile_in(folder)?;
         std::io::Write::write_all(&mut file, bytes)?;
         #[cfg(unix)]
         std::fs::set_permissions(file.path(), std::os::unix::fs::PermissionsExt::from_mode(0o644))?;
@@ -364,7 +422,9 @@ fn place(location: &Location, target: &Path, link: Link) -> Result<bool> {
             std::os::windows::fs::symlink_file(from, target).map_err(Error::io(target))?;
         }
         (Location::Zip { .. }, Link::Hard | Link::Symbolic) => {
-            return Err(Error::Input("pictures in a zip cannot be linked; leave --link out".into()));
+            return Err(Error::Input(
+                "pictures in a zip cannot be linked; leave --link out".into(),
+            ));
         }
         (location, Link::Copy) => write_whole(target, &location.read()?)?,
     }

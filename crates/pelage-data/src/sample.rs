@@ -52,7 +52,12 @@ impl Animal {
 
 /// One picture of `size` x `size` pixels, a function of the arguments alone.
 pub fn draw(animal: Animal, index: u64, seed: u64, size: u32) -> RgbImage {
-    render(animal, &mut Random::new([seed, animal as u64, index]), size.max(1), size.max(1))
+    render(
+        animal,
+        &mut Random::new([seed, animal as u64, index]),
+        size.max(1),
+        size.max(1),
+    )
 }
 
 /// Writes `per_class` pictures of each class into `folder`, which is made if need be, with Kaggle's names: `cat.0.jpg`,
@@ -69,7 +74,9 @@ pub fn write(
     progress: &(dyn Fn(Progress) + Sync),
 ) -> Result<()> {
     if !(1..=2048).contains(&size) {
-        return Err(Error::Input(format!("a picture size of {size} pixels, it must be 1 to 2048")));
+        return Err(Error::Input(format!(
+            "a picture size of {size} pixels, it must be 1 to 2048"
+        )));
     }
     std::fs::create_dir_all(folder).map_err(Error::io(folder))?;
     let (done, total) = (AtomicUsize::new(0), 2 * per_class);
@@ -80,7 +87,11 @@ pub fn write(
         let (width, height) = (side(), side());
         let bytes = jpeg(&render(animal, &mut random, width, height))?;
         place_file(&folder.join(format!("{}.{index}.jpg", animal.name())), &bytes)?;
-        progress(Progress { done: done.fetch_add(1, Ordering::Relaxed) + 1, total, what: "drawing" });
+        progress(Progress {
+            done: done.fetch_add(1, Ordering::Relaxed) + 1,
+            total,
+            what: "drawing",
+        });
         Ok(())
     })
 }
@@ -97,7 +108,10 @@ fn place_file(path: &Path, bytes: &[u8]) -> Result<()> {
     if path.exists() {
         return match std::fs::read(path).map_err(Error::io(path))? == bytes {
             true => Ok(()),
-            false => Err(Error::Input(format!("{} is there already; choose an empty folder", path.display()))),
+            false => Err(Error::Input(format!(
+                "{} is there already; choose an empty folder",
+                path.display()
+            ))),
         };
     }
     let attempt = || -> std::io::Result<()> {
@@ -113,7 +127,16 @@ fn place_file(path: &Path, bytes: &[u8]) -> Result<()> {
 fn render(animal: Animal, random: &mut Random, width: u32, height: u32) -> RgbImage {
     use Pose::{Lying, Portrait, SittingFront, SittingSide, Standing};
     let mut canvas = Canvas::new(width, height);
-    let pose = random.pick(&[Portrait, Portrait, SittingFront, SittingFront, SittingSide, Standing, Standing, Lying]);
+    let pose = random.pick(&[
+        Portrait,
+        Portrait,
+        SittingFront,
+        SittingFront,
+        SittingSide,
+        Standing,
+        Standing,
+        Lying,
+    ]);
     let scale = random.range(0.78, 1.08);
     let room = 50.0 - 40.0 * scale;
     let middle = (
@@ -127,12 +150,17 @@ fn render(animal: Animal, random: &mut Random, width: u32, height: u32) -> RgbIm
         let dark = hex(0x1c1424);
         let spread = [alpha(dark, 0.42), alpha(dark, 0.0)];
         canvas.within(place(shadow, (1.0, 0.2), 0.0), |canvas| {
-            canvas.fill(&[ellipse((0.0, 0.0), 40.0 * scale, 40.0 * scale)], radial((0.0, 0.0), 38.0 * scale, spread));
+            canvas.fill(
+                &[ellipse((0.0, 0.0), 40.0 * scale, 40.0 * scale)],
+                radial((0.0, 0.0), 38.0 * scale, spread),
+            );
         });
     }
     let facing = if random.chance(0.5) { 1.0 } else { -1.0 };
     let tilt = random.around(6.0);
-    canvas.within(place(middle, (facing * scale, scale), tilt), |canvas| figure(canvas, animal, pose, random));
+    canvas.within(place(middle, (facing * scale, scale), tilt), |canvas| {
+        figure(canvas, animal, pose, random)
+    });
     scene.foreground(&mut canvas, ground, random);
     camera::shoot(canvas, width, height, random)
 }
@@ -145,7 +173,11 @@ fn figure(canvas: &mut Canvas, animal: Animal, pose: Pose, random: &mut Random) 
         Pose::SittingFront => false,
         _ => random.chance(0.45),
     };
-    let view = if profile { View::Profile } else { View::Front(random.around(1.0)) };
+    let view = if profile {
+        View::Profile
+    } else {
+        View::Front(random.around(1.0))
+    };
     let face = Face::draw(random, view);
     let build = match animal {
         Animal::Cat => cat::build(random),
@@ -155,16 +187,26 @@ fn figure(canvas: &mut Canvas, animal: Animal, pose: Pose, random: &mut Random) 
     if random.chance(0.35) {
         collar(canvas, head.at, head.scale, random);
     }
-    canvas.within(place(head.at, (head.scale, head.scale), random.around(13.0)), |canvas| match animal {
-        Animal::Cat => cat::Head::draw(random).paint(canvas, &face, &coat, head.scale, random),
-        Animal::Dog => dog::Head::draw(random).paint(canvas, &face, &coat, head.scale, random),
-    });
+    canvas.within(
+        place(head.at, (head.scale, head.scale), random.around(13.0)),
+        |canvas| match animal {
+            Animal::Cat => cat::Head::draw(random).paint(canvas, &face, &coat, head.scale, random),
+            Animal::Dog => dog::Head::draw(random).paint(canvas, &face, &coat, head.scale, random),
+        },
+    );
 }
 
 /// A band below the head, with a tag.
 fn collar(canvas: &mut Canvas, (x, y): Point, scale: f32, random: &mut Random) {
     let (color, s) = (bright(random), scale);
-    let band = [(x - 7.0 * s, y + 7.6 * s, 1.2 * s), (x, y + 10.6 * s, 1.3 * s), (x + 6.0 * s, y + 8.0 * s, 1.2 * s)];
+    let band = [
+        (x - 7.0 * s, y + 7.6 * s, 1.2 * s),
+        (x, y + 10.6 * s, 1.3 * s),
+        (x + 6.0 * s, y + 8.0 * s, 1.2 * s),
+    ];
     canvas.blot(limb(&band), color);
-    canvas.blot(ellipse((x, y + 12.4 * s), 1.5 * s, 1.5 * s), shade(hex(0xf0c040), random.around(0.2)));
+    canvas.blot(
+        ellipse((x, y + 12.4 * s), 1.5 * s, 1.5 * s),
+        shade(hex(0xf0c040), random.around(0.2)),
+    );
 }

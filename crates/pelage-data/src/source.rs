@@ -51,7 +51,10 @@ impl Location {
     /// # Errors
     /// A file that cannot be read, a damaged archive, or more than 512 MiB.
     pub fn read(&self) -> Result<Vec<u8>> {
-        let failed = |source| Error::Io { path: PathBuf::from(self.to_string()), source };
+        let failed = |source| Error::Io {
+            path: PathBuf::from(self.to_string()),
+            source,
+        };
         let mut bytes = Vec::new();
         match self {
             Location::File(path) => {
@@ -61,7 +64,10 @@ impl Location {
             Location::Zip { archive, member, .. } => {
                 let mut zip = archive.zip.clone();
                 let member = zip.by_index(*member).map_err(|failure| failed(failure.into()))?;
-                member.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes).map_err(failed)?;
+                member
+                    .take(MAX_FILE_BYTES + 1)
+                    .read_to_end(&mut bytes)
+                    .map_err(failed)?;
             }
         }
         if bytes.len() as u64 > MAX_FILE_BYTES {
@@ -109,8 +115,15 @@ pub fn list(path: &Path) -> Result<Vec<Entry>> {
         let file = File::open(path).map_err(Error::io(path))?;
         list_zip(file, path.display().to_string(), "", 0, &mut entries)?;
     } else {
-        let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
-        entries.push(Entry { name, location: Location::File(path.to_path_buf()) });
+        let name = path
+            .file_name()
+            .unwrap_or(path.as_os_str())
+            .to_string_lossy()
+            .into_owned();
+        entries.push(Entry {
+            name,
+            location: Location::File(path.to_path_buf()),
+        });
     }
     entries.sort_by(|a, b| natural_order(&a.name, &b.name));
     Ok(entries)
@@ -128,7 +141,10 @@ fn list_folder(folder: &Path, prefix: &str, entries: &mut Vec<Entry>) -> Result<
         if kind.is_dir() {
             list_folder(&path, &format!("{name}/"), entries)?;
         } else if kind.is_file() || path.is_file() || kind.is_symlink() && !path.exists() {
-            entries.push(Entry { name, location: Location::File(path) });
+            entries.push(Entry {
+                name,
+                location: Location::File(path),
+            });
         }
     }
     Ok(())
@@ -136,12 +152,22 @@ fn list_folder(folder: &Path, prefix: &str, entries: &mut Vec<Entry>) -> Result<
 
 fn list_zip(file: File, archive_name: String, prefix: &str, depth: usize, entries: &mut Vec<Entry>) -> Result<()> {
     let damaged = |failure: zip::result::ZipError| {
-        Error::Data(format!("{archive_name}: not a readable zip archive ({failure}); is the download complete?"))
+        Error::Data(format!(
+            "{archive_name}: not a readable zip archive ({failure}); is the download complete?"
+        ))
     };
     let zip = ZipArchive::new(SharedFile::new(file).map_err(Error::io(&archive_name))?).map_err(damaged)?;
-    let archive = Arc::new(Archive { name: archive_name.clone(), zip });
+    let archive = Arc::new(Archive {
+        name: archive_name.clone(),
+        zip,
+    });
     for member in 0..archive.zip.len() {
-        let Some(name) = archive.zip.name_for_index(member).and_then(|name| name.ok()).map(|name| name.to_string()) else {
+        let Some(name) = archive
+            .zip
+            .name_for_index(member)
+            .and_then(|name| name.ok())
+            .map(|name| name.to_string())
+        else {
             continue;
         };
         let full = format!("{prefix}{}", name.replace('\\', "/"));
@@ -156,7 +182,11 @@ fn list_zip(file: File, archive_name: String, prefix: &str, depth: usize, entrie
             std::io::copy(&mut packed, &mut inner).map_err(Error::io(format!("{archive_name}!{name}")))?;
             list_zip(inner, format!("{archive_name}!{name}"), prefix, depth + 1, entries)?;
         } else {
-            let location = Location::Zip { archive: archive.clone(), member, name };
+            let location = Location::Zip {
+                archive: archive.clone(),
+                member,
+                name,
+            };
             entries.push(Entry { name: full, location });
         }
     }
@@ -213,7 +243,11 @@ struct SharedFile {
 impl SharedFile {
     fn new(file: File) -> std::io::Result<Self> {
         let len = file.metadata()?.len();
-        Ok(SharedFile { file: Arc::new(file), position: 0, len })
+        Ok(SharedFile {
+            file: Arc::new(file),
+            position: 0,
+            len,
+        })
     }
 }
 
@@ -253,7 +287,10 @@ mod tests {
     fn numbers_sort_as_numbers() {
         let mut names = ["b", "cat.10.jpg", "cat.2.jpg", "cat.02.jpg", "cat", "a/3", "a/20"];
         names.sort_by(|a, b| natural_order(a, b));
-        assert_eq!(names, ["a/3", "a/20", "b", "cat", "cat.02.jpg", "cat.2.jpg", "cat.10.jpg"]);
+        assert_eq!(
+            names,
+            ["a/3", "a/20", "b", "cat", "cat.02.jpg", "cat.2.jpg", "cat.10.jpg"]
+        );
     }
 
     #[test]

@@ -6,7 +6,11 @@ use crate::{Error, Result};
 
 /// The devices that this build knows, `cpu` first.
 pub fn names() -> Vec<&'static str> {
-    KNOWN.iter().filter(|(_, open)| open.is_some()).map(|(name, _)| *name).collect()
+    KNOWN
+        .iter()
+        .filter(|(_, open)| open.is_some())
+        .map(|(name, _)| *name)
+        .collect()
 }
 
 /// The device called `name`, without autodiff.
@@ -21,7 +25,10 @@ pub fn open(name: &str) -> Result<Device> {
         ))),
         None => {
             let known: Vec<_> = KNOWN.iter().map(|(known, _)| *known).collect();
-            Err(Error::Input(format!("no device is called '{name}'; known: {}", known.join(", "))))
+            Err(Error::Input(format!(
+                "no device is called '{name}'; known: {}",
+                known.join(", ")
+            )))
         }
     }
 }

@@ -49,7 +49,11 @@ impl Metrics {
 pub fn count_correct(logits: Tensor<2>, labels: &[usize]) -> usize {
     let classes = logits.dims()[1];
     let values = to_vec(logits);
-    values.chunks(classes).zip(labels).filter(|(row, label)| metrics::largest(row) == **label).count()
+    values
+        .chunks(classes)
+        .zip(labels)
+        .filter(|(row, label)| metrics::largest(row) == **label)
+        .count()
 }
 
 /// What there is to evaluate on in `path`: the validation part of an organised folder, else all labelled pictures.
@@ -78,7 +82,9 @@ pub fn evaluate(
     let to_model = pictures.classes().iter().map(|class| {
         known.iter().position(|name| name == class).ok_or_else(|| {
             let names = known.join(", ");
-            Error::Input(format!("class '{class}' is unknown to the model, which knows {names}; rename its folder"))
+            Error::Input(format!(
+                "class '{class}' is unknown to the model, which knows {names}; rename its folder"
+            ))
         })
     });
     let to_model = to_model.collect::<Result<Vec<_>>>()?;
@@ -92,5 +98,10 @@ pub fn evaluate(
         labels.extend(batch.labels.iter().map(|&label| to_model[label]));
         observe(labels.len());
     }
-    Ok(Evaluation::new(known, &labels, &probabilities, pictures.unreadable().to_vec()))
+    Ok(Evaluation::new(
+        known,
+        &labels,
+        &probabilities,
+        pictures.unreadable().to_vec(),
+    ))
 }

@@ -82,12 +82,20 @@ fn ranked(
     };
     let mut rows = probabilities.chunks(classes.len());
     let one = |(path, picture): (String, std::result::Result<Vec<f32>, String>)| match picture {
-        Err(reason) => Prediction { path, classes: Vec::new(), error: Some(reason) },
+        Err(reason) => Prediction {
+            path,
+            classes: Vec::new(),
+            error: Some(reason),
+        },
         Ok(_) => {
             let row = rows.next().unwrap_or_default();
             let mut ranked: Vec<_> = classes.iter().cloned().zip(row.iter().copied()).collect();
             ranked.sort_by(|a, b| b.1.total_cmp(&a.1));
-            Prediction { path, classes: ranked, error: None }
+            Prediction {
+                path,
+                classes: ranked,
+                error: None,
+            }
         }
     };
     names.zip(pictures).map(one).collect()
@@ -105,7 +113,13 @@ pub fn write_csv(path: &Path, model: &Model, predictions: &[Prediction]) -> Resu
     let named = classes.iter().map(|class| format!("probability of {class}"));
     writer.write_record(head.into_iter().chain(named)).map_err(failed)?;
     for prediction in predictions {
-        let probability = |class: &String| prediction.classes.iter().find(|(name, _)| name == class).map(|(_, p)| p);
+        let probability = |class: &String| {
+            prediction
+                .classes
+                .iter()
+                .find(|(name, _)| name == class)
+                .map(|(_, p)| p)
+        };
         let text = |probability: Option<&f32>| probability.map_or(String::new(), |p| p.to_string());
         let first = prediction.classes.first();
         let row = [
@@ -114,7 +128,17 @@ pub fn write_csv(path: &Path, model: &Model, predictions: &[Prediction]) -> Resu
             text(first.map(|(_, probability)| probability)),
             prediction.error.clone().unwrap_or_default(),
         ];
-        writer.write_record(row.into_iter().chain(classes.iter().map(|class| text(probability(class))))).map_err(failed)?;
+        writer
+            .write_record(
+                row.into_iter()
+                    .chain(classes.iter().map(|class| text(probability(class)))),
+            )
+            .map_err(failed)?;
     }
-    atomic::write(path, &writer.into_inner().map_err(|failure| failed(failure.into_error().into()))?)
+    atomic::write(
+        path,
+        &writer
+            .into_inner()
+            .map_err(|failure| failed(failure.into_error().into()))?,
+    )
 }

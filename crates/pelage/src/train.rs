@@ -88,17 +88,26 @@ pub fn fit(
     while reason.is_none() {
         let started = Instant::now();
         let mut last_saved = Instant::now();
-        observe(&Event::EpochStart { epoch: progress.epoch + 1, epochs: recipe.epochs, batches, done: progress.batch });
+        observe(&Event::EpochStart {
+            epoch: progress.epoch + 1,
+            epochs: recipe.epochs,
+            batches,
+            done: progress.batch,
+        });
         let source = loader::batches(
             data.train.clone(),
             recipe.batch_size,
-            Order::Shuffled { seed: recipe.seed, epoch: progress.epoch as u64 },
+            Order::Shuffled {
+                seed: recipe.seed,
+                epoch: progress.epoch as u64,
+            },
             recipe.augmentation(),
             progress.batch,
         );
         for batch in source {
             let learning_rate = scheduler.rate(progress.step, &progress);
-            let learnt = learner.step(batch?, &data.train, progress.step, learning_rate)?;
+            let learnt;
+            (learner, learnt) = learner.step(batch?, &data.train, progress.step, learning_rate)?;
             progress.add(learnt);
             let control = observe(&Event::Batch {
                 batch: progress.batch,
@@ -149,13 +158,22 @@ pub fn fit(
 fn validate(learner: &Learner, data: &Data, observe: &mut dyn FnMut(&Event) -> Control) -> Result<Metrics> {
     let (network, total) = (learner.network.valid(), data.validation.len());
     let mut metrics = Metrics::default();
-    for batch in loader::batches(data.validation.clone(), learner.recipe.batch_size, Order::Sequential, None, 0) {
+    for batch in loader::batches(
+        data.validation.clone(),
+        learner.recipe.batch_size,
+        Order::Sequential,
+        None,
+        0,
+    ) {
         let batch = batch?;
         let logits = network.forward(step::pixels(batch.pixels, &data.validation, &learner.device), None);
         let loss = learner.loss(logits.clone(), &batch.labels);
         let correct = evaluate::count_correct(logits, &batch.labels);
         metrics.add(batch.labels.len(), f64::from(parameters::to_vec(loss)[0]), correct);
-        observe(&Event::Validation { images: metrics.images, total });
+        observe(&Event::Validation {
+            images: metrics.images,
+            total,
+        });
     }
     Ok(metrics)
 }

@@ -30,27 +30,44 @@ fn noise(name: &str, count: usize, scale: f32) -> Vec<f32> {
 }
 
 fn fixture() -> Vec<u8> {
-    std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/torch/cnn3.safetensors")).unwrap()
+    std::fs::read(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/tests/fixtures/torch/cnn3.safetensors"
+    ))
+    .unwrap()
 }
 
 fn recorded(file: &SafeTensors, name: &str) -> Vec<f32> {
     let bytes = file.tensor(name).unwrap().data().to_vec();
-    bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect()
+    bytes
+        .chunks_exact(4)
+        .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
+        .collect()
 }
 
 /// Largest difference relative to the largest value.
 fn error(ours: &[f32], truth: &[f32]) -> f64 {
     assert_eq!(ours.len(), truth.len());
     let scale = truth.iter().fold(0.0f64, |most, v| most.max(f64::from(v.abs())));
-    let worst = ours.iter().zip(truth).map(|(a, b)| (f64::from(*a) - f64::from(*b)).abs());
-    worst.fold(0.0, |most: f64, one| if one.is_nan() { f64::INFINITY } else { most.max(one) }) / scale
+    let worst = ours
+        .iter()
+        .zip(truth)
+        .map(|(a, b)| (f64::from(*a) - f64::from(*b)).abs());
+    worst.fold(
+        0.0,
+        |most: f64, one| if one.is_nan() { f64::INFINITY } else { most.max(one) },
+    ) / scale
 }
 
 fn network(device: &Device) -> Network {
     let fresh = Network::new(Architecture::Cnn3, SIZE, 3, 0, device);
     let values = |(name, old): (String, Values)| {
         let fan_in: usize = old.shape[1..].iter().product();
-        let scale = if name.ends_with("bias") { 0.125 } else { 2.0 / (fan_in as f32).sqrt() };
+        let scale = if name.ends_with("bias") {
+            0.125
+        } else {
+            2.0 / (fan_in as f32).sqrt()
+        };
         let data = noise(&name, old.data.len(), scale);
         (name, Values { data, ..old })
     };
@@ -63,7 +80,10 @@ fn logits_gradients_and_ten_steps() {
     let bytes = fixture();
     let file = SafeTensors::deserialize(&bytes).unwrap();
     let device = Device::flex().autodiff();
-    let recipe = Recipe { momentum: 0.9, ..Recipe::default() };
+    let recipe = Recipe {
+        momentum: 0.9,
+        ..Recipe::default()
+    };
     let shape = [LABELS.len(), SIZE[0], SIZE[1], 3];
     let pixels = noise("pixels", shape.iter().product(), 1.0);
     let pixels = || Tensor::<4>::from_data(TensorData::new(pixels.clone(), shape), &device);
@@ -79,7 +99,10 @@ fn logits_gradients_and_ten_steps() {
             assert!(worst < 1e-5, "logits: relative error {worst:e}");
             let before = parameters::read(&network);
             // With a rate of one and no momentum, a step moves every weight by just its gradient.
-            let plain = Recipe { momentum: 0.0, ..Recipe::default() };
+            let plain = Recipe {
+                momentum: 0.0,
+                ..Recipe::default()
+            };
             let moved = Optimizer::new().step(&plain, 1.0, network.clone(), gradients);
             for (name, values) in parameters::read(&moved) {
                 let old = &before[&name].data;

@@ -25,6 +25,10 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     let megabytes = |bytes: u64| format!("{:.1} MB", bytes as f64 / 1e6);
     match arguments.verb {
         Verb::Show => Ok(format!("{}: {}\n", folder.display(), megabytes(0))),
-        Verb::Clear => Ok(format!("{}: {} freed\n", folder.display(), megabytes(cache::clear(&folder)?))),
+        Verb::Clear => Ok(format!(
+            "{}: {} freed\n",
+            folder.display(),
+            megabytes(cache::clear(&folder)?)
+        )),
     }
 }

@@ -43,18 +43,26 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     if out.exists() {
         if !drawn.join("cat.0.png").exists() && std::fs::read_dir(out).is_ok_and(|mut inside| inside.next().is_some()) {
             let shown = out.display();
-            return Err(Failure::Usage(format!("{shown} exists and is not an earlier demo's; give another --out")));
+            return Err(Failure::Usage(format!(
+                "{shown} exists and is not an earlier demo's; give another --out"
+            )));
         }
         std::fs::remove_dir_all(out).map_err(|failure| Failure::Failed(format!("{}: {failure}", out.display())))?;
     }
 
-    step(1, &format!("draw {} into {}", count(2 * PER_CLASS, "picture"), drawn.display()));
+    step(
+        1,
+        &format!("draw {} into {}", count(2 * PER_CLASS, "picture"), drawn.display()),
+    );
     let task = Task::new();
     let made = sample::write(&drawn, PER_CLASS, arguments.seed, SIZE, &|progress| task.show(progress));
     task.finish();
     made?;
 
-    step(2, &format!("pelage organize {} --out {}", drawn.display(), data.display()));
+    step(
+        2,
+        &format!("pelage organize {} --out {}", drawn.display(), data.display()),
+    );
     let options = organize::Options {
         source: drawn,
         out: data.clone(),
@@ -70,7 +78,10 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     task.finish();
     eprint!("{}", organize_verb::described(&report?));
 
-    step(3, &format!("pelage train {} --out {}", data.display(), folder.display()));
+    step(
+        3,
+        &format!("pelage train {} --out {}", data.display(), folder.display()),
+    );
     let recipe = Recipe {
         data: data.clone(),
         image_size: SIZE,
@@ -87,15 +98,29 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     let device = pelage::device::open("cpu")?;
     let model = bundle::load(&folder, &device)?;
     let catalog = evaluate::catalog(&data)?;
-    let pictures = Pictures::open(&catalog, &model.facts.preprocessing, CacheMode::Ram, &default_dir(), &|_| {})?;
+    let pictures = Pictures::open(
+        &catalog,
+        &model.facts.preprocessing,
+        CacheMode::Ram,
+        &default_dir(),
+        &|_| {},
+    )?;
     let evaluation = evaluate::evaluate(&model, Arc::new(pictures), &device, &mut |_| {})?;
     eprint!("{}", super::evaluate::described(&evaluation));
 
-    let some: Vec<_> = catalog.items.iter().step_by((catalog.items.len() / 6).max(1)).take(6).collect();
+    let some: Vec<_> = catalog
+        .items
+        .iter()
+        .step_by((catalog.items.len() / 6).max(1))
+        .take(6)
+        .collect();
     step(5, &format!("pelage predict {} PICTURE...", folder.display()));
     let entries: Vec<_> = some
         .iter()
-        .map(|item| source::Entry { name: item.name.clone(), location: item.location.clone() })
+        .map(|item| source::Entry {
+            name: item.name.clone(),
+            location: item.location.clone(),
+        })
         .collect();
     let predictions = predict::predict(&model, &entries, &device, &mut |_| {});
     eprint!("{}", super::predict::described(&model, &predictions, 0));

@@ -38,16 +38,28 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     let catalog = evaluate::catalog(&arguments.data)?;
     let task = Task::new();
     let preprocessing = &model.facts.preprocessing;
-    let evaluated = Pictures::open(&catalog, preprocessing, CacheMode::Auto, &default_dir(), &|progress| task.show(progress))
-        .map_err(pelage::Error::from)
-        .and_then(|pictures| {
-            let total = pictures.len();
-            let show = &mut |done| task.show(Progress { done, total, what: "evaluating" });
-            evaluate::evaluate(&model, Arc::new(pictures), &device, show)
-        });
+    let evaluated = Pictures::open(&catalog, preprocessing, CacheMode::Auto, &default_dir(), &|progress| {
+        task.show(progress)
+    })
+    .map_err(pelage::Error::from)
+    .and_then(|pictures| {
+        let total = pictures.len();
+        let show = &mut |done| {
+            task.show(Progress {
+                done,
+                total,
+                what: "evaluating",
+            })
+        };
+        evaluate::evaluate(&model, Arc::new(pictures), &device, show)
+    });
     task.finish();
     let evaluation = evaluated?;
-    if arguments.json { json(&evaluation) } else { Ok(described(&evaluation)) }
+    if arguments.json {
+        json(&evaluation)
+    } else {
+        Ok(described(&evaluation))
+    }
 }
 
 /// The evaluation for people.
@@ -61,19 +73,43 @@ pub(super) fn described(evaluation: &Evaluation) -> String {
     );
     let rows = evaluation.classes.iter().map(|class| {
         let shares = [class.precision, class.recall, class.f1].map(|share| format!("{share:.4}"));
-        [vec![class.name.clone()], shares.to_vec(), vec![thousands(class.support as u64)]].concat()
+        [
+            vec![class.name.clone()],
+            shares.to_vec(),
+            vec![thousands(class.support as u64)],
+        ]
+        .concat()
     });
     text += &table(&["class", "precision", "recall", "F1", "pictures"], 1..5, rows);
-    let names: Vec<_> = evaluation.classes.iter().map(|class| format!("called {}", class.name)).collect();
-    let head: Vec<&str> = std::iter::once("confusion matrix").chain(names.iter().map(String::as_str)).collect();
-    let rows = evaluation.classes.iter().zip(&evaluation.confusion_matrix).map(|(class, row)| {
-        let numbers = row.iter().map(|number| thousands(*number as u64));
-        std::iter::once(format!("is {}", class.name)).chain(numbers).collect()
-    });
+    let names: Vec<_> = evaluation
+        .classes
+        .iter()
+        .map(|class| format!("called {}", class.name))
+        .collect();
+    let head: Vec<&str> = std::iter::once("confusion matrix")
+        .chain(names.iter().map(String::as_str))
+        .collect();
+    let rows = evaluation
+        .classes
+        .iter()
+        .zip(&evaluation.confusion_matrix)
+        .map(|(class, row)| {
+            let numbers = row.iter().map(|number| thousands(*number as u64));
+            std::iter::once(format!("is {}", class.name)).chain(numbers).collect()
+        });
     text += &table(&head, 1..head.len(), rows);
     if !evaluation.unreadable.is_empty() {
-        text += &format!("{} could not be read and do not count:\n", count(evaluation.unreadable.len(), "file"));
-        text += &some(evaluation.unreadable.iter().map(|one| format!("{}: {}", one.path, one.reason)), 10);
+        text += &format!(
+            "{} could not be read and do not count:\n",
+            count(evaluation.unreadable.len(), "file")
+        );
+        text += &some(
+            evaluation
+                .unreadable
+                .iter()
+                .map(|one| format!("{}: {}", one.path, one.reason)),
+            10,
+        );
     }
     text
 }

@@ -28,7 +28,11 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     let report = inspect::inspect(&arguments.data, &|progress| task.show(progress));
     task.finish();
     let report = report?;
-    if arguments.json { json(&report) } else { Ok(described(&report)) }
+    if arguments.json {
+        json(&report)
+    } else {
+        Ok(described(&report))
+    }
 }
 
 fn described(report: &Report) -> String {
@@ -46,21 +50,48 @@ fn described(report: &Report) -> String {
             spread(class.height),
         ]
     });
-    let mut text = table(&["set", "class", "pictures", "unreadable", "width (px)", "height (px)"], 2..4, rows);
-    let formats: Vec<_> = report.formats.iter().map(|(name, n)| format!("{name} {}", thousands(*n as u64))).collect();
+    let mut text = table(
+        &["set", "class", "pictures", "unreadable", "width (px)", "height (px)"],
+        2..4,
+        rows,
+    );
+    let formats: Vec<_> = report
+        .formats
+        .iter()
+        .map(|(name, n)| format!("{name} {}", thousands(*n as u64)))
+        .collect();
     text += &format!("formats: {}\n", formats.join(", "));
-    text += &format!("imbalance: {:.2} pictures of the largest class for each one of the smallest\n", report.imbalance);
+    text += &format!(
+        "imbalance: {:.2} pictures of the largest class for each one of the smallest\n",
+        report.imbalance
+    );
     let mut list = |title: &str, lines: Vec<String>, most: usize| {
         if !lines.is_empty() {
             text += &format!("{title}:\n{}", some(lines.into_iter(), most));
         }
     };
     let groups = |groups: &[Vec<String>]| groups.iter().map(|group| group.join("  =  ")).collect::<Vec<_>>();
-    let unreadable = report.unreadable.iter().map(|one| format!("{}: {}", one.path, one.reason)).collect();
+    let unreadable = report
+        .unreadable
+        .iter()
+        .map(|one| format!("{}: {}", one.path, one.reason))
+        .collect();
     list(&count(report.unreadable.len(), "unreadable file"), unreadable, 20);
-    list(&(count(report.unlabelled.len(), "file") + " without a label"), report.unlabelled.clone(), 5);
-    list(&(count(report.exact_duplicates.len(), "group") + " of identical files"), groups(&report.exact_duplicates), 10);
-    list(&(count(report.near_duplicates.len(), "group") + " that look the same"), groups(&report.near_duplicates), 10);
+    list(
+        &(count(report.unlabelled.len(), "file") + " without a label"),
+        report.unlabelled.clone(),
+        5,
+    );
+    list(
+        &(count(report.exact_duplicates.len(), "group") + " of identical files"),
+        groups(&report.exact_duplicates),
+        10,
+    );
+    list(
+        &(count(report.near_duplicates.len(), "group") + " that look the same"),
+        groups(&report.near_duplicates),
+        10,
+    );
     let leaks = count(report.leaks.len(), "group") + " in both train and validation (a leak; the validation flatters)";
     list(&leaks, groups(&report.leaks), 10);
     if report.unreadable.is_empty() && report.exact_duplicates.is_empty() && report.leaks.is_empty() {

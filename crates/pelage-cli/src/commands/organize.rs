@@ -64,7 +64,11 @@ pub(super) fn run(arguments: Arguments) -> Outcome {
     let report = organize::organize(&options, &|progress| task.show(progress));
     task.finish();
     let report = report?;
-    if arguments.json { json(&report) } else { Ok(described(&report)) }
+    if arguments.json {
+        json(&report)
+    } else {
+        Ok(described(&report))
+    }
 }
 
 fn rename(text: &str) -> Result<(String, String), String> {
@@ -80,7 +84,11 @@ pub(super) fn described(report: &Report) -> String {
         let cells = [train, validation, train + validation].map(|number| thousands(number as u64));
         [vec![name.to_string()], cells.to_vec()].concat()
     };
-    let mut rows: Vec<_> = report.classes.iter().map(|class| row(&class.name, class.train, class.validation)).collect();
+    let mut rows: Vec<_> = report
+        .classes
+        .iter()
+        .map(|class| row(&class.name, class.train, class.validation))
+        .collect();
     let sum = |part: &dyn Fn(&organize::ClassCount) -> usize| report.classes.iter().map(part).sum();
     rows.push(row("all", sum(&|class| class.train), sum(&|class| class.validation)));
     let mut text = table(&["class", "train", "validation", "all"], 1..4, rows.into_iter());

@@ -46,25 +46,44 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     for path in &arguments.paths {
         if path == Path::new("-") {
             let mut bytes = Vec::new();
-            std::io::stdin().lock().read_to_end(&mut bytes).map_err(|failure| Failure::Failed(format!("standard input: {failure}")))?;
+            std::io::stdin()
+                .lock()
+                .read_to_end(&mut bytes)
+                .map_err(|failure| Failure::Failed(format!("standard input: {failure}")))?;
             predictions.push(predict::predict_bytes(&model, "-", &bytes, &device));
             continue;
         }
         let entries = source::list(path)?;
         let (task, total) = (Task::new(), entries.len());
-        let show = &mut |done| task.show(Progress { done, total, what: "predicting" });
+        let show = &mut |done| {
+            task.show(Progress {
+                done,
+                total,
+                what: "predicting",
+            })
+        };
         predictions.extend(predict::predict(&model, &entries, &device, show));
         task.finish();
     }
-    let unreadable = predictions.iter().filter(|prediction| prediction.error.is_some()).count();
+    let unreadable = predictions
+        .iter()
+        .filter(|prediction| prediction.error.is_some())
+        .count();
     if let Some(file) = &arguments.csv {
         predict::write_csv(file, &model, &predictions)?;
     }
-    predictions.iter_mut().for_each(|prediction| prediction.classes.truncate(arguments.top.max(1)));
+    predictions
+        .iter_mut()
+        .for_each(|prediction| prediction.classes.truncate(arguments.top.max(1)));
     if !predictions.is_empty() && unreadable == predictions.len() {
-        let reasons = predictions.iter().filter_map(|one| Some(format!("{}: {}", one.path, one.error.as_ref()?)));
+        let reasons = predictions
+            .iter()
+            .filter_map(|one| Some(format!("{}: {}", one.path, one.error.as_ref()?)));
         let reasons: Vec<_> = reasons.take(5).collect();
-        return Err(Failure::Failed(format!("no picture could be read\n  {}", reasons.join("\n  "))));
+        return Err(Failure::Failed(format!(
+            "no picture could be read\n  {}",
+            reasons.join("\n  ")
+        )));
     }
     if arguments.json {
         return json(&predictions);
@@ -86,12 +105,19 @@ pub(super) fn described(model: &Model, predictions: &[Prediction], unreadable: u
     let mut text = table(&["picture", "class", "others"], 0..0, rows);
     let mut totals: Vec<_> = model.facts.classes.iter().map(|class| (class, 0usize)).collect();
     for (first, _) in predictions.iter().filter_map(|prediction| prediction.classes.first()) {
-        totals.iter_mut().filter(|(class, _)| *class == first).for_each(|(_, total)| *total += 1);
+        totals
+            .iter_mut()
+            .filter(|(class, _)| *class == first)
+            .for_each(|(_, total)| *total += 1);
     }
     if predictions.len() > 1 {
         let totals: Vec<_> = totals.iter().map(|(class, total)| format!("{class} {total}")).collect();
         text += &format!("{}: {}", count(predictions.len(), "picture"), totals.join(", "));
-        text += &if unreadable > 0 { format!(", unreadable {unreadable}\n") } else { "\n".into() };
+        text += &if unreadable > 0 {
+            format!(", unreadable {unreadable}\n")
+        } else {
+            "\n".into()
+        };
     }
     text
 }

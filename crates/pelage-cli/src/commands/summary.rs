@@ -43,18 +43,26 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
             let smallest = architecture.smallest_size();
             if !(smallest..=4096).contains(&arguments.image_size) || arguments.classes < 2 {
                 let name = architecture.name();
-                return Err(Failure::Usage(format!("{name} takes {smallest} to 4096 pixels and 2 or more classes")));
+                return Err(Failure::Usage(format!(
+                    "{name} takes {smallest} to 4096 pixels and 2 or more classes"
+                )));
             }
             let names = (0..arguments.classes).map(|i| i.to_string()).collect();
             (architecture, [arguments.image_size; 2], names)
         }
         Err(unknown) if !Path::new(&arguments.model).exists() => {
-            return Err(Failure::Usage(format!("there is no file or folder of that name, and {unknown}")));
+            return Err(Failure::Usage(format!(
+                "there is no file or folder of that name, and {unknown}"
+            )));
         }
         Err(_) => {
             let facts = bundle::load(Path::new(&arguments.model), &pelage::device::open("cpu")?)?.facts;
             let side = facts.preprocessing;
-            (facts.architecture, [side.height as usize, side.width as usize], facts.classes)
+            (
+                facts.architecture,
+                [side.height as usize, side.width as usize],
+                facts.classes,
+            )
         }
     };
     let layers = layers(architecture, size, classes.len());
@@ -66,14 +74,22 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         classes,
         layers,
     };
-    if arguments.json { json(&summary) } else { Ok(described(&summary)) }
+    if arguments.json {
+        json(&summary)
+    } else {
+        Ok(described(&summary))
+    }
 }
 
 fn described(summary: &Summary) -> String {
     let shape = |shape: &[usize]| shape.iter().map(usize::to_string).collect::<Vec<_>>().join(" x ");
     let rows = summary.layers.iter().map(|layer| {
         let numbers = [layer.parameters, layer.multiply_adds].map(thousands);
-        [vec![layer.name.clone(), layer.kind.clone(), shape(&layer.output_shape)], numbers.to_vec()].concat()
+        [
+            vec![layer.name.clone(), layer.kind.clone(), shape(&layer.output_shape)],
+            numbers.to_vec(),
+        ]
+        .concat()
     });
     let head = ["layer", "what", "output", "parameters", "multiply-adds"];
     format!(

@@ -56,7 +56,10 @@ pub(super) struct Arguments {
     tensorboard: bool,
     #[command(flatten, next_help_heading = "Network and learning")]
     learning: Learning,
-    #[command(flatten, next_help_heading = "Augmentation of training pictures (validation is never augmented)")]
+    #[command(
+        flatten,
+        next_help_heading = "Augmentation of training pictures (validation is never augmented)"
+    )]
     augmentation: Augmenting,
 }
 
@@ -159,7 +162,10 @@ pub(super) fn run(arguments: Arguments) -> Outcome {
         None => {
             let recipe = recipe(&arguments)?;
             use_threads(recipe.threads)?;
-            let folder = arguments.out.clone().unwrap_or_else(|| run::free_folder(Path::new("runs"), &recipe));
+            let folder = arguments
+                .out
+                .clone()
+                .unwrap_or_else(|| run::free_folder(Path::new("runs"), &recipe));
             Run::create(recipe, &folder, &|progress| task.show(progress))
         }
     };
@@ -170,11 +176,24 @@ pub(super) fn run(arguments: Arguments) -> Outcome {
 /// Trains `run` under bars, and says what came of it.
 pub(super) fn train(run: &Run) -> Outcome {
     eprintln!("{}", run.describe());
-    let unreadable = || run.data.train.unreadable().iter().chain(run.data.validation.unreadable());
-    let skipped: Vec<_> = unreadable().map(|one| format!("{}: {}", one.path, one.reason)).collect();
+    let unreadable = || {
+        run.data
+            .train
+            .unreadable()
+            .iter()
+            .chain(run.data.validation.unreadable())
+    };
+    let skipped: Vec<_> = unreadable()
+        .map(|one| format!("{}: {}", one.path, one.reason))
+        .collect();
     if !skipped.is_empty() {
         let listed = run.folder.join("unreadable.csv");
-        eprint!("{} skipped, see {}:\n{}", count(skipped.len(), "file"), listed.display(), some(skipped.into_iter(), 5));
+        eprint!(
+            "{} skipped, see {}:\n{}",
+            count(skipped.len(), "file"),
+            listed.display(),
+            some(skipped.into_iter(), 5)
+        );
     }
     let device = pelage::device::open(&run.recipe.device)?;
     if run.complete.is_none() {
@@ -185,7 +204,11 @@ pub(super) fn train(run: &Run) -> Outcome {
             duration(forecast.epoch_seconds),
             duration(forecast.total_seconds),
             count(run.recipe.epochs, "epoch"),
-            if run.recipe.patience > 0 { " (early stopping may end it sooner)" } else { "" }
+            if run.recipe.patience > 0 {
+                " (early stopping may end it sooner)"
+            } else {
+                ""
+            }
         );
     }
     progress::stop_on_signal();
@@ -197,10 +220,15 @@ pub(super) fn train(run: &Run) -> Outcome {
 
 fn described(run: &Run, trained: &Trained) -> String {
     let folder = run.folder.display();
-    let best = trained.best_epoch.and_then(|best| trained.history.iter().find(|row| row.epoch == best));
+    let best = trained
+        .best_epoch
+        .and_then(|best| trained.history.iter().find(|row| row.epoch == best));
     let mut text = match trained.reason {
         EndReason::Finished => "done".to_string(),
-        EndReason::EarlyStop => format!("stopped early: no better validation loss in {}", count(run.recipe.patience, "epoch")),
+        EndReason::EarlyStop => format!(
+            "stopped early: no better validation loss in {}",
+            count(run.recipe.patience, "epoch")
+        ),
         EndReason::Interrupted => format!("interrupted and saved; go on by `pelage train --resume {folder}`"),
     };
     if run.complete.is_some() {
@@ -226,13 +254,23 @@ fn extension(arguments: &Arguments) -> Result<Extension, Failure> {
     let mut asked = untouched.clone();
     apply(arguments, &mut asked);
     let Recipe { threads, cache, .. } = untouched;
-    let allowed = Recipe { epochs: untouched.epochs, patience: untouched.patience, threads, cache, ..asked.clone() };
+    let allowed = Recipe {
+        epochs: untouched.epochs,
+        patience: untouched.patience,
+        threads,
+        cache,
+        ..asked.clone()
+    };
     if allowed != untouched {
         let message = "--resume keeps the run's settings; only --epochs, --patience, --threads and --cache may change";
         return Err(Failure::Usage(message.into()));
     }
     use_threads(arguments.threads.unwrap_or(0))?;
-    Ok(Extension { epochs, patience, cache: arguments.cache })
+    Ok(Extension {
+        epochs,
+        patience,
+        cache: arguments.cache,
+    })
 }
 
 /// The settings that `arguments` ask for.

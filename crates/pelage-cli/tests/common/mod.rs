@@ -19,7 +19,11 @@ pub(crate) fn run(folder: &Path, arguments: &[&str]) -> Output {
 /// Runs and expects success; stdout.
 pub(crate) fn succeed(folder: &Path, arguments: &[&str]) -> String {
     let output = run(folder, arguments);
-    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{arguments:?}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     String::from_utf8(output.stdout).unwrap()
 }
 
@@ -36,13 +40,19 @@ pub(crate) fn fail(folder: &Path, arguments: &[&str], code: i32) -> String {
 pub(crate) fn picture(class: usize, seed: u64, side: u32) -> image::RgbImage {
     let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ class as u64;
     let mut next = || {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         (state >> 33) as u32
     };
     let (phase, period) = (next() % 7, 4 + next() % 4);
     image::RgbImage::from_fn(side, side, |x, y| {
         let along = if class == 0 { x } else { y };
-        let stripe = if (along + phase) / (period / 2) % 2 == 0 { 170 } else { 70 };
+        let stripe = if (along + phase) / (period / 2) % 2 == 0 {
+            170
+        } else {
+            70
+        };
         image::Rgb(std::array::from_fn(|_| (stripe + next() % 60) as u8))
     })
 }
@@ -55,7 +65,9 @@ pub(crate) fn data(folder: &Path, train: u64, validation: u64) -> PathBuf {
             let class_folder = data.join(set).join(name);
             std::fs::create_dir_all(&class_folder).unwrap();
             for i in 0..count {
-                picture(class, first + i, 24).save(class_folder.join(format!("{i}.png"))).unwrap();
+                picture(class, first + i, 24)
+                    .save(class_folder.join(format!("{i}.png")))
+                    .unwrap();
             }
         }
     }

@@ -51,7 +51,14 @@ pub struct Transform {
 
 impl Default for Transform {
     fn default() -> Self {
-        Transform { theta: 0.0, tx: 0.0, ty: 0.0, shear: 0.0, zx: 1.0, zy: 1.0 }
+        Transform {
+            theta: 0.0,
+            tx: 0.0,
+            ty: 0.0,
+            shear: 0.0,
+            zx: 1.0,
+            zy: 1.0,
+        }
     }
 }
 
@@ -70,7 +77,8 @@ impl Transform {
         ];
         let middle = [height as f64 / 2.0 - 0.5, width as f64 / 2.0 - 0.5];
         let shift = [cos * tx - sin * ty, sin * tx + cos * ty];
-        let offset = std::array::from_fn(|i| middle[i] + shift[i] - matrix[i][0] * middle[0] - matrix[i][1] * middle[1]);
+        let offset =
+            std::array::from_fn(|i| middle[i] + shift[i] - matrix[i][0] * middle[0] - matrix[i][1] * middle[1]);
         (matrix, offset)
     }
 }
@@ -100,7 +108,12 @@ pub fn warp(
                 let (top, left) = (y as usize, x as usize);
                 let (down, right) = ((y - top as f64) as f32, (x - left as f64) as f32);
                 let at = (top * width + left) * 3;
-                blend(&pixels[at..at + 6], &pixels[at + width * 3..at + width * 3 + 6], down, right)
+                blend(
+                    &pixels[at..at + 6],
+                    &pixels[at + width * 3..at + width * 3 + 6],
+                    down,
+                    right,
+                )
             } else {
                 beyond(pixels, [height, width], [y, x], fill_mode, fill_value)
             };
@@ -137,9 +150,21 @@ fn beyond(pixels: &[u8], sides: [usize; 2], at: [f64; 2], fill_mode: FillMode, f
     let clamped = |row: usize, column: usize| (row.min(sides[0] - 1) * sides[1] + column.min(sides[1] - 1)) * 3;
     let row = |row: usize| -> [u8; 6] {
         let (a, b) = (clamped(row, left), clamped(row, left + 1));
-        [pixels[a], pixels[a + 1], pixels[a + 2], pixels[b], pixels[b + 1], pixels[b + 2]]
+        [
+            pixels[a],
+            pixels[a + 1],
+            pixels[a + 2],
+            pixels[b],
+            pixels[b + 1],
+            pixels[b + 2],
+        ]
     };
-    blend(&row(top), &row(top + 1), (place[0] - top as f64) as f32, (place[1] - left as f64) as f32)
+    blend(
+        &row(top),
+        &row(top + 1),
+        (place[0] - top as f64) as f32,
+        (place[1] - left as f64) as f32,
+    )
 }
 
 /// SciPy's 'reflect' of a coordinate on `count` points, half a pixel beyond the ends.

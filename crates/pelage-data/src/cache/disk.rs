@@ -42,7 +42,10 @@ pub(super) fn open(
         let text = format!("{failure}; free some space, or choose `--cache ram` or `--cache off`");
         Error::io(folder)(std::io::Error::new(failure.kind(), text))
     };
-    let temporary = tempfile::Builder::new().suffix(".tmp").tempfile_in(folder).map_err(full)?;
+    let temporary = tempfile::Builder::new()
+        .suffix(".tmp")
+        .tempfile_in(folder)
+        .map_err(full)?;
     let mut writer = BufWriter::new(temporary.as_file());
     let mut results = Results::with_capacity(catalog.items.len());
     // In pieces: memory holds no more than one of them.
@@ -86,7 +89,11 @@ pub(super) fn read(file: &File, index: usize, bytes: &mut [u8]) -> Result<()> {
     let (start, mut done) = ((index * bytes.len()) as u64, 0);
     while done < bytes.len() {
         match read_at(file, &mut bytes[done..], start + done as u64) {
-            Ok(0) => return Err(Error::Data("the picture cache has shrunk; `pelage cache clear` and try again".into())),
+            Ok(0) => {
+                return Err(Error::Data(
+                    "the picture cache has shrunk; `pelage cache clear` and try again".into(),
+                ));
+            }
             Ok(count) => done += count,
             Err(failure) if failure.kind() == std::io::ErrorKind::Interrupted => {}
             Err(failure) => return Err(Error::io("picture cache")(failure)),
@@ -106,7 +113,10 @@ pub fn clear(folder: &Path) -> Result<u64> {
     }
     for entry in std::fs::read_dir(folder).map_err(Error::io(folder))? {
         let path = entry.map_err(Error::io(folder))?.path();
-        if path.extension().is_some_and(|extension| extension == "pictures" || extension == "tmp") {
+        if path
+            .extension()
+            .is_some_and(|extension| extension == "pictures" || extension == "tmp")
+        {
             freed += path.metadata().map(|told| told.len()).unwrap_or(0);
             std::fs::remove_file(&path).map_err(Error::io(&path))?;
         }

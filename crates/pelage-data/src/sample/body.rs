@@ -71,7 +71,11 @@ impl Layers<'_> {
     /// A leg with its paw.
     fn leg(&mut self, joints: &[Joint]) {
         let foot = joints[joints.len() - 1];
-        let paw = ellipse((foot.0 + foot.2 * 0.5, GROUND - foot.2 * 0.75), foot.2 * 1.35, foot.2 * 0.9);
+        let paw = ellipse(
+            (foot.0 + foot.2 * 0.5, GROUND - foot.2 * 0.75),
+            foot.2 * 1.35,
+            foot.2 * 0.9,
+        );
         self.paint(&[limb(joints), paw], joints, Part::Leg);
     }
 
@@ -87,7 +91,10 @@ impl Layers<'_> {
             let radius = root + (middle - root) * first + (tip - middle) * second;
             joints.push((at.0, at.1.min(GROUND - radius), radius));
             let (sin, cos) = sin_cos(angle);
-            at = (at.0 - cos * tail.length / STEPS as f32, at.1 - sin * tail.length / STEPS as f32);
+            at = (
+                at.0 - cos * tail.length / STEPS as f32,
+                at.1 - sin * tail.length / STEPS as f32,
+            );
             angle += tail.bends[usize::from(i >= STEPS / 2)] / (STEPS / 2) as f32;
         }
         self.paint(&[limb(&joints)], &joints, Part::Tail);
@@ -114,7 +121,10 @@ impl Layers<'_> {
         let lean = self.random.around(6.0);
         let chest = [(0.0, 12.0, 15.0 * b), (lean, 40.0, 23.0 * b), (lean, 75.0, 27.0 * b)];
         self.paint(&[limb(&chest)], &chest, Part::Chest);
-        HeadPlace { at: (0.0, -2.0), scale: self.random.range(2.3, 2.9) * build.head }
+        HeadPlace {
+            at: (0.0, -2.0),
+            scale: self.random.range(2.3, 2.9) * build.head,
+        }
     }
 
     fn sitting_front(&mut self, build: &Build) -> HeadPlace {
@@ -134,21 +144,35 @@ impl Layers<'_> {
             let x = side * stance;
             self.leg(&[(x, 8.0, 4.6 * bone), (x, 22.0, 3.9 * bone), (x - 1.0, 35.0, 3.4 * bone)]);
         }
-        HeadPlace { at: (self.random.around(2.0), -21.0), scale: 1.75 * build.head }
+        HeadPlace {
+            at: (self.random.around(2.0), -21.0),
+            scale: 1.75 * build.head,
+        }
     }
 
     fn sitting_side(&mut self, build: &Build) -> HeadPlace {
         let (b, bone) = (build.bulk, build.bone);
         self.tail(&build.tail, (-21.0 * b, 33.0), 0.0);
         let step = self.random.range(2.0, 6.0);
-        self.leg(&[(7.0 + step, 4.0, 5.0 * bone), (8.0 + step, 22.0, 3.8 * bone), (8.0 + step, 35.0, 3.2 * bone)]);
-        let torso = [(-11.0, 25.0, 12.5 * b), (-4.0, 9.0, 11.5 * b * (1.0 - build.tuck * 0.4)), (5.0, -8.0, 9.5 * b)];
+        self.leg(&[
+            (7.0 + step, 4.0, 5.0 * bone),
+            (8.0 + step, 22.0, 3.8 * bone),
+            (8.0 + step, 35.0, 3.2 * bone),
+        ]);
+        let torso = [
+            (-11.0, 25.0, 12.5 * b),
+            (-4.0, 9.0, 11.5 * b * (1.0 - build.tuck * 0.4)),
+            (5.0, -8.0, 9.5 * b),
+        ];
         self.paint(&[limb(&torso)], &torso, Part::Torso);
         let haunch = [(-10.0, 26.0, 10.5 * b), (-5.0, 29.0, 8.0 * b)];
         self.paint(&[limb(&haunch)], &haunch, Part::Leg);
         self.leg(&[(-8.0, 34.5, 3.2 * bone), (1.0, 35.5, 3.2 * bone)]);
         self.leg(&[(6.0, 3.0, 5.4 * bone), (8.0, 20.0, 4.2 * bone), (7.5, 35.0, 3.4 * bone)]);
-        HeadPlace { at: (9.0, -21.0), scale: 1.65 * build.head }
+        HeadPlace {
+            at: (9.0, -21.0),
+            scale: 1.65 * build.head,
+        }
     }
 
     fn standing(&mut self, build: &Build) -> HeadPlace {
@@ -172,27 +196,48 @@ impl Layers<'_> {
             ]);
         };
         legs(4.0 - stride, self);
-        let (rump, waist) = ((-20.0, back, 10.0 * b), (-3.0, back + 0.5, 9.8 * b * (1.0 - build.tuck)));
+        let (rump, waist) = (
+            (-20.0, back, 10.0 * b),
+            (-3.0, back + 0.5, 9.8 * b * (1.0 - build.tuck)),
+        );
         let torso = [rump, waist, (13.0, back - 0.5, 10.5 * b)];
         let neck = [(13.0, back - 2.0, 9.0 * b), (22.0, back - 12.0, 7.0 * b)];
         self.paint(&[limb(&torso), limb(&neck)], &torso, Part::Torso);
         legs(stride - 2.0, self);
         let nod = self.random.range(-3.0, 7.0);
-        HeadPlace { at: (26.0, back - 18.0 + nod), scale: 1.55 * build.head }
+        HeadPlace {
+            at: (26.0, back - 18.0 + nod),
+            scale: 1.55 * build.head,
+        }
     }
 
     fn lying(&mut self, build: &Build) -> HeadPlace {
         let (b, bone) = (build.bulk, build.bone);
         self.tail(&build.tail, (-29.0, 30.0), 0.0);
-        self.leg(&[(12.0, 33.0, 4.4 * bone), (24.0, 34.0, 3.6 * bone), (33.0, 35.0, 3.4 * bone)]);
-        let torso = [(-20.0, 26.0, 11.5 * b), (-3.0, 25.0, 11.0 * b * (1.0 - build.tuck * 0.5)), (12.0, 21.0, 11.0 * b)];
+        self.leg(&[
+            (12.0, 33.0, 4.4 * bone),
+            (24.0, 34.0, 3.6 * bone),
+            (33.0, 35.0, 3.4 * bone),
+        ]);
+        let torso = [
+            (-20.0, 26.0, 11.5 * b),
+            (-3.0, 25.0, 11.0 * b * (1.0 - build.tuck * 0.5)),
+            (12.0, 21.0, 11.0 * b),
+        ];
         let neck = [(12.0, 18.0, 9.0 * b), (19.0, 10.0, 7.5 * b)];
         self.paint(&[limb(&torso), limb(&neck)], &torso, Part::Torso);
         let haunch = [(-19.0, 27.0, 9.5 * b), (-14.0, 30.0, 7.5 * b)];
         self.paint(&[limb(&haunch)], &haunch, Part::Leg);
         self.leg(&[(-16.0, 35.0, 3.2 * bone), (-5.0, 35.5, 3.2 * bone)]);
-        self.leg(&[(9.0, 28.0, 5.0 * bone), (15.0, 34.0, 4.0 * bone), (27.0, 35.5, 3.5 * bone)]);
+        self.leg(&[
+            (9.0, 28.0, 5.0 * bone),
+            (15.0, 34.0, 4.0 * bone),
+            (27.0, 35.5, 3.5 * bone),
+        ]);
         let nod = self.random.range(0.0, 9.0);
-        HeadPlace { at: (22.0, 2.0 + nod), scale: 1.6 * build.head }
+        HeadPlace {
+            at: (22.0, 2.0 + nod),
+            scale: 1.6 * build.head,
+        }
     }
 }

@@ -9,7 +9,11 @@ use super::random::Random;
 pub(super) fn shoot(canvas: Canvas, width: u32, height: u32, random: &mut Random) -> RgbImage {
     let (w, h) = (width as usize, height as usize);
     let rgba = canvas.into_pixels();
-    let mut pixels: Vec<f32> = rgba.chunks_exact(4).flat_map(|p| [p[0], p[1], p[2]]).map(f32::from).collect();
+    let mut pixels: Vec<f32> = rgba
+        .chunks_exact(4)
+        .flat_map(|p| [p[0], p[1], p[2]])
+        .map(f32::from)
+        .collect();
     let softness = random.range(-0.1, 0.24);
     if softness > 0.0 {
         soften(&mut pixels, w, h, softness);
@@ -27,7 +31,10 @@ pub(super) fn shoot(canvas: Canvas, width: u32, height: u32, random: &mut Random
             *value = ((*value - 128.0) * contrast + 128.0) * light * cast + gray + random.around(grain * 0.4);
         }
     }
-    let bytes = pixels.iter().map(|value| value.round().clamp(0.0, 255.0) as u8).collect();
+    let bytes = pixels
+        .iter()
+        .map(|value| value.round().clamp(0.0, 255.0) as u8)
+        .collect();
     RgbImage::from_raw(width, height, bytes).expect("three bytes a pixel")
 }
 

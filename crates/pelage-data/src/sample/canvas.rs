@@ -64,7 +64,8 @@ impl Canvas {
                 None => {
                     self.clip = Mask::new(self.pixmap.width(), self.pixmap.height());
                     let mask = self.clip.as_mut();
-                    mask.into_iter().for_each(|m| m.fill_path(&path, FillRule::Winding, true, self.transform));
+                    mask.into_iter()
+                        .for_each(|m| m.fill_path(&path, FillRule::Winding, true, self.transform));
                 }
             }
             draw(self);
@@ -75,8 +76,12 @@ impl Canvas {
     /// Fills the union of the outlines.
     pub(super) fn fill(&mut self, outlines: &[Outline], shader: Shader<'static>) {
         if let Some(path) = closed(outlines) {
-            let paint = Paint { shader, ..Paint::default() };
-            self.pixmap.fill_path(&path, &paint, FillRule::Winding, self.transform, self.clip.as_ref());
+            let paint = Paint {
+                shader,
+                ..Paint::default()
+            };
+            self.pixmap
+                .fill_path(&path, &paint, FillRule::Winding, self.transform, self.clip.as_ref());
         }
     }
 
@@ -97,9 +102,18 @@ impl Canvas {
 
     fn stroke(&mut self, path: Option<Path>, width: f32, shader: Shader<'static>) {
         if let Some(path) = path {
-            let stroke = Stroke { width, line_cap: LineCap::Round, line_join: LineJoin::Round, ..Stroke::default() };
-            let paint = Paint { shader, ..Paint::default() };
-            self.pixmap.stroke_path(&path, &paint, &stroke, self.transform, self.clip.as_ref());
+            let stroke = Stroke {
+                width,
+                line_cap: LineCap::Round,
+                line_join: LineJoin::Round,
+                ..Stroke::default()
+            };
+            let paint = Paint {
+                shader,
+                ..Paint::default()
+            };
+            self.pixmap
+                .stroke_path(&path, &paint, &stroke, self.transform, self.clip.as_ref());
         }
     }
 }
@@ -129,7 +143,11 @@ pub(super) fn place(at: Point, scale: Point, degrees: f32) -> Transform {
 pub(super) fn sin_cos(degrees: f32) -> (f32, f32) {
     let series = |degrees: f64| {
         let turned = degrees - 360.0 * (degrees / 360.0).round();
-        let folded = if turned.abs() > 90.0 { 180.0f64.copysign(turned) - turned } else { turned };
+        let folded = if turned.abs() > 90.0 {
+            180.0f64.copysign(turned) - turned
+        } else {
+            turned
+        };
         let x = folded.to_radians();
         let terms = (1..8).scan(x, |term, n| {
             let n = f64::from(2 * n);
@@ -143,7 +161,12 @@ pub(super) fn sin_cos(degrees: f32) -> (f32, f32) {
 
 /// A rectangle by its corner and sides.
 pub(super) fn rectangle(left: f32, top: f32, width: f32, height: f32) -> Outline {
-    vec![(left, top), (left + width, top), (left + width, top + height), (left, top + height)]
+    vec![
+        (left, top),
+        (left + width, top),
+        (left + width, top + height),
+        (left, top + height),
+    ]
 }
 
 /// An ellipse by its middle and radii.
@@ -157,7 +180,10 @@ pub(super) fn ellipse(middle: Point, rx: f32, ry: f32) -> Outline {
 
 /// The points mirrored in x and put in reverse order after them: one half of a face makes the whole.
 pub(super) fn mirrored(half: &[Point]) -> Outline {
-    half.iter().copied().chain(half.iter().rev().filter(|p| p.0 != 0.0).map(|&(x, y)| (-x, y))).collect()
+    half.iter()
+        .copied()
+        .chain(half.iter().rev().filter(|p| p.0 != 0.0).map(|&(x, y)| (-x, y)))
+        .collect()
 }
 
 /// A smooth closed outline through the points (Catmull-Rom).
@@ -177,7 +203,10 @@ fn curve(points: &[Point]) -> Vec<Point> {
         let control = [at(i - 1), at(i), at(i + 1), at(i + 2)];
         (0..FINENESS).map(move |step| catmull_rom(control, step as f32 / FINENESS as f32))
     };
-    (0..points.len() as isize - 1).flat_map(piece).chain(points.last().copied()).collect()
+    (0..points.len() as isize - 1)
+        .flat_map(piece)
+        .chain(points.last().copied())
+        .collect()
 }
 
 /// Catmull and Rom 1974: through the second and third of four points.
@@ -191,7 +220,13 @@ fn catmull_rom(p: [Point; 4], t: f32) -> Point {
 /// A limb cut across: the two edge points at every place of its smooth middle line, left of its direction first.
 pub(super) fn ribs(joints: &[Joint]) -> Vec<[Point; 2]> {
     let middle = curve(&joints.iter().map(|j| (j.0, j.1)).collect::<Vec<_>>());
-    let radii = curve(&joints.iter().enumerate().map(|(i, j)| (i as f32, j.2)).collect::<Vec<_>>());
+    let radii = curve(
+        &joints
+            .iter()
+            .enumerate()
+            .map(|(i, j)| (i as f32, j.2))
+            .collect::<Vec<_>>(),
+    );
     let last = middle.len() - 1;
     let rib = |i: usize| {
         let ((x0, y0), (x1, y1)) = (middle[i.saturating_sub(1)], middle[(i + 1).min(last)]);
@@ -218,7 +253,11 @@ pub(super) fn limb(joints: &[Joint]) -> Outline {
     let (first, last) = (ribs[0], ribs[ribs.len() - 1]);
     let there = ribs.iter().map(|rib| rib[0]);
     let back = ribs.iter().rev().map(|rib| rib[1]);
-    there.chain(cap(last)).chain(back).chain(cap([first[1], first[0]])).collect()
+    there
+        .chain(cap(last))
+        .chain(back)
+        .chain(cap([first[1], first[0]]))
+        .collect()
 }
 
 /// The smallest and largest x and y.
@@ -235,7 +274,11 @@ fn closed(outlines: &[Outline]) -> Option<Path> {
     for outline in outlines {
         let next = outline.iter().cycle().skip(1);
         let area: f32 = outline.iter().zip(next).map(|(a, b)| a.0 * b.1 - b.0 * a.1).sum();
-        let turned: Vec<Point> = if area < 0.0 { outline.iter().rev().copied().collect() } else { outline.clone() };
+        let turned: Vec<Point> = if area < 0.0 {
+            outline.iter().rev().copied().collect()
+        } else {
+            outline.clone()
+        };
         path(&turned, true).into_iter().for_each(|path| all.push_path(&path));
     }
     all.finish()

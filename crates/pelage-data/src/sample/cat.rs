@@ -51,7 +51,13 @@ impl Head {
         let [outer, tip, inner] = corners;
         let bulge = |a: Point, b: Point, by: f32| ((a.0 + b.0) / 2.0 + by, (a.1 + b.1) / 2.0 - 0.6);
         let side = (outer.0 - inner.0).signum();
-        let ear = vec![outer, bulge(outer, tip, side * 0.9), tip, bulge(tip, inner, -side * 0.4), inner];
+        let ear = vec![
+            outer,
+            bulge(outer, tip, side * 0.9),
+            tip,
+            bulge(tip, inner, -side * 0.4),
+            inner,
+        ];
         coat.paint(canvas, &[ear], &[], Part::Ear, scale, random);
         let middle = ((outer.0 + inner.0) / 2.0, (outer.1 + inner.1) / 2.0 + 1.0);
         let inwards = |p: Point| (middle.0 + (p.0 - middle.0) * 0.62, middle.1 + (p.1 - middle.1) * 0.68);
@@ -85,7 +91,14 @@ impl Head {
         for side in [-1.0, 1.0] {
             let at = (side * (4.6 - turn * side * 0.5) * w + shift, -0.7);
             let rx = self.eye.0 * (1.0 - 0.15 * (turn * side).max(0.0));
-            face.eye(canvas, at, (rx, self.eye.1), self.eye_slant * side, (self.pupil, 0.92), coat);
+            face.eye(
+                canvas,
+                at,
+                (rx, self.eye.1),
+                self.eye_slant * side,
+                (self.pupil, 0.92),
+                coat,
+            );
         }
         self.muzzle(canvas, shift * 1.25, face, coat);
     }
@@ -118,7 +131,13 @@ impl Head {
     fn profile(&self, canvas: &mut Canvas, face: &Face, coat: &Coat, scale: f32, random: &mut Random) {
         let tip = -6.5 - self.ear_height;
         let lean = self.ear_lean * 0.5;
-        self.ear(canvas, [(0.5, -7.0), (3.6 - lean, tip + 1.0), (5.6, -6.0)], coat, scale, random);
+        self.ear(
+            canvas,
+            [(0.5, -7.0), (3.6 - lean, tip + 1.0), (5.6, -6.0)],
+            coat,
+            scale,
+            random,
+        );
         let c = self.cheeks * 0.5;
         let skull: Outline = smooth(&[
             (-9.4, 0.5),
@@ -134,12 +153,25 @@ impl Head {
             (-6.0, 7.2),
         ]);
         coat.paint(canvas, &[skull.clone()], &[], Part::Head, scale, random);
-        self.ear(canvas, [(-7.2, -4.5), (-4.6 - lean, tip), (0.6, -7.4)], coat, scale, random);
+        self.ear(
+            canvas,
+            [(-7.2, -4.5), (-4.6 - lean, tip), (0.6, -7.4)],
+            coat,
+            scale,
+            random,
+        );
         canvas.clipped(&[skull], |canvas| {
             canvas.fill(&[ellipse((9.4, 4.8), 3.2, 2.7)], flat(alpha(coat.muzzle(), 0.9)));
         });
         let eye = (self.eye.0 * 0.8, self.eye.1);
-        face.eye(canvas, (5.2, -1.2), eye, -self.eye_slant, (self.pupil * 0.8, 0.92), coat);
+        face.eye(
+            canvas,
+            (5.2, -1.2),
+            eye,
+            -self.eye_slant,
+            (self.pupil * 0.8, 0.92),
+            coat,
+        );
         let mouth = shade(coat.line, -0.3);
         canvas.line(&[(10.9, 3.6), (9.6, 5.0), (7.4, 5.0)], 0.55, mouth);
         canvas.blot(smooth(&[(10.0, 1.3), (11.5, 1.7), (11.6, 3.0), (10.5, 3.2)]), face.nose);
@@ -160,7 +192,11 @@ pub(super) fn build(random: &mut Random) -> Build {
             length: random.range(30.0, 42.0),
             rise: random.range(-15.0, 75.0),
             bends: [random.range(-30.0, 70.0), random.range(-110.0, 60.0)],
-            radii: if random.chance(0.25) { [2.8, 4.6, 3.6] } else { [2.5, 2.3, random.range(1.7, 2.3)] },
+            radii: if random.chance(0.25) {
+                [2.8, 4.6, 3.6]
+            } else {
+                [2.5, 2.3, random.range(1.7, 2.3)]
+            },
         },
     }
 }

@@ -86,7 +86,11 @@ impl Coat {
             tail_tip: random.chance(0.25),
             blaze: random.chance(0.25),
             light_muzzle: random.chance(0.6),
-            tufts: if random.chance(0.4) { random.range(0.7, 2.0) } else { 0.0 },
+            tufts: if random.chance(0.4) {
+                random.range(0.7, 2.0)
+            } else {
+                0.0
+            },
         }
     }
 
@@ -126,9 +130,17 @@ impl Coat {
         let (low, high) = bounds(&outlines);
         let tone = self.tone(part);
         // A leg grows out of the body: no line where it begins.
-        let faint = if part == Part::Leg { alpha(self.line, 0.0) } else { self.line };
+        let faint = if part == Part::Leg {
+            alpha(self.line, 0.0)
+        } else {
+            self.line
+        };
         let begun = (0.0, low.1 + (high.1 - low.1) * 0.35);
-        canvas.edge(&outlines, 2.0 * self.line_width / scale, linear((0.0, low.1), begun, [faint, self.line]));
+        canvas.edge(
+            &outlines,
+            2.0 * self.line_width / scale,
+            linear((0.0, low.1), begun, [faint, self.line]),
+        );
         let lit = [shade(tone, 0.08), shade(tone, -0.1)];
         canvas.fill(&outlines, linear(low, (low.0, high.1), lit));
         canvas.clipped(&outlines, |canvas| {
@@ -137,11 +149,17 @@ impl Coat {
             let dark = palette::hex(0x1c1424);
             let middle = (low.0, low.1 + (high.1 - low.1) * 0.45);
             let strength = if part == Part::Leg { 0.12 } else { 0.28 };
-            canvas.fill(&outlines, linear(middle, (low.0, high.1), [alpha(dark, 0.0), alpha(dark, strength)]));
+            canvas.fill(
+                &outlines,
+                linear(middle, (low.0, high.1), [alpha(dark, 0.0), alpha(dark, strength)]),
+            );
             if matches!(part, Part::Torso | Part::Chest | Part::Head) {
                 let glow = (low.0 + (high.0 - low.0) * 0.6, low.1 + (high.1 - low.1) * 0.2);
                 let white = palette::hex(0xfff6e0);
-                canvas.fill(&outlines, radial(glow, (high.0 - low.0) * 0.45, [alpha(white, 0.22), alpha(white, 0.0)]));
+                canvas.fill(
+                    &outlines,
+                    radial(glow, (high.0 - low.0) * 0.45, [alpha(white, 0.22), alpha(white, 0.0)]),
+                );
             }
         });
     }
@@ -154,7 +172,11 @@ impl Coat {
             (Pattern::Striped, Part::Ear) | (Pattern::Solid | Pattern::TwoTone, _) => {}
             (Pattern::Striped, _) => stripes(canvas, axis, part, self.marks, random),
             (Pattern::Spotted, _) => {
-                let (few, many) = if part == Part::Torso || part == Part::Chest { (12, 20) } else { (3, 6) };
+                let (few, many) = if part == Part::Torso || part == Part::Chest {
+                    (12, 20)
+                } else {
+                    (3, 6)
+                };
                 for _ in 0..random.count(few, many) {
                     let middle = (low.0 + width * random.unit(), low.1 + height * random.range(0.0, 0.85));
                     let (size, flat) = (random.range(0.045, 0.1) * width.min(height), random.range(0.7, 1.2));
@@ -207,7 +229,14 @@ impl Coat {
                 canvas.blot(ellipse((low.0, low.1), width * 0.45, height * 0.4), self.light);
             }
             Part::Head if two_tone || self.blaze => {
-                let half = [(0.0, -10.0), (1.2, -4.0), (2.6, 1.0), (6.5, 5.0), (5.0, 11.0), (0.0, 13.0)];
+                let half = [
+                    (0.0, -10.0),
+                    (1.2, -4.0),
+                    (2.6, 1.0),
+                    (6.5, 5.0),
+                    (5.0, 11.0),
+                    (0.0, 13.0),
+                ];
                 canvas.blot(smooth(&mirrored(&half)), self.light);
             }
             _ => {}
@@ -219,7 +248,11 @@ impl Coat {
 /// legs and tail.
 fn stripes(canvas: &mut Canvas, axis: &[Joint], part: Part, color: Color, random: &mut Random) {
     let ribs = ribs(axis);
-    let step = if part == Part::Torso || part == Part::Chest { 2 } else { 3 };
+    let step = if part == Part::Torso || part == Part::Chest {
+        2
+    } else {
+        3
+    };
     for i in (1..ribs.len().saturating_sub(2)).step_by(step) {
         let reach = match part {
             Part::Torso => random.range(0.45, 0.75),
@@ -249,7 +282,10 @@ fn face_stripes(canvas: &mut Canvas, color: Color) {
     }
     for side in [-1.0, 1.0] {
         for y in [0.5, 3.2] {
-            canvas.blot(vec![(side * 11.5, y - 0.9), (side * 11.5, y + 0.9), (side * 6.6, y + 1.0)], color);
+            canvas.blot(
+                vec![(side * 11.5, y - 0.9), (side * 11.5, y + 0.9), (side * 6.6, y + 1.0)],
+                color,
+            );
         }
     }
 }

@@ -50,7 +50,11 @@ impl Head {
             jowls: random.range(0.9, 1.2),
             eye: random.range(1.4, 2.0),
             nose: random.range(0.85, 1.2),
-            tongue: if random.chance(0.45) { random.range(2.5, 5.0) } else { 0.0 },
+            tongue: if random.chance(0.45) {
+                random.range(2.5, 5.0)
+            } else {
+                0.0
+            },
             brows: random.chance(0.3),
         }
     }
@@ -105,7 +109,13 @@ impl Head {
         let moved = |grow: f32| -> Outline {
             let middle = (7.5, if self.ears == Ears::Standing { -7.5 } else { -4.0 });
             let one = |p: Point| (middle.0 + (p.0 - middle.0) * grow, middle.1 + (p.1 - middle.1) * grow);
-            smooth(&points.iter().map(|&p| one(p)).map(|(x, y)| (side * x + at.0, y + at.1)).collect::<Vec<_>>())
+            smooth(
+                &points
+                    .iter()
+                    .map(|&p| one(p))
+                    .map(|(x, y)| (side * x + at.0, y + at.1))
+                    .collect::<Vec<_>>(),
+            )
         };
         coat.paint(canvas, &[moved(1.0)], &[], Part::Ear, scale, random);
         if self.ears == Ears::Standing {
@@ -140,7 +150,10 @@ impl Head {
             let at = (side * (3.9 - turn * side * 0.4) * w + shift, -2.2);
             face.eye(canvas, at, (self.eye, self.eye * 0.95), -0.1 * side, (0.68, 0.72), coat);
             if self.brows {
-                canvas.blot(ellipse((at.0 + side * 0.2, at.1 - 3.1), 1.3, 0.8), alpha(coat.light, 0.85));
+                canvas.blot(
+                    ellipse((at.0 + side * 0.2, at.1 - 3.1), 1.3, 0.8),
+                    alpha(coat.light, 0.85),
+                );
             }
         }
         self.snout(canvas, (shift * 1.7, 0.0), face, coat);
@@ -156,16 +169,36 @@ impl Head {
         let muzzle = ellipse((x, y + 5.4), rx, ry);
         canvas.edge(&[muzzle.clone()], 0.7, flat(alpha(coat.line, 0.35)));
         canvas.blot(muzzle, coat.muzzle());
-        canvas.line(&[(x, y + 4.0), (x, y + 6.6), (x - 1.6, y + 8.0), (x - 3.6, y + 7.4)], 0.6, mouth);
-        canvas.line(&[(x, y + 4.0), (x, y + 6.6), (x + 1.6, y + 8.0), (x + 3.6, y + 7.4)], 0.6, mouth);
+        canvas.line(
+            &[(x, y + 4.0), (x, y + 6.6), (x - 1.6, y + 8.0), (x - 3.6, y + 7.4)],
+            0.6,
+            mouth,
+        );
+        canvas.line(
+            &[(x, y + 4.0), (x, y + 6.6), (x + 1.6, y + 8.0), (x + 3.6, y + 7.4)],
+            0.6,
+            mouth,
+        );
         self.nose(canvas, (x, y + 3.0), face.nose);
     }
 
     fn nose(&self, canvas: &mut Canvas, (x, y): Point, color: Color) {
         let n = self.nose;
-        let half = [(0.0, y - 1.7 * n), (1.8 * n, y - 1.5 * n), (2.6 * n, y - 0.2), (1.3 * n, y + 1.3 * n), (0.0, y + 1.8 * n)];
-        canvas.blot(smooth(&mirrored(&half)).into_iter().map(|p| (p.0 + x, p.1)).collect(), color);
-        canvas.blot(ellipse((x - 0.6 * n, y - 0.9 * n), 0.8 * n, 0.4 * n), alpha(hex(0xffffff), 0.5));
+        let half = [
+            (0.0, y - 1.7 * n),
+            (1.8 * n, y - 1.5 * n),
+            (2.6 * n, y - 0.2),
+            (1.3 * n, y + 1.3 * n),
+            (0.0, y + 1.8 * n),
+        ];
+        canvas.blot(
+            smooth(&mirrored(&half)).into_iter().map(|p| (p.0 + x, p.1)).collect(),
+            color,
+        );
+        canvas.blot(
+            ellipse((x - 0.6 * n, y - 0.9 * n), 0.8 * n, 0.4 * n),
+            alpha(hex(0xffffff), 0.5),
+        );
     }
 
     fn tongue(&self, canvas: &mut Canvas, from: Point, to: Point, radius: f32) {
@@ -199,7 +232,10 @@ impl Head {
         ]);
         coat.paint(canvas, &[skull.clone()], &[], Part::Head, scale, random);
         canvas.clipped(&[skull], |canvas| {
-            canvas.blot(ellipse((reach - 0.5, 3.4), reach * 0.46, 4.4), alpha(coat.muzzle(), 0.9));
+            canvas.blot(
+                ellipse((reach - 0.5, 3.4), reach * 0.46, 4.4),
+                alpha(coat.muzzle(), 0.9),
+            );
         });
         self.ear(canvas, 1.0, ear, coat, scale, random);
         face.eye(canvas, (3.4, -2.4), (self.eye * 0.9, self.eye), 0.1, (0.7, 0.75), coat);
@@ -226,7 +262,11 @@ pub(super) fn build(random: &mut Random) -> Build {
         tail: Tail {
             length: if curled { 27.0 } else { random.range(11.0, 25.0) },
             rise: if curled { 70.0 } else { random.range(-35.0, 60.0) },
-            bends: if curled { [130.0, 190.0] } else { [random.range(0.0, 50.0), random.range(0.0, 40.0)] },
+            bends: if curled {
+                [130.0, 190.0]
+            } else {
+                [random.range(0.0, 50.0), random.range(0.0, 40.0)]
+            },
             radii: if bushy { [3.0, 5.0, 1.2] } else { [3.2, 2.4, 0.7] },
         },
     }

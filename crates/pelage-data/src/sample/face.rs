@@ -42,7 +42,11 @@ impl Face {
         let (rx, ry) = radii;
         if self.asleep {
             let line = shade(coat.line, -0.4);
-            canvas.line(&[(at.0 - rx, at.1), (at.0, at.1 + ry * 0.7), (at.0 + rx, at.1)], 0.8, line);
+            canvas.line(
+                &[(at.0 - rx, at.1), (at.0, at.1 + ry * 0.7), (at.0 + rx, at.1)],
+                0.8,
+                line,
+            );
             return;
         }
         let corner = slant * ry;
@@ -53,7 +57,16 @@ impl Face {
             let outer = (at.0 + rx, at.1 - corner);
             let upper = |side: f32| (at.0 + side * rx * 0.7, at.1 - ry * 0.72 - side * corner * 0.6);
             let lower = |side: f32| (at.0 + side * rx * 0.7, at.1 + ry * 0.72 - side * corner * 0.6);
-            smooth(&[inner, upper(-1.0), top, upper(1.0), outer, lower(1.0), (at.0, at.1 + ry), lower(-1.0)])
+            smooth(&[
+                inner,
+                upper(-1.0),
+                top,
+                upper(1.0),
+                outer,
+                lower(1.0),
+                (at.0, at.1 + ry),
+                lower(-1.0),
+            ])
         };
         canvas.blot(almond(0.5), alpha(hex(0x1d1418), 0.9));
         let colors = [shade(self.iris, 0.25), shade(self.iris, -0.25)];
@@ -68,6 +81,10 @@ impl Face {
 
     /// Whether something bright or something dark shows better on the coat.
     pub(super) fn contrast(&self, coat: &Coat) -> Color {
-        if luma(coat.muzzle()) > 0.5 { alpha(hex(0x2a2024), 0.8) } else { alpha(hex(0xf6f2ea), 0.85) }
+        if luma(coat.muzzle()) > 0.5 {
+            alpha(hex(0x2a2024), 0.8)
+        } else {
+            alpha(hex(0xf6f2ea), 0.85)
+        }
     }
 }

@@ -10,8 +10,9 @@ const FUR: [u32; 16] = [
     0x8a4f2c, 0x6b4630, 0x4a3226, 0xc3a17a, 0x94826e,
 ];
 /// Irises.
-const EYES: [u32; 9] =
-    [0x6fae3f, 0x9dbb3a, 0xe0b23a, 0xd98a2b, 0x8a5a2b, 0x5a3a22, 0x4f9bd0, 0x7cc3c9, 0x3f7f5a];
+const EYES: [u32; 9] = [
+    0x6fae3f, 0x9dbb3a, 0xe0b23a, 0xd98a2b, 0x8a5a2b, 0x5a3a22, 0x4f9bd0, 0x7cc3c9, 0x3f7f5a,
+];
 /// Noses.
 const NOSES: [u32; 4] = [0x2a2224, 0x3a2b2b, 0x6b4038, 0xc77d7d];
 /// Collars, balls, cushions and whatever else people make.
@@ -34,7 +35,11 @@ pub(super) fn hex(rgb: u32) -> Color {
 /// `a` and `b` mixed, `share` of `b`.
 pub(super) fn mix(a: Color, b: Color, share: f32) -> Color {
     let one = |a: f32, b: f32| (a + (b - a) * share).clamp(0.0, 1.0);
-    let (r, g, b_) = (one(a.red(), b.red()), one(a.green(), b.green()), one(a.blue(), b.blue()));
+    let (r, g, b_) = (
+        one(a.red(), b.red()),
+        one(a.green(), b.green()),
+        one(a.blue(), b.blue()),
+    );
     Color::from_rgba(r, g, b_, one(a.alpha(), b.alpha())).unwrap_or(a)
 }
 

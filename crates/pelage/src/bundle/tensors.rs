@@ -43,8 +43,15 @@ pub fn encode<'a>(
         .collect::<Result<Vec<_>, safetensors::SafeTensorError>>();
     let unwritable = |failure: serde_json::Error| format!("cannot be written: {failure}");
     let facts = serde_json::to_value(facts).map_err(unwritable)?;
-    let description = Description { kind: kind.to_string(), version: VERSION, facts };
-    let metadata = HashMap::from([(KEY.to_string(), serde_json::to_string(&description).map_err(unwritable)?)]);
+    let description = Description {
+        kind: kind.to_string(),
+        version: VERSION,
+        facts,
+    };
+    let metadata = HashMap::from([(
+        KEY.to_string(),
+        serde_json::to_string(&description).map_err(unwritable)?,
+    )]);
     views
         .and_then(|views| safetensors::serialize(views, Some(metadata)))
         .map_err(|failure| format!("cannot be written: {failure}"))
@@ -60,7 +67,11 @@ pub fn decode<Facts: DeserializeOwned>(bytes: &[u8], kind: &str) -> Result<(Name
     let description = metadata.metadata().as_ref().and_then(|metadata| metadata.get(KEY));
     let description = description.ok_or("is a safetensors file, but not one that pelage made")?;
     let undescribed = |failure: serde_json::Error| format!("its description is damaged: {failure}");
-    let Description { kind: found, version, facts } = serde_json::from_str(description).map_err(undescribed)?;
+    let Description {
+        kind: found,
+        version,
+        facts,
+    } = serde_json::from_str(description).map_err(undescribed)?;
     if version != VERSION {
         return Err(format!("has format version {version}, this pelage reads {VERSION}"));
     }
@@ -73,8 +84,18 @@ pub fn decode<Facts: DeserializeOwned>(bytes: &[u8], kind: &str) -> Result<(Name
         if view.dtype() != Dtype::F32 {
             return Err(format!("tensor '{name}' is {:?}, expected F32", view.dtype()));
         }
-        let data = view.data().chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
-        named.insert(name, Values { shape: view.shape().to_vec(), data });
+        let data = view
+            .data()
+            .chunks_exact(4)
+            .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
+            .collect();
+        named.insert(
+            name,
+            Values {
+                shape: view.shape().to_vec(),
+                data,
+            },
+        );
     }
     Ok((named, facts))
 }

@@ -39,7 +39,10 @@ pub fn write_csv(path: &Path, history: &[HistoryRow]) -> Result<()> {
     for row in history {
         writer.serialize(row).map_err(|failure| failed(failure.into()))?;
     }
-    atomic::write(path, &writer.into_inner().map_err(|failure| failed(failure.into_error()))?)
+    atomic::write(
+        path,
+        &writer.into_inner().map_err(|failure| failed(failure.into_error()))?,
+    )
 }
 
 /// Reads what [`write_csv`] wrote.
@@ -49,7 +52,10 @@ pub fn write_csv(path: &Path, history: &[HistoryRow]) -> Result<()> {
 pub fn read_csv(path: &Path) -> Result<Vec<HistoryRow>> {
     let failed = |failure: csv::Error| Error::io(path)(failure.into());
     let mut reader = csv::Reader::from_path(path).map_err(failed)?;
-    reader.deserialize().collect::<std::result::Result<_, _>>().map_err(failed)
+    reader
+        .deserialize()
+        .collect::<std::result::Result<_, _>>()
+        .map_err(failed)
 }
 
 #[cfg(test)]

@@ -54,7 +54,9 @@ impl Progress {
     pub fn end_epoch(&mut self, recipe: &Recipe, rate: f64, validation: &Metrics, seconds: f64, images: usize) -> bool {
         let loss = validation.loss();
         // A first epoch without a number still counts as the best there is.
-        let improved = self.best.is_none_or(|(best, _)| best.is_nan() || loss < best - recipe.min_delta);
+        let improved = self
+            .best
+            .is_none_or(|(best, _)| best.is_nan() || loss < best - recipe.min_delta);
         if improved {
             self.best = Some((loss, self.epoch + 1));
             self.waited = 0;
@@ -126,8 +128,16 @@ impl Snapshot {
     /// Copies the state of a run out.
     pub fn take(learner: &Learner, progress: Progress, data: &Data) -> Self {
         let (optimizer, optimizer_steps) = learner.optimizer.read();
-        let state = State { optimizer_steps, progress, pictures: fingerprint(data) };
-        Snapshot { network: parameters::read(&learner.network), optimizer, state }
+        let state = State {
+            optimizer_steps,
+            progress,
+            pictures: fingerprint(data),
+        };
+        Snapshot {
+            network: parameters::read(&learner.network),
+            optimizer,
+            state,
+        }
     }
 
     /// Writes it to `folder`, atomically.
@@ -136,8 +146,14 @@ impl Snapshot {
     /// A full disk or a folder that cannot be written; the earlier checkpoint then stays.
     pub fn save(&self, folder: &Path) -> Result<()> {
         let path = folder.join(FILE);
-        let network = self.network.iter().map(|(name, values)| (format!("network/{name}"), values));
-        let optimizer = self.optimizer.iter().map(|(name, values)| (format!("optimizer/{name}"), values));
+        let network = self
+            .network
+            .iter()
+            .map(|(name, values)| (format!("network/{name}"), values));
+        let optimizer = self
+            .optimizer
+            .iter()
+            .map(|(name, values)| (format!("optimizer/{name}"), values));
         let bytes = tensors::encode(network.chain(optimizer), "checkpoint", &self.state)
             .map_err(|reason| Error::model(&path, reason))?;
         atomic::write(&path, &bytes)
@@ -202,5 +218,9 @@ pub fn load(folder: &Path) -> Result<Option<Snapshot>> {
             _ => return Err(Error::model(&path, format!("an unknown tensor '{name}'"))),
         };
     }
-    Ok(Some(Snapshot { network, optimizer, state }))
+    Ok(Some(Snapshot {
+        network,
+        optimizer,
+        state,
+    }))
 }

@@ -33,13 +33,21 @@ pub struct Forecast {
 /// # Errors
 /// Pictures that cannot be read any more, a loss that is no number.
 pub fn forecast(recipe: &Recipe, data: &Data, device: &Device) -> Result<Forecast> {
-    let mut learner = Learner::new(recipe, data, device);
-    let order = Order::Shuffled { seed: recipe.seed, epoch: 0 };
+    let mut learner = None;
+    let order = Order::Shuffled {
+        seed: recipe.seed,
+        epoch: 0,
+    };
     let source = loader::batches(data.train.clone(), recipe.batch_size, order, recipe.augmentation(), 0);
     let rate = recipe.learning_rate * 1e-3;
-    let train = rate_of(source, |batch| learner.step(batch, &data.train, 0, rate).map(|learnt| learnt.images))?;
+    let train = rate_of(source, |batch| {
+        let images = batch.labels.len();
+        let fresh = learner.take().unwrap_or_else(|| Learner::new(recipe, data, device));
+        learner = Some(fresh.step(batch, &data.train, 0, rate)?.0);
+        Ok(images)
+    })?;
 
-    let network = learner.network.valid();
+    let network = Learner::new(recipe, data, device).network.valid();
     let source = loader::batches(data.validation.clone(), recipe.batch_size, Order::Sequential, None, 0);
     let validation = rate_of(source, |batch| {
         let images = batch.labels.len();

@@ -28,11 +28,23 @@ impl Recorder {
     /// A folder that cannot be written.
     pub fn open(folder: &Path, recipe: &Recipe) -> Result<Self> {
         let path = folder.join("log.txt");
-        let log = File::options().create(true).append(true).open(&path).map_err(Error::io(&path))?;
-        let tensorboard = recipe.tensorboard.then(|| EventFile::create(&folder.join("tensorboard"))).transpose()?;
+        let log = File::options()
+            .create(true)
+            .append(true)
+            .open(&path)
+            .map_err(Error::io(&path))?;
+        let tensorboard = recipe
+            .tensorboard
+            .then(|| EventFile::create(&folder.join("tensorboard")))
+            .transpose()?;
         let name = folder.file_name().unwrap_or(folder.as_os_str()).to_string_lossy();
         let title = format!("{} on {}: {name}", recipe.model.name(), recipe.data.display());
-        Ok(Recorder { folder: folder.to_path_buf(), title, log, tensorboard })
+        Ok(Recorder {
+            folder: folder.to_path_buf(),
+            title,
+            log,
+            tensorboard,
+        })
     }
 
     /// A line in `log.txt`, with the time (UTC) before it.
@@ -50,20 +62,47 @@ impl Recorder {
     /// A full disk.
     pub fn observe(&mut self, event: &Event) -> Result<()> {
         match event {
-            Event::EpochStart { epoch, epochs, batches, done: 0 } => {
-                self.log(&format!("epoch {epoch}/{epochs} begins, {batches} steps"))
-            }
-            Event::EpochStart { epoch, epochs, batches, done } => {
-                self.log(&format!("epoch {epoch}/{epochs} goes on after step {done} of {batches}"))
-            }
-            Event::Batch { step, loss, accuracy, learning_rate, .. } if step % TENSORBOARD_STEPS == 0 => {
-                let values = [("loss/step", *loss), ("accuracy/step", *accuracy), ("learning_rate", *learning_rate)];
+            Event::EpochStart {
+                epoch,
+                epochs,
+                batches,
+                done: 0,
+            } => self.log(&format!("epoch {epoch}/{epochs} begins, {batches} steps")),
+            Event::EpochStart {
+                epoch,
+                epochs,
+                batches,
+                done,
+            } => self.log(&format!(
+                "epoch {epoch}/{epochs} goes on after step {done} of {batches}"
+            )),
+            Event::Batch {
+                step,
+                loss,
+                accuracy,
+                learning_rate,
+                ..
+            } if step % TENSORBOARD_STEPS == 0 => {
+                let values = [
+                    ("loss/step", *loss),
+                    ("accuracy/step", *accuracy),
+                    ("learning_rate", *learning_rate),
+                ];
                 self.scalars(*step, &values)
             }
             Event::Batch { .. } | Event::Validation { .. } => Ok(()),
-            Event::EpochEnd { history, best_epoch, epochs, improved } => {
+            Event::EpochEnd {
+                history,
+                best_epoch,
+                epochs,
+                improved,
+            } => {
                 let Some(row) = history.last() else { return Ok(()) };
-                self.log(&format!("{}{}", line(row, *epochs), if *improved { ", best so far" } else { "" }))?;
+                self.log(&format!(
+                    "{}{}",
+                    line(row, *epochs),
+                    if *improved { ", best so far" } else { "" }
+                ))?;
                 self.scalars(
                     row.step,
                     &[
@@ -85,12 +124,17 @@ impl Recorder {
     /// A full disk.
     pub fn end(&mut self, outcome: &Outcome) -> Result<()> {
         self.figures(&outcome.history, outcome.best_epoch)?;
-        self.log(&format!("ended: {:?}, best epoch {:?}", outcome.reason, outcome.best_epoch))
+        self.log(&format!(
+            "ended: {:?}, best epoch {:?}",
+            outcome.reason, outcome.best_epoch
+        ))
     }
 
     fn scalars(&mut self, step: u64, values: &[(&str, f64)]) -> Result<()> {
         match &mut self.tensorboard {
-            Some(events) => events.scalars(step, values).map_err(Error::io(self.folder.join("tensorboard"))),
+            Some(events) => events
+                .scalars(step, values)
+                .map_err(Error::io(self.folder.join("tensorboard"))),
             None => Ok(()),
         }
     }

@@ -59,7 +59,12 @@ impl Run {
         write_unreadable(folder, &data)?;
         // Last: a folder with config.toml is a run that can be resumed.
         atomic::write(&folder.join("config.toml"), recipe.to_toml()?.as_bytes())?;
-        Ok(Run { recipe, data, folder: folder.to_path_buf(), complete: None })
+        Ok(Run {
+            recipe,
+            data,
+            folder: folder.to_path_buf(),
+            complete: None,
+        })
     }
 
     /// Opens a run that was interrupted, to go on just where its last checkpoint stands.
@@ -69,7 +74,10 @@ impl Run {
     pub fn resume(folder: &Path, extension: Extension, progress: &(dyn Fn(Progress) + Sync)) -> Result<Run> {
         let config = folder.join("config.toml");
         if !config.exists() {
-            return Err(Error::Input(format!("{} holds no run to resume (no config.toml)", folder.display())));
+            return Err(Error::Input(format!(
+                "{} holds no run to resume (no config.toml)",
+                folder.display()
+            )));
         }
         let written = Recipe::read(&config)?;
         let mut recipe = written.clone();
@@ -83,7 +91,12 @@ impl Run {
         if recipe != written {
             atomic::write(&config, recipe.to_toml()?.as_bytes())?;
         }
-        Ok(Run { recipe, data, folder: folder.to_path_buf(), complete })
+        Ok(Run {
+            recipe,
+            data,
+            folder: folder.to_path_buf(),
+            complete,
+        })
     }
 
     /// How long it will take, measured on a few steps.
@@ -146,13 +159,19 @@ impl Run {
 /// A name for a new run in `parent`: the model's, and the first number that is free.
 pub fn free_folder(parent: &Path, recipe: &Recipe) -> PathBuf {
     let numbered = |number: usize| parent.join(format!("{}-{number}", recipe.model.name()));
-    (1..).map(numbered).find(|folder| !folder.exists()).unwrap_or_else(|| parent.to_path_buf())
+    (1..)
+        .map(numbered)
+        .find(|folder| !folder.exists())
+        .unwrap_or_else(|| parent.to_path_buf())
 }
 
 fn open(recipe: &Recipe, split: &Split, progress: &(dyn Fn(Progress) + Sync)) -> Result<Data> {
     let (preprocessing, cache) = (recipe.preprocessing(), cache::default_dir());
     let open = |catalog| Pictures::open(catalog, &preprocessing, recipe.cache, &cache, progress).map(Arc::new);
-    Ok(Data { train: open(&split.train)?, validation: open(&split.validation)? })
+    Ok(Data {
+        train: open(&split.train)?,
+        validation: open(&split.validation)?,
+    })
 }
 
 /// `unreadable.csv`, where there is anything to tell.
@@ -181,5 +200,7 @@ fn table<const N: usize>(head: [&str; N], rows: impl Iterator<Item = [String; N]
     for row in rows {
         writer.write_record(&row).map_err(failed)?;
     }
-    writer.into_inner().map_err(|failure| failed(failure.into_error().into()))
+    writer
+        .into_inner()
+        .map_err(|failure| failed(failure.into_error().into()))
 }

@@ -49,12 +49,15 @@ impl<'a> Learner<'a> {
         }
     }
 
-    /// Learns from one batch; `step` counts over the whole run and, with the seed, decides what dropout drops.
+    /// Learns from one batch, by value so that weights are updated in place; `step` counts over the whole run and, with the seed, decides what dropout drops.
     ///
     /// # Errors
     /// A loss that is no number.
-    pub fn step(&mut self, batch: Batch, pictures: &Pictures, step: u64, learning_rate: f64) -> Result<Learnt> {
-        let dropout = DropoutSeed { seed: self.recipe.seed, step };
+    pub fn step(mut self, batch: Batch, pictures: &Pictures, step: u64, learning_rate: f64) -> Result<(Self, Learnt)> {
+        let dropout = DropoutSeed {
+            seed: self.recipe.seed,
+            step,
+        };
         let input = pixels(batch.pixels, pictures, &self.device.clone().autodiff());
         let logits = self.network.forward(input, Some(dropout));
         let loss = self.loss(logits.clone(), &batch.labels);
@@ -66,8 +69,10 @@ impl<'a> Learner<'a> {
         if !learnt.loss.is_finite() {
             return Err(diverged(step, learning_rate));
         }
-        self.network = self.optimizer.step(self.recipe, learning_rate, self.network.clone(), loss.backward());
-        Ok(learnt)
+        self.network = self
+            .optimizer
+            .step(self.recipe, learning_rate, self.network, loss.backward());
+        Ok((self, learnt))
     }
 
     /// The mean loss of a batch, as a tensor of one number.

@@ -50,9 +50,17 @@ impl EventFile {
     pub fn create(folder: &Path) -> Result<Self> {
         std::fs::create_dir_all(folder).map_err(Error::io(folder))?;
         let path = folder.join(format!("events.out.tfevents.{:010}.pelage", seconds() as u64));
-        let file = File::options().create(true).append(true).open(&path).map_err(Error::io(&path))?;
+        let file = File::options()
+            .create(true)
+            .append(true)
+            .open(&path)
+            .map_err(Error::io(&path))?;
         let mut events = EventFile { file };
-        let version = Event { wall_time: seconds(), file_version: Some("brain.Event:2".into()), ..Event::default() };
+        let version = Event {
+            wall_time: seconds(),
+            file_version: Some("brain.Event:2".into()),
+            ..Event::default()
+        };
         events.append(&version).map_err(Error::io(&path))?;
         Ok(events)
     }
@@ -62,9 +70,19 @@ impl EventFile {
     /// # Errors
     /// A full disk.
     pub fn scalars(&mut self, step: u64, scalars: &[(&str, f64)]) -> std::io::Result<()> {
-        let value = |&(tag, value): &(&str, f64)| Value { tag: tag.into(), simple_value: Some(value as f32) };
-        let summary = Some(Summary { values: scalars.iter().map(value).collect() });
-        self.append(&Event { wall_time: seconds(), step: step as i64, file_version: None, summary })
+        let value = |&(tag, value): &(&str, f64)| Value {
+            tag: tag.into(),
+            simple_value: Some(value as f32),
+        };
+        let summary = Some(Summary {
+            values: scalars.iter().map(value).collect(),
+        });
+        self.append(&Event {
+            wall_time: seconds(),
+            step: step as i64,
+            file_version: None,
+            summary,
+        })
     }
 
     /// One record: length, checksum of the length, data, checksum of the data; little-endian.
@@ -86,5 +104,7 @@ fn masked_checksum(bytes: &[u8]) -> u32 {
 }
 
 fn seconds() -> f64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0.0, |since| since.as_secs_f64())
 }
