@@ -6,3 +6,4 @@
 pub mod conv_block;
 pub mod dropout;
 pub mod isa;
+pub mod pixels;
