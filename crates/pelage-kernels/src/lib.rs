@@ -10,5 +10,6 @@ pub mod isa;
 pub mod loss;
 pub mod optimizer;
 pub mod peak;
+pub mod pixels;
 mod scratch;
 mod vector;
