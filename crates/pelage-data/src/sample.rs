@@ -127,9 +127,12 @@ fn place_file(path: &Path, bytes: &[u8]) -> Result<()> {
 fn render(animal: Animal, random: &mut Random, width: u32, height: u32) -> RgbImage {
     use Pose::{Lying, Portrait, SittingFront, SittingSide, Standing};
     let mut canvas = Canvas::new(width, height);
+    let coat = Coat::draw(random);
     let pose = random.pick(&[
         Portrait,
         Portrait,
+        Portrait,
+        SittingFront,
         SittingFront,
         SittingFront,
         SittingSide,
@@ -137,14 +140,14 @@ fn render(animal: Animal, random: &mut Random, width: u32, height: u32) -> RgbIm
         Standing,
         Lying,
     ]);
-    let scale = random.range(0.78, 1.08);
+    let scale = random.range(0.95, 1.12);
     let room = 50.0 - 40.0 * scale;
     let middle = (
-        canvas.width / 2.0 + random.around(room.max(0.0) + 5.0 + (canvas.width - 100.0) / 2.0),
-        canvas.height / 2.0 + 4.0 + random.around(7.0),
+        canvas.width / 2.0 + random.around(room.max(0.0) + 4.0),
+        canvas.height / 2.0 + 4.0 + random.around(4.0),
     );
     let ground = middle.1 + GROUND * scale;
-    let scene = Scene::draw(&mut canvas, ground, random);
+    let scene = Scene::draw(&mut canvas, ground, coat.brightness(), random);
     if pose != Portrait {
         let shadow = (middle.0, ground);
         let dark = hex(0x1c1424);
@@ -159,15 +162,14 @@ fn render(animal: Animal, random: &mut Random, width: u32, height: u32) -> RgbIm
     let facing = if random.chance(0.5) { 1.0 } else { -1.0 };
     let tilt = random.around(6.0);
     canvas.within(place(middle, (facing * scale, scale), tilt), |canvas| {
-        figure(canvas, animal, pose, random)
+        figure(canvas, animal, pose, &coat, random)
     });
     scene.foreground(&mut canvas, ground, random);
     camera::shoot(canvas, width, height, random)
 }
 
 /// The animal itself, about (0, 0).
-fn figure(canvas: &mut Canvas, animal: Animal, pose: Pose, random: &mut Random) {
-    let coat = Coat::draw(random);
+fn figure(canvas: &mut Canvas, animal: Animal, pose: Pose, coat: &Coat, random: &mut Random) {
     let profile = match pose {
         Pose::Portrait => random.chance(0.15),
         Pose::SittingFront => false,
@@ -183,15 +185,15 @@ fn figure(canvas: &mut Canvas, animal: Animal, pose: Pose, random: &mut Random) 
         Animal::Cat => cat::build(random),
         Animal::Dog => dog::build(random),
     };
-    let head = pose.paint(canvas, &build, &coat, random);
+    let head = pose.paint(canvas, &build, coat, random);
     if random.chance(0.35) {
         collar(canvas, head.at, head.scale, random);
     }
     canvas.within(
-        place(head.at, (head.scale, head.scale), random.around(13.0)),
+        place(head.at, (head.scale, head.scale), random.around(9.0)),
         |canvas| match animal {
-            Animal::Cat => cat::Head::draw(random).paint(canvas, &face, &coat, head.scale, random),
-            Animal::Dog => dog::Head::draw(random).paint(canvas, &face, &coat, head.scale, random),
+            Animal::Cat => cat::Head::draw(random).paint(canvas, &face, coat, head.scale, random),
+            Animal::Dog => dog::Head::draw(random).paint(canvas, &face, coat, head.scale, random),
         },
     );
 }

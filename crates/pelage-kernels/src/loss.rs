@@ -29,17 +29,18 @@ pub fn cross_entropy(
         let scale = class_weights.map_or(1.0, |weights| weights[label]) / labels.len() as f32;
         // The largest logit becomes 0, so that no exponential overflows; a NaN goes through.
         let largest = logits.iter().fold(f32::MIN, |largest, logit| largest.max(*logit));
-        let (mut total, mut mean) = (0.0f32, 0.0f32);
+        // In f64: where the picture is told right, the total is 1 and a little, and that little is the loss.
+        let (mut total, mut mean) = (0.0f64, 0.0f32);
         for (grad, logit) in grads.iter_mut().zip(logits) {
             *grad = (logit - largest).exp();
-            total += *grad;
+            total += f64::from(*grad);
             mean += logit - largest;
         }
         // With t the target, minus the sum of t (logit - log total); t adds up to 1.
         let at_label = logits[label] - largest;
-        loss += f64::from(scale * (total.ln() - (1.0 - smoothing) * at_label - everywhere * mean));
+        loss += f64::from(scale) * (total.ln() - f64::from((1.0 - smoothing) * at_label + everywhere * mean));
         for grad in grads.iter_mut() {
-            *grad = scale * (*grad / total - everywhere);
+            *grad = scale * (*grad / total as f32 - everywhere);
         }
         grads[label] -= scale * (1.0 - smoothing);
     }

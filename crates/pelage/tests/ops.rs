@@ -10,7 +10,9 @@ use proptest::prelude::*;
 fn noise(seed: u64, count: usize) -> Vec<f32> {
     let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15).wrapping_add(1);
     let mut next = || {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         (state >> 40) as f32 / (1u64 << 23) as f32 - 1.0
     };
     (0..count).map(|_| next()).collect()
@@ -24,7 +26,10 @@ fn tensor<const D: usize>(seed: u64, shape: [usize; D], device: &Device) -> Tens
 fn error(ours: &[f32], truth: &[f32]) -> f32 {
     assert_eq!(ours.len(), truth.len());
     let scale = truth.iter().fold(1e-3f32, |most, v| most.max(v.abs()));
-    ours.iter().zip(truth).fold(0.0f32, |most, (a, b)| most.max((a - b).abs())) / scale
+    ours.iter()
+        .zip(truth)
+        .fold(0.0f32, |most, (a, b)| most.max((a - b).abs()))
+        / scale
 }
 
 type Layer = fn(Tensor<4>, Tensor<4>, Tensor<1>) -> Tensor<4>;
@@ -48,9 +53,11 @@ fn run_block(layer: Layer, input: [usize; 4], weights: [usize; 4]) -> [Vec<f32>;
 
 #[test]
 fn the_fused_block_is_the_composed_one() {
-    for (input, weights) in
-        [([2, 9, 8, 3], [5, 3, 3, 3]), ([1, 12, 13, 32], [32, 32, 3, 3]), ([3, 7, 7, 17], [40, 17, 3, 3])]
-    {
+    for (input, weights) in [
+        ([2, 9, 8, 3], [5, 3, 3, 3]),
+        ([1, 12, 13, 32], [32, 32, 3, 3]),
+        ([3, 7, 7, 17], [40, 17, 3, 3]),
+    ] {
         let ours = run_block(ops::conv_block, input, weights);
         let truth = run_block(ops::conv_block_composed, input, weights);
         for ((what, ours), truth) in ["output", "input", "weights", "bias"].iter().zip(&ours).zip(&truth) {

@@ -18,8 +18,8 @@ pub(super) enum Scene {
 }
 
 impl Scene {
-    /// Draws one, with its things; `ground` is where the animal's feet will be.
-    pub(super) fn draw(canvas: &mut Canvas, ground: f32, random: &mut Random) -> Self {
+    /// Draws one, with its things, for a coat so bright (0 to 1); `ground` is where the animal's feet will be.
+    pub(super) fn draw(canvas: &mut Canvas, ground: f32, coat: f32, random: &mut Random) -> Self {
         use Scene::{Meadow, Paper, Room, Street, Studio};
         let scene = random.pick(&[Room, Room, Room, Meadow, Meadow, Meadow, Street, Paper, Studio]);
         let horizon = (ground - random.range(6.0, 30.0)).clamp(30.0, 88.0);
@@ -34,6 +34,15 @@ impl Scene {
             let at = (random.range(0.0, canvas.width), ground + random.range(-10.0, 8.0));
             thing(canvas, at, random);
         }
+        // Far away and in its own light, so that what is near stands out.
+        let tone = if coat > 0.45 {
+            random.range(-0.8, -0.4)
+        } else {
+            random.range(0.1, 0.7)
+        };
+        let haze = alpha(shade(quiet(random), tone), random.range(0.3, 0.6));
+        let all = everything(canvas);
+        canvas.blot(all, haze);
         scene
     }
 

@@ -123,7 +123,7 @@ impl Layers<'_> {
         self.paint(&[limb(&chest)], &chest, Part::Chest);
         HeadPlace {
             at: (0.0, -2.0),
-            scale: self.random.range(2.3, 2.9) * build.head,
+            scale: self.random.range(2.5, 3.0) * build.head,
         }
     }
 
@@ -145,8 +145,8 @@ impl Layers<'_> {
             self.leg(&[(x, 8.0, 4.6 * bone), (x, 22.0, 3.9 * bone), (x - 1.0, 35.0, 3.4 * bone)]);
         }
         HeadPlace {
-            at: (self.random.around(2.0), -21.0),
-            scale: 1.75 * build.head,
+            at: (self.random.around(2.0), -19.0),
+            scale: 2.1 * build.head,
         }
     }
 
@@ -170,8 +170,8 @@ impl Layers<'_> {
         self.leg(&[(-8.0, 34.5, 3.2 * bone), (1.0, 35.5, 3.2 * bone)]);
         self.leg(&[(6.0, 3.0, 5.4 * bone), (8.0, 20.0, 4.2 * bone), (7.5, 35.0, 3.4 * bone)]);
         HeadPlace {
-            at: (9.0, -21.0),
-            scale: 1.65 * build.head,
+            at: (8.0, -18.0),
+            scale: 2.0 * build.head,
         }
     }
 
@@ -181,7 +181,7 @@ impl Layers<'_> {
         self.tail(&build.tail, (-27.0, back - 3.0), 10.0);
         let stride = self.random.around(5.0);
         // Knee and heel bend the hind leg backwards; the far pair goes the other way.
-        let mut legs = |step: f32, layers: &mut Self| {
+        let legs = |step: f32, layers: &mut Self| {
             let knee = (back + GROUND) / 2.0;
             layers.leg(&[
                 (-21.0, back + 3.0, 7.0 * bone),
@@ -206,8 +206,8 @@ impl Layers<'_> {
         legs(stride - 2.0, self);
         let nod = self.random.range(-3.0, 7.0);
         HeadPlace {
-            at: (26.0, back - 18.0 + nod),
-            scale: 1.55 * build.head,
+            at: (21.0, back - 18.0 + nod),
+            scale: 1.9 * build.head,
         }
     }
 
@@ -236,8 +236,8 @@ impl Layers<'_> {
         ]);
         let nod = self.random.range(0.0, 9.0);
         HeadPlace {
-            at: (22.0, 2.0 + nod),
-            scale: 1.6 * build.head,
+            at: (19.0, 0.0 + nod),
+            scale: 1.95 * build.head,
         }
     }
 }

@@ -18,17 +18,17 @@ pub(super) fn shoot(canvas: Canvas, width: u32, height: u32, random: &mut Random
     if softness > 0.0 {
         soften(&mut pixels, w, h, softness);
     }
-    let (exposure, contrast) = (random.range(0.72, 1.18), random.range(0.78, 1.12));
+    let (exposure, contrast) = (random.range(0.85, 1.15), random.range(1.2, 1.6));
     let warmth = random.around(0.06);
     let cast = [1.0 + warmth, 1.0 + random.around(0.02), 1.0 - warmth];
     let (across, down, corners) = (random.around(0.22), random.around(0.12), random.range(0.0, 0.3));
-    let grain = random.range(1.0, 9.0);
+    let grain = random.range(0.5, 5.0);
     for (i, pixel) in pixels.chunks_exact_mut(3).enumerate() {
         let (x, y) = ((i % w) as f32 / w as f32 - 0.5, (i / w) as f32 / h as f32 - 0.5);
         let light = exposure * (1.0 + across * x + down * y - corners * (x * x + y * y));
         let gray = random.around(grain);
         for (value, cast) in pixel.iter_mut().zip(cast) {
-            *value = ((*value - 128.0) * contrast + 128.0) * light * cast + gray + random.around(grain * 0.4);
+            *value = ((*value - 140.0) * contrast + 122.0) * light * cast + gray + random.around(grain * 0.4);
         }
     }
     let bytes = pixels

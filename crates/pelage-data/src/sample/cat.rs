@@ -28,13 +28,13 @@ impl Head {
         Head {
             width: random.range(0.94, 1.12),
             cheeks: random.range(0.0, 2.2),
-            ear_height: random.range(6.5, 10.5),
+            ear_height: random.range(7.5, 11.0),
             ear_width: random.range(5.6, 7.6),
             ear_lean: random.range(0.0, 3.2),
-            eye: (random.range(2.1, 2.9), random.range(1.7, 2.7)),
+            eye: (random.range(2.4, 3.1), random.range(2.1, 2.9)),
             eye_slant: random.range(0.0, 0.4),
             pupil: random.range(0.22, 0.72),
-            whiskers: random.range(7.0, 11.0),
+            whiskers: random.range(8.5, 12.0),
             droop: random.around(2.0),
         }
     }
@@ -124,7 +124,7 @@ impl Head {
             let i = i as f32;
             let end = (from.0 + side * self.whiskers, from.1 + i * 2.6 + self.droop);
             let middle = (from.0 + side * self.whiskers * 0.5, from.1 + i * 1.5 - 0.6);
-            canvas.line(&[(from.0, from.1 + i * 0.7), middle, end], 0.32, color);
+            canvas.line(&[(from.0, from.1 + i * 0.7), middle, end], 0.4, color);
         }
     }
 

@@ -79,8 +79,8 @@ impl Coat {
             base,
             marks,
             light: mix(base, palette::hex(0xfaf5ea), random.range(0.55, 0.95)),
-            line: alpha(shade(base, -0.68), random.range(0.55, 0.95)),
-            line_width: random.range(0.5, 1.3),
+            line: alpha(shade(base, -0.8), random.range(0.8, 1.0)),
+            line_width: random.range(0.8, 1.5),
             pattern: random.pick(&patterns),
             socks: random.chance(0.3),
             tail_tip: random.chance(0.25),
@@ -92,6 +92,11 @@ impl Coat {
                 0.0
             },
         }
+    }
+
+    /// How bright most of it is, 0 to 1.
+    pub(super) fn brightness(&self) -> f32 {
+        luma(self.base)
     }
 
     /// The color of ears and other parts that have no room for a pattern.

@@ -40,7 +40,9 @@ pub(super) struct Head {
 impl Head {
     pub(super) fn draw(random: &mut Random) -> Self {
         use Ears::{Folded, Hanging, Sideways, Standing};
-        let ears = [Hanging, Hanging, Hanging, Hanging, Folded, Folded, Sideways, Standing];
+        let ears = [
+            Hanging, Hanging, Hanging, Hanging, Hanging, Hanging, Folded, Folded, Sideways, Standing,
+        ];
         Head {
             ears: random.pick(&ears),
             ear_length: random.range(0.75, 1.25),
@@ -48,9 +50,9 @@ impl Head {
             width: random.range(0.9, 1.1),
             muzzle: random.range(0.65, 1.2),
             jowls: random.range(0.9, 1.2),
-            eye: random.range(1.4, 2.0),
-            nose: random.range(0.85, 1.2),
-            tongue: if random.chance(0.45) {
+            eye: random.range(1.4, 1.9),
+            nose: random.range(1.0, 1.35),
+            tongue: if random.chance(0.65) {
                 random.range(2.5, 5.0)
             } else {
                 0.0
@@ -130,7 +132,9 @@ impl Head {
         let before = matches!(self.ears, Ears::Hanging | Ears::Folded);
         let place = |side: f32| (side * (w - 1.0) * 7.0 - turn * 0.8, 0.0);
         if !before {
-            [-1.0, 1.0].map(|side| self.ear(canvas, side, place(side), coat, scale, random));
+            for side in [-1.0, 1.0] {
+                self.ear(canvas, side, place(side), coat, scale, random);
+            }
         }
         let half = [
             (0.0, -9.4),
@@ -143,7 +147,9 @@ impl Head {
         ];
         coat.paint(canvas, &[smooth(&mirrored(&half))], &[], Part::Head, scale, random);
         if before {
-            [-1.0, 1.0].map(|side| self.ear(canvas, side, place(side), coat, scale, random));
+            for side in [-1.0, 1.0] {
+                self.ear(canvas, side, place(side), coat, scale, random);
+            }
         }
         let shift = turn * 2.0;
         for side in [-1.0, 1.0] {
