@@ -197,7 +197,7 @@ fn what_it_refuses_it_names() {
     assert!(fail(folder.path(), &["organize", "source", "--out", "full"], 2).contains("not empty"));
     assert!(fail(folder.path(), &["organize", "source", "--out", "full", "--force"], 2).contains("not"));
     assert_eq!(fs::read(folder.path().join("full/thesis.txt")).unwrap(), b"mine");
-    assert!(fail(folder.path(), &["organize", "source", "--out", "source/data"], 2).contains("inside the source"));
+    assert!(fail(folder.path(), &["organize", "source", "--out", "source/data"], 2).contains("lie within each other"));
     assert!(fail(folder.path(), &["organize", "nowhere", "--out", "data"], 1).contains("nowhere"));
     assert!(
         fail(

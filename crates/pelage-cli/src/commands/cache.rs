@@ -14,7 +14,7 @@ pub(super) struct Arguments {
 
 #[derive(Subcommand)]
 enum Verb {
-    /// Print the cache folder and its size
+    /// Print the cache folder
     Show,
     /// Remove what pelage has put there
     Clear,
@@ -24,7 +24,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     let folder = cache::default_dir();
     let megabytes = |bytes: u64| format!("{:.1} MB", bytes as f64 / 1e6);
     match arguments.verb {
-        Verb::Show => Ok(format!("{}: {}\n", folder.display(), megabytes(0))),
+        Verb::Show => Ok(format!("{}\n", folder.display())),
         Verb::Clear => Ok(format!(
             "{}: {} freed\n",
             folder.display(),

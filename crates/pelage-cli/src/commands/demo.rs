@@ -11,6 +11,7 @@ use pelage::data::{sample, source};
 use pelage::evaluate;
 use pelage::predict;
 use pelage::train::Recipe;
+use pelage::train::recipe::OptimizerKind;
 use pelage::train::run::Run;
 
 use super::{organize as organize_verb, train, use_threads};
@@ -19,9 +20,9 @@ use crate::progress::Task;
 use crate::table::count;
 
 /// Pictures of each class, their side in pixels, and epochs: what makes a good model in under two minutes on two cores.
-const PER_CLASS: usize = 900;
-const SIZE: u32 = 72;
-const EPOCHS: usize = 14;
+const PER_CLASS: usize = 1000;
+const SIZE: u32 = 64;
+const EPOCHS: usize = 20;
 
 /// The whole job on drawn cats and dogs: organize, train, evaluate, predict
 ///
@@ -41,7 +42,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     let out = &arguments.out;
     let [drawn, data, folder] = ["drawn", "data", "run"].map(|name| out.join(name));
     if out.exists() {
-        if !drawn.join("cat.0.png").exists() && std::fs::read_dir(out).is_ok_and(|mut inside| inside.next().is_some()) {
+        if !drawn.join("cat.0.jpg").exists() && std::fs::read_dir(out).is_ok_and(|mut inside| inside.next().is_some()) {
             let shown = out.display();
             return Err(Failure::Usage(format!(
                 "{shown} exists and is not an earlier demo's; give another --out"
@@ -86,6 +87,9 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         data: data.clone(),
         image_size: SIZE,
         epochs: EPOCHS,
+        optimizer: OptimizerKind::Adam,
+        learning_rate: 0.001,
+        patience: 0,
         seed: arguments.seed,
         cache: CacheMode::Ram,
         ..Recipe::default()
