@@ -22,7 +22,7 @@ use crate::table::count;
 /// Pictures of each class, their side in pixels, and epochs: what makes a good model in under two minutes on two cores.
 const PER_CLASS: usize = 1000;
 const SIZE: u32 = 64;
-const EPOCHS: usize = 20;
+const EPOCHS: usize = 28;
 
 /// The whole job on drawn cats and dogs: organize, train, evaluate, predict
 ///
