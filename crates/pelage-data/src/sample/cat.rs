@@ -152,7 +152,7 @@ impl Head {
             (1.5, 8.6 + c),
             (-6.0, 7.2),
         ]);
-        coat.paint(canvas, &[skull.clone()], &[], Part::Head, scale, random);
+        coat.paint(canvas, std::slice::from_ref(&skull), &[], Part::Head, scale, random);
         self.ear(
             canvas,
             [(-7.2, -4.5), (-4.6 - lean, tip), (0.6, -7.4)],

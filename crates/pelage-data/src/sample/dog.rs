@@ -173,7 +173,7 @@ impl Head {
             self.tongue(canvas, (x + 0.3, y + 8.2), (x + 0.5, y + 8.6 + self.tongue), 1.7);
         }
         let muzzle = ellipse((x, y + 5.4), rx, ry);
-        canvas.edge(&[muzzle.clone()], 0.7, flat(alpha(coat.line, 0.35)));
+        canvas.edge(std::slice::from_ref(&muzzle), 0.7, flat(alpha(coat.line, 0.35)));
         canvas.blot(muzzle, coat.muzzle());
         canvas.line(
             &[(x, y + 4.0), (x, y + 6.6), (x - 1.6, y + 8.0), (x - 3.6, y + 7.4)],
@@ -236,7 +236,7 @@ impl Head {
             (2.0, 8.2 * j),
             (-6.0, 7.6),
         ]);
-        coat.paint(canvas, &[skull.clone()], &[], Part::Head, scale, random);
+        coat.paint(canvas, std::slice::from_ref(&skull), &[], Part::Head, scale, random);
         canvas.clipped(&[skull], |canvas| {
             canvas.blot(
                 ellipse((reach - 0.5, 3.4), reach * 0.46, 4.4),
