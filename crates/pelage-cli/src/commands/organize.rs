@@ -10,7 +10,7 @@ use crate::failure::{Outcome, json};
 use crate::progress::Task;
 use crate::table::{count, some, table, thousands};
 
-/// Sort pictures into DATA/train/<class>/ and DATA/validation/<class>/
+/// Sort pictures into DATA/train/CLASS and DATA/validation/CLASS
 ///
 /// Labels come from folder names (PetImages/Cat/1.jpg), from file names (cat.0.jpg), or from a CSV. The split is
 /// stratified and seeded; byte-identical pictures stay on one side. SOURCE is never changed. A call that was killed can
