@@ -225,12 +225,16 @@ fn what_it_refuses_it_names() {
         2,
     );
     assert!(said.contains("--force"), "{said}");
-    fs::write(folder.path().join("data/notes.txt"), b"mine too").unwrap();
-    succeed(
-        folder.path(),
-        &["organize", "source", "--out", "data", "--seed", "9", "--force"],
-    );
-    assert_eq!(fs::read(folder.path().join("data/notes.txt")).unwrap(), b"mine too");
+    // With somebody else's file among its own, it removes nothing at all.
+    let (notes, made) = (folder.path().join("data/notes.txt"), tree(&folder.path().join("data")));
+    let force = ["organize", "source", "--out", "data", "--seed", "9", "--force"];
+    fs::write(&notes, b"mine too").unwrap();
+    assert!(fail(folder.path(), &force, 2).contains("notes.txt"));
+    assert_eq!(fs::read(&notes).unwrap(), b"mine too");
+    fs::remove_file(&notes).unwrap();
+    assert!(tree(&folder.path().join("data")) == made);
+    succeed(folder.path(), &force);
+    assert!(tree(&folder.path().join("data")) != made);
 }
 
 #[test]
