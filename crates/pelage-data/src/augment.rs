@@ -55,12 +55,21 @@ pub struct Drawn {
 impl Augmentation {
     /// The article's: shear 0.2 radians (11.46 degrees), zoom 0.2, horizontal flip.
     pub fn article() -> Self {
-        Augmentation { shear_range: 11.46, zoom_range: 0.2, horizontal_flip: true, ..Self::default() }
+        Augmentation {
+            shear_range: 11.46,
+            zoom_range: 0.2,
+            horizontal_flip: true,
+            ..Self::default()
+        }
     }
 
     /// Whether nothing would change.
     pub fn is_none(&self) -> bool {
-        let shown = Augmentation { fill_mode: FillMode::default(), fill_value: 0.0, ..self.clone() };
+        let shown = Augmentation {
+            fill_mode: FillMode::default(),
+            fill_value: 0.0,
+            ..self.clone()
+        };
         shown == Augmentation::default()
     }
 
@@ -80,7 +89,9 @@ impl Augmentation {
         ];
         let wrong = ranges.iter().find(|(_, value, most)| !(0.0..=*most).contains(value));
         if let Some((name, value, most)) = wrong {
-            return Err(crate::Error::Input(format!("{name} is {value}, it must be 0 to {most}")));
+            return Err(crate::Error::Input(format!(
+                "{name} is {value}, it must be 0 to {most}"
+            )));
         }
         match self.brightness_range {
             Some([low, high]) if !(low >= 0.0 && low <= high && high.is_finite()) => Err(crate::Error::Input(format!(
@@ -109,7 +120,13 @@ impl Augmentation {
         let vertical_flip = random.unit() < 0.5 && self.vertical_flip;
         let position = random.unit();
         let brightness = self.brightness_range.map(|[low, high]| low + (high - low) * position);
-        Drawn { transform, channel_shift, horizontal_flip, vertical_flip, brightness }
+        Drawn {
+            transform,
+            channel_shift,
+            horizontal_flip,
+            vertical_flip,
+            brightness,
+        }
     }
 
     /// Changes one picture (`height * width * 3` bytes) as `seed` tells, and normalizes it into `out` (as many values).
@@ -126,7 +143,8 @@ impl Augmentation {
         out: &mut [f32],
     ) {
         let border = self.fill_mode.border(self.fill_value);
-        self.draw(width, height, seed).apply(pixels, width, height, border, normalization, out);
+        self.draw(width, height, seed)
+            .apply(pixels, width, height, border, normalization, out);
     }
 }
 
@@ -143,12 +161,17 @@ impl Drawn {
         out: &mut [f32],
     ) {
         let (isa, sides) = (Isa::best(), [height, width]);
-        let map = self.transform.map(width, height, [self.vertical_flip, self.horizontal_flip]);
+        let map = self
+            .transform
+            .map(width, height, [self.vertical_flip, self.horizontal_flip]);
         if self.channel_shift != 0.0 {
             // Cut to the range that the values had before, which only a pass of its own can tell.
             pixels::warp(isa, pixels, sides, &map, border, None, &Normalization::NONE, out);
-            let (low, high) = out.iter().fold((f32::MAX, f32::MIN), |(low, high), v| (low.min(*v), high.max(*v)));
-            out.iter_mut().for_each(|value| *value = (*value + self.channel_shift).clamp(low, high));
+            let (low, high) = out
+                .iter()
+                .fold((f32::MAX, f32::MIN), |(low, high), v| (low.min(*v), high.max(*v)));
+            out.iter_mut()
+                .for_each(|value| *value = (*value + self.channel_shift).clamp(low, high));
             pixels::finish(out, self.brightness, normalization);
         } else if map == Map::IDENTITY && self.brightness.is_none() {
             pixels::normalize(isa, pixels, normalization, out);

@@ -67,8 +67,21 @@ pub fn batches(
     first_batch: usize,
 ) -> Batches {
     let indices = order_of(pictures.len(), order);
-    let pass = Pass { pictures, indices, batch_size: batch_size.max(1), order, augmentation };
-    Batches { pass: Arc::new(pass), next: first_batch, pending: VecDeque::new(), spare: Vec::new() }
+    let pass = Pass {
+        pictures,
+        indices,
+        batch_size: batch_size.max(1),
+        order,
+        augmentation,
+    };
+    let mut batches = Batches {
+        pass: Arc::new(pass),
+        next: first_batch,
+        pending: VecDeque::new(),
+        spare: Vec::new(),
+    };
+    batches.refill();
+    batches
 }
 
 impl Batches {
@@ -99,7 +112,6 @@ impl Iterator for Batches {
     type Item = Result<Batch>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.refill();
         let batch = wait(&self.pending.pop_front()?);
         match batch {
             Ok(_) => self.refill(),
@@ -143,30 +155,49 @@ fn key(seed: u64, epoch: u64, index: usize, purpose: u64) -> u64 {
 
 impl Pass {
     /// Batch `number`, in the memory of an old one.
-    fn batch(&self, number: usize, Batch { mut pixels, mut labels, mut indices }: Batch) -> Result<Batch> {
+    fn batch(
+        &self,
+        number: usize,
+        Batch {
+            mut pixels,
+            mut labels,
+            mut indices,
+        }: Batch,
+    ) -> Result<Batch> {
         let chosen = &self.indices[number * self.batch_size..];
         let chosen = &chosen[..chosen.len().min(self.batch_size)];
         let preprocessing = self.pictures.preprocessing();
-        let (width, height, each) = (preprocessing.width as usize, preprocessing.height as usize, preprocessing.len());
+        let (width, height, each) = (
+            preprocessing.width as usize,
+            preprocessing.height as usize,
+            preprocessing.len(),
+        );
         let normalization = preprocessing.normalization();
         if let Some(augmentation) = &self.augmentation {
             augmentation.validate()?;
         }
         pixels.resize(chosen.len() * each, 0.0);
-        pixels.par_chunks_mut(each).zip(chosen).try_for_each(|(out, &index)| -> Result<()> {
-            let bytes = self.pictures.pixels(index)?;
-            match (&self.augmentation, self.order) {
-                (Some(augmentation), Order::Shuffled { seed, epoch }) => {
-                    augmentation.apply(&bytes, width, height, key(seed, epoch, index, 2), &normalization, out);
+        pixels
+            .par_chunks_mut(each)
+            .zip(chosen)
+            .try_for_each(|(out, &index)| -> Result<()> {
+                let bytes = self.pictures.pixels(index)?;
+                match (&self.augmentation, self.order) {
+                    (Some(augmentation), Order::Shuffled { seed, epoch }) => {
+                        augmentation.apply(&bytes, width, height, key(seed, epoch, index, 2), &normalization, out);
+                    }
+                    _ => preprocessing.normalize(&bytes, out),
                 }
-                _ => preprocessing.normalize(&bytes, out),
-            }
-            Ok(())
-        })?;
+                Ok(())
+            })?;
         labels.clear();
         labels.extend(chosen.iter().map(|&index| self.pictures.label(index)));
         indices.clear();
         indices.extend_from_slice(chosen);
-        Ok(Batch { pixels, labels, indices })
+        Ok(Batch {
+            pixels,
+            labels,
+            indices,
+        })
     }
 }

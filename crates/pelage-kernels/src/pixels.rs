@@ -18,7 +18,10 @@ pub struct Normalization {
 
 impl Normalization {
     /// Values stay 0 to 255.
-    pub const NONE: Normalization = Normalization { scale: [1.0; 3], shift: [0.0; 3] };
+    pub const NONE: Normalization = Normalization {
+        scale: [1.0; 3],
+        shift: [0.0; 3],
+    };
 
     /// `(value / 255 - mean) / std`.
     pub fn new(mean: [f32; 3], std: [f32; 3]) -> Self {
@@ -88,7 +91,11 @@ struct Finish {
 impl Finish {
     fn new(brightness: Option<f32>, normalization: &Normalization) -> Self {
         let lanes = |of: [f32; 3]| std::array::from_fn(|k| of.get(k % 4).copied().unwrap_or(0.0));
-        Finish { brightness, scale: lanes(normalization.scale), shift: lanes(normalization.shift) }
+        Finish {
+            brightness,
+            scale: lanes(normalization.scale),
+            shift: lanes(normalization.shift),
+        }
     }
 
     #[inline(always)]

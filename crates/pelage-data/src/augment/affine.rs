@@ -62,7 +62,14 @@ pub struct Transform {
 
 impl Default for Transform {
     fn default() -> Self {
-        Transform { theta: 0.0, tx: 0.0, ty: 0.0, shear: 0.0, zx: 1.0, zy: 1.0 }
+        Transform {
+            theta: 0.0,
+            tx: 0.0,
+            ty: 0.0,
+            shear: 0.0,
+            zx: 1.0,
+            zy: 1.0,
+        }
     }
 }
 
@@ -80,7 +87,10 @@ impl Transform {
         // In (x, y): rotation [[cos, -sin], [sin, cos]] x shear [[1, -sin s], [0, cos s]] x zoom [[zx, 0], [0, zy]].
         let [xx, xy] = [cos * zx, (-cos * shear_sin - sin * shear_cos) * zy];
         let [yx, yy] = [sin * zx, (-sin * shear_sin + cos * shear_cos) * zy];
-        let mut map = Map { matrix: [[yy, yx], [xy, xx]], offset: [0.0; 2] };
+        let mut map = Map {
+            matrix: [[yy, yx], [xy, xx]],
+            offset: [0.0; 2],
+        };
         let last = [height as f64 - 1.0, width as f64 - 1.0];
         let middle = last.map(|last| last / 2.0);
         let shift = [sin * tx + cos * ty, cos * tx - sin * ty];

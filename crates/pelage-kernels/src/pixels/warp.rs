@@ -21,7 +21,10 @@ pub struct Map {
 
 impl Map {
     /// Nothing moves.
-    pub const IDENTITY: Map = Map { matrix: [[1.0, 0.0], [0.0, 1.0]], offset: [0.0; 2] };
+    pub const IDENTITY: Map = Map {
+        matrix: [[1.0, 0.0], [0.0, 1.0]],
+        offset: [0.0; 2],
+    };
 
     fn at(&self, row: f64, column: f64) -> [f64; 2] {
         std::array::from_fn(|i| self.matrix[i][0] * row + self.matrix[i][1] * column + self.offset[i])
@@ -71,8 +74,16 @@ pub fn warp(
     }
     // One past the ends, so that a step alone is within bounds too.
     let (down, right) = (height as f64, width as f64);
-    let corners = [map.at(0.0, 0.0), map.at(0.0, right), map.at(down, 0.0), map.at(down, right)];
-    assert!(corners.iter().flatten().all(|value| value.abs() < FARTHEST), "{map:?} leads too far");
+    let corners = [
+        map.at(0.0, 0.0),
+        map.at(0.0, right),
+        map.at(down, 0.0),
+        map.at(down, right),
+    ];
+    assert!(
+        corners.iter().flatten().all(|value| value.abs() < FARTHEST),
+        "{map:?} leads too far"
+    );
     let picture = Picture { pixels, height, width };
     dispatch_warp(isa, &picture, map, border, &Finish::new(brightness, normalization), out);
 }
@@ -95,7 +106,10 @@ fn warp_body<const _CHANNELS: usize, const _PIXELS: usize, const FUSED: bool>(
     let step = [fixed(map.matrix[0][1]), fixed(map.matrix[1][1])];
     let (last, width) = (picture.last(), picture.width);
     for (row, out) in out.chunks_exact_mut(width * 3).enumerate() {
-        let line = Line { start: map.at(row as f64, 0.0).map(fixed), step };
+        let line = Line {
+            start: map.at(row as f64, 0.0).map(fixed),
+            step,
+        };
         let seen = match border {
             Border::Constant(_) => line.inside(last.map(|last| last + 1), width),
             _ => 0..width,
@@ -104,7 +118,14 @@ fn warp_body<const _CHANNELS: usize, const _PIXELS: usize, const FUSED: bool>(
         let middle = if middle.is_empty() { seen.end..seen.end } else { middle };
         let edge = |at: [i64; 2]| picture.neighborhood([fold(at[0], last[0], border), fold(at[1], last[1], border)]);
         run::<FUSED>(picture, seen.start..middle.start, line, edge, finish, out);
-        run::<FUSED>(picture, middle.clone(), line, |at| (at, [at[0] >> FRACTION, at[1] >> FRACTION]), finish, out);
+        run::<FUSED>(
+            picture,
+            middle.clone(),
+            line,
+            |at| (at, [at[0] >> FRACTION, at[1] >> FRACTION]),
+            finish,
+            out,
+        );
         run::<FUSED>(picture, middle.end..seen.end, line, edge, finish, out);
         if let Border::Constant(value) = border {
             let pixel = [0, 1, 2].map(|c| finish.value::<FUSED>(c, value));
@@ -172,7 +193,10 @@ impl Line {
     #[inline(always)]
     fn at(&self, column: usize) -> [i64; 2] {
         let column = column as i64;
-        [self.start[0] + self.step[0] * column, self.start[1] + self.step[1] * column]
+        [
+            self.start[0] + self.step[0] * column,
+            self.start[1] + self.step[1] * column,
+        ]
     }
 
     /// The columns, of `0..width`, with both coordinates from 0 to under `end`.
@@ -186,9 +210,17 @@ impl Line {
 /// The `i` of `0..count` for which `start + i * step` is in `0..end`.
 fn within(start: i64, step: i64, end: i64, count: i64) -> Range<usize> {
     // Backward is forward seen in a mirror.
-    let (start, step) = if step < 0 { (end - 1 - start, -step) } else { (start, step) };
+    let (start, step) = if step < 0 {
+        (end - 1 - start, -step)
+    } else {
+        (start, step)
+    };
     if step == 0 {
-        return if (0..end).contains(&start) { 0..count as usize } else { 0..0 };
+        return if (0..end).contains(&start) {
+            0..count as usize
+        } else {
+            0..0
+        };
     }
     // Divided upward: the first that is not below.
     let reaches = |value: i64| (-(start - value).div_euclid(step)).clamp(0, count) as usize;
