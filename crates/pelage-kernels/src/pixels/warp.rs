@@ -148,6 +148,9 @@ fn run<const FUSED: bool>(
     finish: &Finish,
     out: &mut [f32],
 ) {
+    if columns.is_empty() {
+        return;
+    }
     let (mut above_left, mut above_right) = ([0; LANES], [0; LANES]);
     let (mut below_left, mut below_right) = ([0; LANES], [0; LANES]);
     let (mut down, mut right) = ([0.0; LANES], [0.0; LANES]);
