@@ -4,6 +4,12 @@
 //! for each instruction set; an [`isa::Isa`] value chooses among them at run time. All `unsafe` of the project is here.
 
 pub mod conv_block;
+pub mod dense;
 pub mod dropout;
 pub mod isa;
+pub mod loss;
+pub mod optimizer;
+pub mod peak;
 pub mod pixels;
+mod scratch;
+mod vector;

@@ -7,6 +7,7 @@
 
 pub mod atomic;
 pub mod bundle;
+pub mod device;
 pub mod error;
 pub mod evaluate;
 pub mod model;
