@@ -74,12 +74,14 @@ pub fn batches(
         order,
         augmentation,
     };
-    Batches {
+    let mut batches = Batches {
         pass: Arc::new(pass),
         next: first_batch,
         pending: VecDeque::new(),
         spare: Vec::new(),
-    }
+    };
+    batches.refill();
+    batches
 }
 
 impl Batches {
@@ -110,7 +112,6 @@ impl Iterator for Batches {
     type Item = Result<Batch>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.refill();
         let batch = wait(&self.pending.pop_front()?);
         match batch {
             Ok(_) => self.refill(),

@@ -2,7 +2,8 @@
 //!
 //! Coordinates are 64-bit fixed-point numbers with 32 bits behind the point: exact to step through a row with, and to
 //! divide by. So each row is split by arithmetic, not by trial, into a middle part whose pixels lie between four of the
-//! picture's, and two ends beyond its border.
+//! picture's, and two ends beyond its border. A place within 2^-33 of the border is on it, and so within the picture;
+//! SciPy leaves that to the rounding of f64.
 
 use std::ops::Range;
 
@@ -148,6 +149,9 @@ fn run<const FUSED: bool>(
     finish: &Finish,
     out: &mut [f32],
 ) {
+    if columns.is_empty() {
+        return;
+    }
     let (mut above_left, mut above_right) = ([0; LANES], [0; LANES]);
     let (mut below_left, mut below_right) = ([0; LANES], [0; LANES]);
     let (mut down, mut right) = ([0.0; LANES], [0.0; LANES]);
