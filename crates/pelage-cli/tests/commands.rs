@@ -28,6 +28,29 @@ fn help_names_every_verb_and_no_arguments_is_wrong_usage() {
 }
 
 #[test]
+fn an_instruction_set_that_is_not_here_is_wrong_usage() {
+    let folder = tempfile::tempdir().unwrap();
+    data(folder.path(), 12, 4);
+    let train = ["train", "data", "--epochs", "1", "--image-size", "24", "--out"];
+    let with = |isa: &str| {
+        pelage(folder.path())
+            .env("PELAGE_ISA", isa)
+            .args(train)
+            .arg(isa)
+            .output()
+            .unwrap()
+    };
+    let refused = with("avx9");
+    let said = String::from_utf8(refused.stderr).unwrap();
+    assert_eq!(refused.status.code(), Some(2), "{said}");
+    assert!(
+        said.contains("avx9") && said.contains("portable") && !said.contains("panicked"),
+        "{said}"
+    );
+    assert!(with("portable").status.success());
+}
+
+#[test]
 fn summary_of_the_reference_network() {
     let folder = tempfile::tempdir().unwrap();
     let said = succeed(folder.path(), &["summary", "cnn3"]);

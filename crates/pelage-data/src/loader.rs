@@ -45,7 +45,6 @@ pub struct Batches {
     pass: Arc<Pass>,
     next: usize,
     pending: VecDeque<Receiver<Result<Batch>>>,
-    spare: Vec<Batch>,
 }
 
 /// What there is to do.
@@ -78,26 +77,20 @@ pub fn batches(
         pass: Arc::new(pass),
         next: first_batch,
         pending: VecDeque::new(),
-        spare: Vec::new(),
     };
     batches.refill();
     batches
 }
 
 impl Batches {
-    /// Takes back a batch that is done with: its memory serves a later one.
-    pub fn recycle(&mut self, batch: Batch) {
-        self.spare.push(batch);
-    }
-
     /// Sets the pool to work until [`AHEAD`] batches are on their way.
     fn refill(&mut self) {
         while self.pending.len() < AHEAD && self.next < self.pass.indices.len().div_ceil(self.pass.batch_size) {
             let (sender, receiver) = sync_channel(1);
-            let (pass, number, spare) = (self.pass.clone(), self.next, self.spare.pop().unwrap_or_default());
+            let (pass, number) = (self.pass.clone(), self.next);
             rayon::spawn(move || {
                 // A panic here would end the whole process.
-                let made = catch_unwind(AssertUnwindSafe(|| pass.batch(number, spare)));
+                let made = catch_unwind(AssertUnwindSafe(|| pass.batch(number)));
                 let failed = |_| Err(Error::Data("making a batch failed; this is a bug of pelage".into()));
                 // Where nobody waits any more, there is nothing to do.
                 drop(sender.send(made.unwrap_or_else(failed)));
@@ -154,16 +147,7 @@ fn key(seed: u64, epoch: u64, index: usize, purpose: u64) -> u64 {
 }
 
 impl Pass {
-    /// Batch `number`, in the memory of an old one.
-    fn batch(
-        &self,
-        number: usize,
-        Batch {
-            mut pixels,
-            mut labels,
-            mut indices,
-        }: Batch,
-    ) -> Result<Batch> {
+    fn batch(&self, number: usize) -> Result<Batch> {
         let chosen = &self.indices[number * self.batch_size..];
         let chosen = &chosen[..chosen.len().min(self.batch_size)];
         let preprocessing = self.pictures.preprocessing();
@@ -176,7 +160,7 @@ impl Pass {
         if let Some(augmentation) = &self.augmentation {
             augmentation.validate()?;
         }
-        pixels.resize(chosen.len() * each, 0.0);
+        let mut pixels = vec![0.0; chosen.len() * each];
         pixels
             .par_chunks_mut(each)
             .zip(chosen)
@@ -190,14 +174,10 @@ impl Pass {
                 }
                 Ok(())
             })?;
-        labels.clear();
-        labels.extend(chosen.iter().map(|&index| self.pictures.label(index)));
-        indices.clear();
-        indices.extend_from_slice(chosen);
         Ok(Batch {
             pixels,
-            labels,
-            indices,
+            labels: chosen.iter().map(|&index| self.pictures.label(index)).collect(),
+            indices: chosen.to_vec(),
         })
     }
 }

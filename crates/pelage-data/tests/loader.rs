@@ -148,26 +148,6 @@ fn augmentation_depends_on_seed_epoch_and_picture_alone() {
 }
 
 #[test]
-fn recycled_memory_is_used_again_and_leaves_no_trace() {
-    let pictures = pictures();
-    let augmentation = Some(Augmentation {
-        rotation_range: 20.0,
-        ..Augmentation::article()
-    });
-    let mut source = batches(pictures.clone(), 4, SHUFFLED, augmentation, 0);
-    let mut places = std::collections::HashSet::new();
-    for truth in all(&pictures, 4, SHUFFLED, 0) {
-        let batch = source.next().unwrap().unwrap();
-        assert_eq!(batch, truth);
-        places.insert(batch.pixels.as_ptr());
-        source.recycle(batch);
-    }
-    assert!(source.next().is_none());
-    // Two ahead and one in use, of six.
-    assert!(places.len() <= 3, "{} places", places.len());
-}
-
-#[test]
 fn an_error_comes_in_its_place_and_ends_the_pass() {
     let folder = folder();
     let pictures = open(folder.path(), CacheMode::Off);

@@ -1,6 +1,7 @@
 //! Where to compute: the CPU, or a GPU through the same code where this build was made with its cargo feature.
 
 use burn::tensor::Device;
+use pelage_kernels::isa::Isa;
 
 use crate::{Error, Result};
 
@@ -16,8 +17,9 @@ pub fn names() -> Vec<&'static str> {
 /// The device called `name`, without autodiff.
 ///
 /// # Errors
-/// A name that pelage does not know, or that this build lacks.
+/// A name that pelage does not know, or that this build lacks; a `PELAGE_ISA` that this CPU does not have.
 pub fn open(name: &str) -> Result<Device> {
+    Isa::from_environment().map_err(|unavailable| Error::Input(unavailable.to_string()))?;
     match KNOWN.iter().find(|(known, _)| *known == name) {
         Some((_, Some(open))) => Ok(open()),
         Some((_, None)) => Err(Error::Input(format!(
