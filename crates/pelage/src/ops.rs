@@ -1,8 +1,12 @@
 //! Our own operations inside Burn.
 //!
 //! On the CPU (Burn's Flex backend) they run `pelage-kernels` with a handwritten backward step; on every other
-//! device the same result comes from a composition of Burn's own operations.
+//! device the same result comes from a composition of Burn's own operations. All tensors are channels last.
 
 mod conv_block;
+mod convolution;
+mod pooling;
 
 pub use conv_block::{conv_block, conv_block_composed};
+pub use convolution::{Activation, Options, convolution, convolution_composed};
+pub use pooling::{average_pool, global_average_pool, max_pool};

@@ -7,14 +7,14 @@ use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
 use burn::backend::flex::FlexTensor;
 use burn::backend::tensor::{FloatTensor, IntTensor};
 use burn::backend::{Autodiff, Backend, Dispatch, Flex, TensorMetadata, backend_extension};
-use burn::tensor::ops::{ConvOptions, PadMode};
+use burn::tensor::ops::{ConvOptions, MaxPoolOptions};
 use burn::tensor::{DType, Device, TensorData, activation, module};
 use pelage_kernels::conv_block::{self as kernel, Shape};
 use pelage_kernels::isa::Isa;
 
 /// The fused block and its backward step, as a Burn backend extension.
 #[backend_extension(Flex, Autodiff)]
-pub trait ConvBlockBackend: Backend {
+pub(crate) trait ConvBlockBackend: Backend {
     /// Pooled output `[n, h/2, w/2, co]` and, per value, which of the four positions won (4: ReLU cut it).
     fn fused_block(
         input: FloatTensor<Self>,
@@ -50,7 +50,7 @@ pub fn conv_block(input: Tensor<4>, weights: Tensor<4>, bias: Tensor<1>) -> Tens
 pub fn conv_block_composed(input: Tensor<4>, weights: Tensor<4>, bias: Tensor<1>) -> Tensor<4> {
     let options = ConvOptions::new([1, 1], [1, 1], [1, 1], 1);
     let convolved = module::conv2d(input.permute([0, 3, 1, 2]), weights, Some(bias), options);
-    let pooled = module::max_pool2d(activation::relu(convolved), [2, 2], [2, 2], [0, 0], [1, 1], false);
+    let pooled = module::max_pool2d(activation::relu(convolved), MaxPoolOptions::new([2, 2]));
     pooled.permute([0, 2, 3, 1])
 }
 
