@@ -8,7 +8,7 @@ use pelage::model::Network;
 use pelage::model::parameters::to_vec;
 
 /// The gradient of each parameter that has one, by name.
-pub fn gradients(network: &Network, gradients: Gradients) -> BTreeMap<String, Vec<f32>> {
+pub(crate) fn gradients(network: &Network, gradients: Gradients) -> BTreeMap<String, Vec<f32>> {
     let mut reader = Reader { path: Vec::new(), gradients, found: BTreeMap::new() };
     network.visit(&mut reader);
     reader.found
