@@ -256,6 +256,22 @@ impl Graph {
         Value(self.nodes.len() - 1)
     }
 
+    /// Whether the convolution `i` and the max-pooling right behind it are what [`crate::ops::conv_block`] computes in one
+    /// go: 3x3 'same' with bias and ReLU, then 2x2, and nobody else reads the convolution's output.
+    pub(crate) fn is_block(&self, i: usize) -> bool {
+        let block = |c: &Convolution| {
+            c.norm.is_none() && *c == Convolution { activation: Activation::Relu, ..Convolution::new(3, c.channels) }
+        };
+        let readers = self.nodes.iter().flat_map(|node| &node.inputs).filter(|&&input| input == i).count();
+        let is = |node: &Node, wanted: &dyn Fn(&Operation) -> bool| node.inputs.len() == 1 && wanted(&node.operation);
+        let [convolution, pool] = [self.nodes.get(i), self.nodes.get(i + 1)];
+        readers == 1
+            && convolution.is_some_and(|node| is(node, &|o| matches!(o, Operation::Convolution(c) if block(c))))
+            && pool.is_some_and(|node| {
+                node.inputs == [i] && is(node, &|o| *o == Operation::MaxPool(Pool::new(2, 2)))
+            })
+    }
+
     /// Rows and columns of each node's output for pictures of `size` `[h, w]`.
     pub fn sizes(&self, size: [usize; 2]) -> Vec<[usize; 2]> {
         let mut sizes: Vec<[usize; 2]> = Vec::with_capacity(self.nodes.len());

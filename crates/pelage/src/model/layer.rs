@@ -90,6 +90,16 @@ impl ConvolutionLayer {
     }
 }
 
+impl ConvolutionLayer {
+    /// The convolution of a block with its pooling, see [`ops::conv_block`].
+    pub(super) fn forward_block(&self, input: Tensor<4>) -> Tensor<4> {
+        // A block has a bias (`Graph::is_block`); without one it would be zero.
+        let zeros = || Tensor::zeros([self.weight.val().dims()[0]], &input.device());
+        let bias = self.bias.as_ref().map_or_else(zeros, Param::val);
+        ops::conv_block(input, self.weight.val(), bias)
+    }
+}
+
 impl BatchNorm {
     /// Normalizes by the batch's mean and variance over all but the channels.
     fn train(&self, x: Tensor<4>, epsilon: f64) -> Tensor<4> {

@@ -31,6 +31,8 @@ pub struct Network {
     layers: BTreeMap<String, Layer>,
     /// Names of the layers that stand still in training.
     frozen: BTreeSet<String>,
+    /// Convolutions that are computed together with the max-pooling behind them.
+    blocks: Arc<BTreeSet<usize>>,
 }
 
 impl Network {
@@ -79,7 +81,8 @@ impl Network {
             };
             layers.insert(node.name.clone(), layer);
         }
-        Network { graph: Arc::new(graph), layers, frozen: BTreeSet::new() }
+        let blocks = (0..graph.nodes.len()).filter(|&i| graph.is_block(i)).collect();
+        Network { graph: Arc::new(graph), layers, frozen: BTreeSet::new(), blocks: Arc::new(blocks) }
     }
 
     /// What the network computes, as data.
@@ -93,7 +96,8 @@ impl Network {
     }
 
     /// The same, and `tap` sees the output of every operation by its name, can keep it, and gives what the network goes
-    /// on with: the same, or another of that shape.
+    /// on with: the same, or another of that shape. A convolution that is computed in one go with the max-pooling behind
+    /// it (`cnn3`, VGG) shows only the pooling's output.
     pub fn forward_with(
         &self,
         pixels: Tensor<4>,
@@ -146,6 +150,12 @@ impl Network {
             let mut inputs = node.inputs.iter().map(|&input| take(&mut values, input)).collect::<Vec<_>>();
             let x = inputs.remove(0);
             let output = match (&node.operation, self.layers.get(&node.name)) {
+                (Operation::Convolution(_), Some(Layer::Convolution(layer))) if self.blocks.contains(&i) => {
+                    // The pooling is part of it already; the convolution's own output is nowhere to be seen.
+                    values[i] = Some(layer.forward_block(x));
+                    continue;
+                }
+                (Operation::MaxPool(_), _) if self.blocks.contains(&(i - 1)) => x,
                 (Operation::Convolution(convolution), Some(Layer::Convolution(layer))) => {
                     layer.forward(x, inputs.pop(), convolution, dropout.is_some() && !self.is_frozen(&node.name))
                 }
