@@ -29,12 +29,16 @@ impl Head {
         Head { pooling: Pooling::Average, hidden: Vec::new(), dropout: 0.0 }
     }
 
-    /// Adds the head's operations to a graph that ends in a feature map: `head.dense1` and so on, the last `head`.
+    /// Puts the head on a graph in the place of its own, for pictures of `size` `[h, w]`: `head.dense1` and so on, the
+    /// last `head`.
     pub(super) fn put_on(&self, graph: &mut Graph, size: [usize; 2], classes: usize) {
         let features = graph.behead();
         let mut x = match self.pooling {
             Pooling::Average => graph.average_pool("head.pool", features, 1),
-            Pooling::Flatten => graph.flatten("head.flatten", features, size),
+            Pooling::Flatten => {
+                let map = graph.sizes(size)[features.0];
+                graph.flatten("head.flatten", features, map)
+            }
         };
         for (i, &(width, rate)) in self.hidden.iter().enumerate() {
             x = graph.dense(format!("head.dense{}", i + 1), x, width, Activation::Relu);

@@ -66,13 +66,28 @@ pub fn convolution_composed(
     options: &Options,
     residual: Option<Tensor<4>>,
 ) -> Tensor<4> {
-    let [top, left, bottom, right] = options.padding;
-    let stride = [options.stride; 2];
-    let settings = ConvOptions::new_with_padding(stride, [(top, bottom), (left, right)], [1, 1], options.groups);
-    let output = module::conv2d(input.permute([0, 3, 1, 2]), weight, bias, settings).permute([0, 2, 3, 1]);
+    let ([n, h, w, ci], [co, _, kh, kw]) = (input.dims(), weight.dims());
+    let output = if options.groups == 1 && options.padding == [0; 4] && [h, w] == [kh, kw] {
+        // A kernel as large as the picture is a dense layer, and a product of matrices far faster than a convolution.
+        let rows = input.permute([0, 3, 1, 2]).reshape([n, ci * h * w]);
+        let product = rows.matmul(weight.reshape([co, ci * h * w]).transpose()).reshape([n, 1, 1, co]);
+        match bias {
+            Some(bias) => product + bias.reshape([1, 1, 1, co]),
+            None => product,
+        }
+    } else {
+        windows(input, weight, bias, options)
+    };
     let output = match residual {
         Some(residual) => output + residual,
         None => output,
     };
     options.activation.apply(output)
+}
+
+fn windows(input: Tensor<4>, weight: Tensor<4>, bias: Option<Tensor<1>>, options: &Options) -> Tensor<4> {
+    let [top, left, bottom, right] = options.padding;
+    let stride = [options.stride; 2];
+    let settings = ConvOptions::new_with_padding(stride, [(top, bottom), (left, right)], [1, 1], options.groups);
+    module::conv2d(input.permute([0, 3, 1, 2]), weight, bias, settings).permute([0, 2, 3, 1])
 }
