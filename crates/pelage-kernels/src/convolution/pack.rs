@@ -1,0 +1,107 @@
+//! Weights in the order in which the kernels read them.
+
+use super::scratch::Aligned;
+use super::{Geometry, Path, path};
+use crate::isa::Isa;
+
+/// Weights and bias of one convolution, packed for one instruction set.
+#[derive(Clone, Debug)]
+pub struct Packed {
+    isa: Isa,
+    channels: [usize; 2],
+    kernel: [usize; 2],
+    groups: usize,
+    /// Dense: for each group and tile of channels `[kh][kw][ci / groups][tile]`. Depthwise: for each tile `[kh][kw][tile]`.
+    pub(super) weights: Aligned,
+    /// For each group (depthwise: for all), the bias, filled up with zeros to whole tiles.
+    pub(super) bias: Vec<f32>,
+    /// Dense: the tiles of a group. Depthwise: all tiles.
+    pub(super) tiles: Vec<Tile>,
+}
+
+/// Neighboring output channels that are computed together.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Tile {
+    /// Its first channel, within the group.
+    pub(super) first: usize,
+    /// Channels, with those that only fill up: one, two or three units.
+    pub(super) width: usize,
+}
+
+/// The least number of channels that are computed together: a vector, or two where vectors are short.
+pub(super) fn unit(isa: Isa) -> usize {
+    match isa.name() {
+        "avx512" => 16,
+        "portable" => 4,
+        _ => 8,
+    }
+}
+
+/// Splits channels into tiles of two units; an odd last unit makes a tile of three, or of one where it is alone.
+fn tiles(channels: usize, unit: usize) -> Vec<Tile> {
+    let mut units = channels.div_ceil(unit);
+    let (mut tiles, mut first) = (Vec::new(), 0);
+    while units > 0 {
+        let taken = if units == 1 || units == 3 { units } else { 2 };
+        tiles.push(Tile { first, width: taken * unit });
+        first += taken * unit;
+        units -= taken;
+    }
+    tiles
+}
+
+/// Packs `weights` `[co, ci / groups, kh, kw]` and `bias` `[co]` (none: zeros) for [`super::forward`]. Of `geometry`, the
+/// channels, the kernel and the groups matter; the result serves any number and size of pictures.
+///
+/// # Panics
+/// Where a slice's length does not fit `geometry`.
+pub fn pack(isa: Isa, geometry: &Geometry, weights: &[f32], bias: Option<&[f32]>) -> Packed {
+    geometry.check();
+    assert_eq!(weights.len(), geometry.weight_len(), "length of weights");
+    assert!(bias.is_none_or(|bias| bias.len() == geometry.out_channels), "length of bias");
+    let depthwise = path(geometry) == Path::Depthwise;
+    let (groups, group) = match depthwise {
+        true => (1, geometry.out_channels),
+        false => (geometry.groups, geometry.group_outputs()),
+    };
+    let (ci, area) = (geometry.group_inputs(), geometry.kernel[0] * geometry.kernel[1]);
+    let tiles = match depthwise {
+        true => (0..group).step_by(2 * unit(isa)).map(|first| Tile { first, width: 2 * unit(isa) }).collect(),
+        false => tiles(group, unit(isa)),
+    };
+    let filled: usize = tiles.iter().map(|tile| tile.width).sum();
+    let mut packed = Packed {
+        isa,
+        channels: [geometry.in_channels, geometry.out_channels],
+        kernel: geometry.kernel,
+        groups: geometry.groups,
+        weights: Aligned::zeros(groups * filled * area * ci),
+        bias: vec![0.0; groups * filled],
+        tiles,
+    };
+    for g in 0..groups {
+        for &Tile { first, width } in &packed.tiles {
+            let to = (g * filled + first) * area * ci;
+            for channel in first..(first + width).min(group) {
+                let co = g * group + channel;
+                packed.bias[g * filled + channel] = bias.map_or(0.0, |bias| bias[co]);
+                for c in 0..ci {
+                    for k in 0..area {
+                        let at = to + (k * ci + c) * width + channel - first;
+                        packed.weights[at] = weights[(co * ci + c) * area + k];
+                    }
+                }
+            }
+        }
+    }
+    packed
+}
+
+impl Packed {
+    pub(super) fn check(&self, isa: Isa, geometry: &Geometry) {
+        geometry.check();
+        assert_eq!(self.isa, isa, "packed for another instruction set");
+        assert_eq!(self.channels, [geometry.in_channels, geometry.out_channels], "packed for other channels");
+        assert_eq!((self.kernel, self.groups), (geometry.kernel, geometry.groups), "packed for another kernel");
+    }
+}
