@@ -164,22 +164,28 @@ impl<const C: usize> Line<'_, C> {
         let mut sums = [*self.bias; P];
         for (ky, weights) in self.weights.chunks_exact(self.g.kernel[1] * C).enumerate() {
             let line = &self.ring[(self.top + ky) % self.g.kernel[0] * self.row..][..self.row];
-            let (line, _) = line[x * stride * C..].as_chunks::<C>();
-            let (weights, _) = weights.as_chunks::<C>();
-            // The last column read below; one check here stands for all of them.
-            assert!((P - 1) * stride + weights.len() <= line.len());
-            for (kx, weights) in weights.iter().enumerate() {
-                for (p, sums) in sums.iter_mut().enumerate() {
-                    // SAFETY: p < P and kx < weights.len(), so the column is below the bound asserted above.
-                    let values = unsafe { line.get_unchecked(p * stride + kx) };
-                    for j in 0..C {
-                        sums[j] = multiply_add::<FUSED>(values[j], weights[j], sums[j]);
-                    }
-                }
-            }
+            multiply::<C, P, FUSED>(&line[x * stride * C..], stride, weights, &mut sums);
         }
         for (p, sums) in sums.iter_mut().enumerate() {
             finish.channels::<C, FUSED>((x + p) * self.g.out_channels, sums, output);
         }
     }
+}
+
+/// Adds one row of the window to the sums of `P` pixels.
+#[inline(always)]
+fn multiply<const C: usize, const P: usize, const FUSED: bool>(line: &[f32], stride: usize, weights: &[f32], sums: &mut [[f32; C]; P]) {
+    let mut local = *sums;
+    // The last number read below; one check here stands for all of them.
+    assert!((P - 1) * stride * C + weights.len() <= line.len());
+    for (kx, weights) in weights.chunks_exact(C).enumerate() {
+        for (p, sums) in local.iter_mut().enumerate() {
+            // SAFETY: p < P and kx * C < weights.len(), so the end is within the bound asserted above.
+            let values = unsafe { line.get_unchecked((p * stride + kx) * C..(p * stride + kx + 1) * C) };
+            for ((sum, value), weight) in sums.iter_mut().zip(values).zip(weights) {
+                *sum = multiply_add::<FUSED>(*value, *weight, *sum);
+            }
+        }
+    }
+    *sums = local;
 }
