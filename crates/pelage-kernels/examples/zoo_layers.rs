@@ -1,8 +1,6 @@
 //! Times layers of the networks of the zoo, each against the multiply-add peak of this machine:
 //! `RAYON_NUM_THREADS=1 cargo run --release -p pelage-kernels --example zoo_layers [FILTER]`.
 
-use std::time::Instant;
-
 use pelage_kernels::convolution::{self, Activation, Geometry};
 use pelage_kernels::isa::Isa;
 
@@ -73,16 +71,25 @@ fn peak(isa: Isa) -> f64 {
     gflops(isa, &geometry)
 }
 
+/// Seconds that this process has computed, on all threads.
+fn processor_time() -> f64 {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: the call writes to `time` alone.
+    unsafe { libc::clock_gettime(libc::CLOCK_PROCESS_CPUTIME_ID, &mut time) };
+    time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
+}
+
+/// GFLOP/s of processor time, the fastest of many runs.
 fn gflops(isa: Isa, g: &Geometry) -> f64 {
     let input: Vec<f32> = (0..g.input_len()).map(|i| (i % 255) as f32 / 255.0 - 0.4).collect();
     let weights: Vec<f32> = (0..g.weight_len()).map(|i| (i * 7 % 13) as f32 / 13.0 - 0.5).collect();
     let packed = convolution::pack(isa, g, &weights, Some(&vec![0.1; g.out_channels]));
     let mut output = vec![0.0; g.output_len()];
-    let (mut best, begin, mut runs) = (f64::MAX, Instant::now(), 0);
-    while runs < 5 || begin.elapsed().as_secs_f64() < 0.4 {
-        let start = Instant::now();
+    let (mut best, begin, mut runs) = (f64::MAX, processor_time(), 0);
+    while runs < 5 || processor_time() - begin < 0.2 {
+        let start = processor_time();
         convolution::forward(isa, g, &input, &packed, None, Activation::Relu, &mut output);
-        best = best.min(start.elapsed().as_secs_f64());
+        best = best.min(processor_time() - start);
         runs += 1;
     }
     2.0 * g.multiply_adds() as f64 / best / 1e9

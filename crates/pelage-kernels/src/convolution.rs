@@ -9,6 +9,7 @@ mod finish;
 mod pack;
 mod scratch;
 mod tile;
+mod vector;
 
 pub use activation::{Activation, activate, activation_backward};
 pub use pack::{Packed, pack};

@@ -17,19 +17,21 @@ pub enum Activation {
 }
 
 impl Activation {
-    /// Applies it to each value. A NaN stays one.
+    /// What it cuts values to. SiLU cuts nothing.
     #[inline(always)]
-    pub(super) fn apply<const C: usize, const FUSED: bool>(self, values: &mut [f32; C]) {
+    pub(super) fn limits(self) -> [f32; 2] {
         match self {
-            Activation::None => {}
-            Activation::Relu => values.iter_mut().for_each(|x| *x = if 0.0 > *x { 0.0 } else { *x }),
-            Activation::Relu6 => values.iter_mut().for_each(|x| {
-                let low = if 0.0 > *x { 0.0 } else { *x };
-                *x = if 6.0 < low { 6.0 } else { low };
-            }),
-            Activation::Silu => values.iter_mut().for_each(|x| *x *= sigmoid::<FUSED>(*x)),
+            Activation::None | Activation::Silu => [f32::NEG_INFINITY, f32::INFINITY],
+            Activation::Relu => [0.0, f32::INFINITY],
+            Activation::Relu6 => [0.0, 6.0],
         }
     }
+}
+
+/// x / (1 + exp(-x)) for each value.
+#[inline(always)]
+pub(super) fn silu<const FUSED: bool>(values: &mut [f32]) {
+    values.iter_mut().for_each(|x| *x *= sigmoid::<FUSED>(*x));
 }
 
 /// 1 / (1 + exp(-x)) to about 2 units in the last place.
@@ -61,7 +63,7 @@ fn exp<const FUSED: bool>(x: f32) -> f32 {
 /// Values a parallel piece; a detail of speed, the result does not depend on it.
 const PIECE: usize = 1 << 14;
 
-/// Applies the activation to every value.
+/// Applies the activation to every value. A NaN stays one.
 pub fn activate(isa: Isa, activation: Activation, values: &mut [f32]) {
     values.par_chunks_mut(PIECE).for_each(|values| activate_piece(isa, activation, values));
 }
@@ -78,14 +80,20 @@ pub fn activation_backward(isa: Isa, activation: Activation, saved: &[f32], grad
 }
 
 for_each_isa_with!(activate_piece, activate_body,
-    avx512: [64, true], avx2: [32, true], neon: [16, true], portable: [16, false],
+    avx512: [true], avx2: [true], neon: [true], portable: [false],
     (activation: Activation, values: &mut [f32]));
 
 #[inline(always)]
-fn activate_body<const C: usize, const FUSED: bool>(activation: Activation, values: &mut [f32]) {
-    let (whole, rest) = values.as_chunks_mut::<C>();
-    whole.iter_mut().for_each(|values| activation.apply::<C, FUSED>(values));
-    rest.iter_mut().for_each(|value| activation.apply::<1, FUSED>(std::array::from_mut(value)));
+fn activate_body<const FUSED: bool>(activation: Activation, values: &mut [f32]) {
+    if activation == Activation::Silu {
+        return silu::<FUSED>(values);
+    }
+    let [low, high] = activation.limits();
+    for x in values {
+        // Written so that a NaN stays one.
+        *x = if low > *x { low } else { *x };
+        *x = if high < *x { high } else { *x };
+    }
 }
 
 for_each_isa_with!(backward_piece, backward_body,

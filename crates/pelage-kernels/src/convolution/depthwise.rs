@@ -3,7 +3,12 @@
 use super::finish::Finish;
 use super::pack::Tile;
 use super::{Activation, Geometry, Packed, scratch};
-use crate::isa::{Isa, for_each_isa_with, multiply_add};
+#[cfg(target_arch = "aarch64")]
+use super::vector::Neon;
+#[cfg(target_arch = "x86_64")]
+use super::vector::{Avx2, Avx512};
+use super::vector::{Portable, Vector};
+use crate::isa::{Isa, for_each_isa_with};
 use rayon::prelude::*;
 
 /// Pieces of work for each thread, where there are fewer pictures than that.
@@ -48,14 +53,14 @@ pub(super) struct Block<'a> {
     activation: Activation,
 }
 
-// Channels of a tile, output pixels at once, fused multiply-add.
+// The vector, output pixels at once.
 for_each_isa_with!(rows_of, rows_body,
-    avx512: [32, 12, true], avx2: [16, 6, true], neon: [16, 6, true], portable: [8, 4, false],
+    avx512: [Avx512, 12], avx2: [Avx2, 6], neon: [Neon, 8], portable: [Portable, 4],
     (g: &Geometry, packed: &Packed, block: &Block, ring: &mut [f32], output: &mut [f32]));
 
-/// The output rows of `block`. `ring` holds the last `kh` padded input rows, `[padded width][C]` each.
+/// The output rows of `block`. `ring` holds the last `kh` padded input rows, `[padded width][tile]` each.
 #[inline(always)]
-fn rows_body<const C: usize, const P: usize, const FUSED: bool>(
+fn rows_body<V: Vector, const P: usize>(
     g: &Geometry,
     packed: &Packed,
     block: &Block,
@@ -63,58 +68,65 @@ fn rows_body<const C: usize, const P: usize, const FUSED: bool>(
     output: &mut [f32],
 ) {
     let (width, co, kh) = (g.output_width(), g.out_channels, g.kernel[0]);
-    let row = ring.len() / kh;
-    let window = kh * g.kernel[1] * C;
-    for (tile, &Tile { first, .. }) in packed.tiles.iter().enumerate() {
-        let valid = C.min(co - first);
+    let (row, window) = (ring.len() / kh, kh * g.kernel[1] * 2 * V::LANES);
+    for (tile, &Tile { first, width: channels }) in packed.tiles.iter().enumerate() {
+        assert!(channels == 2 * V::LANES);
         let weights = &packed.weights[tile * window..][..window];
-        let bias: &[f32; C] = packed.bias[first..].first_chunk().expect("a bias for each channel of the tile");
+        let bias = &packed.bias[first..first + channels];
         let mut have = block.first * g.stride[0];
         for (y, output) in output.chunks_exact_mut(width * co).enumerate() {
             let top = (block.first + y) * g.stride[0];
             for r in have.max(top)..top + kh {
-                copy_row::<C>(g, block.input, r, first, valid, &mut ring[r % kh * row..][..row]);
+                copy_row::<V>(g, block.input, r, first, &mut ring[r % kh * row..][..row]);
             }
             have = top + kh;
             let line = Line { g, ring, row, top, weights, bias };
             let residual = block.residual.map(|residual| &residual[y * width * co..][..width * co]);
-            let finish = Finish { activation: block.activation, residual, first, valid };
+            let valid = channels.min(co - first);
+            let finish = Finish { activation: block.activation, residual, first, valid, stride: co };
             match g.stride[1] {
-                1 => line.over::<C, P, 1, FUSED>(1, &finish, output),
-                2 => line.over::<C, P, 2, FUSED>(2, &finish, output),
-                stride => line.over::<C, P, 0, FUSED>(stride, &finish, output),
+                1 => line.over::<V, P, 1>(1, &finish, output),
+                2 => line.over::<V, P, 2>(2, &finish, output),
+                stride => line.over::<V, P, 0>(stride, &finish, output),
             }
         }
     }
 }
 
-/// Row `row` of the padded input, `valid` channels from `first` on, each pixel filled up to `C`.
+/// Row `row` of the padded input, the tile of channels from `first` on; what is not there is zero.
 #[inline(always)]
-fn copy_row<const C: usize>(g: &Geometry, input: &[f32], row: usize, first: usize, valid: usize, copy: &mut [f32]) {
-    let (pixels, _) = copy.as_chunks_mut::<C>();
+fn copy_row<V: Vector>(g: &Geometry, input: &[f32], row: usize, first: usize, copy: &mut [f32]) {
+    let (tile, ci) = (2 * V::LANES, g.in_channels);
     let Some(y) = row.checked_sub(g.padding[0]).filter(|&y| y < g.height) else {
-        return pixels.fill([0.0; C]);
+        return copy.fill(0.0);
     };
-    let left = g.padding[1].min(pixels.len());
-    let (border, pixels) = pixels.split_at_mut(left);
-    border.fill([0.0; C]);
-    let (pixels, border) = pixels.split_at_mut(g.width.min(pixels.len()));
-    border.fill([0.0; C]);
-    let input = input[y * g.width * g.in_channels..][..g.width * g.in_channels].chunks_exact(g.in_channels);
-    if valid == C {
-        for (to, from) in pixels.iter_mut().zip(input) {
-            *to = *from[first..].first_chunk().expect("a whole tile of channels");
+    let left = (g.padding[1] * tile).min(copy.len());
+    let (border, copy) = copy.split_at_mut(left);
+    border.fill(0.0);
+    let (copy, border) = copy.split_at_mut((g.width * tile).min(copy.len()));
+    border.fill(0.0);
+    let input = &input[y * g.width * ci..][..g.width * ci];
+    if first + tile <= ci {
+        let pixels = copy.len() / tile;
+        for x in 0..pixels {
+            // SAFETY: compiled for the instruction set of `V`; `copy` has `pixels` tiles, and the input at least as many
+            // pixels, whose tile from `first` on ends within their channels.
+            unsafe {
+                let (from, to) = (input.as_ptr().add(x * ci + first), copy.as_mut_ptr().add(x * tile));
+                V::load(from).store(to);
+                V::load(from.add(V::LANES)).store(to.add(V::LANES));
+            }
         }
     } else {
-        for (to, from) in pixels.iter_mut().zip(input) {
-            *to = [0.0; C];
-            to[..valid].copy_from_slice(&from[first..first + valid]);
+        for (to, from) in copy.chunks_exact_mut(tile).zip(input.chunks_exact(ci)) {
+            to.fill(0.0);
+            to[..ci - first].copy_from_slice(&from[first..]);
         }
     }
 }
 
 /// One output row of one tile of channels.
-struct Line<'a, const C: usize> {
+struct Line<'a> {
     g: &'a Geometry,
     ring: &'a [f32],
     /// Numbers in a row of the ring.
@@ -122,18 +134,13 @@ struct Line<'a, const C: usize> {
     /// The padded input row that the first row of the window lies on.
     top: usize,
     weights: &'a [f32],
-    bias: &'a [f32; C],
+    bias: &'a [f32],
 }
 
-impl<const C: usize> Line<'_, C> {
+impl Line<'_> {
     /// The whole row, in tiles of up to `P` pixels; stride `S`, or `stride` where `S` is 0.
     #[inline(always)]
-    fn over<const D: usize, const P: usize, const S: usize, const FUSED: bool>(
-        &self,
-        stride: usize,
-        finish: &Finish,
-        output: &mut [f32],
-    ) {
+    fn over<V: Vector, const P: usize, const S: usize>(&self, stride: usize, finish: &Finish, output: &mut [f32]) {
         let width = self.g.output_width();
         let tiles = width.div_ceil(P);
         let mut x = 0;
@@ -142,7 +149,7 @@ impl<const C: usize> Line<'_, C> {
             macro_rules! one_of {
                 ($($n:literal)*) => {
                     match next - x {
-                        $($n if $n <= P => self.pixels::<$n, S, FUSED>(stride, x, finish, output),)*
+                        $($n if $n <= P => self.pixels::<V, $n, S>(stride, x, finish, output),)*
                         _ => unreachable!("a tile of more pixels than there is code for"),
                     }
                 };
@@ -153,39 +160,38 @@ impl<const C: usize> Line<'_, C> {
     }
 
     #[inline(always)]
-    fn pixels<const P: usize, const S: usize, const FUSED: bool>(
+    fn pixels<V: Vector, const P: usize, const S: usize>(
         &self,
         stride: usize,
         x: usize,
         finish: &Finish,
         output: &mut [f32],
     ) {
-        let stride = if S == 0 { stride } else { S };
-        let mut sums = [*self.bias; P];
-        for (ky, weights) in self.weights.chunks_exact(self.g.kernel[1] * C).enumerate() {
+        let (stride, kw, tile) = (if S == 0 { stride } else { S }, self.g.kernel[1], 2 * V::LANES);
+        assert!(self.bias.len() == tile && self.weights.len() == self.g.kernel[0] * kw * tile);
+        // SAFETY: compiled for the instruction set of `V`, and the bias has two vectors.
+        let bias = unsafe { [V::load(self.bias.as_ptr()), V::load(self.bias.as_ptr().add(V::LANES))] };
+        let mut sums = [bias; P];
+        let mut weights = self.weights.as_ptr();
+        for ky in 0..self.g.kernel[0] {
             let line = &self.ring[(self.top + ky) % self.g.kernel[0] * self.row..][..self.row];
-            multiply::<C, P, FUSED>(&line[x * stride * C..], stride, weights, &mut sums);
-        }
-        for (p, sums) in sums.iter_mut().enumerate() {
-            finish.channels::<C, FUSED>((x + p) * self.g.out_channels, sums, output);
-        }
-    }
-}
-
-/// Adds one row of the window to the sums of `P` pixels.
-#[inline(always)]
-fn multiply<const C: usize, const P: usize, const FUSED: bool>(line: &[f32], stride: usize, weights: &[f32], sums: &mut [[f32; C]; P]) {
-    let mut local = *sums;
-    // The last number read below; one check here stands for all of them.
-    assert!((P - 1) * stride * C + weights.len() <= line.len());
-    for (kx, weights) in weights.chunks_exact(C).enumerate() {
-        for (p, sums) in local.iter_mut().enumerate() {
-            // SAFETY: p < P and kx * C < weights.len(), so the end is within the bound asserted above.
-            let values = unsafe { line.get_unchecked((p * stride + kx) * C..(p * stride + kx + 1) * C) };
-            for ((sum, value), weight) in sums.iter_mut().zip(values).zip(weights) {
-                *sum = multiply_add::<FUSED>(*value, *weight, *sum);
+            let line = line[x * stride * tile..][..((P - 1) * stride + kw) * tile].as_ptr();
+            for kx in 0..kw {
+                // SAFETY: compiled for the instruction set of `V`; `weights` has two vectors for each ky and kx, and the
+                // line, cut to its length above, for each column up to (P - 1) * stride + kw.
+                unsafe {
+                    let w = [V::load(weights), V::load(weights.add(V::LANES))];
+                    weights = weights.add(tile);
+                    for p in 0..P {
+                        for n in 0..2 {
+                            let value = V::load(line.add((p * stride + kx) * tile + n * V::LANES));
+                            sums[p][n] = sums[p][n].multiply_add(value, w[n]);
+                        }
+                    }
+                }
             }
         }
+        // SAFETY: compiled for the instruction set of `V`.
+        unsafe { finish.pixels(sums, x, output) };
     }
-    *sums = local;
 }

@@ -24,28 +24,28 @@ pub struct Packed {
 pub(super) struct Tile {
     /// Its first channel, within the group.
     pub(super) first: usize,
-    /// Channels, with those that only fill up: one, two or three units.
+    /// Channels, with those that only fill up: one, two or three whole vectors.
     pub(super) width: usize,
 }
 
-/// The least number of channels that are computed together: a vector, or two where vectors are short.
-pub(super) fn unit(isa: Isa) -> usize {
+/// Numbers in a vector.
+pub(super) fn lanes(isa: Isa) -> usize {
     match isa.name() {
         "avx512" => 16,
-        "portable" => 4,
-        _ => 8,
+        "avx2" => 8,
+        _ => 4,
     }
 }
 
-/// Splits channels into tiles of two units; an odd last unit makes a tile of three, or of one where it is alone.
-fn tiles(channels: usize, unit: usize) -> Vec<Tile> {
-    let mut units = channels.div_ceil(unit);
+/// Splits channels into tiles of two vectors; an odd last one makes a tile of three, or of one where it is alone.
+fn tiles(channels: usize, lanes: usize) -> Vec<Tile> {
+    let mut vectors = channels.div_ceil(lanes);
     let (mut tiles, mut first) = (Vec::new(), 0);
-    while units > 0 {
-        let taken = if units == 1 || units == 3 { units } else { 2 };
-        tiles.push(Tile { first, width: taken * unit });
-        first += taken * unit;
-        units -= taken;
+    while vectors > 0 {
+        let taken = if vectors == 1 || vectors == 3 { vectors } else { 2 };
+        tiles.push(Tile { first, width: taken * lanes });
+        first += taken * lanes;
+        vectors -= taken;
     }
     tiles
 }
@@ -66,8 +66,8 @@ pub fn pack(isa: Isa, geometry: &Geometry, weights: &[f32], bias: Option<&[f32]>
     };
     let (ci, area) = (geometry.group_inputs(), geometry.kernel[0] * geometry.kernel[1]);
     let tiles = match depthwise {
-        true => (0..group).step_by(2 * unit(isa)).map(|first| Tile { first, width: 2 * unit(isa) }).collect(),
-        false => tiles(group, unit(isa)),
+        true => (0..group).step_by(2 * lanes(isa)).map(|first| Tile { first, width: 2 * lanes(isa) }).collect(),
+        false => tiles(group, lanes(isa)),
     };
     let filled: usize = tiles.iter().map(|tile| tile.width).sum();
     let mut packed = Packed {

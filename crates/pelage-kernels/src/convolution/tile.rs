@@ -3,7 +3,12 @@
 use super::finish::Finish;
 use super::pack::Tile;
 use super::{Activation, Geometry, Packed};
-use crate::isa::{for_each_isa_with, multiply_add};
+#[cfg(target_arch = "aarch64")]
+use super::vector::Neon;
+#[cfg(target_arch = "x86_64")]
+use super::vector::{Avx2, Avx512};
+use super::vector::{Portable, Vector};
+use crate::isa::for_each_isa_with;
 
 /// Pixels, where their windows are, and what happens to the sums.
 pub(super) struct Block<'a> {
@@ -26,24 +31,13 @@ const DEPTH: usize = 256;
 /// Pixels whose unfinished sums wait in the L1 cache for the next piece of the window.
 const PART: usize = 96;
 
-/// The widest tile of channels there is.
-const WIDEST: usize = 48;
-
-// Channels of one, two and three units, pixels of a tile with up to two units, with three, fused multiply-add.
+// The vector, pixels of a tile of up to two vectors, of three.
 for_each_isa_with!(block, block_body,
-    avx512: [16, 32, 48, 12, 8, true], avx2: [8, 16, 24, 6, 4, true],
-    neon: [8, 16, 24, 6, 4, true], portable: [4, 8, 12, 4, 3, false],
+    avx512: [Avx512, 12, 8], avx2: [Avx2, 6, 4], neon: [Neon, 8, 6], portable: [Portable, 4, 3],
     (g: &Geometry, packed: &Packed, group: usize, block: &Block, output: &mut [f32]));
 
 #[inline(always)]
-fn block_body<
-    const ONE: usize,
-    const TWO: usize,
-    const THREE: usize,
-    const P: usize,
-    const Q: usize,
-    const FUSED: bool,
->(
+fn block_body<V: Vector, const P: usize, const Q: usize>(
     g: &Geometry,
     packed: &Packed,
     group: usize,
@@ -63,16 +57,15 @@ fn block_body<
                 residual: block.residual,
                 first: group * channels + first,
                 valid: width.min(channels - first),
+                stride: block.stride,
             },
             rows: g.kernel[0],
             run: g.kernel[1] * g.group_inputs(),
         };
-        if width == ONE {
-            columns.over::<ONE, P, FUSED>(block, output);
-        } else if width == TWO {
-            columns.over::<TWO, P, FUSED>(block, output);
-        } else {
-            columns.over::<THREE, Q, FUSED>(block, output);
+        match width / V::LANES {
+            1 => columns.over::<V, 1, P>(block, output),
+            2 => columns.over::<V, 2, P>(block, output),
+            _ => columns.over::<V, 3, Q>(block, output),
         }
     }
 }
@@ -88,51 +81,60 @@ struct Columns<'a> {
 
 /// A piece of the window: some whole rows of it, or a part of one row.
 #[derive(Clone, Copy)]
-struct Piece {
-    first_row: usize,
-    rows: usize,
-    from: usize,
+struct Piece<'a> {
+    /// Distance of its first number from the window's corner.
+    corner: usize,
+    /// Numbers in each row.
     len: usize,
+    /// `[rows][len][width]`.
+    weights: &'a [f32],
+    /// The first of the window, the last.
+    first: bool,
+    last: bool,
 }
 
 impl Columns<'_> {
-    /// The piece of the window that starts at number `start`, of at most about [`DEPTH`].
+    /// The piece of the window that starts at its number `start`, of at most about [`DEPTH`] numbers, and where it ends.
     #[inline(always)]
-    fn piece(&self, start: usize) -> Piece {
+    fn piece(&self, row: usize, start: usize) -> (Piece<'_>, usize) {
         let (first_row, from) = (start / self.run, start % self.run);
-        if self.run <= DEPTH {
-            let rows = (DEPTH / self.run).min(self.rows - first_row);
-            return Piece { first_row, rows, from, len: self.run };
-        }
-        let even = self.run.div_ceil(self.run.div_ceil(DEPTH));
-        Piece { first_row, rows: 1, from, len: even.min(self.run - from) }
+        let (rows, len) = if self.run <= DEPTH {
+            ((DEPTH / self.run).min(self.rows - first_row), self.run)
+        } else {
+            let even = self.run.div_ceil(self.run.div_ceil(DEPTH));
+            (1, even.min(self.run - from))
+        };
+        let (end, width) = (start + rows * len, self.bias.len());
+        let piece = Piece {
+            corner: first_row * row + from,
+            len,
+            weights: &self.weights[start * width..end * width],
+            first: start == 0,
+            last: end == self.rows * self.run,
+        };
+        (piece, end)
     }
 
     /// All pixels of the block.
     #[inline(always)]
-    fn over<const C: usize, const P: usize, const FUSED: bool>(&self, block: &Block, output: &mut [f32]) {
-        let mut waiting = [0.0f32; PART * WIDEST];
-        let bias: &[f32; C] = self.bias.try_into().expect("a bias for each channel of the tile");
-        let window = self.rows * self.run;
+    fn over<V: Vector, const N: usize, const P: usize>(&self, block: &Block, output: &mut [f32]) {
+        // SAFETY: this is compiled into a function for the instruction set of `V`.
+        let mut waiting = [[unsafe { V::splat(0.0) }; N]; PART];
         for part in (0..block.offsets.len()).step_by(PART) {
             let pixels = PART.min(block.offsets.len() - part);
             // As few tiles as possible, and all about equally large: small ones waste arithmetic.
             let tiles = pixels.div_ceil(P);
             let mut start = 0;
-            while start < window {
-                let piece = self.piece(start);
-                let end = start + piece.rows * piece.len;
-                let weights = &self.weights[start * C..end * C];
+            while start < self.rows * self.run {
+                let (piece, end) = self.piece(block.row, start);
                 let mut pixel = 0;
                 for tile in 0..tiles {
                     let next = (tile + 1) * pixels / tiles;
-                    let waiting = &mut waiting[pixel * C..next * C];
-                    let stage = Stage { first: start == 0, last: end == window, bias, waiting };
-                    let at = part + pixel;
+                    let waiting = &mut waiting[pixel..next];
                     macro_rules! one_of {
                         ($($n:literal)*) => {
                             match next - pixel {
-                                $($n if $n <= P => self.pixels::<C, $n, FUSED>(block, piece, weights, at, stage, output),)*
+                                $($n if $n <= P => self.pixels::<V, N, $n>(block, &piece, part + pixel, waiting, output),)*
                                 _ => unreachable!("a tile of more pixels than there is code for"),
                             }
                         };
@@ -145,63 +147,59 @@ impl Columns<'_> {
         }
     }
 
-    /// Adds one piece of the window for `P` pixels from pixel `at` on.
+    /// Adds one piece of the window for `P` pixels from pixel `at` on. Unfinished sums are left in `waiting`.
     #[inline(always)]
-    fn pixels<const C: usize, const P: usize, const FUSED: bool>(
+    fn pixels<V: Vector, const N: usize, const P: usize>(
         &self,
         block: &Block,
-        piece: Piece,
-        weights: &[f32],
+        piece: &Piece,
         at: usize,
-        stage: Stage<C>,
+        waiting: &mut [[V; N]],
         output: &mut [f32],
     ) {
-        let offsets: &[usize; P] = block.offsets[at..].first_chunk().expect("a pixel for each row of the tile");
-        let (waiting, _) = stage.waiting.as_chunks_mut::<C>();
-        let waiting: &mut [[f32; C]; P] = waiting.try_into().expect("sums for each pixel");
-        let mut sums = if stage.first { [*stage.bias; P] } else { *waiting };
-        let corner = piece.first_row * block.row + piece.from;
-        let starts = offsets.map(|offset| offset + corner);
-        multiply::<C, P, FUSED>(block, piece, starts, weights, &mut sums);
-        if !stage.last {
-            *waiting = sums;
-            return;
+        let offsets: &[usize; P] = block.offsets[at..].first_chunk().expect("an offset for each pixel");
+        let waiting: &mut [[V; N]; P] = waiting.try_into().expect("sums for each pixel");
+        let mut sums = *waiting;
+        if piece.first {
+            assert!(self.bias.len() == N * V::LANES);
+            // SAFETY: compiled for the instruction set of `V`; `bias` holds N vectors.
+            sums = [std::array::from_fn(|n| unsafe { V::load(self.bias.as_ptr().add(n * V::LANES)) }); P];
         }
-        for (p, sums) in sums.iter_mut().enumerate() {
-            self.finish.channels::<C, FUSED>((at + p) * block.stride, sums, output);
+        sums = multiply(block, piece, offsets, sums);
+        if piece.last {
+            // SAFETY: compiled for the instruction set of `V`.
+            unsafe { self.finish.pixels(sums, at, output) };
+        } else {
+            *waiting = sums;
         }
     }
 }
 
-/// Where the sums of a tile come from and where they go.
-struct Stage<'a, const C: usize> {
-    first: bool,
-    last: bool,
-    bias: &'a [f32; C],
-    waiting: &'a mut [f32],
-}
-
-/// The innermost loops: every number of the piece times its weights, for `P` pixels by `C` channels.
+/// The innermost loops: every number of the piece times its weights, for `P` pixels by `N` vectors of channels.
 #[inline(always)]
-fn multiply<const C: usize, const P: usize, const FUSED: bool>(
+fn multiply<V: Vector, const N: usize, const P: usize>(
     block: &Block,
-    piece: Piece,
-    starts: [usize; P],
-    weights: &[f32],
-    sums: &mut [[f32; C]; P],
-) {
-    let mut local = *sums;
-    for (row, weights) in weights.chunks_exact(piece.len * C).enumerate() {
-        let values = starts.map(|start| &block.source[start + row * block.row..][..piece.len]);
-        for (k, weights) in weights.chunks_exact(C).enumerate() {
-            for (values, sums) in values.iter().zip(&mut local) {
-                // SAFETY: `weights` holds `len` times C numbers, so k is less than `len`, the length of `values`.
-                let value = unsafe { *values.get_unchecked(k) };
-                for (sum, weight) in sums.iter_mut().zip(weights) {
-                    *sum = multiply_add::<FUSED>(value, *weight, *sum);
+    piece: &Piece,
+    offsets: &[usize; P],
+    mut sums: [[V; N]; P],
+) -> [[V; N]; P] {
+    for (row, weights) in piece.weights.chunks_exact(piece.len * N * V::LANES).enumerate() {
+        let corner = piece.corner + row * block.row;
+        let values = offsets.map(|offset| block.source[offset + corner..][..piece.len].as_ptr());
+        let weights = weights.as_ptr();
+        for k in 0..piece.len {
+            // SAFETY: compiled for the instruction set of `V`; `values` point at `len` numbers, `weights` at `len` times
+            // N vectors, and k < len.
+            unsafe {
+                let weights: [V; N] = std::array::from_fn(|n| V::load(weights.add((k * N + n) * V::LANES)));
+                for p in 0..P {
+                    let value = V::splat(*values[p].add(k));
+                    for n in 0..N {
+                        sums[p][n] = sums[p][n].multiply_add(value, weights[n]);
+                    }
                 }
             }
         }
     }
-    *sums = local;
+    sums
 }
