@@ -42,11 +42,19 @@ pub struct Geometry {
 impl Geometry {
     /// Rows of the output; 0 where the kernel is larger than the padded input.
     pub fn output_height(&self) -> usize {
-        windows(self.height + self.padding[0] + self.padding[2], self.kernel[0], self.stride[0])
+        windows(
+            self.height + self.padding[0] + self.padding[2],
+            self.kernel[0],
+            self.stride[0],
+        )
     }
     /// Columns of the output; 0 where the kernel is larger than the padded input.
     pub fn output_width(&self) -> usize {
-        windows(self.width + self.padding[1] + self.padding[3], self.kernel[1], self.stride[1])
+        windows(
+            self.width + self.padding[1] + self.padding[3],
+            self.kernel[1],
+            self.stride[1],
+        )
     }
     /// Numbers in the input `[n, h, w, ci]`.
     pub fn input_len(&self) -> usize {
@@ -77,8 +85,14 @@ impl Geometry {
         self.out_channels / self.groups
     }
     fn check(&self) {
-        assert!(self.groups > 0 && self.in_channels > 0 && self.out_channels > 0, "no channels");
-        assert!(self.kernel.iter().chain(&self.stride).all(|&size| size > 0), "a kernel or stride of 0");
+        assert!(
+            self.groups > 0 && self.in_channels > 0 && self.out_channels > 0,
+            "no channels"
+        );
+        assert!(
+            self.kernel.iter().chain(&self.stride).all(|&size| size > 0),
+            "a kernel or stride of 0"
+        );
         let divided = self.in_channels.is_multiple_of(self.groups) && self.out_channels.is_multiple_of(self.groups);
         assert!(divided, "groups do not divide the channels");
     }
@@ -127,7 +141,10 @@ pub fn forward(
     packed.check(isa, geometry);
     assert_eq!(input.len(), geometry.input_len(), "length of input");
     assert_eq!(output.len(), geometry.output_len(), "length of output");
-    assert!(residual.is_none_or(|residual| residual.len() == output.len()), "length of residual");
+    assert!(
+        residual.is_none_or(|residual| residual.len() == output.len()),
+        "length of residual"
+    );
     if output.is_empty() {
         return;
     }

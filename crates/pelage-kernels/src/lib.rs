@@ -7,3 +7,4 @@ pub mod conv_block;
 pub mod convolution;
 pub mod dropout;
 pub mod isa;
+pub mod pooling;

@@ -7,7 +7,9 @@ use proptest::prelude::*;
 fn noise(seed: u64, len: usize) -> Vec<f32> {
     let mut state = seed;
     let mut next = || {
-        state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        state = state
+            .wrapping_mul(6364136223846793005)
+            .wrapping_add(1442695040888963407);
         (state >> 40) as f32 / (1u64 << 24) as f32 - 0.5
     };
     (0..len).map(|_| next()).collect()
@@ -57,12 +59,20 @@ fn error(ours: &[f32], truth: &[f64]) -> f64 {
     let scale = truth.iter().fold(1e-3, |m: f64, v| m.max(v.abs()));
     ours.iter().zip(truth).fold(0.0, |m: f64, (a, b)| {
         let difference = (f64::from(*a) - b).abs();
-        if difference.is_nan() { f64::INFINITY } else { m.max(difference) }
+        if difference.is_nan() {
+            f64::INFINITY
+        } else {
+            m.max(difference)
+        }
     }) / scale
 }
 
 fn forward(isa: Isa, g: &Geometry, seed: u64, residual: bool, activation: Activation) -> Vec<f32> {
-    let (x, w, b) = (noise(seed, g.input_len()), noise(seed + 1, g.weight_len()), noise(seed + 2, g.out_channels));
+    let (x, w, b) = (
+        noise(seed, g.input_len()),
+        noise(seed + 1, g.weight_len()),
+        noise(seed + 2, g.out_channels),
+    );
     let residual = residual.then(|| noise(seed + 3, g.output_len()));
     let packed = convolution::pack(isa, g, &w, Some(&b));
     let mut output = vec![f32::NAN; g.output_len()];
@@ -71,17 +81,28 @@ fn forward(isa: Isa, g: &Geometry, seed: u64, residual: bool, activation: Activa
 }
 
 fn check_forward(g: &Geometry, seed: u64, residual: bool, activation: Activation) {
-    let (x, w, b) = (noise(seed, g.input_len()), noise(seed + 1, g.weight_len()), noise(seed + 2, g.out_channels));
+    let (x, w, b) = (
+        noise(seed, g.input_len()),
+        noise(seed + 1, g.weight_len()),
+        noise(seed + 2, g.out_channels),
+    );
     let mut truth: Vec<f64> = (0..g.output_len()).map(|i| f64::from(b[i % g.out_channels])).collect();
     products(g, |o, i, k| truth[o] += f64::from(x[i]) * f64::from(w[k]));
     if residual {
         let residual = noise(seed + 3, truth.len());
-        truth.iter_mut().zip(residual).for_each(|(sum, add)| *sum += f64::from(add));
+        truth
+            .iter_mut()
+            .zip(residual)
+            .for_each(|(sum, add)| *sum += f64::from(add));
     }
     truth.iter_mut().for_each(|x| *x = activated(activation, *x));
     for isa in Isa::available() {
         let error = error(&forward(isa, g, seed, residual, activation), &truth);
-        assert!(error < 2e-5, "forward on {}: relative error {error:e} for {g:?}", isa.name());
+        assert!(
+            error < 2e-5,
+            "forward on {}: relative error {error:e} for {g:?}",
+            isa.name()
+        );
     }
 }
 
@@ -94,23 +115,36 @@ fn geometries() -> impl Strategy<Value = Geometry> {
         1 => (Just(1usize), 2usize..=3, 2usize..=9),
     ];
     let (sizes, stride) = ((1usize..=2, 1usize..=20, 1usize..=20), [1usize..=3, 1usize..=3]);
-    let (kernel, padding) = ([1usize..=5, 1usize..=5], prop_oneof![Just([0; 4]), [0usize..=3, 0usize..=3, 0usize..=3, 0usize..=3]]);
-    let square = prop_oneof![Just(None), prop_oneof![Just(1usize), Just(3), Just(5), Just(7)].prop_map(Some)];
-    (kinds, sizes, kernel, stride, padding, square).prop_map(|(kind, sizes, kernel, stride, padding, square)| Geometry {
-        batch: sizes.0,
-        height: sizes.1,
-        width: sizes.2,
-        in_channels: kind.0 * kind.2,
-        out_channels: kind.1 * kind.2,
-        kernel: square.map_or(kernel, |size| [size, size]),
-        stride,
-        padding,
-        groups: kind.2,
+    let (kernel, padding) = (
+        [1usize..=5, 1usize..=5],
+        prop_oneof![Just([0; 4]), [0usize..=3, 0usize..=3, 0usize..=3, 0usize..=3]],
+    );
+    let square = prop_oneof![
+        Just(None),
+        prop_oneof![Just(1usize), Just(3), Just(5), Just(7)].prop_map(Some)
+    ];
+    (kinds, sizes, kernel, stride, padding, square).prop_map(|(kind, sizes, kernel, stride, padding, square)| {
+        Geometry {
+            batch: sizes.0,
+            height: sizes.1,
+            width: sizes.2,
+            in_channels: kind.0 * kind.2,
+            out_channels: kind.1 * kind.2,
+            kernel: square.map_or(kernel, |size| [size, size]),
+            stride,
+            padding,
+            groups: kind.2,
+        }
     })
 }
 
 fn activations() -> impl Strategy<Value = Activation> {
-    prop_oneof![Just(Activation::None), Just(Activation::Relu), Just(Activation::Relu6), Just(Activation::Silu)]
+    prop_oneof![
+        Just(Activation::None),
+        Just(Activation::Relu),
+        Just(Activation::Relu6),
+        Just(Activation::Silu)
+    ]
 }
 
 proptest! {
@@ -139,14 +173,22 @@ fn layer(side: usize, channels: [usize; 2], kernel: usize, stride: usize, groups
 
 #[test]
 fn windows_larger_than_a_cache_piece() {
-    for g in [layer(9, [130, 70], 3, 1, 1), layer(7, [300, 40], 3, 1, 1), layer(5, [1030, 24], 1, 1, 1)] {
+    for g in [
+        layer(9, [130, 70], 3, 1, 1),
+        layer(7, [300, 40], 3, 1, 1),
+        layer(5, [1030, 24], 1, 1, 1),
+    ] {
         check_forward(&g, 3, true, Activation::Relu);
     }
 }
 
 #[test]
 fn blocks_of_rows_and_pixels() {
-    for g in [layer(70, [48, 8], 3, 1, 1), layer(75, [24, 16], 1, 2, 1), layer(90, [33, 33], 3, 2, 33)] {
+    for g in [
+        layer(70, [48, 8], 3, 1, 1),
+        layer(75, [24, 16], 1, 2, 1),
+        layer(90, [33, 33], 3, 2, 33),
+    ] {
         check_forward(&Geometry { batch: 2, ..g }, 4, false, Activation::None);
     }
 }
@@ -164,7 +206,11 @@ fn each_geometry_takes_its_path() {
 
 #[test]
 fn the_same_bits_on_any_number_of_threads() {
-    for g in [layer(30, [20, 37], 3, 1, 1), layer(30, [20, 37], 1, 1, 1), layer(30, [37, 37], 5, 2, 37)] {
+    for g in [
+        layer(30, [20, 37], 3, 1, 1),
+        layer(30, [20, 37], 1, 1, 1),
+        layer(30, [37, 37], 5, 2, 37),
+    ] {
         let runs = [1, 2, 5].map(|threads| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             pool.install(|| forward(Isa::best(), &g, 1, false, Activation::Silu))
@@ -197,7 +243,11 @@ fn silu_over_its_whole_range() {
         for (x, y) in x.iter().zip(&y) {
             let truth = activated(Activation::Silu, f64::from(*x));
             let error = (f64::from(*y) - truth).abs() / truth.abs().max(1e-30);
-            assert!(error < 1e-6 || truth.abs() < 1e-35, "{}: silu({x}) = {y}, not {truth}", isa.name());
+            assert!(
+                error < 1e-6 || truth.abs() < 1e-35,
+                "{}: silu({x}) = {y}, not {truth}",
+                isa.name()
+            );
         }
     }
 }

@@ -65,7 +65,9 @@ const PIECE: usize = 1 << 14;
 
 /// Applies the activation to every value. A NaN stays one.
 pub fn activate(isa: Isa, activation: Activation, values: &mut [f32]) {
-    values.par_chunks_mut(PIECE).for_each(|values| activate_piece(isa, activation, values));
+    values
+        .par_chunks_mut(PIECE)
+        .for_each(|values| activate_piece(isa, activation, values));
 }
 
 /// Turns the gradient at the activation's output into the one at its input. `saved` holds the inputs; for ReLU and ReLU6

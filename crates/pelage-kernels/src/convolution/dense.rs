@@ -8,8 +8,8 @@ use super::{Activation, Geometry, Packed, scratch};
 use crate::isa::Isa;
 use rayon::prelude::*;
 
-/// Numbers of input that a block works on: half of a common 512 KiB L2 cache.
-const BLOCK_INPUT: usize = 1 << 16;
+/// Numbers of input and output that a block works on: half of a common 512 KiB L2 cache.
+const BLOCK: usize = 1 << 16;
 
 /// Pieces of work for each thread, where there are fewer pictures than that.
 const PIECES: usize = 4;
@@ -28,25 +28,39 @@ pub(super) fn direct(
     let row = g.width * g.in_channels;
     let pixels = g.batch * height * width;
     let share = pixels.div_ceil(PIECES * rayon::current_num_threads());
-    let many = (BLOCK_INPUT / (g.stride[0] * g.stride[1] * g.in_channels)).clamp(48, 960).min(share.max(12));
-    output.par_chunks_mut(many * co).enumerate().for_each_init(Vec::new, |offsets, (block, output)| {
-        let first = block * many;
-        let (mut n, mut y, mut x) = (first / (height * width), first / width % height, first % width);
-        offsets.clear();
-        for _ in 0..output.len() / co {
-            offsets.push(n * g.picture_len() + y * g.stride[0] * row + x * g.stride[1] * g.in_channels);
-            x += 1;
-            if x == width {
-                (x, y) = (0, y + 1);
+    let many = (BLOCK / (g.stride[0] * g.stride[1] * g.in_channels + co))
+        .clamp(48, 960)
+        .min(share.max(12));
+    output
+        .par_chunks_mut(many * co)
+        .enumerate()
+        .for_each_init(Vec::new, |offsets, (block, output)| {
+            let first = block * many;
+            let (mut n, mut y, mut x) = (first / (height * width), first / width % height, first % width);
+            offsets.clear();
+            for _ in 0..output.len() / co {
+                offsets.push(n * g.picture_len() + y * g.stride[0] * row + x * g.stride[1] * g.in_channels);
+                x += 1;
+                if x == width {
+                    (x, y) = (0, y + 1);
+                }
+                if y == height {
+                    (y, n) = (0, n + 1);
+                }
             }
-            if y == height {
-                (y, n) = (0, n + 1);
-            }
-        }
-        let residual = residual.map(|residual| &residual[first * co..][..output.len()]);
-        let block = Block { source: input, row, offsets, residual, activation, stride: co };
-        tile::block(isa, g, packed, 0, &block, output);
-    });
+            let residual = residual.map(|residual| &residual[first * co..][..output.len()]);
+            let block = Block {
+                source: input,
+                row,
+                offsets,
+                residual,
+                activation,
+                stride: co,
+            };
+            scratch::with(tile::WAITING, |waiting| {
+                tile::block(isa, g, packed, 0, &block, waiting, output)
+            });
+        });
 }
 
 /// From a padded copy of the input rows that a block of output rows needs, one group at a time.
@@ -62,7 +76,7 @@ pub(super) fn copied(
     let (height, width, co, ci) = (g.output_height(), g.output_width(), g.out_channels, g.group_inputs());
     let padded = (width - 1) * g.stride[1] + g.kernel[1];
     let share = height.div_ceil((PIECES * rayon::current_num_threads()).div_ceil(g.batch));
-    let fit = (BLOCK_INPUT / (padded * ci)).saturating_sub(g.kernel[0]) / g.stride[0] + 1;
+    let fit = (BLOCK / (padded * ci)).saturating_sub(g.kernel[0]) / g.stride[0] + 1;
     let rows = fit.min(share);
     let picture = g.output_picture_len();
     let blocks = output.par_chunks_mut(picture).enumerate().flat_map(|(n, output)| {
@@ -78,13 +92,21 @@ pub(super) fn copied(
         let residual = residual.map(|residual| &residual[n * picture + first * width * co..][..output.len()]);
         let (tall, row) = ((rows - 1) * g.stride[0] + g.kernel[0], padded * ci);
         let input = &input[n * g.picture_len()..][..g.picture_len()];
-        scratch::with(tall * row, |copy| {
+        scratch::with(tile::WAITING + tall * row, |buffer| {
+            let (waiting, copy) = buffer.split_at_mut(tile::WAITING);
             for group in 0..g.groups {
                 for (i, copy) in copy.chunks_exact_mut(row).enumerate() {
                     copy_row(g, input, first * g.stride[0] + i, group * ci, ci, copy);
                 }
-                let block = Block { source: copy, row, offsets, residual, activation, stride: co };
-                tile::block(isa, g, packed, group, &block, output);
+                let block = Block {
+                    source: copy,
+                    row,
+                    offsets,
+                    residual,
+                    activation,
+                    stride: co,
+                };
+                tile::block(isa, g, packed, group, &block, waiting, output);
             }
         });
     });

@@ -2,12 +2,12 @@
 
 use super::finish::Finish;
 use super::pack::Tile;
-use super::{Activation, Geometry, Packed, scratch};
 #[cfg(target_arch = "aarch64")]
 use super::vector::Neon;
 #[cfg(target_arch = "x86_64")]
 use super::vector::{Avx2, Avx512};
 use super::vector::{Portable, Vector};
+use super::{Activation, Geometry, Packed, scratch};
 use crate::isa::{Isa, for_each_isa_with};
 use rayon::prelude::*;
 
@@ -37,10 +37,17 @@ pub(super) fn forward(
     });
     blocks.for_each(|(n, first, output)| {
         let residual = residual.map(|residual| &residual[n * picture + first * width * co..][..output.len()]);
-        let block = Block { input: &input[n * g.picture_len()..][..g.picture_len()], first, residual, activation };
+        let block = Block {
+            input: &input[n * g.picture_len()..][..g.picture_len()],
+            first,
+            residual,
+            activation,
+        };
         let padded = (width - 1) * g.stride[1] + g.kernel[1];
         let widest = packed.tiles[0].width;
-        scratch::with(g.kernel[0] * padded * widest, |ring| rows_of(isa, g, packed, &block, ring, output));
+        scratch::with(g.kernel[0] * padded * widest, |ring| {
+            rows_of(isa, g, packed, &block, ring, output)
+        });
     });
 }
 
@@ -80,10 +87,23 @@ fn rows_body<V: Vector, const P: usize>(
                 copy_row::<V>(g, block.input, r, first, &mut ring[r % kh * row..][..row]);
             }
             have = top + kh;
-            let line = Line { g, ring, row, top, weights, bias };
+            let line = Line {
+                g,
+                ring,
+                row,
+                top,
+                weights,
+                bias,
+            };
             let residual = block.residual.map(|residual| &residual[y * width * co..][..width * co]);
             let valid = channels.min(co - first);
-            let finish = Finish { activation: block.activation, residual, first, valid, stride: co };
+            let finish = Finish {
+                activation: block.activation,
+                residual,
+                first,
+                valid,
+                stride: co,
+            };
             match g.stride[1] {
                 1 => line.over::<V, P, 1>(1, &finish, output),
                 2 => line.over::<V, P, 2>(2, &finish, output),

@@ -65,7 +65,10 @@ impl Finish<'_> {
                 }
                 let range = start + p * self.stride..start + p * self.stride + self.valid;
                 if let Some(residual) = self.residual {
-                    narrow.iter_mut().zip(&residual[range.clone()]).for_each(|(sum, add)| *sum += add);
+                    narrow
+                        .iter_mut()
+                        .zip(&residual[range.clone()])
+                        .for_each(|(sum, add)| *sum += add);
                 }
                 for (to, x) in output[range].iter_mut().zip(narrow) {
                     let x = if low > x { low } else { x };
@@ -76,7 +79,11 @@ impl Finish<'_> {
         if self.activation == Activation::Silu {
             for p in 0..P {
                 let values = &mut output[start + p * self.stride..][..self.valid];
-                if V::FUSED { silu::<true>(values) } else { silu::<false>(values) }
+                if V::FUSED {
+                    silu::<true>(values)
+                } else {
+                    silu::<false>(values)
+                }
             }
         }
     }

@@ -43,7 +43,10 @@ fn tiles(channels: usize, lanes: usize) -> Vec<Tile> {
     let (mut tiles, mut first) = (Vec::new(), 0);
     while vectors > 0 {
         let taken = if vectors == 1 || vectors == 3 { vectors } else { 2 };
-        tiles.push(Tile { first, width: taken * lanes });
+        tiles.push(Tile {
+            first,
+            width: taken * lanes,
+        });
         first += taken * lanes;
         vectors -= taken;
     }
@@ -58,7 +61,10 @@ fn tiles(channels: usize, lanes: usize) -> Vec<Tile> {
 pub fn pack(isa: Isa, geometry: &Geometry, weights: &[f32], bias: Option<&[f32]>) -> Packed {
     geometry.check();
     assert_eq!(weights.len(), geometry.weight_len(), "length of weights");
-    assert!(bias.is_none_or(|bias| bias.len() == geometry.out_channels), "length of bias");
+    assert!(
+        bias.is_none_or(|bias| bias.len() == geometry.out_channels),
+        "length of bias"
+    );
     let depthwise = path(geometry) == Path::Depthwise;
     let (groups, group) = match depthwise {
         true => (1, geometry.out_channels),
@@ -66,7 +72,13 @@ pub fn pack(isa: Isa, geometry: &Geometry, weights: &[f32], bias: Option<&[f32]>
     };
     let (ci, area) = (geometry.group_inputs(), geometry.kernel[0] * geometry.kernel[1]);
     let tiles = match depthwise {
-        true => (0..group).step_by(2 * lanes(isa)).map(|first| Tile { first, width: 2 * lanes(isa) }).collect(),
+        true => (0..group)
+            .step_by(2 * lanes(isa))
+            .map(|first| Tile {
+                first,
+                width: 2 * lanes(isa),
+            })
+            .collect(),
         false => tiles(group, lanes(isa)),
     };
     let filled: usize = tiles.iter().map(|tile| tile.width).sum();
@@ -101,7 +113,15 @@ impl Packed {
     pub(super) fn check(&self, isa: Isa, geometry: &Geometry) {
         geometry.check();
         assert_eq!(self.isa, isa, "packed for another instruction set");
-        assert_eq!(self.channels, [geometry.in_channels, geometry.out_channels], "packed for other channels");
-        assert_eq!((self.kernel, self.groups), (geometry.kernel, geometry.groups), "packed for another kernel");
+        assert_eq!(
+            self.channels,
+            [geometry.in_channels, geometry.out_channels],
+            "packed for other channels"
+        );
+        assert_eq!(
+            (self.kernel, self.groups),
+            (geometry.kernel, geometry.groups),
+            "packed for another kernel"
+        );
     }
 }

@@ -18,7 +18,10 @@ pub(super) struct Aligned {
 
 impl Aligned {
     pub(super) fn zeros(len: usize) -> Self {
-        Aligned { lines: vec![Line([0.0; 16]); len.div_ceil(16)], len }
+        Aligned {
+            lines: vec![Line([0.0; 16]); len.div_ceil(16)],
+            len,
+        }
     }
 
     fn set_len(&mut self, len: usize) {

@@ -2,13 +2,14 @@
 
 use super::finish::Finish;
 use super::pack::Tile;
-use super::{Activation, Geometry, Packed};
 #[cfg(target_arch = "aarch64")]
 use super::vector::Neon;
 #[cfg(target_arch = "x86_64")]
 use super::vector::{Avx2, Avx512};
 use super::vector::{Portable, Vector};
+use super::{Activation, Geometry, Packed};
 use crate::isa::for_each_isa_with;
+use std::ops::Range;
 
 /// Pixels, where their windows are, and what happens to the sums.
 pub(super) struct Block<'a> {
@@ -25,8 +26,14 @@ pub(super) struct Block<'a> {
     pub(super) stride: usize,
 }
 
+/// Numbers of memory that [`block`] works in: unfinished sums of a part's pixels, in tiles of up to three vectors of 16.
+pub(super) const WAITING: usize = PART * 48;
+
 /// Window numbers whose weights for a tile of channels stay in the L1 cache while the pixels of a part go by.
 const DEPTH: usize = 256;
+
+/// Numbers of the window in one round of the innermost loop.
+const UNROLL: usize = 4;
 
 /// Pixels whose unfinished sums wait in the L1 cache for the next piece of the window.
 const PART: usize = 96;
@@ -34,7 +41,7 @@ const PART: usize = 96;
 // The vector, pixels of a tile of up to two vectors, of three.
 for_each_isa_with!(block, block_body,
     avx512: [Avx512, 12, 8], avx2: [Avx2, 6, 4], neon: [Neon, 8, 6], portable: [Portable, 4, 3],
-    (g: &Geometry, packed: &Packed, group: usize, block: &Block, output: &mut [f32]));
+    (g: &Geometry, packed: &Packed, group: usize, block: &Block, waiting: &mut [f32], output: &mut [f32]));
 
 #[inline(always)]
 fn block_body<V: Vector, const P: usize, const Q: usize>(
@@ -42,31 +49,46 @@ fn block_body<V: Vector, const P: usize, const Q: usize>(
     packed: &Packed,
     group: usize,
     block: &Block,
+    waiting: &mut [f32],
     output: &mut [f32],
 ) {
     let window = g.kernel[0] * g.kernel[1] * g.group_inputs();
     let filled = packed.bias.len() / g.groups;
     let channels = g.group_outputs();
-    for &Tile { first, width } in &packed.tiles {
-        let at = group * filled + first;
-        let columns = Columns {
-            weights: &packed.weights[at * window..][..width * window],
-            bias: &packed.bias[at..at + width],
-            finish: Finish {
-                activation: block.activation,
-                residual: block.residual,
-                first: group * channels + first,
-                valid: width.min(channels - first),
-                stride: block.stride,
-            },
-            rows: g.kernel[0],
-            run: g.kernel[1] * g.group_inputs(),
-        };
-        match width / V::LANES {
-            1 => columns.over::<V, 1, P>(block, output),
-            2 => columns.over::<V, 2, P>(block, output),
-            _ => columns.over::<V, 3, Q>(block, output),
+    let part = part(packed.weights.len() / g.groups, g.in_channels + g.out_channels);
+    for start in (0..block.offsets.len()).step_by(part) {
+        let pixels = start..(start + part).min(block.offsets.len());
+        for &Tile { first, width } in &packed.tiles {
+            let at = group * filled + first;
+            let columns = Columns {
+                weights: &packed.weights[at * window..][..width * window],
+                bias: &packed.bias[at..at + width],
+                finish: Finish {
+                    activation: block.activation,
+                    residual: block.residual,
+                    first: group * channels + first,
+                    valid: width.min(channels - first),
+                    stride: block.stride,
+                },
+                rows: g.kernel[0],
+                run: g.kernel[1] * g.group_inputs(),
+            };
+            match width / V::LANES {
+                1 => columns.over::<V, 1, P>(block, pixels.clone(), waiting, output),
+                2 => columns.over::<V, 2, P>(block, pixels.clone(), waiting, output),
+                _ => columns.over::<V, 3, Q>(block, pixels.clone(), waiting, output),
+            }
         }
+    }
+}
+
+/// Pixels that see all channels before the next pixels come, a multiple of the pixels of any tile: as many as let an L2
+/// cache feed the weights, or, where all weights fit into it, as few as let the L1 cache take the output.
+fn part(weights: usize, channels: usize) -> usize {
+    if weights > 1 << 16 {
+        PART
+    } else {
+        ((1 << 13) / channels).clamp(24, PART) / 24 * 24
     }
 }
 
@@ -115,23 +137,26 @@ impl Columns<'_> {
         (piece, end)
     }
 
-    /// All pixels of the block.
+    /// The given pixels of the block.
     #[inline(always)]
-    fn over<V: Vector, const N: usize, const P: usize>(&self, block: &Block, output: &mut [f32]) {
-        // SAFETY: this is compiled into a function for the instruction set of `V`.
-        let mut waiting = [[unsafe { V::splat(0.0) }; N]; PART];
-        for part in (0..block.offsets.len()).step_by(PART) {
-            let pixels = PART.min(block.offsets.len() - part);
-            // As few tiles as possible, and all about equally large: small ones waste arithmetic.
-            let tiles = pixels.div_ceil(P);
-            let mut start = 0;
-            while start < self.rows * self.run {
-                let (piece, end) = self.piece(block.row, start);
-                let mut pixel = 0;
-                for tile in 0..tiles {
-                    let next = (tile + 1) * pixels / tiles;
-                    let waiting = &mut waiting[pixel..next];
-                    macro_rules! one_of {
+    fn over<V: Vector, const N: usize, const P: usize>(
+        &self,
+        block: &Block,
+        pixels: Range<usize>,
+        waiting: &mut [f32],
+        output: &mut [f32],
+    ) {
+        let (part, pixels) = (pixels.start, pixels.len());
+        // As few tiles as possible, and all about equally large: small ones waste arithmetic.
+        let tiles = pixels.div_ceil(P);
+        let mut start = 0;
+        while start < self.rows * self.run {
+            let (piece, end) = self.piece(block.row, start);
+            let mut pixel = 0;
+            for tile in 0..tiles {
+                let next = (tile + 1) * pixels / tiles;
+                let waiting = &mut waiting[pixel * N * V::LANES..next * N * V::LANES];
+                macro_rules! one_of {
                         ($($n:literal)*) => {
                             match next - pixel {
                                 $($n if $n <= P => self.pixels::<V, N, $n>(block, &piece, part + pixel, waiting, output),)*
@@ -139,11 +164,10 @@ impl Columns<'_> {
                             }
                         };
                     }
-                    one_of!(1 2 3 4 5 6 7 8 9 10 11 12);
-                    pixel = next;
-                }
-                start = end;
+                one_of!(1 2 3 4 5 6 7 8 9 10 11 12);
+                pixel = next;
             }
+            start = end;
         }
     }
 
@@ -154,23 +178,29 @@ impl Columns<'_> {
         block: &Block,
         piece: &Piece,
         at: usize,
-        waiting: &mut [[V; N]],
+        waiting: &mut [f32],
         output: &mut [f32],
     ) {
         let offsets: &[usize; P] = block.offsets[at..].first_chunk().expect("an offset for each pixel");
-        let waiting: &mut [[V; N]; P] = waiting.try_into().expect("sums for each pixel");
-        let mut sums = *waiting;
-        if piece.first {
-            assert!(self.bias.len() == N * V::LANES);
-            // SAFETY: compiled for the instruction set of `V`; `bias` holds N vectors.
-            sums = [std::array::from_fn(|n| unsafe { V::load(self.bias.as_ptr().add(n * V::LANES)) }); P];
-        }
-        sums = multiply(block, piece, offsets, sums);
-        if piece.last {
-            // SAFETY: compiled for the instruction set of `V`.
-            unsafe { self.finish.pixels(sums, at, output) };
-        } else {
-            *waiting = sums;
+        assert!(self.bias.len() == N * V::LANES && waiting.len() == P * N * V::LANES);
+        let (bias, waiting) = (self.bias.as_ptr(), waiting.as_mut_ptr());
+        // SAFETY: compiled for the instruction set of `V`; the bias holds N vectors, `waiting` N for each pixel.
+        unsafe {
+            let mut sums: [[V; N]; P] = if piece.first {
+                [std::array::from_fn(|n| V::load(bias.add(n * V::LANES))); P]
+            } else {
+                std::array::from_fn(|p| std::array::from_fn(|n| V::load(waiting.add((p * N + n) * V::LANES))))
+            };
+            sums = multiply(block, piece, offsets, sums);
+            if piece.last {
+                self.finish.pixels(sums, at, output);
+            } else {
+                for p in 0..P {
+                    for n in 0..N {
+                        sums[p][n].store(waiting.add((p * N + n) * V::LANES));
+                    }
+                }
+            }
         }
     }
 }
@@ -187,19 +217,47 @@ fn multiply<V: Vector, const N: usize, const P: usize>(
         let corner = piece.corner + row * block.row;
         let values = offsets.map(|offset| block.source[offset + corner..][..piece.len].as_ptr());
         let weights = weights.as_ptr();
-        for k in 0..piece.len {
-            // SAFETY: compiled for the instruction set of `V`; `values` point at `len` numbers, `weights` at `len` times
-            // N vectors, and k < len.
-            unsafe {
-                let weights: [V; N] = std::array::from_fn(|n| V::load(weights.add((k * N + n) * V::LANES)));
-                for p in 0..P {
-                    let value = V::splat(*values[p].add(k));
-                    for n in 0..N {
-                        sums[p][n] = sums[p][n].multiply_add(value, weights[n]);
-                    }
+        // Few enough rounds for the processor to foresee the last one.
+        let whole = piece.len - piece.len % UNROLL;
+        // SAFETY: compiled for the instruction set of `V`; `values` point at `len` numbers, `weights` at `len` times N
+        // vectors, and k stays under len.
+        unsafe {
+            let mut k = 0;
+            while k < whole {
+                for i in 0..UNROLL {
+                    step(values, weights, k + i, &mut sums);
                 }
+                k += UNROLL;
+            }
+            while k < piece.len {
+                step(values, weights, k, &mut sums);
+                k += 1;
             }
         }
     }
     sums
+}
+
+/// Number `k` of each pixel times its weights.
+///
+/// # Safety
+/// Compiled for the instruction set of `V`; more than `k` numbers may be read at all `values`, more than `k` times N vectors
+/// at `weights`.
+#[inline(always)]
+unsafe fn step<V: Vector, const N: usize, const P: usize>(
+    values: [*const f32; P],
+    weights: *const f32,
+    k: usize,
+    sums: &mut [[V; N]; P],
+) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let weights: [V; N] = std::array::from_fn(|n| V::load(weights.add((k * N + n) * V::LANES)));
+        for p in 0..P {
+            let value = V::splat(*values[p].add(k));
+            for n in 0..N {
+                sums[p][n] = sums[p][n].multiply_add(value, weights[n]);
+            }
+        }
+    }
 }
