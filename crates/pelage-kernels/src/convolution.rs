@@ -5,7 +5,10 @@
 mod activation;
 mod dense;
 mod depthwise;
+mod depthwise_grad;
 mod finish;
+mod grad_input;
+mod grad_weights;
 mod pack;
 mod scratch;
 mod tile;
@@ -152,5 +155,48 @@ pub fn forward(
         Path::Depthwise => depthwise::forward(isa, geometry, input, packed, residual, activation, output),
         Path::Direct => dense::direct(isa, geometry, input, packed, residual, activation, output),
         Path::Copied => dense::copied(isa, geometry, input, packed, residual, activation, output),
+    }
+}
+
+/// Gradients at the convolution's own sums: of `weights` `[co, ci / groups, kh, kw]`, bias `[co]` and `input`, each only
+/// where asked for, from `grad_output` `[n, oh, ow, c]`; all are overwritten. What follows the sums comes before:
+/// [`activation_backward`], and the residual's gradient is `grad_output` itself. The same bits for any number of threads.
+///
+/// # Panics
+/// Where a slice's length does not fit `geometry`.
+#[allow(clippy::too_many_arguments, reason = "one slice for each tensor")]
+pub fn backward(
+    isa: Isa,
+    geometry: &Geometry,
+    input: &[f32],
+    weights: &[f32],
+    grad_output: &[f32],
+    grad_weights: Option<&mut [f32]>,
+    grad_bias: Option<&mut [f32]>,
+    grad_input: Option<&mut [f32]>,
+) {
+    geometry.check();
+    assert_eq!(input.len(), geometry.input_len(), "length of input");
+    assert_eq!(weights.len(), geometry.weight_len(), "length of weights");
+    assert_eq!(grad_output.len(), geometry.output_len(), "length of grad_output");
+    if let Some(grad_weights) = grad_weights {
+        assert_eq!(grad_weights.len(), weights.len(), "length of grad_weights");
+        match path(geometry) {
+            _ if grad_output.is_empty() => grad_weights.fill(0.0),
+            Path::Depthwise => depthwise_grad::weights(isa, geometry, input, grad_output, grad_weights),
+            Path::Direct | Path::Copied => grad_weights::dense(isa, geometry, input, grad_output, grad_weights),
+        }
+    }
+    if let Some(grad_bias) = grad_bias {
+        assert_eq!(grad_bias.len(), geometry.out_channels, "length of grad_bias");
+        grad_weights::bias(grad_output, grad_bias);
+    }
+    if let Some(grad_input) = grad_input {
+        assert_eq!(grad_input.len(), input.len(), "length of grad_input");
+        if grad_output.is_empty() {
+            grad_input.fill(0.0);
+        } else {
+            grad_input::grad_input(isa, geometry, weights, grad_output, grad_input);
+        }
     }
 }

@@ -48,16 +48,30 @@ impl Geometry {
         let Some(room) = (size + before + after).checked_sub(kernel) else {
             return 0;
         };
-        let count = if self.ceil { room.div_ceil(stride) } else { room / stride } + 1;
+        let count = if self.ceil {
+            room.div_ceil(stride)
+        } else {
+            room / stride
+        } + 1;
         // A window that would begin beyond the input and the border before it is left out.
-        if self.ceil && (count - 1) * stride >= size + before { count - 1 } else { count }
+        if self.ceil && (count - 1) * stride >= size + before {
+            count - 1
+        } else {
+            count
+        }
     }
 
     fn check(&self, input: usize, output: usize) {
         let sizes = self.kernel.iter().chain(&self.stride);
         assert!(self.channels > 0 && sizes.copied().all(|size| size > 0), "a size of 0");
-        assert!(self.kernel[0] * self.kernel[1] <= 255, "a window of more than 255 pixels");
-        assert!((0..4).all(|side| self.padding[side] < self.kernel[side % 2]), "padding as large as the kernel");
+        assert!(
+            self.kernel[0] * self.kernel[1] <= 255,
+            "a window of more than 255 pixels"
+        );
+        assert!(
+            (0..4).all(|side| self.padding[side] < self.kernel[side % 2]),
+            "padding as large as the kernel"
+        );
         assert_eq!(input, self.input_len(), "length of input");
         assert_eq!(output, self.output_len(), "length of output");
     }
@@ -78,7 +92,11 @@ impl Geometry {
             let (from, end, _) = self.span(axis, at);
             let start = at * self.stride[axis];
             let reach = [self.height, self.width][axis] + self.padding[axis] + self.padding[axis + 2];
-            if include_padding { (start + self.kernel[axis]).min(reach) - start } else { end - from }
+            if include_padding {
+                (start + self.kernel[axis]).min(reach) - start
+            } else {
+                end - from
+            }
         };
         (along(0, y) * along(1, x)) as f32
     }
@@ -97,7 +115,10 @@ pub fn max_forward(geometry: &Geometry, input: &[f32], output: &mut [f32], winne
         return;
     }
     let (height, width, c) = (g.output_height(), g.output_width(), g.channels);
-    let rows = output.par_chunks_mut(width * c).zip(winners.par_chunks_mut(width * c)).enumerate();
+    let rows = output
+        .par_chunks_mut(width * c)
+        .zip(winners.par_chunks_mut(width * c))
+        .enumerate();
     rows.for_each(|(row, (output, winners))| {
         let (n, y) = (row / height, row % height);
         let (top, bottom, above) = g.span(0, y);
@@ -165,7 +186,8 @@ pub fn average_forward(geometry: &Geometry, include_padding: bool, input: &[f32]
             let (left, right, _) = g.span(1, x);
             output.fill(0.0);
             for iy in top..bottom {
-                for values in input[((n * g.height + iy) * g.width + left) * c..][..(right - left) * c].chunks_exact(c) {
+                for values in input[((n * g.height + iy) * g.width + left) * c..][..(right - left) * c].chunks_exact(c)
+                {
                     output.iter_mut().zip(values).for_each(|(sum, value)| *sum += value);
                 }
             }
@@ -250,10 +272,15 @@ pub fn global_average_backward(pixels: usize, channels: usize, grad_output: &[f3
     assert_eq!(grad_input.len(), grad_output.len() * pixels, "length of grad_input");
     assert!(grad_output.len().is_multiple_of(channels), "length of grad_output");
     let share = 1.0 / pixels as f32;
-    let pictures = grad_input.par_chunks_mut(pixels * channels).zip(grad_output.par_chunks(channels));
+    let pictures = grad_input
+        .par_chunks_mut(pixels * channels)
+        .zip(grad_output.par_chunks(channels));
     pictures.for_each(|(grad_input, grad_output)| {
         for values in grad_input.chunks_exact_mut(channels) {
-            values.iter_mut().zip(grad_output).for_each(|(value, grad)| *value = share * grad);
+            values
+                .iter_mut()
+                .zip(grad_output)
+                .for_each(|(value, grad)| *value = share * grad);
         }
     });
 }

@@ -106,6 +106,47 @@ fn check_forward(g: &Geometry, seed: u64, residual: bool, activation: Activation
     }
 }
 
+/// Gradients of weights, bias and input.
+fn backward(isa: Isa, g: &Geometry, seed: u64) -> [Vec<f32>; 3] {
+    let (x, w, dy) = (
+        noise(seed, g.input_len()),
+        noise(seed + 1, g.weight_len()),
+        noise(seed + 2, g.output_len()),
+    );
+    let mut grads = [w.len(), g.out_channels, x.len()].map(|len| vec![f32::NAN; len]);
+    let [dw, db, dx] = grads.each_mut().map(|grad| Some(&mut grad[..]));
+    convolution::backward(isa, g, &x, &w, &dy, dw, db, dx);
+    grads
+}
+
+fn check_backward(g: &Geometry, seed: u64) {
+    let (x, w, dy) = (
+        noise(seed, g.input_len()),
+        noise(seed + 1, g.weight_len()),
+        noise(seed + 2, g.output_len()),
+    );
+    let mut truth = [w.len(), g.out_channels, x.len()].map(|len| vec![0.0f64; len]);
+    let [dw, db, dx] = &mut truth;
+    products(g, |o, i, k| {
+        dw[k] += f64::from(dy[o]) * f64::from(x[i]);
+        dx[i] += f64::from(dy[o]) * f64::from(w[k]);
+    });
+    dy.iter()
+        .enumerate()
+        .for_each(|(o, dy)| db[o % g.out_channels] += f64::from(*dy));
+    for isa in Isa::available() {
+        let ours = backward(isa, g, seed);
+        for ((ours, truth), what) in ours.iter().zip(&truth).zip(["weights", "bias", "input"]) {
+            let error = error(ours, truth);
+            assert!(
+                error < 2e-5,
+                "gradient of {what} on {}: relative error {error:e} for {g:?}",
+                isa.name()
+            );
+        }
+    }
+}
+
 fn geometries() -> impl Strategy<Value = Geometry> {
     let kinds = prop_oneof![
         4 => (1usize..=40, 1usize..=40, Just(1usize)),
@@ -155,6 +196,11 @@ proptest! {
     ) {
         check_forward(&g, seed, residual, activation);
     }
+
+    #[test]
+    fn backward_equals_the_definition(g in geometries(), seed in 0u64..1000) {
+        check_backward(&g, seed);
+    }
 }
 
 fn layer(side: usize, channels: [usize; 2], kernel: usize, stride: usize, groups: usize) -> Geometry {
@@ -190,6 +236,7 @@ fn blocks_of_rows_and_pixels() {
         layer(90, [33, 33], 3, 2, 33),
     ] {
         check_forward(&Geometry { batch: 2, ..g }, 4, false, Activation::None);
+        check_backward(&Geometry { batch: 2, ..g }, 4);
     }
 }
 
@@ -214,6 +261,11 @@ fn the_same_bits_on_any_number_of_threads() {
         let runs = [1, 2, 5].map(|threads| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             pool.install(|| forward(Isa::best(), &g, 1, false, Activation::Silu))
+        });
+        assert!(runs[0] == runs[1] && runs[0] == runs[2], "{g:?}");
+        let runs = [1, 2, 5].map(|threads| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| backward(Isa::best(), &Geometry { batch: 3, ..g }, 1))
         });
         assert!(runs[0] == runs[1] && runs[0] == runs[2], "{g:?}");
     }
@@ -247,6 +299,23 @@ fn silu_over_its_whole_range() {
                 error < 1e-6 || truth.abs() < 1e-35,
                 "{}: silu({x}) = {y}, not {truth}",
                 isa.name()
+            );
+        }
+    }
+}
+
+#[test]
+fn gradients_of_activations_are_slopes() {
+    let x = noise(1, 10_000).iter().map(|x| x * 20.0).collect::<Vec<f32>>();
+    for activation in [Activation::None, Activation::Relu, Activation::Relu6, Activation::Silu] {
+        let mut grad = vec![2.0; x.len()];
+        convolution::activation_backward(Isa::best(), activation, &x, &mut grad);
+        for (x, grad) in x.iter().map(|x| f64::from(*x)).zip(grad) {
+            let slope = (activated(activation, x + 1e-5) - activated(activation, x - 1e-5)) / 2e-5;
+            let corner = x.abs() < 1e-4 || (x - 6.0).abs() < 1e-4;
+            assert!(
+                corner || (f64::from(grad) - 2.0 * slope).abs() < 1e-4,
+                "{activation:?} at {x}: {grad}"
             );
         }
     }

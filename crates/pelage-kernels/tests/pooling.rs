@@ -6,7 +6,9 @@ use proptest::prelude::*;
 fn noise(seed: u64, len: usize) -> Vec<f32> {
     let mut state = seed;
     let mut next = || {
-        state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        state = state
+            .wrapping_mul(6364136223846793005)
+            .wrapping_add(1442695040888963407);
         // Few different values, so that windows hold equal ones.
         ((state >> 40) % 50) as f32 / 50.0 - 0.5
     };
@@ -25,7 +27,10 @@ fn windows(g: &Geometry) -> Vec<(Vec<(u8, usize)>, usize)> {
         for ky in 0..g.kernel[0] {
             for kx in 0..g.kernel[1] {
                 let (py, px) = (y * g.stride[0] + ky, x * g.stride[1] + kx);
-                let reach = [g.height + g.padding[0] + g.padding[2], g.width + g.padding[1] + g.padding[3]];
+                let reach = [
+                    g.height + g.padding[0] + g.padding[2],
+                    g.width + g.padding[1] + g.padding[3],
+                ];
                 with_border += usize::from(py < reach[0] && px < reach[1]);
                 let (iy, ix) = (py.wrapping_sub(g.padding[0]), px.wrapping_sub(g.padding[1]));
                 if iy < g.height && ix < g.width {
@@ -48,7 +53,11 @@ fn close(ours: &[f32], truth: &[f64]) {
 
 fn geometries() -> impl Strategy<Value = Geometry> {
     let sizes = (1usize..4, 4usize..20, 4usize..20, 1usize..20);
-    let window = ([1usize..=4, 1usize..=4], [1usize..=4, 1usize..=4], [0usize..4, 0usize..4, 0usize..4, 0usize..4]);
+    let window = (
+        [1usize..=4, 1usize..=4],
+        [1usize..=4, 1usize..=4],
+        [0usize..4, 0usize..4, 0usize..4, 0usize..4],
+    );
     (sizes, window, any::<bool>()).prop_map(|(sizes, (kernel, stride, padding), ceil)| Geometry {
         batch: sizes.0,
         height: sizes.1,
@@ -110,13 +119,26 @@ fn sizes_as_in_pytorch() {
         (g(5, 2, 2, 1, true), 3),
         (g(2, 3, 3, 1, true), 1),
     ] {
-        assert_eq!((geometry.output_height(), geometry.output_width()), (output, output), "{geometry:?}");
+        assert_eq!(
+            (geometry.output_height(), geometry.output_width()),
+            (output, output),
+            "{geometry:?}"
+        );
     }
 }
 
 #[test]
 fn a_not_a_number_wins() {
-    let g = Geometry { batch: 1, height: 2, width: 2, channels: 1, kernel: [2; 2], stride: [2; 2], padding: [0; 4], ceil: false };
+    let g = Geometry {
+        batch: 1,
+        height: 2,
+        width: 2,
+        channels: 1,
+        kernel: [2; 2],
+        stride: [2; 2],
+        padding: [0; 4],
+        ceil: false,
+    };
     let (mut output, mut winners) = ([0.0], [9]);
     pooling::max_forward(&g, &[1.0, f32::NAN, 3.0, f32::NAN], &mut output, &mut winners);
     assert!(output[0].is_nan() && winners == [1]);

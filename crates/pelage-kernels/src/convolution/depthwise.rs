@@ -115,7 +115,7 @@ fn rows_body<V: Vector, const P: usize>(
 
 /// Row `row` of the padded input, the tile of channels from `first` on; what is not there is zero.
 #[inline(always)]
-fn copy_row<V: Vector>(g: &Geometry, input: &[f32], row: usize, first: usize, copy: &mut [f32]) {
+pub(super) fn copy_row<V: Vector>(g: &Geometry, input: &[f32], row: usize, first: usize, copy: &mut [f32]) {
     let (tile, ci) = (2 * V::LANES, g.in_channels);
     let Some(y) = row.checked_sub(g.padding[0]).filter(|&y| y < g.height) else {
         return copy.fill(0.0);

@@ -244,7 +244,7 @@ fn multiply<V: Vector, const N: usize, const P: usize>(
 /// Compiled for the instruction set of `V`; more than `k` numbers may be read at all `values`, more than `k` times N vectors
 /// at `weights`.
 #[inline(always)]
-unsafe fn step<V: Vector, const N: usize, const P: usize>(
+pub(super) unsafe fn step<V: Vector, const N: usize, const P: usize>(
     values: [*const f32; P],
     weights: *const f32,
     k: usize,
