@@ -107,20 +107,24 @@ fn taps<V: Vector, const K: usize>(line: &[f32], values: &[f32], stride: usize, 
     // SAFETY: compiled for the instruction set of `V`; `sums` holds two vectors for each of K weights, `line` two for each
     // of `pixels`, and `values` two for each column up to (pixels - 1) * stride + K.
     unsafe {
-        let at = |k: usize, n: usize| sums.add(k * width + n * V::LANES);
-        let mut local: [[V; 2]; K] = std::array::from_fn(|k| std::array::from_fn(|n| V::load(at(k, n))));
+        let mut local = [[V::splat(0.0); 2]; K];
+        for k in 0..K {
+            for n in 0..2 {
+                local[k][n] = V::load(sums.add(k * width + n * V::LANES));
+            }
+        }
         for x in 0..pixels {
-            let grad: [V; 2] = std::array::from_fn(|n| V::load(line.add(x * width + n * V::LANES)));
-            for k in 0..K {
-                for n in 0..2 {
+            for n in 0..2 {
+                let grad = V::load(line.add(x * width + n * V::LANES));
+                for k in 0..K {
                     let value = V::load(values.add((x * stride + k) * width + n * V::LANES));
-                    local[k][n] = local[k][n].multiply_add(grad[n], value);
+                    local[k][n] = local[k][n].multiply_add(grad, value);
                 }
             }
         }
         for k in 0..K {
             for n in 0..2 {
-                local[k][n].store(at(k, n));
+                local[k][n].store(sums.add(k * width + n * V::LANES));
             }
         }
     }

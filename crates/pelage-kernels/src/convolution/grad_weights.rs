@@ -138,19 +138,24 @@ fn add_body<V: Vector, const P: usize>(piece: &Piece, packed: &mut [f32], sums: 
 fn channels<V: Vector, const P: usize>(turned: &[f32], stride: usize, packed: &[f32], sums: &mut [f32]) {
     let (width, depth) = (2 * V::LANES, packed.len() / (2 * V::LANES));
     assert!(sums.len() == P * width);
-    let values: [*const f32; P] = std::array::from_fn(|p| turned[p * stride..][..depth].as_ptr());
-    let (packed, sums) = (packed.as_ptr(), sums.as_mut_ptr());
+    let mut values = [std::ptr::null(); P];
+    for p in 0..P {
+        values[p] = turned[p * stride..][..depth].as_ptr();
+    }
+    let sums = sums.as_mut_ptr();
     // SAFETY: compiled for the instruction set of `V`; `sums` holds two vectors for each of P channels, `packed` two for
     // each of `depth` pixels, and `values` point at `depth` numbers each.
     unsafe {
-        let at = |p: usize, n: usize| sums.add(p * width + n * V::LANES);
-        let mut local: [[V; 2]; P] = std::array::from_fn(|p| std::array::from_fn(|n| V::load(at(p, n))));
-        for k in 0..depth {
-            tile::step(values, packed, k, &mut local);
-        }
+        let mut local = [[V::splat(0.0); 2]; P];
         for p in 0..P {
             for n in 0..2 {
-                local[p][n].store(at(p, n));
+                local[p][n] = V::load(sums.add(p * width + n * V::LANES));
+            }
+        }
+        local = tile::multiply(values, depth, packed.as_ptr(), local);
+        for p in 0..P {
+            for n in 0..2 {
+                local[p][n].store(sums.add(p * width + n * V::LANES));
             }
         }
     }

@@ -15,6 +15,8 @@ pub struct Packed {
     pub(super) weights: Aligned,
     /// For each group (depthwise: for all), the bias, filled up with zeros to whole tiles.
     pub(super) bias: Vec<f32>,
+    /// The window, cut so that a piece's weights for a tile of channels fit into half of an L1 cache.
+    pub(super) pieces: Vec<Piece>,
     /// Dense: the tiles of a group. Depthwise: all tiles.
     pub(super) tiles: Vec<Tile>,
 }
@@ -26,6 +28,46 @@ pub(super) struct Tile {
     pub(super) first: usize,
     /// Channels, with those that only fill up: one, two or three whole vectors.
     pub(super) width: usize,
+}
+
+/// A piece of the window: some whole rows of it, or a part of one row. A row is `kw * ci` neighboring numbers.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Piece {
+    /// Its first row.
+    pub(super) row: usize,
+    pub(super) rows: usize,
+    /// Its first number in each row.
+    pub(super) from: usize,
+    /// Numbers in each row.
+    pub(super) len: usize,
+}
+
+/// Numbers in a piece of the window, about.
+const DEPTH: usize = 256;
+
+fn pieces(rows: usize, len: usize) -> Vec<Piece> {
+    if len <= DEPTH {
+        let together = DEPTH / len;
+        let firsts = (0..rows).step_by(together);
+        return firsts
+            .map(|row| Piece {
+                row,
+                rows: together.min(rows - row),
+                from: 0,
+                len,
+            })
+            .collect();
+    }
+    let even = len.div_ceil(len.div_ceil(DEPTH));
+    let parts = move |row| {
+        (0..len).step_by(even).map(move |from| Piece {
+            row,
+            rows: 1,
+            from,
+            len: even.min(len - from),
+        })
+    };
+    (0..rows).flat_map(parts).collect()
 }
 
 /// Numbers in a vector.
@@ -89,6 +131,7 @@ pub fn pack(isa: Isa, geometry: &Geometry, weights: &[f32], bias: Option<&[f32]>
         groups: geometry.groups,
         weights: Aligned::zeros(groups * filled * area * ci),
         bias: vec![0.0; groups * filled],
+        pieces: pieces(geometry.kernel[0], geometry.kernel[1] * ci),
         tiles,
     };
     for g in 0..groups {

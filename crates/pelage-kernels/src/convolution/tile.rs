@@ -1,7 +1,7 @@
 //! A block of pixels, in register tiles of pixels by channels.
 
 use super::finish::Finish;
-use super::pack::Tile;
+use super::pack::{Piece, Tile};
 #[cfg(target_arch = "aarch64")]
 use super::vector::Neon;
 #[cfg(target_arch = "x86_64")]
@@ -29,9 +29,6 @@ pub(super) struct Block<'a> {
 /// Numbers of memory that [`block`] works in: unfinished sums of a part's pixels, in tiles of up to three vectors of 16.
 pub(super) const WAITING: usize = PART * 48;
 
-/// Window numbers whose weights for a tile of channels stay in the L1 cache while the pixels of a part go by.
-const DEPTH: usize = 256;
-
 /// Numbers of the window in one round of the innermost loop.
 const UNROLL: usize = 4;
 
@@ -55,6 +52,9 @@ fn block_body<V: Vector, const P: usize, const Q: usize>(
     let window = g.kernel[0] * g.kernel[1] * g.group_inputs();
     let filled = packed.bias.len() / g.groups;
     let channels = g.group_outputs();
+    let reach = (g.kernel[0] - 1) * block.row + g.kernel[1] * g.group_inputs();
+    // The last number of each window; this check stands for those in the loops.
+    assert!(block.offsets.iter().all(|offset| offset + reach <= block.source.len()));
     let part = part(packed.weights.len() / g.groups, g.in_channels + g.out_channels);
     for start in (0..block.offsets.len()).step_by(part) {
         let pixels = start..(start + part).min(block.offsets.len());
@@ -70,8 +70,7 @@ fn block_body<V: Vector, const P: usize, const Q: usize>(
                     valid: width.min(channels - first),
                     stride: block.stride,
                 },
-                rows: g.kernel[0],
-                run: g.kernel[1] * g.group_inputs(),
+                pieces: &packed.pieces,
             };
             match width / V::LANES {
                 1 => columns.over::<V, 1, P>(block, pixels.clone(), waiting, output),
@@ -92,51 +91,24 @@ fn part(weights: usize, channels: usize) -> usize {
     }
 }
 
-/// A tile of channels and its weights `[rows][run][width]`.
+/// A tile of channels and its weights `[window][width]`.
 struct Columns<'a> {
     weights: &'a [f32],
     bias: &'a [f32],
+    pieces: &'a [Piece],
     finish: Finish<'a>,
-    rows: usize,
-    run: usize,
 }
 
-/// A piece of the window: some whole rows of it, or a part of one row.
+/// Where the sums of a pixel come from, and whether they are finished after this piece of the window.
 #[derive(Clone, Copy)]
-struct Piece<'a> {
-    /// Distance of its first number from the window's corner.
-    corner: usize,
-    /// Numbers in each row.
-    len: usize,
-    /// `[rows][len][width]`.
-    weights: &'a [f32],
-    /// The first of the window, the last.
-    first: bool,
+struct Stage {
+    from: *const f32,
+    /// Numbers between the sums of neighboring pixels; 0 where all begin with the bias.
+    stride: usize,
     last: bool,
 }
 
 impl Columns<'_> {
-    /// The piece of the window that starts at its number `start`, of at most about [`DEPTH`] numbers, and where it ends.
-    #[inline(always)]
-    fn piece(&self, row: usize, start: usize) -> (Piece<'_>, usize) {
-        let (first_row, from) = (start / self.run, start % self.run);
-        let (rows, len) = if self.run <= DEPTH {
-            ((DEPTH / self.run).min(self.rows - first_row), self.run)
-        } else {
-            let even = self.run.div_ceil(self.run.div_ceil(DEPTH));
-            (1, even.min(self.run - from))
-        };
-        let (end, width) = (start + rows * len, self.bias.len());
-        let piece = Piece {
-            corner: first_row * row + from,
-            len,
-            weights: &self.weights[start * width..end * width],
-            first: start == 0,
-            last: end == self.rows * self.run,
-        };
-        (piece, end)
-    }
-
     /// The given pixels of the block.
     #[inline(always)]
     fn over<V: Vector, const N: usize, const P: usize>(
@@ -146,93 +118,128 @@ impl Columns<'_> {
         waiting: &mut [f32],
         output: &mut [f32],
     ) {
-        let (part, pixels) = (pixels.start, pixels.len());
+        let width = N * V::LANES;
+        assert!(self.bias.len() == width && waiting.len() >= pixels.len() * width);
         // As few tiles as possible, and all about equally large: small ones waste arithmetic.
-        let tiles = pixels.div_ceil(P);
-        let mut start = 0;
-        while start < self.rows * self.run {
-            let (piece, end) = self.piece(block.row, start);
-            let mut pixel = 0;
+        let tiles = pixels.len().div_ceil(P);
+        let (even, more) = (pixels.len() / tiles, pixels.len() % tiles);
+        let mut weights = self.weights;
+        for (i, piece) in self.pieces.iter().enumerate() {
+            let (now, later) = weights.split_at(piece.rows * piece.len * width);
+            weights = later;
+            let mut at = pixels.start;
             for tile in 0..tiles {
-                let next = (tile + 1) * pixels / tiles;
-                let waiting = &mut waiting[pixel * N * V::LANES..next * N * V::LANES];
+                let count = even + usize::from(tile < more);
+                let sums = &mut waiting[(at - pixels.start) * width..][..count * width];
+                let last = later.is_empty();
+                let stage = match i {
+                    0 => Stage {
+                        from: self.bias.as_ptr(),
+                        stride: 0,
+                        last,
+                    },
+                    _ => Stage {
+                        from: sums.as_ptr(),
+                        stride: width,
+                        last,
+                    },
+                };
                 macro_rules! one_of {
-                        ($($n:literal)*) => {
-                            match next - pixel {
-                                $($n if $n <= P => self.pixels::<V, N, $n>(block, &piece, part + pixel, waiting, output),)*
-                                _ => unreachable!("a tile of more pixels than there is code for"),
-                            }
-                        };
-                    }
+                    ($($n:literal)*) => {
+                        match count {
+                            // SAFETY: the stage points at sums of `width` numbers for each pixel, or at the bias; the
+                            // piece is one of the window's, whose end `block_body` has checked for each offset; `now`
+                            // holds its weights; compiled for the instruction set of `V`.
+                            $($n if $n <= P => unsafe {
+                                self.pixels::<V, N, $n>(block, *piece, now, at, stage, sums, output)
+                            },)*
+                            _ => unreachable!("a tile of more pixels than there is code for"),
+                        }
+                    };
+                }
                 one_of!(1 2 3 4 5 6 7 8 9 10 11 12);
-                pixel = next;
+                at += count;
             }
-            start = end;
         }
     }
 
     /// Adds one piece of the window for `P` pixels from pixel `at` on. Unfinished sums are left in `waiting`.
+    ///
+    /// # Safety
+    /// As said where it is called.
     #[inline(always)]
-    fn pixels<V: Vector, const N: usize, const P: usize>(
+    #[allow(clippy::too_many_arguments, reason = "a register tile")]
+    unsafe fn pixels<V: Vector, const N: usize, const P: usize>(
         &self,
         block: &Block,
-        piece: &Piece,
+        piece: Piece,
+        weights: &[f32],
         at: usize,
+        stage: Stage,
         waiting: &mut [f32],
         output: &mut [f32],
     ) {
         let offsets: &[usize; P] = block.offsets[at..].first_chunk().expect("an offset for each pixel");
-        assert!(self.bias.len() == N * V::LANES && waiting.len() == P * N * V::LANES);
-        let (bias, waiting) = (self.bias.as_ptr(), waiting.as_mut_ptr());
-        // SAFETY: compiled for the instruction set of `V`; the bias holds N vectors, `waiting` N for each pixel.
+        // SAFETY: the caller's promise. Loops, not `map` or `from_fn`: the compiler may leave their closures out of a
+        // function for an instruction set.
         unsafe {
-            let mut sums: [[V; N]; P] = if piece.first {
-                [std::array::from_fn(|n| V::load(bias.add(n * V::LANES))); P]
-            } else {
-                std::array::from_fn(|p| std::array::from_fn(|n| V::load(waiting.add((p * N + n) * V::LANES))))
-            };
-            sums = multiply(block, piece, offsets, sums);
-            if piece.last {
-                self.finish.pixels(sums, at, output);
-            } else {
+            let mut sums = [[V::splat(0.0); N]; P];
+            let mut values = [std::ptr::null(); P];
+            for p in 0..P {
+                for n in 0..N {
+                    sums[p][n] = V::load(stage.from.add(p * stage.stride + n * V::LANES));
+                }
+                values[p] = block
+                    .source
+                    .as_ptr()
+                    .add(offsets[p] + piece.row * block.row + piece.from);
+            }
+            let mut weights = weights.as_ptr();
+            for row in 0..piece.rows {
+                let mut line = values;
                 for p in 0..P {
-                    for n in 0..N {
-                        sums[p][n].store(waiting.add((p * N + n) * V::LANES));
-                    }
+                    line[p] = values[p].add(row * block.row);
+                }
+                sums = multiply(line, piece.len, weights, sums);
+                weights = weights.add(piece.len * N * V::LANES);
+            }
+            if stage.last {
+                return self.finish.pixels(sums, at, output);
+            }
+            for p in 0..P {
+                for n in 0..N {
+                    sums[p][n].store(waiting[p * N * V::LANES..].as_mut_ptr().add(n * V::LANES));
                 }
             }
         }
     }
 }
 
-/// The innermost loops: every number of the piece times its weights, for `P` pixels by `N` vectors of channels.
+/// The innermost loop: `len` numbers of each of `P` pixels times their weights `[len][N vectors]`.
+///
+/// # Safety
+/// Compiled for the instruction set of `V`; so much may be read.
 #[inline(always)]
-fn multiply<V: Vector, const N: usize, const P: usize>(
-    block: &Block,
-    piece: &Piece,
-    offsets: &[usize; P],
+pub(super) unsafe fn multiply<V: Vector, const N: usize, const P: usize>(
+    values: [*const f32; P],
+    len: usize,
+    weights: *const f32,
     mut sums: [[V; N]; P],
 ) -> [[V; N]; P] {
-    for (row, weights) in piece.weights.chunks_exact(piece.len * N * V::LANES).enumerate() {
-        let corner = piece.corner + row * block.row;
-        let values = offsets.map(|offset| block.source[offset + corner..][..piece.len].as_ptr());
-        let weights = weights.as_ptr();
-        // Few enough rounds for the processor to foresee the last one.
-        let whole = piece.len - piece.len % UNROLL;
-        // SAFETY: compiled for the instruction set of `V`; `values` point at `len` numbers, `weights` at `len` times N
-        // vectors, and k stays under len.
-        unsafe {
-            let mut k = 0;
-            while k < whole {
-                for i in 0..UNROLL {
-                    step(values, weights, k + i, &mut sums);
-                }
-                k += UNROLL;
+    // Few enough rounds for the processor to foresee the last one.
+    let whole = len - len % UNROLL;
+    // SAFETY: the caller's promise, and k stays under `len`.
+    unsafe {
+        let mut k = 0;
+        while k < whole {
+            for i in 0..UNROLL {
+                step(values, weights, k + i, &mut sums);
             }
-            while k < piece.len {
-                step(values, weights, k, &mut sums);
-                k += 1;
-            }
+            k += UNROLL;
+        }
+        while k < len {
+            step(values, weights, k, &mut sums);
+            k += 1;
         }
     }
     sums
@@ -244,7 +251,7 @@ fn multiply<V: Vector, const N: usize, const P: usize>(
 /// Compiled for the instruction set of `V`; more than `k` numbers may be read at all `values`, more than `k` times N vectors
 /// at `weights`.
 #[inline(always)]
-pub(super) unsafe fn step<V: Vector, const N: usize, const P: usize>(
+unsafe fn step<V: Vector, const N: usize, const P: usize>(
     values: [*const f32; P],
     weights: *const f32,
     k: usize,
@@ -252,11 +259,14 @@ pub(super) unsafe fn step<V: Vector, const N: usize, const P: usize>(
 ) {
     // SAFETY: the caller's promise.
     unsafe {
-        let weights: [V; N] = std::array::from_fn(|n| V::load(weights.add((k * N + n) * V::LANES)));
+        let mut row = [V::splat(0.0); N];
+        for n in 0..N {
+            row[n] = V::load(weights.add((k * N + n) * V::LANES));
+        }
         for p in 0..P {
             let value = V::splat(*values[p].add(k));
             for n in 0..N {
-                sums[p][n] = sums[p][n].multiply_add(value, weights[n]);
+                sums[p][n] = sums[p][n].multiply_add(value, row[n]);
             }
         }
     }
