@@ -113,6 +113,11 @@ fn gflops(isa: Isa, g: &Geometry) -> f64 {
 }
 
 fn main() {
+    // Inside of the pool, so that waking it is not timed.
+    rayon::scope(|_| table());
+}
+
+fn table() {
     let filter = std::env::args().nth(1).unwrap_or_default();
     let batch = std::env::var("BATCH")
         .ok()

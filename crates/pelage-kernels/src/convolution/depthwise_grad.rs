@@ -1,6 +1,5 @@
 //! The weight gradient of a depthwise convolution: a thread owns a tile of channels and walks over all pixels.
 
-use super::depthwise::copy_row;
 #[cfg(target_arch = "aarch64")]
 use super::vector::Neon;
 #[cfg(target_arch = "x86_64")]
@@ -126,6 +125,38 @@ fn taps<V: Vector, const K: usize>(line: &[f32], values: &[f32], stride: usize, 
             for n in 0..2 {
                 local[k][n].store(sums.add(k * width + n * V::LANES));
             }
+        }
+    }
+}
+
+/// Row `row` of the padded input, the tile of channels from `first` on; what is not there is zero.
+#[inline(always)]
+fn copy_row<V: Vector>(g: &Geometry, input: &[f32], row: usize, first: usize, copy: &mut [f32]) {
+    let (tile, ci) = (2 * V::LANES, g.in_channels);
+    let Some(y) = row.checked_sub(g.padding[0]).filter(|&y| y < g.height) else {
+        return copy.fill(0.0);
+    };
+    let left = (g.padding[1] * tile).min(copy.len());
+    let (border, copy) = copy.split_at_mut(left);
+    border.fill(0.0);
+    let (copy, border) = copy.split_at_mut((g.width * tile).min(copy.len()));
+    border.fill(0.0);
+    let input = &input[y * g.width * ci..][..g.width * ci];
+    if first + tile <= ci {
+        let pixels = copy.len() / tile;
+        for x in 0..pixels {
+            // SAFETY: compiled for the instruction set of `V`; `copy` has `pixels` tiles, and the input at least as many
+            // pixels, whose tile from `first` on ends within their channels.
+            unsafe {
+                let (from, to) = (input.as_ptr().add(x * ci + first), copy.as_mut_ptr().add(x * tile));
+                V::load(from).store(to);
+                V::load(from.add(V::LANES)).store(to.add(V::LANES));
+            }
+        }
+    } else {
+        for (to, from) in copy.chunks_exact_mut(tile).zip(input.chunks_exact(ci)) {
+            to.fill(0.0);
+            to[..ci - first].copy_from_slice(&from[first..]);
         }
     }
 }

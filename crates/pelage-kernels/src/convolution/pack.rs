@@ -95,6 +95,19 @@ fn tiles(channels: usize, lanes: usize) -> Vec<Tile> {
     tiles
 }
 
+/// Splits channels into tiles; the last one overlaps its neighbor rather than reach beyond the channels, if there are
+/// enough for one.
+fn overlapping_tiles(channels: usize, width: usize) -> Vec<Tile> {
+    let last = channels.saturating_sub(width);
+    (0..channels)
+        .step_by(width)
+        .map(|first| Tile {
+            first: first.min(last),
+            width,
+        })
+        .collect()
+}
+
 /// Packs `weights` `[co, ci / groups, kh, kw]` and `bias` `[co]` (none: zeros) for [`super::forward`]. Of `geometry`, the
 /// channels, the kernel and the groups matter; the result serves any number and size of pictures.
 ///
@@ -114,13 +127,7 @@ pub fn pack(isa: Isa, geometry: &Geometry, weights: &[f32], bias: Option<&[f32]>
     };
     let (ci, area) = (geometry.group_inputs(), geometry.kernel[0] * geometry.kernel[1]);
     let tiles = match depthwise {
-        true => (0..group)
-            .step_by(2 * lanes(isa))
-            .map(|first| Tile {
-                first,
-                width: 2 * lanes(isa),
-            })
-            .collect(),
+        true => overlapping_tiles(group, 2 * lanes(isa)),
         false => tiles(group, lanes(isa)),
     };
     let filled: usize = tiles.iter().map(|tile| tile.width).sum();
@@ -135,18 +142,19 @@ pub fn pack(isa: Isa, geometry: &Geometry, weights: &[f32], bias: Option<&[f32]>
         tiles,
     };
     for g in 0..groups {
+        let mut filling = g * filled;
         for &Tile { first, width } in &packed.tiles {
-            let to = (g * filled + first) * area * ci;
             for channel in first..(first + width).min(group) {
                 let co = g * group + channel;
-                packed.bias[g * filled + channel] = bias.map_or(0.0, |bias| bias[co]);
+                packed.bias[filling + channel - first] = bias.map_or(0.0, |bias| bias[co]);
                 for c in 0..ci {
                     for k in 0..area {
-                        let at = to + (k * ci + c) * width + channel - first;
+                        let at = filling * area * ci + (k * ci + c) * width + channel - first;
                         packed.weights[at] = weights[(co * ci + c) * area + k];
                     }
                 }
             }
+            filling += width;
         }
     }
     packed
