@@ -4,5 +4,7 @@
 //! for each instruction set; an [`isa::Isa`] value chooses among them at run time. All `unsafe` of the project is here.
 
 pub mod conv_block;
+pub mod convolution;
 pub mod dropout;
 pub mod isa;
+pub mod pooling;
