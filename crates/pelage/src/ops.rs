@@ -5,8 +5,9 @@
 
 mod conv_block;
 mod convolution;
+mod flex;
 mod pooling;
 
 pub use conv_block::{conv_block, conv_block_composed};
-pub use convolution::{Activation, Options, convolution, convolution_composed};
-pub use pooling::{average_pool, global_average_pool, max_pool};
+pub use convolution::{Activation, Options, Packed, convolution, convolution_composed, convolution_packed};
+pub use pooling::{average_pool, global_average_pool, max_pool, max_pool_composed};

@@ -23,6 +23,9 @@ pub(super) struct ConvolutionLayer {
     weight: Param<Tensor<4>>,
     bias: Option<Param<Tensor<1>>>,
     norm: Option<BatchNorm>,
+    /// For inference without a norm; [`Layer::forget_packed`] where the weights change.
+    #[module(skip)]
+    packed: ops::Packed,
 }
 
 /// Batch norm (Ioffe and Szegedy 2015): scale, shift and running statistics, each `[co]`.
@@ -44,6 +47,15 @@ pub(super) struct DenseLayer {
 /// By how much a batch moves the running statistics: PyTorch's default.
 const MOMENTUM: f64 = 0.1;
 
+impl Layer {
+    /// Must be called on a layer whose parameters may be others than before.
+    pub(super) fn forget_packed(&mut self) {
+        if let Layer::Convolution(layer) = self {
+            layer.packed = ops::Packed::default();
+        }
+    }
+}
+
 impl ConvolutionLayer {
     /// Takes the tensors called `name.…` out of `values`, whose shapes have been checked.
     pub(super) fn take(name: &str, values: &mut Named, device: &Device) -> Self {
@@ -57,6 +69,7 @@ impl ConvolutionLayer {
                 running_mean: RunningState::new(tensor(named("norm.running_mean").unwrap_or_default(), device)),
                 running_var: RunningState::new(tensor(named("norm.running_var").unwrap_or_default(), device)),
             }),
+            packed: ops::Packed::default(),
         }
     }
 
@@ -73,7 +86,9 @@ impl ConvolutionLayer {
         let (options, weight) = (convolution.options([h, w]), self.weight.val());
         let bias = self.bias.as_ref().map(Param::val);
         let Some((norm, epsilon)) = self.norm.as_ref().zip(convolution.norm) else {
-            return ops::convolution(input, weight, bias, &options, residual);
+            // In training the weights change from step to step.
+            let packed = if weight.is_autodiff() { ops::Packed::default() } else { self.packed.clone() };
+            return ops::convolution_packed(input, weight, bias, &options, residual, packed);
         };
         if training {
             let plain = Options { activation: Activation::None, ..options };

@@ -306,7 +306,8 @@ impl Network {
     fn each(self, mut change: impl FnMut(&str, Layer) -> Layer) -> Self {
         let mut changed = BTreeMap::new();
         for (name, layer) in self.layers {
-            let layer = change(&name, layer);
+            let mut layer = change(&name, layer);
+            layer.forget_packed();
             changed.insert(name, layer);
         }
         Network { layers: changed, ..self }
