@@ -5,10 +5,14 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use burn::tensor::{Device, Tensor, TensorData};
-use pelage::model::parameters::{Named, Values, read, to_vec};
+use pelage::model::parameters::{Named, read, to_vec};
 use pelage::model::{Architecture, DropoutSeed, Head, Network};
 use pelage::weights::{self, Layout, Pretrained};
 use serde::Deserialize;
+
+use support::formula;
+
+mod support;
 
 const SIZE: [usize; 2] = [64, 80];
 const CLASSES: usize = 10;
@@ -24,41 +28,12 @@ struct Record {
     logits: Vec<f32>,
 }
 
-/// `uniform` of `zoo.py`.
-fn uniform(name: &str, count: usize) -> impl Iterator<Item = f64> {
-    let seed = name.bytes().fold(0xCBF2_9CE4_8422_2325u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01B3)
-    });
-    (1..=count as u64).map(move |i| {
-        let z = seed.wrapping_add(i.wrapping_mul(0x9E37_79B9_7F4A_7C15));
-        let z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        let z = z ^ (z >> 31);
-        (z >> 40) as f64 / 8_388_608.0 - 1.0
-    })
-}
-
-/// `values` of `zoo.py`.
-fn values(name: &str, shape: &[usize]) -> Values {
-    let inputs: usize = shape.iter().skip(1).product();
-    let limit = (6.0 / inputs as f64).sqrt();
-    let kind = |u: f64| match shape.len() {
-        2.. => u * limit,
-        _ if name.ends_with("running_var") => 1.0 + u / 2.0,
-        1 if name.ends_with("weight") => 0.75 + u / 4.0,
-        _ => u / 8.0,
-    };
-    let data = uniform(name, shape.iter().product()).map(|u| kind(u) as f32).collect();
-    Values { shape: shape.to_vec(), data }
-}
-
 fn pixels([n, h, w]: [usize; 3], device: &Device) -> Tensor<4> {
-    let data: Vec<f32> = uniform("pixels", n * h * w * 3).map(|u| (2.0 * u) as f32).collect();
-    Tensor::from_data(TensorData::new(data, [n, h, w, 3]), device)
+    Tensor::from_data(TensorData::new(formula::pixels(n * h * w * 3), [n, h, w, 3]), device)
 }
 
 fn pretrained(record: &Record) -> Pretrained {
-    let named: Named = record.tensors.iter().map(|(name, shape)| (name.clone(), values(name, shape))).collect();
+    let named: Named = record.tensors.iter().map(|(name, shape)| (name.clone(), formula::values(name, shape))).collect();
     weights::from_named(named, record.architecture).unwrap()
 }
 
@@ -180,9 +155,9 @@ fn vgg16_of_keras_without_its_head() {
     let found = weights::load(&path, Architecture::Vgg16).unwrap();
     assert_eq!((found.layout, found.classes), (Layout::Keras, None));
     let (truth, device) = (training().keras, Device::flex());
-    let [_, h, w, _] = [1, SIZE[0], SIZE[1], 3];
+    let [h, w] = SIZE;
     let mut rgb: Vec<f32> =
-        uniform("pixels", h * w * 3).map(|u| (((2.0 * u) as f32 + 2.0) / 4.0 * 256.0).floor().clamp(0.0, 255.0)).collect();
+        formula::pixels(h * w * 3).iter().map(|u| ((u + 2.0) / 4.0 * 256.0).floor().clamp(0.0, 255.0)).collect();
     found.preprocessing.normalize_f32(&mut rgb);
     let pixels = Tensor::from_data(TensorData::new(rgb, [1, h, w, 3]), &device);
     let network = found.with_head(&Head::linear(), SIZE, 2, 0, &device);
@@ -191,5 +166,3 @@ fn vgg16_of_keras_without_its_head() {
     let first_channel: Vec<f32> = to_vec(features).into_iter().step_by(truth.shape[3]).collect();
     assert_close(&first_channel, &truth.features, "features of Keras's VGG16");
 }
-
-mod support;

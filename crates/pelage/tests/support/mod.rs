@@ -1,4 +1,7 @@
-//! What several test files need.
+//! What several test files need, each its part.
+#![allow(dead_code, reason = "each test file uses its part")]
+
+pub(crate) mod formula;
 
 use std::collections::BTreeMap;
 
