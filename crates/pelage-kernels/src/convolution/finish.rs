@@ -57,21 +57,22 @@ impl Finish<'_> {
                 }
             }
         } else {
-            for (p, sums) in sums.iter().enumerate() {
-                let mut narrow = [0.0f32; WIDEST];
-                for (n, sum) in sums.iter().enumerate() {
+            // All go to memory first, by loops of fixed length: were a sum picked by a variable index, the compiler would
+            // keep all of them in memory, in the other branch too.
+            let mut spread = [[0.0f32; WIDEST]; P];
+            for p in 0..P {
+                for n in 0..N {
                     // SAFETY: three vectors of any set fit.
-                    unsafe { sum.store(narrow[n * V::LANES..(n + 1) * V::LANES].as_mut_ptr()) };
+                    unsafe { sums[p][n].store(spread[p][n * V::LANES..(n + 1) * V::LANES].as_mut_ptr()) };
                 }
+            }
+            for (p, sums) in spread.iter_mut().enumerate() {
                 let range = start + p * self.stride..start + p * self.stride + self.valid;
                 if let Some(residual) = self.residual {
-                    narrow
-                        .iter_mut()
-                        .zip(&residual[range.clone()])
-                        .for_each(|(sum, add)| *sum += add);
+                    sums.iter_mut().zip(&residual[range.clone()]).for_each(|(sum, add)| *sum += add);
                 }
-                for (to, x) in output[range].iter_mut().zip(narrow) {
-                    let x = if low > x { low } else { x };
+                for (to, x) in output[range].iter_mut().zip(sums) {
+                    let x = if low > *x { low } else { *x };
                     *to = if high < x { high } else { x };
                 }
             }
