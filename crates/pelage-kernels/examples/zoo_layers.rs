@@ -100,7 +100,10 @@ fn gflops(isa: Isa, g: &Geometry) -> f64 {
     let mut input = vec![0.0f32; g.input_len() + 16];
     let aligned = input.as_ptr().align_offset(64);
     let input = &mut input[aligned..][..g.input_len()];
-    input.iter_mut().enumerate().for_each(|(i, x)| *x = (i % 255) as f32 / 255.0 - 0.4);
+    input
+        .iter_mut()
+        .enumerate()
+        .for_each(|(i, x)| *x = (i % 255) as f32 / 255.0 - 0.4);
     let weights: Vec<f32> = (0..g.weight_len()).map(|i| (i * 7 % 13) as f32 / 13.0 - 0.5).collect();
     let packed = convolution::pack(isa, g, &weights, Some(&vec![0.1; g.out_channels]));
     let mut output = vec![0.0f32; g.output_len() + 16];

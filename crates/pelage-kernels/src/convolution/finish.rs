@@ -69,7 +69,9 @@ impl Finish<'_> {
             for (p, sums) in spread.iter_mut().enumerate() {
                 let range = start + p * self.stride..start + p * self.stride + self.valid;
                 if let Some(residual) = self.residual {
-                    sums.iter_mut().zip(&residual[range.clone()]).for_each(|(sum, add)| *sum += add);
+                    sums.iter_mut()
+                        .zip(&residual[range.clone()])
+                        .for_each(|(sum, add)| *sum += add);
                 }
                 for (to, x) in output[range].iter_mut().zip(sums) {
                     let x = if low > *x { low } else { *x };
