@@ -4,8 +4,8 @@ use super::Activation;
 use super::activation::silu;
 use super::vector::Vector;
 
-/// The most numbers in the vectors of one pixel: three of 16.
-const WIDEST: usize = 48;
+/// The most numbers in the vectors of one pixel: two of 16.
+const WIDEST: usize = 32;
 
 /// The end of a convolution, for one tile of channels.
 pub(super) struct Finish<'a> {
@@ -62,7 +62,7 @@ impl Finish<'_> {
             let mut spread = [[0.0f32; WIDEST]; P];
             for p in 0..P {
                 for n in 0..N {
-                    // SAFETY: three vectors of any set fit.
+                    // SAFETY: two vectors of any set fit.
                     unsafe { sums[p][n].store(spread[p][n * V::LANES..(n + 1) * V::LANES].as_mut_ptr()) };
                 }
             }
