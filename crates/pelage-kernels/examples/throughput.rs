@@ -9,17 +9,9 @@ fn main() {
     let isa = Isa::best();
     println!("{}, {} threads", isa.name(), rayon::current_num_threads());
     for (side, in_channels, out_channels) in [(150, 3, 32), (75, 32, 32), (37, 32, 64)] {
-        let shape = Shape {
-            batch: 32,
-            height: side,
-            width: side,
-            in_channels,
-            out_channels,
-        };
+        let shape = Shape { batch: 32, height: side, width: side, in_channels, out_channels };
         let input: Vec<f32> = (0..shape.input_len()).map(|i| (i % 255) as f32 / 255.0 - 0.4).collect();
-        let weights: Vec<f32> = (0..shape.weight_len())
-            .map(|i| (i * 7 % 13) as f32 / 13.0 - 0.5)
-            .collect();
+        let weights: Vec<f32> = (0..shape.weight_len()).map(|i| (i * 7 % 13) as f32 / 13.0 - 0.5).collect();
         let bias = vec![0.1; out_channels];
         let (mut output, mut winners) = (vec![0.0; shape.output_len()], vec![0; shape.output_len()]);
         let (mut grad_weights, mut grad_bias) = (vec![0.0; shape.weight_len()], vec![0.0; out_channels]);
@@ -37,9 +29,6 @@ fn main() {
         }
         let dense = 2.0 * 9.0 * (in_channels * out_channels * side * side * 32) as f64 / 1e9;
         let (fast, slow) = (forward * 1e3, backward * 1e3);
-        println!(
-            "{side:3} px {in_channels:2} -> {out_channels}: forward {fast:.1} ms, {:.0} GFLOP/s; backward {slow:.1} ms",
-            dense / forward
-        );
+        println!("{side:3} px {in_channels:2} -> {out_channels}: forward {fast:.1} ms, {:.0} GFLOP/s; backward {slow:.1} ms", dense / forward);
     }
 }

@@ -147,10 +147,7 @@ pub fn backward(
         .map(|((input, grad_output), winners)| {
             let mut sums = grad_weights::Sums::new(shape);
             let mut padded = vec![0.0; shape.padded_len()];
-            let pictures = input
-                .chunks(image)
-                .zip(grad_output.chunks(pooled))
-                .zip(winners.chunks(pooled));
+            let pictures = input.chunks(image).zip(grad_output.chunks(pooled)).zip(winners.chunks(pooled));
             for ((input, grad_output), winners) in pictures {
                 pad(shape, input, &mut padded);
                 grad_weights::image(isa, shape, &padded, grad_output, winners, &mut sums);
@@ -158,9 +155,7 @@ pub fn backward(
             sums
         })
         .collect();
-    groups
-        .iter()
-        .for_each(|sums| sums.add_to(shape, grad_weights, grad_bias));
+    groups.iter().for_each(|sums| sums.add_to(shape, grad_weights, grad_bias));
 
     if let Some(grad_input) = grad_input {
         assert_eq!(grad_input.len(), shape.input_len(), "length of grad_input");
@@ -182,10 +177,7 @@ pub fn backward(
 
 fn check(shape: Shape, input: &[f32], weights: &[f32], bias: usize) {
     assert!(shape.in_channels > 0 && shape.out_channels > 0, "no channels");
-    assert!(
-        shape.out_channels <= usize::from(u16::MAX),
-        "more than 65535 output channels"
-    );
+    assert!(shape.out_channels <= usize::from(u16::MAX), "more than 65535 output channels");
     assert_eq!(input.len(), shape.input_len(), "length of input");
     assert_eq!(weights.len(), shape.weight_len(), "length of weights");
     assert_eq!(bias, shape.out_channels, "length of bias");

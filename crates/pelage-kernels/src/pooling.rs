@@ -131,8 +131,7 @@ pub fn max_forward(geometry: &Geometry, input: &[f32], output: &mut [f32], winne
                     let position = ((above + iy - top) * g.kernel[1] + before + ix - left) as u8;
                     let values = &input[((n * g.height + iy) * g.width + ix) * c..][..c];
                     for ((best, winner), &value) in output.iter_mut().zip(&mut *winners).zip(values) {
-                        // Also where `value` is a NaN, but not where `best` already is one.
-                        let better = !(value <= *best) & !best.is_nan();
+                        let better = (value > *best) | (value.is_nan() & !best.is_nan());
                         *best = if better { value } else { *best };
                         *winner = if better { position } else { *winner };
                     }

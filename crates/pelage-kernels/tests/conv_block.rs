@@ -7,9 +7,7 @@ use proptest::prelude::*;
 fn noise(seed: u64, len: usize) -> Vec<f32> {
     let mut state = seed;
     let mut next = || {
-        state = state
-            .wrapping_mul(6364136223846793005)
-            .wrapping_add(1442695040888963407);
+        state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
         (state >> 40) as f32 / (1u64 << 24) as f32 - 0.5
     };
     (0..len).map(|_| next()).collect()
@@ -101,11 +99,7 @@ fn error(ours: &[f32], truth: &[f64]) -> f64 {
     let scale = truth.iter().fold(1e-3, |m: f64, v| m.max(v.abs()));
     ours.iter().zip(truth).fold(0.0, |m: f64, (a, b)| {
         let difference = (f64::from(*a) - b).abs();
-        if difference.is_nan() {
-            f64::INFINITY
-        } else {
-            m.max(difference)
-        }
+        if difference.is_nan() { f64::INFINITY } else { m.max(difference) }
     }) / scale
 }
 
@@ -129,11 +123,7 @@ fn check(s: Shape, seed: u64) {
             ("grad_bias", error(&o.grad_bias, &truth.grad_bias)),
             ("grad_input", error(&o.grad_input, &truth.grad_input)),
         ] {
-            assert!(
-                error < 2e-5,
-                "{what} on {}: relative error {error:e} for {s:?}",
-                isa.name()
-            );
+            assert!(error < 2e-5, "{what} on {}: relative error {error:e} for {s:?}", isa.name());
         }
     }
 }
@@ -151,47 +141,14 @@ proptest! {
 
 #[test]
 fn sizes_of_the_reference_network() {
-    check(
-        Shape {
-            batch: 1,
-            height: 38,
-            width: 37,
-            in_channels: 3,
-            out_channels: 32,
-        },
-        5,
-    );
-    check(
-        Shape {
-            batch: 2,
-            height: 21,
-            width: 19,
-            in_channels: 32,
-            out_channels: 64,
-        },
-        6,
-    );
-    check(
-        Shape {
-            batch: 1,
-            height: 9,
-            width: 8,
-            in_channels: 65,
-            out_channels: 33,
-        },
-        7,
-    );
+    check(Shape { batch: 1, height: 38, width: 37, in_channels: 3, out_channels: 32 }, 5);
+    check(Shape { batch: 2, height: 21, width: 19, in_channels: 32, out_channels: 64 }, 6);
+    check(Shape { batch: 1, height: 9, width: 8, in_channels: 65, out_channels: 33 }, 7);
 }
 
 #[test]
 fn the_same_bits_on_any_number_of_threads() {
-    let s = Shape {
-        batch: 11,
-        height: 20,
-        width: 22,
-        in_channels: 17,
-        out_channels: 19,
-    };
+    let s = Shape { batch: 11, height: 20, width: 22, in_channels: 17, out_channels: 19 };
     let (x, w, b, dy) = tensors(s, 1);
     let runs: Vec<Ours> = [1, 2, 5]
         .into_iter()
@@ -209,13 +166,7 @@ fn the_same_bits_on_any_number_of_threads() {
 
 #[test]
 fn a_not_a_number_is_not_swallowed() {
-    let s = Shape {
-        batch: 1,
-        height: 4,
-        width: 4,
-        in_channels: 1,
-        out_channels: 1,
-    };
+    let s = Shape { batch: 1, height: 4, width: 4, in_channels: 1, out_channels: 1 };
     for isa in Isa::available() {
         let (mut output, mut winners) = (vec![0.0; 4], vec![0; 4]);
         conv_block::forward(isa, s, &[f32::NAN; 16], &[1.0; 9], &[0.0], &mut output, &mut winners);

@@ -30,10 +30,7 @@ impl Sums {
                 }
             }
         }
-        grad_bias
-            .iter_mut()
-            .zip(&self.bias)
-            .for_each(|(sum, part)| *sum += part);
+        grad_bias.iter_mut().zip(&self.bias).for_each(|(sum, part)| *sum += part);
     }
 }
 

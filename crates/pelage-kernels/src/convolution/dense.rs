@@ -24,9 +24,13 @@ pub(super) fn direct(
     activation: Activation,
     output: &mut [f32],
 ) {
-    let (height, width, co) = (g.output_height(), g.output_width(), g.out_channels);
-    let row = g.width * g.in_channels;
+    let (mut height, mut width, co) = (g.output_height(), g.output_width(), g.out_channels);
+    let (row, step) = (g.width * g.in_channels, g.stride[1] * g.in_channels);
     let pixels = g.batch * height * width;
+    if g.kernel == [1, 1] && g.stride == [1, 1] {
+        // All pixels of all pictures are one row.
+        (height, width) = (1, pixels);
+    }
     let share = pixels.div_ceil(PIECES * rayon::current_num_threads());
     let many = (BLOCK / (g.stride[0] * g.stride[1] * g.in_channels + co))
         .clamp(48, 960)
@@ -35,18 +39,15 @@ pub(super) fn direct(
         .par_chunks_mut(many * co)
         .enumerate()
         .for_each_init(Vec::new, |offsets, (block, output)| {
-            let first = block * many;
-            let (mut n, mut y, mut x) = (first / (height * width), first / width % height, first % width);
+            let (first, end) = (block * many, block * many + output.len() / co);
             offsets.clear();
-            for _ in 0..output.len() / co {
-                offsets.push(n * g.picture_len() + y * g.stride[0] * row + x * g.stride[1] * g.in_channels);
-                x += 1;
-                if x == width {
-                    (x, y) = (0, y + 1);
-                }
-                if y == height {
-                    (y, n) = (0, n + 1);
-                }
+            let mut pixel = first;
+            while pixel < end {
+                let (n, y, x) = (pixel / (height * width), pixel / width % height, pixel % width);
+                let corner = n * g.picture_len() + y * g.stride[0] * row;
+                let count = (width - x).min(end - pixel);
+                offsets.extend((x..x + count).map(|x| corner + x * step));
+                pixel += count;
             }
             let residual = residual.map(|residual| &residual[first * co..][..output.len()]);
             let block = Block {

@@ -92,36 +92,44 @@ fn rows_body<V: Vector, const P: usize>(g: &Geometry, packed: &Packed, block: &B
     let (width, co, tile) = (g.output_width(), g.out_channels, 2 * V::LANES);
     let window = g.kernel[0] * g.kernel[1] * tile;
     assert!(block.input.len() == g.height * g.width * block.pixel);
-    for (i, &Tile { first, width: channels }) in packed.tiles.iter().enumerate() {
-        assert!(channels == tile && first + tile <= block.pixel);
-        for (y, output) in output.chunks_exact_mut(width * co).enumerate() {
-            let residual = block.residual.map(|residual| &residual[y * width * co..][..width * co]);
-            let valid = tile.min(co - first);
-            let top = (block.first + y) * g.stride[0];
-            let line = Line {
-                g,
-                input: &block.input[first..],
-                pixel: block.pixel,
-                top,
-                rows: [
-                    g.padding[0].saturating_sub(top),
-                    (g.height + g.padding[0]).saturating_sub(top).min(g.kernel[0]),
-                ],
-                weights: &packed.weights[i * window..][..window],
-                bias: &packed.bias[i * tile..][..tile],
-                finish: Finish {
-                    activation: block.activation,
-                    residual,
-                    first,
-                    valid,
-                    stride: co,
-                },
-            };
-            match g.stride[1] {
-                1 => line.over::<V, P, 1>(output),
-                2 => line.over::<V, P, 2>(output),
-                _ => line.over::<V, P, 0>(output),
+    for (y, output) in output.chunks_exact_mut(width * co).enumerate() {
+        let residual = block.residual.map(|residual| &residual[y * width * co..][..width * co]);
+        let top = (block.first + y) * g.stride[0];
+        let rows = [
+            g.padding[0].saturating_sub(top),
+            (g.height + g.padding[0]).saturating_sub(top).min(g.kernel[0]),
+        ];
+        let tiles = width.div_ceil(P);
+        let (even, more) = (width / tiles, width % tiles);
+        let mut x = 0;
+        for strip in 0..tiles {
+            let count = even + usize::from(strip < more);
+            for (i, &Tile { first, width: channels }) in packed.tiles.iter().enumerate() {
+                assert!(channels == tile && first + tile <= block.pixel);
+                let valid = tile.min(co - first);
+                let line = Line {
+                    g,
+                    input: &block.input[first..],
+                    pixel: block.pixel,
+                    top,
+                    rows,
+                    weights: &packed.weights[i * window..][..window],
+                    bias: &packed.bias[i * tile..][..tile],
+                    finish: Finish {
+                        activation: block.activation,
+                        residual,
+                        first,
+                        valid,
+                        stride: co,
+                    },
+                };
+                match g.stride[1] {
+                    1 => line.over::<V, P, 1>(x, count, output),
+                    2 => line.over::<V, P, 2>(x, count, output),
+                    _ => line.over::<V, P, 0>(x, count, output),
+                }
             }
+            x += count;
         }
     }
 }
@@ -145,28 +153,20 @@ struct Line<'a> {
 impl Line<'_> {
     /// The whole row, in tiles of up to `P` pixels; stride `S`, or any where `S` is 0.
     #[inline(always)]
-    fn over<V: Vector, const P: usize, const S: usize>(&self, output: &mut [f32]) {
+    fn over<V: Vector, const P: usize, const S: usize>(&self, x: usize, count: usize, output: &mut [f32]) {
         let g = self.g;
         let stride = if S == 0 { g.stride[1] } else { S };
-        let width = g.output_width();
-        let tiles = width.div_ceil(P);
-        let (even, more) = (width / tiles, width % tiles);
-        let mut x = 0;
-        for tile in 0..tiles {
-            let count = even + usize::from(tile < more);
-            let inside = x * stride >= g.padding[1] && (x + count - 1) * stride + g.kernel[1] <= g.width + g.padding[1];
-            macro_rules! one_of {
-                ($($n:literal)*) => {
-                    match count {
-                        $($n if $n <= P && inside => self.pixels::<V, $n, S, true>(x, output),
-                        $n if $n <= P => self.pixels::<V, $n, S, false>(x, output),)*
-                        _ => unreachable!("a tile of more pixels than there is code for"),
-                    }
-                };
-            }
-            one_of!(1 2 3 4 5 6 7);
-            x += count;
+        let inside = x * stride >= g.padding[1] && (x + count - 1) * stride + g.kernel[1] <= g.width + g.padding[1];
+        macro_rules! one_of {
+            ($($n:literal)*) => {
+                match count {
+                    $($n if $n <= P && inside => self.pixels::<V, $n, S, true>(x, output),
+                    $n if $n <= P => self.pixels::<V, $n, S, false>(x, output),)*
+                    _ => unreachable!("a tile of more pixels than there is code for"),
+                }
+            };
         }
+        one_of!(1 2 3 4 5 6 7);
     }
 
     /// `P` pixels from pixel `x` on, whose windows lie `INSIDE` the columns of the input, or partly on the border.

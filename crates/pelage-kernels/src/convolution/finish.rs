@@ -4,8 +4,8 @@ use super::Activation;
 use super::activation::silu;
 use super::vector::Vector;
 
-/// The most numbers in the vectors of one pixel: three of 16.
-const WIDEST: usize = 48;
+/// The most numbers in the vectors of one pixel: two of 16.
+const WIDEST: usize = 32;
 
 /// The end of a convolution, for one tile of channels.
 pub(super) struct Finish<'a> {
@@ -57,21 +57,24 @@ impl Finish<'_> {
                 }
             }
         } else {
-            for (p, sums) in sums.iter().enumerate() {
-                let mut narrow = [0.0f32; WIDEST];
-                for (n, sum) in sums.iter().enumerate() {
-                    // SAFETY: three vectors of any set fit.
-                    unsafe { sum.store(narrow[n * V::LANES..(n + 1) * V::LANES].as_mut_ptr()) };
+            // All go to memory first, by loops of fixed length: were a sum picked by a variable index, the compiler would
+            // keep all of them in memory, in the other branch too.
+            let mut spread = [[0.0f32; WIDEST]; P];
+            for p in 0..P {
+                for n in 0..N {
+                    // SAFETY: two vectors of any set fit.
+                    unsafe { sums[p][n].store(spread[p][n * V::LANES..(n + 1) * V::LANES].as_mut_ptr()) };
                 }
+            }
+            for (p, sums) in spread.iter_mut().enumerate() {
                 let range = start + p * self.stride..start + p * self.stride + self.valid;
                 if let Some(residual) = self.residual {
-                    narrow
-                        .iter_mut()
+                    sums.iter_mut()
                         .zip(&residual[range.clone()])
                         .for_each(|(sum, add)| *sum += add);
                 }
-                for (to, x) in output[range].iter_mut().zip(narrow) {
-                    let x = if low > x { low } else { x };
+                for (to, x) in output[range].iter_mut().zip(sums) {
+                    let x = if low > *x { low } else { *x };
                     *to = if high < x { high } else { x };
                 }
             }

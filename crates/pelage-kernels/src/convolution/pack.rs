@@ -26,7 +26,7 @@ pub struct Packed {
 pub(super) struct Tile {
     /// Its first channel, within the group.
     pub(super) first: usize,
-    /// Channels, with those that only fill up: one, two or three whole vectors.
+    /// Channels, with those that only fill up: one or two whole vectors.
     pub(super) width: usize,
 }
 
@@ -79,20 +79,15 @@ pub(super) fn lanes(isa: Isa) -> usize {
     }
 }
 
-/// Splits channels into tiles of two vectors; an odd last one makes a tile of three, or of one where it is alone.
+/// Splits channels into tiles of two vectors, and one of one vector where that is enough for the rest.
 fn tiles(channels: usize, lanes: usize) -> Vec<Tile> {
-    let mut vectors = channels.div_ceil(lanes);
-    let (mut tiles, mut first) = (Vec::new(), 0);
-    while vectors > 0 {
-        let taken = if vectors == 1 || vectors == 3 { vectors } else { 2 };
-        tiles.push(Tile {
+    let firsts = (0..channels).step_by(2 * lanes);
+    firsts
+        .map(|first| Tile {
             first,
-            width: taken * lanes,
-        });
-        first += taken * lanes;
-        vectors -= taken;
-    }
-    tiles
+            width: if channels - first > lanes { 2 * lanes } else { lanes },
+        })
+        .collect()
 }
 
 /// Splits channels into tiles; the last one overlaps its neighbor rather than reach beyond the channels, if there are

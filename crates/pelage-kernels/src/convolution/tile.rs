@@ -26,8 +26,8 @@ pub(super) struct Block<'a> {
     pub(super) stride: usize,
 }
 
-/// Numbers of memory that [`block`] works in: unfinished sums of a part's pixels, in tiles of up to three vectors of 16.
-pub(super) const WAITING: usize = PART * 48;
+/// Numbers of memory that [`block`] works in: unfinished sums of a part's pixels, two vectors of up to 16 each.
+pub(super) const WAITING: usize = PART * 32;
 
 /// Numbers of the window in one round of the innermost loop.
 const UNROLL: usize = 4;
@@ -35,9 +35,9 @@ const UNROLL: usize = 4;
 /// Pixels whose unfinished sums wait in the L1 cache for the next piece of the window.
 const PART: usize = 96;
 
-// The vector, pixels of a tile of up to two vectors, of three.
+// The vector, pixels of a tile of two vectors, of one.
 for_each_isa_with!(block, block_body,
-    avx512: [Avx512, 12, 8], avx2: [Avx2, 6, 4], neon: [Neon, 8, 6], portable: [Portable, 4, 3],
+    avx512: [Avx512, 12, 12], avx2: [Avx2, 6, 12], neon: [Neon, 8, 12], portable: [Portable, 4, 8],
     (g: &Geometry, packed: &Packed, group: usize, block: &Block, waiting: &mut [f32], output: &mut [f32]));
 
 #[inline(always)]
@@ -54,7 +54,11 @@ fn block_body<V: Vector, const P: usize, const Q: usize>(
     let channels = g.group_outputs();
     let reach = (g.kernel[0] - 1) * block.row + g.kernel[1] * g.group_inputs();
     // The last number of each window; this check stands for those in the loops.
-    assert!(block.offsets.iter().all(|offset| offset + reach <= block.source.len()));
+    let last = block
+        .offsets
+        .iter()
+        .fold(0, |last, &offset| if offset > last { offset } else { last });
+    assert!(last + reach <= block.source.len());
     let part = part(packed.weights.len() / g.groups, g.in_channels + g.out_channels);
     for start in (0..block.offsets.len()).step_by(part) {
         let pixels = start..(start + part).min(block.offsets.len());
@@ -72,10 +76,10 @@ fn block_body<V: Vector, const P: usize, const Q: usize>(
                 },
                 pieces: &packed.pieces,
             };
-            match width / V::LANES {
-                1 => columns.over::<V, 1, P>(block, pixels.clone(), waiting, output),
-                2 => columns.over::<V, 2, P>(block, pixels.clone(), waiting, output),
-                _ => columns.over::<V, 3, Q>(block, pixels.clone(), waiting, output),
+            if width == 2 * V::LANES {
+                columns.over::<V, 2, P>(block, pixels.clone(), waiting, output);
+            } else {
+                columns.over::<V, 1, Q>(block, pixels.clone(), waiting, output);
             }
         }
     }
@@ -99,13 +103,14 @@ struct Columns<'a> {
     finish: Finish<'a>,
 }
 
-/// Where the sums of a pixel come from, and whether they are finished after this piece of the window.
+/// Where the sums of a tile come from and where they go.
 #[derive(Clone, Copy)]
 struct Stage {
     from: *const f32,
-    /// Numbers between the sums of neighboring pixels; 0 where all begin with the bias.
+    /// Numbers between the sums of neighboring pixels at `from`; 0 where all begin with the bias.
     stride: usize,
-    last: bool,
+    /// Where unfinished sums wait; none after the last piece of the window.
+    waiting: Option<*mut f32>,
 }
 
 impl Columns<'_> {
@@ -130,28 +135,22 @@ impl Columns<'_> {
             let mut at = pixels.start;
             for tile in 0..tiles {
                 let count = even + usize::from(tile < more);
-                let sums = &mut waiting[(at - pixels.start) * width..][..count * width];
-                let last = later.is_empty();
-                let stage = match i {
-                    0 => Stage {
-                        from: self.bias.as_ptr(),
-                        stride: 0,
-                        last,
-                    },
-                    _ => Stage {
-                        from: sums.as_ptr(),
-                        stride: width,
-                        last,
-                    },
+                let sums = waiting[(at - pixels.start) * width..][..count * width].as_mut_ptr();
+                let (from, stride) = if i == 0 {
+                    (self.bias.as_ptr(), 0)
+                } else {
+                    (sums.cast_const(), width)
                 };
+                let waiting = (!later.is_empty()).then_some(sums);
+                let stage = Stage { from, stride, waiting };
                 macro_rules! one_of {
                     ($($n:literal)*) => {
                         match count {
-                            // SAFETY: the stage points at sums of `width` numbers for each pixel, or at the bias; the
+                            // SAFETY: the stage points at `width` numbers for each of `count` pixels, or at the bias; the
                             // piece is one of the window's, whose end `block_body` has checked for each offset; `now`
                             // holds its weights; compiled for the instruction set of `V`.
                             $($n if $n <= P => unsafe {
-                                self.pixels::<V, N, $n>(block, *piece, now, at, stage, sums, output)
+                                self.pixels::<V, N, $n>(block, *piece, now, at, stage, output)
                             },)*
                             _ => unreachable!("a tile of more pixels than there is code for"),
                         }
@@ -163,7 +162,7 @@ impl Columns<'_> {
         }
     }
 
-    /// Adds one piece of the window for `P` pixels from pixel `at` on. Unfinished sums are left in `waiting`.
+    /// Adds one piece of the window for `P` pixels from pixel `at` on.
     ///
     /// # Safety
     /// As said where it is called.
@@ -176,7 +175,6 @@ impl Columns<'_> {
         weights: &[f32],
         at: usize,
         stage: Stage,
-        waiting: &mut [f32],
         output: &mut [f32],
     ) {
         let offsets: &[usize; P] = block.offsets[at..].first_chunk().expect("an offset for each pixel");
@@ -203,12 +201,12 @@ impl Columns<'_> {
                 sums = multiply(line, piece.len, weights, sums);
                 weights = weights.add(piece.len * N * V::LANES);
             }
-            if stage.last {
+            let Some(waiting) = stage.waiting else {
                 return self.finish.pixels(sums, at, output);
-            }
+            };
             for p in 0..P {
                 for n in 0..N {
-                    sums[p][n].store(waiting[p * N * V::LANES..].as_mut_ptr().add(n * V::LANES));
+                    sums[p][n].store(waiting.add((p * N + n) * V::LANES));
                 }
             }
         }

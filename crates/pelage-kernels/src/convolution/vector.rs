@@ -90,6 +90,7 @@ macro_rules! vector {
         #[derive(Clone, Copy)]
         pub(in crate::convolution) struct $name($register);
 
+        #[allow(unused_unsafe, reason = "where the instruction set is always there, its intrinsics are safe")]
         impl Vector for $name {
             const LANES: usize = $lanes;
             const FUSED: bool = true;
