@@ -3,7 +3,6 @@
 mod disk;
 
 use std::borrow::Cow;
-use std::fs::File;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -13,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::catalog::{Catalog, Item};
 use crate::decode::{self, Limits};
 use crate::preprocess::Preprocessing;
-use crate::source::{self, Progress};
+use crate::source::Progress;
 use crate::{Error, Result};
 
 pub use disk::clear;
@@ -68,7 +67,7 @@ pub struct Pictures {
 enum Store {
     Off,
     Ram(Vec<Vec<u8>>),
-    Disk(File),
+    Disk(disk::Cached),
 }
 
 impl Pictures {
@@ -88,7 +87,11 @@ impl Pictures {
         let counted = |item: &Item| {
             let decoded = read(item, preprocessing);
             let done = done.fetch_add(1, Ordering::Relaxed) + 1;
-            progress(Progress { done, total, what: "decoding" });
+            progress(Progress {
+                done,
+                total,
+                what: "decoding",
+            });
             decoded
         };
         let (results, store) = match resolve(mode, bytes) {
@@ -97,12 +100,15 @@ impl Pictures {
                 (results, Store::Off)
             }
             CacheMode::Disk => {
-                let (results, file) = disk::open(catalog, preprocessing, cache_dir, &counted)?;
-                (results, Store::Disk(file))
+                let (results, cached) = disk::open(catalog, preprocessing, cache_dir, &counted)?;
+                (results, Store::Disk(cached))
             }
             CacheMode::Ram | CacheMode::Auto => {
                 let decoded: Vec<_> = catalog.items.par_iter().map(counted).collect();
-                let results = decoded.iter().map(|one| one.as_ref().map(drop).map_err(Clone::clone)).collect();
+                let results = decoded
+                    .iter()
+                    .map(|one| one.as_ref().map(drop).map_err(Clone::clone))
+                    .collect();
                 (results, Store::Ram(decoded.into_iter().flatten().collect()))
             }
         };
@@ -111,7 +117,10 @@ impl Pictures {
         for (item, result) in catalog.items.iter().zip(results) {
             match result {
                 Ok(()) => items.push(item.clone()),
-                Err(reason) => unreadable.push(Unreadable { path: item.location.to_string(), reason }),
+                Err(reason) => unreadable.push(Unreadable {
+                    path: item.location.to_string(),
+                    reason,
+                }),
             }
         }
         let pictures = Pictures {
@@ -126,23 +135,19 @@ impl Pictures {
     }
 
     fn check(&self, catalog: &Catalog) -> Result<()> {
-        let total = catalog.items.len();
-        let mut examples = self.unreadable.iter().map(|one| format!("\n  {}: {}", one.path, one.reason));
-        if self.unreadable.len() * 10 > total {
-            return Err(Error::Data(format!(
-                "{} of {total} pictures cannot be read, more than a tenth; see them all by `pelage inspect`, and \
-                 remove or replace them:{}",
-                self.unreadable.len(),
-                examples.by_ref().take(5).collect::<String>()
-            )));
-        }
+        check_unreadable(&self.unreadable, catalog.items.len())?;
         let mut left = vec![0usize; self.classes.len()];
         self.items.iter().for_each(|item| left[item.label] += 1);
-        match catalog.counts().iter().zip(&left).position(|(had, left)| *had > 0 && *left == 0) {
+        match catalog
+            .counts()
+            .iter()
+            .zip(&left)
+            .position(|(had, left)| *had > 0 && *left == 0)
+        {
             Some(class) => Err(Error::Data(format!(
                 "none of the pictures of class '{}' can be read:{}",
                 self.classes[class],
-                examples.take(5).collect::<String>()
+                examples(&self.unreadable)
             ))),
             None => Ok(()),
         }
@@ -193,18 +198,39 @@ impl Pictures {
             Store::Off => read(&self.items[i], &self.preprocessing)
                 .map(Cow::Owned)
                 .map_err(|reason| Error::Data(format!("{}: {reason}", self.items[i].location))),
-            Store::Disk(file) => {
+            Store::Disk(cached) => {
                 let mut bytes = vec![0; self.preprocessing.len()];
-                disk::read(file, i, &mut bytes)?;
+                cached.read(i, &mut bytes)?;
                 Ok(Cow::Owned(bytes))
             }
         }
     }
 }
 
+/// More than a tenth unreadable is no accident to pass over.
+pub(crate) fn check_unreadable(unreadable: &[Unreadable], total: usize) -> Result<()> {
+    if unreadable.len() * 10 > total {
+        return Err(Error::Data(format!(
+            "{} of {total} pictures cannot be read, more than a tenth; see them all by `pelage inspect`, and remove or \
+             replace them:{}",
+            unreadable.len(),
+            examples(unreadable)
+        )));
+    }
+    Ok(())
+}
+
+fn examples(unreadable: &[Unreadable]) -> String {
+    unreadable
+        .iter()
+        .take(5)
+        .map(|one| format!("\n  {}: {}", one.path, one.reason))
+        .collect()
+}
+
 /// One picture at size, or why not.
 fn read(item: &Item, preprocessing: &Preprocessing) -> std::result::Result<Vec<u8>, String> {
-    let bytes = item.location.read().map_err(|failure| failure.to_string())?;
+    let bytes = item.location.read().map_err(|failure| failure.reason())?;
     Ok(preprocessing.resize(&decode::decode(&bytes, &Limits::default())?))
 }
 
@@ -227,29 +253,14 @@ fn available_memory() -> usize {
 
 /// The user's cache folder: `PELAGE_CACHE`, else `pelage` in the platform's place for caches.
 pub fn default_dir() -> std::path::PathBuf {
-    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(std::path::PathBuf::from);
+    let set = |name: &str| {
+        std::env::var_os(name)
+            .filter(|value| !value.is_empty())
+            .map(std::path::PathBuf::from)
+    };
     set("PELAGE_CACHE")
         .or_else(|| set("XDG_CACHE_HOME").map(|folder| folder.join("pelage")))
         .or_else(|| set("LOCALAPPDATA").map(|folder| folder.join("pelage")))
         .or_else(|| set("HOME").map(|folder| folder.join(".cache/pelage")))
         .unwrap_or_else(|| std::env::temp_dir().join("pelage-cache"))
-}
-
-/// For the key of the disk cache: what tells that a picture is still the same, without reading it.
-fn fingerprint(item: &Item) -> String {
-    match &item.location {
-        source::Location::File(path) => {
-            let told = std::fs::metadata(path).ok();
-            let modified = told.as_ref().and_then(|told| told.modified().ok());
-            format!("{}|{:?}|{modified:?}", path.display(), told.as_ref().map(std::fs::Metadata::len))
-        }
-        source::Location::Zip { member, .. } => {
-            // The archive as a whole stands for its members.
-            let archive = item.location.to_string();
-            let path = archive.split('!').next().unwrap_or_default().to_string();
-            let told = std::fs::metadata(&path).ok();
-            let modified = told.as_ref().and_then(|told| told.modified().ok());
-            format!("{archive}|{member}|{:?}|{modified:?}", told.as_ref().map(std::fs::Metadata::len))
-        }
-    }
 }

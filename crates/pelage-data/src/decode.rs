@@ -1,7 +1,11 @@
 //! From a file's bytes to upright RGB pixels, or the reason why not.
 
-use std::io::Cursor;
+mod jpeg;
 
+use std::io::Cursor;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, RgbImage};
 
 /// What a picture may cost: guards against decompression bombs.
@@ -9,20 +13,50 @@ use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, RgbImage};
 pub struct Limits {
     /// Pixels.
     pub max_pixels: u64,
-    /// Bytes that a decoder may allocate.
+    /// Bytes that decoding may hold at once.
     pub max_alloc_bytes: u64,
 }
 
 impl Default for Limits {
     /// 100 megapixels and 1 GiB.
     fn default() -> Self {
-        Limits { max_pixels: 100_000_000, max_alloc_bytes: 1 << 30 }
+        Limits {
+            max_pixels: 100_000_000,
+            max_alloc_bytes: 1 << 30,
+        }
+    }
+}
+
+impl Limits {
+    /// Refuses a picture whose header promises too much, before anything is allocated for it.
+    fn check(&self, width: u32, height: u32, decoded_bytes: u64) -> Result<(), String> {
+        let pixels = u64::from(width) * u64::from(height);
+        if pixels == 0 {
+            return Err("damaged: no pixels".into());
+        }
+        if pixels > self.max_pixels {
+            let limit = self.max_pixels / 1_000_000;
+            return Err(format!(
+                "too large: {width}x{height} pixels, the limit is {limit} megapixels"
+            ));
+        }
+        // The decoder's own buffer, and the RGB that is made of it.
+        let needed = decoded_bytes.saturating_add(pixels * 3);
+        if needed > self.max_alloc_bytes {
+            let (needed, limit) = (needed >> 20, self.max_alloc_bytes >> 20);
+            return Err(format!(
+                "too large: {width}x{height} pixels need {needed} MiB, the limit is {limit} MiB"
+            ));
+        }
+        Ok(())
     }
 }
 
 /// The format that the content, not the name, tells.
 pub fn format(bytes: &[u8]) -> Option<ImageFormat> {
-    image::guess_format(bytes).ok().filter(|format| format.reading_enabled())
+    image::guess_format(bytes)
+        .ok()
+        .filter(|format| format.reading_enabled())
 }
 
 /// Decodes a JPEG, PNG, WebP, GIF (first frame), BMP or TIFF to RGB: turned upright by its EXIF orientation, gray and
@@ -35,30 +69,36 @@ pub fn decode(bytes: &[u8], limits: &Limits) -> Result<RgbImage, String> {
         return Err("empty file".into());
     }
     let format = format(bytes).ok_or_else(|| not_a_picture(bytes))?;
-    if format == ImageFormat::Jpeg && !jpeg_is_complete(bytes) {
-        return Err("truncated JPEG: no end-of-image marker".into());
-    }
+    let decode = || match format {
+        ImageFormat::Jpeg => jpeg::decode(bytes, limits),
+        _ => decode_other(bytes, format, limits),
+    };
+    // A decoder that panics over a hostile file must cost that file, not the run.
+    catch_unwind(AssertUnwindSafe(decode)).unwrap_or_else(|_| Err(format!("damaged {}: decoding failed", name(format))))
+}
+
+fn decode_other(bytes: &[u8], format: ImageFormat, limits: &Limits) -> Result<RgbImage, String> {
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
     let mut allowed = image::Limits::default();
     allowed.max_alloc = Some(limits.max_alloc_bytes);
     reader.limits(allowed);
-    let damaged = |failure: image::ImageError| {
-        let text = failure.to_string();
-        format!("damaged {}: {text}", name(format))
+    let damaged = |failure: image::ImageError| match failure {
+        image::ImageError::Unsupported(what) => format!("a kind of {} that pelage cannot read: {what}", name(format)),
+        image::ImageError::Limits(what) => format!("too large: {what}"),
+        other => format!("damaged {}: {other}", name(format)),
     };
     let mut decoder = reader.into_decoder().map_err(damaged)?;
     let (width, height) = decoder.dimensions();
-    if u64::from(width) * u64::from(height) > limits.max_pixels {
-        let limit = limits.max_pixels / 1_000_000;
-        return Err(format!("too large: {width}x{height} pixels, the limit is {limit} megapixels"));
-    }
-    if width == 0 || height == 0 {
-        return Err(format!("damaged {}: no pixels", name(format)));
-    }
-    let orientation = decoder.orientation().unwrap_or(image::metadata::Orientation::NoTransforms);
-    let mut picture = DynamicImage::from_decoder(decoder).map_err(damaged)?;
+    limits.check(width, height, decoder.total_bytes())?;
+    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+    let picture = DynamicImage::from_decoder(decoder).map_err(damaged)?;
+    Ok(turned(over_white(picture), orientation))
+}
+
+fn turned(picture: RgbImage, orientation: Orientation) -> RgbImage {
+    let mut picture = DynamicImage::ImageRgb8(picture);
     picture.apply_orientation(orientation);
-    Ok(over_white(picture))
+    picture.into_rgb8()
 }
 
 fn name(format: ImageFormat) -> &'static str {
@@ -81,12 +121,6 @@ fn not_a_picture(bytes: &[u8]) -> String {
         b"ftypavif" => format!("AVIF, which pelage cannot read; convert it to {formats}"),
         _ => format!("not a picture (content is none of {formats})"),
     }
-}
-
-/// Whether an end-of-image marker follows the last start of scan; decoders fill what is missing with gray.
-fn jpeg_is_complete(bytes: &[u8]) -> bool {
-    let last = |marker: u8| bytes.windows(2).rposition(|pair| pair == [0xFF, marker]);
-    matches!((last(0xDA), last(0xD9)), (Some(scan), Some(end)) if end > scan)
 }
 
 fn over_white(picture: DynamicImage) -> RgbImage {

@@ -34,4 +34,12 @@ impl Error {
         let path = path.into();
         move |source| Error::Io { path, source }
     }
+
+    /// Why, without the path that a table has in another column.
+    pub(crate) fn reason(&self) -> String {
+        match self {
+            Error::Io { source, .. } => source.to_string(),
+            other => other.to_string(),
+        }
+    }
 }

@@ -51,21 +51,29 @@ impl Location {
     /// # Errors
     /// A file that cannot be read, a damaged archive, or more than 512 MiB.
     pub fn read(&self) -> Result<Vec<u8>> {
-        let failed = |source| Error::Io { path: PathBuf::from(self.to_string()), source };
+        let bytes = self.read_up_to(MAX_FILE_BYTES + 1)?;
+        if bytes.len() as u64 > MAX_FILE_BYTES {
+            return Err(Error::Data(format!("{self}: larger than 512 MiB")));
+        }
+        Ok(bytes)
+    }
+
+    fn read_up_to(&self, limit: u64) -> Result<Vec<u8>> {
+        let failed = |source| Error::Io {
+            path: PathBuf::from(self.to_string()),
+            source,
+        };
         let mut bytes = Vec::new();
         match self {
             Location::File(path) => {
                 let file = File::open(path).map_err(failed)?;
-                file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes).map_err(failed)?;
+                file.take(limit).read_to_end(&mut bytes).map_err(failed)?;
             }
             Location::Zip { archive, member, .. } => {
                 let mut zip = archive.zip.clone();
                 let member = zip.by_index(*member).map_err(|failure| failed(failure.into()))?;
-                member.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes).map_err(failed)?;
+                member.take(limit).read_to_end(&mut bytes).map_err(failed)?;
             }
-        }
-        if bytes.len() as u64 > MAX_FILE_BYTES {
-            return Err(Error::Data(format!("{self}: larger than 512 MiB")));
         }
         Ok(bytes)
     }
@@ -95,6 +103,23 @@ pub struct Entry {
     pub location: Location,
 }
 
+/// Names that pictures have, also of kinds that are only told apart to say that they cannot be read.
+const EXTENSIONS: [&str; 14] = [
+    "jpg", "jpeg", "jpe", "jfif", "png", "webp", "gif", "bmp", "dib", "tif", "tiff", "heic", "heif", "avif",
+];
+
+impl Entry {
+    /// Whether this is meant to be a picture: by its extension, be it broken or not, or else by its first bytes.
+    pub fn claims_to_be_picture(&self) -> bool {
+        let extension = self.name.rsplit_once('.').map_or("", |(_, extension)| extension);
+        EXTENSIONS.iter().any(|known| extension.eq_ignore_ascii_case(known))
+            || self
+                .location
+                .read_up_to(16)
+                .is_ok_and(|head| crate::decode::format(&head).is_some())
+    }
+}
+
 /// Every file of `path` (a folder with all below it, a zip, or one file) in natural order (2 before 10), without
 /// hidden files and what operating systems leave behind.
 ///
@@ -104,59 +129,103 @@ pub fn list(path: &Path) -> Result<Vec<Entry>> {
     let kind = std::fs::metadata(path).map_err(Error::io(path))?;
     let mut entries = Vec::new();
     if kind.is_dir() {
-        list_folder(path, "", &mut entries)?;
+        list_folder(path, "", &mut Vec::new(), &mut entries)?;
     } else if is_zip_name(&path.to_string_lossy()) {
         let file = File::open(path).map_err(Error::io(path))?;
-        list_zip(file, path.display().to_string(), "", 0, &mut entries)?;
+        list_zip(file, path.display().to_string(), "", &mut entries)?;
     } else {
-        let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
-        entries.push(Entry { name, location: Location::File(path.to_path_buf()) });
+        let name = path
+            .file_name()
+            .unwrap_or(path.as_os_str())
+            .to_string_lossy()
+            .into_owned();
+        entries.push(Entry {
+            name,
+            location: Location::File(path.to_path_buf()),
+        });
     }
     entries.sort_by(|a, b| natural_order(&a.name, &b.name));
     Ok(entries)
 }
 
-fn list_folder(folder: &Path, prefix: &str, entries: &mut Vec<Entry>) -> Result<()> {
+/// Adds all below `folder`. Follows symbolic links, to files as `organize --link symbolic` makes them and to class
+/// folders on another disk, but not to one of the folders `above`: no cycles.
+fn list_folder(folder: &Path, prefix: &str, above: &mut Vec<PathBuf>, entries: &mut Vec<Entry>) -> Result<()> {
+    let real = folder.canonicalize().map_err(Error::io(folder))?;
+    if above.contains(&real) {
+        return Ok(());
+    }
+    above.push(real);
     for entry in std::fs::read_dir(folder).map_err(Error::io(folder))? {
         let entry = entry.map_err(Error::io(folder))?;
         let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
         if is_leftover(&name) {
             continue;
         }
-        // Follows symbolic links to files, as `organize --link symbolic` makes them, but not to folders: no cycles.
-        let (path, kind) = (entry.path(), entry.file_type().map_err(Error::io(entry.path()))?);
-        if kind.is_dir() {
-            list_folder(&path, &format!("{name}/"), entries)?;
-        } else if kind.is_file() || path.is_file() || kind.is_symlink() && !path.exists() {
-            entries.push(Entry { name, location: Location::File(path) });
+        let path = entry.path();
+        match std::fs::metadata(&path) {
+            Ok(told) if told.is_dir() => list_folder(&path, &format!("{name}/"), above, entries)?,
+            // No pipes or devices: reading these may never end.
+            Ok(told) if !told.is_file() => {}
+            // A link that leads nowhere is told of as unreadable, not passed over.
+            _ => entries.push(Entry {
+                name,
+                location: Location::File(path),
+            }),
         }
     }
+    above.pop();
     Ok(())
 }
 
-fn list_zip(file: File, archive_name: String, prefix: &str, depth: usize, entries: &mut Vec<Entry>) -> Result<()> {
+/// Adds all in a zip and in zips within; `stem` is such an inner zip's own name and the folder of what lies at its top.
+fn list_zip(file: File, archive_name: String, stem: &str, entries: &mut Vec<Entry>) -> Result<()> {
     let damaged = |failure: zip::result::ZipError| {
-        Error::Data(format!("{archive_name}: not a readable zip archive ({failure}); is the download complete?"))
+        Error::Data(format!(
+            "{archive_name}: not a readable zip archive ({failure}); is the download complete?"
+        ))
     };
     let zip = ZipArchive::new(SharedFile::new(file).map_err(Error::io(&archive_name))?).map_err(damaged)?;
-    let archive = Arc::new(Archive { name: archive_name.clone(), zip });
+    let archive = Arc::new(Archive {
+        name: archive_name.clone(),
+        zip,
+    });
     for member in 0..archive.zip.len() {
-        let Some(name) = archive.zip.name_for_index(member).and_then(|name| name.ok()).map(|name| name.to_string()) else {
-            continue;
+        let name = match archive.zip.name_for_index(member) {
+            Some(Ok(name)) => name.into_owned(),
+            _ => format!("member {member} with an unreadable name"),
         };
-        let full = format!("{prefix}{}", name.replace('\\', "/"));
+        let full = name.replace('\\', "/");
+        let full = if stem.is_empty() || full.contains('/') {
+            full
+        } else {
+            format!("{stem}/{full}")
+        };
         if name.ends_with('/') || is_leftover(&full) {
             continue;
         }
-        if is_zip_name(&name) && depth < 2 {
+        if is_zip_name(&name) && stem.is_empty() {
+            let inner_name = format!("{archive_name}!{name}");
             // Unpacked to an unnamed temporary file, which the operating system removes with the last handle.
             let mut inner = tempfile::tempfile().map_err(Error::io(std::env::temp_dir()))?;
             let mut zip = archive.zip.clone();
-            let mut packed = zip.by_index(member).map_err(damaged)?;
-            std::io::copy(&mut packed, &mut inner).map_err(Error::io(format!("{archive_name}!{name}")))?;
-            list_zip(inner, format!("{archive_name}!{name}"), prefix, depth + 1, entries)?;
+            let packed = zip.by_index(member).map_err(damaged)?;
+            // An archive hardly shrinks when it is packed again, unless it is a bomb.
+            let limit = 16 * packed.compressed_size() + (1 << 20);
+            let size = std::io::copy(&mut packed.take(limit), &mut inner).map_err(Error::io(&inner_name))?;
+            if size == limit {
+                return Err(Error::Data(format!(
+                    "{inner_name}: unpacks to more than {} MiB, not opened",
+                    limit >> 20
+                )));
+            }
+            list_zip(inner, inner_name, &full[..full.len() - ".zip".len()], entries)?;
         } else {
-            let location = Location::Zip { archive: archive.clone(), member, name };
+            let location = Location::Zip {
+                archive: archive.clone(),
+                member,
+                name,
+            };
             entries.push(Entry { name: full, location });
         }
     }
@@ -168,7 +237,7 @@ fn is_zip_name(name: &str) -> bool {
 }
 
 /// Hidden files, macOS's resource forks, Windows's thumbnails.
-fn is_leftover(name: &str) -> bool {
+pub(crate) fn is_leftover(name: &str) -> bool {
     let last = name.rsplit('/').next().unwrap_or(name);
     name.split('/').any(|part| part == "__MACOSX" || part.starts_with('.'))
         || last.eq_ignore_ascii_case("Thumbs.db")
@@ -213,7 +282,11 @@ struct SharedFile {
 impl SharedFile {
     fn new(file: File) -> std::io::Result<Self> {
         let len = file.metadata()?.len();
-        Ok(SharedFile { file: Arc::new(file), position: 0, len })
+        Ok(SharedFile {
+            file: Arc::new(file),
+            position: 0,
+            len,
+        })
     }
 }
 
@@ -253,7 +326,10 @@ mod tests {
     fn numbers_sort_as_numbers() {
         let mut names = ["b", "cat.10.jpg", "cat.2.jpg", "cat.02.jpg", "cat", "a/3", "a/20"];
         names.sort_by(|a, b| natural_order(a, b));
-        assert_eq!(names, ["a/3", "a/20", "b", "cat", "cat.02.jpg", "cat.2.jpg", "cat.10.jpg"]);
+        assert_eq!(
+            names,
+            ["a/3", "a/20", "b", "cat", "cat.02.jpg", "cat.2.jpg", "cat.10.jpg"]
+        );
     }
 
     #[test]

@@ -5,9 +5,14 @@
 
 mod conv_block;
 mod convolution;
+mod dense;
+mod dropout;
 mod flex;
+pub mod optimizer;
 mod pooling;
 
 pub use conv_block::{conv_block, conv_block_composed};
 pub use convolution::{Activation, Options, Packed, convolution, convolution_composed, convolution_packed};
+pub use dense::{dense, dense_composed};
+pub use dropout::dropout;
 pub use pooling::{average_pool, global_average_pool, max_pool, max_pool_composed};

@@ -152,9 +152,11 @@ impl DenseLayer {
     /// `[n, 1, 1, in]` to `[n, 1, 1, out]`.
     pub(super) fn forward(&self, x: Tensor<4>, activation: Activation) -> Tensor<4> {
         let [n, _, _, inputs] = x.dims();
-        let x = x.reshape([n, inputs]).matmul(self.weight.val().transpose()) + self.bias.val().unsqueeze();
+        let (rows, relu) = (x.reshape([n, inputs]), activation == Activation::Relu);
+        let x = ops::dense(rows, self.weight.val(), self.bias.val(), relu);
         let outputs = x.dims()[1];
-        activation.apply(x).reshape([n, 1, 1, outputs])
+        let x = if relu { x } else { activation.apply(x) };
+        x.reshape([n, 1, 1, outputs])
     }
 }
 

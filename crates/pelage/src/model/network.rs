@@ -251,11 +251,9 @@ fn drop(x: Tensor<4>, probability: f32, layer: u64, dropout: Option<DropoutSeed>
     let Some(DropoutSeed { seed, step }) = dropout else {
         return x;
     };
-    let mut mask = vec![0.0; x.dims().iter().product()];
     let key = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15).wrapping_add(step.wrapping_mul(8).wrapping_add(layer));
-    pelage_kernels::dropout::mask(key, probability, &mut mask);
-    let mask = Tensor::from_data(TensorData::new(mask, x.dims()), &x.device());
-    x * mask
+    let shape = x.dims();
+    ops::dropout(x.flatten(1, 3), key, probability).reshape(shape)
 }
 
 /// By hand, because Burn derives it for fields, not for layers by name.

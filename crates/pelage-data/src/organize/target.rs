@@ -1,0 +1,240 @@
+//! The folder that `organize` fills: what may be there already, and how files get into it.
+
+use std::collections::HashSet;
+use std::fs::{File, TryLockError};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::{Link, Options};
+use crate::catalog::Item;
+use crate::source::{Location, is_leftover};
+use crate::{Error, Result};
+
+/// Marks a folder as made by `organize`, and says by what plan and which files, so that a killed call can be finished
+/// and `--force` removes nothing else.
+const PLAN: &str = ".pelage-organize.json";
+
+/// How names of files begin and end that are not written to their end yet.
+const UNFINISHED: [&str; 2] = [".organize-", ".tmp"];
+
+/// What is to be made.
+#[derive(Serialize, Deserialize, PartialEq)]
+pub(super) struct Plan {
+    /// All that decides about the files: options, and the pictures' contents.
+    settings: String,
+    /// Paths relative to the target, with slashes.
+    pub(super) files: Vec<String>,
+}
+
+impl Plan {
+    pub(super) fn new(options: &Options, contents: &[blake3::Hash]) -> Result<Plan> {
+        let source = options.source.canonicalize().map_err(Error::io(&options.source))?;
+        let mut all = blake3::Hasher::new();
+        contents.iter().for_each(|content| _ = all.update(content.as_bytes()));
+        let settings = format!(
+            "{source:?} {} {:?} {} {:?} {:?} {:?} {}",
+            options.ratio,
+            options.limit,
+            options.seed,
+            options.rename,
+            options.link,
+            options.labels,
+            all.finalize()
+        );
+        Ok(Plan {
+            settings,
+            files: Vec::new(),
+        })
+    }
+}
+
+/// The folder, held for this call alone where the system can.
+pub(super) struct Target {
+    folder: PathBuf,
+    _lock: Option<File>,
+}
+
+impl Target {
+    /// Neither may lie in the other: what is written would be read back, or what is read removed.
+    pub(super) fn new(out: &Path, source: &Path) -> Result<Target> {
+        let real_source = source.canonicalize().map_err(Error::io(source))?;
+        // Of what is not there yet, the nearest folder above that is.
+        let absolute = std::path::absolute(out).map_err(Error::io(out))?;
+        let there = absolute.ancestors().find(|folder| folder.exists()).unwrap_or(&absolute);
+        let missing = absolute.strip_prefix(there).unwrap_or(Path::new(""));
+        let real_out = there.canonicalize().map_err(Error::io(there))?.join(missing);
+        for (inner, outer) in [(&real_out, &real_source), (&real_source, &real_out)] {
+            if inner.starts_with(outer) {
+                return Err(Error::Input(format!(
+                    "--out {} and the source {} lie within each other, and the source is never written to; choose \
+                     another --out",
+                    out.display(),
+                    source.display()
+                )));
+            }
+        }
+        Ok(Target {
+            folder: out.to_path_buf(),
+            _lock: None,
+        })
+    }
+
+    /// Makes the folder ready for `plan`: empty, or holding a part of just this plan.
+    pub(super) fn prepare(mut self, plan: &Plan, force: bool, sources: &[Item]) -> Result<Target> {
+        let out = &self.folder;
+        let shown = out.display();
+        std::fs::create_dir_all(out).map_err(Error::io(out))?;
+        // Not every system can lock a folder; then two calls at once may fail, but harm nothing.
+        self._lock = File::open(out).ok();
+        if let Some(Err(TryLockError::WouldBlock)) = self._lock.as_ref().map(File::try_lock) {
+            return Err(Error::Input(format!(
+                "another organize is at work in {shown}; wait for it"
+            )));
+        }
+        let earlier: Option<Plan> = std::fs::read(out.join(PLAN))
+            .ok()
+            .and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        let mut present = Vec::new();
+        files_below(out, "", &mut present)?;
+        let (unfinished, present): (Vec<_>, Vec<_>) = present.into_iter().partition(|name| is_unfinished(name));
+        match &earlier {
+            Some(old) if old == plan && !force => {}
+            Some(old) if force => remove(out, old, &present, sources)?,
+            Some(_) => {
+                return Err(Error::Input(format!(
+                    "{shown} holds what an earlier organize made with other settings or from other pictures; \
+                     `--force` replaces it"
+                )));
+            }
+            None => {
+                if let Some(file) = present.iter().find(|name| !is_leftover(name)) {
+                    return Err(Error::Input(format!(
+                        "{shown} is not empty: {file} is none that organize made; choose another --out (--force would \
+                         not remove it either)"
+                    )));
+                }
+            }
+        }
+        for name in unfinished {
+            let path = out.join(name);
+            std::fs::remove_file(&path).map_err(Error::io(path))?;
+        }
+        let bytes = serde_json::to_vec(plan).map_err(|failure| Error::io(out.join(PLAN))(failure.into()))?;
+        write_whole(&out.join(PLAN), &bytes)?;
+        let folders: HashSet<&Path> = plan.files.iter().filter_map(|name| Path::new(name).parent()).collect();
+        for folder in folders {
+            std::fs::create_dir_all(out.join(folder)).map_err(Error::io(out.join(folder)))?;
+        }
+        Ok(self)
+    }
+
+    /// Puts one picture in its place; whether it was not there yet.
+    pub(super) fn place(&self, from: &Location, name: &str, content: &blake3::Hash, link: Link) -> Result<bool> {
+        let target = &self.folder.join(name);
+        if target.symlink_metadata().is_ok() {
+            let same = std::fs::read(target).is_ok_and(|bytes| blake3::hash(&bytes) == *content);
+            return if same {
+                Ok(false)
+            } else {
+                let what = "is there already and not the same picture as in the source; `--force` replaces it";
+                Err(Error::Input(format!("{} {what}", target.display())))
+            };
+        }
+        match (from, link) {
+            (Location::File(from), Link::Hard) => std::fs::hard_link(from, target).map_err(|failure| {
+                let remedy = "a hard link needs the same file system: use `--link copy` or `symbolic`";
+                Error::io(target)(std::io::Error::new(failure.kind(), format!("{failure} ({remedy})")))
+            })?,
+            (Location::File(from), Link::Symbolic) => {
+                let from = from.canonicalize().map_err(Error::io(from))?;
+                #[cfg(unix)]
+                std::os::unix::fs::symlink(from, target).map_err(Error::io(target))?;
+                #[cfg(windows)]
+                std::os::windows::fs::symlink_file(from, target).map_err(Error::io(target))?;
+            }
+            (Location::Zip { .. }, Link::Hard | Link::Symbolic) => {
+                return Err(Error::Input(
+                    "pictures in a zip cannot be linked; leave --link out".into(),
+                ));
+            }
+            (from, Link::Copy) => write_whole(target, &from.read()?)?,
+        }
+        Ok(true)
+    }
+}
+
+/// Every file below `folder`, also hidden ones, by its path relative to the first folder; links are not followed.
+fn files_below(folder: &Path, prefix: &str, files: &mut Vec<String>) -> Result<()> {
+    for entry in std::fs::read_dir(folder).map_err(Error::io(folder))? {
+        let entry = entry.map_err(Error::io(folder))?;
+        let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
+        if entry.file_type().map_err(Error::io(entry.path()))?.is_dir() {
+            files_below(&entry.path(), &format!("{name}/"), files)?;
+        } else {
+            files.push(name);
+        }
+    }
+    Ok(())
+}
+
+fn is_unfinished(name: &str) -> bool {
+    let file = name.rsplit('/').next().unwrap_or(name);
+    file.starts_with(UNFINISHED[0]) && file.ends_with(UNFINISHED[1])
+}
+
+/// Removes the files of an earlier plan, and folders that this leaves empty; nothing where other files are among them.
+fn remove(out: &Path, plan: &Plan, present: &[String], sources: &[Item]) -> Result<()> {
+    let ours: HashSet<&str> = plan.files.iter().map(String::as_str).collect();
+    if let Some(file) = present
+        .iter()
+        .find(|name| !ours.contains(name.as_str()) && !is_leftover(name))
+    {
+        return Err(Error::Input(format!(
+            "{}: organize did not make {file}, so --force removes nothing; move that file away, or choose another --out",
+            out.display()
+        )));
+    }
+    let real_out = out.canonicalize().map_err(Error::io(out))?;
+    for item in sources {
+        if let Location::File(path) = &item.location
+            && path.canonicalize().is_ok_and(|real| real.starts_with(&real_out))
+        {
+            return Err(Error::Input(format!(
+                "{} is a link into {}, which --force would empty; choose another --out",
+                path.display(),
+                out.display()
+            )));
+        }
+    }
+    for name in present.iter().filter(|name| ours.contains(name.as_str())) {
+        std::fs::remove_file(out.join(name)).map_err(Error::io(out.join(name)))?;
+    }
+    for set in ["train", "validation"] {
+        for folder in std::fs::read_dir(out.join(set)).into_iter().flatten().flatten() {
+            // Fails, as it should, where anything is left.
+            let _ = std::fs::remove_dir(folder.path());
+        }
+    }
+    Ok(())
+}
+
+/// Written under another name and renamed: a kill never leaves half a file under the right name.
+fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let attempt = || -> std::io::Result<()> {
+        let mut file = tempfile::Builder::new()
+            .prefix(UNFINISHED[0])
+            .suffix(UNFINISHED[1])
+            .tempfile_in(folder)?;
+        std::io::Write::write_all(&mut file, bytes)?;
+        #[cfg(unix)]
+        std::fs::set_permissions(file.path(), std::os::unix::fs::PermissionsExt::from_mode(0o644))?;
+        file.persist(path).map_err(|failure| failure.error)?;
+        Ok(())
+    };
+    attempt().map_err(|failure| {
+        let remedy = "what is there already stays; the same command goes on from there";
+        Error::io(path)(std::io::Error::new(failure.kind(), format!("{failure} ({remedy})")))
+    })
+}
