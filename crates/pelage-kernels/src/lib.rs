@@ -5,6 +5,7 @@
 //! name their vectors, since the compiler did not keep those sums in registers. All `unsafe` of the project is here.
 
 pub mod conv_block;
+pub mod convolution;
 pub mod dense;
 pub mod dropout;
 pub mod isa;
@@ -12,5 +13,6 @@ pub mod loss;
 pub mod optimizer;
 pub mod peak;
 pub mod pixels;
+pub mod pooling;
 mod scratch;
 mod vector;

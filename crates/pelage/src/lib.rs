@@ -1,7 +1,7 @@
 //! pelage: from a folder of pictures to an image classifier.
 //!
 //! The modules stand in the order in which data meets them: [`ops`] (our operations inside Burn), [`model`]
-//! (the networks), [`train`] (one readable [`train::fit`]), [`bundle`] (the saved model), [`evaluate`],
+//! (the networks), [`weights`] (pretrained ones), [`train`] (one readable [`train::fit`]), [`bundle`] (the saved model), [`evaluate`],
 //! [`predict`], [`report`] (history and figures).
 //!
 //! ```no_run
@@ -25,6 +25,7 @@ pub mod ops;
 pub mod predict;
 pub mod report;
 pub mod train;
+pub mod weights;
 
 pub use error::{Error, Result};
 pub use pelage_data as data;

@@ -1,32 +1,86 @@
-//! The networks: a closed set, one file each.
+//! The networks: a closed set, one family a file, each a description ([`graph`]) that [`network`] runs.
 
+pub mod catalog;
 pub mod cnn3;
+pub mod efficientnet_lite;
+mod fold;
+pub mod googlenet;
+pub mod graph;
+pub mod head;
+mod init;
+mod layer;
+pub mod mobilenet_v2;
+pub mod network;
 pub mod parameters;
+pub mod resnet;
 pub mod summary;
+pub mod vgg;
 
-use burn::Tensor;
-use burn::module::Module;
-use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 
-pub use cnn3::Cnn3;
+use graph::Graph;
+pub use head::{Head, Pooling};
+use init::Init;
+pub use network::{DropoutSeed, Network};
 
 /// The architectures that pelage knows, by the names used on the command line and in model files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(into = "&'static str", try_from = "String")]
 pub enum Architecture {
-    /// Three fused convolution blocks and two dense layers, see [`cnn3`].
+    /// Three convolution blocks and two dense layers, see [`cnn3`].
     Cnn3,
+    /// See [`vgg`].
+    Vgg16,
+    /// See [`vgg`].
+    Vgg19,
+    /// See [`resnet`].
+    ResNet18,
+    /// See [`resnet`].
+    ResNet34,
+    /// See [`resnet`].
+    ResNet50,
+    /// Inception v1, see [`googlenet`].
+    GoogLeNet,
+    /// See [`mobilenet_v2`].
+    MobileNetV2,
+    /// See [`efficientnet_lite`].
+    EfficientNetLite0,
+    /// See [`efficientnet_lite`].
+    EfficientNetLite1,
+    /// See [`efficientnet_lite`].
+    EfficientNetLite2,
 }
 
 impl Architecture {
     /// Every architecture.
-    pub const ALL: [Architecture; 1] = [Architecture::Cnn3];
+    pub const ALL: [Architecture; 11] = [
+        Architecture::Cnn3,
+        Architecture::Vgg16,
+        Architecture::Vgg19,
+        Architecture::ResNet18,
+        Architecture::ResNet34,
+        Architecture::ResNet50,
+        Architecture::GoogLeNet,
+        Architecture::MobileNetV2,
+        Architecture::EfficientNetLite0,
+        Architecture::EfficientNetLite1,
+        Architecture::EfficientNetLite2,
+    ];
 
     /// The name used on the command line.
     pub fn name(self) -> &'static str {
         match self {
             Architecture::Cnn3 => "cnn3",
+            Architecture::Vgg16 => "vgg16",
+            Architecture::Vgg19 => "vgg19",
+            Architecture::ResNet18 => "resnet18",
+            Architecture::ResNet34 => "resnet34",
+            Architecture::ResNet50 => "resnet50",
+            Architecture::GoogLeNet => "googlenet",
+            Architecture::MobileNetV2 => "mobilenet_v2",
+            Architecture::EfficientNetLite0 => "efficientnet_lite0",
+            Architecture::EfficientNetLite1 => "efficientnet_lite1",
+            Architecture::EfficientNetLite2 => "efficientnet_lite2",
         }
     }
 
@@ -34,7 +88,47 @@ impl Architecture {
     pub fn smallest_size(self) -> usize {
         match self {
             Architecture::Cnn3 => 8,
+            // Five times halved, one pixel is left.
+            _ => 32,
         }
+    }
+
+    /// The network's operations for pictures of `size` `[h, w]` and `classes` classes.
+    pub fn graph(self, size: [usize; 2], classes: usize) -> Graph {
+        match self {
+            Architecture::Cnn3 => cnn3::graph(size, classes),
+            Architecture::Vgg16 => vgg::graph(vgg::VGG16, classes),
+            Architecture::Vgg19 => vgg::graph(vgg::VGG19, classes),
+            Architecture::ResNet18 => resnet::graph(resnet::RESNET18, classes),
+            Architecture::ResNet34 => resnet::graph(resnet::RESNET34, classes),
+            Architecture::ResNet50 => resnet::graph(resnet::RESNET50, classes),
+            Architecture::GoogLeNet => googlenet::graph(classes),
+            Architecture::MobileNetV2 => mobilenet_v2::graph(classes),
+            Architecture::EfficientNetLite0 => efficientnet_lite::graph(efficientnet_lite::LITE0, classes),
+            Architecture::EfficientNetLite1 => efficientnet_lite::graph(efficientnet_lite::LITE1, classes),
+            Architecture::EfficientNetLite2 => efficientnet_lite::graph(efficientnet_lite::LITE2, classes),
+        }
+    }
+
+    fn init(self) -> Init {
+        match self {
+            Architecture::Cnn3 => Init::Glorot,
+            _ => Init::He,
+        }
+    }
+}
+
+impl From<Architecture> for &'static str {
+    fn from(architecture: Architecture) -> Self {
+        architecture.name()
+    }
+}
+
+impl TryFrom<String> for Architecture {
+    type Error = String;
+
+    fn try_from(name: String) -> Result<Self, String> {
+        name.parse()
     }
 }
 
@@ -47,37 +141,5 @@ impl std::str::FromStr for Architecture {
             let known: Vec<_> = Self::ALL.iter().map(|known| known.name()).collect();
             format!("no architecture is called '{name}'; known: {}", known.join(", "))
         })
-    }
-}
-
-/// What a forward pass in training needs to draw its dropout masks: the same numbers give the same masks.
-#[derive(Clone, Copy, Debug)]
-pub struct DropoutSeed {
-    /// The seed of the run.
-    pub seed: u64,
-    /// The step, counted over the whole run.
-    pub step: u64,
-}
-
-/// A network of any architecture.
-#[derive(Module, Debug)]
-pub enum Network {
-    /// See [`cnn3`].
-    Cnn3(Cnn3),
-}
-
-impl Network {
-    /// Freshly initialized, the weights a function of `seed` alone.
-    pub fn new(architecture: Architecture, size: [usize; 2], classes: usize, seed: u64, device: &Device) -> Self {
-        match architecture {
-            Architecture::Cnn3 => Network::Cnn3(Cnn3::new(size, classes, seed, device)),
-        }
-    }
-
-    /// Logits `[n, classes]` for pixels `[n, h, w, 3]`; `dropout` is given in training only.
-    pub fn forward(&self, pixels: Tensor<4>, dropout: Option<DropoutSeed>) -> Tensor<2> {
-        match self {
-            Network::Cnn3(network) => network.forward(pixels, dropout),
-        }
     }
 }

@@ -4,11 +4,15 @@
 //! device the same result comes from a composition of Burn's own operations. All tensors are channels last.
 
 mod conv_block;
+mod convolution;
 mod dense;
 mod dropout;
 mod flex;
 pub mod optimizer;
+mod pooling;
 
 pub use conv_block::{conv_block, conv_block_composed};
+pub use convolution::{Activation, Options, Packed, convolution, convolution_composed, convolution_packed};
 pub use dense::{dense, dense_composed};
 pub use dropout::dropout;
+pub use pooling::{average_pool, global_average_pool, max_pool, max_pool_composed};

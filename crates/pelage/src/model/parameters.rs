@@ -3,13 +3,12 @@
 use std::collections::BTreeMap;
 
 use burn::Tensor;
-use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
-use burn::tensor::TensorData;
+use burn::module::{Module, ModuleVisitor, Param};
 
 use super::Network;
 
 /// A tensor in plain memory, row-major.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Values {
     /// Lengths of the axes.
     pub shape: Vec<usize>,
@@ -20,34 +19,28 @@ pub struct Values {
 /// Tensors by name (`conv1.weight`), in name order.
 pub type Named = BTreeMap<String, Values>;
 
-/// Copies every parameter of `network` out.
+/// Copies every tensor of `network` out: parameters, and running statistics of batch norms.
 pub fn read(network: &Network) -> Named {
     let mut reader = Reader::default();
     network.visit(&mut reader);
     reader.found
 }
 
-/// Puts `values` into `network`.
+/// Puts `values` into `network`; what was frozen stays frozen.
 ///
 /// # Errors
 /// A message that names the first missing, surplus or misshapen tensor.
 pub fn write(network: Network, values: Named) -> Result<Network, String> {
-    let mut writer = Writer {
-        values,
-        path: Path::default(),
-        problem: None,
-    };
-    let network = network.map(&mut writer);
-    if let Some(problem) = writer.problem {
-        return Err(problem);
-    }
-    match writer.values.keys().next() {
-        Some(surplus) => Err(format!("has a tensor '{surplus}' that the architecture does not know")),
-        None => Ok(network),
-    }
+    let written = Network::assemble(network.graph().clone(), values, &network.device())?;
+    Ok(written.with_frozen(|layer| network.is_frozen(layer)))
 }
 
-/// The dotted name of the parameter under visit, without the enum's own level.
+/// Whether a tensor of this name is moved by batches, not by gradients, and no parameter.
+pub fn is_statistic(name: &str) -> bool {
+    name.ends_with(".running_mean") || name.ends_with(".running_var")
+}
+
+/// The dotted name of the parameter under visit.
 #[derive(Default)]
 pub(crate) struct Path(Vec<String>);
 
@@ -59,12 +52,9 @@ impl Path {
         self.0.pop();
     }
     pub(crate) fn name(&self) -> String {
-        // The first level is the variant of `Network`, which the architecture names already.
-        let fields = self
-            .0
-            .iter()
-            .filter(|name| name.starts_with(|c: char| c.is_lowercase()));
-        fields.cloned().collect::<Vec<_>>().join(".")
+        // Burn makes the variant of `Layer` a level of its own; the layer's name says enough.
+        let levels = self.0.iter().filter(|name| !name.starts_with(|c: char| c.is_uppercase()));
+        levels.cloned().collect::<Vec<_>>().join(".")
     }
 }
 
@@ -82,46 +72,8 @@ impl ModuleVisitor for Reader {
         self.path.exit();
     }
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        let values = Values {
-            shape: param.val().dims().to_vec(),
-            data: to_vec(param.val()),
-        };
+        let values = Values { shape: param.val().dims().to_vec(), data: to_vec(param.val()) };
         self.found.insert(self.path.name(), values);
-    }
-}
-
-struct Writer {
-    values: Named,
-    path: Path,
-    problem: Option<String>,
-}
-
-impl ModuleMapper for Writer {
-    fn enter_module(&mut self, name: &str, _container: &str) {
-        self.path.enter(name);
-    }
-    fn exit_module(&mut self, _name: &str, _container: &str) {
-        self.path.exit();
-    }
-    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-        let name = self.path.name();
-        let wanted = param.val().dims().to_vec();
-        match self.values.remove(&name) {
-            Some(values) if values.shape == wanted => param.map(|old| {
-                let device = old.device();
-                let new = Tensor::from_data(TensorData::new(values.data, values.shape), &device);
-                if old.is_require_grad() { new.require_grad() } else { new }
-            }),
-            Some(values) => {
-                let problem = format!("tensor '{name}' has shape {:?}, expected {wanted:?}", values.shape);
-                self.problem.get_or_insert(problem);
-                param
-            }
-            None => {
-                self.problem.get_or_insert(format!("tensor '{name}' is missing"));
-                param
-            }
-        }
     }
 }
 

@@ -1,8 +1,11 @@
-//! A Keras-like table of a network: layers, output shapes, parameters, multiply-adds.
+//! A Keras-like table of a network: layers, output shapes, parameters, multiply-adds; read off its description.
 
 use serde::Serialize;
 
-use super::{Architecture, cnn3};
+use super::Architecture;
+use super::graph::{Graph, Node, Operation};
+use super::parameters::is_statistic;
+use crate::ops::Activation;
 
 /// One layer of a network.
 #[derive(Clone, Debug, Serialize, PartialEq)]
@@ -13,63 +16,82 @@ pub struct Layer {
     pub kind: String,
     /// Shape of its output for one picture, channels last.
     pub output_shape: Vec<usize>,
-    /// Trainable numbers.
+    /// Trainable numbers; the running statistics of batch norms are none.
     pub parameters: u64,
-    /// Multiply-adds for one picture.
+    /// Multiply-adds of convolutions and dense layers for one picture; batch norms count as part of the convolution.
     pub multiply_adds: u64,
 }
 
 /// The layers of `architecture` for pictures of `[height, width]` pixels.
 pub fn layers(architecture: Architecture, size: [usize; 2], classes: usize) -> Vec<Layer> {
-    match architecture {
-        Architecture::Cnn3 => cnn3_layers(size, classes),
+    of(&architecture.graph(size, classes), size)
+}
+
+/// The layers of any network, see [`super::Network::graph`], for pictures of `[height, width]` pixels.
+pub fn of(graph: &Graph, size: [usize; 2]) -> Vec<Layer> {
+    let nodes = graph.nodes().iter().zip(graph.sizes(size)).skip(1);
+    let mut layers: Vec<_> = nodes.map(|(node, size)| layer(graph, node, size)).collect();
+    let classes = layers.last().map_or(Vec::new(), |last| last.output_shape.clone());
+    let softmax =
+        Layer { name: "softmax".into(), kind: "softmax".into(), output_shape: classes, parameters: 0, multiply_adds: 0 };
+    layers.push(softmax);
+    layers
+}
+
+fn layer(graph: &Graph, node: &Node, [h, w]: [usize; 2]) -> Layer {
+    let tensors = graph.tensors(node);
+    let count = |shape: &Vec<usize>| shape.iter().product::<usize>() as u64;
+    let weights = tensors.iter().find(|(name, _)| name.ends_with(".weight") && !name.ends_with(".norm.weight"));
+    Layer {
+        name: node.name.clone(),
+        kind: kind(node),
+        output_shape: if is_flat(graph, node) { vec![node.channels] } else { vec![h, w, node.channels] },
+        parameters: tensors.iter().filter(|(name, _)| !is_statistic(name)).map(|(_, shape)| count(shape)).sum(),
+        multiply_adds: weights.map_or(0, |(_, shape)| count(shape) * (h * w) as u64),
     }
 }
 
-fn cnn3_layers(size: [usize; 2], classes: usize) -> Vec<Layer> {
-    let mut layers = Vec::new();
-    let mut add = |name: &str, kind: &str, output_shape: Vec<usize>, parameters: usize, multiply_adds: usize| {
-        layers.push(Layer {
-            name: name.into(),
-            kind: kind.into(),
-            output_shape,
-            parameters: parameters as u64,
-            multiply_adds: multiply_adds as u64,
-        });
-    };
-    let ([mut h, mut w], mut ci) = (size, 3);
-    for (i, co) in cnn3::CHANNELS.into_iter().enumerate() {
-        let weights = 9 * ci * co;
-        add(
-            &format!("conv{}", i + 1),
-            "convolution 3x3 + ReLU",
-            vec![h, w, co],
-            weights + co,
-            weights * h * w,
-        );
-        (h, w, ci) = (h / 2, w / 2, co);
-        add(&format!("pool{}", i + 1), "max-pooling 2x2", vec![h, w, co], 0, 0);
+/// Whether a node's output is a row of numbers, not a map.
+fn is_flat(graph: &Graph, node: &Node) -> bool {
+    match node.operation {
+        Operation::Flatten | Operation::Dense { .. } | Operation::AveragePool { side: 1 } => true,
+        Operation::Dropout(_) => is_flat(graph, &graph.nodes()[node.inputs[0]]),
+        _ => false,
     }
-    let (flat, hidden) = (h * w * ci, cnn3::HIDDEN);
-    add("dropout1", "dropout 0.25", vec![h, w, ci], 0, 0);
-    add("flatten", "flatten", vec![flat], 0, 0);
-    add(
-        "dense1",
-        "dense + ReLU",
-        vec![hidden],
-        (flat + 1) * hidden,
-        flat * hidden,
-    );
-    add("dropout2", "dropout 0.5", vec![hidden], 0, 0);
-    add(
-        "dense2",
-        "dense",
-        vec![classes],
-        (hidden + 1) * classes,
-        hidden * classes,
-    );
-    add("softmax", "softmax", vec![classes], 0, 0);
-    layers
+}
+
+fn kind(node: &Node) -> String {
+    let followed = |what: String, activation: Activation| match activation {
+        Activation::None => what,
+        Activation::Relu => what + " + ReLU",
+        Activation::Relu6 => what + " + ReLU6",
+        Activation::Silu => what + " + SiLU",
+    };
+    match &node.operation {
+        Operation::Input => "pixels".into(),
+        Operation::Convolution(c) => {
+            let depthwise = if c.groups > 1 && c.groups == c.channels { "depthwise " } else { "" };
+            let mut what = format!("{depthwise}convolution {0}x{0}", c.kernel);
+            if c.stride > 1 {
+                what += &format!(" / {}", c.stride);
+            }
+            if c.norm.is_some() {
+                what += " + batch norm";
+            }
+            if node.inputs.len() > 1 {
+                what += " + shortcut";
+            }
+            followed(what, c.activation)
+        }
+        Operation::MaxPool(pool) if pool.stride == pool.kernel => format!("max-pooling {0}x{0}", pool.kernel),
+        Operation::MaxPool(pool) => format!("max-pooling {0}x{0} / {1}", pool.kernel, pool.stride),
+        Operation::Concatenate => "concatenation".into(),
+        Operation::AveragePool { side: 1 } => "global average pooling".into(),
+        Operation::AveragePool { side } => format!("average pooling to {side}x{side}"),
+        Operation::Flatten => "flatten".into(),
+        Operation::Dense { activation } => followed("dense".into(), *activation),
+        Operation::Dropout(rate) => format!("dropout {rate}"),
+    }
 }
 
 #[cfg(test)]
@@ -82,20 +104,20 @@ mod tests {
         let with_weights: Vec<u64> = layers.iter().map(|l| l.parameters).filter(|&p| p > 0).collect();
         assert_eq!(with_weights, [896, 9_248, 18_496, 1_327_168, 130]);
         assert_eq!(with_weights.iter().sum::<u64>(), 1_355_938);
+        assert_eq!(layers[0].multiply_adds, 27 * 32 * 150 * 150);
+        assert_eq!(layers[5].output_shape, [18, 18, 64]);
+        assert_eq!(layers[7].output_shape, [20_736]);
     }
 
     #[test]
     fn the_table_counts_what_the_network_holds() {
         let device = burn::tensor::Device::flex();
-        let network = crate::model::Network::new(Architecture::Cnn3, [33, 40], 5, 0, &device);
-        let held: usize = crate::model::parameters::read(&network)
-            .values()
-            .map(|v| v.data.len())
-            .sum();
-        let table: u64 = layers(Architecture::Cnn3, [33, 40], 5)
-            .iter()
-            .map(|l| l.parameters)
-            .sum();
-        assert_eq!(held as u64, table);
+        for architecture in [Architecture::Cnn3, Architecture::ResNet18, Architecture::EfficientNetLite0] {
+            let network = crate::model::Network::new(architecture, [33, 40], 5, 0, &device);
+            let held = crate::model::parameters::read(&network);
+            let held: usize = held.iter().filter(|(name, _)| !is_statistic(name)).map(|(_, v)| v.data.len()).sum();
+            let table: u64 = layers(architecture, [33, 40], 5).iter().map(|l| l.parameters).sum();
+            assert_eq!(held as u64, table);
+        }
     }
 }

@@ -8,7 +8,7 @@ use burn::backend::flex::FlexTensor;
 use burn::backend::tensor::{FloatTensor, IntTensor};
 use burn::backend::{Autodiff, Backend, Dispatch, Flex, backend_extension};
 use burn::tensor::ops::{ConvOptions, MaxPoolOptions};
-use burn::tensor::{DType, TensorData, activation, module};
+use burn::tensor::{TensorData, activation, module};
 use pelage_kernels::conv_block::{self as kernel, Shape};
 use pelage_kernels::isa::Isa;
 
@@ -37,7 +37,7 @@ pub(crate) trait ConvBlockBackend: Backend {
 /// The fused block on `input` `[n, h, w, ci]` (channels last) with PyTorch's weight layout `[co, ci, 3, 3]` and
 /// `bias` `[co]`: `[n, h/2, w/2, co]`, odd borders cut as Keras's `MaxPooling2D` does.
 pub fn conv_block(input: Tensor<4>, weights: Tensor<4>, bias: Tensor<1>) -> Tensor<4> {
-    if !runs_on_kernels(&input.device()) || input.dtype() != DType::F32 {
+    if !runs_on_kernels(&input) {
         return conv_block_composed(input, weights, bias);
     }
     let (output, _winners) = <Dispatch as ConvBlockBackend>::fused_block(

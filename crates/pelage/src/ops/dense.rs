@@ -7,7 +7,7 @@ use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
 use burn::backend::flex::FlexTensor;
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, Backend, Dispatch, Flex, backend_extension};
-use burn::tensor::{DType, activation};
+use burn::tensor::activation;
 use pelage_kernels::dense::{self as kernel, Activation, Shape};
 use pelage_kernels::isa::Isa;
 
@@ -38,7 +38,7 @@ pub(crate) trait DenseBackend: Backend {
 /// `input` `[n, inputs]` times PyTorch's weights `[outputs, inputs]`, transposed, plus `bias` `[outputs]`, with ReLU where
 /// `relu`: `[n, outputs]`.
 pub fn dense(input: Tensor<2>, weights: Tensor<2>, bias: Tensor<1>, relu: bool) -> Tensor<2> {
-    if !runs_on_kernels(&input.device()) || input.dtype() != DType::F32 {
+    if !runs_on_kernels(&input) {
         return dense_composed(input, weights, bias, relu);
     }
     Tensor::from_dispatch(<Dispatch as DenseBackend>::fused_dense(

@@ -8,7 +8,7 @@ use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
 use burn::backend::flex::FlexTensor;
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, Backend, Dispatch, Flex, backend_extension};
-use burn::tensor::{DType, TensorData};
+use burn::tensor::TensorData;
 use pelage_kernels::dropout as kernel;
 use pelage_kernels::isa::Isa;
 
@@ -24,7 +24,7 @@ pub(crate) trait DropoutBackend: Backend {
 /// `input` with each value set to 0 with `probability` (0 to 1), the others scaled by 1 / (1 - probability). Which ones is
 /// a function of `seed` and the place alone.
 pub fn dropout(input: Tensor<2>, seed: u64, probability: f32) -> Tensor<2> {
-    if !runs_on_kernels(&input.device()) || input.dtype() != DType::F32 {
+    if !runs_on_kernels(&input) {
         let mut mask = vec![0.0; input.dims().iter().product()];
         kernel::mask(seed, probability, &mut mask);
         let mask = Tensor::from_data(TensorData::new(mask, input.dims()), &input.device());

@@ -2,11 +2,11 @@
 
 use burn::backend::TensorMetadata;
 use burn::backend::flex::FlexTensor;
-use burn::tensor::{Device, TensorData};
+use burn::tensor::{DType, Device, Tensor, TensorData};
 
-/// Whether tensors on `device` are Flex tensors, which the kernels can read.
-pub(super) fn runs_on_kernels(device: &Device) -> bool {
-    device.clone().inner() == Device::flex()
+/// Whether `tensor` is one that the kernels can read: f32 on the Flex device.
+pub(super) fn runs_on_kernels<const D: usize>(tensor: &Tensor<D>) -> bool {
+    tensor.device().inner() == Device::flex() && tensor.dtype() == DType::F32
 }
 
 /// The tensor with its values in row-major order, copied only where they are not already.

@@ -93,7 +93,7 @@ impl OptimizerBackend for Flex {
 
 /// Stochastic gradient descent with momentum, see [`kernel::sgd`]; changes `velocity` and gives the new parameters.
 pub fn sgd(rule: Sgd, rate: Rate, parameters: Tensor<1>, gradients: Tensor<1>, velocity: &mut Tensor<1>) -> Tensor<1> {
-    if runs_on_kernels(&parameters.device()) {
+    if runs_on_kernels(&parameters) {
         let [p, g, v] = [parameters, gradients, take(velocity)].map(Tensor::into_dispatch);
         let (p, v) = <Dispatch as OptimizerBackend>::sgd_step(rule, rate, p, g, v);
         *velocity = Tensor::from_dispatch(v);
@@ -115,7 +115,7 @@ pub fn rms_prop(
     gradients: Tensor<1>,
     square: &mut Tensor<1>,
 ) -> Tensor<1> {
-    if runs_on_kernels(&parameters.device()) {
+    if runs_on_kernels(&parameters) {
         let [p, g, s] = [parameters, gradients, take(square)].map(Tensor::into_dispatch);
         let (p, s) = <Dispatch as OptimizerBackend>::rms_prop_step(rule, rate, p, g, s);
         *square = Tensor::from_dispatch(s);
@@ -136,7 +136,7 @@ pub fn adam(
     mean: &mut Tensor<1>,
     square: &mut Tensor<1>,
 ) -> Tensor<1> {
-    if runs_on_kernels(&parameters.device()) {
+    if runs_on_kernels(&parameters) {
         let [p, g, m, s] = [parameters, gradients, take(mean), take(square)].map(Tensor::into_dispatch);
         let (p, m, s) = <Dispatch as OptimizerBackend>::adam_step(rule, rate, t, p, g, m, s);
         (*mean, *square) = (Tensor::from_dispatch(m), Tensor::from_dispatch(s));

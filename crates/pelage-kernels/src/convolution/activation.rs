@@ -1,0 +1,117 @@
+//! Activations, in the convolution's epilogue and on whole slices.
+
+use crate::isa::{Isa, for_each_isa_with, multiply_add};
+use rayon::prelude::*;
+
+/// What is applied to a convolution's sum.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Activation {
+    /// Nothing.
+    None,
+    /// max(x, 0).
+    Relu,
+    /// min(max(x, 0), 6).
+    Relu6,
+    /// x / (1 + exp(-x)).
+    Silu,
+}
+
+impl Activation {
+    /// What it cuts values to. SiLU cuts nothing.
+    #[inline(always)]
+    pub(super) fn limits(self) -> [f32; 2] {
+        match self {
+            Activation::None | Activation::Silu => [f32::NEG_INFINITY, f32::INFINITY],
+            Activation::Relu => [0.0, f32::INFINITY],
+            Activation::Relu6 => [0.0, 6.0],
+        }
+    }
+}
+
+/// x / (1 + exp(-x)) for each value.
+#[inline(always)]
+pub(super) fn silu<const FUSED: bool>(values: &mut [f32]) {
+    values.iter_mut().for_each(|x| *x *= sigmoid::<FUSED>(*x));
+}
+
+/// 1 / (1 + exp(-x)) to about 2 units in the last place.
+#[inline(always)]
+fn sigmoid<const FUSED: bool>(x: f32) -> f32 {
+    1.0 / (1.0 + exp::<FUSED>(-x))
+}
+
+/// exp(x), without a branch: 2^n times a polynomial of the rest, coefficients as in Cephes' expf (Moshier). Results under
+/// the smallest or over the largest normal number stop there; a NaN stays one.
+#[inline(always)]
+fn exp<const FUSED: bool>(x: f32) -> f32 {
+    /// Adding and taking away 1.5 * 2^23 rounds to a whole number.
+    const ROUND: f32 = 12_582_912.0;
+    let x = if x < -87.3 { -87.3 } else { x };
+    let x = if x > 88.3 { 88.3 } else { x };
+    let shifted = multiply_add::<FUSED>(x, std::f32::consts::LOG2_E, ROUND);
+    let n = shifted - ROUND;
+    let r = multiply_add::<FUSED>(n, -0.693_359_4, x);
+    let r = multiply_add::<FUSED>(n, 2.121_944_4e-4, r);
+    let mut p = 1.987_569_1e-4;
+    for coefficient in [1.398_2e-3, 8.333_452e-3, 4.166_579_6e-2, 1.666_666_5e-1, 0.5, 1.0, 1.0] {
+        p = multiply_add::<FUSED>(p, r, coefficient);
+    }
+    // The low bits of `shifted` are n; moved to the exponent of a number, they scale by 2^n.
+    p * f32::from_bits((shifted.to_bits() << 23).wrapping_add(0x3f80_0000))
+}
+
+/// Values a parallel piece; a detail of speed, the result does not depend on it.
+const PIECE: usize = 1 << 14;
+
+/// Applies the activation to every value. A NaN stays one.
+pub fn activate(isa: Isa, activation: Activation, values: &mut [f32]) {
+    values
+        .par_chunks_mut(PIECE)
+        .for_each(|values| activate_piece(isa, activation, values));
+}
+
+/// Turns the gradient at the activation's output into the one at its input. `saved` holds the inputs; for ReLU and ReLU6
+/// the outputs do as well.
+///
+/// # Panics
+/// Where the lengths differ.
+pub fn activation_backward(isa: Isa, activation: Activation, saved: &[f32], grad: &mut [f32]) {
+    assert_eq!(saved.len(), grad.len(), "length of saved");
+    let pieces = grad.par_chunks_mut(PIECE).zip(saved.par_chunks(PIECE));
+    pieces.for_each(|(grad, saved)| backward_piece(isa, activation, saved, grad));
+}
+
+for_each_isa_with!(activate_piece, activate_body,
+    avx512: [true], avx2: [true], neon: [true], portable: [false],
+    (activation: Activation, values: &mut [f32]));
+
+#[inline(always)]
+fn activate_body<const FUSED: bool>(activation: Activation, values: &mut [f32]) {
+    if activation == Activation::Silu {
+        return silu::<FUSED>(values);
+    }
+    let [low, high] = activation.limits();
+    for x in values {
+        // Written so that a NaN stays one.
+        *x = if low > *x { low } else { *x };
+        *x = if high < *x { high } else { *x };
+    }
+}
+
+for_each_isa_with!(backward_piece, backward_body,
+    avx512: [true], avx2: [true], neon: [true], portable: [false],
+    (activation: Activation, saved: &[f32], grad: &mut [f32]));
+
+#[inline(always)]
+fn backward_body<const FUSED: bool>(activation: Activation, saved: &[f32], grad: &mut [f32]) {
+    let pairs = grad.iter_mut().zip(saved);
+    match activation {
+        Activation::None => {}
+        Activation::Relu => pairs.for_each(|(grad, &x)| *grad = if x > 0.0 { *grad } else { 0.0 }),
+        Activation::Relu6 => pairs.for_each(|(grad, &x)| *grad = if x > 0.0 && x < 6.0 { *grad } else { 0.0 }),
+        Activation::Silu => pairs.for_each(|(grad, &x)| {
+            let s = sigmoid::<FUSED>(x);
+            *grad *= s * (1.0 + x * (1.0 - s));
+        }),
+    }
+}

@@ -1,0 +1,162 @@
+//! The weight gradient of a depthwise convolution: a thread owns a tile of channels and walks over all pixels.
+
+#[cfg(target_arch = "aarch64")]
+use super::vector::Neon;
+#[cfg(target_arch = "x86_64")]
+use super::vector::{Avx2, Avx512};
+use super::vector::{Portable, Vector};
+use super::{Geometry, pack, scratch};
+use crate::isa::{Isa, for_each_isa_with};
+use rayon::prelude::*;
+
+/// Overwrites `grad_weights` `[channels, 1, kh, kw]`.
+pub(super) fn weights(isa: Isa, g: &Geometry, input: &[f32], grad_output: &[f32], grad_weights: &mut [f32]) {
+    let (width, area) = (2 * pack::lanes(isa), g.kernel[0] * g.kernel[1]);
+    let padded = (g.output_width() - 1) * g.stride[1] + g.kernel[1];
+    let lens = [g.kernel[0] * padded * width, g.output_width() * width, area * width];
+    grad_weights
+        .par_chunks_mut(width * area)
+        .enumerate()
+        .for_each(|(tile, grad_weights)| {
+            scratch::with(lens.iter().sum(), |buffer| {
+                let (ring, buffer) = buffer.split_at_mut(lens[0]);
+                let (line, sums) = buffer.split_at_mut(lens[1]);
+                sums.fill(0.0);
+                add(isa, g, input, grad_output, tile * width, ring, line, sums);
+                for (at, to) in grad_weights.iter_mut().enumerate() {
+                    *to = sums[at % area * width + at / area];
+                }
+            });
+        });
+}
+
+for_each_isa_with!(add, add_body,
+avx512: [Avx512], avx2: [Avx2], neon: [Neon], portable: [Portable],
+(
+    g: &Geometry,
+    input: &[f32],
+    grad_output: &[f32],
+    first: usize,
+    ring: &mut [f32],
+    line: &mut [f32],
+    sums: &mut [f32],
+));
+
+/// Adds to `sums` `[kh][kw][two vectors]` for the channels from `first` on. `ring` takes the last `kh` padded input rows,
+/// `line` one row of the gradient, each with the tile's channels alone.
+#[inline(always)]
+#[allow(clippy::too_many_arguments, reason = "the arguments of one kernel")]
+fn add_body<V: Vector>(
+    g: &Geometry,
+    input: &[f32],
+    grad_output: &[f32],
+    first: usize,
+    ring: &mut [f32],
+    line: &mut [f32],
+    sums: &mut [f32],
+) {
+    let (kh, kw, width) = (g.kernel[0], g.kernel[1], 2 * V::LANES);
+    let row = ring.len() / kh;
+    // The gradient, seen as an input: its rows are copied by the same function.
+    let outputs = Geometry {
+        height: g.output_height(),
+        width: g.output_width(),
+        padding: [0; 4],
+        ..*g
+    };
+    let pictures = input
+        .chunks_exact(g.picture_len())
+        .zip(grad_output.chunks_exact(g.output_picture_len()));
+    for (input, grad_output) in pictures {
+        let mut have = 0;
+        for y in 0..outputs.height {
+            let top = y * g.stride[0];
+            for r in have.max(top)..top + kh {
+                copy_row::<V>(g, input, r, first, &mut ring[r % kh * row..][..row]);
+            }
+            have = top + kh;
+            copy_row::<V>(&outputs, grad_output, y, first, line);
+            for ky in 0..kh {
+                let values = &ring[(top + ky) % kh * row..][..row];
+                for kx in (0..kw).step_by(6) {
+                    let sums = &mut sums[(ky * kw + kx) * width..(ky * kw + kw.min(kx + 6)) * width];
+                    let values = &values[kx * width..];
+                    let stride = g.stride[1];
+                    match sums.len() / width {
+                        1 => taps::<V, 1>(line, values, stride, sums),
+                        2 => taps::<V, 2>(line, values, stride, sums),
+                        3 => taps::<V, 3>(line, values, stride, sums),
+                        4 => taps::<V, 4>(line, values, stride, sums),
+                        5 => taps::<V, 5>(line, values, stride, sums),
+                        _ => taps::<V, 6>(line, values, stride, sums),
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Adds one row of the gradient times the input under each of `K` neighboring weights.
+#[inline(always)]
+fn taps<V: Vector, const K: usize>(line: &[f32], values: &[f32], stride: usize, sums: &mut [f32]) {
+    let width = 2 * V::LANES;
+    let pixels = line.len() / width;
+    assert!(sums.len() == K * width && values.len() >= ((pixels - 1) * stride + K) * width);
+    let (line, values, sums) = (line.as_ptr(), values.as_ptr(), sums.as_mut_ptr());
+    // SAFETY: compiled for the instruction set of `V`; `sums` holds two vectors for each of K weights, `line` two for each
+    // of `pixels`, and `values` two for each column up to (pixels - 1) * stride + K.
+    unsafe {
+        let mut local = [[V::splat(0.0); 2]; K];
+        for k in 0..K {
+            for n in 0..2 {
+                local[k][n] = V::load(sums.add(k * width + n * V::LANES));
+            }
+        }
+        for x in 0..pixels {
+            for n in 0..2 {
+                let grad = V::load(line.add(x * width + n * V::LANES));
+                for k in 0..K {
+                    let value = V::load(values.add((x * stride + k) * width + n * V::LANES));
+                    local[k][n] = local[k][n].multiply_add(grad, value);
+                }
+            }
+        }
+        for k in 0..K {
+            for n in 0..2 {
+                local[k][n].store(sums.add(k * width + n * V::LANES));
+            }
+        }
+    }
+}
+
+/// Row `row` of the padded input, the tile of channels from `first` on; what is not there is zero.
+#[inline(always)]
+fn copy_row<V: Vector>(g: &Geometry, input: &[f32], row: usize, first: usize, copy: &mut [f32]) {
+    let (tile, ci) = (2 * V::LANES, g.in_channels);
+    let Some(y) = row.checked_sub(g.padding[0]).filter(|&y| y < g.height) else {
+        return copy.fill(0.0);
+    };
+    let left = (g.padding[1] * tile).min(copy.len());
+    let (border, copy) = copy.split_at_mut(left);
+    border.fill(0.0);
+    let (copy, border) = copy.split_at_mut((g.width * tile).min(copy.len()));
+    border.fill(0.0);
+    let input = &input[y * g.width * ci..][..g.width * ci];
+    if first + tile <= ci {
+        let pixels = copy.len() / tile;
+        for x in 0..pixels {
+            // SAFETY: compiled for the instruction set of `V`; `copy` has `pixels` tiles, and the input at least as many
+            // pixels, whose tile from `first` on ends within their channels.
+            unsafe {
+                let (from, to) = (input.as_ptr().add(x * ci + first), copy.as_mut_ptr().add(x * tile));
+                V::load(from).store(to);
+                V::load(from.add(V::LANES)).store(to.add(V::LANES));
+            }
+        }
+    } else {
+        for (to, from) in copy.chunks_exact_mut(tile).zip(input.chunks_exact(ci)) {
+            to.fill(0.0);
+            to[..ci - first].copy_from_slice(&from[first..]);
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! What happens to finished sums: residual, activation, and out.
+
+use super::Activation;
+use super::activation::silu;
+use super::vector::Vector;
+
+/// The most numbers in the vectors of one pixel: two of 16.
+const WIDEST: usize = 32;
+
+/// The end of a convolution, for one tile of channels.
+pub(super) struct Finish<'a> {
+    pub(super) activation: Activation,
+    /// Added before the activation; laid out as the output.
+    pub(super) residual: Option<&'a [f32]>,
+    /// The first channel of the tile in the output.
+    pub(super) first: usize,
+    /// Channels of the tile that exist.
+    pub(super) valid: usize,
+    /// Numbers between pixels of the output.
+    pub(super) stride: usize,
+}
+
+impl Finish<'_> {
+    /// Writes the tile's channels of `P` pixels from pixel `at` on.
+    ///
+    /// # Safety
+    /// The CPU has the instruction set of `V`.
+    #[inline(always)]
+    pub(super) unsafe fn pixels<V: Vector, const N: usize, const P: usize>(
+        &self,
+        mut sums: [[V; N]; P],
+        at: usize,
+        output: &mut [f32],
+    ) {
+        let start = at * self.stride + self.first;
+        // The last number touched below; one check here stands for all of them.
+        let end = start + (P - 1) * self.stride + self.valid;
+        assert!(end <= output.len() && self.residual.is_none_or(|residual| end <= residual.len()));
+        let [low, high] = self.activation.limits();
+        if self.valid == N * V::LANES {
+            // SAFETY: every pixel's N vectors begin at p * stride and end before `end`, which both slices reach.
+            unsafe {
+                if let Some(residual) = self.residual {
+                    for p in 0..P {
+                        for n in 0..N {
+                            let from = residual.as_ptr().add(start + p * self.stride + n * V::LANES);
+                            sums[p][n] = sums[p][n].add(V::load(from));
+                        }
+                    }
+                }
+                let (low, high) = (V::splat(low), V::splat(high));
+                for p in 0..P {
+                    for n in 0..N {
+                        let to = output.as_mut_ptr().add(start + p * self.stride + n * V::LANES);
+                        sums[p][n].clamp(low, high).store(to);
+                    }
+                }
+            }
+        } else {
+            // All go to memory first, by loops of fixed length: were a sum picked by a variable index, the compiler would
+            // keep all of them in memory, in the other branch too.
+            let mut spread = [[0.0f32; WIDEST]; P];
+            for p in 0..P {
+                for n in 0..N {
+                    // SAFETY: two vectors of any set fit.
+                    unsafe { sums[p][n].store(spread[p][n * V::LANES..(n + 1) * V::LANES].as_mut_ptr()) };
+                }
+            }
+            for (p, sums) in spread.iter_mut().enumerate() {
+                let range = start + p * self.stride..start + p * self.stride + self.valid;
+                if let Some(residual) = self.residual {
+                    sums.iter_mut()
+                        .zip(&residual[range.clone()])
+                        .for_each(|(sum, add)| *sum += add);
+                }
+                for (to, x) in output[range].iter_mut().zip(sums) {
+                    let x = if low > *x { low } else { *x };
+                    *to = if high < x { high } else { x };
+                }
+            }
+        }
+        if self.activation == Activation::Silu {
+            for p in 0..P {
+                let values = &mut output[start + p * self.stride..][..self.valid];
+                if V::FUSED {
+                    silu::<true>(values)
+                } else {
+                    silu::<false>(values)
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! Weights in the order in which the kernels read them.
+
+use super::scratch::Aligned;
+use super::{Geometry, Path, path};
+use crate::isa::Isa;
+
+/// Weights and bias of one convolution, packed for one instruction set.
+#[derive(Clone, Debug)]
+pub struct Packed {
+    isa: Isa,
+    channels: [usize; 2],
+    kernel: [usize; 2],
+    groups: usize,
+    /// Dense: for each group and tile of channels `[kh][kw][ci / groups][tile]`. Depthwise: for each tile `[kh][kw][tile]`.
+    pub(super) weights: Aligned,
+    /// For each group (depthwise: for all), the bias, filled up with zeros to whole tiles.
+    pub(super) bias: Vec<f32>,
+    /// The window, cut so that a piece's weights for a tile of channels fit into half of an L1 cache.
+    pub(super) pieces: Vec<Piece>,
+    /// Dense: the tiles of a group. Depthwise: all tiles.
+    pub(super) tiles: Vec<Tile>,
+}
+
+/// Neighboring output channels that are computed together.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Tile {
+    /// Its first channel, within the group.
+    pub(super) first: usize,
+    /// Channels, with those that only fill up: one or two whole vectors.
+    pub(super) width: usize,
+}
+
+/// A piece of the window: some whole rows of it, or a part of one row. A row is `kw * ci` neighboring numbers.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Piece {
+    /// Its first row.
+    pub(super) row: usize,
+    pub(super) rows: usize,
+    /// Its first number in each row.
+    pub(super) from: usize,
+    /// Numbers in each row.
+    pub(super) len: usize,
+}
+
+/// Numbers in a piece of the window, about.
+const DEPTH: usize = 256;
+
+fn pieces(rows: usize, len: usize) -> Vec<Piece> {
+    if len <= DEPTH {
+        let together = DEPTH / len;
+        let firsts = (0..rows).step_by(together);
+        return firsts
+            .map(|row| Piece {
+                row,
+                rows: together.min(rows - row),
+                from: 0,
+                len,
+            })
+            .collect();
+    }
+    let even = len.div_ceil(len.div_ceil(DEPTH));
+    let parts = move |row| {
+        (0..len).step_by(even).map(move |from| Piece {
+            row,
+            rows: 1,
+            from,
+            len: even.min(len - from),
+        })
+    };
+    (0..rows).flat_map(parts).collect()
+}
+
+/// Numbers in a vector.
+pub(super) fn lanes(isa: Isa) -> usize {
+    match isa.name() {
+        "avx512" => 16,
+        "avx2" => 8,
+        _ => 4,
+    }
+}
+
+/// Splits channels into tiles of two vectors, and one of one vector where that is enough for the rest.
+fn tiles(channels: usize, lanes: usize) -> Vec<Tile> {
+    let firsts = (0..channels).step_by(2 * lanes);
+    firsts
+        .map(|first| Tile {
+            first,
+            width: if channels - first > lanes { 2 * lanes } else { lanes },
+        })
+        .collect()
+}
+
+/// Splits channels into tiles; the last one overlaps its neighbor rather than reach beyond the channels, if there are
+/// enough for one.
+fn overlapping_tiles(channels: usize, width: usize) -> Vec<Tile> {
+    let last = channels.saturating_sub(width);
+    (0..channels)
+        .step_by(width)
+        .map(|first| Tile {
+            first: first.min(last),
+            width,
+        })
+        .collect()
+}
+
+/// Packs `weights` `[co, ci / groups, kh, kw]` and `bias` `[co]` (none: zeros) for [`super::forward`]. Of `geometry`, the
+/// channels, the kernel and the groups matter; the result serves any number and size of pictures.
+///
+/// # Panics
+/// Where a slice's length does not fit `geometry`.
+pub fn pack(isa: Isa, geometry: &Geometry, weights: &[f32], bias: Option<&[f32]>) -> Packed {
+    geometry.check();
+    assert_eq!(weights.len(), geometry.weight_len(), "length of weights");
+    assert!(
+        bias.is_none_or(|bias| bias.len() == geometry.out_channels),
+        "length of bias"
+    );
+    let depthwise = path(geometry) == Path::Depthwise;
+    let (groups, group) = match depthwise {
+        true => (1, geometry.out_channels),
+        false => (geometry.groups, geometry.group_outputs()),
+    };
+    let (ci, area) = (geometry.group_inputs(), geometry.kernel[0] * geometry.kernel[1]);
+    let tiles = match depthwise {
+        true => overlapping_tiles(group, 2 * lanes(isa)),
+        false => tiles(group, lanes(isa)),
+    };
+    let filled: usize = tiles.iter().map(|tile| tile.width).sum();
+    let mut packed = Packed {
+        isa,
+        channels: [geometry.in_channels, geometry.out_channels],
+        kernel: geometry.kernel,
+        groups: geometry.groups,
+        weights: Aligned::zeros(groups * filled * area * ci),
+        bias: vec![0.0; groups * filled],
+        pieces: pieces(geometry.kernel[0], geometry.kernel[1] * ci),
+        tiles,
+    };
+    for g in 0..groups {
+        let mut filling = g * filled;
+        for &Tile { first, width } in &packed.tiles {
+            for channel in first..(first + width).min(group) {
+                let co = g * group + channel;
+                packed.bias[filling + channel - first] = bias.map_or(0.0, |bias| bias[co]);
+                for c in 0..ci {
+                    for k in 0..area {
+                        let at = filling * area * ci + (k * ci + c) * width + channel - first;
+                        packed.weights[at] = weights[(co * ci + c) * area + k];
+                    }
+                }
+            }
+            filling += width;
+        }
+    }
+    packed
+}
+
+impl Packed {
+    pub(super) fn check(&self, isa: Isa, geometry: &Geometry) {
+        geometry.check();
+        assert_eq!(self.isa, isa, "packed for another instruction set");
+        assert_eq!(
+            self.channels,
+            [geometry.in_channels, geometry.out_channels],
+            "packed for other channels"
+        );
+        assert_eq!(
+            (self.kernel, self.groups),
+            (geometry.kernel, geometry.groups),
+            "packed for another kernel"
+        );
+    }
+}

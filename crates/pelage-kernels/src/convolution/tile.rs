@@ -1,0 +1,271 @@
+//! A block of pixels, in register tiles of pixels by channels.
+
+use super::finish::Finish;
+use super::pack::{Piece, Tile};
+#[cfg(target_arch = "aarch64")]
+use super::vector::Neon;
+#[cfg(target_arch = "x86_64")]
+use super::vector::{Avx2, Avx512};
+use super::vector::{Portable, Vector};
+use super::{Activation, Geometry, Packed};
+use crate::isa::for_each_isa_with;
+use std::ops::Range;
+
+/// Pixels, where their windows are, and what happens to the sums.
+pub(super) struct Block<'a> {
+    /// Where the windows are.
+    pub(super) source: &'a [f32],
+    /// Numbers between rows of a window.
+    pub(super) row: usize,
+    /// The corner of each pixel's window in `source`.
+    pub(super) offsets: &'a [usize],
+    /// Added before the activation; laid out as the output.
+    pub(super) residual: Option<&'a [f32]>,
+    pub(super) activation: Activation,
+    /// Numbers between pixels of the output.
+    pub(super) stride: usize,
+}
+
+/// Numbers of memory that [`block`] works in: unfinished sums of a part's pixels, two vectors of up to 16 each.
+pub(super) const WAITING: usize = PART * 32;
+
+/// Numbers of the window in one round of the innermost loop.
+const UNROLL: usize = 4;
+
+/// Pixels whose unfinished sums wait in the L1 cache for the next piece of the window.
+const PART: usize = 96;
+
+// The vector, pixels of a tile of two vectors, of one.
+for_each_isa_with!(block, block_body,
+    avx512: [Avx512, 12, 12], avx2: [Avx2, 6, 12], neon: [Neon, 8, 12], portable: [Portable, 4, 8],
+    (g: &Geometry, packed: &Packed, group: usize, block: &Block, waiting: &mut [f32], output: &mut [f32]));
+
+#[inline(always)]
+fn block_body<V: Vector, const P: usize, const Q: usize>(
+    g: &Geometry,
+    packed: &Packed,
+    group: usize,
+    block: &Block,
+    waiting: &mut [f32],
+    output: &mut [f32],
+) {
+    let window = g.kernel[0] * g.kernel[1] * g.group_inputs();
+    let filled = packed.bias.len() / g.groups;
+    let channels = g.group_outputs();
+    let reach = (g.kernel[0] - 1) * block.row + g.kernel[1] * g.group_inputs();
+    // The last number of each window; this check stands for those in the loops.
+    let last = block
+        .offsets
+        .iter()
+        .fold(0, |last, &offset| if offset > last { offset } else { last });
+    assert!(last + reach <= block.source.len());
+    let part = part(packed.weights.len() / g.groups, g.in_channels + g.out_channels);
+    for start in (0..block.offsets.len()).step_by(part) {
+        let pixels = start..(start + part).min(block.offsets.len());
+        for &Tile { first, width } in &packed.tiles {
+            let at = group * filled + first;
+            let columns = Columns {
+                weights: &packed.weights[at * window..][..width * window],
+                bias: &packed.bias[at..at + width],
+                finish: Finish {
+                    activation: block.activation,
+                    residual: block.residual,
+                    first: group * channels + first,
+                    valid: width.min(channels - first),
+                    stride: block.stride,
+                },
+                pieces: &packed.pieces,
+            };
+            if width == 2 * V::LANES {
+                columns.over::<V, 2, P>(block, pixels.clone(), waiting, output);
+            } else {
+                columns.over::<V, 1, Q>(block, pixels.clone(), waiting, output);
+            }
+        }
+    }
+}
+
+/// Pixels that see all channels before the next pixels come, a multiple of the pixels of any tile: as many as let an L2
+/// cache feed the weights, or, where all weights fit into it, as few as let the L1 cache take the output.
+fn part(weights: usize, channels: usize) -> usize {
+    if weights > 1 << 16 {
+        PART
+    } else {
+        ((1 << 13) / channels).clamp(24, PART) / 24 * 24
+    }
+}
+
+/// A tile of channels and its weights `[window][width]`.
+struct Columns<'a> {
+    weights: &'a [f32],
+    bias: &'a [f32],
+    pieces: &'a [Piece],
+    finish: Finish<'a>,
+}
+
+/// Where the sums of a tile come from and where they go.
+#[derive(Clone, Copy)]
+struct Stage {
+    from: *const f32,
+    /// Numbers between the sums of neighboring pixels at `from`; 0 where all begin with the bias.
+    stride: usize,
+    /// Where unfinished sums wait; none after the last piece of the window.
+    waiting: Option<*mut f32>,
+}
+
+impl Columns<'_> {
+    /// The given pixels of the block.
+    #[inline(always)]
+    fn over<V: Vector, const N: usize, const P: usize>(
+        &self,
+        block: &Block,
+        pixels: Range<usize>,
+        waiting: &mut [f32],
+        output: &mut [f32],
+    ) {
+        let width = N * V::LANES;
+        assert!(self.bias.len() == width && waiting.len() >= pixels.len() * width);
+        // As few tiles as possible, and all about equally large: small ones waste arithmetic.
+        let tiles = pixels.len().div_ceil(P);
+        let (even, more) = (pixels.len() / tiles, pixels.len() % tiles);
+        let mut weights = self.weights;
+        for (i, piece) in self.pieces.iter().enumerate() {
+            let (now, later) = weights.split_at(piece.rows * piece.len * width);
+            weights = later;
+            let mut at = pixels.start;
+            for tile in 0..tiles {
+                let count = even + usize::from(tile < more);
+                let sums = waiting[(at - pixels.start) * width..][..count * width].as_mut_ptr();
+                let (from, stride) = if i == 0 {
+                    (self.bias.as_ptr(), 0)
+                } else {
+                    (sums.cast_const(), width)
+                };
+                let waiting = (!later.is_empty()).then_some(sums);
+                let stage = Stage { from, stride, waiting };
+                macro_rules! one_of {
+                    ($($n:literal)*) => {
+                        match count {
+                            // SAFETY: the stage points at `width` numbers for each of `count` pixels, or at the bias; the
+                            // piece is one of the window's, whose end `block_body` has checked for each offset; `now`
+                            // holds its weights; compiled for the instruction set of `V`.
+                            $($n if $n <= P => unsafe {
+                                self.pixels::<V, N, $n>(block, *piece, now, at, stage, output)
+                            },)*
+                            _ => unreachable!("a tile of more pixels than there is code for"),
+                        }
+                    };
+                }
+                one_of!(1 2 3 4 5 6 7 8 9 10 11 12);
+                at += count;
+            }
+        }
+    }
+
+    /// Adds one piece of the window for `P` pixels from pixel `at` on.
+    ///
+    /// # Safety
+    /// As said where it is called.
+    #[inline(always)]
+    #[allow(clippy::too_many_arguments, reason = "a register tile")]
+    unsafe fn pixels<V: Vector, const N: usize, const P: usize>(
+        &self,
+        block: &Block,
+        piece: Piece,
+        weights: &[f32],
+        at: usize,
+        stage: Stage,
+        output: &mut [f32],
+    ) {
+        let offsets: &[usize; P] = block.offsets[at..].first_chunk().expect("an offset for each pixel");
+        // SAFETY: the caller's promise. Loops, not `map` or `from_fn`: the compiler may leave their closures out of a
+        // function for an instruction set.
+        unsafe {
+            let mut sums = [[V::splat(0.0); N]; P];
+            let mut values = [std::ptr::null(); P];
+            for p in 0..P {
+                for n in 0..N {
+                    sums[p][n] = V::load(stage.from.add(p * stage.stride + n * V::LANES));
+                }
+                values[p] = block
+                    .source
+                    .as_ptr()
+                    .add(offsets[p] + piece.row * block.row + piece.from);
+            }
+            let mut weights = weights.as_ptr();
+            for row in 0..piece.rows {
+                let mut line = values;
+                for p in 0..P {
+                    line[p] = values[p].add(row * block.row);
+                }
+                sums = multiply(line, piece.len, weights, sums);
+                weights = weights.add(piece.len * N * V::LANES);
+            }
+            let Some(waiting) = stage.waiting else {
+                return self.finish.pixels(sums, at, output);
+            };
+            for p in 0..P {
+                for n in 0..N {
+                    sums[p][n].store(waiting.add((p * N + n) * V::LANES));
+                }
+            }
+        }
+    }
+}
+
+/// The innermost loop: `len` numbers of each of `P` pixels times their weights `[len][N vectors]`.
+///
+/// # Safety
+/// Compiled for the instruction set of `V`; so much may be read.
+#[inline(always)]
+pub(super) unsafe fn multiply<V: Vector, const N: usize, const P: usize>(
+    values: [*const f32; P],
+    len: usize,
+    weights: *const f32,
+    mut sums: [[V; N]; P],
+) -> [[V; N]; P] {
+    // Few enough rounds for the processor to foresee the last one.
+    let whole = len - len % UNROLL;
+    // SAFETY: the caller's promise, and k stays under `len`.
+    unsafe {
+        let mut k = 0;
+        while k < whole {
+            for i in 0..UNROLL {
+                step(values, weights, k + i, &mut sums);
+            }
+            k += UNROLL;
+        }
+        while k < len {
+            step(values, weights, k, &mut sums);
+            k += 1;
+        }
+    }
+    sums
+}
+
+/// Number `k` of each pixel times its weights.
+///
+/// # Safety
+/// Compiled for the instruction set of `V`; more than `k` numbers may be read at all `values`, more than `k` times N vectors
+/// at `weights`.
+#[inline(always)]
+unsafe fn step<V: Vector, const N: usize, const P: usize>(
+    values: [*const f32; P],
+    weights: *const f32,
+    k: usize,
+    sums: &mut [[V; N]; P],
+) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let mut row = [V::splat(0.0); N];
+        for n in 0..N {
+            row[n] = V::load(weights.add((k * N + n) * V::LANES));
+        }
+        for p in 0..P {
+            let value = V::splat(*values[p].add(k));
+            for n in 0..N {
+                sums[p][n] = sums[p][n].multiply_add(value, row[n]);
+            }
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! Vectors of numbers, one type for each instruction set, so that sums surely stay in registers.
+
+/// A vector register. All functions are compiled into their caller, which has to be compiled for the instruction set.
+pub(super) trait Vector: Copy {
+    /// Numbers in it.
+    const LANES: usize;
+    /// Whether `multiply_add` rounds once.
+    const FUSED: bool;
+
+    /// All lanes `x`.
+    ///
+    /// # Safety
+    /// The CPU has the instruction set; so for all functions here.
+    unsafe fn splat(x: f32) -> Self;
+    /// # Safety
+    /// [`Self::LANES`] numbers may be read at `from`.
+    unsafe fn load(from: *const f32) -> Self;
+    /// # Safety
+    /// [`Self::LANES`] numbers may be written at `to`.
+    unsafe fn store(self, to: *mut f32);
+    /// `self + other`.
+    ///
+    /// # Safety
+    /// As for [`Self::splat`].
+    unsafe fn add(self, other: Self) -> Self;
+    /// `a * b + self`.
+    ///
+    /// # Safety
+    /// As for [`Self::splat`].
+    unsafe fn multiply_add(self, a: Self, b: Self) -> Self;
+    /// `self` between `low` and `high`; a NaN stays one.
+    ///
+    /// # Safety
+    /// As for [`Self::splat`].
+    unsafe fn clamp(self, low: Self, high: Self) -> Self;
+}
+
+/// Plain Rust, the specification of the others.
+#[derive(Clone, Copy)]
+pub(super) struct Portable([f32; 4]);
+
+impl Vector for Portable {
+    const LANES: usize = 4;
+    const FUSED: bool = false;
+    #[inline(always)]
+    unsafe fn splat(x: f32) -> Self {
+        Portable([x; 4])
+    }
+    #[inline(always)]
+    unsafe fn load(from: *const f32) -> Self {
+        // SAFETY: the caller's promise; an array of numbers needs no more than their alignment.
+        Portable(unsafe { *from.cast() })
+    }
+    #[inline(always)]
+    unsafe fn store(self, to: *mut f32) {
+        // SAFETY: the caller's promise.
+        unsafe { *to.cast() = self.0 }
+    }
+    #[inline(always)]
+    unsafe fn add(self, other: Self) -> Self {
+        Portable(std::array::from_fn(|i| self.0[i] + other.0[i]))
+    }
+    #[inline(always)]
+    unsafe fn multiply_add(self, a: Self, b: Self) -> Self {
+        Portable(std::array::from_fn(|i| a.0[i] * b.0[i] + self.0[i]))
+    }
+    #[inline(always)]
+    unsafe fn clamp(self, low: Self, high: Self) -> Self {
+        Portable(std::array::from_fn(|i| {
+            let x = if low.0[i] > self.0[i] { low.0[i] } else { self.0[i] };
+            if high.0[i] < x { high.0[i] } else { x }
+        }))
+    }
+}
+
+/// A fused multiply-add, its addend the last or the first operand.
+macro_rules! fused {
+    ($name:ident last; $sum:expr, $a:expr, $b:expr) => {
+        $name($a, $b, $sum)
+    };
+    ($name:ident first; $sum:expr, $a:expr, $b:expr) => {
+        $name($sum, $a, $b)
+    };
+}
+
+/// Makes `$name` of the intrinsics of an instruction set.
+macro_rules! vector {
+    ($name:ident, $register:ty, $lanes:literal, $splat:ident, $load:ident, $store:ident, $add:ident,
+        $max:ident, $min:ident, ($($fused:tt)*)) => {
+        #[derive(Clone, Copy)]
+        pub(in crate::convolution) struct $name($register);
+
+        #[allow(unused_unsafe, reason = "where the instruction set is always there, its intrinsics are safe")]
+        impl Vector for $name {
+            const LANES: usize = $lanes;
+            const FUSED: bool = true;
+            #[inline(always)]
+            unsafe fn splat(x: f32) -> Self {
+                // SAFETY: the CPU has the instruction set, by the caller's promise; so below.
+                $name(unsafe { $splat(x) })
+            }
+            #[inline(always)]
+            unsafe fn load(from: *const f32) -> Self {
+                // SAFETY: as above, and so many numbers may be read.
+                $name(unsafe { $load(from) })
+            }
+            #[inline(always)]
+            unsafe fn store(self, to: *mut f32) {
+                // SAFETY: as above, and so many numbers may be written.
+                unsafe { $store(to, self.0) }
+            }
+            #[inline(always)]
+            unsafe fn add(self, other: Self) -> Self {
+                // SAFETY: as above.
+                $name(unsafe { $add(self.0, other.0) })
+            }
+            #[inline(always)]
+            unsafe fn multiply_add(self, a: Self, b: Self) -> Self {
+                // SAFETY: as above.
+                $name(unsafe { fused!($($fused)*; self.0, a.0, b.0) })
+            }
+            #[inline(always)]
+            unsafe fn clamp(self, low: Self, high: Self) -> Self {
+                // SAFETY: as above. The instructions give their second operand where either is a NaN.
+                $name(unsafe { $min(high.0, $max(low.0, self.0)) })
+            }
+        }
+    };
+}
+
+#[cfg(target_arch = "x86_64")]
+mod x86 {
+    use super::Vector;
+    use std::arch::x86_64::*;
+
+    vector!(Avx2, __m256, 8, _mm256_set1_ps, _mm256_loadu_ps, _mm256_storeu_ps, _mm256_add_ps,
+        _mm256_max_ps, _mm256_min_ps, (_mm256_fmadd_ps last));
+    vector!(Avx512, __m512, 16, _mm512_set1_ps, _mm512_loadu_ps, _mm512_storeu_ps, _mm512_add_ps,
+        _mm512_max_ps, _mm512_min_ps, (_mm512_fmadd_ps last));
+}
+#[cfg(target_arch = "x86_64")]
+pub(super) use x86::{Avx2, Avx512};
+
+#[cfg(target_arch = "aarch64")]
+mod arm {
+    use super::Vector;
+    use std::arch::aarch64::*;
+
+    vector!(Neon, float32x4_t, 4, vdupq_n_f32, vld1q_f32, vst1q_f32, vaddq_f32,
+        vmaxq_f32, vminq_f32, (vfmaq_f32 first));
+}
+#[cfg(target_arch = "aarch64")]
+pub(super) use arm::Neon;

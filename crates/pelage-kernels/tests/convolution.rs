@@ -1,0 +1,322 @@
+//! Convolution against plain f64 loops, on every instruction set that this CPU has.
+
+use pelage_kernels::convolution::{self, Activation, Geometry, Path};
+use pelage_kernels::isa::Isa;
+use proptest::prelude::*;
+
+fn noise(seed: u64, len: usize) -> Vec<f32> {
+    let mut state = seed;
+    let mut next = || {
+        state = state
+            .wrapping_mul(6364136223846793005)
+            .wrapping_add(1442695040888963407);
+        (state >> 40) as f32 / (1u64 << 24) as f32 - 0.5
+    };
+    (0..len).map(|_| next()).collect()
+}
+
+/// Calls `each` with the indices of output, input and weight for every product of the definition.
+fn products(g: &Geometry, mut each: impl FnMut(usize, usize, usize)) {
+    let (oh, ow, ci, co) = (g.output_height(), g.output_width(), g.in_channels, g.out_channels);
+    let (cig, cog) = (ci / g.groups, co / g.groups);
+    for n in 0..g.batch {
+        for oy in 0..oh {
+            for ox in 0..ow {
+                for o in 0..co {
+                    for c in 0..cig {
+                        for ky in 0..g.kernel[0] {
+                            for kx in 0..g.kernel[1] {
+                                let y = (oy * g.stride[0] + ky).wrapping_sub(g.padding[0]);
+                                let x = (ox * g.stride[1] + kx).wrapping_sub(g.padding[1]);
+                                if y < g.height && x < g.width {
+                                    each(
+                                        ((n * oh + oy) * ow + ox) * co + o,
+                                        ((n * g.height + y) * g.width + x) * ci + o / cog * cig + c,
+                                        ((o * cig + c) * g.kernel[0] + ky) * g.kernel[1] + kx,
+                                    );
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn activated(activation: Activation, x: f64) -> f64 {
+    match activation {
+        Activation::None => x,
+        Activation::Relu => x.max(0.0),
+        Activation::Relu6 => x.clamp(0.0, 6.0),
+        Activation::Silu => x / (1.0 + (-x).exp()),
+    }
+}
+
+/// Largest difference relative to the largest value.
+fn error(ours: &[f32], truth: &[f64]) -> f64 {
+    assert_eq!(ours.len(), truth.len());
+    let scale = truth.iter().fold(1e-3, |m: f64, v| m.max(v.abs()));
+    ours.iter().zip(truth).fold(0.0, |m: f64, (a, b)| {
+        let difference = (f64::from(*a) - b).abs();
+        if difference.is_nan() {
+            f64::INFINITY
+        } else {
+            m.max(difference)
+        }
+    }) / scale
+}
+
+fn forward(isa: Isa, g: &Geometry, seed: u64, residual: bool, activation: Activation) -> Vec<f32> {
+    let (x, w, b) = (
+        noise(seed, g.input_len()),
+        noise(seed + 1, g.weight_len()),
+        noise(seed + 2, g.out_channels),
+    );
+    let residual = residual.then(|| noise(seed + 3, g.output_len()));
+    let packed = convolution::pack(isa, g, &w, Some(&b));
+    let mut output = vec![f32::NAN; g.output_len()];
+    convolution::forward(isa, g, &x, &packed, residual.as_deref(), activation, &mut output);
+    output
+}
+
+fn check_forward(g: &Geometry, seed: u64, residual: bool, activation: Activation) {
+    let (x, w, b) = (
+        noise(seed, g.input_len()),
+        noise(seed + 1, g.weight_len()),
+        noise(seed + 2, g.out_channels),
+    );
+    let mut truth: Vec<f64> = (0..g.output_len()).map(|i| f64::from(b[i % g.out_channels])).collect();
+    products(g, |o, i, k| truth[o] += f64::from(x[i]) * f64::from(w[k]));
+    if residual {
+        let residual = noise(seed + 3, truth.len());
+        truth
+            .iter_mut()
+            .zip(residual)
+            .for_each(|(sum, add)| *sum += f64::from(add));
+    }
+    truth.iter_mut().for_each(|x| *x = activated(activation, *x));
+    for isa in Isa::available() {
+        let error = error(&forward(isa, g, seed, residual, activation), &truth);
+        assert!(
+            error < 2e-5,
+            "forward on {}: relative error {error:e} for {g:?}",
+            isa.name()
+        );
+    }
+}
+
+/// Gradients of weights, bias and input.
+fn backward(isa: Isa, g: &Geometry, seed: u64) -> [Vec<f32>; 3] {
+    let (x, w, dy) = (
+        noise(seed, g.input_len()),
+        noise(seed + 1, g.weight_len()),
+        noise(seed + 2, g.output_len()),
+    );
+    let mut grads = [w.len(), g.out_channels, x.len()].map(|len| vec![f32::NAN; len]);
+    let [dw, db, dx] = grads.each_mut().map(|grad| Some(&mut grad[..]));
+    convolution::backward(isa, g, &x, &w, &dy, dw, db, dx);
+    grads
+}
+
+fn check_backward(g: &Geometry, seed: u64) {
+    let (x, w, dy) = (
+        noise(seed, g.input_len()),
+        noise(seed + 1, g.weight_len()),
+        noise(seed + 2, g.output_len()),
+    );
+    let mut truth = [w.len(), g.out_channels, x.len()].map(|len| vec![0.0f64; len]);
+    let [dw, db, dx] = &mut truth;
+    products(g, |o, i, k| {
+        dw[k] += f64::from(dy[o]) * f64::from(x[i]);
+        dx[i] += f64::from(dy[o]) * f64::from(w[k]);
+    });
+    dy.iter()
+        .enumerate()
+        .for_each(|(o, dy)| db[o % g.out_channels] += f64::from(*dy));
+    for isa in Isa::available() {
+        let ours = backward(isa, g, seed);
+        for ((ours, truth), what) in ours.iter().zip(&truth).zip(["weights", "bias", "input"]) {
+            let error = error(ours, truth);
+            assert!(
+                error < 2e-5,
+                "gradient of {what} on {}: relative error {error:e} for {g:?}",
+                isa.name()
+            );
+        }
+    }
+}
+
+fn geometries() -> impl Strategy<Value = Geometry> {
+    let kinds = prop_oneof![
+        4 => (1usize..=40, 1usize..=40, Just(1usize)),
+        1 => (1usize..=8, 1usize..=8, 2usize..=5),
+        // Depthwise: as many groups as channels.
+        3 => (Just(1usize), Just(1usize), 2usize..=40),
+        1 => (Just(1usize), 2usize..=3, 2usize..=9),
+    ];
+    let (sizes, stride) = ((1usize..=2, 1usize..=20, 1usize..=20), [1usize..=3, 1usize..=3]);
+    let (kernel, padding) = (
+        [1usize..=5, 1usize..=5],
+        prop_oneof![Just([0; 4]), [0usize..=3, 0usize..=3, 0usize..=3, 0usize..=3]],
+    );
+    let square = prop_oneof![
+        Just(None),
+        prop_oneof![Just(1usize), Just(3), Just(5), Just(7)].prop_map(Some)
+    ];
+    (kinds, sizes, kernel, stride, padding, square).prop_map(|(kind, sizes, kernel, stride, padding, square)| {
+        Geometry {
+            batch: sizes.0,
+            height: sizes.1,
+            width: sizes.2,
+            in_channels: kind.0 * kind.2,
+            out_channels: kind.1 * kind.2,
+            kernel: square.map_or(kernel, |size| [size, size]),
+            stride,
+            padding,
+            groups: kind.2,
+        }
+    })
+}
+
+fn activations() -> impl Strategy<Value = Activation> {
+    prop_oneof![
+        Just(Activation::None),
+        Just(Activation::Relu),
+        Just(Activation::Relu6),
+        Just(Activation::Silu)
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+    #[test]
+    fn forward_equals_the_definition(
+        g in geometries(), seed in 0u64..1000, residual in any::<bool>(), activation in activations(),
+    ) {
+        check_forward(&g, seed, residual, activation);
+    }
+
+    #[test]
+    fn backward_equals_the_definition(g in geometries(), seed in 0u64..1000) {
+        check_backward(&g, seed);
+    }
+}
+
+fn layer(side: usize, channels: [usize; 2], kernel: usize, stride: usize, groups: usize) -> Geometry {
+    Geometry {
+        batch: 1,
+        height: side,
+        width: side,
+        in_channels: channels[0],
+        out_channels: channels[1],
+        kernel: [kernel; 2],
+        stride: [stride; 2],
+        padding: [kernel / 2; 4],
+        groups,
+    }
+}
+
+#[test]
+fn windows_larger_than_a_cache_piece() {
+    for g in [
+        layer(9, [130, 70], 3, 1, 1),
+        layer(7, [300, 40], 3, 1, 1),
+        layer(5, [1030, 24], 1, 1, 1),
+    ] {
+        check_forward(&g, 3, true, Activation::Relu);
+    }
+}
+
+#[test]
+fn blocks_of_rows_and_pixels() {
+    for g in [
+        layer(70, [48, 8], 3, 1, 1),
+        layer(75, [24, 16], 1, 2, 1),
+        layer(90, [33, 33], 3, 2, 33),
+    ] {
+        check_forward(&Geometry { batch: 2, ..g }, 4, false, Activation::None);
+        check_backward(&Geometry { batch: 2, ..g }, 4);
+    }
+}
+
+#[test]
+fn each_geometry_takes_its_path() {
+    assert_eq!(convolution::path(&layer(7, [8, 16], 1, 1, 1)), Path::Direct);
+    assert_eq!(convolution::path(&layer(7, [8, 16], 1, 2, 1)), Path::Direct);
+    assert_eq!(convolution::path(&layer(7, [8, 16], 3, 1, 1)), Path::Copied);
+    assert_eq!(convolution::path(&layer(7, [1, 1], 3, 1, 1)), Path::Copied);
+    assert_eq!(convolution::path(&layer(7, [8, 16], 1, 1, 4)), Path::Copied);
+    assert_eq!(convolution::path(&layer(7, [8, 16], 3, 1, 8)), Path::Copied);
+    assert_eq!(convolution::path(&layer(7, [8, 8], 3, 1, 8)), Path::Depthwise);
+}
+
+#[test]
+fn the_same_bits_on_any_number_of_threads() {
+    for g in [
+        layer(30, [20, 37], 3, 1, 1),
+        layer(30, [20, 37], 1, 1, 1),
+        layer(30, [37, 37], 5, 2, 37),
+    ] {
+        let runs = [1, 2, 5].map(|threads| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| forward(Isa::best(), &g, 1, false, Activation::Silu))
+        });
+        assert!(runs[0] == runs[1] && runs[0] == runs[2], "{g:?}");
+        let runs = [1, 2, 5].map(|threads| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| backward(Isa::best(), &Geometry { batch: 3, ..g }, 1))
+        });
+        assert!(runs[0] == runs[1] && runs[0] == runs[2], "{g:?}");
+    }
+}
+
+#[test]
+fn a_not_a_number_is_not_swallowed() {
+    for isa in Isa::available() {
+        for activation in [Activation::None, Activation::Relu, Activation::Relu6, Activation::Silu] {
+            for g in [layer(4, [1, 20], 1, 1, 1), layer(3, [20, 20], 3, 1, 20)] {
+                let packed = convolution::pack(isa, &g, &vec![1.0; g.weight_len()], None);
+                let mut output = vec![0.0; g.output_len()];
+                let input = vec![f32::NAN; g.input_len()];
+                convolution::forward(isa, &g, &input, &packed, None, activation, &mut output);
+                assert!(output.iter().all(|v| v.is_nan()), "{activation:?} on {}", isa.name());
+            }
+        }
+    }
+}
+
+#[test]
+fn silu_over_its_whole_range() {
+    let x: Vec<f32> = (-40_000..40_000).map(|i| i as f32 / 400.0).collect();
+    for isa in Isa::available() {
+        let mut y = x.clone();
+        convolution::activate(isa, Activation::Silu, &mut y);
+        for (x, y) in x.iter().zip(&y) {
+            let truth = activated(Activation::Silu, f64::from(*x));
+            let error = (f64::from(*y) - truth).abs() / truth.abs().max(1e-30);
+            assert!(
+                error < 1e-6 || truth.abs() < 1e-35,
+                "{}: silu({x}) = {y}, not {truth}",
+                isa.name()
+            );
+        }
+    }
+}
+
+#[test]
+fn gradients_of_activations_are_slopes() {
+    let x = noise(1, 10_000).iter().map(|x| x * 20.0).collect::<Vec<f32>>();
+    for activation in [Activation::None, Activation::Relu, Activation::Relu6, Activation::Silu] {
+        let mut grad = vec![2.0; x.len()];
+        convolution::activation_backward(Isa::best(), activation, &x, &mut grad);
+        for (x, grad) in x.iter().map(|x| f64::from(*x)).zip(grad) {
+            let slope = (activated(activation, x + 1e-5) - activated(activation, x - 1e-5)) / 2e-5;
+            let corner = x.abs() < 1e-4 || (x - 6.0).abs() < 1e-4;
+            assert!(
+                corner || (f64::from(grad) - 2.0 * slope).abs() < 1e-4,
+                "{activation:?} at {x}: {grad}"
+            );
+        }
+    }
+}

@@ -1,0 +1,314 @@
+//! A network as data: its operations in the order in which they run. The forward pass, the summary, the names and
+//! shapes of all parameters and the counts of multiply-adds come from this one description.
+
+use crate::ops::{Activation, Options};
+
+/// The output of an operation, as input for later ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Value(pub(crate) usize);
+
+/// One operation.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Node {
+    /// Its name; its parameters are called `name.weight`, `name.bias` and so on.
+    pub name: String,
+    /// What it computes.
+    pub operation: Operation,
+    /// Which nodes it reads.
+    pub inputs: Vec<usize>,
+    /// Channels of its output.
+    pub channels: usize,
+}
+
+/// What a node computes.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Operation {
+    /// The pixels, `[n, h, w, 3]`.
+    Input,
+    /// See [`Convolution`]; a second input is added before the activation.
+    Convolution(Convolution),
+    /// The largest number of each window.
+    MaxPool(Pool),
+    /// All inputs, one behind the other in the channels.
+    Concatenate,
+    /// Means over `side` x `side` parts of the picture; 1: over the whole picture.
+    AveragePool {
+        /// Rows and columns of the output.
+        side: usize,
+    },
+    /// `[n, h, w, c]` to `[n, 1, 1, h * w * c]`.
+    Flatten,
+    /// A dense layer over `[n, 1, 1, c]`.
+    Dense {
+        /// What follows.
+        activation: Activation,
+    },
+    /// Sets this share of the numbers to zero in training.
+    Dropout(f32),
+}
+
+/// A convolution with what follows it: batch norm or bias, residual sum, activation.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Convolution {
+    /// Channels of the output.
+    pub channels: usize,
+    /// Rows and columns of the kernel.
+    pub kernel: usize,
+    /// Pixels from one output to the next.
+    pub stride: usize,
+    /// Zeros around the picture.
+    pub padding: Padding,
+    /// Parts of the channels that do not see each other.
+    pub groups: usize,
+    /// The epsilon of the batch norm that stands in the place of a bias.
+    pub norm: Option<f64>,
+    /// What follows.
+    pub activation: Activation,
+}
+
+/// Zeros around the picture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Padding {
+    /// So many on each side.
+    Each(usize),
+    /// TensorFlow's 'SAME': the output has the input's size divided by the stride, rounded up; an odd zero goes to the
+    /// bottom and right.
+    Same,
+}
+
+/// A window that moves over the picture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pool {
+    /// Rows and columns of the window.
+    pub kernel: usize,
+    /// Pixels from one window to the next.
+    pub stride: usize,
+    /// Margin on each side.
+    pub padding: usize,
+    /// Whether a window may reach over the bottom and right edge (PyTorch's `ceil_mode`).
+    pub ceil: bool,
+}
+
+impl Convolution {
+    /// A kernel that keeps the picture's size, with bias.
+    pub fn new(kernel: usize, channels: usize) -> Self {
+        Convolution {
+            channels,
+            kernel,
+            stride: 1,
+            padding: Padding::Each(kernel / 2),
+            groups: 1,
+            norm: None,
+            activation: Activation::None,
+        }
+    }
+
+    /// With another stride.
+    pub fn stride(self, stride: usize) -> Self {
+        Convolution { stride, ..self }
+    }
+
+    /// With another padding.
+    pub fn padding(self, padding: Padding) -> Self {
+        Convolution { padding, ..self }
+    }
+
+    /// Each channel for itself.
+    pub fn depthwise(self) -> Self {
+        Convolution { groups: self.channels, ..self }
+    }
+
+    /// With batch norm (Ioffe and Szegedy 2015) in the place of the bias.
+    pub fn norm(self, epsilon: f64) -> Self {
+        Convolution { norm: Some(epsilon), ..self }
+    }
+
+    /// With an activation.
+    pub fn activation(self, activation: Activation) -> Self {
+        Convolution { activation, ..self }
+    }
+
+    /// The options of the operation for an input of `[h, w]`.
+    pub fn options(&self, [h, w]: [usize; 2]) -> Options {
+        let padding = match self.padding {
+            Padding::Each(p) => [p; 4],
+            Padding::Same => {
+                let total = |i: usize| ((i.div_ceil(self.stride) - 1) * self.stride + self.kernel).saturating_sub(i);
+                let (rows, columns) = (total(h), total(w));
+                [rows / 2, columns / 2, rows - rows / 2, columns - columns / 2]
+            }
+        };
+        Options { stride: self.stride, padding, groups: self.groups, activation: self.activation }
+    }
+}
+
+impl Pool {
+    /// Windows side by side.
+    pub fn new(kernel: usize, stride: usize) -> Self {
+        Pool { kernel, stride, padding: 0, ceil: false }
+    }
+
+    /// Top, left, bottom and right for an input of `[h, w]`.
+    pub fn padding(&self, size: [usize; 2]) -> [usize; 4] {
+        let end = |i: usize| {
+            let spare = (i + 2 * self.padding - self.kernel) % self.stride;
+            // One more window, unless it would start beyond the picture and its left margin.
+            let more = self.ceil && spare > 0 && i + 2 * self.padding - self.kernel - spare + self.stride < i + self.padding;
+            self.padding + if more { self.stride - spare } else { 0 }
+        };
+        [self.padding, self.padding, end(size[0]), end(size[1])]
+    }
+}
+
+/// The operations of a network.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Graph {
+    pub(crate) nodes: Vec<Node>,
+    /// The node whose output is the last feature map; what comes after it is the head.
+    pub(crate) features: usize,
+}
+
+impl Graph {
+    /// A network that does nothing yet, and its pixels.
+    pub fn new() -> (Self, Value) {
+        let input = Node { name: "input".into(), operation: Operation::Input, inputs: Vec::new(), channels: 3 };
+        (Graph { nodes: vec![input], features: 0 }, Value(0))
+    }
+
+    /// Every operation, in order.
+    pub fn nodes(&self) -> &[Node] {
+        &self.nodes
+    }
+
+    /// The node whose output is the last feature map.
+    pub fn features(&self) -> usize {
+        self.features
+    }
+
+    /// Declares `value` the last feature map: what is added from now on is the head.
+    pub fn end_features(&mut self, value: Value) {
+        self.features = value.0;
+    }
+
+    /// Takes the head away and gives the last feature map, to put another head on.
+    pub fn behead(&mut self) -> Value {
+        self.nodes.truncate(self.features + 1);
+        Value(self.features)
+    }
+
+    /// Adds a convolution.
+    pub fn convolution(&mut self, name: impl Into<String>, input: Value, convolution: Convolution) -> Value {
+        let channels = convolution.channels;
+        self.add(name, Operation::Convolution(convolution), &[input], channels)
+    }
+
+    /// Adds a convolution that `residual` is added to, before the activation.
+    pub fn residual(
+        &mut self,
+        name: impl Into<String>,
+        input: Value,
+        residual: Value,
+        convolution: Convolution,
+    ) -> Value {
+        let channels = convolution.channels;
+        self.add(name, Operation::Convolution(convolution), &[input, residual], channels)
+    }
+
+    /// Adds a max-pooling.
+    pub fn max_pool(&mut self, name: impl Into<String>, input: Value, pool: Pool) -> Value {
+        self.add(name, Operation::MaxPool(pool), &[input], self.channels(input))
+    }
+
+    /// Adds a concatenation of channels.
+    pub fn concatenate(&mut self, name: impl Into<String>, inputs: &[Value]) -> Value {
+        let channels = inputs.iter().map(|&input| self.channels(input)).sum();
+        self.add(name, Operation::Concatenate, inputs, channels)
+    }
+
+    /// Adds an average over `side` x `side` parts of the picture.
+    pub fn average_pool(&mut self, name: impl Into<String>, input: Value, side: usize) -> Value {
+        self.add(name, Operation::AveragePool { side }, &[input], self.channels(input))
+    }
+
+    /// Adds a flattening of a map of `[h, w]`.
+    pub fn flatten(&mut self, name: impl Into<String>, input: Value, [h, w]: [usize; 2]) -> Value {
+        self.add(name, Operation::Flatten, &[input], h * w * self.channels(input))
+    }
+
+    /// Adds a dense layer.
+    pub fn dense(&mut self, name: impl Into<String>, input: Value, outputs: usize, activation: Activation) -> Value {
+        self.add(name, Operation::Dense { activation }, &[input], outputs)
+    }
+
+    /// Adds a dropout.
+    pub fn dropout(&mut self, name: impl Into<String>, input: Value, rate: f32) -> Value {
+        self.add(name, Operation::Dropout(rate), &[input], self.channels(input))
+    }
+
+    /// Channels of a value.
+    pub fn channels(&self, value: Value) -> usize {
+        self.nodes[value.0].channels
+    }
+
+    fn add(&mut self, name: impl Into<String>, operation: Operation, inputs: &[Value], channels: usize) -> Value {
+        let inputs = inputs.iter().map(|input| input.0).collect();
+        self.nodes.push(Node { name: name.into(), operation, inputs, channels });
+        Value(self.nodes.len() - 1)
+    }
+
+    /// Whether the convolution `i` and the max-pooling right behind it are what [`crate::ops::conv_block`] computes in one
+    /// go: 3x3 'same' with bias and ReLU, then 2x2, and nobody else reads the convolution's output.
+    pub(crate) fn is_block(&self, i: usize) -> bool {
+        let block = |c: &Convolution| {
+            c.norm.is_none() && *c == Convolution { activation: Activation::Relu, ..Convolution::new(3, c.channels) }
+        };
+        let readers = self.nodes.iter().flat_map(|node| &node.inputs).filter(|&&input| input == i).count();
+        let is = |node: &Node, wanted: &dyn Fn(&Operation) -> bool| node.inputs.len() == 1 && wanted(&node.operation);
+        let [convolution, pool] = [self.nodes.get(i), self.nodes.get(i + 1)];
+        readers == 1
+            && convolution.is_some_and(|node| is(node, &|o| matches!(o, Operation::Convolution(c) if block(c))))
+            && pool.is_some_and(|node| {
+                node.inputs == [i] && is(node, &|o| *o == Operation::MaxPool(Pool::new(2, 2)))
+            })
+    }
+
+    /// Rows and columns of each node's output for pictures of `size` `[h, w]`.
+    pub fn sizes(&self, size: [usize; 2]) -> Vec<[usize; 2]> {
+        let mut sizes: Vec<[usize; 2]> = Vec::with_capacity(self.nodes.len());
+        for node in &self.nodes {
+            let from = node.inputs.first().map_or(size, |&input| sizes[input]);
+            let windows = |kernel, stride, [top, left, bottom, right]: [usize; 4]| {
+                [(from[0] + top + bottom - kernel) / stride + 1, (from[1] + left + right - kernel) / stride + 1]
+            };
+            sizes.push(match &node.operation {
+                Operation::Convolution(c) => windows(c.kernel, c.stride, c.options(from).padding),
+                Operation::MaxPool(pool) => windows(pool.kernel, pool.stride, pool.padding(from)),
+                Operation::AveragePool { side } => [*side; 2],
+                Operation::Flatten => [1, 1],
+                Operation::Input | Operation::Concatenate | Operation::Dense { .. } | Operation::Dropout(_) => from,
+            });
+        }
+        sizes
+    }
+
+    /// Name and shape of every tensor that `node` holds: parameters, and running statistics of a batch norm.
+    pub fn tensors(&self, node: &Node) -> Vec<(String, Vec<usize>)> {
+        let named = |name: &str, shape: &[usize]| (format!("{}.{name}", node.name), shape.to_vec());
+        let inputs = || self.nodes[node.inputs[0]].channels;
+        match &node.operation {
+            Operation::Convolution(c) => {
+                let weight = named("weight", &[c.channels, inputs() / c.groups, c.kernel, c.kernel]);
+                let others: &[&str] = match c.norm {
+                    Some(_) => &["norm.weight", "norm.bias", "norm.running_mean", "norm.running_var"],
+                    None => &["bias"],
+                };
+                let others = others.iter().map(|name| named(name, &[c.channels]));
+                std::iter::once(weight).chain(others).collect()
+            }
+            Operation::Dense { .. } => {
+                vec![named("weight", &[node.channels, inputs()]), named("bias", &[node.channels])]
+            }
+            _ => Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,313 @@
+//! A network that runs: a [`Graph`] and the layers that hold its parameters, as one Burn module.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use burn::Tensor;
+use burn::module::{Devices, Module, ModuleMapper, ModuleVisitor};
+use burn::tensor::{Device, TensorData};
+
+use super::graph::{Graph, Operation};
+use super::layer::{ConvolutionLayer, DenseLayer, Layer};
+use super::parameters::{self, Named};
+use super::{Architecture, head::Head, init};
+use crate::ops;
+
+/// What a forward pass in training needs to draw its dropout masks: the same numbers give the same masks.
+#[derive(Clone, Copy, Debug)]
+pub struct DropoutSeed {
+    /// The seed of the run.
+    pub seed: u64,
+    /// The step, counted over the whole run.
+    pub step: u64,
+}
+
+/// A network of any architecture.
+///
+/// A clone shares the running statistics of its batch norms with the original, as Burn's own batch norm does.
+#[derive(Clone, Debug)]
+pub struct Network {
+    graph: Arc<Graph>,
+    layers: BTreeMap<String, Layer>,
+    /// Names of the layers that stand still in training.
+    frozen: BTreeSet<String>,
+    /// Convolutions that are computed together with the max-pooling behind them.
+    blocks: Arc<BTreeSet<usize>>,
+}
+
+impl Network {
+    /// Freshly initialized, the weights a function of `seed` alone; for pictures of `size` `[h, w]`.
+    pub fn new(architecture: Architecture, size: [usize; 2], classes: usize, seed: u64, device: &Device) -> Self {
+        let graph = architecture.graph(size, classes);
+        let values = init::values(&graph, architecture.init(), seed);
+        Self::build(graph, values, device)
+    }
+
+    /// The network of `graph` with `values` for its parameters. A convolution of `graph` with batch norm may be there
+    /// with the norm folded into it (see [`Network::folded`]).
+    ///
+    /// # Errors
+    /// A message that names the first missing, surplus or misshapen tensor.
+    pub fn assemble(graph: Graph, values: Named, device: &Device) -> Result<Self, String> {
+        let graph = folded_as(graph, &values);
+        let mut known = 0;
+        for (name, wanted) in graph.nodes().iter().flat_map(|node| graph.tensors(node)) {
+            match values.get(&name) {
+                Some(values) if values.shape == wanted && values.data.len() == wanted.iter().product::<usize>() => known += 1,
+                Some(values) => {
+                    return Err(format!("tensor '{name}' has shape {:?}, expected {wanted:?}", values.shape));
+                }
+                None => return Err(format!("tensor '{name}' is missing")),
+            }
+        }
+        if known == values.len() {
+            return Ok(Self::build(graph, values, device));
+        }
+        let known: Vec<_> = graph.nodes().iter().flat_map(|node| graph.tensors(node)).map(|(name, _)| name).collect();
+        let surplus = values.into_keys().find(|name| !known.contains(name)).unwrap_or_default();
+        Err(format!("has a tensor '{surplus}' that the architecture does not know"))
+    }
+
+    /// `values` are those of `graph`, neither more nor less.
+    pub(crate) fn build(graph: Graph, mut values: Named, device: &Device) -> Self {
+        let mut layers = BTreeMap::new();
+        for node in graph.nodes() {
+            let layer = match node.operation {
+                Operation::Convolution(_) => {
+                    Layer::Convolution(ConvolutionLayer::take(&node.name, &mut values, device))
+                }
+                Operation::Dense { .. } => Layer::Dense(DenseLayer::take(&node.name, &mut values, device)),
+                _ => continue,
+            };
+            layers.insert(node.name.clone(), layer);
+        }
+        let blocks = (0..graph.nodes.len()).filter(|&i| graph.is_block(i)).collect();
+        Network { graph: Arc::new(graph), layers, frozen: BTreeSet::new(), blocks: Arc::new(blocks) }
+    }
+
+    /// What the network computes, as data.
+    pub fn graph(&self) -> &Graph {
+        &self.graph
+    }
+
+    /// Logits `[n, classes]` for pixels `[n, h, w, 3]`; `dropout` is given in training only.
+    pub fn forward(&self, pixels: Tensor<4>, dropout: Option<DropoutSeed>) -> Tensor<2> {
+        self.forward_with(pixels, dropout, &mut |_, value| value)
+    }
+
+    /// The same, and `tap` sees the output of every operation by its name, can keep it, and gives what the network goes
+    /// on with: the same, or another of that shape. A convolution that is computed in one go with the max-pooling behind
+    /// it (`cnn3`, VGG) shows only the pooling's output.
+    pub fn forward_with(
+        &self,
+        pixels: Tensor<4>,
+        dropout: Option<DropoutSeed>,
+        tap: &mut dyn FnMut(&str, Tensor<4>) -> Tensor<4>,
+    ) -> Tensor<2> {
+        self.run(pixels, 0, self.graph.nodes.len() - 1, dropout, tap).flatten(1, 3)
+    }
+
+    /// The last feature map `[n, h', w', c]` for pixels `[n, h, w, 3]`; `dropout` is given in training only.
+    pub fn features(&self, pixels: Tensor<4>, dropout: Option<DropoutSeed>) -> Tensor<4> {
+        self.run(pixels, 0, self.graph.features, dropout, &mut |_, value| value)
+    }
+
+    /// The means of the last feature map, `[n, c]`, for pixels `[n, h, w, 3]`.
+    pub fn pooled_features(&self, pixels: Tensor<4>) -> Tensor<2> {
+        ops::global_average_pool(self.features(pixels, None)).flatten(1, 3)
+    }
+
+    /// Logits `[n, classes]` for the last feature map, as [`Network::features`] gives it.
+    pub fn head(&self, features: Tensor<4>, dropout: Option<DropoutSeed>) -> Tensor<2> {
+        let (from, to) = (self.graph.features, self.graph.nodes.len() - 1);
+        self.run(features, from, to, dropout, &mut |_, value| value).flatten(1, 3)
+    }
+
+    /// The nodes behind `from`, whose output is `start`, up to `to`.
+    fn run(
+        &self,
+        start: Tensor<4>,
+        from: usize,
+        to: usize,
+        dropout: Option<DropoutSeed>,
+        tap: &mut dyn FnMut(&str, Tensor<4>) -> Tensor<4>,
+    ) -> Tensor<4> {
+        let nodes = &self.graph.nodes[..=to];
+        let mut readers = vec![0usize; nodes.len()];
+        nodes[from + 1..].iter().flat_map(|node| &node.inputs).for_each(|&input| readers[input] += 1);
+        readers[to] += 1;
+        let mut values: Vec<Option<Tensor<4>>> = vec![None; nodes.len()];
+        // The last reader takes a value, so that its memory is free as soon as nobody needs it.
+        let mut take = |values: &mut Vec<Option<Tensor<4>>>, input: usize| {
+            readers[input] -= 1;
+            let value = if readers[input] == 0 { values[input].take() } else { values[input].clone() };
+            // A node reads only nodes before it, and each of those is kept until its last reader.
+            value.unwrap_or_else(|| unreachable!("node {input} has been taken already"))
+        };
+        let mut drops = nodes[..=from].iter().filter(|node| matches!(node.operation, Operation::Dropout(_))).count();
+        values[from] = Some(if from == 0 { tap(&nodes[0].name, start) } else { start });
+        for (i, node) in nodes.iter().enumerate().skip(from + 1) {
+            let mut inputs = node.inputs.iter().map(|&input| take(&mut values, input)).collect::<Vec<_>>();
+            let x = inputs.remove(0);
+            let output = match (&node.operation, self.layers.get(&node.name)) {
+                (Operation::Convolution(_), Some(Layer::Convolution(layer))) if self.blocks.contains(&i) => {
+                    // The pooling is part of it already; the convolution's own output is nowhere to be seen.
+                    values[i] = Some(layer.forward_block(x));
+                    continue;
+                }
+                (Operation::MaxPool(_), _) if self.blocks.contains(&(i - 1)) => x,
+                (Operation::Convolution(convolution), Some(Layer::Convolution(layer))) => {
+                    layer.forward(x, inputs.pop(), convolution, dropout.is_some() && !self.is_frozen(&node.name))
+                }
+                (Operation::Dense { activation }, Some(Layer::Dense(layer))) => layer.forward(x, *activation),
+                (Operation::MaxPool(pool), _) => {
+                    let [_, h, w, _] = x.dims();
+                    ops::max_pool(x, pool.kernel, pool.stride, pool.padding([h, w]))
+                }
+                (Operation::Concatenate, _) => {
+                    inputs.insert(0, x);
+                    Tensor::cat(inputs, 3)
+                }
+                (Operation::AveragePool { side }, _) => ops::average_pool(x, [*side; 2]),
+                (Operation::Flatten, _) => {
+                    let [n, h, w, c] = x.dims();
+                    x.reshape([n, 1, 1, h * w * c])
+                }
+                (Operation::Dropout(rate), _) => {
+                    drops += 1;
+                    drop(x, *rate, drops as u64, dropout)
+                }
+                _ => unreachable!("`build` gives every node its layer, and the input is not computed"),
+            };
+            values[i] = Some(tap(&node.name, output));
+        }
+        take(&mut values, to)
+    }
+
+    /// The same network without batch norms in the convolutions that `choose` names: they become part of the weights
+    /// and of a bias (Jacob et al. 2018, section 3.2). Equal to the original within rounding, except in training.
+    pub fn folded(&self, choose: impl Fn(&str) -> bool) -> Self {
+        let mut values = parameters::read(self);
+        let mut graph = (*self.graph).clone();
+        for node in &mut graph.nodes {
+            if let Operation::Convolution(convolution) = &mut node.operation
+                && choose(&node.name)
+                && let Some(epsilon) = convolution.norm.take()
+            {
+                super::fold::fold(&node.name, epsilon, &mut values);
+            }
+        }
+        Self::build(graph, values, &self.device()).with_frozen(|layer| self.is_frozen(layer))
+    }
+
+    /// The same network where exactly the layers that `choose` names stand still in training: no gradients, and batch
+    /// norms keep their running statistics and use them.
+    pub fn with_frozen(self, choose: impl Fn(&str) -> bool) -> Self {
+        let frozen = self.layers.keys().filter(|name| choose(name)).cloned().collect();
+        let network = self.each(|name, layer| layer.set_require_grad(!choose(name)));
+        Network { frozen, ..network }
+    }
+
+    /// Whether a layer stands still in training.
+    pub fn is_frozen(&self, layer: &str) -> bool {
+        self.frozen.contains(layer)
+    }
+
+    /// The same network with another, freshly initialized head for `classes`; `size` `[h, w]` is that of the pictures.
+    pub fn with_head(&self, head: &Head, size: [usize; 2], classes: usize, seed: u64) -> Self {
+        let mut graph = (*self.graph).clone();
+        graph.behead();
+        let keep: Vec<_> = graph.nodes().iter().flat_map(|node| graph.tensors(node)).map(|(name, _)| name).collect();
+        head.put_on(&mut graph, size, classes);
+        let mut values = init::head(&graph, seed);
+        let old = parameters::read(self).into_iter().filter(|(name, _)| keep.contains(name));
+        values.extend(old);
+        let network = Self::build(graph, values, &self.device());
+        network.with_frozen(|layer| self.is_frozen(layer) && !layer.starts_with("head"))
+    }
+
+    /// Where the network lives.
+    pub fn device(&self) -> Device {
+        // Every network has a layer with parameters.
+        self.devices().swap_remove(0)
+    }
+}
+
+/// `graph` without the batch norms that `values` show folded: a bias stands there, and no norm.
+fn folded_as(mut graph: Graph, values: &Named) -> Graph {
+    for node in &mut graph.nodes {
+        if let Operation::Convolution(convolution) = &mut node.operation {
+            let has = |suffix: &str| values.contains_key(&format!("{}.{suffix}", node.name));
+            if has("bias") && !has("norm.weight") {
+                convolution.norm = None;
+            }
+        }
+    }
+    graph
+}
+
+/// Inverted dropout (Srivastava et al. 2014): a counter-based mask, so a resumed run draws the very same one.
+fn drop(x: Tensor<4>, probability: f32, layer: u64, dropout: Option<DropoutSeed>) -> Tensor<4> {
+    let Some(DropoutSeed { seed, step }) = dropout else {
+        return x;
+    };
+    let key = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15).wrapping_add(step.wrapping_mul(8).wrapping_add(layer));
+    let shape = x.dims();
+    ops::dropout(x.flatten(1, 3), key, probability).reshape(shape)
+}
+
+/// By hand, because Burn derives it for fields, not for layers by name.
+impl Module for Network {
+    fn collect_devices(&self, devices: Devices) -> Devices {
+        self.layers.values().fold(devices, |devices, layer| layer.collect_devices(devices))
+    }
+
+    fn fork(self, device: &Device) -> Self {
+        self.each(|_, layer| layer.fork(device))
+    }
+
+    fn to_device(self, device: &Device) -> Self {
+        self.each(|_, layer| layer.to_device(device))
+    }
+
+    fn train(self) -> Self {
+        self.each(|_, layer| layer.train())
+    }
+
+    fn valid(&self) -> Self {
+        self.clone().each(|_, layer| layer.valid())
+    }
+
+    fn materialize(self) -> Self {
+        self.each(|_, layer| layer.materialize())
+    }
+
+    fn visit<V: ModuleVisitor>(&self, visitor: &mut V) {
+        for (name, layer) in &self.layers {
+            visitor.enter_module(name, "Network");
+            layer.visit(visitor);
+            visitor.exit_module(name, "Network");
+        }
+    }
+
+    fn map<M: ModuleMapper>(self, mapper: &mut M) -> Self {
+        self.each(|name, layer| {
+            mapper.enter_module(name, "Network");
+            let layer = layer.map(mapper);
+            mapper.exit_module(name, "Network");
+            layer
+        })
+    }
+}
+
+impl Network {
+    fn each(self, mut change: impl FnMut(&str, Layer) -> Layer) -> Self {
+        let mut changed = BTreeMap::new();
+        for (name, layer) in self.layers {
+            let mut layer = change(&name, layer);
+            layer.forget_packed();
+            changed.insert(name, layer);
+        }
+        Network { layers: changed, ..self }
+    }
+}

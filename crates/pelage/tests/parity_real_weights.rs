@@ -1,0 +1,76 @@
+//! Real weights on real pictures: needs files that are not part of the project, and says so where they are missing.
+//!
+//! `PELAGE_WEIGHTS` names the folder with `efficientnet_lite0.pth` and `mobilenet_v2.pth`, `PELAGE_SHARED` the one with
+//! `data/dogs-vs-cats/originals.zip`. The truth was recorded by `fixtures/torch/zoo.py`.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use burn::tensor::{Device, Tensor, TensorData};
+use pelage::data::decode::{self, Limits};
+use pelage::data::source;
+use pelage::model::Architecture;
+use pelage::model::parameters::to_vec;
+use pelage::weights;
+use serde::Deserialize;
+
+use support::formula;
+
+mod support;
+
+#[derive(Deserialize)]
+struct Truth {
+    architecture: Architecture,
+    /// Of formula pixels, every 16th.
+    logits: Vec<f32>,
+    /// Name, most likely class, and the two largest logits.
+    pictures: Vec<(String, usize, [f32; 2])>,
+}
+
+/// The folder that `variable` names; `None`, printed, where there is none.
+fn folder(variable: &str) -> Option<PathBuf> {
+    let found = std::env::var_os(variable).map(PathBuf::from).filter(|path| path.is_dir());
+    if found.is_none() {
+        println!("skipped: {variable} names no folder");
+    }
+    found
+}
+
+#[test]
+fn real_weights_give_pytorchs_logits_and_classes() {
+    let (Some(weights), Some(shared)) = (folder("PELAGE_WEIGHTS"), folder("PELAGE_SHARED")) else {
+        return;
+    };
+    let device = Device::flex();
+    let truths: Vec<Truth> = serde_json::from_str(include_str!("fixtures/torch/real.json")).unwrap();
+    let archive = source::list(&shared.join("data/dogs-vs-cats/originals.zip")).unwrap();
+    let entries: BTreeMap<String, _> =
+        archive.into_iter().map(|entry| (entry.location.to_string().replace('\\', "/"), entry)).collect();
+    for truth in truths {
+        let name = truth.architecture.name();
+        let found = weights::load(&weights.join(format!("{name}.pth")), truth.architecture).unwrap();
+        assert_eq!(found.classes, Some(1000));
+        let preprocessing = found.preprocessing.clone();
+        let network = found.network(&device).unwrap().folded(|_| true);
+        let logits = |pixels: Vec<f32>| {
+            to_vec(network.forward(Tensor::from_data(TensorData::new(pixels, [1, 224, 224, 3]), &device), None))
+        };
+        let ours: Vec<f32> = logits(formula::pixels(224 * 224 * 3)).into_iter().step_by(16).collect();
+        let largest = truth.logits.iter().fold(0f32, |largest, x| largest.max(x.abs()));
+        for (a, b) in ours.iter().zip(&truth.logits) {
+            assert!((a - b).abs() <= 1e-4 * largest, "{name}: {a} {b}");
+        }
+        for (picture, class, [first, second]) in &truth.pictures {
+            let entry = entries.iter().find(|(path, _)| path.ends_with(picture.as_str())).unwrap().1;
+            let decoded = decode::decode(&entry.location.read().unwrap(), &Limits::default()).unwrap();
+            let mut pixels: Vec<f32> = preprocessing.resize(&decoded).into_iter().map(f32::from).collect();
+            preprocessing.normalize_f32(&mut pixels);
+            let ours = logits(pixels);
+            let top = (0..ours.len()).max_by(|&a, &b| ours[a].total_cmp(&ours[b])).unwrap();
+            // Decoders of JPEG and resizers round their pixels differently, by one step at most.
+            assert!((ours[*class] - first).abs() < 0.15, "{name} on {picture}: {} {first}", ours[*class]);
+            assert!(top == *class || first - second < 0.15, "{name} on {picture}: {top} {class}");
+        }
+        println!("{name}: {} pictures", truth.pictures.len());
+    }
+}
