@@ -86,7 +86,8 @@ impl Facts {
     /// The operations of the network that these facts describe.
     pub fn graph(&self) -> Graph {
         let size = [self.preprocessing.height, self.preprocessing.width].map(|side| side as usize);
-        self.architecture.graph_with(self.head.as_ref(), size, self.classes.len())
+        self.architecture
+            .graph_with(self.head.as_ref(), size, self.classes.len())
     }
 }
 
@@ -94,9 +95,9 @@ impl Model {
     /// Probabilities `[n, classes]` for pixels `[n, h, w, 3]`, prepared as the facts say.
     pub fn probabilities(&self, pixels: Tensor<4>) -> Tensor<2> {
         let logits = match &self.facts.head {
-            Some(head) if self.facts.flip => {
-                self.network.head(features::features(&self.network, pixels, head.pooling, true), None)
-            }
+            Some(head) if self.facts.flip => self
+                .network
+                .head(features::features(&self.network, pixels, head.pooling, true), None),
             _ => self.network.forward(pixels, None),
         };
         activation::softmax(logits, 1)
@@ -148,7 +149,10 @@ pub fn load(path: &Path, device: &Device) -> Result<Model> {
     }
     let network = Network::assemble(facts.graph(), named, device).map_err(|reason| Error::model(&file, reason))?;
     // A loaded model is not trained, so its batch norms can become part of its convolutions.
-    Ok(Model { network: network.folded(|_| true), facts })
+    Ok(Model {
+        network: network.folded(|_| true),
+        facts,
+    })
 }
 
 /// A description that would make the network absurdly large or empty is refused before anything is allocated.

@@ -46,8 +46,8 @@ pub struct Extractor<'a> {
     pub flip: bool,
 }
 
-/// Pictures a forward pass.
-const BATCH: usize = 16;
+/// Pictures a forward pass: few, so that their maps stay in the cache of the CPU.
+const BATCH: usize = 4;
 
 impl Extractor<'_> {
     /// The last feature map of pixels `[n, h, w, 3]`, pooled where that is asked for.
@@ -59,10 +59,17 @@ impl Extractor<'_> {
     fn key(&self, catalog: &Catalog) -> String {
         let Preprocessing { mean, std, .. } = self.preprocessing;
         let pictures = cache::fingerprint(catalog, self.preprocessing);
-        let nodes: Vec<_> = self.network.graph().nodes()[..=self.network.graph().features()].iter().collect();
-        let made = format!("{nodes:?} {} {mean:?} {std:?} {:?} {}", self.fingerprint, self.pooling, self.flip);
+        let nodes: Vec<_> = self.network.graph().nodes()[..=self.network.graph().features()]
+            .iter()
+            .collect();
+        let made = format!(
+            "{nodes:?} {} {mean:?} {std:?} {:?} {}",
+            self.fingerprint, self.pooling, self.flip
+        );
         let mut hash = blake3::Hasher::new();
-        hash.update(file::MARK).update(pictures.as_bytes()).update(made.as_bytes());
+        hash.update(file::MARK)
+            .update(pictures.as_bytes())
+            .update(made.as_bytes());
         hash.finalize().to_hex()[..32].to_string()
     }
 }
@@ -107,7 +114,13 @@ impl Features {
     }
 
     fn of(catalog: &Catalog, extractor: &Extractor, found: file::Content) -> Features {
-        let readable = || catalog.items.iter().zip(&found.reasons).filter(|(_, reason)| reason.is_none());
+        let readable = || {
+            catalog
+                .items
+                .iter()
+                .zip(&found.reasons)
+                .filter(|(_, reason)| reason.is_none())
+        };
         let unreadable = catalog.items.iter().zip(&found.reasons).filter_map(|(item, reason)| {
             let (path, reason) = (item.location.to_string(), reason.clone()?);
             Some(Unreadable { path, reason })
@@ -186,9 +199,13 @@ impl Features {
         let mut writer = csv::Writer::from_writer(Vec::new());
         writer.write_record(["path", "class", "label"]).map_err(failed)?;
         for (name, &label) in self.names.iter().zip(&self.labels) {
-            writer.write_record([name, &self.classes[label], &label.to_string()]).map_err(failed)?;
+            writer
+                .write_record([name, &self.classes[label], &label.to_string()])
+                .map_err(failed)?;
         }
-        let table = writer.into_inner().map_err(|failure| failed(failure.into_error().into()))?;
+        let table = writer
+            .into_inner()
+            .map_err(|failure| failed(failure.into_error().into()))?;
         atomic::write(&folder.join(format!("{name}.csv")), &table)
     }
 
@@ -196,7 +213,11 @@ impl Features {
     pub fn batch(&self, indices: &[usize]) -> Batch {
         let each = self.shape.iter().product::<usize>();
         Batch {
-            pixels: indices.iter().flat_map(|&i| &self.values[i * each..(i + 1) * each]).copied().collect(),
+            pixels: indices
+                .iter()
+                .flat_map(|&i| &self.values[i * each..(i + 1) * each])
+                .copied()
+                .collect(),
             labels: indices.iter().map(|&i| self.labels[i]).collect(),
             indices: indices.to_vec(),
         }
@@ -223,12 +244,22 @@ fn compute(
         shape = [h, w, c];
         values.extend(to_vec(maps));
         done += batch.labels.len();
-        progress(Progress { done, total, what: "features" });
+        progress(Progress {
+            done,
+            total,
+            what: "features",
+        });
     }
     let mut unreadable = pictures.unreadable().iter().peekable();
     let reasons = catalog.items.iter().map(|item| {
         let path = item.location.to_string();
-        unreadable.next_if(|skipped| skipped.path == path).map(|skipped| skipped.reason.clone())
+        unreadable
+            .next_if(|skipped| skipped.path == path)
+            .map(|skipped| skipped.reason.clone())
     });
-    Ok(file::Content { shape, values, reasons: reasons.collect() })
+    Ok(file::Content {
+        shape,
+        values,
+        reasons: reasons.collect(),
+    })
 }

@@ -141,7 +141,11 @@ pub fn fit(
         let improved = progress.end_epoch(recipe, rate, &validation, seconds, images);
         if improved {
             let facts = bundle::Facts::new(recipe, &progress, data);
-            bundle::save(&folder.join("best.safetensors"), &start.whole(learner.evaluated()?)?, &facts)?;
+            bundle::save(
+                &folder.join("best.safetensors"),
+                &start.whole(learner.evaluated()?)?,
+                &facts,
+            )?;
         }
         reason = progress.finished(recipe);
         Snapshot::take(&learner, progress.clone(), data).save(folder)?;
@@ -165,7 +169,10 @@ fn validate(learner: &Learner, data: &Data, observe: &mut dyn FnMut(&Event) -> C
     let batch_size = learner.recipe.batch_size;
     for batch in data.validation.batches(batch_size, Order::Sequential, None, 0) {
         let batch = batch?;
-        let logits = network.forward(step::pixels(batch.pixels, data.validation.shape(), &learner.device), None);
+        let logits = network.forward(
+            step::pixels(batch.pixels, data.validation.shape(), &learner.device),
+            None,
+        );
         let loss = learner.loss(logits.clone(), &batch.labels);
         let correct = evaluate::count_correct(logits, &batch.labels);
         metrics.add(batch.labels.len(), f64::from(parameters::to_vec(loss)[0]), correct);

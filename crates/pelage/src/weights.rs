@@ -49,8 +49,15 @@ pub fn load(path: &Path, architecture: Architecture) -> Result<Pretrained> {
 /// # Errors
 /// As [`load`], as a message.
 pub fn from_named(tensors: Named, architecture: Architecture) -> std::result::Result<Pretrained, String> {
-    let tensors = tensors.into_iter().map(|(name, values)| (name, Tensor::new(values.shape, move || Ok(values.data))));
-    convert(File { tensors: tensors.collect() }, architecture)
+    let tensors = tensors
+        .into_iter()
+        .map(|(name, values)| (name, Tensor::new(values.shape, move || Ok(values.data))));
+    convert(
+        File {
+            tensors: tensors.collect(),
+        },
+        architecture,
+    )
 }
 
 impl Pretrained {
@@ -60,7 +67,10 @@ impl Pretrained {
     /// Where the file held only the backbone.
     pub fn network(self, device: &Device) -> std::result::Result<Network, String> {
         let Some(classes) = self.classes else {
-            return Err(format!("these weights of {} come without a head; give it one", self.architecture.name()));
+            return Err(format!(
+                "these weights of {} come without a head; give it one",
+                self.architecture.name()
+            ));
         };
         Network::assemble(self.architecture.graph(self.size(), classes), self.values, device)
     }
@@ -70,7 +80,11 @@ impl Pretrained {
         let mut backbone = self.architecture.graph(size, classes);
         backbone.behead();
         let known = names(&backbone);
-        let values = self.values.into_iter().filter(|(name, _)| known.contains(name)).collect();
+        let values = self
+            .values
+            .into_iter()
+            .filter(|(name, _)| known.contains(name))
+            .collect();
         Network::build(backbone, values, device).with_head(head, size, classes, seed)
     }
 
@@ -80,7 +94,12 @@ impl Pretrained {
 }
 
 fn names(graph: &Graph) -> Vec<String> {
-    graph.nodes().iter().flat_map(|node| graph.tensors(node)).map(|(name, _)| name).collect()
+    graph
+        .nodes()
+        .iter()
+        .flat_map(|node| graph.tensors(node))
+        .map(|(name, _)| name)
+        .collect()
 }
 
 /// How the tensors of a file fit an architecture.
@@ -110,15 +129,25 @@ impl Match {
         let tensors = layers.flat_map(|(layer, prefixes)| {
             let theirs = move |name: &str| prefixes.tensor(&name[layer.name.len() + 1..]);
             let named = graph.tensors(layer).into_iter();
-            named.map(move |(name, shape)| (name.clone(), theirs(&name), shape)).collect::<Vec<_>>()
+            named
+                .map(move |(name, shape)| (name.clone(), theirs(&name), shape))
+                .collect::<Vec<_>>()
         });
         let tensors = tensors.collect();
-        Match { layout, graph, classes, tensors }
+        Match {
+            layout,
+            graph,
+            classes,
+            tensors,
+        }
     }
 
     /// How many of the tensors the file has by name.
     fn found(&self, file: &File) -> usize {
-        self.tensors.iter().filter(|(_, theirs, _)| file.tensors.contains_key(theirs)).count()
+        self.tensors
+            .iter()
+            .filter(|(_, theirs, _)| file.tensors.contains_key(theirs))
+            .count()
     }
 
     /// Names the first missing, misshapen or surplus tensor.
@@ -127,17 +156,24 @@ impl Match {
             match file.tensors.get(theirs) {
                 Some(tensor) if fits(&tensor.shape, wanted) => {}
                 Some(tensor) => {
-                    return Err(format!("tensor '{theirs}' has shape {:?}, expected {wanted:?}", tensor.shape));
+                    return Err(format!(
+                        "tensor '{theirs}' has shape {:?}, expected {wanted:?}",
+                        tensor.shape
+                    ));
                 }
                 None => return Err(format!("tensor '{theirs}' is missing")),
             }
         }
         let known: HashSet<&str> = self.tensors.iter().map(|(_, theirs, _)| theirs.as_str()).collect();
-        let surplus = file.tensors.keys().find(|name| {
-            !known.contains(name.as_str()) && !self.layout.is_known_surplus(architecture, name)
-        });
+        let surplus = file
+            .tensors
+            .keys()
+            .find(|name| !known.contains(name.as_str()) && !self.layout.is_known_surplus(architecture, name));
         match surplus {
-            Some(name) => Err(format!("has a tensor '{name}' that {} does not know", architecture.name())),
+            Some(name) => Err(format!(
+                "has a tensor '{name}' that {} does not know",
+                architecture.name()
+            )),
             None => Ok(()),
         }
     }
@@ -149,7 +185,10 @@ fn fits(shape: &[usize], wanted: &[usize]) -> bool {
     let is_dense = |shape: &[usize]| shape.len() == 2;
     let columns = |shape: &[usize]| shape[1..].iter().try_fold(1usize, |product, &n| product.checked_mul(n));
     shape == wanted
-        || shape.len() > 1 && shape[0] == wanted[0] && is_dense(shape) != is_dense(wanted) && columns(shape) == columns(wanted)
+        || shape.len() > 1
+            && shape[0] == wanted[0]
+            && is_dense(shape) != is_dense(wanted)
+            && columns(shape) == columns(wanted)
 }
 
 /// Every layout that has weights of `architecture`, the one with the most names in common with the file last.
@@ -169,30 +208,50 @@ fn convert(mut file: File, architecture: Architecture) -> std::result::Result<Pr
     if let Err(problem) = found.check(&file, architecture) {
         return Err(foreign(&file, architecture, found.found(&file), problem));
     }
-    let Match { layout, graph, classes, tensors } = found;
+    let Match {
+        layout,
+        graph,
+        classes,
+        tensors,
+    } = found;
     let mut values = Named::new();
     for (name, theirs, shape) in tensors {
         let Some(tensor) = file.tensors.remove(&theirs) else {
             return Err(format!("tensor '{theirs}' is wanted twice"));
         };
-        let data = tensor.read().map_err(|reason| format!("tensor '{theirs}' cannot be read: {reason}"))?;
+        let data = tensor
+            .read()
+            .map_err(|reason| format!("tensor '{theirs}' cannot be read: {reason}"))?;
         if let Some(bad) = data.iter().find(|value| !value.is_finite()) {
-            return Err(format!("tensor '{theirs}' holds {bad}; the file is damaged or its training diverged"));
+            return Err(format!(
+                "tensor '{theirs}' holds {bad}; the file is damaged or its training diverged"
+            ));
         }
         values.insert(name, Values { shape, data });
     }
     if layout == Layout::Keras {
         // These weights want blue first, pelage's pixels come red first.
-        let stem = graph.nodes().iter().find(|node| matches!(node.operation, Operation::Convolution(_)));
+        let stem = graph
+            .nodes()
+            .iter()
+            .find(|node| matches!(node.operation, Operation::Convolution(_)));
         if let Some(weight) = stem.and_then(|node| values.get_mut(&format!("{}.weight", node.name))) {
             reverse_input_channels(weight);
         }
     }
-    Ok(Pretrained { architecture, layout, classes, preprocessing: layout.preprocessing(architecture), values })
+    Ok(Pretrained {
+        architecture,
+        layout,
+        classes,
+        preprocessing: layout.preprocessing(architecture),
+        values,
+    })
 }
 
 fn reverse_input_channels(weight: &mut Values) {
-    let [_, channels, rows, columns] = weight.shape[..] else { return };
+    let [_, channels, rows, columns] = weight.shape[..] else {
+        return;
+    };
     for kernel in weight.data.chunks_exact_mut(channels * rows * columns) {
         let planes: Vec<f32> = kernel.rchunks_exact(rows * columns).flatten().copied().collect();
         kernel.copy_from_slice(&planes);
@@ -201,14 +260,27 @@ fn reverse_input_channels(weight: &mut Values) {
 
 /// Says what is wrong with a file that is not the weights of `wanted`: those of another architecture, or damaged ones.
 fn foreign(file: &File, wanted: Architecture, found: usize, problem: String) -> String {
-    let is = |known: &Architecture| matches(file, *known).iter().any(|found| found.check(file, *known).is_ok());
+    let is = |known: &Architecture| {
+        matches(file, *known)
+            .iter()
+            .any(|found| found.check(file, *known).is_ok())
+    };
     if let Some(other) = Architecture::ALL.into_iter().find(is) {
         return format!("holds weights of {}, not of {}", other.name(), wanted.name());
     }
     if found > 0 {
         return problem;
     }
-    let few = file.tensors.keys().take(3).map(|name| format!("'{name}'")).collect::<Vec<_>>().join(", ");
+    let few = file
+        .tensors
+        .keys()
+        .take(3)
+        .map(|name| format!("'{name}'"))
+        .collect::<Vec<_>>()
+        .join(", ");
     let count = file.tensors.len();
-    format!("holds no weights of {} under names that pelage knows; its {count} tensors are {few} …", wanted.name())
+    format!(
+        "holds no weights of {} under names that pelage knows; its {count} tensors are {few} …",
+        wanted.name()
+    )
 }

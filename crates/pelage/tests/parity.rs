@@ -33,14 +33,21 @@ fn pixels([n, h, w]: [usize; 3], device: &Device) -> Tensor<4> {
 }
 
 fn pretrained(record: &Record) -> Pretrained {
-    let named: Named = record.tensors.iter().map(|(name, shape)| (name.clone(), formula::values(name, shape))).collect();
+    let named: Named = record
+        .tensors
+        .iter()
+        .map(|(name, shape)| (name.clone(), formula::values(name, shape)))
+        .collect();
     weights::from_named(named, record.architecture).unwrap()
 }
 
 fn assert_close(ours: &[f32], theirs: &[f32], what: &str) {
     assert_eq!(ours.len(), theirs.len(), "{what}");
     let largest = theirs.iter().fold(0f32, |largest, x| largest.max(x.abs()));
-    let error = ours.iter().zip(theirs).fold(0f32, |error, (a, b)| error.max((a - b).abs()));
+    let error = ours
+        .iter()
+        .zip(theirs)
+        .fold(0f32, |error, (a, b)| error.max((a - b).abs()));
     assert!(error <= TOLERANCE * largest, "{what}: off by {error} of {largest}");
 }
 
@@ -64,9 +71,16 @@ fn check(wanted: impl Fn(Architecture) -> bool) {
 
 fn compare(network: &Network, record: &Record, what: &str) {
     let pixels = pixels([1, SIZE[0], SIZE[1]], &network.device());
-    let pooled: Vec<f32> = to_vec(network.pooled_features(pixels.clone())).into_iter().step_by(16).collect();
+    let pooled: Vec<f32> = to_vec(network.pooled_features(pixels.clone()))
+        .into_iter()
+        .step_by(16)
+        .collect();
     assert_close(&pooled, &record.pooled, &format!("pooled features of {what}"));
-    assert_close(&to_vec(network.forward(pixels, None)), &record.logits, &format!("logits of {what}"));
+    assert_close(
+        &to_vec(network.forward(pixels, None)),
+        &record.logits,
+        &format!("logits of {what}"),
+    );
 }
 
 #[test]
@@ -121,21 +135,33 @@ fn training() -> Training {
 
 /// torchvision's name of a tensor of ResNet as ours.
 fn ours(name: &str) -> String {
-    name.replace("downsample.1", "downsample.norm").replace("bn1", "conv1.norm").replace("bn2", "conv2.norm")
+    name.replace("downsample.1", "downsample.norm")
+        .replace("bn1", "conv1.norm")
+        .replace("bn2", "conv2.norm")
 }
 
 #[test]
 fn a_training_step_of_resnet18_equals_torchvision() {
     let records: Vec<Record> = serde_json::from_str(include_str!("fixtures/torch/zoo.json")).unwrap();
-    let record = records.iter().find(|record| record.architecture == Architecture::ResNet18).unwrap();
+    let record = records
+        .iter()
+        .find(|record| record.architecture == Architecture::ResNet18)
+        .unwrap();
     let (truth, device) = (training().resnet18, Device::flex().autodiff());
     let network = pretrained(record).network(&device).unwrap();
     let logits = network.forward(pixels([4, 32, 48], &device), Some(DropoutSeed { seed: 0, step: 0 }));
     assert_close(&to_vec(logits.clone().inner()), &truth.logits, "logits in training");
     let mut one_hot = vec![0.0; truth.labels.len() * CLASSES];
-    truth.labels.iter().enumerate().for_each(|(i, &label)| one_hot[i * CLASSES + label as usize] = 1.0);
+    truth
+        .labels
+        .iter()
+        .enumerate()
+        .for_each(|(i, &label)| one_hot[i * CLASSES + label as usize] = 1.0);
     let targets = Tensor::<2>::from_data(TensorData::new(one_hot, [truth.labels.len(), CLASSES]), &device);
-    let loss = (burn::tensor::activation::log_softmax(logits, 1) * targets).sum_dim(1).neg().mean();
+    let loss = (burn::tensor::activation::log_softmax(logits, 1) * targets)
+        .sum_dim(1)
+        .neg()
+        .mean();
     assert_close(&to_vec(loss.clone().inner()), &[truth.loss], "loss");
 
     let gradients = support::gradients(&network, loss.backward());
@@ -156,9 +182,12 @@ fn vgg16_of_keras_without_its_head() {
     assert_eq!((found.layout, found.classes), (Layout::Keras, None));
     let (truth, device) = (training().keras, Device::flex());
     let [h, w] = SIZE;
-    let mut rgb: Vec<f32> =
-        formula::pixels(h * w * 3).iter().map(|u| ((u + 2.0) / 4.0 * 256.0).floor().clamp(0.0, 255.0)).collect();
-    found.preprocessing.normalize_f32(&mut rgb);
+    let bytes: Vec<u8> = formula::pixels(h * w * 3)
+        .iter()
+        .map(|u| ((u + 2.0) / 4.0 * 256.0).floor().clamp(0.0, 255.0) as u8)
+        .collect();
+    let mut rgb = vec![0.0; bytes.len()];
+    found.preprocessing.normalize(&bytes, &mut rgb);
     let pixels = Tensor::from_data(TensorData::new(rgb, [1, h, w, 3]), &device);
     let network = found.with_head(&Head::linear(), SIZE, 2, 0, &device);
     let features = network.features(pixels, None);

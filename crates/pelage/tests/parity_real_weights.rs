@@ -29,7 +29,9 @@ struct Truth {
 
 /// The folder that `variable` names; `None`, printed, where there is none.
 fn folder(variable: &str) -> Option<PathBuf> {
-    let found = std::env::var_os(variable).map(PathBuf::from).filter(|path| path.is_dir());
+    let found = std::env::var_os(variable)
+        .map(PathBuf::from)
+        .filter(|path| path.is_dir());
     if found.is_none() {
         println!("skipped: {variable} names no folder");
     }
@@ -44,8 +46,10 @@ fn real_weights_give_pytorchs_logits_and_classes() {
     let device = Device::flex();
     let truths: Vec<Truth> = serde_json::from_str(include_str!("fixtures/torch/real.json")).unwrap();
     let archive = source::list(&shared.join("data/dogs-vs-cats/originals.zip")).unwrap();
-    let entries: BTreeMap<String, _> =
-        archive.into_iter().map(|entry| (entry.location.to_string().replace('\\', "/"), entry)).collect();
+    let entries: BTreeMap<String, _> = archive
+        .into_iter()
+        .map(|entry| (entry.location.to_string().replace('\\', "/"), entry))
+        .collect();
     for truth in truths {
         let name = truth.architecture.name();
         let found = weights::load(&weights.join(format!("{name}.pth")), truth.architecture).unwrap();
@@ -53,7 +57,10 @@ fn real_weights_give_pytorchs_logits_and_classes() {
         let preprocessing = found.preprocessing.clone();
         let network = found.network(&device).unwrap().folded(|_| true);
         let logits = |pixels: Vec<f32>| {
-            to_vec(network.forward(Tensor::from_data(TensorData::new(pixels, [1, 224, 224, 3]), &device), None))
+            to_vec(network.forward(
+                Tensor::from_data(TensorData::new(pixels, [1, 224, 224, 3]), &device),
+                None,
+            ))
         };
         let ours: Vec<f32> = logits(formula::pixels(224 * 224 * 3)).into_iter().step_by(16).collect();
         let largest = truth.logits.iter().fold(0f32, |largest, x| largest.max(x.abs()));
@@ -61,7 +68,11 @@ fn real_weights_give_pytorchs_logits_and_classes() {
             assert!((a - b).abs() <= 1e-4 * largest, "{name}: {a} {b}");
         }
         for (picture, class, [first, second]) in &truth.pictures {
-            let entry = entries.iter().find(|(path, _)| path.ends_with(picture.as_str())).unwrap().1;
+            let entry = entries
+                .iter()
+                .find(|(path, _)| path.ends_with(picture.as_str()))
+                .unwrap()
+                .1;
             let decoded = decode::decode(&entry.location.read().unwrap(), &Limits::default()).unwrap();
             let resized = preprocessing.resize(&decoded);
             let mut pixels = vec![0.0; resized.len()];
@@ -69,8 +80,15 @@ fn real_weights_give_pytorchs_logits_and_classes() {
             let ours = logits(pixels);
             let top = (0..ours.len()).max_by(|&a, &b| ours[a].total_cmp(&ours[b])).unwrap();
             // Decoders of JPEG and resizers round their pixels differently, by one step at most.
-            assert!((ours[*class] - first).abs() < 0.15, "{name} on {picture}: {} {first}", ours[*class]);
-            assert!(top == *class || first - second < 0.15, "{name} on {picture}: {top} {class}");
+            assert!(
+                (ours[*class] - first).abs() < 0.15,
+                "{name} on {picture}: {} {first}",
+                ours[*class]
+            );
+            assert!(
+                top == *class || first - second < 0.15,
+                "{name} on {picture}: {top} {class}"
+            );
         }
         println!("{name}: {} pictures", truth.pictures.len());
     }

@@ -13,7 +13,9 @@ use support::formula;
 mod support;
 
 fn fixture(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/torch").join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/fixtures/torch")
+        .join(name)
 }
 
 /// What is wrong with a file of these bytes as weights of ResNet-18.
@@ -51,10 +53,16 @@ fn both_formats_of_pytorch_are_read() {
 fn a_truncated_file_is_an_error_wherever_it_ends() {
     for name in ["resnet18.pth", "resnet18-legacy.pth", "keras.h5"] {
         let bytes = std::fs::read(fixture(name)).unwrap();
-        let architecture = if name == "keras.h5" { Architecture::Vgg16 } else { Architecture::ResNet18 };
+        let architecture = if name == "keras.h5" {
+            Architecture::Vgg16
+        } else {
+            Architecture::ResNet18
+        };
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(name);
-        let ends = (0..64).chain((64..bytes.len()).step_by(151)).chain(bytes.len() - 64..bytes.len());
+        let ends = (0..64)
+            .chain((64..bytes.len()).step_by(151))
+            .chain(bytes.len() - 64..bytes.len());
         for end in ends {
             std::fs::write(&path, &bytes[..end]).unwrap();
             assert!(weights::load(&path, architecture).is_err(), "{name} cut at {end}");
@@ -91,7 +99,12 @@ fn what_is_no_weights_is_told() {
     let missing = weights::load(Path::new("/nonexistent/weights.pth"), Architecture::ResNet18).unwrap_err();
     assert!(missing.to_string().contains("/nonexistent/weights.pth"));
     let folder = tempfile::tempdir().unwrap();
-    assert!(weights::load(folder.path(), Architecture::ResNet18).unwrap_err().to_string().contains("not a file"));
+    assert!(
+        weights::load(folder.path(), Architecture::ResNet18)
+            .unwrap_err()
+            .to_string()
+            .contains("not a file")
+    );
 }
 
 #[test]
@@ -99,17 +112,29 @@ fn a_pickle_with_code_is_refused_and_not_run() {
     let folder = tempfile::tempdir().unwrap();
     let proof = folder.path().join("proof");
     let call = format!("cposix\nsystem\n(S'touch {}'\ntR", proof.display());
-    for pickle in [format!("{call}."), format!("(S'conv1.weight'\n{call}d."), format!("(S'state_dict'\n(S'fc.bias'\n{call}dd.")] {
+    for pickle in [
+        format!("{call}."),
+        format!("(S'conv1.weight'\n{call}d."),
+        format!("(S'state_dict'\n(S'fc.bias'\n{call}dd."),
+    ] {
         let message = problem(pickle.as_bytes());
-        assert!(message.contains("posix.system") && message.contains("nothing of it was run"), "{message}");
+        assert!(
+            message.contains("posix.system") && message.contains("nothing of it was run"),
+            "{message}"
+        );
     }
     assert!(!proof.exists());
 }
 
 #[test]
 fn claimed_sizes_are_checked_before_memory_is_taken() {
-    let message = weights::load(&fixture("huge.pth"), Architecture::ResNet18).unwrap_err().to_string();
-    assert!(message.contains("limit") || message.contains("conv1.weight"), "{message}");
+    let message = weights::load(&fixture("huge.pth"), Architecture::ResNet18)
+        .unwrap_err()
+        .to_string();
+    assert!(
+        message.contains("limit") || message.contains("conv1.weight"),
+        "{message}"
+    );
     let header = r#"{"conv1.weight":{"dtype":"F32","shape":[1099511627776],"data_offsets":[0,4398046511104]}}"#;
     let mut bytes = (header.len() as u64).to_le_bytes().to_vec();
     bytes.extend(header.as_bytes());
@@ -125,8 +150,15 @@ struct Record {
 /// The tensors of ResNet-18 as torchvision names them.
 fn resnet18() -> Named {
     let records: Vec<Record> = serde_json::from_str(include_str!("fixtures/torch/zoo.json")).unwrap();
-    let record = records.into_iter().find(|record| record.architecture == Architecture::ResNet18).unwrap();
-    record.tensors.into_iter().map(|(name, shape)| (name.clone(), formula::values(&name, &shape))).collect()
+    let record = records
+        .into_iter()
+        .find(|record| record.architecture == Architecture::ResNet18)
+        .unwrap();
+    record
+        .tensors
+        .into_iter()
+        .map(|(name, shape)| (name.clone(), formula::values(&name, &shape)))
+        .collect()
 }
 
 #[test]
@@ -137,11 +169,17 @@ fn every_tensor_is_accounted_for() {
         change(&mut changed);
         weights::from_named(changed, Architecture::ResNet18).unwrap_err()
     };
-    assert_eq!(tell(&|t| drop(t.remove("layer3.1.bn2.bias"))), "tensor 'layer3.1.bn2.bias' is missing");
+    assert_eq!(
+        tell(&|t| drop(t.remove("layer3.1.bn2.bias"))),
+        "tensor 'layer3.1.bn2.bias' is missing"
+    );
     let surplus = tell(&|t| drop(t.insert("layer3.1.se.weight".into(), whole["bn1.bias"].clone())));
     assert_eq!(surplus, "has a tensor 'layer3.1.se.weight' that resnet18 does not know");
     let misshapen = tell(&|t| t.get_mut("conv1.weight").unwrap().shape = vec![64, 3, 49]);
-    assert_eq!(misshapen, "tensor 'conv1.weight' has shape [64, 3, 49], expected [64, 3, 7, 7]");
+    assert_eq!(
+        misshapen,
+        "tensor 'conv1.weight' has shape [64, 3, 49], expected [64, 3, 7, 7]"
+    );
     let nan = tell(&|t| t.get_mut("layer2.0.bn1.running_mean").unwrap().data[5] = f32::NAN);
     assert!(nan.starts_with("tensor 'layer2.0.bn1.running_mean' holds NaN"), "{nan}");
     let short = tell(&|t| t.get_mut("fc.bias").unwrap().data.truncate(3));
@@ -152,10 +190,20 @@ fn every_tensor_is_accounted_for() {
 fn weights_of_another_architecture_are_told() {
     let told = |wanted| weights::from_named(resnet18(), wanted).unwrap_err();
     for wanted in [Architecture::ResNet34, Architecture::MobileNetV2, Architecture::Vgg16] {
-        assert_eq!(told(wanted), format!("holds weights of resnet18, not of {}", wanted.name()));
+        assert_eq!(
+            told(wanted),
+            format!("holds weights of resnet18, not of {}", wanted.name())
+        );
     }
-    let strange = Named::from([("a".to_string(), Default::default()), ("b".to_string(), Default::default())]);
+    let strange = Named::from([
+        ("a".to_string(), Default::default()),
+        ("b".to_string(), Default::default()),
+    ]);
     let told = weights::from_named(strange, Architecture::ResNet18).unwrap_err();
     assert!(told.contains("2 tensors are 'a', 'b'"), "{told}");
-    assert!(weights::from_named(resnet18(), Architecture::Cnn3).unwrap_err().contains("no known weights of cnn3"));
+    assert!(
+        weights::from_named(resnet18(), Architecture::Cnn3)
+            .unwrap_err()
+            .contains("no known weights of cnn3")
+    );
 }

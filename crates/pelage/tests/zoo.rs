@@ -14,7 +14,10 @@ const TRAINING: Option<DropoutSeed> = Some(DropoutSeed { seed: 7, step: 1 });
 
 fn pixels(count: usize, device: &Device) -> Tensor<4> {
     let numbers = (0..count * SIZE[0] * SIZE[1] * 3).map(|i| ((i * 2_654_435_761 >> 7) % 2001) as f32 / 1000.0 - 1.0);
-    Tensor::from_data(TensorData::new(numbers.collect::<Vec<f32>>(), [count, SIZE[0], SIZE[1], 3]), device)
+    Tensor::from_data(
+        TensorData::new(numbers.collect::<Vec<f32>>(), [count, SIZE[0], SIZE[1], 3]),
+        device,
+    )
 }
 
 fn bits(tensor: impl IntoIterator<Item = f32>) -> Vec<u32> {
@@ -44,13 +47,24 @@ fn every_parameter_gets_a_finite_gradient(network: &Network) {
         assert_eq!(gradient.len(), held[name].data.len(), "{name}");
         assert!(gradient.iter().all(|value| value.is_finite()), "{name}");
     }
-    let moved = gradients.values().filter(|gradient| gradient.iter().any(|&value| value != 0.0)).count();
-    assert!(moved * 10 > gradients.len() * 9, "only {moved} of {} parameters move", gradients.len());
+    let moved = gradients
+        .values()
+        .filter(|gradient| gradient.iter().any(|&value| value != 0.0))
+        .count();
+    assert!(
+        moved * 10 > gradients.len() * 9,
+        "only {moved} of {} parameters move",
+        gradients.len()
+    );
 }
 
 fn shapes_are_as_described(network: &Network) {
     let graph = network.graph();
-    let described = graph.nodes().iter().zip(graph.sizes(SIZE)).map(|(node, [h, w])| (&node.name[..], [1, h, w, node.channels]));
+    let described = graph
+        .nodes()
+        .iter()
+        .zip(graph.sizes(SIZE))
+        .map(|(node, [h, w])| (&node.name[..], [1, h, w, node.channels]));
     let described: std::collections::BTreeMap<_, _> = described.collect();
     let mut seen = 0;
     let logits = network.forward_with(pixels(1, &network.device()), None, &mut |name, value| {
@@ -59,16 +73,26 @@ fn shapes_are_as_described(network: &Network) {
         value
     });
     assert_eq!(logits.dims(), [1, CLASSES]);
-    assert!(seen + 5 >= described.len(), "{seen} of {} operations were seen", described.len());
+    assert!(
+        seen + 5 >= described.len(),
+        "{seen} of {} operations were seen",
+        described.len()
+    );
     let features = network.features(pixels(1, &network.device()), None);
     assert_eq!(features.dims(), described[&graph.nodes()[graph.features()].name[..]]);
-    assert_eq!(bits(to_vec(network.head(features, None))), bits(to_vec(logits)), "the head alone");
+    assert_eq!(
+        bits(to_vec(network.head(features, None))),
+        bits(to_vec(logits)),
+        "the head alone"
+    );
 }
 
 fn two_pictures_are_each_for_itself(network: &Network) {
     let both = pixels(2, &network.device());
     let together = to_vec(network.forward(both.clone(), None));
-    let alone: Vec<f32> = (0..2).flat_map(|i| to_vec(network.forward(both.clone().narrow(0, i, 1), None))).collect();
+    let alone: Vec<f32> = (0..2)
+        .flat_map(|i| to_vec(network.forward(both.clone().narrow(0, i, 1), None)))
+        .collect();
     let largest = alone.iter().fold(0f32, |largest, value| largest.max(value.abs()));
     assert!(largest > 0.0);
     for (a, b) in together.iter().zip(&alone) {
@@ -89,7 +113,11 @@ fn reading_and_writing_keeps_every_bit(network: &Network, architecture: Architec
 fn a_new_head_leaves_the_backbone_alone(network: &Network) {
     let features = |network: &Network| bits(to_vec(network.features(pixels(1, &network.device()), None)));
     let before = features(network);
-    let article = Head { pooling: Pooling::Flatten, hidden: vec![(16, 0.5), (8, 0.2)], dropout: 0.0 };
+    let article = Head {
+        pooling: Pooling::Flatten,
+        hidden: vec![(16, 0.5), (8, 0.2)],
+        dropout: 0.0,
+    };
     for head in [Head::linear(), article] {
         let headed = network.with_head(&head, SIZE, 7, 3);
         assert_eq!(features(&headed), before);
@@ -141,7 +169,9 @@ fn names_are_read_back() {
 /// One step of training; gives the tensors before and after, and the network.
 fn step(network: Network) -> (Named, Named, Network) {
     let before = read(&network);
-    let loss = activation::log_softmax(network.forward(pixels(2, &network.device()), TRAINING), 1).mean().neg();
+    let loss = activation::log_softmax(network.forward(pixels(2, &network.device()), TRAINING), 1)
+        .mean()
+        .neg();
     let network = Optimizer::new().step(&Recipe::default(), 0.01, network, loss.backward());
     let after = read(&network);
     (before, after, network)
@@ -150,11 +180,18 @@ fn step(network: Network) -> (Named, Named, Network) {
 #[test]
 fn what_is_frozen_stands_still() {
     let device = Device::flex().autodiff();
-    for architecture in [Architecture::ResNet18, Architecture::GoogLeNet, Architecture::MobileNetV2] {
+    for architecture in [
+        Architecture::ResNet18,
+        Architecture::GoogLeNet,
+        Architecture::MobileNetV2,
+    ] {
         let network = Network::new(architecture, SIZE, CLASSES, 1, &device);
         let order: Vec<String> = network.graph().nodes().iter().map(|node| node.name.clone()).collect();
         let position = |name: &str| {
-            let layer = order.iter().filter(|layer| name.starts_with(&format!("{layer}."))).max_by_key(|layer| layer.len());
+            let layer = order
+                .iter()
+                .filter(|layer| name.starts_with(&format!("{layer}.")))
+                .max_by_key(|layer| layer.len());
             order.iter().position(|other| Some(other) == layer).unwrap()
         };
         let whole = network.graph().features();
@@ -174,7 +211,11 @@ fn what_is_frozen_stands_still() {
             // A checkpoint written into it leaves it frozen.
             let again = write(stepped, after).unwrap();
             let (before, after, _) = step(again);
-            assert!(before.iter().all(|(name, values)| position(name) > limit || values == &after[name]));
+            assert!(
+                before
+                    .iter()
+                    .all(|(name, values)| position(name) > limit || values == &after[name])
+            );
         }
     }
 }

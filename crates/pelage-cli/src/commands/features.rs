@@ -59,16 +59,29 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     let mut text = String::new();
     for (name, catalog) in sets(&arguments.data)? {
         let task = Task::new();
-        let features = Features::open(&catalog, &extractor, &default_dir(), &device, &|progress| task.show(progress));
+        let features = Features::open(&catalog, &extractor, &default_dir(), &device, &|progress| {
+            task.show(progress)
+        });
         task.finish();
         let features = features?;
         features.write(&arguments.out, name)?;
         let [h, w, c] = features.shape();
         let at = arguments.out.join(name);
-        text += &format!("{0}.npy, {0}.csv: {1}, {h} x {w} x {c} each\n", at.display(), count(features.len(), "picture"));
-        let skipped = features.unreadable().iter().map(|one| format!("{}: {}", one.path, one.reason));
+        text += &format!(
+            "{0}.npy, {0}.csv: {1}, {h} x {w} x {c} each\n",
+            at.display(),
+            count(features.len(), "picture")
+        );
+        let skipped = features
+            .unreadable()
+            .iter()
+            .map(|one| format!("{}: {}", one.path, one.reason));
         if !features.unreadable().is_empty() {
-            text += &format!("{} skipped:\n{}", count(features.unreadable().len(), "file"), some(skipped, 10));
+            text += &format!(
+                "{} skipped:\n{}",
+                count(features.unreadable().len(), "file"),
+                some(skipped, 10)
+            );
         }
     }
     Ok(text)
@@ -79,6 +92,9 @@ fn sets(path: &Path) -> Result<Vec<(&'static str, Catalog)>, Failure> {
     match catalog::open_dataset(path, None, 0) {
         Ok(split) => Ok(vec![("train", split.train), ("validation", split.validation)]),
         Err(failure) if path.join("train").is_dir() => Err(Error::from(failure).into()),
-        Err(_) => Ok(vec![("features", Catalog::from_source(path, None).map_err(Error::from)?)]),
+        Err(_) => Ok(vec![(
+            "features",
+            Catalog::from_source(path, None).map_err(Error::from)?,
+        )]),
     }
 }

@@ -45,8 +45,14 @@ pub(super) fn run(arguments: Arguments) -> Outcome {
 /// there; none where that was interrupted. Two stages, the second at a lower rate, as in fastai (Howard and Gugger 2020).
 fn head_first(mut recipe: Recipe, folder: &Path, task: &Task) -> Result<Option<Recipe>, Failure> {
     let at = folder.join("head");
-    let Some(transfer) = &mut recipe.transfer else { return Ok(Some(recipe)) };
-    let still = Transfer { unfreeze: Unfreeze::None, head_from: None, ..transfer.clone() };
+    let Some(transfer) = &mut recipe.transfer else {
+        return Ok(Some(recipe));
+    };
+    let still = Transfer {
+        unfreeze: Unfreeze::None,
+        head_from: None,
+        ..transfer.clone()
+    };
     transfer.head_from = Some(at.clone());
     let head = Recipe {
         data: recipe.data.clone(),
@@ -146,4 +152,3 @@ fn described(run: &Run, trained: &Trained) -> String {
     }
     text + "\n"
 }
-

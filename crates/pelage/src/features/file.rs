@@ -34,13 +34,19 @@ struct Tail {
 pub(super) fn write(path: &Path, content: &Content) -> std::io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     std::fs::create_dir_all(folder)?;
-    let mut file = tempfile::Builder::new().prefix("pelage-").suffix(".tmp").tempfile_in(folder)?;
+    let mut file = tempfile::Builder::new()
+        .prefix("pelage-")
+        .suffix(".tmp")
+        .tempfile_in(folder)?;
     // One that is locked is not removed as left by a killed run; where a file system has no locks, its age must do.
     let _ = file.as_file().try_lock();
     let [h, w, c] = content.shape;
     let count = content.reasons.iter().filter(|reason| reason.is_none()).count();
     npy::write(&mut file, &[count, h, w, c], &content.values)?;
-    let tail = Tail { reasons: content.reasons.clone(), hash: hash(&content.values) };
+    let tail = Tail {
+        reasons: content.reasons.clone(),
+        hash: hash(&content.values),
+    };
     let json = serde_json::to_vec(&tail)?;
     file.write_all(&json)?;
     file.write_all(&(json.len() as u64).to_le_bytes())?;
@@ -64,9 +70,11 @@ pub(super) fn read(path: &Path, count: usize) -> Option<Content> {
     let (shape, values) = npy::read(file.take(start)).ok()?;
     let readable = tail.reasons.iter().filter(|reason| reason.is_none()).count();
     match shape[..] {
-        [n, h, w, c] if n == readable && tail.reasons.len() == count && tail.hash == hash(&values) => {
-            Some(Content { shape: [h, w, c], values, reasons: tail.reasons })
-        }
+        [n, h, w, c] if n == readable && tail.reasons.len() == count && tail.hash == hash(&values) => Some(Content {
+            shape: [h, w, c],
+            values,
+            reasons: tail.reasons,
+        }),
         _ => None,
     }
 }
@@ -91,7 +99,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.features");
         let reasons = vec![None, Some("empty".to_string()), None];
-        let content = Content { shape: [1, 1, 3], values: vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0], reasons: reasons.clone() };
+        let content = Content {
+            shape: [1, 1, 3],
+            values: vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0],
+            reasons: reasons.clone(),
+        };
         write(&path, &content).unwrap();
         let found = read(&path, 3).unwrap();
         assert_eq!((found.values, found.reasons), (content.values, reasons));

@@ -11,7 +11,11 @@ use npyz::{NpyFile, WriterBuilder};
 pub fn write(to: &mut impl Write, shape: &[usize], values: &[f32]) -> std::io::Result<()> {
     let shape: Vec<u64> = shape.iter().map(|&length| length as u64).collect();
     let mut buffered = BufWriter::new(to);
-    let mut writer = npyz::WriteOptions::new().default_dtype().shape(&shape).writer(&mut buffered).begin_nd()?;
+    let mut writer = npyz::WriteOptions::new()
+        .default_dtype()
+        .shape(&shape)
+        .writer(&mut buffered)
+        .begin_nd()?;
     writer.extend(values.iter().copied())?;
     writer.finish()?;
     buffered.flush()

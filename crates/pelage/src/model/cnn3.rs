@@ -14,7 +14,11 @@ const HIDDEN: usize = 64;
 pub fn graph(size: [usize; 2], classes: usize) -> Graph {
     let (mut g, mut x) = Graph::new();
     for (i, channels) in (1..).zip(CHANNELS) {
-        x = g.convolution(format!("conv{i}"), x, Convolution::new(3, channels).activation(Activation::Relu));
+        x = g.convolution(
+            format!("conv{i}"),
+            x,
+            Convolution::new(3, channels).activation(Activation::Relu),
+        );
         x = g.max_pool(format!("pool{i}"), x, Pool::new(2, 2));
     }
     g.end_features(x);

@@ -14,20 +14,74 @@ pub struct Variant {
 }
 
 /// 224 pixels.
-pub const LITE0: Variant = Variant { width: 1.0, depth: 1.0, dropout: 0.2 };
+pub const LITE0: Variant = Variant {
+    width: 1.0,
+    depth: 1.0,
+    dropout: 0.2,
+};
 /// 240 pixels.
-pub const LITE1: Variant = Variant { width: 1.0, depth: 1.1, dropout: 0.2 };
+pub const LITE1: Variant = Variant {
+    width: 1.0,
+    depth: 1.1,
+    dropout: 0.2,
+};
 /// 260 pixels.
-pub const LITE2: Variant = Variant { width: 1.1, depth: 1.2, dropout: 0.3 };
+pub const LITE2: Variant = Variant {
+    width: 1.1,
+    depth: 1.2,
+    dropout: 0.3,
+};
 
 const STAGES: [Stage; 7] = [
-    Stage { expansion: 1, channels: 16, blocks: 1, stride: 1, kernel: 3 },
-    Stage { expansion: 6, channels: 24, blocks: 2, stride: 2, kernel: 3 },
-    Stage { expansion: 6, channels: 40, blocks: 2, stride: 2, kernel: 5 },
-    Stage { expansion: 6, channels: 80, blocks: 3, stride: 2, kernel: 3 },
-    Stage { expansion: 6, channels: 112, blocks: 3, stride: 1, kernel: 5 },
-    Stage { expansion: 6, channels: 192, blocks: 4, stride: 2, kernel: 5 },
-    Stage { expansion: 6, channels: 320, blocks: 1, stride: 1, kernel: 3 },
+    Stage {
+        expansion: 1,
+        channels: 16,
+        blocks: 1,
+        stride: 1,
+        kernel: 3,
+    },
+    Stage {
+        expansion: 6,
+        channels: 24,
+        blocks: 2,
+        stride: 2,
+        kernel: 3,
+    },
+    Stage {
+        expansion: 6,
+        channels: 40,
+        blocks: 2,
+        stride: 2,
+        kernel: 5,
+    },
+    Stage {
+        expansion: 6,
+        channels: 80,
+        blocks: 3,
+        stride: 2,
+        kernel: 3,
+    },
+    Stage {
+        expansion: 6,
+        channels: 112,
+        blocks: 3,
+        stride: 1,
+        kernel: 5,
+    },
+    Stage {
+        expansion: 6,
+        channels: 192,
+        blocks: 4,
+        stride: 2,
+        kernel: 5,
+    },
+    Stage {
+        expansion: 6,
+        channels: 320,
+        blocks: 1,
+        stride: 1,
+        kernel: 3,
+    },
 ];
 
 impl Variant {
@@ -37,10 +91,18 @@ impl Variant {
         let scale = |i: usize, stage: Stage| {
             let wanted = stage.channels as f64 * self.width;
             let nearest = (wanted + 4.0) as usize / 8 * 8;
-            let channels = if (nearest as f64) < 0.9 * wanted { nearest + 8 } else { nearest };
+            let channels = if (nearest as f64) < 0.9 * wanted {
+                nearest + 8
+            } else {
+                nearest
+            };
             let deeper = (stage.blocks as f64 * self.depth).ceil() as usize;
             let blocks = if i == 0 || i == 6 { stage.blocks } else { deeper };
-            Stage { channels, blocks, ..stage }
+            Stage {
+                channels,
+                blocks,
+                ..stage
+            }
         };
         std::array::from_fn(|i| scale(i, STAGES[i]))
     }

@@ -8,8 +8,11 @@ pub(super) fn fold(name: &str, epsilon: f64, values: &mut Named) {
     let mut take = |suffix: &str| values.remove(&format!("{name}.norm.{suffix}")).unwrap_or_default().data;
     let (gamma, beta) = (take("weight"), take("bias"));
     let (mean, variance) = (take("running_mean"), take("running_var"));
-    let scales: Vec<f64> =
-        gamma.iter().zip(&variance).map(|(&gamma, &v)| f64::from(gamma) / (f64::from(v) + epsilon).sqrt()).collect();
+    let scales: Vec<f64> = gamma
+        .iter()
+        .zip(&variance)
+        .map(|(&gamma, &v)| f64::from(gamma) / (f64::from(v) + epsilon).sqrt())
+        .collect();
     if let Some(weight) = values.get_mut(&format!("{name}.weight")) {
         let each = weight.data.len() / scales.len().max(1);
         for (kernel, scale) in weight.data.chunks_mut(each.max(1)).zip(&scales) {
@@ -17,6 +20,14 @@ pub(super) fn fold(name: &str, epsilon: f64, values: &mut Named) {
         }
     }
     let shifted = beta.iter().zip(&mean).zip(&scales);
-    let data: Vec<f32> = shifted.map(|((&b, &m), scale)| (f64::from(b) - f64::from(m) * scale) as f32).collect();
-    values.insert(format!("{name}.bias"), Values { shape: vec![data.len()], data });
+    let data: Vec<f32> = shifted
+        .map(|((&b, &m), scale)| (f64::from(b) - f64::from(m) * scale) as f32)
+        .collect();
+    values.insert(
+        format!("{name}.bias"),
+        Values {
+            shape: vec![data.len()],
+            data,
+        },
+    );
 }

@@ -16,11 +16,21 @@ struct Inception {
 }
 
 const fn inception(name: &'static str, c: [usize; 6]) -> Inception {
-    Inception { name, c1: c[0], reduce3: c[1], c3: c[2], reduce5: c[3], c5: c[4], pool: c[5] }
+    Inception {
+        name,
+        c1: c[0],
+        reduce3: c[1],
+        c3: c[2],
+        reduce5: c[3],
+        c5: c[4],
+        pool: c[5],
+    }
 }
 
-const STAGE3: [Inception; 2] =
-    [inception("inception3a", [64, 96, 128, 16, 32, 32]), inception("inception3b", [128, 128, 192, 32, 96, 64])];
+const STAGE3: [Inception; 2] = [
+    inception("inception3a", [64, 96, 128, 16, 32, 32]),
+    inception("inception3b", [128, 128, 192, 32, 96, 64]),
+];
 const STAGE4: [Inception; 5] = [
     inception("inception4a", [192, 96, 208, 16, 48, 64]),
     inception("inception4b", [160, 112, 224, 24, 64, 64]),
@@ -28,12 +38,17 @@ const STAGE4: [Inception; 5] = [
     inception("inception4d", [112, 144, 288, 32, 64, 64]),
     inception("inception4e", [256, 160, 320, 32, 128, 128]),
 ];
-const STAGE5: [Inception; 2] =
-    [inception("inception5a", [256, 160, 320, 32, 128, 128]), inception("inception5b", [384, 192, 384, 48, 128, 128])];
+const STAGE5: [Inception; 2] = [
+    inception("inception5a", [256, 160, 320, 32, 128, 128]),
+    inception("inception5b", [384, 192, 384, 48, 128, 128]),
+];
 
 /// The network; layers have torchvision's names (`inception3a.branch2.0`).
 pub fn graph(classes: usize) -> Graph {
-    let pool = |kernel| Pool { ceil: true, ..Pool::new(kernel, 2) };
+    let pool = |kernel| Pool {
+        ceil: true,
+        ..Pool::new(kernel, 2)
+    };
     let (mut g, x) = Graph::new();
     let x = g.convolution("conv1", x, convolution(7, 64).stride(2));
     let x = g.max_pool("maxpool1", x, pool(3));
@@ -67,7 +82,15 @@ impl Inception {
         let three = g.convolution(name("branch2.1"), three, convolution(3, self.c3));
         let five = g.convolution(name("branch3.0"), x, convolution(1, self.reduce5));
         let five = g.convolution(name("branch3.1"), five, convolution(3, self.c5));
-        let pooled = g.max_pool(name("branch4.0"), x, Pool { padding: 1, ceil: true, ..Pool::new(3, 1) });
+        let pooled = g.max_pool(
+            name("branch4.0"),
+            x,
+            Pool {
+                padding: 1,
+                ceil: true,
+                ..Pool::new(3, 1)
+            },
+        );
         let pooled = g.convolution(name("branch4.1"), pooled, convolution(1, self.pool));
         g.concatenate(self.name, &[one, three, five, pooled])
     }

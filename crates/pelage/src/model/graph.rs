@@ -115,12 +115,18 @@ impl Convolution {
 
     /// Each channel for itself.
     pub fn depthwise(self) -> Self {
-        Convolution { groups: self.channels, ..self }
+        Convolution {
+            groups: self.channels,
+            ..self
+        }
     }
 
     /// With batch norm (Ioffe and Szegedy 2015) in the place of the bias.
     pub fn norm(self, epsilon: f64) -> Self {
-        Convolution { norm: Some(epsilon), ..self }
+        Convolution {
+            norm: Some(epsilon),
+            ..self
+        }
     }
 
     /// With an activation.
@@ -138,14 +144,24 @@ impl Convolution {
                 [rows / 2, columns / 2, rows - rows / 2, columns - columns / 2]
             }
         };
-        Options { stride: self.stride, padding, groups: self.groups, activation: self.activation }
+        Options {
+            stride: self.stride,
+            padding,
+            groups: self.groups,
+            activation: self.activation,
+        }
     }
 }
 
 impl Pool {
     /// Windows side by side.
     pub fn new(kernel: usize, stride: usize) -> Self {
-        Pool { kernel, stride, padding: 0, ceil: false }
+        Pool {
+            kernel,
+            stride,
+            padding: 0,
+            ceil: false,
+        }
     }
 
     /// Top, left, bottom and right for an input of `[h, w]`.
@@ -153,7 +169,8 @@ impl Pool {
         let end = |i: usize| {
             let spare = (i + 2 * self.padding - self.kernel) % self.stride;
             // One more window, unless it would start beyond the picture and its left margin.
-            let more = self.ceil && spare > 0 && i + 2 * self.padding - self.kernel - spare + self.stride < i + self.padding;
+            let more =
+                self.ceil && spare > 0 && i + 2 * self.padding - self.kernel - spare + self.stride < i + self.padding;
             self.padding + if more { self.stride - spare } else { 0 }
         };
         [self.padding, self.padding, end(size[0]), end(size[1])]
@@ -176,8 +193,19 @@ impl Graph {
 
     /// The same over maps of other channels than red, green and blue.
     pub fn with_channels(channels: usize) -> (Self, Value) {
-        let input = Node { name: "input".into(), operation: Operation::Input, inputs: Vec::new(), channels };
-        (Graph { nodes: vec![input], features: 0 }, Value(0))
+        let input = Node {
+            name: "input".into(),
+            operation: Operation::Input,
+            inputs: Vec::new(),
+            channels,
+        };
+        (
+            Graph {
+                nodes: vec![input],
+                features: 0,
+            },
+            Value(0),
+        )
     }
 
     /// Every operation, in order.
@@ -257,7 +285,12 @@ impl Graph {
 
     fn add(&mut self, name: impl Into<String>, operation: Operation, inputs: &[Value], channels: usize) -> Value {
         let inputs = inputs.iter().map(|input| input.0).collect();
-        self.nodes.push(Node { name: name.into(), operation, inputs, channels });
+        self.nodes.push(Node {
+            name: name.into(),
+            operation,
+            inputs,
+            channels,
+        });
         Value(self.nodes.len() - 1)
     }
 
@@ -265,16 +298,24 @@ impl Graph {
     /// go: 3x3 'same' with bias and ReLU, then 2x2, and nobody else reads the convolution's output.
     pub(crate) fn is_block(&self, i: usize) -> bool {
         let block = |c: &Convolution| {
-            c.norm.is_none() && *c == Convolution { activation: Activation::Relu, ..Convolution::new(3, c.channels) }
+            c.norm.is_none()
+                && *c
+                    == Convolution {
+                        activation: Activation::Relu,
+                        ..Convolution::new(3, c.channels)
+                    }
         };
-        let readers = self.nodes.iter().flat_map(|node| &node.inputs).filter(|&&input| input == i).count();
+        let readers = self
+            .nodes
+            .iter()
+            .flat_map(|node| &node.inputs)
+            .filter(|&&input| input == i)
+            .count();
         let is = |node: &Node, wanted: &dyn Fn(&Operation) -> bool| node.inputs.len() == 1 && wanted(&node.operation);
         let [convolution, pool] = [self.nodes.get(i), self.nodes.get(i + 1)];
         readers == 1
             && convolution.is_some_and(|node| is(node, &|o| matches!(o, Operation::Convolution(c) if block(c))))
-            && pool.is_some_and(|node| {
-                node.inputs == [i] && is(node, &|o| *o == Operation::MaxPool(Pool::new(2, 2)))
-            })
+            && pool.is_some_and(|node| node.inputs == [i] && is(node, &|o| *o == Operation::MaxPool(Pool::new(2, 2))))
     }
 
     /// Rows and columns of each node's output for pictures of `size` `[h, w]`.
@@ -283,7 +324,10 @@ impl Graph {
         for node in &self.nodes {
             let from = node.inputs.first().map_or(size, |&input| sizes[input]);
             let windows = |kernel, stride, [top, left, bottom, right]: [usize; 4]| {
-                [(from[0] + top + bottom - kernel) / stride + 1, (from[1] + left + right - kernel) / stride + 1]
+                [
+                    (from[0] + top + bottom - kernel) / stride + 1,
+                    (from[1] + left + right - kernel) / stride + 1,
+                ]
             };
             sizes.push(match &node.operation {
                 Operation::Convolution(c) => windows(c.kernel, c.stride, c.options(from).padding),
@@ -311,7 +355,10 @@ impl Graph {
                 std::iter::once(weight).chain(others).collect()
             }
             Operation::Dense { .. } => {
-                vec![named("weight", &[node.channels, inputs()]), named("bias", &[node.channels])]
+                vec![
+                    named("weight", &[node.channels, inputs()]),
+                    named("bias", &[node.channels]),
+                ]
             }
             _ => Vec::new(),
         }

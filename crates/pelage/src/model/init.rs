@@ -46,5 +46,9 @@ fn draw(graph: &Graph, nodes: &[Node], init: Init, seed: u64) -> Named {
         };
         (name, Values { shape, data })
     };
-    nodes.iter().flat_map(|node| graph.tensors(node)).map(&mut fill).collect()
+    nodes
+        .iter()
+        .flat_map(|node| graph.tensors(node))
+        .map(&mut fill)
+        .collect()
 }

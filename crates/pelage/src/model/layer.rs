@@ -87,11 +87,18 @@ impl ConvolutionLayer {
         let bias = self.bias.as_ref().map(Param::val);
         let Some((norm, epsilon)) = self.norm.as_ref().zip(convolution.norm) else {
             // In training the weights change from step to step.
-            let packed = if weight.is_autodiff() { ops::Packed::default() } else { self.packed.clone() };
+            let packed = if weight.is_autodiff() {
+                ops::Packed::default()
+            } else {
+                self.packed.clone()
+            };
             return ops::convolution_packed(input, weight, bias, &options, residual, packed);
         };
         if training {
-            let plain = Options { activation: Activation::None, ..options };
+            let plain = Options {
+                activation: Activation::None,
+                ..options
+            };
             let normalized = norm.train(ops::convolution(input, weight, None, &plain, None), epsilon);
             let sum = match residual {
                 Some(residual) => normalized + residual,
@@ -101,7 +108,13 @@ impl ConvolutionLayer {
         }
         let (scale, shift) = norm.scale_and_shift(epsilon);
         let channels = scale.dims()[0];
-        ops::convolution(input, weight * scale.reshape([channels, 1, 1, 1]), Some(shift), &options, residual)
+        ops::convolution(
+            input,
+            weight * scale.reshape([channels, 1, 1, 1]),
+            Some(shift),
+            &options,
+            residual,
+        )
     }
 }
 

@@ -19,13 +19,55 @@ pub struct Stage {
 }
 
 pub(crate) const STAGES: [Stage; 7] = [
-    Stage { expansion: 1, channels: 16, blocks: 1, stride: 1, kernel: 3 },
-    Stage { expansion: 6, channels: 24, blocks: 2, stride: 2, kernel: 3 },
-    Stage { expansion: 6, channels: 32, blocks: 3, stride: 2, kernel: 3 },
-    Stage { expansion: 6, channels: 64, blocks: 4, stride: 2, kernel: 3 },
-    Stage { expansion: 6, channels: 96, blocks: 3, stride: 1, kernel: 3 },
-    Stage { expansion: 6, channels: 160, blocks: 3, stride: 2, kernel: 3 },
-    Stage { expansion: 6, channels: 320, blocks: 1, stride: 1, kernel: 3 },
+    Stage {
+        expansion: 1,
+        channels: 16,
+        blocks: 1,
+        stride: 1,
+        kernel: 3,
+    },
+    Stage {
+        expansion: 6,
+        channels: 24,
+        blocks: 2,
+        stride: 2,
+        kernel: 3,
+    },
+    Stage {
+        expansion: 6,
+        channels: 32,
+        blocks: 3,
+        stride: 2,
+        kernel: 3,
+    },
+    Stage {
+        expansion: 6,
+        channels: 64,
+        blocks: 4,
+        stride: 2,
+        kernel: 3,
+    },
+    Stage {
+        expansion: 6,
+        channels: 96,
+        blocks: 3,
+        stride: 1,
+        kernel: 3,
+    },
+    Stage {
+        expansion: 6,
+        channels: 160,
+        blocks: 3,
+        stride: 2,
+        kernel: 3,
+    },
+    Stage {
+        expansion: 6,
+        channels: 320,
+        blocks: 1,
+        stride: 1,
+        kernel: 3,
+    },
 ];
 
 /// The network at width 1.0; layers are called `stem`, `blocks.3.expand`, `blocks.3.depthwise`, `blocks.3.project`,
@@ -51,13 +93,18 @@ pub(super) fn inverted_residuals(
     stages: &[Stage],
     convolution: impl Fn(usize, usize) -> Convolution,
 ) -> Value {
-    let blocks = stages.iter().flat_map(|stage| (0..stage.blocks).map(move |i| (stage, if i == 0 { stage.stride } else { 1 })));
+    let blocks = stages
+        .iter()
+        .flat_map(|stage| (0..stage.blocks).map(move |i| (stage, if i == 0 { stage.stride } else { 1 })));
     for (i, (stage, stride)) in blocks.enumerate() {
         let (input, wide) = (x, g.channels(x) * stage.expansion);
         if stage.expansion > 1 {
             x = g.convolution(format!("blocks.{i}.expand"), x, convolution(1, wide).activation(Relu6));
         }
-        let depthwise = convolution(stage.kernel, wide).depthwise().stride(stride).activation(Relu6);
+        let depthwise = convolution(stage.kernel, wide)
+            .depthwise()
+            .stride(stride)
+            .activation(Relu6);
         x = g.convolution(format!("blocks.{i}.depthwise"), x, depthwise);
         let (name, project) = (format!("blocks.{i}.project"), convolution(1, stage.channels));
         x = match stride == 1 && g.channels(input) == stage.channels {

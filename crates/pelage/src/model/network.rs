@@ -53,9 +53,14 @@ impl Network {
         let mut known = 0;
         for (name, wanted) in graph.nodes().iter().flat_map(|node| graph.tensors(node)) {
             match values.get(&name) {
-                Some(values) if values.shape == wanted && values.data.len() == wanted.iter().product::<usize>() => known += 1,
+                Some(values) if values.shape == wanted && values.data.len() == wanted.iter().product::<usize>() => {
+                    known += 1
+                }
                 Some(values) => {
-                    return Err(format!("tensor '{name}' has shape {:?}, expected {wanted:?}", values.shape));
+                    return Err(format!(
+                        "tensor '{name}' has shape {:?}, expected {wanted:?}",
+                        values.shape
+                    ));
                 }
                 None => return Err(format!("tensor '{name}' is missing")),
             }
@@ -63,8 +68,16 @@ impl Network {
         if known == values.len() {
             return Ok(Self::build(graph, values, device));
         }
-        let known: Vec<_> = graph.nodes().iter().flat_map(|node| graph.tensors(node)).map(|(name, _)| name).collect();
-        let surplus = values.into_keys().find(|name| !known.contains(name)).unwrap_or_default();
+        let known: Vec<_> = graph
+            .nodes()
+            .iter()
+            .flat_map(|node| graph.tensors(node))
+            .map(|(name, _)| name)
+            .collect();
+        let surplus = values
+            .into_keys()
+            .find(|name| !known.contains(name))
+            .unwrap_or_default();
         Err(format!("has a tensor '{surplus}' that the architecture does not know"))
     }
 
@@ -89,7 +102,12 @@ impl Network {
             layers.insert(node.name.clone(), layer);
         }
         let blocks = (0..graph.nodes.len()).filter(|&i| graph.is_block(i)).collect();
-        Network { graph: Arc::new(graph), layers, frozen: BTreeSet::new(), blocks: Arc::new(blocks) }
+        Network {
+            graph: Arc::new(graph),
+            layers,
+            frozen: BTreeSet::new(),
+            blocks: Arc::new(blocks),
+        }
     }
 
     /// What the network computes, as data.
@@ -111,7 +129,8 @@ impl Network {
         dropout: Option<DropoutSeed>,
         tap: &mut dyn FnMut(&str, Tensor<4>) -> Tensor<4>,
     ) -> Tensor<2> {
-        self.run(pixels, 0, self.graph.nodes.len() - 1, dropout, tap).flatten(1, 3)
+        self.run(pixels, 0, self.graph.nodes.len() - 1, dropout, tap)
+            .flatten(1, 3)
     }
 
     /// The last feature map `[n, h', w', c]` for pixels `[n, h, w, 3]`; `dropout` is given in training only.
@@ -127,7 +146,8 @@ impl Network {
     /// Logits `[n, classes]` for the last feature map, as [`Network::features`] gives it.
     pub fn head(&self, features: Tensor<4>, dropout: Option<DropoutSeed>) -> Tensor<2> {
         let (from, to) = (self.graph.features, self.graph.nodes.len() - 1);
-        self.run(features, from, to, dropout, &mut |_, value| value).flatten(1, 3)
+        self.run(features, from, to, dropout, &mut |_, value| value)
+            .flatten(1, 3)
     }
 
     /// The nodes behind `from`, whose output is `start`, up to `to`.
@@ -141,20 +161,34 @@ impl Network {
     ) -> Tensor<4> {
         let nodes = &self.graph.nodes[..=to];
         let mut readers = vec![0usize; nodes.len()];
-        nodes[from + 1..].iter().flat_map(|node| &node.inputs).for_each(|&input| readers[input] += 1);
+        nodes[from + 1..]
+            .iter()
+            .flat_map(|node| &node.inputs)
+            .for_each(|&input| readers[input] += 1);
         readers[to] += 1;
         let mut values: Vec<Option<Tensor<4>>> = vec![None; nodes.len()];
         // The last reader takes a value, so that its memory is free as soon as nobody needs it.
         let mut take = |values: &mut Vec<Option<Tensor<4>>>, input: usize| {
             readers[input] -= 1;
-            let value = if readers[input] == 0 { values[input].take() } else { values[input].clone() };
+            let value = if readers[input] == 0 {
+                values[input].take()
+            } else {
+                values[input].clone()
+            };
             // A node reads only nodes before it, and each of those is kept until its last reader.
             value.unwrap_or_else(|| unreachable!("node {input} has been taken already"))
         };
-        let mut drops = nodes[..=from].iter().filter(|node| matches!(node.operation, Operation::Dropout(_))).count();
+        let mut drops = nodes[..=from]
+            .iter()
+            .filter(|node| matches!(node.operation, Operation::Dropout(_)))
+            .count();
         values[from] = Some(if from == 0 { tap(&nodes[0].name, start) } else { start });
         for (i, node) in nodes.iter().enumerate().skip(from + 1) {
-            let mut inputs = node.inputs.iter().map(|&input| take(&mut values, input)).collect::<Vec<_>>();
+            let mut inputs = node
+                .inputs
+                .iter()
+                .map(|&input| take(&mut values, input))
+                .collect::<Vec<_>>();
             let x = inputs.remove(0);
             let output = match (&node.operation, self.layers.get(&node.name)) {
                 (Operation::Convolution(_), Some(Layer::Convolution(layer))) if self.blocks.contains(&i) => {
@@ -163,9 +197,12 @@ impl Network {
                     continue;
                 }
                 (Operation::MaxPool(_), _) if self.blocks.contains(&(i - 1)) => x,
-                (Operation::Convolution(convolution), Some(Layer::Convolution(layer))) => {
-                    layer.forward(x, inputs.pop(), convolution, dropout.is_some() && !self.is_frozen(&node.name))
-                }
+                (Operation::Convolution(convolution), Some(Layer::Convolution(layer))) => layer.forward(
+                    x,
+                    inputs.pop(),
+                    convolution,
+                    dropout.is_some() && !self.is_frozen(&node.name),
+                ),
                 (Operation::Dense { activation }, Some(Layer::Dense(layer))) => layer.forward(x, *activation),
                 (Operation::MaxPool(pool), _) => {
                     let [_, h, w, _] = x.dims();
@@ -228,10 +265,17 @@ impl Network {
     pub fn with_head(&self, head: &Head, size: [usize; 2], classes: usize, seed: u64) -> Self {
         let mut graph = (*self.graph).clone();
         graph.behead();
-        let keep: Vec<_> = graph.nodes().iter().flat_map(|node| graph.tensors(node)).map(|(name, _)| name).collect();
+        let keep: Vec<_> = graph
+            .nodes()
+            .iter()
+            .flat_map(|node| graph.tensors(node))
+            .map(|(name, _)| name)
+            .collect();
         head.put_on(&mut graph, size, classes);
         let mut values = init::head(&graph, seed);
-        let old = parameters::read(self).into_iter().filter(|(name, _)| keep.contains(name));
+        let old = parameters::read(self)
+            .into_iter()
+            .filter(|(name, _)| keep.contains(name));
         values.extend(old);
         let network = Self::build(graph, values, &self.device());
         network.with_frozen(|layer| self.is_frozen(layer) && !layer.starts_with("head"))
@@ -262,7 +306,9 @@ fn drop(x: Tensor<4>, probability: f32, layer: u64, dropout: Option<DropoutSeed>
     let Some(DropoutSeed { seed, step }) = dropout else {
         return x;
     };
-    let key = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15).wrapping_add(step.wrapping_mul(8).wrapping_add(layer));
+    let key = seed
+        .wrapping_mul(0x9E37_79B9_7F4A_7C15)
+        .wrapping_add(step.wrapping_mul(8).wrapping_add(layer));
     let shape = x.dims();
     ops::dropout(x.flatten(1, 3), key, probability).reshape(shape)
 }
@@ -270,7 +316,9 @@ fn drop(x: Tensor<4>, probability: f32, layer: u64, dropout: Option<DropoutSeed>
 /// By hand, because Burn derives it for fields, not for layers by name.
 impl Module for Network {
     fn collect_devices(&self, devices: Devices) -> Devices {
-        self.layers.values().fold(devices, |devices, layer| layer.collect_devices(devices))
+        self.layers
+            .values()
+            .fold(devices, |devices, layer| layer.collect_devices(devices))
     }
 
     fn fork(self, device: &Device) -> Self {
@@ -319,6 +367,9 @@ impl Network {
             layer.forget_packed();
             changed.insert(name, layer);
         }
-        Network { layers: changed, ..self }
+        Network {
+            layers: changed,
+            ..self
+        }
     }
 }

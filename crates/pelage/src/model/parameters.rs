@@ -53,7 +53,10 @@ impl Path {
     }
     pub(crate) fn name(&self) -> String {
         // Burn makes the variant of `Layer` a level of its own; the layer's name says enough.
-        let levels = self.0.iter().filter(|name| !name.starts_with(|c: char| c.is_uppercase()));
+        let levels = self
+            .0
+            .iter()
+            .filter(|name| !name.starts_with(|c: char| c.is_uppercase()));
         levels.cloned().collect::<Vec<_>>().join(".")
     }
 }
@@ -72,7 +75,10 @@ impl ModuleVisitor for Reader {
         self.path.exit();
     }
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        let values = Values { shape: param.val().dims().to_vec(), data: to_vec(param.val()) };
+        let values = Values {
+            shape: param.val().dims().to_vec(),
+            data: to_vec(param.val()),
+        };
         self.found.insert(self.path.name(), values);
     }
 }

@@ -12,11 +12,20 @@ pub struct Variant {
 }
 
 /// 18 layers with weights.
-pub const RESNET18: Variant = Variant { blocks: [2, 2, 2, 2], bottleneck: false };
+pub const RESNET18: Variant = Variant {
+    blocks: [2, 2, 2, 2],
+    bottleneck: false,
+};
 /// 34 layers with weights.
-pub const RESNET34: Variant = Variant { blocks: [3, 4, 6, 3], bottleneck: false };
+pub const RESNET34: Variant = Variant {
+    blocks: [3, 4, 6, 3],
+    bottleneck: false,
+};
 /// 50 layers with weights.
-pub const RESNET50: Variant = Variant { blocks: [3, 4, 6, 3], bottleneck: true };
+pub const RESNET50: Variant = Variant {
+    blocks: [3, 4, 6, 3],
+    bottleneck: true,
+};
 
 /// Inner widths of the stages.
 const WIDTHS: [usize; 4] = [64, 128, 256, 512];
@@ -27,7 +36,14 @@ const EXPANSION: usize = 4;
 pub fn graph(variant: Variant, classes: usize) -> Graph {
     let (mut g, x) = Graph::new();
     let x = g.convolution("conv1", x, convolution(7, 64).stride(2).activation(Relu));
-    let mut x = g.max_pool("maxpool", x, Pool { padding: 1, ..Pool::new(3, 2) });
+    let mut x = g.max_pool(
+        "maxpool",
+        x,
+        Pool {
+            padding: 1,
+            ..Pool::new(3, 2)
+        },
+    );
     for (stage, (count, width)) in (1..).zip(variant.blocks.into_iter().zip(WIDTHS)) {
         for i in 0..count {
             let stride = if stage > 1 && i == 0 { 2 } else { 1 };
@@ -47,8 +63,17 @@ pub fn graph(variant: Variant, classes: usize) -> Graph {
 /// Two 3x3 convolutions and a shortcut (figure 5, left).
 fn basic(g: &mut Graph, name: &str, x: Value, width: usize, stride: usize) -> Value {
     let shortcut = shortcut(g, name, x, width, stride);
-    let y = g.convolution(format!("{name}.conv1"), x, convolution(3, width).stride(stride).activation(Relu));
-    g.residual(format!("{name}.conv2"), y, shortcut, convolution(3, width).activation(Relu))
+    let y = g.convolution(
+        format!("{name}.conv1"),
+        x,
+        convolution(3, width).stride(stride).activation(Relu),
+    );
+    g.residual(
+        format!("{name}.conv2"),
+        y,
+        shortcut,
+        convolution(3, width).activation(Relu),
+    )
 }
 
 /// 1x1 to fewer channels, 3x3, 1x1 to more, and a shortcut (figure 5, right).
@@ -56,8 +81,17 @@ fn bottleneck(g: &mut Graph, name: &str, x: Value, width: usize, stride: usize) 
     let channels = width * EXPANSION;
     let shortcut = shortcut(g, name, x, channels, stride);
     let y = g.convolution(format!("{name}.conv1"), x, convolution(1, width).activation(Relu));
-    let y = g.convolution(format!("{name}.conv2"), y, convolution(3, width).stride(stride).activation(Relu));
-    g.residual(format!("{name}.conv3"), y, shortcut, convolution(1, channels).activation(Relu))
+    let y = g.convolution(
+        format!("{name}.conv2"),
+        y,
+        convolution(3, width).stride(stride).activation(Relu),
+    );
+    g.residual(
+        format!("{name}.conv3"),
+        y,
+        shortcut,
+        convolution(1, channels).activation(Relu),
+    )
 }
 
 /// The input itself, or its projection where the shape changes (option B).
@@ -65,7 +99,11 @@ fn shortcut(g: &mut Graph, name: &str, x: Value, channels: usize, stride: usize)
     if stride == 1 && g.channels(x) == channels {
         return x;
     }
-    g.convolution(format!("{name}.downsample"), x, convolution(1, channels).stride(stride).padding(Padding::Each(0)))
+    g.convolution(
+        format!("{name}.downsample"),
+        x,
+        convolution(1, channels).stride(stride).padding(Padding::Each(0)),
+    )
 }
 
 fn convolution(kernel: usize, channels: usize) -> Convolution {

@@ -32,8 +32,13 @@ pub fn of(graph: &Graph, size: [usize; 2]) -> Vec<Layer> {
     let nodes = graph.nodes().iter().zip(graph.sizes(size)).skip(1);
     let mut layers: Vec<_> = nodes.map(|(node, size)| layer(graph, node, size)).collect();
     let classes = layers.last().map_or(Vec::new(), |last| last.output_shape.clone());
-    let softmax =
-        Layer { name: "softmax".into(), kind: "softmax".into(), output_shape: classes, parameters: 0, multiply_adds: 0 };
+    let softmax = Layer {
+        name: "softmax".into(),
+        kind: "softmax".into(),
+        output_shape: classes,
+        parameters: 0,
+        multiply_adds: 0,
+    };
     layers.push(softmax);
     layers
 }
@@ -41,12 +46,22 @@ pub fn of(graph: &Graph, size: [usize; 2]) -> Vec<Layer> {
 fn layer(graph: &Graph, node: &Node, [h, w]: [usize; 2]) -> Layer {
     let tensors = graph.tensors(node);
     let count = |shape: &Vec<usize>| shape.iter().product::<usize>() as u64;
-    let weights = tensors.iter().find(|(name, _)| name.ends_with(".weight") && !name.ends_with(".norm.weight"));
+    let weights = tensors
+        .iter()
+        .find(|(name, _)| name.ends_with(".weight") && !name.ends_with(".norm.weight"));
     Layer {
         name: node.name.clone(),
         kind: kind(node),
-        output_shape: if is_flat(graph, node) { vec![node.channels] } else { vec![h, w, node.channels] },
-        parameters: tensors.iter().filter(|(name, _)| !is_statistic(name)).map(|(_, shape)| count(shape)).sum(),
+        output_shape: if is_flat(graph, node) {
+            vec![node.channels]
+        } else {
+            vec![h, w, node.channels]
+        },
+        parameters: tensors
+            .iter()
+            .filter(|(name, _)| !is_statistic(name))
+            .map(|(_, shape)| count(shape))
+            .sum(),
         multiply_adds: weights.map_or(0, |(_, shape)| count(shape) * (h * w) as u64),
     }
 }
@@ -70,7 +85,11 @@ fn kind(node: &Node) -> String {
     match &node.operation {
         Operation::Input => "pixels".into(),
         Operation::Convolution(c) => {
-            let depthwise = if c.groups > 1 && c.groups == c.channels { "depthwise " } else { "" };
+            let depthwise = if c.groups > 1 && c.groups == c.channels {
+                "depthwise "
+            } else {
+                ""
+            };
             let mut what = format!("{depthwise}convolution {0}x{0}", c.kernel);
             if c.stride > 1 {
                 what += &format!(" / {}", c.stride);
@@ -112,10 +131,18 @@ mod tests {
     #[test]
     fn the_table_counts_what_the_network_holds() {
         let device = burn::tensor::Device::flex();
-        for architecture in [Architecture::Cnn3, Architecture::ResNet18, Architecture::EfficientNetLite0] {
+        for architecture in [
+            Architecture::Cnn3,
+            Architecture::ResNet18,
+            Architecture::EfficientNetLite0,
+        ] {
             let network = crate::model::Network::new(architecture, [33, 40], 5, 0, &device);
             let held = crate::model::parameters::read(&network);
-            let held: usize = held.iter().filter(|(name, _)| !is_statistic(name)).map(|(_, v)| v.data.len()).sum();
+            let held: usize = held
+                .iter()
+                .filter(|(name, _)| !is_statistic(name))
+                .map(|(_, v)| v.data.len())
+                .sum();
             let table: u64 = layers(architecture, [33, 40], 5).iter().map(|l| l.parameters).sum();
             assert_eq!(held as u64, table);
         }

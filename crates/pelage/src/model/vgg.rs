@@ -20,13 +20,21 @@ pub fn graph(convolutions: [usize; 5], classes: usize) -> Graph {
     let (mut g, mut x) = Graph::new();
     for (stage, (count, channels)) in (1..).zip(convolutions.into_iter().zip(CHANNELS)) {
         for i in 1..=count {
-            x = g.convolution(format!("conv{stage}_{i}"), x, Convolution::new(3, channels).activation(Relu));
+            x = g.convolution(
+                format!("conv{stage}_{i}"),
+                x,
+                Convolution::new(3, channels).activation(Relu),
+            );
         }
         x = g.max_pool(format!("pool{stage}"), x, Pool::new(2, 2));
     }
     g.end_features(x);
     x = g.average_pool("average", x, 7);
-    x = g.convolution("fc6", x, Convolution::new(7, 4096).padding(Padding::Each(0)).activation(Relu));
+    x = g.convolution(
+        "fc6",
+        x,
+        Convolution::new(7, 4096).padding(Padding::Each(0)).activation(Relu),
+    );
     x = g.dropout("dropout6", x, 0.5);
     x = g.dense("fc7", x, 4096, Relu);
     x = g.dropout("dropout7", x, 0.5);

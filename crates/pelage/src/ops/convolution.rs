@@ -97,9 +97,16 @@ pub fn convolution_packed(
         return convolution_composed(input, weight, bias, options, residual);
     }
     // The kernels' SiLU cannot be told from its output alone, which is all that is kept for the backward step.
-    let fused = if options.activation == Activation::Silu { Activation::None } else { options.activation };
+    let fused = if options.activation == Activation::Silu {
+        Activation::None
+    } else {
+        options.activation
+    };
     let settings = Settings {
-        options: Options { activation: fused, ..*options },
+        options: Options {
+            activation: fused,
+            ..*options
+        },
         has_bias: bias.is_some(),
         has_residual: residual.is_some(),
     };
@@ -108,12 +115,18 @@ pub fn convolution_packed(
         input.into_dispatch(),
         weight.into_dispatch(),
         bias.unwrap_or_else(|| Tensor::zeros([1], &device)).into_dispatch(),
-        residual.unwrap_or_else(|| Tensor::zeros([1; 4], &device)).into_dispatch(),
+        residual
+            .unwrap_or_else(|| Tensor::zeros([1; 4], &device))
+            .into_dispatch(),
         settings,
         packed,
     );
     let output = Tensor::from_dispatch(output);
-    if fused == options.activation { output } else { options.activation.apply(output) }
+    if fused == options.activation {
+        output
+    } else {
+        options.activation.apply(output)
+    }
 }
 
 /// The same composed of Burn's own operations: what other devices run, and the reference for tests.
@@ -150,7 +163,9 @@ fn is_dense(input: &Tensor<4>, weight: &Tensor<4>, options: &Options) -> bool {
 fn dense(input: Tensor<4>, weight: Tensor<4>, bias: Option<Tensor<1>>) -> Tensor<4> {
     let ([n, h, w, ci], co) = (input.dims(), weight.dims()[0]);
     let rows = input.permute([0, 3, 1, 2]).reshape([n, ci * h * w]);
-    let product = rows.matmul(weight.reshape([co, ci * h * w]).transpose()).reshape([n, 1, 1, co]);
+    let product = rows
+        .matmul(weight.reshape([co, ci * h * w]).transpose())
+        .reshape([n, 1, 1, co]);
     match bias {
         Some(bias) => product + bias.reshape([1, 1, 1, co]),
         None => product,
@@ -207,7 +222,12 @@ pub(crate) trait ConvolutionBackend: Backend {
         gradient: FloatTensor<Self>,
         settings: Settings,
         wanted: Wanted,
-    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
+    ) -> (
+        FloatTensor<Self>,
+        FloatTensor<Self>,
+        FloatTensor<Self>,
+        FloatTensor<Self>,
+    );
 }
 
 impl ConvolutionBackend for Flex {
@@ -222,7 +242,12 @@ impl ConvolutionBackend for Flex {
         let (isa, geometry) = (Isa::best(), settings.geometry(&input, &weight));
         let packed = packed.0.get_or_init(|| {
             let (weight, bias) = (weight.to_contiguous(), bias.to_contiguous());
-            kernel::pack(isa, &geometry, values(&weight), settings.has_bias.then(|| values(&bias)))
+            kernel::pack(
+                isa,
+                &geometry,
+                values(&weight),
+                settings.has_bias.then(|| values(&bias)),
+            )
         });
         let (input, residual) = (input.to_contiguous(), residual.to_contiguous());
         let mut output = vec![0.0; geometry.output_len()];
@@ -272,9 +297,8 @@ impl ConvolutionBackend for Flex {
             wanted[2].then_some(&mut grad_bias[..]),
             wanted[0].then_some(&mut grad_input[..]),
         );
-        let shaped = |values: Vec<f32>, wanted: bool, shape: Vec<usize>| {
-            tensor(values, if wanted { shape } else { vec![1] })
-        };
+        let shaped =
+            |values: Vec<f32>, wanted: bool, shape: Vec<usize>| tensor(values, if wanted { shape } else { vec![1] });
         (
             shaped(grad_input, wanted[0], input.shape().to_vec()),
             shaped(grad_weight, wanted[1], weight.shape().to_vec()),
@@ -329,7 +353,12 @@ impl<B: ConvolutionBackend, C: CheckpointStrategy> ConvolutionBackend for Autodi
         _gradient: FloatTensor<Self>,
         _settings: Settings,
         _wanted: Wanted,
-    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
+    ) -> (
+        FloatTensor<Self>,
+        FloatTensor<Self>,
+        FloatTensor<Self>,
+        FloatTensor<Self>,
+    ) {
         unimplemented!("second derivatives of a convolution")
     }
 }
@@ -349,7 +378,9 @@ mod tests {
         // A gradient that differs from number to number.
         let gradients = (output.clone() * output.clone().detach().sin()).sum().backward();
         let vec = |t: Option<Tensor<4>>| t.map_or(Vec::new(), crate::model::parameters::to_vec);
-        let grad_bias = bias.grad(&gradients).map_or(Vec::new(), crate::model::parameters::to_vec);
+        let grad_bias = bias
+            .grad(&gradients)
+            .map_or(Vec::new(), crate::model::parameters::to_vec);
         vec![
             crate::model::parameters::to_vec(output.inner()),
             vec(input.grad(&gradients)),
@@ -362,11 +393,21 @@ mod tests {
     #[test]
     fn kernels_equal_the_composition_forward_and_backward() {
         let device = Device::flex();
-        let shapes = [(3, 8, 3, 2, 1, [1; 4]), (6, 6, 5, 2, 6, [1, 2, 2, 2]), (8, 12, 1, 1, 1, [0; 4]), (4, 8, 3, 1, 2, [1; 4])];
+        let shapes = [
+            (3, 8, 3, 2, 1, [1; 4]),
+            (6, 6, 5, 2, 6, [1, 2, 2, 2]),
+            (8, 12, 1, 1, 1, [0; 4]),
+            (4, 8, 3, 1, 2, [1; 4]),
+        ];
         for (ci, co, k, stride, groups, padding) in shapes {
             for activation in [Activation::None, Activation::Relu, Activation::Relu6, Activation::Silu] {
                 for all in [false, true] {
-                    let options = Options { stride, padding, groups, activation };
+                    let options = Options {
+                        stride,
+                        padding,
+                        groups,
+                        activation,
+                    };
                     let draw = |shape: [usize; 4]| Tensor::<4>::random(shape, Distribution::Normal(0.0, 2.0), &device);
                     let (input, weight) = (draw([2, 9, 11, ci]), draw([co, ci / groups, k, k]));
                     let out = |i: usize, p: usize| (i + p - k) / stride + 1;

@@ -24,7 +24,16 @@ pub fn max_pool(input: Tensor<4>, kernel: usize, stride: usize, padding: [usize;
     }
     let [batch, height, width, channels] = input.dims();
     let (kernel, stride) = ([kernel; 2], [stride; 2]);
-    let geometry = Geometry { batch, height, width, channels, kernel, stride, padding, ceil: false };
+    let geometry = Geometry {
+        batch,
+        height,
+        width,
+        channels,
+        kernel,
+        stride,
+        padding,
+        ceil: false,
+    };
     let (output, _winners) = <Dispatch as MaxPoolBackend>::max_pool_of(input.into_dispatch(), geometry);
     Tensor::from_dispatch(output)
 }
@@ -76,15 +85,26 @@ impl MaxPoolBackend for Flex {
         let mut output = vec![0.0; geometry.output_len()];
         let mut winners = vec![0u8; geometry.output_len()];
         kernel::max_forward(&geometry, values(&input.to_contiguous()), &mut output, &mut winners);
-        let shape = [geometry.batch, geometry.output_height(), geometry.output_width(), geometry.channels];
-        (tensor(output, shape), FlexTensor::from_data(TensorData::new(winners, shape)))
+        let shape = [
+            geometry.batch,
+            geometry.output_height(),
+            geometry.output_width(),
+            geometry.channels,
+        ];
+        (
+            tensor(output, shape),
+            FlexTensor::from_data(TensorData::new(winners, shape)),
+        )
     }
 
     fn max_pool_backward(winners: FlexTensor, gradient: FlexTensor, geometry: Geometry) -> FlexTensor {
         let mut grad_input = vec![0.0; geometry.input_len()];
         let gradient = gradient.to_contiguous();
         kernel::max_backward(&geometry, winners.storage::<u8>(), values(&gradient), &mut grad_input);
-        tensor(grad_input, [geometry.batch, geometry.height, geometry.width, geometry.channels])
+        tensor(
+            grad_input,
+            [geometry.batch, geometry.height, geometry.width, geometry.channels],
+        )
     }
 }
 

@@ -44,7 +44,9 @@ mod tests {
     #[test]
     fn equals_the_formula_number_by_number() {
         let device = burn::tensor::Device::flex();
-        let networks: Vec<_> = (0..4).map(|seed| Network::new(Architecture::Cnn3, [8, 8], 2, seed, &device)).collect();
+        let networks: Vec<_> = (0..4)
+            .map(|seed| Network::new(Architecture::Cnn3, [8, 8], 2, seed, &device))
+            .collect();
         let (mut average, mut expected) = (Average::default(), f64::NAN);
         for (i, network) in networks.iter().enumerate() {
             let steps = 8 * (i as u64 + 1);
@@ -52,7 +54,11 @@ mod tests {
             average.update(&networks[0], steps + 1, 0.9);
             let now = f64::from(parameters::read(network)["conv2.weight"].data[5]);
             let kept = 0.9f64.powi(8).min((1.0 + (i + 1) as f64) / (10.0 + (i + 1) as f64));
-            expected = if i == 0 { now } else { kept * expected + (1.0 - kept) * now };
+            expected = if i == 0 {
+                now
+            } else {
+                kept * expected + (1.0 - kept) * now
+            };
         }
         assert!((f64::from(average.values["conv2.weight"].data[5]) - expected).abs() < 1e-6);
     }

@@ -154,7 +154,10 @@ impl Snapshot {
             .optimizer
             .iter()
             .map(|(name, values)| (format!("optimizer/{name}"), values));
-        let average = self.average.iter().map(|(name, values)| (format!("average/{name}"), values));
+        let average = self
+            .average
+            .iter()
+            .map(|(name, values)| (format!("average/{name}"), values));
         let bytes = tensors::encode(network.chain(average).chain(optimizer), "checkpoint", &self.state)
             .map_err(|reason| Error::model(&path, reason))?;
         atomic::write(&path, &bytes)

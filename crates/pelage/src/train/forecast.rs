@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use pelage_data::loader::{Batch, Order};
 
-use super::step::Learner;
 use super::samples::Batches;
+use super::step::Learner;
 use super::{Data, Recipe, Start, step};
 use crate::Result;
 use crate::model::parameters;
@@ -43,7 +43,9 @@ pub fn forecast(recipe: &Recipe, start: &Start, data: &Data, device: &Device) ->
     let rate = recipe.learning_rate * 1e-3;
     let train = rate_of(source, |batch| {
         let images = batch.labels.len();
-        let fresh = learner.take().unwrap_or_else(|| Learner::new(recipe, start.network.clone(), data, device));
+        let fresh = learner
+            .take()
+            .unwrap_or_else(|| Learner::new(recipe, start.network.clone(), data, device));
         learner = Some(fresh.step(batch, data.train.shape(), 0, rate)?.0);
         Ok(images)
     })?;

@@ -215,7 +215,9 @@ impl Recipe {
 
     /// Whether the backbone stands still, so that only its features are learnt from.
     pub fn learns_from_features(&self) -> bool {
-        self.transfer.as_ref().is_some_and(|transfer| transfer.unfreeze == Unfreeze::None)
+        self.transfer
+            .as_ref()
+            .is_some_and(|transfer| transfer.unfreeze == Unfreeze::None)
     }
 
     /// Checks that the numbers make sense.

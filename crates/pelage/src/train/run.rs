@@ -134,7 +134,14 @@ impl Run {
                 }
             }
         };
-        let outcome = fit(&self.recipe, &self.start, &self.data, &self.folder, &self.device, &mut record);
+        let outcome = fit(
+            &self.recipe,
+            &self.start,
+            &self.data,
+            &self.folder,
+            &self.device,
+            &mut record,
+        );
         match (outcome, failure) {
             (_, Some(failure)) => Err(failure),
             (Err(failure), None) => {
@@ -156,7 +163,10 @@ impl Run {
         let what = match &self.recipe.transfer {
             None => model.to_string(),
             Some(transfer) => {
-                let weights = transfer.weights.as_ref().map_or("random weights".into(), |path| path.display().to_string());
+                let weights = transfer
+                    .weights
+                    .as_ref()
+                    .map_or("random weights".into(), |path| path.display().to_string());
                 format!("{model} from {weights}, unfrozen: {},", String::from(transfer.unfreeze))
             }
         };

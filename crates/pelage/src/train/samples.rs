@@ -79,11 +79,21 @@ impl Samples {
     }
 
     /// The batches from `first_batch` on of one pass; pictures are augmented where they are shuffled, features never.
-    pub fn batches(&self, batch_size: usize, order: Order, augmentation: Option<Augmentation>, first_batch: usize) -> Batches {
+    pub fn batches(
+        &self,
+        batch_size: usize,
+        order: Order,
+        augmentation: Option<Augmentation>,
+        first_batch: usize,
+    ) -> Batches {
         match self {
-            Samples::Pictures(pictures) => {
-                Box::new(loader::batches(pictures.clone(), batch_size, order, augmentation, first_batch))
-            }
+            Samples::Pictures(pictures) => Box::new(loader::batches(
+                pictures.clone(),
+                batch_size,
+                order,
+                augmentation,
+                first_batch,
+            )),
             Samples::Features(features) => {
                 let (features, indices) = (features.clone(), loader::order(features.len(), order));
                 let batches = indices.len().div_ceil(batch_size);

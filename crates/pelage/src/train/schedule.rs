@@ -32,18 +32,19 @@ impl Scheduler {
         let cosine = |from: f64, to: f64, t: f64| to + (from - to) * 0.5 * (1.0 + (PI * t).cos());
         // The first step moves already, the last one of the warm-up with the full rate.
         let warmth = ((step + 1) as f64 / self.warm_up.max(1.0)).min(1.0);
-        warmth * match self.kind {
-            Schedule::Constant => self.base,
-            Schedule::TimeDecay => self.base / (1.0 + self.base / self.epochs as f64 * step as f64),
-            Schedule::Cosine => cosine(self.base, 0.0, done),
-            // A tenth after each third of the run.
-            Schedule::Step => self.base * 0.1f64.powi((done * 3.0) as i32),
-            // Smith 2018 as fastai does it: up from 1/25 in the first 30 %, down to 1/100,000.
-            Schedule::OneCycle if done < 0.3 => cosine(self.base / 25.0, self.base, done / 0.3),
-            Schedule::OneCycle => cosine(self.base, self.base / 1e5, (done - 0.3) / 0.7),
-            // Halved after each epoch in a row without a better validation loss.
-            Schedule::Plateau => self.base * 0.5f64.powi(progress.plateaus as i32),
-        }
+        warmth
+            * match self.kind {
+                Schedule::Constant => self.base,
+                Schedule::TimeDecay => self.base / (1.0 + self.base / self.epochs as f64 * step as f64),
+                Schedule::Cosine => cosine(self.base, 0.0, done),
+                // A tenth after each third of the run.
+                Schedule::Step => self.base * 0.1f64.powi((done * 3.0) as i32),
+                // Smith 2018 as fastai does it: up from 1/25 in the first 30 %, down to 1/100,000.
+                Schedule::OneCycle if done < 0.3 => cosine(self.base / 25.0, self.base, done / 0.3),
+                Schedule::OneCycle => cosine(self.base, self.base / 1e5, (done - 0.3) / 0.7),
+                // Halved after each epoch in a row without a better validation loss.
+                Schedule::Plateau => self.base * 0.5f64.powi(progress.plateaus as i32),
+            }
     }
 }
 

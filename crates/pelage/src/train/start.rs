@@ -37,7 +37,11 @@ impl Start {
 /// `network` with those parameters of `other` that have the same names.
 fn with_parameters_of(network: &Network, other: &Network) -> Result<Network> {
     let mut values = parameters::read(network);
-    values.extend(parameters::read(other).into_iter().filter(|(name, _)| name.starts_with("head")));
+    values.extend(
+        parameters::read(other)
+            .into_iter()
+            .filter(|(name, _)| name.starts_with("head")),
+    );
     Network::assemble(network.graph().clone(), values, &network.device()).map_err(Error::Input)
 }
 
@@ -57,13 +61,22 @@ pub(super) fn open(
         let cache = cache::default_dir();
         let open = |catalog| Pictures::open(catalog, preprocessing, recipe.cache, &cache, progress).map(Arc::new);
         let (train, validation) = (open(&split.train)?, open(&split.validation)?);
-        Ok::<_, Error>(Data { train: Samples::Pictures(train), validation: Samples::Pictures(validation) })
+        Ok::<_, Error>(Data {
+            train: Samples::Pictures(train),
+            validation: Samples::Pictures(validation),
+        })
     };
     let Some(transfer) = &recipe.transfer else {
         let size = [recipe.image_size as usize; 2];
         let network = Network::new(recipe.model, size, classes, recipe.seed, &learning);
         let data = pictures(&recipe.preprocessing(Preprocessing::new(recipe.image_size)))?;
-        return Ok((Start { network, backbone: None }, data));
+        return Ok((
+            Start {
+                network,
+                backbone: None,
+            },
+            data,
+        ));
     };
     if transfer.unfreeze == Unfreeze::None {
         return on_features(recipe, transfer, split, device, progress);
@@ -74,7 +87,13 @@ pub(super) fn open(
         Some(path) => with_head_of(&backbone.network, path, transfer, &split.train)?,
     };
     let network = thawed(network, transfer.unfreeze);
-    Ok((Start { network, backbone: None }, pictures(&backbone.preprocessing)?))
+    Ok((
+        Start {
+            network,
+            backbone: None,
+        },
+        pictures(&backbone.preprocessing)?,
+    ))
 }
 
 fn on_features(
@@ -100,16 +119,34 @@ fn on_features(
         let features = Features::open(catalog, &extractor, &cache, device, progress)?;
         Ok::<_, Error>(Samples::Features(Arc::new(features)))
     };
-    let data = Data { train: open(&split.train)?, validation: open(&split.validation)? };
-    let head = Network::of_head(&transfer.head, data.train.shape(), classes, recipe.seed, &device.clone().autodiff());
-    Ok((Start { network: head, backbone: Some(backbone.network) }, data))
+    let data = Data {
+        train: open(&split.train)?,
+        validation: open(&split.validation)?,
+    };
+    let head = Network::of_head(
+        &transfer.head,
+        data.train.shape(),
+        classes,
+        recipe.seed,
+        &device.clone().autodiff(),
+    );
+    Ok((
+        Start {
+            network: head,
+            backbone: Some(backbone.network),
+        },
+        data,
+    ))
 }
 
 /// `network` with the head of a model that was trained for the same classes.
 fn with_head_of(network: &Network, path: &Path, transfer: &Transfer, pictures: &Catalog) -> Result<Network> {
     let model = bundle::load(path, &network.device())?;
     if model.facts.head.as_ref() != Some(&transfer.head) || model.facts.classes != pictures.classes {
-        return Err(Error::model(path, "has another head or other classes than this run; train its head for this one"));
+        return Err(Error::model(
+            path,
+            "has another head or other classes than this run; train its head for this one",
+        ));
     }
     with_parameters_of(network, &model.network)
 }
@@ -118,7 +155,9 @@ fn with_head_of(network: &Network, path: &Path, transfer: &Transfer, pictures: &
 fn thawed(network: Network, unfreeze: Unfreeze) -> Network {
     let graph = network.graph();
     let with_parameters = graph.nodes().iter().filter(|node| !graph.tensors(node).is_empty());
-    let backbone = with_parameters.map(|node| node.name.clone()).filter(|name| !name.starts_with("head"));
+    let backbone = with_parameters
+        .map(|node| node.name.clone())
+        .filter(|name| !name.starts_with("head"));
     let backbone: Vec<_> = backbone.collect();
     let moving = match unfreeze {
         Unfreeze::None => 0,

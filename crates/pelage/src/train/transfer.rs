@@ -95,7 +95,11 @@ impl Recipe {
         Recipe {
             model: architecture,
             image_size: catalog::input_size(architecture),
-            optimizer: if article { OptimizerKind::RmsProp } else { OptimizerKind::Adam },
+            optimizer: if article {
+                OptimizerKind::RmsProp
+            } else {
+                OptimizerKind::Adam
+            },
             schedule: if article { Schedule::Constant } else { Schedule::Cosine },
             learning_rate: 1e-3,
             epochs: match (fine_tuning, article) {
@@ -105,7 +109,11 @@ impl Recipe {
             },
             patience: if article { 0 } else { 5 },
             warm_up: if fine_tuning { 0.5 } else { 0.0 },
-            augmentation: if fine_tuning { Augmentation::article() } else { Augmentation::default() },
+            augmentation: if fine_tuning {
+                Augmentation::article()
+            } else {
+                Augmentation::default()
+            },
             // The cosine ends in weights that stand still.
             ema_momentum: 0.0,
             transfer: Some(transfer),
@@ -147,7 +155,10 @@ impl Transfer {
                 "--tta flip is for a backbone that stands still; where it moves, use --horizontal-flip".into(),
             ),
             (
-                self.head.hidden.iter().all(|&(width, rate)| width > 0 && (0.0..1.0).contains(&rate)),
+                self.head
+                    .hidden
+                    .iter()
+                    .all(|&(width, rate)| width > 0 && (0.0..1.0).contains(&rate)),
                 "the head's layers need a width above 0 and a dropout of 0 or more and below 1".into(),
             ),
         ];
@@ -164,8 +175,13 @@ impl Transfer {
     pub fn backbone(&self, recipe: &Recipe, classes: usize, device: &Device) -> Result<Backbone> {
         let size = [recipe.image_size as usize; 2];
         let Some(path) = &self.weights else {
-            let layout = weights::Layout::ALL.into_iter().find(|layout| layout.knows(recipe.model));
-            let preprocessing = layout.map_or_else(|| Preprocessing::new(recipe.image_size), |layout| layout.preprocessing(recipe.model));
+            let layout = weights::Layout::ALL
+                .into_iter()
+                .find(|layout| layout.knows(recipe.model));
+            let preprocessing = layout.map_or_else(
+                || Preprocessing::new(recipe.image_size),
+                |layout| layout.preprocessing(recipe.model),
+            );
             let network = Network::new(recipe.model, size, classes, recipe.seed, device);
             return Ok(Backbone {
                 network: network.with_head(&self.head, size, classes, recipe.seed),

@@ -26,7 +26,10 @@ impl Tensor {
         shape: Vec<usize>,
         reader: impl FnOnce() -> std::result::Result<Vec<f32>, String> + 'static,
     ) -> Self {
-        Tensor { shape, reader: Box::new(reader) }
+        Tensor {
+            shape,
+            reader: Box::new(reader),
+        }
     }
 
     /// The numbers, row-major, as many as the shape says.
@@ -34,7 +37,11 @@ impl Tensor {
         let values = (self.reader)()?;
         match values.len() == self.shape.iter().product::<usize>() {
             true => Ok(values),
-            false => Err(format!("it holds {} numbers, its shape {:?} wants others", values.len(), self.shape)),
+            false => Err(format!(
+                "it holds {} numbers, its shape {:?} wants others",
+                values.len(),
+                self.shape
+            )),
         }
     }
 }
@@ -44,7 +51,10 @@ pub(super) fn open(path: &Path) -> Result<File> {
     let mut head = Vec::new();
     let file = std::fs::File::open(path).map_err(Error::io(path))?;
     if !file.metadata().map_err(Error::io(path))?.is_file() {
-        return Err(Error::model(path, "is not a file; give a .pth, .safetensors or .h5 file of weights"));
+        return Err(Error::model(
+            path,
+            "is not a file; give a .pth, .safetensors or .h5 file of weights",
+        ));
     }
     file.take(16).read_to_end(&mut head).map_err(Error::io(path))?;
     let tensors = match head[..] {
@@ -52,7 +62,9 @@ pub(super) fn open(path: &Path) -> Result<File> {
         [_, _, _, _, _, _, _, _, b'{', ..] => safetensors::tensors(path),
         _ => pytorch::tensors(path),
     };
-    tensors.map(|tensors| File { tensors }).map_err(|reason| Error::model(path, reason))
+    tensors
+        .map(|tensors| File { tensors })
+        .map_err(|reason| Error::model(path, reason))
 }
 
 impl File {
@@ -61,7 +73,9 @@ impl File {
         const WRAPPER: &str = "module.";
         if !self.tensors.is_empty() && self.tensors.keys().all(|name| name.starts_with(WRAPPER)) {
             let tensors = std::mem::take(&mut self.tensors).into_iter();
-            self.tensors = tensors.map(|(name, tensor)| (name[WRAPPER.len()..].to_string(), tensor)).collect();
+            self.tensors = tensors
+                .map(|(name, tensor)| (name[WRAPPER.len()..].to_string(), tensor))
+                .collect();
         }
     }
 }
@@ -94,7 +108,13 @@ mod tests {
 
     #[test]
     fn halves_are_what_the_standard_says() {
-        let known = [(0x3C00, 1.0), (0xC000, -2.0), (0x7BFF, 65504.0), (0x0001, 5.960_464_5e-8), (0x3555, 0.333_251_95)];
+        let known = [
+            (0x3C00, 1.0),
+            (0xC000, -2.0),
+            (0x7BFF, 65504.0),
+            (0x0001, 5.960_464_5e-8),
+            (0x3555, 0.333_251_95),
+        ];
         for (bits, value) in known {
             assert_eq!(float16(bits), value);
         }

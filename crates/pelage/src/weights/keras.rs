@@ -25,11 +25,17 @@ pub(super) fn tensors(path: &Path) -> Result<BTreeMap<String, Tensor>, String> {
         let mut datasets = Vec::new();
         collect(&layer, DEPTH, &mut datasets).map_err(damaged)?;
         for dataset in datasets {
-            let shape = dataset.shape().iter().map(|&n| usize::try_from(n).unwrap_or(usize::MAX)).collect::<Vec<_>>();
+            let shape = dataset
+                .shape()
+                .iter()
+                .map(|&n| usize::try_from(n).unwrap_or(usize::MAX))
+                .collect::<Vec<_>>();
             let (suffix, shape, order) = match shape[..] {
-                [rows, columns, inputs, outputs] => {
-                    ("weight", vec![outputs, inputs, rows, columns], Some([rows, columns, inputs, outputs]))
-                }
+                [rows, columns, inputs, outputs] => (
+                    "weight",
+                    vec![outputs, inputs, rows, columns],
+                    Some([rows, columns, inputs, outputs]),
+                ),
                 [inputs, outputs] => ("weight", vec![outputs, inputs], Some([1, 1, inputs, outputs])),
                 [_] => ("bias", shape, None),
                 _ => return Err(format!("layer '{name}' holds a tensor of shape {shape:?}")),
@@ -48,7 +54,9 @@ fn collect(group: &Group, depth: usize, datasets: &mut Vec<Dataset>) -> Result<(
     let (groups, found) = group.members()?;
     datasets.extend(found);
     if depth > 0 {
-        groups.iter().try_for_each(|inner| collect(inner, depth - 1, datasets))?;
+        groups
+            .iter()
+            .try_for_each(|inner| collect(inner, depth - 1, datasets))?;
     }
     Ok(())
 }

@@ -33,7 +33,10 @@ pub(super) struct Prefixes {
 
 impl Prefixes {
     fn new(layer: impl Into<String>, norm: impl Into<String>) -> Self {
-        Prefixes { layer: layer.into(), norm: norm.into() }
+        Prefixes {
+            layer: layer.into(),
+            norm: norm.into(),
+        }
     }
 
     /// The file's name for our `weight`, `bias`, `norm.weight`, `norm.running_mean` and so on.
@@ -47,7 +50,12 @@ impl Prefixes {
 
 impl Layout {
     /// Every layout, in the order in which they are tried.
-    pub const ALL: [Layout; 4] = [Layout::Torchvision, Layout::Timm, Layout::EfficientNetLitePort, Layout::Keras];
+    pub const ALL: [Layout; 4] = [
+        Layout::Torchvision,
+        Layout::Timm,
+        Layout::EfficientNetLitePort,
+        Layout::Keras,
+    ];
 
     /// Whether the project has weights of this architecture.
     pub fn knows(self, architecture: Architecture) -> bool {
@@ -72,9 +80,9 @@ impl Layout {
             Vgg16 | Vgg19 => self.vgg(graph),
             ResNet18 | ResNet34 | ResNet50 => nodes.map(|node| (node, resnet(&node.name))).collect(),
             GoogLeNet => nodes.map(|node| (node, googlenet(&node.name))).collect(),
-            MobileNetV2 | EfficientNetLite0 | EfficientNetLite1 | EfficientNetLite2 => {
-                nodes.map(|node| (node, self.inverted_residual(architecture, &node.name))).collect()
-            }
+            MobileNetV2 | EfficientNetLite0 | EfficientNetLite1 | EfficientNetLite2 => nodes
+                .map(|node| (node, self.inverted_residual(architecture, &node.name)))
+                .collect(),
         }
     }
 
@@ -89,7 +97,9 @@ impl Layout {
         let (mut layers, mut index) = (Vec::new(), 0);
         for node in graph.nodes() {
             let name = match (&node.name[..], self) {
-                (name, Layout::Keras) if name.starts_with("conv") => name.replace("conv", "block").replace('_', "_conv"),
+                (name, Layout::Keras) if name.starts_with("conv") => {
+                    name.replace("conv", "block").replace('_', "_conv")
+                }
                 (name, _) if name.starts_with("conv") => format!("features.{index}"),
                 ("fc6", Layout::Timm) => "pre_logits.fc1".into(),
                 ("fc7", Layout::Timm) => "pre_logits.fc2".into(),
@@ -141,7 +151,10 @@ impl Layout {
             }
             Layout::EfficientNetLitePort => {
                 let block = |conv: &str, norm: &str| {
-                    Prefixes::new(format!("_blocks.{flat}._{conv}_conv"), format!("_blocks.{flat}._{norm}"))
+                    Prefixes::new(
+                        format!("_blocks.{flat}._{conv}_conv"),
+                        format!("_blocks.{flat}._{norm}"),
+                    )
                 };
                 match part {
                     "stem" => Prefixes::new("_conv_stem", "_bn0"),
@@ -159,7 +172,10 @@ impl Layout {
                     stage += 1;
                 }
                 let block = |conv: &str, norm: &str| {
-                    Prefixes::new(format!("blocks.{stage}.{i}.{conv}"), format!("blocks.{stage}.{i}.{norm}"))
+                    Prefixes::new(
+                        format!("blocks.{stage}.{i}.{conv}"),
+                        format!("blocks.{stage}.{i}.{norm}"),
+                    )
                 };
                 match part {
                     "stem" => Prefixes::new("conv_stem", "bn1"),
@@ -196,7 +212,13 @@ impl Layout {
             Layout::Timm if matches!(architecture, Vgg16 | Vgg19) => ResizeFilter::Bilinear,
             Layout::Timm | Layout::EfficientNetLitePort => ResizeFilter::Bicubic,
         };
-        Preprocessing { filter, fit: Fit::Crop, mean, std, ..Preprocessing::new(size) }
+        Preprocessing {
+            filter,
+            fit: Fit::Crop,
+            mean,
+            std,
+            ..Preprocessing::new(size)
+        }
     }
 }
 

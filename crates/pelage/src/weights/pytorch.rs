@@ -17,11 +17,20 @@ pub(super) fn tensors(path: &Path) -> Result<BTreeMap<String, Tensor>, String> {
         |failure: pytorch_reader::PytorchError| format!("is no file of PyTorch weights, or damaged: {failure}");
     let root = PytorchReader::read_pickle_data(path, None).map_err(damaged)?;
     let PickleValue::Dict(mut entries) = root else {
-        return Err(format!("holds {}, not tensors by name; nothing of it was run", described(&root)));
+        return Err(format!(
+            "holds {}, not tensors by name; nothing of it was run",
+            described(&root)
+        ));
     };
-    let wrapper = WRAPPERS.into_iter().find(|wrapper| matches!(entries.get(*wrapper), Some(PickleValue::Dict(_))));
+    let wrapper = WRAPPERS
+        .into_iter()
+        .find(|wrapper| matches!(entries.get(*wrapper), Some(PickleValue::Dict(_))));
     if let Some(PickleValue::Dict(inner)) = wrapper.and_then(|wrapper| entries.remove(wrapper)) {
         entries = inner;
+    }
+    // What `state_dict()` notes of the modules' versions, as an attribute of the table.
+    if matches!(entries.get("_metadata"), Some(PickleValue::Dict(_))) {
+        entries.remove("_metadata");
     }
     check(&entries)?;
     let reader = match wrapper {
@@ -42,7 +51,9 @@ fn check(entries: &std::collections::HashMap<String, PickleValue>) -> Result<(),
             PickleValue::Dict(inner) => check(inner)?,
             other => {
                 let what = described(other);
-                return Err(format!("holds {what} under '{name}', where a tensor was expected; nothing of it was run"));
+                return Err(format!(
+                    "holds {what} under '{name}', where a tensor was expected; nothing of it was run"
+                ));
             }
         }
     }

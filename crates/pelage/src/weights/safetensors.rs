@@ -11,13 +11,16 @@ use super::file::{Tensor, bfloat16, float16, numbers};
 /// The tensors of `path`.
 pub(super) fn tensors(path: &Path) -> Result<BTreeMap<String, Tensor>, String> {
     let bytes: Rc<[u8]> = std::fs::read(path).map_err(|failure| failure.to_string())?.into();
-    let parsed = SafeTensors::deserialize(&bytes)
-        .map_err(|failure| format!("not a safetensors file, or damaged: {failure}"))?;
+    let parsed =
+        SafeTensors::deserialize(&bytes).map_err(|failure| format!("not a safetensors file, or damaged: {failure}"))?;
     let start = bytes.as_ptr() as usize;
     let each = parsed.iter().map(|(name, view)| {
         let (from, length, dtype) = (view.data().as_ptr() as usize - start, view.data().len(), view.dtype());
         let bytes = bytes.clone();
-        (name.to_string(), Tensor::new(view.shape().to_vec(), move || read(dtype, &bytes[from..from + length])))
+        (
+            name.to_string(),
+            Tensor::new(view.shape().to_vec(), move || read(dtype, &bytes[from..from + length])),
+        )
     });
     Ok(each.collect())
 }

@@ -27,7 +27,10 @@ pub(crate) fn values(name: &str, shape: &[usize]) -> Values {
         _ => u / 8.0,
     };
     let data = uniform(name, shape.iter().product()).map(|u| kind(u) as f32).collect();
-    Values { shape: shape.to_vec(), data }
+    Values {
+        shape: shape.to_vec(),
+        data,
+    }
 }
 
 /// The numbers of a batch of pixels.

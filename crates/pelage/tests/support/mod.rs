@@ -12,7 +12,11 @@ use pelage::model::parameters::to_vec;
 
 /// The gradient of each parameter that has one, by name.
 pub(crate) fn gradients(network: &Network, gradients: Gradients) -> BTreeMap<String, Vec<f32>> {
-    let mut reader = Reader { path: Vec::new(), gradients, found: BTreeMap::new() };
+    let mut reader = Reader {
+        path: Vec::new(),
+        gradients,
+        found: BTreeMap::new(),
+    };
     network.visit(&mut reader);
     reader.found
 }
@@ -32,7 +36,10 @@ impl ModuleVisitor for Reader {
     }
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         if let Some(gradient) = param.val().grad(&self.gradients) {
-            let levels = self.path.iter().filter(|name| !name.starts_with(|c: char| c.is_uppercase()));
+            let levels = self
+                .path
+                .iter()
+                .filter(|name| !name.starts_with(|c: char| c.is_uppercase()));
             let name = levels.cloned().collect::<Vec<_>>().join(".");
             self.found.insert(name, to_vec(gradient));
         }

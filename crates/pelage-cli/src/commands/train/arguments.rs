@@ -262,7 +262,11 @@ fn transfer(arguments: &Arguments, architecture: Architecture) -> Result<Transfe
 
 impl Choosing {
     /// `head` on the chosen weights of `architecture`, nothing of which moves.
-    pub(in crate::commands) fn transfer(&self, architecture: Architecture, mut head: Head) -> Result<Transfer, Failure> {
+    pub(in crate::commands) fn transfer(
+        &self,
+        architecture: Architecture,
+        mut head: Head,
+    ) -> Result<Transfer, Failure> {
         let weights = match &self.weights {
             Some(path) if path.as_os_str() == "random" => None,
             Some(path) => Some(path.clone()),

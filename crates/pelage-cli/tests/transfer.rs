@@ -1,0 +1,197 @@
+//! Backbones through the binary, with random weights: features, heads, resume, fine-tuning, and what goes wrong.
+
+mod common;
+
+use std::path::Path;
+
+use common::{data, fail, succeed, tensors};
+
+/// ResNet-18 on pictures of 32 pixels: small enough for a test.
+fn train<'a>(more: &[&'a str]) -> Vec<&'a str> {
+    let fixed = [
+        "train",
+        "data",
+        "--backbone",
+        "resnet18",
+        "--weights",
+        "random",
+        "--image-size",
+        "32",
+    ];
+    [&fixed, more].concat()
+}
+
+fn history(folder: &Path, run: &str) -> Vec<Vec<String>> {
+    let text = std::fs::read_to_string(folder.join(run).join("history.csv")).unwrap();
+    text.lines()
+        .skip(1)
+        .map(|line| line.split(',').map(String::from).collect())
+        .collect()
+}
+
+#[test]
+fn a_head_on_frozen_features_is_a_whole_model() {
+    let folder = tempfile::tempdir().unwrap();
+    data(folder.path(), 40, 15);
+    for (out, more) in [
+        ("linear", &["--tta", "flip"][..]),
+        ("mlp", &["--head", "mlp"]),
+        ("article", &["--head", "article"]),
+    ] {
+        let said = succeed(
+            folder.path(),
+            &train(&[&["--out", out, "--patience", "0"], more].concat()),
+        );
+        assert!(said.contains("best epoch"), "{said}");
+        let said = succeed(folder.path(), &["evaluate", out, "data", "--json"]);
+        let evaluation: serde_json::Value = serde_json::from_str(&said).unwrap();
+        // Even random filters tell upright stripes from level ones.
+        assert!(evaluation["accuracy"].as_f64().unwrap() >= 0.8, "{out}: {said}");
+        // The saved backbone and head compute what the head alone saw on the kept features.
+        let losses = history(folder.path(), out);
+        let best = losses
+            .iter()
+            .map(|row| row[5].parse::<f64>().unwrap())
+            .fold(f64::MAX, f64::min);
+        let gap = (evaluation["log_loss"].as_f64().unwrap() - best).abs();
+        assert!(gap < 1e-4 * best.max(1.0), "{out}: {gap} of {best}");
+    }
+    assert_eq!(history(folder.path(), "article").len(), 15);
+    let said = succeed(folder.path(), &["summary", "mlp"]);
+    assert!(said.contains("head.dense1") && said.contains("resnet18"), "{said}");
+    let said = succeed(folder.path(), &["predict", "linear", "data/validation/level", "--json"]);
+    assert_eq!(
+        serde_json::from_str::<serde_json::Value>(&said)
+            .unwrap()
+            .as_array()
+            .unwrap()
+            .len(),
+        15
+    );
+}
+
+#[test]
+fn resumed_heads_and_backbones_end_with_the_same_weights() {
+    let folder = tempfile::tempdir().unwrap();
+    data(folder.path(), 12, 6);
+    for (kind, more) in [
+        ("head", &["--schedule", "constant"][..]),
+        ("last", &["--unfreeze", "last-2", "--schedule", "constant"]),
+        (
+            "all",
+            &["--unfreeze", "all", "--schedule", "constant", "--warm-up", "0"],
+        ),
+    ] {
+        let [whole, parts] = ["whole", "parts"].map(|part| format!("{kind}-{part}"));
+        for (out, epochs) in [(&whole, "3"), (&parts, "1")] {
+            succeed(
+                folder.path(),
+                &train(&[&["--out", out, "--epochs", epochs], more].concat()),
+            );
+        }
+        succeed(folder.path(), &["train", "--resume", &parts, "--epochs", "3"]);
+        for file in ["best.safetensors", "last.safetensors"] {
+            let [a, b] = [&whole, &parts].map(|run| tensors(&folder.path().join(run).join(file)));
+            assert!(a == b, "{kind}: {file} differs");
+        }
+    }
+}
+
+#[test]
+fn fine_tuning_goes_on_from_the_head_that_it_trained_first() {
+    let folder = tempfile::tempdir().unwrap();
+    data(folder.path(), 30, 10);
+    let arguments = train(&[
+        "--fine-tune",
+        "--epochs",
+        "2",
+        "--out",
+        "run",
+        "--learning-rate",
+        "0.000001",
+    ]);
+    succeed(folder.path(), &arguments);
+    let head = history(folder.path(), "run/head");
+    let loss = |row: &[String]| row[5].parse::<f64>().unwrap();
+    let best = head.iter().map(|row| loss(row)).fold(f64::MAX, f64::min);
+    let first = loss(&history(folder.path(), "run")[0]);
+    // At so low a rate nothing is lost: without the trained head it would be as bad as guessing.
+    assert!(first < (best + 2f64.ln()) / 2.0, "{first} after {best}");
+}
+
+#[test]
+fn features_come_with_paths_and_labels_and_are_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    data(folder.path(), 5, 3);
+    std::fs::write(folder.path().join("data/train/level/2.png"), b"no picture").unwrap();
+    let arguments = [
+        "features",
+        "data",
+        "--backbone",
+        "resnet18",
+        "--weights",
+        "random",
+        "--image-size",
+        "32",
+    ];
+    let said = succeed(folder.path(), &arguments);
+    assert!(said.contains("9 pictures") && said.contains("2.png"), "{said}");
+    let kept = || {
+        let files = std::fs::read_dir(folder.path().join("cache")).unwrap().flatten();
+        let kept = files.filter(|file| file.path().extension().is_some_and(|end| end == "features"));
+        let mut kept: Vec<_> = kept
+            .map(|file| (file.path(), file.metadata().unwrap().modified().unwrap()))
+            .collect();
+        kept.sort();
+        kept
+    };
+    let (array, before) = (std::fs::read(folder.path().join("features/train.npy")).unwrap(), kept());
+    assert_eq!(before.len(), 2);
+    // The format's own description: magic, version 1.0, length of the header, the header.
+    assert_eq!(&array[..8], b"\x93NUMPY\x01\x00");
+    let header = String::from_utf8_lossy(&array[10..128]).into_owned();
+    assert!(
+        header.contains("'descr': '<f4'") && header.contains("'shape': (9, 512)"),
+        "{header}"
+    );
+    assert_eq!(
+        array.len(),
+        10 + u16::from_le_bytes([array[8], array[9]]) as usize + 9 * 512 * 4
+    );
+    let table = std::fs::read_to_string(folder.path().join("features/train.csv")).unwrap();
+    assert_eq!(table.lines().count(), 10);
+    assert!(table.lines().nth(1).unwrap().ends_with(",level,0"), "{table}");
+
+    succeed(folder.path(), &arguments);
+    assert_eq!(kept(), before);
+    assert_eq!(std::fs::read(folder.path().join("features/train.npy")).unwrap(), array);
+    succeed(folder.path(), &["cache", "clear"]);
+    assert!(kept().is_empty());
+}
+
+#[test]
+fn what_does_not_go_together_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    data(folder.path(), 3, 2);
+    for (more, named) in [
+        (&["--tta", "flip", "--pooling", "flatten"][..], "--pooling average"),
+        (&["--tta", "flip", "--unfreeze", "all"], "--horizontal-flip"),
+        (&["--unfreeze", "last-0"], "last-N"),
+        (&["--model", "cnn3"], "--model"),
+        (&["--head-from", "nowhere"], "--unfreeze"),
+    ] {
+        let refused = fail(folder.path(), &train(more), 2);
+        assert!(refused.contains(named), "{more:?}: {refused}");
+    }
+    let refused = fail(folder.path(), &["train", "data", "--head", "mlp"], 2);
+    assert!(refused.contains("--backbone"), "{refused}");
+    let missing = train(&["--unfreeze", "all", "--head-from", "nowhere"]);
+    assert!(fail(folder.path(), &missing, 1).contains("nowhere"));
+    std::fs::write(folder.path().join("text.pth"), "no weights").unwrap();
+    let refused = fail(
+        folder.path(),
+        &["train", "data", "--backbone", "resnet18", "--weights", "text.pth"],
+        1,
+    );
+    assert!(refused.contains("text.pth"), "{refused}");
+}
