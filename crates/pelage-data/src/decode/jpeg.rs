@@ -107,7 +107,7 @@ fn whole_but_for_its_end(bytes: &[u8], limits: &Limits) -> Option<RgbImage> {
     };
     let settled = |scan: &[u8]| {
         let picture = followed_by(scan, 0x00)?;
-        (followed_by(scan, 0x55)? == picture).then_some(picture)
+        [0x55, 0xAA, 0x33].iter().all(|&data| followed_by(scan, data).as_ref() == Some(&picture)).then_some(picture)
     };
     let shorter = &scan[..scan.len().saturating_sub(16)];
     settled(scan).filter(|_| settled(shorter).is_none())
