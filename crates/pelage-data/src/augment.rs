@@ -3,6 +3,8 @@
 
 pub mod affine;
 
+use pelage_kernels::isa::Isa;
+use pelage_kernels::pixels::{self, Border, Map, Normalization};
 use serde::{Deserialize, Serialize};
 
 pub use affine::{FillMode, Transform};
@@ -53,12 +55,21 @@ pub struct Drawn {
 impl Augmentation {
     /// The article's: shear 0.2 radians (11.46 degrees), zoom 0.2, horizontal flip.
     pub fn article() -> Self {
-        Augmentation { shear_range: 11.46, zoom_range: 0.2, horizontal_flip: true, ..Self::default() }
+        Augmentation {
+            shear_range: 11.46,
+            zoom_range: 0.2,
+            horizontal_flip: true,
+            ..Self::default()
+        }
     }
 
     /// Whether nothing would change.
     pub fn is_none(&self) -> bool {
-        let shown = Augmentation { fill_mode: FillMode::default(), fill_value: 0.0, ..self.clone() };
+        let shown = Augmentation {
+            fill_mode: FillMode::default(),
+            fill_value: 0.0,
+            ..self.clone()
+        };
         shown == Augmentation::default()
     }
 
@@ -74,10 +85,13 @@ impl Augmentation {
             ("--shear-range", self.shear_range, 89.0),
             ("--zoom-range", self.zoom_range, 0.99),
             ("--channel-shift-range", self.channel_shift_range, 255.0),
+            ("--fill-value", self.fill_value, 255.0),
         ];
         let wrong = ranges.iter().find(|(_, value, most)| !(0.0..=*most).contains(value));
         if let Some((name, value, most)) = wrong {
-            return Err(crate::Error::Input(format!("{name} is {value}, it must be 0 to {most}")));
+            return Err(crate::Error::Input(format!(
+                "{name} is {value}, it must be 0 to {most}"
+            )));
         }
         match self.brightness_range {
             Some([low, high]) if !(low >= 0.0 && low <= high && high.is_finite()) => Err(crate::Error::Input(format!(
@@ -93,9 +107,10 @@ impl Augmentation {
         let pixels = |range: f32, side: usize| if range < 1.0 { range * side as f32 } else { range };
         let transform = Transform {
             theta: random.symmetric(self.rotation_range),
-            // Keras calls the vertical shift tx and the horizontal one ty.
-            tx: random.symmetric(pixels(self.height_shift_range, height)),
-            ty: random.symmetric(pixels(self.width_shift_range, width)),
+            // Keras has these two exchanged, so that its width_shift_range moves pictures up and down
+            // (github.com/keras-team/keras/issues/17398).
+            tx: random.symmetric(pixels(self.width_shift_range, width)),
+            ty: random.symmetric(pixels(self.height_shift_range, height)),
             shear: random.symmetric(self.shear_range),
             zx: 1.0 + random.symmetric(self.zoom_range),
             zy: 1.0 + random.symmetric(self.zoom_range),
@@ -105,35 +120,64 @@ impl Augmentation {
         let vertical_flip = random.unit() < 0.5 && self.vertical_flip;
         let position = random.unit();
         let brightness = self.brightness_range.map(|[low, high]| low + (high - low) * position);
-        Drawn { transform, channel_shift, horizontal_flip, vertical_flip, brightness }
+        Drawn {
+            transform,
+            channel_shift,
+            horizontal_flip,
+            vertical_flip,
+            brightness,
+        }
     }
 
-    /// Changes one picture (`height * width * 3` bytes) into `out` (as many values of 0 to 255, not rounded).
-    pub fn apply(&self, pixels: &[u8], width: usize, height: usize, seed: u64, out: &mut [f32]) {
-        let drawn = self.draw(width, height, seed);
-        apply(pixels, width, height, &drawn, self.fill_mode, self.fill_value, out);
+    /// Changes one picture (`height * width * 3` bytes) as `seed` tells, and normalizes it into `out` (as many values).
+    ///
+    /// # Panics
+    /// Where a length does not fit, or for ranges that [`Augmentation::validate`] refuses.
+    pub fn apply(
+        &self,
+        pixels: &[u8],
+        width: usize,
+        height: usize,
+        seed: u64,
+        normalization: &Normalization,
+        out: &mut [f32],
+    ) {
+        let border = self.fill_mode.border(self.fill_value);
+        self.draw(width, height, seed)
+            .apply(pixels, width, height, border, normalization, out);
     }
 }
 
-/// What `ImageDataGenerator.apply_transform` does, in its order: affine, channel shift, flips, brightness.
-pub fn apply(
-    pixels: &[u8],
-    width: usize,
-    height: usize,
-    drawn: &Drawn,
-    fill_mode: FillMode,
-    fill_value: f32,
-    out: &mut [f32],
-) {
-    let flips = [drawn.vertical_flip, drawn.horizontal_flip];
-    affine::warp(pixels, width, height, &drawn.transform, flips, fill_mode, fill_value, out);
-    if drawn.channel_shift != 0.0 {
-        let (low, high) = out.iter().fold((f32::MAX, f32::MIN), |(low, high), v| (low.min(*v), high.max(*v)));
-        out.iter_mut().for_each(|value| *value = (*value + drawn.channel_shift).clamp(low, high));
-    }
-    if let Some(factor) = drawn.brightness {
-        // Keras goes through an 8-bit PIL picture here, which cuts to whole numbers.
-        out.iter_mut().for_each(|value| *value = (value.floor() * factor).clamp(0.0, 255.0).floor());
+impl Drawn {
+    /// What `ImageDataGenerator.apply_transform` does, in its order: affine, channel shift, flips, brightness; and
+    /// normalization in the same pass.
+    pub fn apply(
+        &self,
+        pixels: &[u8],
+        width: usize,
+        height: usize,
+        border: Border,
+        normalization: &Normalization,
+        out: &mut [f32],
+    ) {
+        let (isa, sides) = (Isa::best(), [height, width]);
+        let map = self
+            .transform
+            .map(width, height, [self.vertical_flip, self.horizontal_flip]);
+        if self.channel_shift != 0.0 {
+            // Cut to the range that the values had before, which only a pass of its own can tell.
+            pixels::warp(isa, pixels, sides, &map, border, None, &Normalization::NONE, out);
+            let (low, high) = out
+                .iter()
+                .fold((f32::MAX, f32::MIN), |(low, high), v| (low.min(*v), high.max(*v)));
+            out.iter_mut()
+                .for_each(|value| *value = (*value + self.channel_shift).clamp(low, high));
+            pixels::finish(out, self.brightness, normalization);
+        } else if map == Map::IDENTITY && self.brightness.is_none() {
+            pixels::normalize(isa, pixels, normalization, out);
+        } else {
+            pixels::warp(isa, pixels, sides, &map, border, self.brightness, normalization, out);
+        }
     }
 }
 

@@ -87,7 +87,11 @@ impl Pictures {
         let counted = |item: &Item| {
             let decoded = read(item, preprocessing);
             let done = done.fetch_add(1, Ordering::Relaxed) + 1;
-            progress(Progress { done, total, what: "decoding" });
+            progress(Progress {
+                done,
+                total,
+                what: "decoding",
+            });
             decoded
         };
         let (results, store) = match resolve(mode, bytes) {
@@ -101,7 +105,10 @@ impl Pictures {
             }
             CacheMode::Ram | CacheMode::Auto => {
                 let decoded: Vec<_> = catalog.items.par_iter().map(counted).collect();
-                let results = decoded.iter().map(|one| one.as_ref().map(drop).map_err(Clone::clone)).collect();
+                let results = decoded
+                    .iter()
+                    .map(|one| one.as_ref().map(drop).map_err(Clone::clone))
+                    .collect();
                 (results, Store::Ram(decoded.into_iter().flatten().collect()))
             }
         };
@@ -110,7 +117,10 @@ impl Pictures {
         for (item, result) in catalog.items.iter().zip(results) {
             match result {
                 Ok(()) => items.push(item.clone()),
-                Err(reason) => unreadable.push(Unreadable { path: item.location.to_string(), reason }),
+                Err(reason) => unreadable.push(Unreadable {
+                    path: item.location.to_string(),
+                    reason,
+                }),
             }
         }
         let pictures = Pictures {
@@ -128,7 +138,12 @@ impl Pictures {
         check_unreadable(&self.unreadable, catalog.items.len())?;
         let mut left = vec![0usize; self.classes.len()];
         self.items.iter().for_each(|item| left[item.label] += 1);
-        match catalog.counts().iter().zip(&left).position(|(had, left)| *had > 0 && *left == 0) {
+        match catalog
+            .counts()
+            .iter()
+            .zip(&left)
+            .position(|(had, left)| *had > 0 && *left == 0)
+        {
             Some(class) => Err(Error::Data(format!(
                 "none of the pictures of class '{}' can be read:{}",
                 self.classes[class],
@@ -206,7 +221,11 @@ pub(crate) fn check_unreadable(unreadable: &[Unreadable], total: usize) -> Resul
 }
 
 fn examples(unreadable: &[Unreadable]) -> String {
-    unreadable.iter().take(5).map(|one| format!("\n  {}: {}", one.path, one.reason)).collect()
+    unreadable
+        .iter()
+        .take(5)
+        .map(|one| format!("\n  {}: {}", one.path, one.reason))
+        .collect()
 }
 
 /// One picture at size, or why not.
@@ -234,7 +253,11 @@ fn available_memory() -> usize {
 
 /// The user's cache folder: `PELAGE_CACHE`, else `pelage` in the platform's place for caches.
 pub fn default_dir() -> std::path::PathBuf {
-    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(std::path::PathBuf::from);
+    let set = |name: &str| {
+        std::env::var_os(name)
+            .filter(|value| !value.is_empty())
+            .map(std::path::PathBuf::from)
+    };
     set("PELAGE_CACHE")
         .or_else(|| set("XDG_CACHE_HOME").map(|folder| folder.join("pelage")))
         .or_else(|| set("LOCALAPPDATA").map(|folder| folder.join("pelage")))

@@ -81,7 +81,11 @@ impl Catalog {
             name: entry.name,
             location: entry.location,
         });
-        Catalog { items: items.collect(), classes, unlabelled }
+        Catalog {
+            items: items.collect(),
+            classes,
+            unlabelled,
+        }
     }
 
     /// Pictures of each class.
@@ -93,7 +97,10 @@ impl Catalog {
 
     /// The same classes without pictures.
     pub(crate) fn without_items(&self) -> Catalog {
-        Catalog { classes: self.classes.clone(), ..Catalog::default() }
+        Catalog {
+            classes: self.classes.clone(),
+            ..Catalog::default()
+        }
     }
 }
 
@@ -113,11 +120,19 @@ impl Listing {
         let pictures: Vec<bool> = entries.iter().map(Entry::claims_to_be_picture).collect();
         let chosen = entries.iter().zip(&pictures).filter(|(_, is_picture)| **is_picture);
         let layout = Layout::of(&chosen.map(|(entry, _)| entry.name.as_str()).collect::<Vec<_>>());
-        Ok(Listing { entries, pictures, layout })
+        Ok(Listing {
+            entries,
+            pictures,
+            layout,
+        })
     }
 
     pub(crate) fn has(&self, part: Part) -> bool {
-        let mut pictures = self.entries.iter().zip(&self.pictures).filter(|(_, is_picture)| **is_picture);
+        let mut pictures = self
+            .entries
+            .iter()
+            .zip(&self.pictures)
+            .filter(|(_, is_picture)| **is_picture);
         pictures.any(|(entry, _)| self.layout.part(&entry.name) == Some(part))
     }
 
@@ -125,7 +140,10 @@ impl Listing {
     pub(crate) fn catalog(&self, wanted: impl Fn(Option<Part>) -> bool) -> Catalog {
         Catalog::new(self.entries.iter().zip(&self.pictures).map(|(entry, &is_picture)| {
             let chosen = is_picture && wanted(self.layout.part(&entry.name));
-            (entry.clone(), if chosen { self.layout.label(&entry.name) } else { None })
+            (
+                entry.clone(),
+                if chosen { self.layout.label(&entry.name) } else { None },
+            )
         }))
     }
 
@@ -143,7 +161,11 @@ impl Listing {
         }
         let root = source.join(&self.layout.root);
         let parts = self.layout.parts.iter().map(|part| root.join(part));
-        for folder in if self.layout.parts.is_empty() { vec![root.clone()] } else { parts.collect() } {
+        for folder in if self.layout.parts.is_empty() {
+            vec![root.clone()]
+        } else {
+            parts.collect()
+        } {
             for entry in std::fs::read_dir(&folder).map_err(Error::io(&folder))? {
                 let entry = entry.map_err(Error::io(&folder))?;
                 let name = entry.file_name().to_string_lossy().into_owned();
@@ -171,16 +193,27 @@ pub fn open_dataset(path: &Path, validation_split: Option<f64>, seed: u64) -> Re
         return Err(Error::Input(format!("{shown}: there is no such folder or zip")));
     }
     if let Some(ratio) = validation_split.filter(|ratio| !(*ratio > 0.0 && *ratio < 1.0)) {
-        return Err(Error::Input(format!("--validation-split is {ratio}, it must lie between 0 and 1")));
+        return Err(Error::Input(format!(
+            "--validation-split is {ratio}, it must lie between 0 and 1"
+        )));
     }
     let listing = Listing::read(path)?;
     let split = match (listing.has(Part::Validation), validation_split) {
-        (true, None) => Split { train: listing.part(Part::Train), validation: listing.part(Part::Validation) },
+        (true, None) => Split {
+            train: listing.part(Part::Train),
+            validation: listing.part(Part::Validation),
+        },
         (true, Some(_)) => {
-            return Err(Error::Input(format!("{shown} has a validation part already; leave --validation-split out")));
+            return Err(Error::Input(format!(
+                "{shown} has a validation part already; leave --validation-split out"
+            )));
         }
         (false, Some(ratio)) => {
-            let catalog = if listing.has(Part::Train) { listing.part(Part::Train) } else { listing.catalog(|_| true) };
+            let catalog = if listing.has(Part::Train) {
+                listing.part(Part::Train)
+            } else {
+                listing.catalog(|_| true)
+            };
             check_classes(&catalog, path)?;
             let unlabelled = catalog.unlabelled.clone();
             let mut split = split(&catalog, ratio, seed)?;
@@ -204,11 +237,19 @@ pub(crate) fn check_classes(catalog: &Catalog, path: &Path) -> Result<()> {
     let remedy = "put the pictures into one folder per class, name them like cat.0.jpg, or organize them with \
                   `--labels labels.csv`";
     match catalog.classes.as_slice() {
-        [] => match catalog.unlabelled.iter().find(|name| name.to_lowercase().ends_with(".zip")) {
-            Some(zip) => Err(Error::Data(format!("{shown}: no labelled pictures, but {zip}; give that zip itself"))),
+        [] => match catalog
+            .unlabelled
+            .iter()
+            .find(|name| name.to_lowercase().ends_with(".zip"))
+        {
+            Some(zip) => Err(Error::Data(format!(
+                "{shown}: no labelled pictures, but {zip}; give that zip itself"
+            ))),
             None => Err(Error::Data(format!("{shown}: no labelled pictures; {remedy}"))),
         },
-        [one] => Err(Error::Data(format!("{shown}: only one class, '{one}', and a classifier needs two; {remedy}"))),
+        [one] => Err(Error::Data(format!(
+            "{shown}: only one class, '{one}', and a classifier needs two; {remedy}"
+        ))),
         _ => Ok(()),
     }
 }
@@ -227,7 +268,11 @@ fn match_classes(mut split: Split, path: &Path) -> Result<Split> {
         })
     });
     let numbers = numbers.collect::<Result<Vec<_>>>()?;
-    split.validation.items.iter_mut().for_each(|item| item.label = numbers[item.label]);
+    split
+        .validation
+        .items
+        .iter_mut()
+        .for_each(|item| item.label = numbers[item.label]);
     split.validation.classes = split.train.classes.clone();
     if let Some(missing) = split.validation.counts().iter().position(|&count| count == 0) {
         return Err(Error::Data(format!(

@@ -20,7 +20,10 @@ pub struct Limits {
 impl Default for Limits {
     /// 100 megapixels and 1 GiB.
     fn default() -> Self {
-        Limits { max_pixels: 100_000_000, max_alloc_bytes: 1 << 30 }
+        Limits {
+            max_pixels: 100_000_000,
+            max_alloc_bytes: 1 << 30,
+        }
     }
 }
 
@@ -33,13 +36,17 @@ impl Limits {
         }
         if pixels > self.max_pixels {
             let limit = self.max_pixels / 1_000_000;
-            return Err(format!("too large: {width}x{height} pixels, the limit is {limit} megapixels"));
+            return Err(format!(
+                "too large: {width}x{height} pixels, the limit is {limit} megapixels"
+            ));
         }
         // The decoder's own buffer, and the RGB that is made of it.
         let needed = decoded_bytes.saturating_add(pixels * 3);
         if needed > self.max_alloc_bytes {
             let (needed, limit) = (needed >> 20, self.max_alloc_bytes >> 20);
-            return Err(format!("too large: {width}x{height} pixels need {needed} MiB, the limit is {limit} MiB"));
+            return Err(format!(
+                "too large: {width}x{height} pixels need {needed} MiB, the limit is {limit} MiB"
+            ));
         }
         Ok(())
     }
@@ -47,7 +54,9 @@ impl Limits {
 
 /// The format that the content, not the name, tells.
 pub fn format(bytes: &[u8]) -> Option<ImageFormat> {
-    image::guess_format(bytes).ok().filter(|format| format.reading_enabled())
+    image::guess_format(bytes)
+        .ok()
+        .filter(|format| format.reading_enabled())
 }
 
 /// Decodes a JPEG, PNG, WebP, GIF (first frame), BMP or TIFF to RGB: turned upright by its EXIF orientation, gray and

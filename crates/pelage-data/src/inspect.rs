@@ -72,13 +72,23 @@ struct Seen {
 /// A source that cannot be read or is empty; broken pictures are part of the report, not errors.
 pub fn inspect(path: &Path, progress: &(dyn Fn(Progress) + Sync)) -> Result<Report> {
     let listing = Listing::read(path)?;
-    let parts = [("train", Part::Train), ("validation", Part::Validation), ("test", Part::Test)];
-    let mut sets: Vec<(&'static str, Catalog)> =
-        parts.into_iter().filter(|(_, part)| listing.has(*part)).map(|(set, part)| (set, listing.part(part))).collect();
+    let parts = [
+        ("train", Part::Train),
+        ("validation", Part::Validation),
+        ("test", Part::Test),
+    ];
+    let mut sets: Vec<(&'static str, Catalog)> = parts
+        .into_iter()
+        .filter(|(_, part)| listing.has(*part))
+        .map(|(set, part)| (set, listing.part(part)))
+        .collect();
     if sets.is_empty() {
         sets.push(("all", listing.catalog(|_| true)));
     }
-    let items: Vec<_> = sets.iter().flat_map(|(set, catalog)| catalog.items.iter().map(move |item| (*set, item))).collect();
+    let items: Vec<_> = sets
+        .iter()
+        .flat_map(|(set, catalog)| catalog.items.iter().map(move |item| (*set, item)))
+        .collect();
     if items.is_empty() {
         return Err(Error::Data(format!("{}: no labelled pictures", path.display())));
     }
@@ -86,9 +96,17 @@ pub fn inspect(path: &Path, progress: &(dyn Fn(Progress) + Sync)) -> Result<Repo
     let seen: Vec<std::result::Result<Seen, String>> = items
         .par_iter()
         .map(|(_, item)| {
-            let seen = item.location.read().map_err(|failure| failure.reason()).and_then(|bytes| look_at(&bytes));
+            let seen = item
+                .location
+                .read()
+                .map_err(|failure| failure.reason())
+                .and_then(|bytes| look_at(&bytes));
             let done = done.fetch_add(1, Ordering::Relaxed) + 1;
-            progress(Progress { done, total, what: "decoding" });
+            progress(Progress {
+                done,
+                total,
+                what: "decoding",
+            });
             seen
         })
         .collect();
@@ -99,7 +117,10 @@ pub fn inspect(path: &Path, progress: &(dyn Fn(Progress) + Sync)) -> Result<Repo
     for (i, seen) in seen.iter().enumerate() {
         match seen {
             Ok(seen) => *formats.entry(seen.format.to_string()).or_default() += 1,
-            Err(reason) => unreadable.push(Unreadable { path: name(i), reason: reason.clone() }),
+            Err(reason) => unreadable.push(Unreadable {
+                path: name(i),
+                reason: reason.clone(),
+            }),
         }
     }
     let mut by_content: HashMap<[u8; 32], Vec<usize>> = HashMap::new();
@@ -113,7 +134,11 @@ pub fn inspect(path: &Path, progress: &(dyn Fn(Progress) + Sync)) -> Result<Repo
     // One of each group of exact duplicates stands for the others.
     let doubles: std::collections::HashSet<usize> = exact.iter().flat_map(|group| group[1..].iter().copied()).collect();
     let looks = seen.iter().enumerate().filter(|(i, _)| !doubles.contains(i));
-    let near = near_groups(&looks.filter_map(|(i, seen)| Some((i, &seen.as_ref().ok()?.look))).collect::<Vec<_>>());
+    let near = near_groups(
+        &looks
+            .filter_map(|(i, seen)| Some((i, &seen.as_ref().ok()?.look)))
+            .collect::<Vec<_>>(),
+    );
     let crosses = |group: &&Vec<usize>| group.iter().any(|&i| items[i].0 != items[group[0]].0);
     let named = |group: &Vec<usize>| group.iter().map(|&i| name(i)).collect::<Vec<_>>();
     let leaks = exact.iter().chain(&near).filter(crosses).map(named).collect();
@@ -137,14 +162,22 @@ pub fn inspect(path: &Path, progress: &(dyn Fn(Progress) + Sync)) -> Result<Repo
         first += catalog.items.len();
     }
     let mut totals: HashMap<&str, usize> = HashMap::new();
-    classes.iter().for_each(|class| *totals.entry(&class.name).or_default() += class.pictures);
-    let (most, least) = (totals.values().max().copied().unwrap_or(0), totals.values().min().copied().unwrap_or(0));
+    classes
+        .iter()
+        .for_each(|class| *totals.entry(&class.name).or_default() += class.pictures);
+    let (most, least) = (
+        totals.values().max().copied().unwrap_or(0),
+        totals.values().min().copied().unwrap_or(0),
+    );
     let imbalance = most as f64 / least.max(1) as f64;
     Ok(Report {
         pictures: total,
         formats,
         unreadable,
-        unlabelled: sets.iter().flat_map(|(_, catalog)| catalog.unlabelled.clone()).collect(),
+        unlabelled: sets
+            .iter()
+            .flat_map(|(_, catalog)| catalog.unlabelled.clone())
+            .collect(),
         exact_duplicates: exact.iter().map(named).collect(),
         near_duplicates: near.iter().map(named).collect(),
         leaks,

@@ -1,7 +1,9 @@
-//! From pictures to batches: one thread ahead of the training step, working in the same pool.
+//! From pictures to batches, which are made ahead of the training step by the same pool of threads.
 
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
 
 use rayon::prelude::*;
 
@@ -10,7 +12,7 @@ use crate::cache::Pictures;
 use crate::{Error, Result};
 
 /// Pictures for one step.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Batch {
     /// `[n, height, width, 3]`, normalized.
     pub pixels: Vec<f32>,
@@ -23,7 +25,7 @@ pub struct Batch {
 /// In which order pictures come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Order {
-    /// As the catalog has them.
+    /// As the catalog has them, and never augmented.
     Sequential,
     /// Shuffled, as a function of seed and epoch alone.
     Shuffled {
@@ -34,20 +36,24 @@ pub enum Order {
     },
 }
 
-/// Batches made ahead: one waits while one is learnt from.
+/// Batches that are in the making, or wait, while one is learnt from.
 const AHEAD: usize = 2;
 
-/// The batches of one pass, as an iterator; the last one may be smaller.
+/// The batches of one pass, as an iterator; the last one may be smaller. The first error ends the pass. Dropped early, it
+/// leaves no thread behind: the batches being made are finished, and dropped.
 pub struct Batches {
-    receiver: Receiver<Result<Batch>>,
+    pass: Arc<Pass>,
+    next: usize,
+    pending: VecDeque<Receiver<Result<Batch>>>,
 }
 
-impl Iterator for Batches {
-    type Item = Result<Batch>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        self.receiver.recv().ok()
-    }
+/// What there is to do.
+struct Pass {
+    pictures: Arc<Pictures>,
+    indices: Vec<usize>,
+    batch_size: usize,
+    order: Order,
+    augmentation: Option<Augmentation>,
 }
 
 /// Batches `first_batch` and on of one pass over `pictures`. A picture's augmentation depends on seed, epoch and the
@@ -59,23 +65,78 @@ pub fn batches(
     augmentation: Option<Augmentation>,
     first_batch: usize,
 ) -> Batches {
-    let (sender, receiver) = sync_channel(AHEAD);
-    // Ends when the pass is over, or at the next batch after the receiver was dropped.
-    std::thread::spawn(move || {
-        let indices = order_of(pictures.len(), order);
-        for indices in indices.chunks(batch_size.max(1)).skip(first_batch) {
-            if sender.send(batch(&pictures, indices, order, augmentation.as_ref())).is_err() {
-                return;
+    let indices = order_of(pictures.len(), order);
+    let pass = Pass {
+        pictures,
+        indices,
+        batch_size: batch_size.max(1),
+        order,
+        augmentation,
+    };
+    let mut batches = Batches {
+        pass: Arc::new(pass),
+        next: first_batch,
+        pending: VecDeque::new(),
+    };
+    batches.refill();
+    batches
+}
+
+impl Batches {
+    /// Sets the pool to work until [`AHEAD`] batches are on their way.
+    fn refill(&mut self) {
+        while self.pending.len() < AHEAD && self.next < self.pass.indices.len().div_ceil(self.pass.batch_size) {
+            let (sender, receiver) = sync_channel(1);
+            let (pass, number) = (self.pass.clone(), self.next);
+            rayon::spawn(move || {
+                // A panic here would end the whole process.
+                let made = catch_unwind(AssertUnwindSafe(|| pass.batch(number)));
+                let failed = |_| Err(Error::Data("making a batch failed; this is a bug of pelage".into()));
+                // Where nobody waits any more, there is nothing to do.
+                drop(sender.send(made.unwrap_or_else(failed)));
+            });
+            self.pending.push_back(receiver);
+            self.next += 1;
+        }
+    }
+}
+
+impl Iterator for Batches {
+    type Item = Result<Batch>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let batch = wait(&self.pending.pop_front()?);
+        match batch {
+            Ok(_) => self.refill(),
+            Err(_) => {
+                self.next = usize::MAX;
+                self.pending.clear();
             }
         }
-    });
-    Batches { receiver }
+        Some(batch)
+    }
+}
+
+/// The batch of a task. A thread of the pool works for it meanwhile, or a pool of one thread would wait for itself.
+fn wait(receiver: &Receiver<Result<Batch>>) -> Result<Batch> {
+    let lost = || Error::Data("a batch was lost; this is a bug of pelage".into());
+    loop {
+        match receiver.try_recv() {
+            Ok(batch) => return batch,
+            Err(TryRecvError::Disconnected) => return Err(lost()),
+            Err(TryRecvError::Empty) => match rayon::yield_now() {
+                None => return receiver.recv().unwrap_or_else(|_| Err(lost())),
+                Some(rayon::Yield::Idle) => std::thread::yield_now(),
+                Some(rayon::Yield::Executed) => {}
+            },
+        }
+    }
 }
 
 fn order_of(count: usize, order: Order) -> Vec<usize> {
     let mut indices: Vec<usize> = (0..count).collect();
     if let Order::Shuffled { seed, epoch } = order {
-        indices.sort_by_key(|&index| key(seed, epoch, index, 1));
+        indices.sort_by_cached_key(|&index| key(seed, epoch, index, 1));
     }
     indices
 }
@@ -85,31 +146,38 @@ fn key(seed: u64, epoch: u64, index: usize, purpose: u64) -> u64 {
     mix(mix(mix(seed.wrapping_add(purpose << 32)).wrapping_add(epoch)).wrapping_add(index as u64))
 }
 
-fn batch(
-    pictures: &Pictures,
-    indices: &[usize],
-    order: Order,
-    augmentation: Option<&Augmentation>,
-) -> Result<Batch> {
-    let preprocessing = pictures.preprocessing();
-    let (width, height, each) = (preprocessing.width as usize, preprocessing.height as usize, preprocessing.len());
-    let mut pixels = vec![0.0; indices.len() * each];
-    let fill = |(out, &index): (&mut [f32], &usize)| -> Result<()> {
-        let bytes = pictures.pixels(index)?;
-        match (augmentation, order) {
-            (Some(augmentation), Order::Shuffled { seed, epoch }) => {
-                augmentation.apply(&bytes, width, height, key(seed, epoch, index, 2), out);
-                preprocessing.normalize_f32(out);
-            }
-            _ => preprocessing.normalize(&bytes, out),
+impl Pass {
+    fn batch(&self, number: usize) -> Result<Batch> {
+        let chosen = &self.indices[number * self.batch_size..];
+        let chosen = &chosen[..chosen.len().min(self.batch_size)];
+        let preprocessing = self.pictures.preprocessing();
+        let (width, height, each) = (
+            preprocessing.width as usize,
+            preprocessing.height as usize,
+            preprocessing.len(),
+        );
+        let normalization = preprocessing.normalization();
+        if let Some(augmentation) = &self.augmentation {
+            augmentation.validate()?;
         }
-        Ok(())
-    };
-    let guarded = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-        pixels.par_chunks_mut(each).zip(indices).try_for_each(fill)
-    }));
-    // A panic here would end the thread, and the pass with it, as if it were complete.
-    guarded.unwrap_or_else(|_| Err(Error::Data("making a batch failed; this is a bug of pelage".into())))?;
-    let labels = indices.iter().map(|&index| pictures.label(index)).collect();
-    Ok(Batch { pixels, labels, indices: indices.to_vec() })
+        let mut pixels = vec![0.0; chosen.len() * each];
+        pixels
+            .par_chunks_mut(each)
+            .zip(chosen)
+            .try_for_each(|(out, &index)| -> Result<()> {
+                let bytes = self.pictures.pixels(index)?;
+                match (&self.augmentation, self.order) {
+                    (Some(augmentation), Order::Shuffled { seed, epoch }) => {
+                        augmentation.apply(&bytes, width, height, key(seed, epoch, index, 2), &normalization, out);
+                    }
+                    _ => preprocessing.normalize(&bytes, out),
+                }
+                Ok(())
+            })?;
+        Ok(Batch {
+            pixels,
+            labels: chosen.iter().map(|&index| self.pictures.label(index)).collect(),
+            indices: chosen.to_vec(),
+        })
+    }
 }

@@ -100,7 +100,10 @@ pub struct ClassCount {
 /// Bad settings, a source without two classes or with over a tenth unreadable, a target that is not empty, a full disk.
 pub fn organize(options: &Options, progress: &(dyn Fn(Progress) + Sync)) -> Result<Report> {
     if !(options.ratio > 0.0 && options.ratio < 1.0) {
-        return Err(Error::Input(format!("--ratio is {}, it must lie between 0 and 1", options.ratio)));
+        return Err(Error::Input(format!(
+            "--ratio is {}, it must lie between 0 and 1",
+            options.ratio
+        )));
     }
     let target = Target::new(&options.out, &options.source)?;
     let mut catalog = Catalog::from_source(&options.source, options.labels.as_deref())?;
@@ -115,14 +118,26 @@ pub fn organize(options: &Options, progress: &(dyn Fn(Progress) + Sync)) -> Resu
     let in_validation = catalog::choose_validation(&catalog, &contents, options.ratio, options.seed)?;
 
     let mut names = Names::default();
-    let mut classes: Vec<ClassCount> =
-        catalog.classes.iter().map(|name| ClassCount { name: name.clone(), train: 0, validation: 0 }).collect();
+    let mut classes: Vec<ClassCount> = catalog
+        .classes
+        .iter()
+        .map(|name| ClassCount {
+            name: name.clone(),
+            train: 0,
+            validation: 0,
+        })
+        .collect();
     let mut plan = Plan::new(options, &contents)?;
     for (item, &validation) in catalog.items.iter().zip(&in_validation) {
         let class = &mut classes[item.label];
         let set = if validation { "validation" } else { "train" };
-        *(if validation { &mut class.validation } else { &mut class.train }) += 1;
-        plan.files.push(names.unique(&format!("{set}/{}", class.name), &item.name));
+        *(if validation {
+            &mut class.validation
+        } else {
+            &mut class.train
+        }) += 1;
+        plan.files
+            .push(names.unique(&format!("{set}/{}", class.name), &item.name));
     }
     let target = target.prepare(&plan, options.force, &catalog.items)?;
 
@@ -133,7 +148,11 @@ pub fn organize(options: &Options, progress: &(dyn Fn(Progress) + Sync)) -> Resu
             written.fetch_add(1, Ordering::Relaxed);
         }
         let done = done.fetch_add(1, Ordering::Relaxed) + 1;
-        progress(Progress { done, total, what: "organizing" });
+        progress(Progress {
+            done,
+            total,
+            what: "organizing",
+        });
         Ok(())
     })?;
     let written = written.into_inner();
@@ -156,7 +175,11 @@ fn read_all(
     let read = |item: &Item| {
         let content = item.location.read().map(|bytes| blake3::hash(&bytes));
         let done = done.fetch_add(1, Ordering::Relaxed) + 1;
-        progress(Progress { done, total, what: "reading" });
+        progress(Progress {
+            done,
+            total,
+            what: "reading",
+        });
         content
     };
     let results: Vec<_> = catalog.items.par_iter().map(read).collect();
@@ -168,7 +191,10 @@ fn read_all(
                 contents.push(content);
             }
             Err(failure) => {
-                unreadable.push(Unreadable { path: item.location.to_string(), reason: failure.reason() });
+                unreadable.push(Unreadable {
+                    path: item.location.to_string(),
+                    reason: failure.reason(),
+                });
             }
         }
     }
@@ -182,18 +208,31 @@ fn rename(catalog: &mut Catalog, renames: &[(String, String)]) -> Result<()> {
     for (i, (from, to)) in renames.iter().enumerate() {
         let Some(class) = catalog.classes.iter().position(|class| class == from) else {
             let known = catalog.classes.join(", ");
-            return Err(Error::Input(format!("--rename {from}={to}: there is no class '{from}', only {known}")));
+            return Err(Error::Input(format!(
+                "--rename {from}={to}: there is no class '{from}', only {known}"
+            )));
         };
-        if let Some((_, other)) = renames[..i].iter().find(|(earlier, other)| earlier == from && other != to) {
-            return Err(Error::Input(format!("--rename gives class '{from}' two names, '{other}' and '{to}'")));
+        if let Some((_, other)) = renames[..i]
+            .iter()
+            .find(|(earlier, other)| earlier == from && other != to)
+        {
+            return Err(Error::Input(format!(
+                "--rename gives class '{from}' two names, '{other}' and '{to}'"
+            )));
         }
         new[class].clone_from(to);
     }
     let mut classes = new.clone();
     classes.sort_by(|a, b| crate::source::natural_order(a, b));
     classes.dedup();
-    let label: Vec<Option<usize>> = new.iter().map(|name| classes.iter().position(|class| class == name)).collect();
-    catalog.items.iter_mut().for_each(|item| item.label = label[item.label].unwrap_or(item.label));
+    let label: Vec<Option<usize>> = new
+        .iter()
+        .map(|name| classes.iter().position(|class| class == name))
+        .collect();
+    catalog
+        .items
+        .iter_mut()
+        .for_each(|item| item.label = label[item.label].unwrap_or(item.label));
     catalog.classes = classes;
     Ok(())
 }
@@ -207,7 +246,9 @@ fn limited(catalog: Catalog, limit: usize, seed: u64) -> Result<Catalog> {
     let mut left: Vec<usize> = counts.iter().map(|&count| count.min(2)).collect();
     let least = left.iter().sum::<usize>();
     if limit < least {
-        return Err(Error::Input(format!("--limit {limit} is too small: two pictures of each class are {least}")));
+        return Err(Error::Input(format!(
+            "--limit {limit} is too small: two pictures of each class are {least}"
+        )));
     }
     for _ in least..limit {
         // The next one goes where most is missing from the class's share; one in each class could be.
@@ -225,6 +266,14 @@ fn limited(catalog: Catalog, limit: usize, seed: u64) -> Result<Catalog> {
         chosen[i] = *left > 0;
         *left = left.saturating_sub(1);
     }
-    let items = catalog.items.into_iter().zip(chosen).filter(|(_, chosen)| *chosen).map(|(item, _)| item);
-    Ok(Catalog { items: items.collect(), ..catalog })
+    let items = catalog
+        .items
+        .into_iter()
+        .zip(chosen)
+        .filter(|(_, chosen)| *chosen)
+        .map(|(item, _)| item);
+    Ok(Catalog {
+        items: items.collect(),
+        ..catalog
+    })
 }

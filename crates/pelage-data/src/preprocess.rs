@@ -2,6 +2,8 @@
 
 use fast_image_resize::{self as resizer, FilterType, PixelType, ResizeAlg, ResizeOptions, images};
 use image::RgbImage;
+use pelage_kernels::isa::Isa;
+use pelage_kernels::pixels::{self, Normalization};
 use serde::{Deserialize, Serialize};
 
 /// Size, filter, fit and normalization.
@@ -112,20 +114,13 @@ impl Preprocessing {
         output
     }
 
-    /// `(value / 255 - mean) / std`, channel by channel, of pixel values 0 to 255 (whole or not).
-    pub fn normalize_f32(&self, values: &mut [f32]) {
-        let scale: [f32; 3] = std::array::from_fn(|c| 1.0 / (255.0 * self.std[c]));
-        let shift: [f32; 3] = std::array::from_fn(|c| -self.mean[c] / self.std[c]);
-        for pixel in values.chunks_exact_mut(3) {
-            for c in 0..3 {
-                pixel[c] = pixel[c] * scale[c] + shift[c];
-            }
-        }
+    /// `(value / 255 - mean) / std`, channel by channel.
+    pub fn normalization(&self) -> Normalization {
+        Normalization::new(self.mean, self.std)
     }
 
-    /// The same from bytes, into `out` of the same length.
+    /// Normalizes pixel values 0 to 255 into `out`, of the same length.
     pub fn normalize(&self, pixels: &[u8], out: &mut [f32]) {
-        out.iter_mut().zip(pixels).for_each(|(to, from)| *to = f32::from(*from));
-        self.normalize_f32(out);
+        pixels::normalize(Isa::best(), pixels, &self.normalization(), out);
     }
 }

@@ -1,1 +1,214 @@
-//! sample
+//! The sample set: drawn cats and dogs, for trying everything without a data set at hand. Every picture is a function
+//! of a few numbers. Coats, eyes, poses, places and light come from the same distributions for both classes, so only
+//! shape tells them apart.
+
+mod background;
+mod body;
+mod camera;
+mod canvas;
+mod cat;
+mod coat;
+mod dog;
+mod face;
+mod palette;
+mod random;
+
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use image::RgbImage;
+use image::codecs::jpeg::JpegEncoder;
+use rayon::prelude::*;
+
+use crate::source::Progress;
+use crate::{Error, Result};
+
+use background::Scene;
+use body::{GROUND, Pose};
+use canvas::{Canvas, Point, ellipse, limb, place, radial};
+use coat::Coat;
+use face::{Face, View};
+use palette::{alpha, bright, hex, shade};
+use random::Random;
+
+/// What is drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Animal {
+    /// Pointed ears, whiskers, a short face.
+    Cat,
+    /// A long muzzle, ears of many kinds.
+    Dog,
+}
+
+impl Animal {
+    /// The class: "cat" or "dog".
+    pub fn name(self) -> &'static str {
+        match self {
+            Animal::Cat => "cat",
+            Animal::Dog => "dog",
+        }
+    }
+}
+
+/// One picture of `size` x `size` pixels, a function of the arguments alone.
+pub fn draw(animal: Animal, index: u64, seed: u64, size: u32) -> RgbImage {
+    render(
+        animal,
+        &mut Random::new([seed, animal as u64, index]),
+        size.max(1),
+        size.max(1),
+    )
+}
+
+/// Writes `per_class` pictures of each class into `folder`, which is made if need be, with Kaggle's names: `cat.0.jpg`,
+/// `dog.0.jpg` and so on. Sides are `size` pixels or up to a third more. A file that is there already is kept if it is
+/// the same.
+///
+/// # Errors
+/// A size of 0 or beyond 2048; a file of that name with other content; a folder that cannot be written.
+pub fn write(
+    folder: &Path,
+    per_class: usize,
+    seed: u64,
+    size: u32,
+    progress: &(dyn Fn(Progress) + Sync),
+) -> Result<()> {
+    if !(1..=2048).contains(&size) {
+        return Err(Error::Input(format!(
+            "a picture size of {size} pixels, it must be 1 to 2048"
+        )));
+    }
+    std::fs::create_dir_all(folder).map_err(Error::io(folder))?;
+    let (done, total) = (AtomicUsize::new(0), 2 * per_class);
+    (0..total).into_par_iter().try_for_each(|i| {
+        let (animal, index) = (if i % 2 == 0 { Animal::Cat } else { Animal::Dog }, i / 2);
+        let mut random = Random::new([seed, animal as u64, index as u64]);
+        let mut side = || size + (size as f32 * random.range(-0.2, 0.33).max(0.0)) as u32;
+        let (width, height) = (side(), side());
+        let bytes = jpeg(&render(animal, &mut random, width, height))?;
+        place_file(&folder.join(format!("{}.{index}.jpg", animal.name())), &bytes)?;
+        progress(Progress {
+            done: done.fetch_add(1, Ordering::Relaxed) + 1,
+            total,
+            what: "drawing",
+        });
+        Ok(())
+    })
+}
+
+fn jpeg(picture: &RgbImage) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let written = JpegEncoder::new_with_quality(&mut bytes, 92).encode_image(picture);
+    written.map_err(|failure| Error::Data(format!("a drawn picture could not be encoded: {failure}")))?;
+    Ok(bytes)
+}
+
+/// Written under another name and renamed, never over anything.
+fn place_file(path: &Path, bytes: &[u8]) -> Result<()> {
+    if path.exists() {
+        return match std::fs::read(path).map_err(Error::io(path))? == bytes {
+            true => Ok(()),
+            false => Err(Error::Input(format!(
+                "{} is there already; choose an empty folder",
+                path.display()
+            ))),
+        };
+    }
+    let attempt = || -> std::io::Result<()> {
+        let mut file = tempfile::NamedTempFile::new_in(path.parent().unwrap_or(Path::new(".")))?;
+        std::io::Write::write_all(&mut file, bytes)?;
+        file.persist_noclobber(path)?;
+        Ok(())
+    };
+    attempt().map_err(Error::io(path))
+}
+
+/// A scene with the animal in it, photographed.
+fn render(animal: Animal, random: &mut Random, width: u32, height: u32) -> RgbImage {
+    use Pose::{Lying, Portrait, SittingFront, SittingSide, Standing};
+    let mut canvas = Canvas::new(width, height);
+    let coat = Coat::draw(random);
+    let pose = random.pick(&[
+        Portrait,
+        Portrait,
+        Portrait,
+        SittingFront,
+        SittingFront,
+        SittingFront,
+        SittingSide,
+        Standing,
+        Standing,
+        Lying,
+    ]);
+    let scale = random.range(0.95, 1.12);
+    let room = 50.0 - 40.0 * scale;
+    let middle = (
+        canvas.width / 2.0 + random.around(room.max(0.0) + 4.0),
+        canvas.height / 2.0 + 4.0 + random.around(4.0),
+    );
+    let ground = middle.1 + GROUND * scale;
+    let scene = Scene::draw(&mut canvas, ground, coat.brightness(), random);
+    if pose != Portrait {
+        let shadow = (middle.0, ground);
+        let dark = hex(0x1c1424);
+        let spread = [alpha(dark, 0.42), alpha(dark, 0.0)];
+        canvas.within(place(shadow, (1.0, 0.2), 0.0), |canvas| {
+            canvas.fill(
+                &[ellipse((0.0, 0.0), 40.0 * scale, 40.0 * scale)],
+                radial((0.0, 0.0), 38.0 * scale, spread),
+            );
+        });
+    }
+    let facing = if random.chance(0.5) { 1.0 } else { -1.0 };
+    let tilt = random.around(6.0);
+    canvas.within(place(middle, (facing * scale, scale), tilt), |canvas| {
+        figure(canvas, animal, pose, &coat, random)
+    });
+    scene.foreground(&mut canvas, ground, random);
+    camera::shoot(canvas, width, height, random)
+}
+
+/// The animal itself, about (0, 0).
+fn figure(canvas: &mut Canvas, animal: Animal, pose: Pose, coat: &Coat, random: &mut Random) {
+    let profile = match pose {
+        Pose::Portrait => random.chance(0.15),
+        Pose::SittingFront => false,
+        _ => random.chance(0.45),
+    };
+    let view = if profile {
+        View::Profile
+    } else {
+        View::Front(random.around(1.0))
+    };
+    let face = Face::draw(random, view);
+    let build = match animal {
+        Animal::Cat => cat::build(random),
+        Animal::Dog => dog::build(random),
+    };
+    let head = pose.paint(canvas, &build, coat, random);
+    if random.chance(0.35) {
+        collar(canvas, head.at, head.scale, random);
+    }
+    canvas.within(
+        place(head.at, (head.scale, head.scale), random.around(9.0)),
+        |canvas| match animal {
+            Animal::Cat => cat::Head::draw(random).paint(canvas, &face, coat, head.scale, random),
+            Animal::Dog => dog::Head::draw(random).paint(canvas, &face, coat, head.scale, random),
+        },
+    );
+}
+
+/// A band below the head, with a tag.
+fn collar(canvas: &mut Canvas, (x, y): Point, scale: f32, random: &mut Random) {
+    let (color, s) = (bright(random), scale);
+    let band = [
+        (x - 7.0 * s, y + 7.6 * s, 1.2 * s),
+        (x, y + 10.6 * s, 1.3 * s),
+        (x + 6.0 * s, y + 8.0 * s, 1.2 * s),
+    ];
+    canvas.blot(limb(&band), color);
+    canvas.blot(
+        ellipse((x, y + 12.4 * s), 1.5 * s, 1.5 * s),
+        shade(hex(0xf0c040), random.around(0.2)),
+    );
+}

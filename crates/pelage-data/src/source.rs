@@ -59,7 +59,10 @@ impl Location {
     }
 
     fn read_up_to(&self, limit: u64) -> Result<Vec<u8>> {
-        let failed = |source| Error::Io { path: PathBuf::from(self.to_string()), source };
+        let failed = |source| Error::Io {
+            path: PathBuf::from(self.to_string()),
+            source,
+        };
         let mut bytes = Vec::new();
         match self {
             Location::File(path) => {
@@ -101,15 +104,19 @@ pub struct Entry {
 }
 
 /// Names that pictures have, also of kinds that are only told apart to say that they cannot be read.
-const EXTENSIONS: [&str; 14] =
-    ["jpg", "jpeg", "jpe", "jfif", "png", "webp", "gif", "bmp", "dib", "tif", "tiff", "heic", "heif", "avif"];
+const EXTENSIONS: [&str; 14] = [
+    "jpg", "jpeg", "jpe", "jfif", "png", "webp", "gif", "bmp", "dib", "tif", "tiff", "heic", "heif", "avif",
+];
 
 impl Entry {
     /// Whether this is meant to be a picture: by its extension, be it broken or not, or else by its first bytes.
     pub fn claims_to_be_picture(&self) -> bool {
         let extension = self.name.rsplit_once('.').map_or("", |(_, extension)| extension);
         EXTENSIONS.iter().any(|known| extension.eq_ignore_ascii_case(known))
-            || self.location.read_up_to(16).is_ok_and(|head| crate::decode::format(&head).is_some())
+            || self
+                .location
+                .read_up_to(16)
+                .is_ok_and(|head| crate::decode::format(&head).is_some())
     }
 }
 
@@ -127,8 +134,15 @@ pub fn list(path: &Path) -> Result<Vec<Entry>> {
         let file = File::open(path).map_err(Error::io(path))?;
         list_zip(file, path.display().to_string(), "", &mut entries)?;
     } else {
-        let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
-        entries.push(Entry { name, location: Location::File(path.to_path_buf()) });
+        let name = path
+            .file_name()
+            .unwrap_or(path.as_os_str())
+            .to_string_lossy()
+            .into_owned();
+        entries.push(Entry {
+            name,
+            location: Location::File(path.to_path_buf()),
+        });
     }
     entries.sort_by(|a, b| natural_order(&a.name, &b.name));
     Ok(entries)
@@ -154,7 +168,10 @@ fn list_folder(folder: &Path, prefix: &str, above: &mut Vec<PathBuf>, entries: &
             // No pipes or devices: reading these may never end.
             Ok(told) if !told.is_file() => {}
             // A link that leads nowhere is told of as unreadable, not passed over.
-            _ => entries.push(Entry { name, location: Location::File(path) }),
+            _ => entries.push(Entry {
+                name,
+                location: Location::File(path),
+            }),
         }
     }
     above.pop();
@@ -164,17 +181,26 @@ fn list_folder(folder: &Path, prefix: &str, above: &mut Vec<PathBuf>, entries: &
 /// Adds all in a zip and in zips within; `stem` is such an inner zip's own name and the folder of what lies at its top.
 fn list_zip(file: File, archive_name: String, stem: &str, entries: &mut Vec<Entry>) -> Result<()> {
     let damaged = |failure: zip::result::ZipError| {
-        Error::Data(format!("{archive_name}: not a readable zip archive ({failure}); is the download complete?"))
+        Error::Data(format!(
+            "{archive_name}: not a readable zip archive ({failure}); is the download complete?"
+        ))
     };
     let zip = ZipArchive::new(SharedFile::new(file).map_err(Error::io(&archive_name))?).map_err(damaged)?;
-    let archive = Arc::new(Archive { name: archive_name.clone(), zip });
+    let archive = Arc::new(Archive {
+        name: archive_name.clone(),
+        zip,
+    });
     for member in 0..archive.zip.len() {
         let name = match archive.zip.name_for_index(member) {
             Some(Ok(name)) => name.into_owned(),
             _ => format!("member {member} with an unreadable name"),
         };
         let full = name.replace('\\', "/");
-        let full = if stem.is_empty() || full.contains('/') { full } else { format!("{stem}/{full}") };
+        let full = if stem.is_empty() || full.contains('/') {
+            full
+        } else {
+            format!("{stem}/{full}")
+        };
         if name.ends_with('/') || is_leftover(&full) {
             continue;
         }
@@ -188,11 +214,18 @@ fn list_zip(file: File, archive_name: String, stem: &str, entries: &mut Vec<Entr
             let limit = 16 * packed.compressed_size() + (1 << 20);
             let size = std::io::copy(&mut packed.take(limit), &mut inner).map_err(Error::io(&inner_name))?;
             if size == limit {
-                return Err(Error::Data(format!("{inner_name}: unpacks to more than {} MiB, not opened", limit >> 20)));
+                return Err(Error::Data(format!(
+                    "{inner_name}: unpacks to more than {} MiB, not opened",
+                    limit >> 20
+                )));
             }
             list_zip(inner, inner_name, &full[..full.len() - ".zip".len()], entries)?;
         } else {
-            let location = Location::Zip { archive: archive.clone(), member, name };
+            let location = Location::Zip {
+                archive: archive.clone(),
+                member,
+                name,
+            };
             entries.push(Entry { name: full, location });
         }
     }
@@ -249,7 +282,11 @@ struct SharedFile {
 impl SharedFile {
     fn new(file: File) -> std::io::Result<Self> {
         let len = file.metadata()?.len();
-        Ok(SharedFile { file: Arc::new(file), position: 0, len })
+        Ok(SharedFile {
+            file: Arc::new(file),
+            position: 0,
+            len,
+        })
     }
 }
 
@@ -289,7 +326,10 @@ mod tests {
     fn numbers_sort_as_numbers() {
         let mut names = ["b", "cat.10.jpg", "cat.2.jpg", "cat.02.jpg", "cat", "a/3", "a/20"];
         names.sort_by(|a, b| natural_order(a, b));
-        assert_eq!(names, ["a/3", "a/20", "b", "cat", "cat.02.jpg", "cat.2.jpg", "cat.10.jpg"]);
+        assert_eq!(
+            names,
+            ["a/3", "a/20", "b", "cat", "cat.02.jpg", "cat.2.jpg", "cat.10.jpg"]
+        );
     }
 
     #[test]

@@ -4,12 +4,19 @@
 //! never written to memory; which of the four won is remembered. Backward, at most one in four convolution outputs has a
 //! gradient, and none where ReLU cut, so both gradients are sums over winners alone: a quarter of the dense arithmetic.
 
-mod forward;
+mod direct;
 mod grad_input;
 mod grad_weights;
+mod list;
+mod pool;
+mod winograd;
+
+use std::cell::Cell;
+
+use rayon::prelude::*;
 
 use crate::isa::Isa;
-use rayon::prelude::*;
+use crate::scratch::Buffer;
 
 /// The sizes of one block; any channel counts, sides of at least 2.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,28 +54,13 @@ impl Shape {
     pub fn weight_len(&self) -> usize {
         self.out_channels * self.in_channels * 9
     }
-    pub(crate) fn image_len(&self) -> usize {
+    fn image_len(&self) -> usize {
         self.height * self.width * self.in_channels
     }
-    pub(crate) fn pooled_len(&self) -> usize {
+    fn pooled_len(&self) -> usize {
         self.pooled_height() * self.pooled_width() * self.out_channels
     }
-    /// Numbers in one row of the zero-padded input.
-    pub(crate) fn padded_row(&self) -> usize {
-        (self.width + 2) * self.in_channels
-    }
-    /// Numbers in the zero-padded input of one picture, with slack so that a vector may be read past its end.
-    pub(crate) fn padded_len(&self) -> usize {
-        (self.height + 2) * self.padded_row() + SLACK
-    }
-    /// Numbers in three neighboring pixels: one row of a 3x3 window.
-    pub(crate) fn window_row(&self) -> usize {
-        3 * self.in_channels
-    }
 }
-
-/// Widest piece of a window row that backward holds in registers; buffers end in as many unused zeros.
-pub(crate) const SLACK: usize = 96;
 
 /// In `winners`: ReLU cut this value, nothing won.
 pub(crate) const CUT: u8 = 4;
@@ -76,6 +68,9 @@ pub(crate) const CUT: u8 = 4;
 /// Pictures whose weight gradients are summed by one thread. Fixed, so that the order of the sum, and with it every bit
 /// of the result, does not depend on the number of threads.
 const GROUP: usize = 4;
+
+// Packed weights, and sums of weight gradients.
+thread_local!(static SHARED: Cell<[Buffer; 2]> = Cell::default());
 
 /// Pooled `output` `[n, h/2, w/2, co]` of `input` `[n, h, w, ci]`, `weights` `[co, ci, 3, 3]` and `bias` `[co]`.
 /// `winners`, as long as `output`, takes which of the four positions won (row-major 0 to 3, the first of equals), or 4
@@ -98,21 +93,35 @@ pub fn forward(
     if output.is_empty() {
         return;
     }
-    let packed = forward::pack(isa, shape, weights, bias);
-    input
+    let winograd = winograd::suits(shape);
+    let mut kept = SHARED.take();
+    let [packed, _] = &mut kept;
+    let packed = if winograd {
+        let packed = packed.get(winograd::packed_len(isa, shape));
+        winograd::pack(isa, shape, weights, bias, packed);
+        packed
+    } else {
+        let packed = packed.get(direct::packed_len(isa, shape));
+        direct::pack(isa, shape, weights, bias, packed);
+        packed
+    };
+    let pictures = input
         .par_chunks(shape.image_len())
-        .zip(output.par_chunks_mut(shape.pooled_len()))
+        .zip(output.par_chunks_mut(shape.pooled_len()));
+    pictures
         .zip(winners.par_chunks_mut(shape.pooled_len()))
-        .for_each_init(
-            || vec![0.0; shape.padded_len()],
-            |padded, ((input, output), winners)| {
-                pad(shape, input, padded);
-                forward::image(isa, shape, padded, &packed, output, winners);
-            },
-        );
+        .for_each(|((input, output), winners)| {
+            if winograd {
+                winograd::image(isa, shape, input, packed, output, winners);
+            } else {
+                direct::image(isa, shape, input, packed, output, winners);
+            }
+        });
+    SHARED.set(kept);
 }
 
 /// Gradients of weights, bias and, where asked for, input, from `grad_output` `[n, h/2, w/2, co]`; all are overwritten.
+/// `winners` are those of [`forward`].
 ///
 /// # Panics
 /// Where a slice's length does not fit `shape`.
@@ -132,7 +141,6 @@ pub fn backward(
     assert_eq!(grad_weights.len(), shape.weight_len(), "length of grad_weights");
     assert_eq!(grad_output.len(), shape.output_len(), "length of grad_output");
     assert_eq!(winners.len(), shape.output_len(), "length of winners");
-    assert!(winners.iter().all(|&winner| winner <= CUT), "a winner above 4");
     grad_weights.fill(0.0);
     grad_bias.fill(0.0);
     if shape.output_len() == 0 {
@@ -140,64 +148,76 @@ pub fn backward(
         return;
     }
     let (image, pooled) = (shape.image_len(), shape.pooled_len());
-    let groups: Vec<_> = input
+    let mut kept = SHARED.take();
+    let [packed, sums] = &mut kept;
+    let len = grad_weights::sums_len(shape);
+    let sums = sums.get(shape.batch.div_ceil(GROUP) * len);
+    input
         .par_chunks(image * GROUP)
         .zip(grad_output.par_chunks(pooled * GROUP))
         .zip(winners.par_chunks(pooled * GROUP))
-        .map(|((input, grad_output), winners)| {
-            let mut sums = grad_weights::Sums::new(shape);
-            let mut padded = vec![0.0; shape.padded_len()];
-            let pictures = input.chunks(image).zip(grad_output.chunks(pooled)).zip(winners.chunks(pooled));
+        .zip(sums.par_chunks_mut(len))
+        .for_each(|(((input, grad_output), winners), sums)| {
+            sums.fill(0.0);
+            let pictures = input
+                .chunks(image)
+                .zip(grad_output.chunks(pooled))
+                .zip(winners.chunks(pooled));
             for ((input, grad_output), winners) in pictures {
-                pad(shape, input, &mut padded);
-                grad_weights::image(isa, shape, &padded, grad_output, winners, &mut sums);
+                grad_weights::image(isa, shape, input, grad_output, winners, sums);
             }
-            sums
-        })
-        .collect();
-    groups.iter().for_each(|sums| sums.add_to(shape, grad_weights, grad_bias));
+        });
+    for sums in sums.chunks(len) {
+        grad_weights::add_to(shape, sums, grad_weights, grad_bias);
+    }
 
     if let Some(grad_input) = grad_input {
         assert_eq!(grad_input.len(), shape.input_len(), "length of grad_input");
-        let packed = grad_input::pack(shape, weights);
+        let packed = packed.get(grad_input::packed_len(shape));
+        grad_input::pack(shape, weights, packed);
         grad_input
             .par_chunks_mut(image)
             .zip(grad_output.par_chunks(pooled))
             .zip(winners.par_chunks(pooled))
-            .for_each_init(
-                || vec![0.0; shape.padded_len()],
-                |padded, ((grad_input, grad_output), winners)| {
-                    padded.fill(0.0);
-                    grad_input::image(isa, shape, &packed, grad_output, winners, padded);
-                    unpad(shape, padded, grad_input);
-                },
-            );
+            .for_each(|((grad_input, grad_output), winners)| {
+                grad_input::image(isa, shape, packed, grad_output, winners, grad_input);
+            });
     }
+    SHARED.set(kept);
 }
 
 fn check(shape: Shape, input: &[f32], weights: &[f32], bias: usize) {
     assert!(shape.in_channels > 0 && shape.out_channels > 0, "no channels");
-    assert!(shape.out_channels <= usize::from(u16::MAX), "more than 65535 output channels");
     assert_eq!(input.len(), shape.input_len(), "length of input");
     assert_eq!(weights.len(), shape.weight_len(), "length of weights");
     assert_eq!(bias, shape.out_channels, "length of bias");
 }
 
-/// Copies a picture into the middle of a zeroed one that is a pixel larger on every side.
-fn pad(shape: Shape, input: &[f32], padded: &mut [f32]) {
-    let (row, ci) = (shape.width * shape.in_channels, shape.in_channels);
-    let rows = padded[..(shape.height + 2) * shape.padded_row()].chunks_exact_mut(shape.padded_row());
-    // The border is zero since the buffer was made, and stays so.
-    for (to, from) in rows.skip(1).zip(input.chunks_exact(row)) {
-        to[ci..ci + row].copy_from_slice(from);
-    }
-}
-
-/// Copies the middle out again.
-fn unpad(shape: Shape, padded: &[f32], output: &mut [f32]) {
-    let (row, ci) = (shape.width * shape.in_channels, shape.in_channels);
-    let rows = padded.chunks_exact(shape.padded_row());
-    for (from, to) in rows.skip(1).zip(output.chunks_exact_mut(row)) {
-        to.copy_from_slice(&from[ci..ci + row]);
+/// Copies `size` rows and columns of a picture, from row and column `at` on, as `[rows][columns][pixel]`, zeros where
+/// that is outside the picture. Of a `pixel` wider than the channels the rest is left as it was.
+#[inline(always)]
+fn copy_window(shape: Shape, picture: &[f32], at: [isize; 2], size: [usize; 2], pixel: usize, window: &mut [f32]) {
+    let (ci, width) = (shape.in_channels, shape.width as isize);
+    // Columns of the window that lie inside the picture.
+    let [start, end] = [0, size[1] as isize].map(|x| ((at[1] + x).clamp(0, width) - at[1]) as usize);
+    for (y, row) in window.chunks_exact_mut(size[1] * pixel).take(size[0]).enumerate() {
+        let y = at[0] + y as isize;
+        if y < 0 || y >= shape.height as isize {
+            row.fill(0.0);
+            continue;
+        }
+        row[..start * pixel].fill(0.0);
+        row[end * pixel..].fill(0.0);
+        let from = (y * width + at[1] + start as isize) as usize * ci;
+        let (from, row) = (
+            &picture[from..from + (end - start) * ci],
+            &mut row[start * pixel..end * pixel],
+        );
+        if pixel == ci {
+            row.copy_from_slice(from);
+        } else {
+            let pixels = row.chunks_exact_mut(pixel).zip(from.chunks_exact(ci));
+            pixels.for_each(|(to, from)| to[..ci].copy_from_slice(from));
+        }
     }
 }

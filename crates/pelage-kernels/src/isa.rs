@@ -1,5 +1,6 @@
 //! Which vector instructions to use, found out once at run time.
 
+use std::fmt;
 use std::sync::OnceLock;
 
 /// An instruction set that this CPU has: a value can only be made after checking, so holding one is the proof.
@@ -18,16 +19,36 @@ pub(crate) enum Kind {
 }
 
 impl Isa {
-    /// The best one here, or the one that the environment variable `PELAGE_ISA` names (`avx512`, `avx2`, `neon`,
-    /// `portable`) where this CPU has it.
+    /// The best one here, or the one that the environment variable `PELAGE_ISA` names, see [`Isa::from_environment`].
+    ///
+    /// # Panics
+    /// Where the variable names one that this CPU does not have; a program checks that first, to say it politely.
     pub fn best() -> Isa {
         static BEST: OnceLock<Isa> = OnceLock::new();
-        *BEST.get_or_init(|| {
-            let wanted = std::env::var("PELAGE_ISA").unwrap_or_default();
-            let available = Isa::available();
-            let forced = available.iter().find(|isa| isa.name() == wanted);
-            *forced.unwrap_or(&available[0])
-        })
+        *BEST.get_or_init(|| Isa::from_environment().unwrap_or_else(|error| panic!("{error}")))
+    }
+
+    /// The one that `PELAGE_ISA` names (`avx512`, `avx2`, `neon`, `portable`), or the best one where it is not set or
+    /// empty.
+    ///
+    /// # Errors
+    /// [`Unavailable`] where the name is unknown or this CPU does not have it.
+    pub fn from_environment() -> Result<Isa, Unavailable> {
+        let wanted = std::env::var_os("PELAGE_ISA").unwrap_or_default();
+        Isa::named(&wanted.to_string_lossy())
+    }
+
+    fn named(wanted: &str) -> Result<Isa, Unavailable> {
+        let available = Isa::available();
+        match wanted {
+            "" => Ok(available[0]),
+            _ => match available.iter().find(|isa| isa.name() == wanted) {
+                Some(isa) => Ok(*isa),
+                None => Err(Unavailable {
+                    wanted: wanted.to_string(),
+                }),
+            },
+        }
     }
 
     /// All that this CPU has, best first; the portable one is always last.
@@ -63,21 +84,73 @@ impl Isa {
     }
 }
 
-/// Compiles `$body`, an `#[inline(always)]` function with const parameters (channels a tile, pooled pixels a tile, fused
-/// multiply-add), once for each instruction set, and makes `$name(isa, arguments)` that chooses among them.
+/// `PELAGE_ISA` names an instruction set that is not known or not here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unavailable {
+    wanted: String,
+}
+
+impl fmt::Display for Unavailable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = Isa::available().iter().map(|isa| isa.name()).collect();
+        write!(
+            f,
+            "PELAGE_ISA is \"{}\", but this CPU can do {}; choose one of these or unset it",
+            self.wanted,
+            names.join(", ")
+        )
+    }
+}
+
+impl std::error::Error for Unavailable {}
+
+/// Compiles `$body`, an `#[inline(always)]` function with generic parameters, once for each instruction set, and makes
+/// `$name(isa, arguments)` that chooses among them.
+///
+/// The parameters are the sizes given for each set (of a register tile, say) and, last, whether multiply-add is fused;
+/// after `fused`, that alone; after `vectors`, the type of the [`Vector`](crate::vector::Vector) instead.
 macro_rules! for_each_isa {
-    ($name:ident, $body:ident, ($($arg:ident: $type:ty),* $(,)?)) => {
+    // Channels a tile and pooled pixels a tile.
+    ($name:ident, $body:ident, ($($arguments:tt)*)) => {
+        $crate::isa::for_each_isa!(
+            $name, $body, [avx512: 32, 3; avx2: 16, 1; neon: 16, 1; portable: 8, 1], ($($arguments)*)
+        );
+    };
+    (
+        $name:ident, $body:ident,
+        [avx512: $($avx512:literal),*; avx2: $($avx2:literal),*; neon: $($neon:literal),*; portable: $($portable:literal),*],
+        ($($arguments:tt)*)
+    ) => {
+        $crate::isa::for_each_isa!(
+            @ $name, $body,
+            [$($avx512,)* true] [$($avx2,)* true] [$($neon,)* true] [$($portable,)* false], ($($arguments)*)
+        );
+    };
+    (fused $name:ident, $body:ident, ($($arguments:tt)*)) => {
+        $crate::isa::for_each_isa!(@ $name, $body, [true] [true] [true] [false], ($($arguments)*));
+    };
+    (vectors $name:ident, $body:ident, ($($arguments:tt)*)) => {
+        $crate::isa::for_each_isa!(
+            @ $name, $body,
+            [std::arch::x86_64::__m512] [std::arch::x86_64::__m256] [std::arch::aarch64::float32x4_t] [[f32; 4]],
+            ($($arguments)*)
+        );
+    };
+    (
+        @ $name:ident, $body:ident, [$($avx512:tt)*] [$($avx2:tt)*] [$($neon:tt)*] [$($portable:tt)*],
+        ($($arg:ident: $type:ty),* $(,)?)
+    ) => {
         #[allow(clippy::too_many_arguments, reason = "the arguments of one kernel")]
         pub(crate) fn $name(isa: $crate::isa::Isa, $($arg: $type),*) {
             #[cfg(target_arch = "x86_64")]
             #[target_feature(enable = "avx512f,avx512vl,avx2,fma")]
             fn avx512($($arg: $type),*) {
-                $body::<32, 3, true>($($arg),*)
+                $body::<$($avx512)*>($($arg),*)
             }
             #[cfg(target_arch = "x86_64")]
             #[target_feature(enable = "avx2,fma")]
             fn avx2($($arg: $type),*) {
-                $body::<16, 1, true>($($arg),*)
+                $body::<$($avx2)*>($($arg),*)
             }
             match isa.0 {
                 // SAFETY: an `Isa` of this kind is only made after the CPU was found to have the features.
@@ -87,8 +160,8 @@ macro_rules! for_each_isa {
                 #[cfg(target_arch = "x86_64")]
                 $crate::isa::Kind::Avx2 => unsafe { avx2($($arg),*) },
                 #[cfg(target_arch = "aarch64")]
-                $crate::isa::Kind::Neon => $body::<16, 1, true>($($arg),*),
-                $crate::isa::Kind::Portable => $body::<8, 1, false>($($arg),*),
+                $crate::isa::Kind::Neon => $body::<$($neon)*>($($arg),*),
+                $crate::isa::Kind::Portable => $body::<$($portable)*>($($arg),*),
             }
         }
     };
@@ -99,4 +172,19 @@ pub(crate) use for_each_isa;
 #[inline(always)]
 pub(crate) fn multiply_add<const FUSED: bool>(a: f32, b: f32, c: f32) -> f32 {
     if FUSED { a.mul_add(b, c) } else { a * b + c }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_found_and_others_reported() {
+        for isa in Isa::available() {
+            assert_eq!(Isa::named(isa.name()), Ok(isa));
+        }
+        assert_eq!(Isa::named(""), Ok(Isa::available()[0]));
+        let error = Isa::named("sse9").unwrap_err().to_string();
+        assert!(error.contains("sse9") && error.contains("portable"), "{error}");
+    }
 }

@@ -1,8 +1,16 @@
 //! Numbers on slices: the hot operations of pelage, channels last (NHWC) in f32. No Burn, no files.
 //!
-//! Every kernel is one source, written over fixed-size arrays that the compiler turns into vectors, and compiled once
-//! for each instruction set; an [`isa::Isa`] value chooses among them at run time. All `unsafe` of the project is here.
+//! Every kernel is one source, compiled once for each instruction set; an [`isa::Isa`] value chooses among them at run
+//! time. Most are written over fixed-size arrays that the compiler turns into vectors; the hot tiles of the convolution
+//! name their vectors, since the compiler did not keep those sums in registers. All `unsafe` of the project is here.
 
 pub mod conv_block;
+pub mod dense;
 pub mod dropout;
 pub mod isa;
+pub mod loss;
+pub mod optimizer;
+pub mod peak;
+pub mod pixels;
+mod scratch;
+mod vector;

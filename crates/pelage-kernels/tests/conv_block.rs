@@ -4,14 +4,8 @@ use pelage_kernels::conv_block::{self, Shape};
 use pelage_kernels::isa::Isa;
 use proptest::prelude::*;
 
-fn noise(seed: u64, len: usize) -> Vec<f32> {
-    let mut state = seed;
-    let mut next = || {
-        state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
-        (state >> 40) as f32 / (1u64 << 24) as f32 - 0.5
-    };
-    (0..len).map(|_| next()).collect()
-}
+mod support;
+use support::{assert_near, noise};
 
 struct Reference {
     output: Vec<f64>,
@@ -20,8 +14,9 @@ struct Reference {
     grad_input: Vec<f64>,
 }
 
-/// The definition, loop by loop.
-fn reference(s: Shape, x: &[f32], w: &[f32], b: &[f32], dy: &[f32]) -> Reference {
+/// The definition, loop by loop. Backward follows `winners`, after each was found to be one: rounding may choose another
+/// among equals.
+fn reference(s: Shape, x: &[f32], w: &[f32], b: &[f32], dy: &[f32], winners: &[u8]) -> Reference {
     let (ph, pw, ci, co) = (s.height / 2, s.width / 2, s.in_channels, s.out_channels);
     let mut r = Reference {
         output: vec![0.0; s.output_len()],
@@ -37,9 +32,9 @@ fn reference(s: Shape, x: &[f32], w: &[f32], b: &[f32], dy: &[f32]) -> Reference
         for py in 0..ph {
             for px in 0..pw {
                 for o in 0..co {
-                    let (mut best, mut at) = (f64::MIN, (0, 0));
-                    for q in 0..4 {
-                        let (y, xx) = ((2 * py + q / 2) as isize, (2 * px + q % 2) as isize);
+                    let position = |q: usize| ((2 * py + q / 2) as isize, (2 * px + q % 2) as isize);
+                    let sums = [0, 1, 2, 3].map(|q| {
+                        let (y, xx) = position(q);
                         let mut sum = f64::from(b[o]);
                         for k in 0..9 {
                             if let Some(p) = pixel(n, y + k as isize / 3 - 1, xx + k as isize % 3 - 1) {
@@ -48,14 +43,19 @@ fn reference(s: Shape, x: &[f32], w: &[f32], b: &[f32], dy: &[f32]) -> Reference
                                 }
                             }
                         }
-                        if sum > best {
-                            (best, at) = (sum, (y, xx));
-                        }
-                    }
+                        sum
+                    });
+                    let best = sums.into_iter().fold(f64::MIN, f64::max);
                     let i = ((n * ph + py) * pw + px) * co + o;
                     r.output[i] = best.max(0.0);
-                    if best > 0.0 {
-                        let g = f64::from(dy[i]);
+                    let winner = usize::from(winners[i]);
+                    let claim = if winner < 4 { sums[winner] } else { 0.0 };
+                    assert!(
+                        (claim - best.max(0.0)).abs() < 1e-4,
+                        "winner {winner} at {i}, but the sums are {sums:?}"
+                    );
+                    if winner < 4 {
+                        let (at, g) = (position(winner), f64::from(dy[i]));
                         r.grad_bias[o] += g;
                         for k in 0..9 {
                             if let Some(p) = pixel(n, at.0 + k as isize / 3 - 1, at.1 + k as isize % 3 - 1) {
@@ -75,6 +75,7 @@ fn reference(s: Shape, x: &[f32], w: &[f32], b: &[f32], dy: &[f32]) -> Reference
 
 struct Ours {
     output: Vec<f32>,
+    winners: Vec<u8>,
     grad_weights: Vec<f32>,
     grad_bias: Vec<f32>,
     grad_input: Vec<f32>,
@@ -85,22 +86,24 @@ fn ours(isa: Isa, s: Shape, x: &[f32], w: &[f32], b: &[f32], dy: &[f32]) -> Ours
     conv_block::forward(isa, s, x, w, b, &mut output, &mut winners);
     let mut o = Ours {
         output,
+        winners,
         grad_weights: vec![f32::NAN; w.len()],
         grad_bias: vec![f32::NAN; b.len()],
         grad_input: vec![f32::NAN; x.len()],
     };
     let input = Some(&mut o.grad_input[..]);
-    conv_block::backward(isa, s, x, w, &winners, dy, &mut o.grad_weights, &mut o.grad_bias, input);
+    conv_block::backward(
+        isa,
+        s,
+        x,
+        w,
+        &o.winners,
+        dy,
+        &mut o.grad_weights,
+        &mut o.grad_bias,
+        input,
+    );
     o
-}
-
-/// Largest difference relative to the largest value.
-fn error(ours: &[f32], truth: &[f64]) -> f64 {
-    let scale = truth.iter().fold(1e-3, |m: f64, v| m.max(v.abs()));
-    ours.iter().zip(truth).fold(0.0, |m: f64, (a, b)| {
-        let difference = (f64::from(*a) - b).abs();
-        if difference.is_nan() { f64::INFINITY } else { m.max(difference) }
-    }) / scale
 }
 
 fn tensors(s: Shape, seed: u64) -> (Vec<f32>, Vec<f32>, Vec<f32>, Vec<f32>) {
@@ -114,17 +117,14 @@ fn tensors(s: Shape, seed: u64) -> (Vec<f32>, Vec<f32>, Vec<f32>, Vec<f32>) {
 
 fn check(s: Shape, seed: u64) {
     let (x, w, b, dy) = tensors(s, seed);
-    let truth = reference(s, &x, &w, &b, &dy);
     for isa in Isa::available() {
         let o = ours(isa, s, &x, &w, &b, &dy);
-        for (what, error) in [
-            ("output", error(&o.output, &truth.output)),
-            ("grad_weights", error(&o.grad_weights, &truth.grad_weights)),
-            ("grad_bias", error(&o.grad_bias, &truth.grad_bias)),
-            ("grad_input", error(&o.grad_input, &truth.grad_input)),
-        ] {
-            assert!(error < 2e-5, "{what} on {}: relative error {error:e} for {s:?}", isa.name());
-        }
+        let truth = reference(s, &x, &w, &b, &dy, &o.winners);
+        let what = |what: &str| format!("{what} on {} for {s:?}", isa.name());
+        assert_near(&what("output"), &o.output, &truth.output, 2e-5);
+        assert_near(&what("grad_weights"), &o.grad_weights, &truth.grad_weights, 2e-5);
+        assert_near(&what("grad_bias"), &o.grad_bias, &truth.grad_bias, 2e-5);
+        assert_near(&what("grad_input"), &o.grad_input, &truth.grad_input, 2e-5);
     }
 }
 
@@ -141,14 +141,47 @@ proptest! {
 
 #[test]
 fn sizes_of_the_reference_network() {
-    check(Shape { batch: 1, height: 38, width: 37, in_channels: 3, out_channels: 32 }, 5);
-    check(Shape { batch: 2, height: 21, width: 19, in_channels: 32, out_channels: 64 }, 6);
-    check(Shape { batch: 1, height: 9, width: 8, in_channels: 65, out_channels: 33 }, 7);
+    check(
+        Shape {
+            batch: 1,
+            height: 38,
+            width: 37,
+            in_channels: 3,
+            out_channels: 32,
+        },
+        5,
+    );
+    check(
+        Shape {
+            batch: 2,
+            height: 21,
+            width: 19,
+            in_channels: 32,
+            out_channels: 64,
+        },
+        6,
+    );
+    check(
+        Shape {
+            batch: 1,
+            height: 9,
+            width: 8,
+            in_channels: 65,
+            out_channels: 33,
+        },
+        7,
+    );
 }
 
 #[test]
 fn the_same_bits_on_any_number_of_threads() {
-    let s = Shape { batch: 11, height: 20, width: 22, in_channels: 17, out_channels: 19 };
+    let s = Shape {
+        batch: 11,
+        height: 20,
+        width: 22,
+        in_channels: 17,
+        out_channels: 19,
+    };
     let (x, w, b, dy) = tensors(s, 1);
     let runs: Vec<Ours> = [1, 2, 5]
         .into_iter()
@@ -158,6 +191,8 @@ fn the_same_bits_on_any_number_of_threads() {
         })
         .collect();
     for other in &runs[1..] {
+        assert_eq!(runs[0].output, other.output);
+        assert_eq!(runs[0].winners, other.winners);
         assert_eq!(runs[0].grad_weights, other.grad_weights);
         assert_eq!(runs[0].grad_bias, other.grad_bias);
         assert_eq!(runs[0].grad_input, other.grad_input);
@@ -166,7 +201,13 @@ fn the_same_bits_on_any_number_of_threads() {
 
 #[test]
 fn a_not_a_number_is_not_swallowed() {
-    let s = Shape { batch: 1, height: 4, width: 4, in_channels: 1, out_channels: 1 };
+    let s = Shape {
+        batch: 1,
+        height: 4,
+        width: 4,
+        in_channels: 1,
+        out_channels: 1,
+    };
     for isa in Isa::available() {
         let (mut output, mut winners) = (vec![0.0; 4], vec![0; 4]);
         conv_block::forward(isa, s, &[f32::NAN; 16], &[1.0; 9], &[0.0], &mut output, &mut winners);

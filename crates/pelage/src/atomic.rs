@@ -17,10 +17,12 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
         _ => Path::new("."),
     };
     let attempt = || -> std::io::Result<()> {
-        let mut file = tempfile::Builder::new()
-            .prefix(".writing-")
-            .suffix(".tmp")
-            .tempfile_in(folder)?;
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(".writing-").suffix(".tmp");
+        // As any other new file, less what the umask takes away; by default a temporary file is its owner's alone.
+        #[cfg(unix)]
+        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+        let mut file = builder.tempfile_in(folder)?;
         file.write_all(bytes)?;
         file.as_file().sync_all()?;
         file.persist(path).map_err(|failure| failure.error)?;

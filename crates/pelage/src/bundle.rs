@@ -78,9 +78,12 @@ pub struct Model {
 /// A full disk or a folder that cannot be written.
 pub fn save(path: &Path, network: &Network, facts: &Facts) -> Result<()> {
     let named = parameters::read(network);
-    let facts = serde_json::to_string(facts).map_err(|failure| Error::model(path, failure.to_string()))?;
-    let bytes = tensors::encode(named.iter().map(|(name, values)| (name.clone(), values)), "model", facts)
-        .map_err(|reason| Error::model(path, reason))?;
+    let bytes = tensors::encode(
+        named.iter().map(|(name, values)| (name.clone(), values)),
+        "model",
+        facts,
+    )
+    .map_err(|reason| Error::model(path, reason))?;
     atomic::write(path, &bytes)
 }
 
@@ -89,7 +92,11 @@ pub fn save(path: &Path, network: &Network, facts: &Facts) -> Result<()> {
 /// # Errors
 /// A missing, truncated or foreign file; tensors that do not fit the architecture; numbers that are not finite.
 pub fn load(path: &Path, device: &Device) -> Result<Model> {
-    let file = if path.is_dir() { path.join("best.safetensors") } else { path.to_path_buf() };
+    let file = if path.is_dir() {
+        path.join("best.safetensors")
+    } else {
+        path.to_path_buf()
+    };
     let bytes = std::fs::read(&file).map_err(|failure| match failure.kind() {
         std::io::ErrorKind::NotFound => Error::model(
             &file,
@@ -97,12 +104,16 @@ pub fn load(path: &Path, device: &Device) -> Result<Model> {
         ),
         _ => Error::io(&file)(failure),
     })?;
-    let (named, facts) = tensors::decode(&bytes, "model").map_err(|reason| Error::model(&file, reason))?;
-    let facts: Facts = serde_json::from_str(&facts)
-        .map_err(|failure| Error::model(&file, format!("its description is damaged: {failure}")))?;
+    let (named, facts) = tensors::decode::<Facts>(&bytes, "model").map_err(|reason| Error::model(&file, reason))?;
     check(&facts).map_err(|reason| Error::model(&file, reason))?;
-    if let Some((name, _)) = named.iter().find(|(_, values)| values.data.iter().any(|v| !v.is_finite())) {
-        return Err(Error::model(&file, format!("tensor '{name}' holds numbers that are not finite")));
+    if let Some((name, _)) = named
+        .iter()
+        .find(|(_, values)| values.data.iter().any(|v| !v.is_finite()))
+    {
+        return Err(Error::model(
+            &file,
+            format!("tensor '{name}' holds numbers that are not finite"),
+        ));
     }
     let size = [facts.preprocessing.height, facts.preprocessing.width].map(|side| side as usize);
     let fresh = Network::new(facts.architecture, size, facts.classes.len(), 0, device);

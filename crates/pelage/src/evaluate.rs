@@ -2,11 +2,13 @@
 
 pub mod metrics;
 
+use std::path::Path;
 use std::sync::Arc;
 
 use burn::Tensor;
 use burn::tensor::{Device, TensorData, activation};
 use pelage_data::cache::Pictures;
+use pelage_data::catalog::{self, Catalog};
 use pelage_data::loader::{self, Order};
 use serde::{Deserialize, Serialize};
 
@@ -14,13 +16,6 @@ use crate::bundle::Model;
 use crate::model::parameters::to_vec;
 use crate::{Error, Result};
 pub use metrics::{Evaluation, PerClass};
-
-/// How many of a batch's pictures were told right.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Sums {
-    /// Pictures whose most likely class is the true one.
-    pub correct: usize,
-}
 
 /// Sums over pictures, so that means are exact whatever the last batch's size.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -32,11 +27,11 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// Adds a batch with its mean loss.
-    pub fn add(&mut self, images: usize, mean_loss: f64, sums: Sums) {
+    /// Adds a batch with its mean loss and how many of its pictures were told right.
+    pub fn add(&mut self, images: usize, mean_loss: f64, correct: usize) {
         self.images += images;
         self.loss_sum += mean_loss * images as f64;
-        self.correct += sums.correct;
+        self.correct += correct;
     }
 
     /// Mean loss a picture.
@@ -50,12 +45,27 @@ impl Metrics {
     }
 }
 
-/// Counts how many of `logits` `[n, classes]` are largest at their label.
-pub fn sums(logits: Tensor<2>, labels: &[usize]) -> Sums {
+/// How many of `logits` `[n, classes]` are largest at their label.
+pub fn count_correct(logits: Tensor<2>, labels: &[usize]) -> usize {
     let classes = logits.dims()[1];
     let values = to_vec(logits);
-    let right = values.chunks(classes).zip(labels).filter(|(row, label)| metrics::largest(row) == **label);
-    Sums { correct: right.count() }
+    values
+        .chunks(classes)
+        .zip(labels)
+        .filter(|(row, label)| metrics::largest(row) == **label)
+        .count()
+}
+
+/// What there is to evaluate on in `path`: the validation part of an organised folder, else all labelled pictures.
+///
+/// # Errors
+/// A path that does not exist or holds no labelled pictures.
+pub fn catalog(path: &Path) -> Result<Catalog> {
+    match catalog::open_dataset(path, None, 0) {
+        Ok(split) => Ok(split.validation),
+        Err(failure) if path.join("train").is_dir() => Err(failure.into()),
+        Err(_) => Ok(Catalog::from_source(path, None)?),
+    }
 }
 
 /// Evaluates `model` on `pictures`, whose class names must all be known to the model; `observe` hears pictures done.
@@ -72,7 +82,9 @@ pub fn evaluate(
     let to_model = pictures.classes().iter().map(|class| {
         known.iter().position(|name| name == class).ok_or_else(|| {
             let names = known.join(", ");
-            Error::Input(format!("class '{class}' is unknown to the model, which knows {names}; rename its folder"))
+            Error::Input(format!(
+                "class '{class}' is unknown to the model, which knows {names}; rename its folder"
+            ))
         })
     });
     let to_model = to_model.collect::<Result<Vec<_>>>()?;
@@ -86,5 +98,10 @@ pub fn evaluate(
         labels.extend(batch.labels.iter().map(|&label| to_model[label]));
         observe(labels.len());
     }
-    Ok(Evaluation::new(known, &labels, &probabilities, pictures.unreadable().to_vec()))
+    Ok(Evaluation::new(
+        known,
+        &labels,
+        &probabilities,
+        pictures.unreadable().to_vec(),
+    ))
 }

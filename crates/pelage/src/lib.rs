@@ -3,10 +3,21 @@
 //! The modules stand in the order in which data meets them: [`ops`] (our operations inside Burn), [`model`]
 //! (the networks), [`train`] (one readable [`train::fit`]), [`bundle`] (the saved model), [`evaluate`],
 //! [`predict`], [`report`] (history and figures).
+//!
+//! ```no_run
+//! use pelage::train::{Control, Recipe, run::Run};
+//!
+//! # fn main() -> pelage::Result<()> {
+//! let recipe = Recipe { data: "data".into(), epochs: 10, ..Recipe::default() };
+//! let run = Run::create(recipe, "runs/mine".as_ref(), &|_progress| {})?;
+//! let outcome = run.train(&pelage::device::open("cpu")?, &mut |_event| Control::Continue)?;
+//! # Ok(()) }
+//! ```
 #![forbid(unsafe_code)]
 
 pub mod atomic;
 pub mod bundle;
+pub mod device;
 pub mod error;
 pub mod evaluate;
 pub mod model;

@@ -4,11 +4,14 @@ use burn::Tensor;
 use burn::tensor::{Device, TensorData, activation};
 use pelage_data::decode::{self, Limits};
 use pelage_data::source::Entry;
+use std::path::Path;
+
 use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::bundle::Model;
 use crate::model::parameters::to_vec;
+use crate::{Error, Result, atomic};
 
 /// What the model says about one picture.
 #[derive(Clone, Debug, Serialize)]
@@ -50,7 +53,7 @@ pub fn predict_bytes(model: &Model, name: &str, bytes: &[u8], device: &Device) -
     predictions.remove(0)
 }
 
-fn prepare(model: &Model, bytes: &[u8]) -> Result<Vec<f32>, String> {
+fn prepare(model: &Model, bytes: &[u8]) -> std::result::Result<Vec<f32>, String> {
     let picture = decode::decode(bytes, &Limits::default())?;
     let preprocessing = &model.facts.preprocessing;
     let pixels = preprocessing.resize(&picture);
@@ -62,7 +65,7 @@ fn prepare(model: &Model, bytes: &[u8]) -> Result<Vec<f32>, String> {
 fn ranked(
     model: &Model,
     names: impl Iterator<Item = String>,
-    pictures: Vec<Result<Vec<f32>, String>>,
+    pictures: Vec<std::result::Result<Vec<f32>, String>>,
     device: &Device,
 ) -> Vec<Prediction> {
     let classes = &model.facts.classes;
@@ -78,14 +81,64 @@ fn ranked(
         }
     };
     let mut rows = probabilities.chunks(classes.len());
-    let one = |(path, picture): (String, Result<Vec<f32>, String>)| match picture {
-        Err(reason) => Prediction { path, classes: Vec::new(), error: Some(reason) },
+    let one = |(path, picture): (String, std::result::Result<Vec<f32>, String>)| match picture {
+        Err(reason) => Prediction {
+            path,
+            classes: Vec::new(),
+            error: Some(reason),
+        },
         Ok(_) => {
             let row = rows.next().unwrap_or_default();
             let mut ranked: Vec<_> = classes.iter().cloned().zip(row.iter().copied()).collect();
             ranked.sort_by(|a, b| b.1.total_cmp(&a.1));
-            Prediction { path, classes: ranked, error: None }
+            Prediction {
+                path,
+                classes: ranked,
+                error: None,
+            }
         }
     };
     names.zip(pictures).map(one).collect()
+}
+
+/// Writes `path,class,probability,error` and the probability of every class to a CSV file, one line a picture.
+///
+/// # Errors
+/// A full disk or a folder that cannot be written.
+pub fn write_csv(path: &Path, model: &Model, predictions: &[Prediction]) -> Result<()> {
+    let failed = |failure: csv::Error| Error::io(path)(failure.into());
+    let classes = &model.facts.classes;
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    let head = ["path", "class", "probability", "error"].map(String::from);
+    let named = classes.iter().map(|class| format!("probability of {class}"));
+    writer.write_record(head.into_iter().chain(named)).map_err(failed)?;
+    for prediction in predictions {
+        let probability = |class: &String| {
+            prediction
+                .classes
+                .iter()
+                .find(|(name, _)| name == class)
+                .map(|(_, p)| p)
+        };
+        let text = |probability: Option<&f32>| probability.map_or(String::new(), |p| p.to_string());
+        let first = prediction.classes.first();
+        let row = [
+            prediction.path.clone(),
+            first.map_or(String::new(), |(class, _)| class.clone()),
+            text(first.map(|(_, probability)| probability)),
+            prediction.error.clone().unwrap_or_default(),
+        ];
+        writer
+            .write_record(
+                row.into_iter()
+                    .chain(classes.iter().map(|class| text(probability(class)))),
+            )
+            .map_err(failed)?;
+    }
+    atomic::write(
+        path,
+        &writer
+            .into_inner()
+            .map_err(|failure| failed(failure.into_error().into()))?,
+    )
 }

@@ -67,13 +67,20 @@ pub(super) fn open(
 }
 
 fn key(catalog: &Catalog, preprocessing: &Preprocessing) -> String {
-    let Preprocessing { width, height, filter, fit, .. } = preprocessing;
+    let Preprocessing {
+        width,
+        height,
+        filter,
+        fit,
+        ..
+    } = preprocessing;
     let content = |item: &Item| match item.location.read() {
         Ok(bytes) => blake3::hash(&bytes),
         Err(failure) => blake3::hash(failure.reason().as_bytes()),
     };
     let mut hash = blake3::Hasher::new();
-    hash.update(MARK).update(format!("{width} {height} {filter:?} {fit:?}").as_bytes());
+    hash.update(MARK)
+        .update(format!("{width} {height} {filter:?} {fit:?}").as_bytes());
     for content in catalog.items.par_iter().map(content).collect::<Vec<_>>() {
         hash.update(content.as_bytes());
     }
@@ -87,7 +94,10 @@ fn write(
     decode: &(dyn Fn(&Item) -> std::result::Result<Vec<u8>, String> + Sync),
 ) -> std::io::Result<(Results<u64>, File)> {
     let folder = path.parent().unwrap_or(Path::new("."));
-    let temporary = tempfile::Builder::new().prefix(UNFINISHED[0]).suffix(UNFINISHED[1]).tempfile_in(folder)?;
+    let temporary = tempfile::Builder::new()
+        .prefix(UNFINISHED[0])
+        .suffix(UNFINISHED[1])
+        .tempfile_in(folder)?;
     // Where a file system has no locks, its age must do.
     let _ = temporary.as_file().try_lock();
     let mut writer = BufWriter::new(temporary.as_file());
@@ -146,7 +156,9 @@ impl Cached {
         }
         if self.checksums.get(index) != Some(&checksum(bytes)) {
             let path = self.path.display();
-            return Err(Error::Data(format!("{path}: the picture cache is damaged; `pelage cache clear` and try again")));
+            return Err(Error::Data(format!(
+                "{path}: the picture cache is damaged; `pelage cache clear` and try again"
+            )));
         }
         Ok(())
     }
@@ -154,18 +166,26 @@ impl Cached {
 
 fn checksum(bytes: &[u8]) -> u64 {
     let hash = blake3::hash(bytes);
-    hash.as_bytes().iter().take(8).fold(0, |sum, &byte| sum << 8 | u64::from(byte))
+    hash.as_bytes()
+        .iter()
+        .take(8)
+        .fold(0, |sum, &byte| sum << 8 | u64::from(byte))
 }
 
 /// Removes what killed runs left: temporary files that nobody has locked, and older than `age`, since a new one is not
 /// locked yet for a moment.
 fn remove_abandoned(folder: &Path, age: Duration) -> u64 {
     let mut freed = 0;
-    for path in ours(folder).into_iter().flatten().filter(|path| path.extension().is_some_and(|end| end == "tmp")) {
+    for path in ours(folder)
+        .into_iter()
+        .flatten()
+        .filter(|path| path.extension().is_some_and(|end| end == "tmp"))
+    {
         let Ok(file) = File::open(&path) else { continue };
         let told = file.metadata();
         let old = told.as_ref().is_ok_and(|told| {
-            told.modified().is_ok_and(|modified| modified.elapsed().is_ok_and(|elapsed| elapsed >= age))
+            told.modified()
+                .is_ok_and(|modified| modified.elapsed().is_ok_and(|elapsed| elapsed >= age))
         });
         // One that vanishes meanwhile was finished or removed by another run.
         if old && file.try_lock().is_ok() && std::fs::remove_file(&path).is_ok() {
@@ -183,7 +203,9 @@ fn ours(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
         name.strip_suffix(".pictures").is_some_and(is_key)
             || name.starts_with(UNFINISHED[0]) && name.ends_with(UNFINISHED[1])
     };
-    let paths = std::fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<std::io::Result<Vec<_>>>()?;
+    let paths = std::fs::read_dir(folder)?
+        .map(|entry| Ok(entry?.path()))
+        .collect::<std::io::Result<Vec<_>>>()?;
     Ok(paths.into_iter().filter(is_ours).collect())
 }
 

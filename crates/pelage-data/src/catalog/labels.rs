@@ -18,7 +18,10 @@ impl Part {
     /// `train`, `Val`, `test1` (as Kaggle has it), `test_set`.
     fn of_folder(name: &str) -> Option<Part> {
         let name = name.to_lowercase();
-        match name.trim_end_matches(|c: char| c.is_ascii_digit()).trim_end_matches("_set") {
+        match name
+            .trim_end_matches(|c: char| c.is_ascii_digit())
+            .trim_end_matches("_set")
+        {
             "train" | "training" => Some(Part::Train),
             "validation" | "valid" | "val" => Some(Part::Validation),
             "test" | "testing" => Some(Part::Test),
@@ -43,14 +46,24 @@ impl Layout {
     /// `PetImages/Cat/indoors/1.jpg`. Folders `train` and, say, `validation` are looked through; others beside them
     /// hold no pictures of the data set.
     pub(super) fn of(names: &[&str]) -> Layout {
-        let folders_at = |depth: usize| -> BTreeSet<&str> { names.iter().filter_map(|name| folder(name, depth)).collect() };
-        let mut layout = Layout { root: PathBuf::new(), parts: Vec::new(), class_folders: false, depth: 0 };
+        let folders_at =
+            |depth: usize| -> BTreeSet<&str> { names.iter().filter_map(|name| folder(name, depth)).collect() };
+        let mut layout = Layout {
+            root: PathBuf::new(),
+            parts: Vec::new(),
+            class_folders: false,
+            depth: 0,
+        };
         let mut found = folders_at(0);
         while found.len() == 1 || has_parts(&found) {
             layout.depth += 1;
             let deeper = folders_at(layout.depth);
             if has_parts(&found) {
-                layout.parts = found.iter().filter(|name| Part::of_folder(name).is_some()).map(|s| s.to_string()).collect();
+                layout.parts = found
+                    .iter()
+                    .filter(|name| Part::of_folder(name).is_some())
+                    .map(|s| s.to_string())
+                    .collect();
                 found = deeper;
                 break;
             }
@@ -79,7 +92,11 @@ impl Layout {
         if !self.parts.is_empty() && self.part(name).is_none() {
             return None;
         }
-        if self.class_folders { folder(name, self.depth).map(str::to_string) } else { file_label(name) }
+        if self.class_folders {
+            folder(name, self.depth).map(str::to_string)
+        } else {
+            file_label(name)
+        }
     }
 }
 
@@ -98,7 +115,9 @@ fn folder(name: &str, depth: usize) -> Option<&str> {
 fn file_label(name: &str) -> Option<String> {
     let file = name.rsplit('/').next().unwrap_or(name);
     let (stem, _extension) = file.rsplit_once('.')?;
-    let label = stem.trim_end_matches(')').trim_end_matches(|c: char| c.is_ascii_digit());
+    let label = stem
+        .trim_end_matches(')')
+        .trim_end_matches(|c: char| c.is_ascii_digit());
     let separators = ['.', '_', '-', ' ', '('];
     let cut = label.trim_end_matches(separators);
     (label.len() < stem.len() && cut.len() < label.len() && !cut.is_empty()).then(|| cut.to_string())
@@ -139,16 +158,29 @@ pub(super) fn from_csv(path: &Path, entries: &[Entry]) -> Result<Vec<Option<Stri
         let key = name.trim_start_matches("./");
         let one = match by_name.get(key).or_else(|| by_stem.get(key)).map(Vec::as_slice) {
             Some([one]) => *one,
-            Some(_) => return Err(wrong(line, format!("'{name}' fits several files; give more of its path"))),
+            Some(_) => {
+                return Err(wrong(
+                    line,
+                    format!("'{name}' fits several files; give more of its path"),
+                ));
+            }
             // A heading names no file, so it has no extension.
             None if line <= 1 && !name.contains(['.', '/']) => continue,
-            None => return Err(wrong(line, format!("there is no file '{}' in the source", name.escape_debug()))),
+            None => {
+                return Err(wrong(
+                    line,
+                    format!("there is no file '{}' in the source", name.escape_debug()),
+                ));
+            }
         };
         if label.is_empty() {
             return Err(wrong(line, format!("'{name}' has an empty label")));
         }
         if let Some(other) = labels[one].replace(label.to_string()).filter(|other| other != label) {
-            return Err(wrong(line, format!("'{name}' is labelled '{label}' here and '{other}' before")));
+            return Err(wrong(
+                line,
+                format!("'{name}' is labelled '{label}' here and '{other}' before"),
+            ));
         }
     }
     Ok(labels)
@@ -160,7 +192,10 @@ mod tests {
 
     fn labels(names: &[&str]) -> Vec<String> {
         let layout = Layout::of(names);
-        names.iter().map(|name| layout.label(name).unwrap_or("-".into())).collect()
+        names
+            .iter()
+            .map(|name| layout.label(name).unwrap_or("-".into()))
+            .collect()
     }
 
     #[test]
@@ -176,24 +211,42 @@ mod tests {
     #[test]
     fn labels_from_folders() {
         assert_eq!(labels(&["PetImages/Cat/1.jpg", "PetImages/Dog/1.jpg"]), ["Cat", "Dog"]);
-        assert_eq!(labels(&["cat/a/1.jpg", "cat/b/1.jpg", "dog/a/1.jpg"]), ["cat", "cat", "dog"]);
+        assert_eq!(
+            labels(&["cat/a/1.jpg", "cat/b/1.jpg", "dog/a/1.jpg"]),
+            ["cat", "cat", "dog"]
+        );
         assert_eq!(labels(&["cat/1.jpg", "dog/1.jpg", "loose.3.jpg"]), ["cat", "dog", "-"]);
-        assert_eq!(labels(&["PetImages/Cat/1.jpg", "PetImages/Dog/1.jpg", "sample.jpg"]), ["Cat", "Dog", "-"]);
+        assert_eq!(
+            labels(&["PetImages/Cat/1.jpg", "PetImages/Dog/1.jpg", "sample.jpg"]),
+            ["Cat", "Dog", "-"]
+        );
         assert_eq!(labels(&["cats/1.jpg", "cats/2.jpg"]), ["cats", "cats"]);
         assert_eq!(labels(&["cat.1.jpg", "cat.2.jpg"]), ["cat", "cat"]);
         assert_eq!(labels(&["train/cat.1.jpg", "train/cat.2.jpg"]), ["cat", "cat"]);
-        assert_eq!(labels(&["train/1.jpg", "car/1.jpg", "bus/1.jpg"]), ["train", "car", "bus"]);
+        assert_eq!(
+            labels(&["train/1.jpg", "car/1.jpg", "bus/1.jpg"]),
+            ["train", "car", "bus"]
+        );
     }
 
     #[test]
     fn parts_are_looked_through() {
         assert_eq!(labels(&["train/cat/1.jpg", "val/dog/1.jpg"]), ["cat", "dog"]);
         assert_eq!(labels(&["data/train/cat/1.jpg", "data/test/dog/1.jpg"]), ["cat", "dog"]);
-        assert_eq!(labels(&["train/cat/1.jpg", "validation/dog/1.jpg", "runs/a/curves.png"]), ["cat", "dog", "-"]);
-        assert_eq!(labels(&["train/cat.0.jpg", "train/dog.0.jpg", "test1/1.jpg"]), ["cat", "dog", "-"]);
+        assert_eq!(
+            labels(&["train/cat/1.jpg", "validation/dog/1.jpg", "runs/a/curves.png"]),
+            ["cat", "dog", "-"]
+        );
+        assert_eq!(
+            labels(&["train/cat.0.jpg", "train/dog.0.jpg", "test1/1.jpg"]),
+            ["cat", "dog", "-"]
+        );
         assert_eq!(labels(&["train/cat/1.jpg", "validation/cat/2.jpg"]), ["cat", "cat"]);
         let layout = Layout::of(&["d/Train/cat/1.jpg", "d/valid/dog/1.jpg"]);
         assert_eq!(layout.part("d/valid/dog/1.jpg"), Some(Part::Validation));
-        assert_eq!((layout.root, layout.parts), ("d".into(), vec!["Train".to_string(), "valid".to_string()]));
+        assert_eq!(
+            (layout.root, layout.parts),
+            ("d".into(), vec!["Train".to_string(), "valid".to_string()])
+        );
     }
 }

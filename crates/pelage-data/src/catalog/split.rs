@@ -21,10 +21,20 @@ pub fn split(catalog: &Catalog, ratio: f64, seed: u64) -> Result<Split> {
     let contents: Vec<_> = catalog.items.par_iter().map(content).collect();
     let in_validation = choose_validation(catalog, &contents, ratio, seed)?;
     let side = |validation: bool| {
-        let chosen = catalog.items.iter().zip(&in_validation).filter(|(_, there)| **there == validation);
-        Catalog { items: chosen.map(|(item, _)| item.clone()).collect(), ..catalog.without_items() }
+        let chosen = catalog
+            .items
+            .iter()
+            .zip(&in_validation)
+            .filter(|(_, there)| **there == validation);
+        Catalog {
+            items: chosen.map(|(item, _)| item.clone()).collect(),
+            ..catalog.without_items()
+        }
     };
-    Ok(Split { train: side(false), validation: side(true) })
+    Ok(Split {
+        train: side(false),
+        validation: side(true),
+    })
 }
 
 /// Whether each item is for validation, where the hash of every item's content is known.
@@ -62,14 +72,20 @@ pub(crate) fn choose_validation(
     let mut in_validation = vec![false; catalog.items.len()];
     for (_, _, members) in groups {
         let mut needs: BTreeMap<usize, usize> = BTreeMap::new();
-        members.iter().for_each(|&i| *needs.entry(catalog.items[i].label).or_default() += 1);
+        members
+            .iter()
+            .for_each(|&i| *needs.entry(catalog.items[i].label).or_default() += 1);
         if needs.iter().all(|(&label, &need)| wanted[label] >= need) {
             needs.iter().for_each(|(&label, &need)| wanted[label] -= need);
             members.iter().for_each(|&i| in_validation[i] = true);
         }
     }
     let mut chosen = vec![0usize; counts.len()];
-    catalog.items.iter().zip(&in_validation).for_each(|(item, there)| chosen[item.label] += usize::from(*there));
+    catalog
+        .items
+        .iter()
+        .zip(&in_validation)
+        .for_each(|(item, there)| chosen[item.label] += usize::from(*there));
     match chosen.iter().position(|&count| count == 0) {
         Some(class) => Err(Error::Data(format!(
             "class '{}' cannot be parted into train and validation: {}; add pictures to it or leave it out",

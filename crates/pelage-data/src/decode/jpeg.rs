@@ -37,7 +37,15 @@ fn decode_ended(bytes: &[u8], progressive: bool, limits: &Limits) -> Result<RgbI
     let (width, height) = decoder.dimensions().ok_or("damaged JPEG: no size")?;
     let (width, height) = (width as u32, height as u32);
     // A progressive file's coefficients are all kept until its last scan: two bytes for each of up to four components.
-    limits.check(width, height, if progressive { 8 * u64::from(width) * u64::from(height) } else { 0 })?;
+    limits.check(
+        width,
+        height,
+        if progressive {
+            8 * u64::from(width) * u64::from(height)
+        } else {
+            0
+        },
+    )?;
     let pixels = decoder.decode().map_err(damaged)?;
     let orientation = decoder.exif().and_then(|exif| Orientation::from_exif_chunk(exif));
     let picture = RgbImage::from_raw(width, height, pixels).ok_or("damaged JPEG: not as many pixels as it says")?;
@@ -73,7 +81,9 @@ impl Structure {
                 }
                 _ => {
                     let [high, low, ..] = rest[1..] else { break };
-                    let Some(segment) = rest.get(3..1 + usize::from(u16::from_be_bytes([high, low]))) else { break };
+                    let Some(segment) = rest.get(3..1 + usize::from(u16::from_be_bytes([high, low]))) else {
+                        break;
+                    };
                     match marker {
                         0xC0..=0xC2 => {
                             found.progressive = marker == 0xC2;
@@ -102,9 +112,8 @@ impl Structure {
 /// for data.
 fn whole_but_for_its_end(bytes: &[u8], limits: &Limits) -> Option<RgbImage> {
     let scan = &bytes[..bytes.iter().rposition(|&byte| byte != 0xFF)? + 1];
-    let followed_by = |scan: &[u8], data: u8| {
-        decode_ended(&[scan, &[data; 64], &[0xFF, 0xD9]].concat(), false, limits).ok()
-    };
+    let followed_by =
+        |scan: &[u8], data: u8| decode_ended(&[scan, &[data; 64], &[0xFF, 0xD9]].concat(), false, limits).ok();
     let settled = |scan: &[u8]| {
         let picture = followed_by(scan, 0x00)?;
         [0x55, 0xAA, 0x33].iter().all(|&data| followed_by(scan, data).as_ref() == Some(&picture)).then_some(picture)

@@ -27,11 +27,16 @@ pub(super) struct Look {
 impl Look {
     pub(super) fn of(picture: &RgbImage) -> Look {
         let grays = mean_grays(picture, 9, 8);
-        let brighter = grays.chunks(9).flat_map(|row| row.windows(2).map(|pair| pair[0] < pair[1]));
+        let brighter = grays
+            .chunks(9)
+            .flat_map(|row| row.windows(2).map(|pair| pair[0] < pair[1]));
         let hash = brighter.fold(0, |hash, bit| hash << 1 | u64::from(bit));
         let mut thumbnail = [0; SIDE * SIDE];
         let grays = mean_grays(picture, SIDE, SIDE);
-        thumbnail.iter_mut().zip(grays).for_each(|(to, gray)| *to = gray.round() as u8);
+        thumbnail
+            .iter_mut()
+            .zip(grays)
+            .for_each(|(to, gray)| *to = gray.round() as u8);
         Look { hash, thumbnail }
     }
 
@@ -59,7 +64,10 @@ fn mean_grays(picture: &RgbImage, columns: usize, rows: usize) -> Vec<f64> {
         for column in 0..columns {
             let columns = part(column, columns, width);
             let line = |y: usize| &raw[(y * width + columns.start) * 3..(y * width + columns.end) * 3];
-            let sum: u64 = rows.clone().map(|y| line(y).iter().map(|&v| u64::from(v)).sum::<u64>()).sum();
+            let sum: u64 = rows
+                .clone()
+                .map(|y| line(y).iter().map(|&v| u64::from(v)).sum::<u64>())
+                .sum();
             grays.push(sum as f64 / (rows.len() * columns.len() * 3) as f64);
         }
     }

@@ -61,7 +61,11 @@ fn portable(name: &str) -> String {
     let name: String = name.chars().map(|c| if bad(c) { '_' } else { c }).collect();
     let name = name.trim_end_matches([' ', '.']);
     let device = name.split('.').next().unwrap_or(name).trim_end().to_lowercase();
-    let numbered = |kind: &str| device.strip_prefix(kind).is_some_and(|n| n.len() == 1 && n.as_bytes()[0].is_ascii_digit());
+    let numbered = |kind: &str| {
+        device
+            .strip_prefix(kind)
+            .is_some_and(|n| n.len() == 1 && n.as_bytes()[0].is_ascii_digit())
+    };
     if matches!(device.as_str(), "con" | "prn" | "aux" | "nul") || numbered("com") || numbered("lpt") {
         return format!("_{name}");
     }

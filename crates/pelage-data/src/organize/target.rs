@@ -42,7 +42,10 @@ impl Plan {
             options.labels,
             all.finalize()
         );
-        Ok(Plan { settings, files: Vec::new() })
+        Ok(Plan {
+            settings,
+            files: Vec::new(),
+        })
     }
 }
 
@@ -71,7 +74,10 @@ impl Target {
                 )));
             }
         }
-        Ok(Target { folder: out.to_path_buf(), _lock: None })
+        Ok(Target {
+            folder: out.to_path_buf(),
+            _lock: None,
+        })
     }
 
     /// Makes the folder ready for `plan`: empty, or holding a part of just this plan.
@@ -82,10 +88,13 @@ impl Target {
         // Not every system can lock a folder; then two calls at once may fail, but harm nothing.
         self._lock = File::open(out).ok();
         if let Some(Err(TryLockError::WouldBlock)) = self._lock.as_ref().map(File::try_lock) {
-            return Err(Error::Input(format!("another organize is at work in {shown}; wait for it")));
+            return Err(Error::Input(format!(
+                "another organize is at work in {shown}; wait for it"
+            )));
         }
-        let earlier: Option<Plan> =
-            std::fs::read(out.join(PLAN)).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
+        let earlier: Option<Plan> = std::fs::read(out.join(PLAN))
+            .ok()
+            .and_then(|bytes| serde_json::from_slice(&bytes).ok());
         let mut present = Vec::new();
         files_below(out, "", &mut present)?;
         let (unfinished, present): (Vec<_>, Vec<_>) = present.into_iter().partition(|name| is_unfinished(name));
@@ -145,7 +154,9 @@ impl Target {
                 std::os::windows::fs::symlink_file(from, target).map_err(Error::io(target))?;
             }
             (Location::Zip { .. }, Link::Hard | Link::Symbolic) => {
-                return Err(Error::Input("pictures in a zip cannot be linked; leave --link out".into()));
+                return Err(Error::Input(
+                    "pictures in a zip cannot be linked; leave --link out".into(),
+                ));
             }
             (from, Link::Copy) => write_whole(target, &from.read()?)?,
         }
@@ -175,7 +186,10 @@ fn is_unfinished(name: &str) -> bool {
 /// Removes the files of an earlier plan, and folders that this leaves empty; nothing where other files are among them.
 fn remove(out: &Path, plan: &Plan, present: &[String], sources: &[Item]) -> Result<()> {
     let ours: HashSet<&str> = plan.files.iter().map(String::as_str).collect();
-    if let Some(file) = present.iter().find(|name| !ours.contains(name.as_str()) && !is_leftover(name)) {
+    if let Some(file) = present
+        .iter()
+        .find(|name| !ours.contains(name.as_str()) && !is_leftover(name))
+    {
         return Err(Error::Input(format!(
             "{}: organize did not make {file}, so --force removes nothing; move that file away, or choose another --out",
             out.display()
@@ -209,7 +223,10 @@ fn remove(out: &Path, plan: &Plan, present: &[String], sources: &[Item]) -> Resu
 fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     let attempt = || -> std::io::Result<()> {
-        let mut file = tempfile::Builder::new().prefix(UNFINISHED[0]).suffix(UNFINISHED[1]).tempfile_in(folder)?;
+        let mut file = tempfile::Builder::new()
+            .prefix(UNFINISHED[0])
+            .suffix(UNFINISHED[1])
+            .tempfile_in(folder)?;
         std::io::Write::write_all(&mut file, bytes)?;
         #[cfg(unix)]
         std::fs::set_permissions(file.path(), std::os::unix::fs::PermissionsExt::from_mode(0o644))?;

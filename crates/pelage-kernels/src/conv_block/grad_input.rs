@@ -1,91 +1,201 @@
-//! Input gradient: each pooled pixel's channels are sorted by winning position; each position's weights are summed in
-//! registers and added to its 3x3 window once.
+//! Input gradient: along each row of the input, a sum of weight windows over the winners of the three convolution rows
+//! that see it.
+//!
+//! The sums of three neighboring pixels stay in registers and move along with the row, so that every pixel is written
+//! once. The winners of a pooled row are sorted into a list for each convolution column, those of its upper
+//! convolution row first, so that the two rows of one pooled row are one stretch of the list.
 
-use super::{CUT, SLACK, Shape};
-use crate::isa::{for_each_isa, multiply_add};
+use std::cell::Cell;
 
-/// Weights as `[co][ky][kx][ci]`, with slack at the end.
-pub(super) fn pack(shape: Shape, weights: &[f32]) -> Vec<f32> {
-    let ci = shape.in_channels;
-    let mut packed = vec![0.0; shape.weight_len() + SLACK];
-    for co in 0..shape.out_channels {
-        for k in 0..9 {
-            for c in 0..ci {
-                packed[(co * 9 + k) * ci + c] = weights[(co * ci + c) * 9 + k];
+use super::Shape;
+use super::list::{Entry, add};
+use crate::isa::for_each_isa;
+use crate::vector::Vector;
+
+/// Input channels of a block whose three pixels of sums fit the registers.
+const BLOCK: usize = 32;
+const WINDOW: usize = 3 * BLOCK;
+
+/// Weights as `[ci / BLOCK][co][ky][kx][BLOCK]`, filled up with zeros.
+pub(super) fn pack(shape: Shape, weights: &[f32], packed: &mut [f32]) {
+    let (ci, co) = (shape.in_channels, shape.out_channels);
+    packed.fill(0.0);
+    for (o, weights) in weights.chunks_exact(9 * ci).enumerate() {
+        for (c, weights) in weights.chunks_exact(9).enumerate() {
+            for (k, weight) in weights.iter().enumerate() {
+                packed[((c / BLOCK * co + o) * 9 + k) * BLOCK + c % BLOCK] = *weight;
             }
         }
     }
-    packed
 }
 
-for_each_isa!(image, image_body, (
+/// Numbers of the packed weights.
+pub(super) fn packed_len(shape: Shape) -> usize {
+    shape.in_channels.div_ceil(BLOCK) * shape.out_channels * 9 * BLOCK
+}
+
+/// Winners of a pooled row, for each convolution column a stretch of (where the weights lie, gradient): those of the
+/// upper convolution row before the middle, those of the lower one from there on.
+#[derive(Default)]
+struct Row {
+    entries: Vec<Entry>,
+    /// Start, middle and end of each stretch.
+    bounds: Vec<[u32; 3]>,
+}
+
+thread_local!(static ROWS: Cell<[Row; 2]> = Cell::default());
+
+/// In an entry of an upper row: for the same input row its weights lie one ky further than those of a lower row.
+const UPPER: u32 = WINDOW as u32;
+
+impl Row {
+    #[inline(always)]
+    fn fill(&mut self, shape: Shape, gradients: &[f32], winners: &[u8]) {
+        let co = shape.out_channels;
+        // Two stretches that can grow to both sides, and a place for what ReLU cut.
+        let len = 4 * co + 1;
+        self.entries.resize(shape.pooled_width() * len, Entry::default());
+        self.bounds.resize(2 * shape.pooled_width(), [0; 3]);
+        let pixels = self.entries.chunks_exact_mut(len).zip(self.bounds.chunks_exact_mut(2));
+        let values = gradients.chunks_exact(co).zip(winners.chunks_exact(co));
+        for (x, ((entries, bounds), (gradients, winners))) in pixels.zip(values).enumerate() {
+            let middle = [co, 3 * co];
+            // For each position, where the next entry goes; upper ones grow downwards.
+            let mut next = [middle[0].wrapping_sub(1), middle[1] - 1, middle[0], middle[1], len - 1];
+            const STEP: [usize; 5] = [usize::MAX, usize::MAX, 1, 1, 0];
+            for (channel, (gradient, winner)) in gradients.iter().zip(winners).enumerate() {
+                let q = usize::from(*winner).min(4);
+                entries[next[q]] = ((channel * 9 * BLOCK) as u32 + if q < 2 { UPPER } else { 0 }, *gradient);
+                next[q] = next[q].wrapping_add(STEP[q]);
+            }
+            for (column, bounds) in bounds.iter_mut().enumerate() {
+                let stretch = [next[column].wrapping_add(1), middle[column], next[2 + column]];
+                *bounds = stretch.map(|at| (x * len + at) as u32);
+            }
+        }
+    }
+
+    /// Entries of both rows in convolution column `x`.
+    #[inline(always)]
+    fn both(&self, x: usize) -> &[Entry] {
+        &self.entries[self.bounds[x][0] as usize..self.bounds[x][2] as usize]
+    }
+    /// Entries of the upper row.
+    #[inline(always)]
+    fn upper(&self, x: usize) -> &[Entry] {
+        &self.entries[self.bounds[x][0] as usize..self.bounds[x][1] as usize]
+    }
+    /// Entries of the lower row.
+    #[inline(always)]
+    fn lower(&self, x: usize) -> &[Entry] {
+        &self.entries[self.bounds[x][1] as usize..self.bounds[x][2] as usize]
+    }
+}
+
+for_each_isa!(vectors image, image_body, (
     shape: Shape,
     packed: &[f32],
     grad_output: &[f32],
     winners: &[u8],
-    padded: &mut [f32],
+    grad_input: &mut [f32],
 ));
 
 #[inline(always)]
-fn image_body<const C: usize, const P: usize, const FUSED: bool>(
+fn image_body<V: Vector>(shape: Shape, packed: &[f32], grad_output: &[f32], winners: &[u8], grad_input: &mut [f32]) {
+    match WINDOW / V::LANES {
+        6 => rows::<V, 6>(shape, packed, grad_output, winners, grad_input),
+        12 => rows::<V, 12>(shape, packed, grad_output, winners, grad_input),
+        _ => rows::<V, 24>(shape, packed, grad_output, winners, grad_input),
+    }
+}
+
+/// With windows of `N` vectors.
+#[inline(always)]
+fn rows<V: Vector, const N: usize>(
     shape: Shape,
     packed: &[f32],
     grad_output: &[f32],
     winners: &[u8],
-    padded: &mut [f32],
+    grad_input: &mut [f32],
 ) {
-    let (co, ci) = (shape.out_channels, shape.in_channels);
-    let (row, window) = (shape.padded_row(), shape.window_row());
-    let mut lists: [Vec<(usize, f32)>; 4] = std::array::from_fn(|_| vec![(0, 0.0); co]);
-    let pixels = grad_output.chunks_exact(co).zip(winners.chunks_exact(co)).enumerate();
-    for (pixel, (gradients, winners)) in pixels {
-        let (y, x) = (pixel / shape.pooled_width(), pixel % shape.pooled_width());
-        let mut counts = [0usize; 4];
-        for (channel, (gradient, winner)) in gradients.iter().zip(winners).enumerate() {
-            if *winner != CUT {
-                let q = usize::from(*winner) & 3;
-                lists[q][counts[q]] = (channel * 9 * ci, *gradient);
-                counts[q] += 1;
-            }
+    let (co, ci, height) = (shape.out_channels, shape.in_channels, shape.pooled_height());
+    let pooled_row = shape.pooled_width() * co;
+    let mut kept = ROWS.take();
+    let [above, here] = &mut kept;
+    for y in 0..=height {
+        // Input rows 2y - 1 and 2y, the two that both the pooled row above, y - 1, and this one, y, reach.
+        std::mem::swap(above, here);
+        if y < height {
+            let at = y * pooled_row;
+            here.fill(shape, &grad_output[at..at + pooled_row], &winners[at..at + pooled_row]);
         }
-        for (q, (list, count)) in lists.iter().zip(counts).enumerate() {
-            if count == 0 {
-                continue;
+        let columns = 2 * shape.pooled_width();
+        for (block, packed) in packed.chunks_exact(co * 9 * BLOCK).enumerate() {
+            let channels = (block * BLOCK)..((block + 1) * BLOCK).min(ci);
+            if y > 0 {
+                let target = &mut grad_input[(2 * y - 1) * shape.width * ci..][..shape.width * ci];
+                row::<V, N>(columns, packed, target, ci, channels.clone(), |x| {
+                    let near: &[_] = if y < height { here.upper(x) } else { &[] };
+                    [(above.both(x), UPPER), (near, UPPER.wrapping_neg())]
+                });
             }
-            let list = &list[..count];
-            let corner = (2 * y + q / 2) * row + (2 * x + q % 2) * ci;
-            for ky in 0..3 {
-                let target = &mut padded[corner + ky * row..][..window];
-                let mut from = 0;
-                while from < window {
-                    let (offset, target) = (ky * window + from, &mut target[from..]);
-                    from += match target.len() {
-                        ..=16 => piece::<16, FUSED>(packed, list, offset, target),
-                        17..=48 => piece::<48, FUSED>(packed, list, offset, target),
-                        _ => piece::<96, FUSED>(packed, list, offset, target),
-                    };
-                }
+            if 2 * y < shape.height {
+                let target = &mut grad_input[2 * y * shape.width * ci..][..shape.width * ci];
+                row::<V, N>(columns, packed, target, ci, channels.clone(), |x| {
+                    let both: &[_] = if y < height { here.both(x) } else { &[] };
+                    let near: &[_] = if y > 0 { above.lower(x) } else { &[] };
+                    [(both, 0), (near, 2 * UPPER)]
+                });
             }
         }
     }
+    ROWS.set(kept);
 }
 
-/// Adds gradient times weight over `list` to the first `W` of `target` (or all, where it is shorter); `W`.
+/// One input row: `lists(x)` are the entries of convolution column `x`, each list with what to add to where its weights
+/// lie. The sums of three pixels are `N` vectors.
 #[inline(always)]
-fn piece<const W: usize, const FUSED: bool>(
+fn row<'a, V: Vector, const N: usize>(
+    columns: usize,
     packed: &[f32],
-    list: &[(usize, f32)],
-    offset: usize,
     target: &mut [f32],
-) -> usize {
-    let mut local = [0.0f32; W];
-    for &(channel, gradient) in list {
-        let values = &packed[channel + offset..channel + offset + W];
-        for (sum, value) in local.iter_mut().zip(values) {
-            *sum = multiply_add::<FUSED>(gradient, *value, *sum);
+    ci: usize,
+    channels: std::ops::Range<usize>,
+    lists: impl Fn(usize) -> [(&'a [Entry], u32); 2],
+) {
+    let mut pixels = target.chunks_exact_mut(ci).map(|pixel| &mut pixel[channels.clone()]);
+    // Of pixels x - 1, x and x + 1.
+    let mut sums = [V::splat(0.0); N];
+    for x in 0..columns {
+        let [(list, shift), (other, other_shift)] = lists(x);
+        sums = add(sums, packed, list, shift);
+        sums = add(sums, packed, other, other_shift);
+        if x > 0 {
+            write(&sums[..N / 3], pixels.next());
+        }
+        for i in 0..N {
+            sums[i] = if i < N / 3 * 2 { sums[i + N / 3] } else { V::splat(0.0) };
         }
     }
-    // Zipped with the target, so what reaches past the window is dropped here.
-    target.iter_mut().zip(local).for_each(|(target, sum)| *target += sum);
-    W
+    write(&sums[..N / 3], pixels.next());
+    // The last column of an odd width.
+    write(&sums[N / 3..N / 3 * 2], pixels.next());
+}
+
+/// Into a block of a pixel's channels, or as many as there are of them.
+#[inline(always)]
+fn write<V: Vector>(sums: &[V], pixel: Option<&mut [f32]>) {
+    let Some(pixel) = pixel else { return };
+    let mut last = [0.0f32; BLOCK];
+    let to = if pixel.len() == BLOCK {
+        &mut *pixel
+    } else {
+        &mut last[..]
+    };
+    for (sum, to) in sums.iter().zip(to.chunks_exact_mut(V::LANES)) {
+        sum.store(to);
+    }
+    if pixel.len() < BLOCK {
+        pixel.copy_from_slice(&last[..pixel.len()]);
+    }
 }

@@ -1,114 +1,47 @@
 //! Weight and bias gradients: for each output channel, a sum of input windows over its winners.
+//!
+//! The picture is walked in squares small enough for the innermost cache, of each of which the input is copied next to
+//! a zero border; each channel's winners then pick their windows from the copy, and the sums stay in registers.
 
-use super::{CUT, Shape};
-use crate::isa::{for_each_isa, multiply_add};
+mod pixels;
+mod windows;
 
-/// Pooled pixels on a side of the square whose winners are walked together, small enough that its input stays in L1.
-const SQUARE: usize = 8;
+use super::Shape;
+use crate::isa::Isa;
 
-/// Running sums: weights as `[co][ky][kx][ci]`, bias as `[co]`.
-pub(super) struct Sums {
-    weights: Vec<f32>,
-    bias: Vec<f32>,
+/// Pooled rows and columns of a square.
+const ROWS: usize = 4;
+const COLUMNS: usize = 8;
+
+/// Numbers of the running sums, in a layout that depends on the number of channels.
+pub(super) fn sums_len(shape: Shape) -> usize {
+    match windows::suits(shape) {
+        true => windows::sums_len(shape),
+        false => pixels::sums_len(shape),
+    }
 }
 
-impl Sums {
-    pub(super) fn new(shape: Shape) -> Self {
-        Sums {
-            weights: vec![0.0; shape.weight_len()],
-            bias: vec![0.0; shape.out_channels],
-        }
+/// Adds a picture's gradients to `sums`.
+pub(super) fn image(isa: Isa, shape: Shape, input: &[f32], grad_output: &[f32], winners: &[u8], sums: &mut [f32]) {
+    match windows::suits(shape) {
+        true => windows::image(isa, shape, input, grad_output, winners, sums),
+        false => pixels::image(isa, shape, input, grad_output, winners, sums),
     }
+}
 
-    /// Adds to gradients in the layout `[co, ci, 3, 3]`.
-    pub(super) fn add_to(&self, shape: Shape, grad_weights: &mut [f32], grad_bias: &mut [f32]) {
-        let ci = shape.in_channels;
-        for co in 0..shape.out_channels {
-            for k in 0..9 {
-                for c in 0..ci {
-                    grad_weights[(co * ci + c) * 9 + k] += self.weights[(co * 9 + k) * ci + c];
-                }
+/// Adds sums to gradients in the layout `[co, ci, 3, 3]` and `[co]`.
+pub(super) fn add_to(shape: Shape, sums: &[f32], grad_weights: &mut [f32], grad_bias: &mut [f32]) {
+    let ci = shape.in_channels;
+    for (channel, (grads, grad_bias)) in grad_weights.chunks_exact_mut(9 * ci).zip(grad_bias).enumerate() {
+        let (tap, bias): (fn(Shape, usize, usize) -> usize, _) = match windows::suits(shape) {
+            true => (windows::tap, windows::bias(shape, channel)),
+            false => (pixels::tap, pixels::bias(shape, channel)),
+        };
+        for k in 0..9 {
+            for (c, sum) in sums[tap(shape, channel, k)..][..ci].iter().enumerate() {
+                grads[c * 9 + k] += sum;
             }
         }
-        grad_bias.iter_mut().zip(&self.bias).for_each(|(sum, part)| *sum += part);
+        *grad_bias += sums[bias];
     }
-}
-
-for_each_isa!(image, image_body, (
-    shape: Shape,
-    padded: &[f32],
-    grad_output: &[f32],
-    winners: &[u8],
-    sums: &mut Sums,
-));
-
-#[inline(always)]
-fn image_body<const C: usize, const P: usize, const FUSED: bool>(
-    shape: Shape,
-    padded: &[f32],
-    grad_output: &[f32],
-    winners: &[u8],
-    sums: &mut Sums,
-) {
-    let (height, width, co, ci) = (
-        shape.pooled_height(),
-        shape.pooled_width(),
-        shape.out_channels,
-        shape.in_channels,
-    );
-    let (row, window) = (shape.padded_row(), shape.window_row());
-    let mut list = [(0usize, 0f32); SQUARE * SQUARE];
-    for top in (0..height).step_by(SQUARE) {
-        for left in (0..width).step_by(SQUARE) {
-            for channel in 0..co {
-                let mut count = 0;
-                for y in top..(top + SQUARE).min(height) {
-                    for x in left..(left + SQUARE).min(width) {
-                        let at = (y * width + x) * co + channel;
-                        let (winner, gradient) = (winners[at], grad_output[at]);
-                        let q = usize::from(winner);
-                        list[count] = ((2 * y + q / 2) * row + (2 * x + q % 2) * ci, gradient);
-                        // Written always and kept only where something won: no branch to mispredict.
-                        count += usize::from(winner != CUT);
-                    }
-                }
-                let list = &list[..count];
-                sums.bias[channel] += list.iter().map(|(_, gradient)| gradient).sum::<f32>();
-                for ky in 0..3 {
-                    let sums = &mut sums.weights[(channel * 3 + ky) * window..][..window];
-                    let mut from = 0;
-                    while from < window {
-                        let (offset, sums) = (ky * row + from, &mut sums[from..]);
-                        from += match sums.len() {
-                            ..=16 => piece::<16, FUSED>(padded, list, offset, sums),
-                            17..=48 => piece::<48, FUSED>(padded, list, offset, sums),
-                            _ => piece::<96, FUSED>(padded, list, offset, sums),
-                        };
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// Adds gradient times input over `list` to the first `W` of `sums` (or all, where it is shorter); `W`.
-#[inline(always)]
-fn piece<const W: usize, const FUSED: bool>(
-    padded: &[f32],
-    list: &[(usize, f32)],
-    offset: usize,
-    sums: &mut [f32],
-) -> usize {
-    let valid = sums.len().min(W);
-    let mut local = [0.0f32; W];
-    local[..valid].copy_from_slice(&sums[..valid]);
-    for &(corner, gradient) in list {
-        // A piece may reach past the window, into its neighbor or the slack; those sums are not kept.
-        let values = &padded[corner + offset..corner + offset + W];
-        for (sum, value) in local.iter_mut().zip(values) {
-            *sum = multiply_add::<FUSED>(gradient, *value, *sum);
-        }
-    }
-    sums[..valid].copy_from_slice(&local[..valid]);
-    W
 }

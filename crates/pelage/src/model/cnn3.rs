@@ -4,7 +4,7 @@
 
 use burn::Tensor;
 use burn::module::{Module, Param};
-use burn::tensor::{Device, TensorData, activation};
+use burn::tensor::{Device, TensorData};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -72,29 +72,28 @@ impl Cnn3 {
         let x = ops::conv_block(x, self.conv2.weight.val(), self.conv2.bias.val());
         let x = ops::conv_block(x, self.conv3.weight.val(), self.conv3.bias.val());
         let x = drop(x.flatten(1, 3), 0.25, 1, dropout);
-        let x = drop(activation::relu(self.dense1.forward(x)), 0.5, 2, dropout);
-        self.dense2.forward(x)
+        let x = drop(self.dense1.forward(x, true), 0.5, 2, dropout);
+        self.dense2.forward(x, false)
     }
 }
 
 impl Dense {
-    fn forward(&self, x: Tensor<2>) -> Tensor<2> {
-        x.matmul(self.weight.val().transpose()) + self.bias.val().unsqueeze()
+    fn forward(&self, x: Tensor<2>, relu: bool) -> Tensor<2> {
+        ops::dense(x, self.weight.val(), self.bias.val(), relu)
     }
 }
 
-/// Inverted dropout (Srivastava et al. 2014): a counter-based mask, so a resumed run draws the very same one.
+/// Dropout in training, with a mask of its own for each layer and step.
 fn drop(x: Tensor<2>, probability: f32, layer: u64, dropout: Option<DropoutSeed>) -> Tensor<2> {
-    let Some(DropoutSeed { seed, step }) = dropout else {
-        return x;
-    };
-    let mut mask = vec![0.0; x.dims()[0] * x.dims()[1]];
-    let key = seed
-        .wrapping_mul(0x9E37_79B9_7F4A_7C15)
-        .wrapping_add(step.wrapping_mul(8).wrapping_add(layer));
-    pelage_kernels::dropout::mask(key, probability, &mut mask);
-    let mask = Tensor::from_data(TensorData::new(mask, x.dims()), &x.device());
-    x * mask
+    match dropout {
+        None => x,
+        Some(DropoutSeed { seed, step }) => {
+            let key = seed
+                .wrapping_mul(0x9E37_79B9_7F4A_7C15)
+                .wrapping_add(step.wrapping_mul(8).wrapping_add(layer));
+            ops::dropout(x, key, probability)
+        }
+    }
 }
 
 fn glorot<const D: usize>(

@@ -60,7 +60,10 @@ impl Path {
     }
     pub(crate) fn name(&self) -> String {
         // The first level is the variant of `Network`, which the architecture names already.
-        let fields = self.0.iter().filter(|name| name.starts_with(|c: char| c.is_lowercase()));
+        let fields = self
+            .0
+            .iter()
+            .filter(|name| name.starts_with(|c: char| c.is_lowercase()));
         fields.cloned().collect::<Vec<_>>().join(".")
     }
 }

@@ -40,16 +40,34 @@ fn cnn3_layers(size: [usize; 2], classes: usize) -> Vec<Layer> {
     let ([mut h, mut w], mut ci) = (size, 3);
     for (i, co) in cnn3::CHANNELS.into_iter().enumerate() {
         let weights = 9 * ci * co;
-        add(&format!("conv{}", i + 1), "convolution 3x3 + ReLU", vec![h, w, co], weights + co, weights * h * w);
+        add(
+            &format!("conv{}", i + 1),
+            "convolution 3x3 + ReLU",
+            vec![h, w, co],
+            weights + co,
+            weights * h * w,
+        );
         (h, w, ci) = (h / 2, w / 2, co);
         add(&format!("pool{}", i + 1), "max-pooling 2x2", vec![h, w, co], 0, 0);
     }
     let (flat, hidden) = (h * w * ci, cnn3::HIDDEN);
     add("dropout1", "dropout 0.25", vec![h, w, ci], 0, 0);
     add("flatten", "flatten", vec![flat], 0, 0);
-    add("dense1", "dense + ReLU", vec![hidden], (flat + 1) * hidden, flat * hidden);
+    add(
+        "dense1",
+        "dense + ReLU",
+        vec![hidden],
+        (flat + 1) * hidden,
+        flat * hidden,
+    );
     add("dropout2", "dropout 0.5", vec![hidden], 0, 0);
-    add("dense2", "dense", vec![classes], (hidden + 1) * classes, hidden * classes);
+    add(
+        "dense2",
+        "dense",
+        vec![classes],
+        (hidden + 1) * classes,
+        hidden * classes,
+    );
     add("softmax", "softmax", vec![classes], 0, 0);
     layers
 }
@@ -70,8 +88,14 @@ mod tests {
     fn the_table_counts_what_the_network_holds() {
         let device = burn::tensor::Device::flex();
         let network = crate::model::Network::new(Architecture::Cnn3, [33, 40], 5, 0, &device);
-        let held: usize = crate::model::parameters::read(&network).values().map(|v| v.data.len()).sum();
-        let table: u64 = layers(Architecture::Cnn3, [33, 40], 5).iter().map(|l| l.parameters).sum();
+        let held: usize = crate::model::parameters::read(&network)
+            .values()
+            .map(|v| v.data.len())
+            .sum();
+        let table: u64 = layers(Architecture::Cnn3, [33, 40], 5)
+            .iter()
+            .map(|l| l.parameters)
+            .sum();
         assert_eq!(held as u64, table);
     }
 }

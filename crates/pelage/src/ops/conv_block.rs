@@ -6,15 +6,17 @@ use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
 use burn::backend::flex::FlexTensor;
 use burn::backend::tensor::{FloatTensor, IntTensor};
-use burn::backend::{Autodiff, Backend, Dispatch, Flex, TensorMetadata, backend_extension};
-use burn::tensor::ops::{ConvOptions, PadMode};
-use burn::tensor::{DType, Device, TensorData, activation, module};
+use burn::backend::{Autodiff, Backend, Dispatch, Flex, backend_extension};
+use burn::tensor::ops::{ConvOptions, MaxPoolOptions};
+use burn::tensor::{DType, TensorData, activation, module};
 use pelage_kernels::conv_block::{self as kernel, Shape};
 use pelage_kernels::isa::Isa;
 
+use super::flex::{dense, dims, runs_on_kernels, tensor, values};
+
 /// The fused block and its backward step, as a Burn backend extension.
 #[backend_extension(Flex, Autodiff)]
-pub trait ConvBlockBackend: Backend {
+pub(crate) trait ConvBlockBackend: Backend {
     /// Pooled output `[n, h/2, w/2, co]` and, per value, which of the four positions won (4: ReLU cut it).
     fn fused_block(
         input: FloatTensor<Self>,
@@ -50,17 +52,12 @@ pub fn conv_block(input: Tensor<4>, weights: Tensor<4>, bias: Tensor<1>) -> Tens
 pub fn conv_block_composed(input: Tensor<4>, weights: Tensor<4>, bias: Tensor<1>) -> Tensor<4> {
     let options = ConvOptions::new([1, 1], [1, 1], [1, 1], 1);
     let convolved = module::conv2d(input.permute([0, 3, 1, 2]), weights, Some(bias), options);
-    let pooled = module::max_pool2d(activation::relu(convolved), [2, 2], [2, 2], [0, 0], [1, 1], false);
+    let pooled = module::max_pool2d(activation::relu(convolved), MaxPoolOptions::new([2, 2]));
     pooled.permute([0, 2, 3, 1])
 }
 
-/// Whether tensors on `device` are Flex tensors, which the kernels can read.
-fn runs_on_kernels(device: &Device) -> bool {
-    device.clone().inner() == Device::flex()
-}
-
 fn shape_of(input: &FlexTensor, weights: &FlexTensor) -> Shape {
-    let ([batch, height, width, in_channels], out_channels) = (input.shape().dims(), weights.shape()[0]);
+    let ([batch, height, width, in_channels], [out_channels, ..]) = (dims(input), dims::<4>(weights));
     Shape {
         batch,
         height,
@@ -68,20 +65,6 @@ fn shape_of(input: &FlexTensor, weights: &FlexTensor) -> Shape {
         in_channels,
         out_channels,
     }
-}
-
-/// The values of a tensor as one dense slice, copied only where a view is not dense already.
-fn dense(tensor: FlexTensor) -> FlexTensor {
-    tensor.to_contiguous()
-}
-
-fn values(tensor: &FlexTensor) -> &[f32] {
-    let start = tensor.layout().start_offset();
-    &tensor.storage::<f32>()[start..start + tensor.layout().num_elements()]
-}
-
-fn tensor(values: Vec<f32>, shape: impl Into<Vec<usize>>) -> FlexTensor {
-    FlexTensor::from_data(TensorData::new(values, shape.into()))
 }
 
 impl ConvBlockBackend for Flex {
@@ -99,7 +82,12 @@ impl ConvBlockBackend for Flex {
             &mut output,
             &mut winners,
         );
-        let pooled = [shape.batch, shape.pooled_height(), shape.pooled_width(), shape.out_channels];
+        let pooled = [
+            shape.batch,
+            shape.pooled_height(),
+            shape.pooled_width(),
+            shape.out_channels,
+        ];
         (
             tensor(output, pooled),
             FlexTensor::from_data(TensorData::new(winners, pooled)),
@@ -188,6 +176,6 @@ impl<B: ConvBlockBackend, C: CheckpointStrategy> ConvBlockBackend for Autodiff<B
         _gradient: FloatTensor<Self>,
         _needs_input: bool,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
-        unimplemented!("second derivatives of the fused block")
+        unreachable!("only a second derivative asks for this, and training takes none")
     }
 }

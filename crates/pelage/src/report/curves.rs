@@ -62,7 +62,9 @@ pub fn curves_svg(title: &str, history: &[HistoryRow], best_epoch: Option<usize>
     let words = format!(
         "<title>{escaped}</title>\n<desc>Loss and accuracy of training and validation over {last_epoch} epochs.</desc>\n"
     );
-    let body = svg.find("<svg").and_then(|start| svg[start..].find('>').map(|end| start + end + 1));
+    let body = svg
+        .find("<svg")
+        .and_then(|start| svg[start..].find('>').map(|end| start + end + 1));
     svg.insert_str(body.unwrap_or(0), &format!("\n{words}"));
     Ok(svg)
 }
@@ -83,8 +85,16 @@ fn draw_panel(area: &DrawingArea<SVGBackend<'_>, Shift>, panel: &Panel<'_>, last
     let values = panel.train.iter().chain(&panel.validation).map(|(_, y)| *y);
     let (low, high) = values.fold((f64::MAX, f64::MIN), |(low, high), y| (low.min(y), high.max(y)));
     let (low, high) = if low > high { (0.0, 1.0) } else { (low, high) };
-    let margin = if high > low { 0.08 * (high - low) } else { 0.05 * high.abs().max(0.1) };
-    let (from, to) = if last_epoch > 1.0 { (1.0, last_epoch) } else { (0.5, 1.5) };
+    let margin = if high > low {
+        0.08 * (high - low)
+    } else {
+        0.05 * high.abs().max(0.1)
+    };
+    let (from, to) = if last_epoch > 1.0 {
+        (1.0, last_epoch)
+    } else {
+        (0.5, 1.5)
+    };
     let pad = 0.03 * (to - from);
     let mut chart = ChartBuilder::on(area)
         .margin(12)
@@ -106,7 +116,13 @@ fn draw_panel(area: &DrawingArea<SVGBackend<'_>, Shift>, panel: &Panel<'_>, last
         .bold_line_style(RGBColor(228, 228, 228))
         .axis_style(RGBColor(150, 150, 150))
         .x_labels((last_epoch / every) as usize + 2)
-        .x_label_formatter(&|x| if (x - x.round()).abs() < 1e-6 { format!("{x:.0}") } else { String::new() })
+        .x_label_formatter(&|x| {
+            if (x - x.round()).abs() < 1e-6 {
+                format!("{x:.0}")
+            } else {
+                String::new()
+            }
+        })
         .y_labels(7)
         .y_label_formatter(&|y| format!("{y:.decimals$}"))
         .draw()?;
@@ -123,9 +139,14 @@ fn draw_panel(area: &DrawingArea<SVGBackend<'_>, Shift>, panel: &Panel<'_>, last
         let at_bottom = panel.unit.is_empty();
         let level = if at_bottom { high + margin } else { low - margin };
         let down = if at_bottom { 4 } else { -18 };
-        chart.draw_series(std::iter::once(EmptyElement::at((x, level)) + Text::new(text, (offset, down), style)))?;
+        chart.draw_series(std::iter::once(
+            EmptyElement::at((x, level)) + Text::new(text, (offset, down), style),
+        ))?;
     }
-    for (name, points, color) in [("training", &panel.train, TRAIN), ("validation", &panel.validation, VALIDATION)] {
+    for (name, points, color) in [
+        ("training", &panel.train, TRAIN),
+        ("validation", &panel.validation, VALIDATION),
+    ] {
         chart
             .draw_series(LineSeries::new(points.iter().copied(), color.stroke_width(2)))?
             .label(name)
@@ -135,7 +156,11 @@ fn draw_panel(area: &DrawingArea<SVGBackend<'_>, Shift>, panel: &Panel<'_>, last
     if let Some(best) = panel.best {
         chart.draw_series(std::iter::once(Circle::new(best, 6, VALIDATION.stroke_width(2))))?;
     }
-    let corner = if panel.unit.is_empty() { SeriesLabelPosition::LowerLeft } else { SeriesLabelPosition::UpperLeft };
+    let corner = if panel.unit.is_empty() {
+        SeriesLabelPosition::LowerLeft
+    } else {
+        SeriesLabelPosition::UpperLeft
+    };
     chart
         .configure_series_labels()
         .position(corner)
@@ -150,8 +175,14 @@ fn draw_panel(area: &DrawingArea<SVGBackend<'_>, Shift>, panel: &Panel<'_>, last
 mod text_anchor {
     use plotters::style::text_anchor::{HPos, Pos, VPos};
 
-    pub(super) const LEFT: Pos = Pos { h_pos: HPos::Left, v_pos: VPos::Top };
-    pub(super) const RIGHT: Pos = Pos { h_pos: HPos::Right, v_pos: VPos::Top };
+    pub(super) const LEFT: Pos = Pos {
+        h_pos: HPos::Left,
+        v_pos: VPos::Top,
+    };
+    pub(super) const RIGHT: Pos = Pos {
+        h_pos: HPos::Right,
+        v_pos: VPos::Top,
+    };
 }
 
 /// The figure as PNG, `scale` times as large, with a font of our own so that it looks the same everywhere.
@@ -166,9 +197,17 @@ pub fn curves_png(svg: &str, scale: f32) -> Result<Vec<u8>, String> {
     fonts.load_font_data(dejavu::sans::regular().to_vec());
     fonts.set_sans_serif_family("DejaVu Sans");
     let tree = usvg::Tree::from_str(svg, &options).map_err(|failure| failure.to_string())?;
-    let size = tree.size().to_int_size().scale_by(scale).ok_or("the figure has no size")?;
+    let size = tree
+        .size()
+        .to_int_size()
+        .scale_by(scale)
+        .ok_or("the figure has no size")?;
     let mut picture = tiny_skia::Pixmap::new(size.width(), size.height()).ok_or("the figure is too large")?;
-    resvg::render(&tree, tiny_skia::Transform::from_scale(scale, scale), &mut picture.as_mut());
+    resvg::render(
+        &tree,
+        tiny_skia::Transform::from_scale(scale, scale),
+        &mut picture.as_mut(),
+    );
     picture.encode_png().map_err(|failure| failure.to_string())
 }
 

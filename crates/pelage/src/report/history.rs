@@ -1,9 +1,10 @@
 //! The history of a run: one row an epoch, as `history.csv`.
 
-use std::io;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
+
+use crate::{Error, Result, atomic};
 
 /// One epoch.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -32,22 +33,29 @@ pub struct HistoryRow {
 ///
 /// # Errors
 /// A full disk or a folder that cannot be written.
-pub fn write_csv(path: &Path, history: &[HistoryRow]) -> io::Result<()> {
+pub fn write_csv(path: &Path, history: &[HistoryRow]) -> Result<()> {
+    let failed = |failure: std::io::Error| Error::io(path)(failure);
     let mut writer = csv::Writer::from_writer(Vec::new());
     for row in history {
-        writer.serialize(row).map_err(io::Error::other)?;
+        writer.serialize(row).map_err(|failure| failed(failure.into()))?;
     }
-    let bytes = writer.into_inner().map_err(io::Error::other)?;
-    crate::atomic::write(path, &bytes).map_err(io::Error::other)
+    atomic::write(
+        path,
+        &writer.into_inner().map_err(|failure| failed(failure.into_error()))?,
+    )
 }
 
 /// Reads what [`write_csv`] wrote.
 ///
 /// # Errors
 /// A missing file, or a line that does not fit.
-pub fn read_csv(path: &Path) -> io::Result<Vec<HistoryRow>> {
-    let mut reader = csv::Reader::from_path(path).map_err(io::Error::other)?;
-    reader.deserialize().collect::<Result<_, _>>().map_err(io::Error::other)
+pub fn read_csv(path: &Path) -> Result<Vec<HistoryRow>> {
+    let failed = |failure: csv::Error| Error::io(path)(failure.into());
+    let mut reader = csv::Reader::from_path(path).map_err(failed)?;
+    reader
+        .deserialize()
+        .collect::<std::result::Result<_, _>>()
+        .map_err(failed)
 }
 
 #[cfg(test)]

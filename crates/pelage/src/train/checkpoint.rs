@@ -4,13 +4,15 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use pelage_data::cache::Pictures;
+
 use super::optimizer::Optimizer;
 use super::recipe::Recipe;
-use super::{EndReason, Outcome};
+use super::step::{Learner, Learnt};
+use super::{Data, EndReason, Outcome};
 use crate::bundle::tensors;
-use crate::evaluate::{Metrics, Sums};
+use crate::evaluate::Metrics;
 use crate::model::parameters::{self, Named};
-use crate::model::Network;
 use crate::report::history::HistoryRow;
 use crate::{Error, Result, atomic};
 
@@ -42,27 +44,19 @@ pub struct Progress {
 
 impl Progress {
     /// Adds one batch to the epoch under way.
-    pub fn add(&mut self, labels: &[usize], loss: f64, sums: Sums) {
-        self.train.add(labels.len(), loss, sums);
+    pub fn add(&mut self, learnt: Learnt) {
+        self.train.add(learnt.images, learnt.loss, learnt.correct);
         self.batch += 1;
         self.step += 1;
-    }
-
-    /// Mean loss over the pictures of the epoch so far.
-    pub fn train_loss(&self) -> f64 {
-        self.train.loss()
-    }
-
-    /// Share of the pictures of the epoch so far told right.
-    pub fn train_accuracy(&self) -> f64 {
-        self.train.accuracy()
     }
 
     /// Closes the epoch with its validation; whether these are the best weights so far.
     pub fn end_epoch(&mut self, recipe: &Recipe, rate: f64, validation: &Metrics, seconds: f64, images: usize) -> bool {
         let loss = validation.loss();
         // A first epoch without a number still counts as the best there is.
-        let improved = self.best.is_none_or(|(best, _)| best.is_nan() || loss < best - recipe.min_delta);
+        let improved = self
+            .best
+            .is_none_or(|(best, _)| best.is_nan() || loss < best - recipe.min_delta);
         if improved {
             self.best = Some((loss, self.epoch + 1));
             self.waited = 0;
@@ -99,11 +93,16 @@ impl Progress {
         }
     }
 
+    /// The epoch (from 1) with the lowest validation loss.
+    pub fn best_epoch(&self) -> Option<usize> {
+        self.best.map(|(_, epoch)| epoch)
+    }
+
     /// The public account of a run that ended for `reason`.
     pub fn outcome(&self, reason: EndReason) -> Outcome {
         Outcome {
             history: self.history.clone(),
-            best_epoch: self.best.map(|(_, epoch)| epoch),
+            best_epoch: self.best_epoch(),
             reason,
         }
     }
@@ -113,8 +112,7 @@ impl Progress {
 pub struct Snapshot {
     network: Named,
     optimizer: Named,
-    optimizer_steps: u64,
-    progress: Progress,
+    state: State,
 }
 
 /// The part of a checkpoint that is not tensors.
@@ -122,13 +120,24 @@ pub struct Snapshot {
 struct State {
     optimizer_steps: u64,
     progress: Progress,
+    /// What [`fingerprint`] told of the run's pictures.
+    pictures: String,
 }
 
 impl Snapshot {
     /// Copies the state of a run out.
-    pub fn take(network: &Network, optimizer: &Optimizer, progress: Progress) -> Self {
-        let (optimizer, optimizer_steps) = optimizer.read();
-        Snapshot { network: parameters::read(network), optimizer, optimizer_steps, progress }
+    pub fn take(learner: &Learner, progress: Progress, data: &Data) -> Self {
+        let (optimizer, optimizer_steps) = learner.optimizer.read();
+        let state = State {
+            optimizer_steps,
+            progress,
+            pictures: fingerprint(data),
+        };
+        Snapshot {
+            network: parameters::read(&learner.network),
+            optimizer,
+            state,
+        }
     }
 
     /// Writes it to `folder`, atomically.
@@ -137,31 +146,57 @@ impl Snapshot {
     /// A full disk or a folder that cannot be written; the earlier checkpoint then stays.
     pub fn save(&self, folder: &Path) -> Result<()> {
         let path = folder.join(FILE);
-        let network = self.network.iter().map(|(name, values)| (format!("network/{name}"), values));
-        let optimizer = self.optimizer.iter().map(|(name, values)| (format!("optimizer/{name}"), values));
-        let state = State { optimizer_steps: self.optimizer_steps, progress: self.progress.clone() };
-        let state = serde_json::to_string(&state).map_err(|failure| Error::model(&path, failure.to_string()))?;
-        let bytes = tensors::encode(network.chain(optimizer), "checkpoint", state)
+        let network = self
+            .network
+            .iter()
+            .map(|(name, values)| (format!("network/{name}"), values));
+        let optimizer = self
+            .optimizer
+            .iter()
+            .map(|(name, values)| (format!("optimizer/{name}"), values));
+        let bytes = tensors::encode(network.chain(optimizer), "checkpoint", &self.state)
             .map_err(|reason| Error::model(&path, reason))?;
         atomic::write(&path, &bytes)
     }
 
-    /// Puts it into a network of the same architecture.
+    /// Puts it into a fresh learner of the same network and pictures.
     ///
     /// # Errors
-    /// Where the checkpoint belongs to another architecture or other settings.
-    pub fn restore(self, network: Network, folder: &Path) -> Result<(Network, Optimizer, Progress)> {
-        let device = burn::module::Module::devices(&network)[0].clone().inner();
-        let network = parameters::write(network, self.network)
-            .map_err(|reason| Error::model(folder.join(FILE), format!("{reason}; it belongs to another network")))?;
-        let optimizer = Optimizer::restore(self.optimizer, self.optimizer_steps, &device);
-        Ok((network, optimizer, self.progress))
+    /// Where the checkpoint in `folder` belongs to another network or other pictures.
+    pub fn restore<'a>(self, fresh: Learner<'a>, data: &Data, folder: &Path) -> Result<(Learner<'a>, Progress)> {
+        let path = folder.join(FILE);
+        if self.state.pictures != fingerprint(data) {
+            return Err(Error::model(
+                path,
+                "the run was made from other pictures (some were added, removed, renamed, or cannot be read any more); \
+                 bring them back, or start a new run",
+            ));
+        }
+        let mut learner = fresh;
+        learner.network = parameters::write(learner.network, self.network)
+            .map_err(|reason| Error::model(path, format!("{reason}; it belongs to another network")))?;
+        learner.optimizer = Optimizer::restore(self.optimizer, self.state.optimizer_steps, &learner.device);
+        Ok((learner, self.state.progress))
     }
 
     /// Where the run stood.
     pub fn progress(&self) -> &Progress {
-        &self.progress
+        &self.state.progress
     }
+}
+
+/// A text that tells two sets of pictures apart by names, classes and order, all of which a resumed run relies on.
+fn fingerprint(data: &Data) -> String {
+    let mut hash = blake3::Hasher::new();
+    let mut add = |pictures: &Pictures| {
+        let entries = (0..pictures.len()).map(|i| format!("{}\n{}\n", pictures.name(i), pictures.label(i)));
+        pictures.classes().iter().cloned().chain(entries).for_each(|text| {
+            hash.update(text.as_bytes()).update(&[0]);
+        });
+    };
+    add(&data.train);
+    add(&data.validation);
+    hash.finalize().to_hex()[..32].to_string()
 }
 
 /// Reads the checkpoint in `folder`; `None` where there is none yet.
@@ -174,9 +209,7 @@ pub fn load(folder: &Path) -> Result<Option<Snapshot>> {
         return Ok(None);
     }
     let bytes = std::fs::read(&path).map_err(Error::io(&path))?;
-    let (all, state) = tensors::decode(&bytes, "checkpoint").map_err(|reason| Error::model(&path, reason))?;
-    let state: State =
-        serde_json::from_str(&state).map_err(|failure| Error::model(&path, format!("damaged state: {failure}")))?;
+    let (all, state) = tensors::decode::<State>(&bytes, "checkpoint").map_err(|reason| Error::model(&path, reason))?;
     let (mut network, mut optimizer) = (Named::new(), Named::new());
     for (name, values) in all {
         match name.split_once('/') {
@@ -185,5 +218,9 @@ pub fn load(folder: &Path) -> Result<Option<Snapshot>> {
             _ => return Err(Error::model(&path, format!("an unknown tensor '{name}'"))),
         };
     }
-    Ok(Some(Snapshot { network, optimizer, optimizer_steps: state.optimizer_steps, progress: state.progress }))
+    Ok(Some(Snapshot {
+        network,
+        optimizer,
+        state,
+    }))
 }

@@ -13,6 +13,8 @@ pub enum Event {
         epochs: usize,
         /// Batches in an epoch.
         batches: usize,
+        /// Batches of it done already, where a run goes on in mid-epoch.
+        done: usize,
     },
     /// A batch was learnt.
     Batch {
@@ -40,8 +42,12 @@ pub enum Event {
     },
     /// An epoch and its validation are done and saved.
     EpochEnd {
-        /// Its line in the history.
-        row: HistoryRow,
+        /// One row an epoch so far; the last is this one's.
+        history: Vec<HistoryRow>,
+        /// The epoch (from 1) with the lowest validation loss.
+        best_epoch: Option<usize>,
+        /// How many the recipe asks for.
+        epochs: usize,
         /// Whether these are the best weights so far.
         improved: bool,
     },

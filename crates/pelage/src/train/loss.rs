@@ -96,7 +96,10 @@ mod tests {
                 for weights in [None, Some(&[0.5, 2.0, 1.25][..])] {
                     let ours = value(kind, smoothing, logits, &[2, 1], weights);
                     let truth = reference(kind, smoothing, logits, &[2, 1], weights);
-                    assert!((ours - truth).abs() < 1e-5, "{kind:?} {smoothing} {weights:?}: {ours} {truth}");
+                    assert!(
+                        (ours - truth).abs() < 1e-5,
+                        "{kind:?} {smoothing} {weights:?}: {ours} {truth}"
+                    );
                 }
             }
         }

@@ -9,12 +9,19 @@ use burn::tensor::{Gradients, TensorData};
 use super::recipe::{OptimizerKind, Recipe};
 use crate::model::Network;
 use crate::model::parameters::{Named, Path, Values, to_vec};
+use crate::ops::optimizer::{self, Adam, Rate, RmsProp, Sgd};
 
-/// Decay rates and the small number of Adam (Kingma and Ba 2015) and RMSprop, Keras's defaults.
-const BETA1: f64 = 0.9;
-const BETA2: f64 = 0.999;
-const RHO: f64 = 0.9;
-const EPSILON: f64 = 1e-7;
+/// Keras's defaults.
+const RMS_PROP: RmsProp = RmsProp {
+    rho: 0.9,
+    epsilon: 1e-7,
+};
+const ADAM: Adam = Adam {
+    beta1: 0.9,
+    beta2: 0.999,
+    epsilon: 1e-7,
+    decoupled: false,
+};
 
 /// The running averages of each parameter, flattened: `[momentum]` or `[first moment, second moment]`.
 #[derive(Default)]
@@ -48,7 +55,13 @@ impl Optimizer {
         for (name, tensors) in &self.state {
             for (i, tensor) in tensors.iter().enumerate() {
                 let data = to_vec(tensor.clone());
-                named.insert(format!("{name}/{i}"), Values { shape: vec![data.len()], data });
+                named.insert(
+                    format!("{name}/{i}"),
+                    Values {
+                        shape: vec![data.len()],
+                        data,
+                    },
+                );
             }
         }
         (named, self.steps)
@@ -67,41 +80,41 @@ impl Optimizer {
     }
 
     /// The new value of one flattened parameter.
-    fn update(&mut self, recipe: &Recipe, rate: f64, name: String, mut value: Tensor<1>, mut gradient: Tensor<1>) -> Tensor<1> {
-        let decay = recipe.weight_decay;
-        if decay > 0.0 {
-            if recipe.optimizer == OptimizerKind::AdamW {
-                value = value.clone() - value * (rate * decay);
-            } else {
-                gradient = gradient + value.clone() * decay;
-            }
+    fn update(
+        &mut self,
+        recipe: &Recipe,
+        rate: Rate,
+        name: String,
+        value: Tensor<1>,
+        gradient: Tensor<1>,
+    ) -> Tensor<1> {
+        let averages = if matches!(recipe.optimizer, OptimizerKind::Adam | OptimizerKind::AdamW) {
+            2
+        } else {
+            1
+        };
+        let state = self.state.entry(name).or_default();
+        // At the first step, or where another optimizer goes on.
+        if state.len() != averages {
+            *state = (0..averages).map(|_| Tensor::zeros_like(&gradient)).collect();
         }
-        let zeros = || Tensor::zeros_like(&gradient);
-        let state = self.state.entry(name).or_insert_with(|| match recipe.optimizer {
-            OptimizerKind::Sgd | OptimizerKind::RmsProp => vec![zeros()],
-            OptimizerKind::Adam | OptimizerKind::AdamW => vec![zeros(), zeros()],
-        });
-        match recipe.optimizer {
-            OptimizerKind::Sgd => {
-                let descent = gradient * rate;
-                let velocity = state[0].clone() * recipe.momentum - descent.clone();
-                state[0] = velocity.clone();
-                match recipe.nesterov {
-                    true => value + velocity * recipe.momentum - descent,
-                    false => value + velocity,
-                }
+        match (recipe.optimizer, state.as_mut_slice()) {
+            (OptimizerKind::Sgd, [velocity, ..]) => {
+                let rule = Sgd {
+                    momentum: recipe.momentum,
+                    nesterov: recipe.nesterov,
+                };
+                optimizer::sgd(rule, rate, value, gradient, velocity)
             }
-            OptimizerKind::RmsProp => {
-                state[0] = state[0].clone() * RHO + gradient.clone() * gradient.clone() * (1.0 - RHO);
-                value - gradient * rate / (state[0].clone() + EPSILON).sqrt()
+            (OptimizerKind::RmsProp, [square, ..]) => optimizer::rms_prop(RMS_PROP, rate, value, gradient, square),
+            (kind, [mean, square, ..]) => {
+                let rule = Adam {
+                    decoupled: kind == OptimizerKind::AdamW,
+                    ..ADAM
+                };
+                optimizer::adam(rule, rate, self.steps, value, gradient, mean, square)
             }
-            OptimizerKind::Adam | OptimizerKind::AdamW => {
-                let t = self.steps as i32;
-                state[0] = state[0].clone() * BETA1 + gradient.clone() * (1.0 - BETA1);
-                state[1] = state[1].clone() * BETA2 + gradient.clone() * gradient * (1.0 - BETA2);
-                let rate = rate * (1.0 - BETA2.powi(t)).sqrt() / (1.0 - BETA1.powi(t));
-                value - state[0].clone() * rate / (state[1].clone().sqrt() + EPSILON)
-            }
+            (_, _) => unreachable!("the averages were just counted"),
         }
     }
 }
@@ -130,7 +143,10 @@ impl ModuleMapper for Step<'_> {
         let count = shape.iter().product::<usize>();
         let updated = self.optimizer.update(
             self.recipe,
-            self.learning_rate,
+            Rate {
+                learning_rate: self.learning_rate,
+                weight_decay: self.recipe.weight_decay,
+            },
             name,
             value.inner().reshape([count]),
             gradient.reshape([count]),

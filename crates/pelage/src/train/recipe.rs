@@ -54,8 +54,12 @@ pub struct Recipe {
     pub seed: u64,
     /// CPU threads; 0: all.
     pub threads: usize,
+    /// Where to compute, see [`crate::device`].
+    pub device: String,
     /// Where decoded pictures are kept.
     pub cache: CacheMode,
+    /// Write TensorBoard event files.
+    pub tensorboard: bool,
     /// Random changes to training pictures.
     pub augmentation: Augmentation,
 }
@@ -83,7 +87,9 @@ impl Default for Recipe {
             min_delta: 0.0,
             seed: 0,
             threads: 0,
+            device: "cpu".into(),
             cache: CacheMode::Auto,
+            tensorboard: false,
             augmentation: Augmentation::article(),
         }
     }
@@ -188,6 +194,11 @@ impl Recipe {
         }
     }
 
+    /// How training pictures are changed; `None` where they are not.
+    pub fn augmentation(&self) -> Option<Augmentation> {
+        (!self.augmentation.is_none()).then(|| self.augmentation.clone())
+    }
+
     /// Checks that the numbers make sense.
     ///
     /// # Errors
@@ -196,27 +207,43 @@ impl Recipe {
         let smallest = self.model.smallest_size() as u32;
         let checks = [
             (self.epochs >= 1, "--epochs must be at least 1".to_string()),
-            ((1..=65_536).contains(&self.batch_size), "--batch-size must be 1 to 65536".into()),
+            (
+                (1..=65_536).contains(&self.batch_size),
+                "--batch-size must be 1 to 65536".into(),
+            ),
             (
                 (smallest..=4096).contains(&self.image_size),
-                format!("--image-size must be {smallest} to 4096 pixels for {}", self.model.name()),
+                format!(
+                    "--image-size must be {smallest} to 4096 pixels for {}",
+                    self.model.name()
+                ),
             ),
             (
                 self.learning_rate > 0.0 && self.learning_rate.is_finite(),
                 "--learning-rate must be above 0".into(),
             ),
-            ((0.0..1.0).contains(&self.momentum), "--momentum must be 0 or more and below 1".into()),
+            (
+                (0.0..1.0).contains(&self.momentum),
+                "--momentum must be 0 or more and below 1".into(),
+            ),
             (
                 self.weight_decay >= 0.0 && self.weight_decay.is_finite(),
                 "--weight-decay must be 0 or more".into(),
             ),
-            ((0.0..1.0).contains(&self.label_smoothing), "--label-smoothing must be 0 or more and below 1".into()),
-            (self.min_delta >= 0.0 && self.min_delta.is_finite(), "--min-delta must be 0 or more".into()),
+            (
+                (0.0..1.0).contains(&self.label_smoothing),
+                "--label-smoothing must be 0 or more and below 1".into(),
+            ),
+            (
+                self.min_delta >= 0.0 && self.min_delta.is_finite(),
+                "--min-delta must be 0 or more".into(),
+            ),
             (
                 self.validation_split.is_none_or(|split| split > 0.0 && split < 1.0),
                 "--validation-split must lie between 0 and 1".into(),
             ),
         ];
+        self.augmentation.validate()?;
         match checks.into_iter().find(|(holds, _)| !holds) {
             Some((_, message)) => Err(Error::Input(message)),
             None => Ok(()),
@@ -230,7 +257,11 @@ mod tests {
 
     #[test]
     fn toml_round_trip_and_unknown_keys() {
-        let recipe = Recipe { loss: Loss::Focal, validation_split: Some(0.25), ..Recipe::default() };
+        let recipe = Recipe {
+            loss: Loss::Focal,
+            validation_split: Some(0.25),
+            ..Recipe::default()
+        };
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("config.toml");
         std::fs::write(&path, recipe.to_toml().unwrap()).unwrap();
@@ -241,7 +272,10 @@ mod tests {
 
     #[test]
     fn nonsense_is_named() {
-        let recipe = Recipe { momentum: 1.0, ..Recipe::default() };
+        let recipe = Recipe {
+            momentum: 1.0,
+            ..Recipe::default()
+        };
         assert!(recipe.validate().unwrap_err().to_string().contains("--momentum"));
     }
 }

@@ -1,57 +1,206 @@
-//! A run folder: `config.toml`, `history.csv`, `curves.svg`, `curves.png`, `best.safetensors`, `last.safetensors`, `split.csv`.
+//! A run: a recipe, its pictures, and the folder that keeps what comes of them.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use pelage_data::catalog::Split;
+use burn::tensor::Device;
+use pelage_data::cache::{self, CacheMode, Pictures};
+use pelage_data::catalog::{self, Split};
+use pelage_data::source::Progress;
 
-use super::{Outcome, Recipe};
-use crate::report::{curves, history};
+use super::forecast::{self, Forecast};
+use super::record::Recorder;
+use super::{Control, Data, EndReason, Event, Outcome, Recipe, checkpoint, fit};
 use crate::{Error, Result, atomic};
 
-/// Makes the folder of a new run and writes its settings and, where pelage split the pictures, the split.
-///
-/// # Errors
-/// A folder that holds a run already, or cannot be written.
-pub fn create(folder: &Path, recipe: &Recipe, split: &Split) -> Result<()> {
-    if folder.join("config.toml").exists() {
-        return Err(Error::Input(format!(
-            "{0} holds a run already; go on with it by `--resume {0}`, or give another `--out`",
-            folder.display()
-        )));
+/// A run that is ready to train.
+pub struct Run {
+    /// The settings, as `config.toml` has them.
+    pub recipe: Recipe,
+    /// The pictures.
+    pub data: Data,
+    /// The run folder.
+    pub folder: PathBuf,
+    /// Why there is nothing left to train, where a resumed run was complete already.
+    pub complete: Option<EndReason>,
+}
+
+/// What `--resume` may change about a run.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Extension {
+    /// More (or fewer) epochs.
+    pub epochs: Option<usize>,
+    /// Another patience.
+    pub patience: Option<usize>,
+    /// Another place for decoded pictures; the weights do not depend on it.
+    pub cache: Option<CacheMode>,
+}
+
+impl Run {
+    /// Opens the pictures of `recipe` and makes `folder` with `config.toml` and, where pelage split the pictures, the
+    /// split as `split.csv`. `progress` hears of decoding.
+    ///
+    /// # Errors
+    /// Settings or pictures that training cannot work with; a folder that holds a run already, or cannot be written.
+    pub fn create(recipe: Recipe, folder: &Path, progress: &(dyn Fn(Progress) + Sync)) -> Result<Run> {
+        recipe.validate()?;
+        if folder.join("config.toml").exists() {
+            return Err(Error::Input(format!(
+                "{0} holds a run already; go on with it by `--resume {0}`, or give another --out",
+                folder.display()
+            )));
+        }
+        let split = catalog::open_dataset(&recipe.data, recipe.validation_split, recipe.seed)?;
+        let data = open(&recipe, &split, progress)?;
+        std::fs::create_dir_all(folder).map_err(Error::io(folder))?;
+        if recipe.validation_split.is_some() {
+            atomic::write(&folder.join("split.csv"), manifest(&split)?.as_slice())?;
+        }
+        write_unreadable(folder, &data)?;
+        // Last: a folder with config.toml is a run that can be resumed.
+        atomic::write(&folder.join("config.toml"), recipe.to_toml()?.as_bytes())?;
+        Ok(Run {
+            recipe,
+            data,
+            folder: folder.to_path_buf(),
+            complete: None,
+        })
     }
-    std::fs::create_dir_all(folder).map_err(Error::io(folder))?;
-    if recipe.validation_split.is_some() {
-        atomic::write(&folder.join("split.csv"), manifest(split)?.as_slice())?;
+
+    /// Opens a run that was interrupted, to go on just where its last checkpoint stands.
+    ///
+    /// # Errors
+    /// No run there, or settings or pictures that do not fit any more.
+    pub fn resume(folder: &Path, extension: Extension, progress: &(dyn Fn(Progress) + Sync)) -> Result<Run> {
+        let config = folder.join("config.toml");
+        if !config.exists() {
+            return Err(Error::Input(format!(
+                "{} holds no run to resume (no config.toml)",
+                folder.display()
+            )));
+        }
+        let written = Recipe::read(&config)?;
+        let mut recipe = written.clone();
+        recipe.epochs = extension.epochs.unwrap_or(recipe.epochs);
+        recipe.patience = extension.patience.unwrap_or(recipe.patience);
+        recipe.cache = extension.cache.unwrap_or(recipe.cache);
+        recipe.validate()?;
+        let complete = checkpoint::load(folder)?.and_then(|snapshot| snapshot.progress().finished(&recipe));
+        let split = catalog::open_dataset(&recipe.data, recipe.validation_split, recipe.seed)?;
+        let data = open(&recipe, &split, progress)?;
+        if recipe != written {
+            atomic::write(&config, recipe.to_toml()?.as_bytes())?;
+        }
+        Ok(Run {
+            recipe,
+            data,
+            folder: folder.to_path_buf(),
+            complete,
+        })
     }
-    atomic::write(&folder.join("config.toml"), recipe.to_toml()?.as_bytes())
+
+    /// How long it will take, measured on a few steps.
+    ///
+    /// # Errors
+    /// Pictures that cannot be read any more.
+    pub fn forecast(&self, device: &Device) -> Result<Forecast> {
+        forecast::forecast(&self.recipe, &self.data, device)
+    }
+
+    /// Trains to the end or until `observe` asks to stop; everything is kept in the folder.
+    ///
+    /// # Errors
+    /// See [`fit`]; and a full disk.
+    pub fn train(&self, device: &Device, observe: &mut dyn FnMut(&Event) -> Control) -> Result<Outcome> {
+        let mut recorder = Recorder::open(&self.folder, &self.recipe)?;
+        recorder.log(&self.describe())?;
+        let mut failure = None;
+        let outcome = fit(&self.recipe, &self.data, &self.folder, device, &mut |event| {
+            let control = observe(event);
+            match recorder.observe(event) {
+                Ok(()) => control,
+                Err(unwritable) => {
+                    failure = Some(unwritable);
+                    Control::Stop
+                }
+            }
+        });
+        match (outcome, failure) {
+            (_, Some(failure)) => Err(failure),
+            (Err(failure), None) => {
+                // What went wrong belongs into the log; that the log cannot be written either matters less.
+                let _ = recorder.log(&format!("failed: {failure}"));
+                Err(failure)
+            }
+            (Ok(outcome), None) => {
+                recorder.end(&outcome)?;
+                Ok(outcome)
+            }
+        }
+    }
+
+    /// What is trained on what, in a few lines.
+    pub fn describe(&self) -> String {
+        let (train, validation) = (&self.data.train, &self.data.validation);
+        format!(
+            "pelage {}: {} on {}, {} classes ({}), {} training and {} validation pictures, {} unreadable",
+            env!("CARGO_PKG_VERSION"),
+            self.recipe.model.name(),
+            self.recipe.data.display(),
+            train.classes().len(),
+            train.classes().join(", "),
+            train.len(),
+            validation.len(),
+            train.unreadable().len() + validation.unreadable().len()
+        )
+    }
+}
+
+/// A name for a new run in `parent`: the model's, and the first number that is free.
+pub fn free_folder(parent: &Path, recipe: &Recipe) -> PathBuf {
+    let numbered = |number: usize| parent.join(format!("{}-{number}", recipe.model.name()));
+    (1..)
+        .map(numbered)
+        .find(|folder| !folder.exists())
+        .unwrap_or_else(|| parent.to_path_buf())
+}
+
+fn open(recipe: &Recipe, split: &Split, progress: &(dyn Fn(Progress) + Sync)) -> Result<Data> {
+    let (preprocessing, cache) = (recipe.preprocessing(), cache::default_dir());
+    let open = |catalog| Pictures::open(catalog, &preprocessing, recipe.cache, &cache, progress).map(Arc::new);
+    Ok(Data {
+        train: open(&split.train)?,
+        validation: open(&split.validation)?,
+    })
+}
+
+/// `unreadable.csv`, where there is anything to tell.
+fn write_unreadable(folder: &Path, data: &Data) -> Result<()> {
+    let skipped = || data.train.unreadable().iter().chain(data.validation.unreadable());
+    if skipped().next().is_none() {
+        return Ok(());
+    }
+    let rows = skipped().map(|one| [one.path.clone(), one.reason.clone()]);
+    atomic::write(&folder.join("unreadable.csv"), &table(["path", "reason"], rows)?)
 }
 
 fn manifest(split: &Split) -> Result<Vec<u8>> {
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    let failed = |failure: String| Error::Input(format!("cannot write the split: {failure}"));
-    writer.write_record(["path", "class", "set"]).map_err(|e| failed(e.to_string()))?;
-    for (set, catalog) in [("train", &split.train), ("validation", &split.validation)] {
-        for item in &catalog.items {
-            let class = &catalog.classes[item.label];
-            writer.write_record([&item.name, class, set]).map_err(|e| failed(e.to_string()))?;
-        }
-    }
-    writer.into_inner().map_err(|e| failed(e.to_string()))
+    let sets = [("train", &split.train), ("validation", &split.validation)];
+    let rows = sets.into_iter().flat_map(|(set, catalog)| {
+        let row = move |item: &catalog::Item| [item.name.clone(), catalog.classes[item.label].clone(), set.to_string()];
+        catalog.items.iter().map(row)
+    });
+    table(["path", "class", "set"], rows)
 }
 
-/// Writes `history.csv`, `curves.svg` and `curves.png`.
-///
-/// # Errors
-/// A full disk, or a figure that cannot be drawn.
-pub fn write_results(folder: &Path, title: &str, outcome: &Outcome) -> Result<()> {
-    let path = folder.join("history.csv");
-    history::write_csv(&path, &outcome.history).map_err(Error::io(&path))?;
-    if outcome.history.is_empty() {
-        return Ok(());
+fn table<const N: usize>(head: [&str; N], rows: impl Iterator<Item = [String; N]>) -> Result<Vec<u8>> {
+    let failed = |failure: csv::Error| Error::Input(format!("cannot write a table: {failure}"));
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    writer.write_record(head).map_err(failed)?;
+    for row in rows {
+        writer.write_record(&row).map_err(failed)?;
     }
-    let drawn = |reason: String| Error::Input(format!("cannot draw the curves: {reason}"));
-    let svg = curves::curves_svg(title, &outcome.history, outcome.best_epoch).map_err(drawn)?;
-    let png = curves::curves_png(&svg, 2.0).map_err(drawn)?;
-    atomic::write(&folder.join("curves.svg"), svg.as_bytes())?;
-    atomic::write(&folder.join("curves.png"), &png)
+    writer
+        .into_inner()
+        .map_err(|failure| failed(failure.into_error().into()))
 }

@@ -48,7 +48,11 @@ mod tests {
     use super::*;
 
     fn rate(schedule: Schedule, step: u64) -> f64 {
-        let recipe = Recipe { schedule, epochs: 10, ..Recipe::default() };
+        let recipe = Recipe {
+            schedule,
+            epochs: 10,
+            ..Recipe::default()
+        };
         Scheduler::new(&recipe, 100).rate(step, &Progress::default())
     }
 

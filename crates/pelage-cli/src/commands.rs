@@ -1,0 +1,76 @@
+//! The verbs.
+
+mod cache;
+mod demo;
+mod evaluate;
+mod inspect;
+mod organize;
+mod predict;
+mod summary;
+mod train;
+
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::{Parser, Subcommand};
+
+use crate::failure::{Failure, Outcome};
+
+/// From a folder of pictures to an image classifier.
+#[derive(Parser)]
+#[command(
+    name = "pelage",
+    version,
+    about,
+    propagate_version = true,
+    arg_required_else_help = true
+)]
+#[command(
+    after_help = "Begin with `pelage demo`, or with `pelage organize train.zip --out data` and `pelage train data`."
+)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    Organize(organize::Arguments),
+    Inspect(inspect::Arguments),
+    Train(Box<train::Arguments>),
+    Summary(summary::Arguments),
+    Evaluate(evaluate::Arguments),
+    Predict(predict::Arguments),
+    Demo(demo::Arguments),
+    Cache(cache::Arguments),
+}
+
+impl Cli {
+    pub(crate) fn run(self) -> Outcome {
+        match self.verb {
+            Verb::Organize(arguments) => organize::run(arguments),
+            Verb::Inspect(arguments) => inspect::run(&arguments),
+            Verb::Train(arguments) => train::run(*arguments),
+            Verb::Summary(arguments) => summary::run(&arguments),
+            Verb::Evaluate(arguments) => evaluate::run(&arguments),
+            Verb::Predict(arguments) => predict::run(&arguments),
+            Verb::Demo(arguments) => demo::run(&arguments),
+            Verb::Cache(arguments) => cache::run(&arguments),
+        }
+    }
+}
+
+/// Parses one of a closed set of names, which `--help` then lists.
+fn one_of<T>(names: impl IntoIterator<Item = &'static str>) -> impl TypedValueParser<Value = T>
+where
+    T: std::str::FromStr<Err = String> + Clone + Send + Sync + 'static,
+{
+    PossibleValuesParser::new(names).try_map(|name| name.parse::<T>())
+}
+
+/// Computes on `threads` CPU threads from now on; 0 means all there are.
+fn use_threads(threads: usize) -> Result<(), Failure> {
+    if threads > 1024 {
+        return Err(Failure::Usage(format!("--threads {threads} is more than 1024")));
+    }
+    let built = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
+    built.map_err(|failure| Failure::Failed(format!("cannot start {threads} threads: {failure}")))
+}

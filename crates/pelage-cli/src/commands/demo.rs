@@ -1,0 +1,148 @@
+//! `pelage demo`.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::Args;
+use pelage::bundle;
+use pelage::data::cache::{CacheMode, Pictures, default_dir};
+use pelage::data::organize::{self, Link};
+use pelage::data::{sample, source};
+use pelage::evaluate;
+use pelage::predict;
+use pelage::train::Recipe;
+use pelage::train::recipe::OptimizerKind;
+use pelage::train::run::Run;
+
+use super::{organize as organize_verb, train, use_threads};
+use crate::failure::{Failure, Outcome};
+use crate::progress::Task;
+use crate::table::count;
+
+/// Pictures of each class, their side in pixels, and epochs: what makes a good model in under two minutes on two cores.
+const PER_CLASS: usize = 1000;
+const SIZE: u32 = 64;
+const EPOCHS: usize = 28;
+
+/// The whole job on drawn cats and dogs: organize, train, evaluate, predict
+///
+/// Draws a sample set, so that nothing is needed: no download, no pictures of your own.
+#[derive(Args)]
+pub(super) struct Arguments {
+    /// The folder to make
+    #[arg(long, default_value = "pelage-demo", value_name = "FOLDER")]
+    out: PathBuf,
+    /// Seed of drawing, split and training
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Outcome {
+    use_threads(0)?;
+    let out = &arguments.out;
+    let [drawn, data, folder] = ["drawn", "data", "run"].map(|name| out.join(name));
+    if out.exists() {
+        if !drawn.join("cat.0.jpg").exists() && std::fs::read_dir(out).is_ok_and(|mut inside| inside.next().is_some()) {
+            let shown = out.display();
+            return Err(Failure::Usage(format!(
+                "{shown} exists and is not an earlier demo's; give another --out"
+            )));
+        }
+        std::fs::remove_dir_all(out).map_err(|failure| Failure::Failed(format!("{}: {failure}", out.display())))?;
+    }
+
+    step(
+        1,
+        &format!("draw {} into {}", count(2 * PER_CLASS, "picture"), drawn.display()),
+    );
+    let task = Task::new();
+    let made = sample::write(&drawn, PER_CLASS, arguments.seed, SIZE, &|progress| task.show(progress));
+    task.finish();
+    made?;
+
+    step(
+        2,
+        &format!("pelage organize {} --out {}", drawn.display(), data.display()),
+    );
+    let options = organize::Options {
+        source: drawn,
+        out: data.clone(),
+        ratio: 0.2,
+        limit: None,
+        seed: arguments.seed,
+        rename: Vec::new(),
+        link: Link::Copy,
+        labels: None,
+        force: false,
+    };
+    let report = organize::organize(&options, &|progress| task.show(progress));
+    task.finish();
+    eprint!("{}", organize_verb::described(&report?));
+
+    step(
+        3,
+        &format!("pelage train {} --out {}", data.display(), folder.display()),
+    );
+    let recipe = Recipe {
+        data: data.clone(),
+        image_size: SIZE,
+        epochs: EPOCHS,
+        optimizer: OptimizerKind::Adam,
+        learning_rate: 0.001,
+        patience: 0,
+        seed: arguments.seed,
+        cache: CacheMode::Ram,
+        ..Recipe::default()
+    };
+    let run = Run::create(recipe, &folder, &|progress| task.show(progress));
+    task.finish();
+    eprint!("{}", train::train(&run?)?);
+
+    step(4, &format!("pelage evaluate {} {}", folder.display(), data.display()));
+    let device = pelage::device::open("cpu")?;
+    let model = bundle::load(&folder, &device)?;
+    let catalog = evaluate::catalog(&data)?;
+    let pictures = Pictures::open(
+        &catalog,
+        &model.facts.preprocessing,
+        CacheMode::Ram,
+        &default_dir(),
+        &|_| {},
+    )?;
+    let evaluation = evaluate::evaluate(&model, Arc::new(pictures), &device, &mut |_| {})?;
+    eprint!("{}", super::evaluate::described(&evaluation));
+
+    let some: Vec<_> = catalog
+        .items
+        .iter()
+        .step_by((catalog.items.len() / 6).max(1))
+        .take(6)
+        .collect();
+    step(5, &format!("pelage predict {} PICTURE...", folder.display()));
+    let entries: Vec<_> = some
+        .iter()
+        .map(|item| source::Entry {
+            name: item.name.clone(),
+            location: item.location.clone(),
+        })
+        .collect();
+    let predictions = predict::predict(&model, &entries, &device, &mut |_| {});
+    eprint!("{}", super::predict::described(&model, &predictions, 0));
+    Ok(next(out, &folder, evaluation.accuracy))
+}
+
+fn step(number: usize, what: &str) {
+    eprintln!("\n[{number}/5] {what}");
+}
+
+fn next(out: &Path, folder: &Path, accuracy: f64) -> String {
+    format!(
+        "\ndemo done: {:.1} % of the validation pictures told right\n\
+         look at   {folder}/curves.png and the pictures in {}/drawn\n\
+         next      pelage organize YOUR_PICTURES --out data    (a folder per class, names like cat.0.jpg, or a zip)\n\
+         \x20         pelage train data\n",
+        100.0 * accuracy,
+        out.display(),
+        folder = folder.display()
+    )
+}

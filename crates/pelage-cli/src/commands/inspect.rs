@@ -1,0 +1,101 @@
+//! `pelage inspect`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use pelage::data::inspect::{self, Report};
+
+use crate::failure::{Outcome, json};
+use crate::progress::Task;
+use crate::table::{count, some, table, thousands};
+
+/// Look at every picture: sizes, formats, unreadable files, duplicates, leaks
+///
+/// Decodes every picture of a data set in parallel and says what is there: classes and counts, sizes, formats, files that
+/// cannot be read and why, exact and near duplicates (by a perceptual hash), also across training and validation, and
+/// class imbalance. Nothing is changed.
+#[derive(Args)]
+pub(super) struct Arguments {
+    /// An organised folder, or any folder or zip of pictures
+    data: PathBuf,
+    /// Print one JSON document, with every file by name
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Outcome {
+    let task = Task::new();
+    let report = inspect::inspect(&arguments.data, &|progress| task.show(progress));
+    task.finish();
+    let report = report?;
+    if arguments.json {
+        json(&report)
+    } else {
+        Ok(described(&report))
+    }
+}
+
+fn described(report: &Report) -> String {
+    let spread = |[least, median, most]: [u32; 3]| match least == most {
+        true => least.to_string(),
+        false => format!("{least} to {most}, median {median}"),
+    };
+    let rows = report.classes.iter().map(|class| {
+        vec![
+            class.set.to_string(),
+            class.name.clone(),
+            thousands(class.pictures as u64),
+            thousands(class.unreadable as u64),
+            spread(class.width),
+            spread(class.height),
+        ]
+    });
+    let mut text = table(
+        &["set", "class", "pictures", "unreadable", "width (px)", "height (px)"],
+        2..4,
+        rows,
+    );
+    let formats: Vec<_> = report
+        .formats
+        .iter()
+        .map(|(name, n)| format!("{name} {}", thousands(*n as u64)))
+        .collect();
+    text += &format!("formats: {}\n", formats.join(", "));
+    text += &format!(
+        "imbalance: {:.2} pictures of the largest class for each one of the smallest\n",
+        report.imbalance
+    );
+    let mut list = |title: &str, lines: Vec<String>, most: usize| {
+        if !lines.is_empty() {
+            text += &format!("{title}:\n{}", some(lines.into_iter(), most));
+        }
+    };
+    let groups = |groups: &[Vec<String>]| groups.iter().map(|group| group.join("  =  ")).collect::<Vec<_>>();
+    let unreadable = report
+        .unreadable
+        .iter()
+        .map(|one| format!("{}: {}", one.path, one.reason))
+        .collect();
+    list(&count(report.unreadable.len(), "unreadable file"), unreadable, 20);
+    list(
+        &(count(report.unlabelled.len(), "file") + " without a label"),
+        report.unlabelled.clone(),
+        5,
+    );
+    list(
+        &(count(report.exact_duplicates.len(), "group") + " of identical files"),
+        groups(&report.exact_duplicates),
+        10,
+    );
+    list(
+        &(count(report.near_duplicates.len(), "group") + " that look the same"),
+        groups(&report.near_duplicates),
+        10,
+    );
+    let leaks = count(report.leaks.len(), "group") + " in both train and validation (a leak; the validation flatters)";
+    list(&leaks, groups(&report.leaks), 10);
+    if report.unreadable.is_empty() && report.exact_duplicates.is_empty() && report.leaks.is_empty() {
+        text += "every file can be read, no two are identical, nothing leaks\n";
+    }
+    text
+}

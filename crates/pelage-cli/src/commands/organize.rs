@@ -1,0 +1,105 @@
+//! `pelage organize`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use pelage::data::organize::{self, Link, Options, Report};
+
+use super::one_of;
+use crate::failure::{Outcome, json};
+use crate::progress::Task;
+use crate::table::{count, some, table, thousands};
+
+/// Sort pictures into DATA/train/CLASS and DATA/validation/CLASS
+///
+/// Labels come from folder names (PetImages/Cat/1.jpg), from file names (cat.0.jpg), or from a CSV. The split is
+/// stratified and seeded; byte-identical pictures stay on one side. SOURCE is never changed. A call that was killed can
+/// be given again and goes on where it was.
+#[derive(Args)]
+pub(super) struct Arguments {
+    /// A folder, or a .zip (which may hold further zips)
+    source: PathBuf,
+    /// The folder to make
+    #[arg(long, value_name = "DATA")]
+    out: PathBuf,
+    /// Share of each class for validation
+    #[arg(long, default_value_t = 0.2)]
+    ratio: f64,
+    /// At most so many pictures in all, the classes' shares kept
+    #[arg(long, value_name = "N")]
+    limit: Option<usize>,
+    /// Chooses which pictures go to validation
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Give a class another name; may be repeated, and two classes may become one
+    #[arg(long, value_name = "CLASS=NAME", value_parser = rename)]
+    rename: Vec<(String, String)>,
+    /// How pictures get there
+    #[arg(long, default_value = "copy", value_parser = one_of::<Link>(["copy", "hard", "symbolic"]))]
+    link: Link,
+    /// A CSV with two columns, path and label
+    #[arg(long, value_name = "CSV")]
+    labels: Option<PathBuf>,
+    /// Replace what an earlier organize made in DATA
+    #[arg(long)]
+    force: bool,
+    /// Print one JSON document
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(arguments: Arguments) -> Outcome {
+    let task = Task::new();
+    let options = Options {
+        source: arguments.source,
+        out: arguments.out,
+        ratio: arguments.ratio,
+        limit: arguments.limit,
+        seed: arguments.seed,
+        rename: arguments.rename,
+        link: arguments.link,
+        labels: arguments.labels,
+        force: arguments.force,
+    };
+    let report = organize::organize(&options, &|progress| task.show(progress));
+    task.finish();
+    let report = report?;
+    if arguments.json {
+        json(&report)
+    } else {
+        Ok(described(&report))
+    }
+}
+
+fn rename(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((from, to)) if !from.is_empty() && !to.is_empty() => Ok((from.to_string(), to.to_string())),
+        _ => Err("expected CLASS=NAME, such as cat=cats".into()),
+    }
+}
+
+/// The report for people.
+pub(super) fn described(report: &Report) -> String {
+    let row = |name: &str, train: usize, validation: usize| {
+        let cells = [train, validation, train + validation].map(|number| thousands(number as u64));
+        [vec![name.to_string()], cells.to_vec()].concat()
+    };
+    let mut rows: Vec<_> = report
+        .classes
+        .iter()
+        .map(|class| row(&class.name, class.train, class.validation))
+        .collect();
+    let sum = |part: &dyn Fn(&organize::ClassCount) -> usize| report.classes.iter().map(part).sum();
+    rows.push(row("all", sum(&|class| class.train), sum(&|class| class.validation)));
+    let mut text = table(&["class", "train", "validation", "all"], 1..4, rows.into_iter());
+    text += &format!("{} in {}", count(report.written, "picture"), report.out.display());
+    match report.already_there {
+        0 => text += "\n",
+        there => text += &format!(", {} there already\n", thousands(there as u64)),
+    }
+    if !report.unlabelled.is_empty() {
+        text += &format!("{} without a label left out:\n", count(report.unlabelled.len(), "file"));
+        text += &some(report.unlabelled.iter().cloned(), 5);
+    }
+    text
+}

@@ -1,0 +1,123 @@
+//! `pelage predict`.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use pelage::bundle::{self, Model};
+use pelage::data::source::{self, Progress};
+use pelage::predict::{self, Prediction};
+
+use super::use_threads;
+use crate::failure::{Failure, Outcome, json};
+use crate::progress::Task;
+use crate::table::{count, table};
+
+/// What a model sees in pictures
+///
+/// Every file given gets a line, in the order given: the classes with their probabilities, or why it could not be read.
+/// The exit code is 1 where no file could be read.
+#[derive(Args)]
+pub(super) struct Arguments {
+    /// A run folder or a model file
+    run: PathBuf,
+    /// Pictures, folders, zips, or - for one picture on standard input
+    #[arg(required = true)]
+    paths: Vec<PathBuf>,
+    /// Write path, class, probability and the probability of every class to a CSV file
+    #[arg(long, value_name = "FILE")]
+    csv: Option<PathBuf>,
+    /// Print one JSON document
+    #[arg(long)]
+    json: bool,
+    /// How many classes to show, most likely first
+    #[arg(long, default_value_t = 5, value_name = "N")]
+    top: usize,
+    /// CPU threads [default: all]
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    threads: usize,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Outcome {
+    use_threads(arguments.threads)?;
+    let device = pelage::device::open("cpu")?;
+    let model = bundle::load(&arguments.run, &device)?;
+    let mut predictions = Vec::new();
+    for path in &arguments.paths {
+        if path == Path::new("-") {
+            let mut bytes = Vec::new();
+            std::io::stdin()
+                .lock()
+                .read_to_end(&mut bytes)
+                .map_err(|failure| Failure::Failed(format!("standard input: {failure}")))?;
+            predictions.push(predict::predict_bytes(&model, "-", &bytes, &device));
+            continue;
+        }
+        let entries = source::list(path)?;
+        let (task, total) = (Task::new(), entries.len());
+        let show = &mut |done| {
+            task.show(Progress {
+                done,
+                total,
+                what: "predicting",
+            })
+        };
+        predictions.extend(predict::predict(&model, &entries, &device, show));
+        task.finish();
+    }
+    let unreadable = predictions
+        .iter()
+        .filter(|prediction| prediction.error.is_some())
+        .count();
+    if let Some(file) = &arguments.csv {
+        predict::write_csv(file, &model, &predictions)?;
+    }
+    predictions
+        .iter_mut()
+        .for_each(|prediction| prediction.classes.truncate(arguments.top.max(1)));
+    if !predictions.is_empty() && unreadable == predictions.len() {
+        let reasons = predictions
+            .iter()
+            .filter_map(|one| Some(format!("{}: {}", one.path, one.error.as_ref()?)));
+        let reasons: Vec<_> = reasons.take(5).collect();
+        return Err(Failure::Failed(format!(
+            "no picture could be read\n  {}",
+            reasons.join("\n  ")
+        )));
+    }
+    if arguments.json {
+        return json(&predictions);
+    }
+    Ok(described(&model, &predictions, unreadable))
+}
+
+/// The predictions for people.
+pub(super) fn described(model: &Model, predictions: &[Prediction], unreadable: usize) -> String {
+    let percent = |&(ref class, probability): &(String, f32)| format!("{class} {:.1} %", 100.0 * probability);
+    let rows = predictions.iter().map(|prediction| match &prediction.error {
+        Some(reason) => vec![prediction.path.clone(), "-".into(), reason.clone()],
+        None => {
+            let others: Vec<_> = prediction.classes.iter().skip(1).map(percent).collect();
+            let first = prediction.classes.first().map(percent).unwrap_or_default();
+            vec![prediction.path.clone(), first, others.join(", ")]
+        }
+    });
+    let mut text = table(&["picture", "class", "others"], 0..0, rows);
+    let mut totals: Vec<_> = model.facts.classes.iter().map(|class| (class, 0usize)).collect();
+    for (first, _) in predictions.iter().filter_map(|prediction| prediction.classes.first()) {
+        totals
+            .iter_mut()
+            .filter(|(class, _)| *class == first)
+            .for_each(|(_, total)| *total += 1);
+    }
+    if predictions.len() > 1 {
+        let totals: Vec<_> = totals.iter().map(|(class, total)| format!("{class} {total}")).collect();
+        text += &format!("{}: {}", count(predictions.len(), "picture"), totals.join(", "));
+        text += &if unreadable > 0 {
+            format!(", unreadable {unreadable}\n")
+        } else {
+            "\n".into()
+        };
+    }
+    text
+}

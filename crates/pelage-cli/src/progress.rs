@@ -1,0 +1,204 @@
+//! Progress on stderr: bars on a terminal, plain lines elsewhere.
+
+use std::io::IsTerminal;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use pelage::data::source::Progress;
+use pelage::train::{Control, Event, record};
+
+use crate::table::duration;
+
+/// Seconds between two plain lines.
+const PLAIN_SECONDS: u64 = 10;
+
+/// A bar, or a line now and then, for a long task.
+pub(crate) struct Task {
+    bar: Option<ProgressBar>,
+    last_line: Mutex<Instant>,
+}
+
+impl Task {
+    pub(crate) fn new() -> Self {
+        let bar = std::io::stderr().is_terminal().then(|| {
+            let style = "{msg:11} {bar:30} {human_pos}/{human_len}  {per_sec}  {eta} left";
+            ProgressBar::new(0).with_style(styled(style))
+        });
+        Task {
+            bar,
+            last_line: Mutex::new(Instant::now()),
+        }
+    }
+
+    /// Shows `progress`; callable from many threads.
+    pub(crate) fn show(&self, progress: Progress) {
+        let Progress { done, total, what } = progress;
+        match &self.bar {
+            Some(bar) => {
+                // Two sets decoded one after the other are two bars' worth; the bar begins anew.
+                bar.set_length(total as u64);
+                bar.set_message(what);
+                bar.set_position(done as u64);
+                if done == total {
+                    bar.reset();
+                }
+            }
+            None => {
+                // Whoever finds it locked leaves the line to the other thread.
+                let Ok(mut last) = self.last_line.try_lock() else {
+                    return;
+                };
+                if last.elapsed() > Duration::from_secs(PLAIN_SECONDS) {
+                    *last = Instant::now();
+                    eprintln!("{what} {done}/{total}");
+                }
+            }
+        }
+    }
+
+    pub(crate) fn finish(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+/// Two bars, epochs above batches, and a line an epoch; asks to stop after Ctrl-C.
+pub(crate) struct Training {
+    terminal: bool,
+    all: MultiProgress,
+    epochs: ProgressBar,
+    batches: ProgressBar,
+    epoch_started: Instant,
+    last_line: Instant,
+    images: usize,
+}
+
+impl Training {
+    pub(crate) fn new() -> Self {
+        let all = MultiProgress::new();
+        let bar = |style: &str| all.add(ProgressBar::new(0).with_style(styled(style)));
+        Training {
+            terminal: std::io::stderr().is_terminal(),
+            epochs: bar("epoch   {bar:24} {pos}/{len}  {msg}"),
+            batches: bar("{prefix:7} {bar:24} {pos}/{len}  {msg}"),
+            all,
+            epoch_started: Instant::now(),
+            last_line: Instant::now(),
+            images: 0,
+        }
+    }
+
+    pub(crate) fn observe(&mut self, event: &Event) -> Control {
+        match event {
+            Event::EpochStart {
+                epoch,
+                epochs,
+                batches,
+                done,
+            } => {
+                self.epoch_started = Instant::now();
+                self.images = 0;
+                self.epochs.set_length(*epochs as u64);
+                self.epochs.set_position(*epoch as u64 - 1);
+                self.batches.reset();
+                self.batches.set_length(*batches as u64);
+                self.batches.set_position(*done as u64);
+                self.batches.set_prefix("train");
+            }
+            Event::Batch {
+                batch,
+                batches,
+                images,
+                loss,
+                accuracy,
+                ..
+            } => {
+                self.images += images;
+                let elapsed = self.epoch_started.elapsed().as_secs_f64();
+                let rate = self.images as f64 / elapsed.max(1e-9);
+                let left = (batches - batch) as f64 * *images as f64 / rate;
+                let facts = format!("loss {loss:.4}  accuracy {:.1} %  {rate:.0} images/s", 100.0 * accuracy);
+                let left = duration(left);
+                if self.terminal {
+                    self.batches.set_position(*batch as u64);
+                    self.batches.set_message(format!("{facts}  {left} left"));
+                } else if self.last_line.elapsed() > Duration::from_secs(PLAIN_SECONDS) {
+                    self.last_line = Instant::now();
+                    eprintln!("  step {batch}/{batches}  {facts}  {left} left in this epoch");
+                }
+            }
+            Event::Validation { images, total } => {
+                self.batches.set_prefix("valid");
+                self.batches.set_length(*total as u64);
+                self.batches.set_position(*images as u64);
+                self.batches.set_message("");
+            }
+            Event::EpochEnd {
+                history,
+                epochs,
+                improved,
+                ..
+            } => {
+                let Some(row) = history.last() else {
+                    return Control::Continue;
+                };
+                let mark = if *improved { "  best so far" } else { "" };
+                self.print(&format!("{}{mark}", record::line(row, *epochs)));
+                let spent: f64 = history.iter().map(|row| row.seconds).sum();
+                let left = spent / row.epoch as f64 * (epochs - row.epoch.min(*epochs)) as f64;
+                self.epochs.set_position(row.epoch as u64);
+                self.epochs.set_message(format!("at most {} left", duration(left)));
+            }
+        }
+        if interrupted() {
+            Control::Stop
+        } else {
+            Control::Continue
+        }
+    }
+
+    pub(crate) fn finish(&self) {
+        self.epochs.finish_and_clear();
+        self.batches.finish_and_clear();
+    }
+
+    fn print(&self, line: &str) {
+        if self.terminal {
+            // Where the terminal is gone there is nobody left to tell.
+            let _ = self.all.println(line);
+        } else {
+            eprintln!("{line}");
+        }
+    }
+}
+
+fn styled(template: &str) -> ProgressStyle {
+    // The templates above are constants; a wrong one would show at the first glance.
+    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    style.progress_chars("━╸─")
+}
+
+static STOP: AtomicBool = AtomicBool::new(false);
+static SIGNALS: AtomicU32 = AtomicU32::new(0);
+
+/// From now on the first Ctrl-C (or SIGTERM) asks training to stop after its step; a second one ends the process at once.
+pub(crate) fn stop_on_signal() {
+    let heard = || {
+        if SIGNALS.fetch_add(1, Ordering::SeqCst) > 0 {
+            std::process::exit(130);
+        }
+        STOP.store(true, Ordering::SeqCst);
+        eprintln!("\nstopping after this step and saving; press Ctrl-C again to stop at once");
+    };
+    if let Err(failure) = ctrlc::set_handler(heard) {
+        eprintln!("note: Ctrl-C will stop at once and lose up to a minute ({failure})");
+    }
+}
+
+/// Whether a signal has asked to stop.
+pub(crate) fn interrupted() -> bool {
+    STOP.load(Ordering::SeqCst)
+}

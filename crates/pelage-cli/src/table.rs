@@ -1,0 +1,91 @@
+//! Tables for people.
+
+use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
+
+/// A line above, one below the heading, one at the end.
+const STYLE: TableStyle = TableStyle::new()
+    .top_border(RULE)
+    .header_separator(RULE)
+    .bottom_border(RULE);
+const RULE: LineStyle = LineStyle::none().fill('─').junction('─');
+
+/// A table with a heading; columns named in `right` (from 0) hold numbers and are aligned to the right.
+pub(crate) fn table(head: &[&str], right: std::ops::Range<usize>, rows: impl Iterator<Item = Vec<String>>) -> String {
+    let mut table = Table::new();
+    table
+        .load_style(STYLE)
+        .set_content_arrangement(ContentArrangement::Dynamic);
+    table.set_header(head.iter().copied());
+    rows.for_each(|row| {
+        table.add_row(row);
+    });
+    for column in right {
+        if let Some(column) = table.column_mut(column) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    // The border already ends the last line.
+    format!("{table}\n")
+}
+
+/// A whole number with separators between thousands: 1,355,938.
+pub(crate) fn thousands(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// `1 picture`, `2 pictures`.
+pub(crate) fn count(number: usize, noun: &str) -> String {
+    format!(
+        "{} {noun}{}",
+        thousands(number as u64),
+        if number == 1 { "" } else { "s" }
+    )
+}
+
+/// Seconds as one would say them: `42 s`, `3 min 20 s`, `1 h 05 min`.
+pub(crate) fn duration(seconds: f64) -> String {
+    let whole = seconds.round().max(0.0) as u64;
+    match whole {
+        0..60 => format!("{seconds:.0} s"),
+        60..3600 => format!("{} min {:02} s", whole / 60, whole % 60),
+        _ => format!("{} h {:02} min", whole / 3600, whole % 3600 / 60),
+    }
+}
+
+/// The first few of a list, one a line, and how many are left out.
+pub(crate) fn some(lines: impl ExactSizeIterator<Item = String>, most: usize) -> String {
+    let total = lines.len();
+    let mut text: String = lines.take(most).map(|line| format!("  {line}\n")).collect();
+    if total > most {
+        text += &format!("  and {} more\n", total - most);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_as_people_write_them() {
+        assert_eq!(
+            ["7", "999", "1,000", "1,355,938"],
+            [7, 999, 1000, 1_355_938].map(thousands)[..]
+        );
+        assert_eq!(duration(59.4), "59 s");
+        assert_eq!(duration(200.0), "3 min 20 s");
+        assert_eq!(duration(3900.0), "1 h 05 min");
+        assert_eq!(
+            some(["a", "b", "c"].map(String::from).into_iter(), 2),
+            "  a\n  b\n  and 1 more\n"
+        );
+    }
+}

@@ -1,0 +1,135 @@
+//! The rules of the house that a compiler does not know.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Lines a source file may have without its tests.
+const MOST_LINES: usize = 400;
+
+/// The workspace's crates in the order in which data meets them; each may use only those before it.
+const CRATES: [&str; 4] = ["pelage-kernels", "pelage-data", "pelage", "pelage-cli"];
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            sources(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+}
+
+/// The sources of one crate's library or binary, with their text up to the tests.
+fn code(name: &str) -> Vec<(String, String)> {
+    let folder = root().join("crates").join(name).join("src");
+    let mut found = Vec::new();
+    sources(&folder, &mut found);
+    assert!(!found.is_empty(), "{name} has no sources");
+    let text = |path: PathBuf| {
+        let text = fs::read_to_string(&path).unwrap();
+        let code = text.split("#[cfg(test)]").next().unwrap_or_default().to_string();
+        (
+            path.strip_prefix(root().join("crates")).unwrap().display().to_string(),
+            code,
+        )
+    };
+    found.into_iter().map(text).collect()
+}
+
+#[test]
+fn the_list_of_crates_is_whole() {
+    let mut there: Vec<_> = fs::read_dir(root().join("crates"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    let mut listed = CRATES.map(String::from).to_vec();
+    there.sort();
+    listed.sort();
+    assert_eq!(there, listed);
+}
+
+#[test]
+fn files_stay_readable() {
+    let long: Vec<_> = CRATES
+        .iter()
+        .flat_map(|name| code(name))
+        .filter(|(_, text)| text.lines().count() > MOST_LINES)
+        .map(|(name, text)| format!("{name}: {} lines", text.lines().count()))
+        .collect();
+    assert!(long.is_empty(), "more than {MOST_LINES} lines without tests: {long:#?}");
+}
+
+#[test]
+fn dependencies_point_one_way() {
+    for (i, name) in CRATES.iter().enumerate() {
+        let manifest = fs::read_to_string(root().join("crates").join(name).join("Cargo.toml")).unwrap();
+        let dependencies = manifest.split("[dependencies]").nth(1).unwrap_or_default();
+        for later in &CRATES[i..] {
+            assert!(
+                !dependencies.contains(&format!("\n{later}.workspace")),
+                "{name} must not use {later}"
+            );
+        }
+        let burn = dependencies.contains("\nburn = ");
+        assert_eq!(burn, *name == "pelage", "only pelage knows Burn: {name}");
+    }
+}
+
+#[test]
+fn unsafe_code_lives_in_the_kernels() {
+    for name in &CRATES[1..] {
+        let entry = if *name == "pelage-cli" { "main.rs" } else { "lib.rs" };
+        let text = fs::read_to_string(root().join("crates").join(name).join("src").join(entry)).unwrap();
+        assert!(
+            text.contains("#![forbid(unsafe_code)]"),
+            "{name} does not forbid unsafe code"
+        );
+    }
+}
+
+#[test]
+fn only_the_command_line_prints() {
+    for (name, text) in CRATES[..3].iter().flat_map(|name| code(name)) {
+        for word in ["println!", "eprintln!", "print!", "dbg!"] {
+            assert!(!text.contains(word), "{name}: {word}");
+        }
+    }
+}
+
+#[test]
+fn nothing_is_left_for_later() {
+    // Put together here so that this file does not find itself.
+    let words = [["TO", "DO"], ["FIX", "ME"], ["todo", "!("]].map(|parts| parts.concat());
+    for (name, text) in CRATES.iter().flat_map(|name| code(name)) {
+        for word in &words {
+            assert!(!text.contains(word.as_str()), "{name}: {word}");
+        }
+    }
+}
+
+#[test]
+fn documents_are_there_and_link_to_files_that_exist() {
+    for name in [
+        "README.md",
+        "ARCHITECTURE.md",
+        "CONTRIBUTING.md",
+        "CHANGELOG.md",
+        "docs/BENCHMARKS.md",
+    ] {
+        let path = root().join(name);
+        let text = fs::read_to_string(&path).unwrap_or_else(|failure| panic!("{name}: {failure}"));
+        let links = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+        for link in links.filter(|link| !link.contains("://") && !link.starts_with('#')) {
+            let file = link.split('#').next().unwrap_or(link);
+            assert!(
+                path.parent().unwrap().join(file).exists(),
+                "{name} links to {link}, which is not there"
+            );
+        }
+    }
+}

@@ -1,0 +1,315 @@
+//! Training through the binary: what a run leaves, determinism, interruption, resume, full disks.
+
+mod common;
+
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+
+use common::{data, fail, pelage, succeed, tensors};
+
+/// A short run of three steps an epoch.
+fn train<'a>(more: &[&'a str]) -> Vec<&'a str> {
+    train_for("4", "16", more)
+}
+
+fn train_for<'a>(epochs: &'a str, batch_size: &'a str, more: &[&'a str]) -> Vec<&'a str> {
+    let fixed = [
+        "train",
+        "data",
+        "--image-size",
+        "24",
+        "--patience",
+        "0",
+        "--epochs",
+        epochs,
+        "--batch-size",
+        batch_size,
+    ];
+    [&fixed, more].concat()
+}
+
+#[test]
+fn a_run_folder_holds_all_that_is_promised() {
+    let folder = tempfile::tempdir().unwrap();
+    data(folder.path(), 20, 8);
+    let said = succeed(folder.path(), &train(&["--out", "run", "--tensorboard"]));
+    assert!(said.contains("best epoch"), "{said}");
+    let run = folder.path().join("run");
+    for file in [
+        "config.toml",
+        "history.csv",
+        "curves.svg",
+        "curves.png",
+        "best.safetensors",
+        "last.safetensors",
+        "log.txt",
+    ] {
+        assert!(run.join(file).metadata().unwrap().len() > 50, "{file}");
+    }
+    assert_eq!(std::fs::read_dir(run.join("tensorboard")).unwrap().count(), 1);
+    let history = std::fs::read_to_string(run.join("history.csv")).unwrap();
+    let head = "epoch,step,learning_rate,train_loss,train_accuracy,validation_loss,validation_accuracy,seconds,images_per_second";
+    assert_eq!(history.lines().next(), Some(head));
+    assert_eq!(history.lines().count(), 5);
+    // 40 pictures in batches of 16: the last batch, of 8, counts.
+    assert_eq!(history.lines().nth(1).unwrap().split(',').nth(1), Some("3"));
+
+    // The settings that a run wrote repeat it.
+    succeed(
+        folder.path(),
+        &["train", "--config", "run/config.toml", "--out", "again"],
+    );
+    let [once, again] =
+        ["run", "again"].map(|run| std::fs::read(folder.path().join(run).join("best.safetensors")).unwrap());
+    assert!(once == again, "the same settings gave another model");
+    let refused = fail(folder.path(), &train(&["--out", "run"]), 2);
+    assert!(refused.contains("--resume run"), "{refused}");
+    std::fs::remove_file(run.join("history.csv")).unwrap();
+    let complete = succeed(folder.path(), &["train", "--resume", "run"]);
+    assert!(complete.contains("nothing was left to do"), "{complete}");
+    assert_eq!(std::fs::read_to_string(run.join("history.csv")).unwrap(), history);
+}
+
+#[test]
+fn it_learns_and_the_best_model_evaluates_and_predicts() {
+    let folder = tempfile::tempdir().unwrap();
+    data(folder.path(), 60, 20);
+    let arguments = [
+        "train",
+        "data",
+        "--image-size",
+        "24",
+        "--epochs",
+        "8",
+        "--batch-size",
+        "8",
+        "--out",
+        "run",
+    ];
+    succeed(folder.path(), &arguments);
+    let said = succeed(folder.path(), &["evaluate", "run", "data", "--json"]);
+    let evaluation: serde_json::Value = serde_json::from_str(&said).unwrap();
+    assert!(evaluation["accuracy"].as_f64().unwrap() >= 0.95, "{said}");
+    assert_eq!(evaluation["images"], 40);
+    // The evaluation of the file agrees with what training saw when it wrote it.
+    let history = std::fs::read_to_string(folder.path().join("run/history.csv")).unwrap();
+    let losses = history
+        .lines()
+        .skip(1)
+        .map(|line| line.split(',').nth(5).unwrap().parse::<f64>().unwrap());
+    let best = losses.fold(f64::MAX, f64::min);
+    let gap = (evaluation["log_loss"].as_f64().unwrap() - best).abs();
+    assert!(gap < 1e-5 * best.max(1.0), "{gap}");
+
+    let said = succeed(folder.path(), &["predict", "run", "data/validation", "--json"]);
+    let predictions: serde_json::Value = serde_json::from_str(&said).unwrap();
+    let predictions = predictions.as_array().unwrap();
+    assert_eq!(predictions.len(), 40);
+    let right = predictions.iter().filter(|one| {
+        let (path, class) = (one["path"].as_str().unwrap(), one["classes"][0][0].as_str().unwrap());
+        path.contains(&format!("/{class}/"))
+    });
+    assert!(right.count() >= 38);
+}
+
+#[test]
+fn same_seed_same_weights_and_another_seed_others() {
+    let folder = tempfile::tempdir().unwrap();
+    data(folder.path(), 20, 8);
+    for (out, seed) in [("a", "7"), ("b", "7"), ("c", "8")] {
+        succeed(folder.path(), &train(&["--out", out, "--seed", seed]));
+    }
+    let file = |run: &str| std::fs::read(folder.path().join(run).join("best.safetensors")).unwrap();
+    let weights = |run: &str| tensors(&folder.path().join(run).join("best.safetensors"));
+    assert!(file("a") == file("b"));
+    assert!(weights("a") != weights("c"));
+}
+
+fn same_end(folder: &Path, whole: &str, parts: &str) {
+    for file in ["best.safetensors", "last.safetensors"] {
+        let [a, b] = [whole, parts].map(|run| tensors(&folder.join(run).join(file)));
+        assert!(a == b, "{file} differs");
+    }
+    let [a, b] = [whole, parts].map(|run| {
+        let text = std::fs::read_to_string(folder.join(run).join("history.csv")).unwrap();
+        // All but seconds and images a second.
+        text.lines()
+            .map(|line| line.split(',').take(7).collect::<Vec<_>>().join(","))
+            .collect::<Vec<_>>()
+    });
+    assert_eq!(a, b);
+}
+
+#[test]
+fn killed_at_any_moment_and_resumed_it_ends_with_the_same_weights() {
+    let folder = tempfile::tempdir().unwrap();
+    data(folder.path(), 50, 10);
+    let steady = train(&["--optimizer", "adam", "--learning-rate", "0.001", "--out"]);
+    succeed(folder.path(), &[&steady[..], &["whole"]].concat());
+    let mut arguments: Vec<&str> = [&steady[..], &["killed"]].concat();
+    let (mut kills, mut ended) = (0, false);
+    for round in 0..200u64 {
+        let mut child = pelage(folder.path())
+            .args(&arguments)
+            .stderr(Stdio::null())
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        // A different moment in every round, later and later so that the run gets on.
+        std::thread::sleep(Duration::from_millis(40 + round * 37 % 90 + round * 12));
+        if let Some(status) = child.try_wait().unwrap() {
+            assert!(status.success(), "round {round}: {status}");
+            ended = true;
+            break;
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        kills += 1;
+        if folder.path().join("killed/config.toml").exists() {
+            arguments = vec!["train", "--resume", "killed"];
+        }
+    }
+    assert!(ended && kills >= 3, "{kills} kills");
+    same_end(folder.path(), "whole", "killed");
+}
+
+#[cfg(unix)]
+#[test]
+fn interrupted_in_mid_epoch_it_saves_says_how_to_go_on_and_does() {
+    let folder = tempfile::tempdir().unwrap();
+    data(folder.path(), 300, 10);
+    succeed(folder.path(), &train_for("2", "2", &["--out", "whole"]));
+    let arguments = train_for("2", "2", &["--out", "parts"]);
+    let child = pelage(folder.path())
+        .args(&arguments)
+        .stderr(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let log = folder.path().join("parts/log.txt");
+    // Once the first epoch has begun, its 300 steps take a while.
+    while !std::fs::read_to_string(&log)
+        .unwrap_or_default()
+        .contains("epoch 1/2 begins")
+    {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    std::thread::sleep(Duration::from_millis(60));
+    let pid = child.id().to_string();
+    assert!(
+        std::process::Command::new("kill")
+            .args(["-INT", &pid])
+            .status()
+            .unwrap()
+            .success()
+    );
+    let output = child.wait_with_output().unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(said.contains("pelage train --resume parts"), "{said}");
+    succeed(folder.path(), &["train", "--resume", "parts"]);
+    let log = std::fs::read_to_string(&log).unwrap();
+    assert!(log.contains("goes on after step"), "{log}");
+    same_end(folder.path(), "whole", "parts");
+}
+
+#[test]
+fn more_epochs_go_on_from_the_last_checkpoint() {
+    let folder = tempfile::tempdir().unwrap();
+    data(folder.path(), 20, 8);
+    succeed(
+        folder.path(),
+        &train_for("4", "16", &["--schedule", "constant", "--out", "whole"]),
+    );
+    succeed(
+        folder.path(),
+        &train_for("2", "16", &["--schedule", "constant", "--out", "parts"]),
+    );
+    succeed(folder.path(), &["train", "--resume", "parts", "--epochs", "4"]);
+    same_end(folder.path(), "whole", "parts");
+    let refused = fail(
+        folder.path(),
+        &["train", "--resume", "parts", "--learning-rate", "0.1"],
+        2,
+    );
+    assert!(refused.contains("--resume keeps"), "{refused}");
+}
+
+#[test]
+fn a_run_does_not_go_on_with_other_pictures() {
+    let folder = tempfile::tempdir().unwrap();
+    data(folder.path(), 20, 8);
+    succeed(folder.path(), &train(&["--out", "run"]));
+    std::fs::remove_file(folder.path().join("data/train/level/3.png")).unwrap();
+    let refused = fail(folder.path(), &["train", "--resume", "run", "--epochs", "6"], 1);
+    assert!(refused.contains("other pictures"), "{refused}");
+}
+
+/// A limit on the size of files stands in for a full disk: writing fails in the same place, with an error.
+#[cfg(unix)]
+#[test]
+fn a_full_disk_never_costs_the_last_good_checkpoint() {
+    let folder = tempfile::tempdir().unwrap();
+    data(folder.path(), 20, 8);
+    succeed(folder.path(), &train(&["--out", "run"]));
+    let run = folder.path().join("run");
+    let before = ["last.safetensors", "best.safetensors"].map(|file| std::fs::read(run.join(file)).unwrap());
+    // 100 blocks of 512 bytes: less than the checkpoint. The shell ignores the signal, so that writing gives an error.
+    let script = format!(
+        "trap '' XFSZ; ulimit -f 100; exec {} train --resume run --epochs 9 --cache ram",
+        env!("CARGO_BIN_EXE_pelage")
+    );
+    let output = std::process::Command::new("sh")
+        .args(["-c", &script])
+        .current_dir(folder.path())
+        .env("PELAGE_CACHE", folder.path().join("cache"))
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("safetensors"), "{said}");
+    let after = ["last.safetensors", "best.safetensors"].map(|file| std::fs::read(run.join(file)).unwrap());
+    assert!(before == after);
+    let left: Vec<_> = std::fs::read_dir(&run)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    assert!(
+        !left.iter().any(|name| name.to_string_lossy().ends_with(".tmp")),
+        "{left:?}"
+    );
+    succeed(folder.path(), &["train", "--resume", "run", "--epochs", "5"]);
+}
+
+#[test]
+fn damaged_checkpoints_and_models_are_named() {
+    let folder = tempfile::tempdir().unwrap();
+    data(folder.path(), 20, 8);
+    succeed(folder.path(), &train(&["--out", "run"]));
+    for (file, call) in [
+        ("last.safetensors", vec!["train", "--resume", "run", "--epochs", "6"]),
+        ("best.safetensors", vec!["evaluate", "run", "data"]),
+    ] {
+        let path = folder.path().join("run").join(file);
+        let whole = std::fs::read(&path).unwrap();
+        for length in [0, 7, 100, whole.len() / 2, whole.len() - 1] {
+            std::fs::write(&path, &whole[..length]).unwrap();
+            let refused = fail(folder.path(), &call, 1);
+            assert!(refused.contains(file), "{length}: {refused}");
+        }
+        let mut text = whole.clone();
+        text[..8].copy_from_slice(&u64::MAX.to_le_bytes());
+        std::fs::write(&path, &text).unwrap();
+        assert!(fail(folder.path(), &call, 1).contains(file));
+        std::fs::write(&path, &whole).unwrap();
+    }
+    // One kind of file where the other is expected.
+    std::fs::copy(
+        folder.path().join("run/last.safetensors"),
+        folder.path().join("run/best.safetensors"),
+    )
+    .unwrap();
+    let refused = fail(folder.path(), &["evaluate", "run", "data"], 1);
+    assert!(refused.contains("checkpoint"), "{refused}");
+}

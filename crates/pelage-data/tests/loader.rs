@@ -1,0 +1,198 @@
+//! The loader: the same batches however they are made, each picture once, errors in their place, and a clean end.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use image::{Rgb, RgbImage};
+use pelage_data::augment::Augmentation;
+use pelage_data::cache::{CacheMode, Pictures};
+use pelage_data::catalog::Catalog;
+use pelage_data::loader::{Batch, Order, batches};
+use pelage_data::preprocess::Preprocessing;
+
+const COUNT: usize = 23;
+const SHUFFLED: Order = Order::Shuffled { seed: 5, epoch: 2 };
+
+/// A folder of `COUNT` pictures in two classes.
+fn folder() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for i in 0..COUNT {
+        let class = folder.path().join(if i < 10 { "cats" } else { "dogs" });
+        std::fs::create_dir_all(&class).unwrap();
+        let pixel = |x: u32, y: u32| Rgb([(i * 10) as u8, (x * 13) as u8, (y * 17) as u8]);
+        RgbImage::from_fn(14, 12, pixel)
+            .save(class.join(format!("{i:02}.png")))
+            .unwrap();
+    }
+    folder
+}
+
+fn open(folder: &Path, mode: CacheMode) -> Arc<Pictures> {
+    let catalog = Catalog::from_source(folder, None).unwrap();
+    let preprocessing = Preprocessing {
+        width: 14,
+        height: 12,
+        mean: [0.5, 0.4, 0.3],
+        std: [0.2, 0.25, 0.3],
+        ..Preprocessing::new(1)
+    };
+    Arc::new(Pictures::open(&catalog, &preprocessing, mode, folder, &|_| {}).unwrap())
+}
+
+fn pictures() -> Arc<Pictures> {
+    open(folder().path(), CacheMode::Ram)
+}
+
+fn all(pictures: &Arc<Pictures>, batch_size: usize, order: Order, first_batch: usize) -> Vec<Batch> {
+    let augmentation = Some(Augmentation {
+        rotation_range: 20.0,
+        ..Augmentation::article()
+    });
+    batches(pictures.clone(), batch_size, order, augmentation, first_batch)
+        .map(Result::unwrap)
+        .collect()
+}
+
+#[test]
+fn sequential_batches_are_the_pictures_normalized() {
+    let pictures = pictures();
+    let batches = all(&pictures, 4, Order::Sequential, 0);
+    assert_eq!(
+        batches.iter().map(|batch| batch.labels.len()).collect::<Vec<_>>(),
+        [4, 4, 4, 4, 4, 3]
+    );
+    let indices: Vec<usize> = batches.iter().flat_map(|batch| batch.indices.clone()).collect();
+    assert_eq!(indices, (0..COUNT).collect::<Vec<_>>());
+    for batch in batches {
+        for (n, (&index, &label)) in batch.indices.iter().zip(&batch.labels).enumerate() {
+            assert_eq!(label, usize::from(index >= 10));
+            let (row, column) = (7, 5);
+            let pixel = &batch.pixels[((n * 12 + row) * 14 + column) * 3..][..3];
+            let truth = [
+                (index as f32 * 10.0 / 255.0 - 0.5) / 0.2,
+                (column as f32 * 13.0 / 255.0 - 0.4) / 0.25,
+                (row as f32 * 17.0 / 255.0 - 0.3) / 0.3,
+            ];
+            assert!(
+                pixel.iter().zip(truth).all(|(a, b)| (a - b).abs() < 1e-5),
+                "{pixel:?}, not {truth:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_shuffled_pass_has_each_picture_once_in_an_order_of_its_own() {
+    let pictures = pictures();
+    let order = |seed, epoch| -> Vec<usize> {
+        let batches = all(&pictures, 4, Order::Shuffled { seed, epoch }, 0);
+        batches.iter().flat_map(|batch| batch.indices.clone()).collect()
+    };
+    let first = order(5, 2);
+    let mut sorted = first.clone();
+    sorted.sort();
+    assert_eq!(sorted, (0..COUNT).collect::<Vec<_>>());
+    assert_eq!(first, order(5, 2));
+    for other in [order(5, 3), order(6, 2), (0..COUNT).collect()] {
+        assert_ne!(first, other);
+    }
+}
+
+#[test]
+fn the_same_batches_on_any_number_of_threads() {
+    let pictures = pictures();
+    let truth = all(&pictures, 4, SHUFFLED, 0);
+    for threads in [1, 2, 5] {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        // From within the pool, which has no thread to spare where there is one.
+        assert_eq!(
+            truth,
+            pool.install(|| all(&pictures, 4, SHUFFLED, 0)),
+            "{threads} threads"
+        );
+    }
+}
+
+#[test]
+fn the_same_batches_from_the_middle_on() {
+    let pictures = pictures();
+    let truth = all(&pictures, 4, SHUFFLED, 0);
+    for first in 0..=truth.len() + 1 {
+        assert_eq!(
+            all(&pictures, 4, SHUFFLED, first),
+            truth[first.min(truth.len())..],
+            "from {first}"
+        );
+    }
+}
+
+#[test]
+fn augmentation_depends_on_seed_epoch_and_picture_alone() {
+    let pictures = pictures();
+    let by_picture = |batch_size, order| -> Vec<Vec<f32>> {
+        let mut all: Vec<_> = all(&pictures, batch_size, order, 0)
+            .iter()
+            .flat_map(|batch| {
+                let pixels = batch.pixels.chunks(12 * 14 * 3).map(<[f32]>::to_vec);
+                batch.indices.iter().copied().zip(pixels).collect::<Vec<_>>()
+            })
+            .collect();
+        all.sort_by_key(|(index, _)| *index);
+        all.into_iter().map(|(_, pixels)| pixels).collect()
+    };
+    let truth = by_picture(4, SHUFFLED);
+    assert_eq!(truth, by_picture(7, SHUFFLED));
+    let others = by_picture(4, Order::Shuffled { seed: 5, epoch: 3 });
+    assert!(truth.iter().zip(&others).all(|(a, b)| a != b));
+}
+
+#[test]
+fn an_error_comes_in_its_place_and_ends_the_pass() {
+    let folder = folder();
+    let pictures = open(folder.path(), CacheMode::Off);
+    std::fs::remove_file(folder.path().join("dogs/13.png")).unwrap();
+    let mut source = batches(pictures, 4, Order::Sequential, None, 0);
+    for first in [0, 4, 8] {
+        assert_eq!(source.next().unwrap().unwrap().indices[0], first);
+    }
+    let message = source.next().unwrap().unwrap_err().to_string();
+    assert!(message.contains("13.png"), "{message}");
+    assert!(source.next().is_none());
+    assert!(source.next().is_none());
+}
+
+#[test]
+fn ranges_that_make_no_sense_are_an_error() {
+    let augmentation = Augmentation {
+        rotation_range: f32::NAN,
+        ..Augmentation::default()
+    };
+    let mut source = batches(pictures(), 4, SHUFFLED, Some(augmentation), 0);
+    assert!(
+        source
+            .next()
+            .unwrap()
+            .unwrap_err()
+            .to_string()
+            .contains("--rotation-range")
+    );
+    assert!(source.next().is_none());
+}
+
+#[test]
+fn dropped_early_nothing_goes_on() {
+    let pictures = pictures();
+    for taken in 0..4 {
+        let mut source = batches(pictures.clone(), 2, SHUFFLED, Some(Augmentation::article()), 0);
+        source.by_ref().take(taken).for_each(|batch| drop(batch.unwrap()));
+    }
+    let started = Instant::now();
+    while Arc::strong_count(&pictures) > 1 {
+        assert!(
+            started.elapsed() < Duration::from_secs(20),
+            "somebody still holds the pictures"
+        );
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}

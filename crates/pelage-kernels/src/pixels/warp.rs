@@ -1,0 +1,286 @@
+//! Affine transform of an RGB picture with bilinear interpolation, brightness and normalization in the same pass.
+//!
+//! Coordinates are 64-bit fixed-point numbers with 32 bits behind the point: exact to step through a row with, and to
+//! divide by. So each row is split by arithmetic, not by trial, into a middle part whose pixels lie between four of the
+//! picture's, and two ends beyond its border. A place within 2^-33 of the border is on it, and so within the picture;
+//! SciPy leaves that to the rounding of f64.
+
+use std::ops::Range;
+
+use super::{Finish, LANES, Normalization, TILE};
+use crate::isa::{Isa, for_each_isa, multiply_add};
+
+/// Where output pixels come from: (row, column) shows the input at `matrix * (row, column) + offset`; the middles of
+/// pixels have whole numbers.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Map {
+    /// Rows of the matrix.
+    pub matrix: [[f64; 2]; 2],
+    /// Added to (row, column).
+    pub offset: [f64; 2],
+}
+
+impl Map {
+    /// Nothing moves.
+    pub const IDENTITY: Map = Map {
+        matrix: [[1.0, 0.0], [0.0, 1.0]],
+        offset: [0.0; 2],
+    };
+
+    fn at(&self, row: f64, column: f64) -> [f64; 2] {
+        std::array::from_fn(|i| self.matrix[i][0] * row + self.matrix[i][1] * column + self.offset[i])
+    }
+}
+
+/// What is seen beyond the border; the rules are those of SciPy's `ndimage` for the names in quotes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Border {
+    /// 'nearest': the border pixel goes on.
+    Nearest,
+    /// 'constant': one value of 0 to 255.
+    Constant(f32),
+    /// 'reflect': mirrored, the border pixel twice.
+    Reflect,
+    /// 'wrap': begun again from the other side, first and last pixel in one.
+    Wrap,
+}
+
+/// Coordinates reach less far than this, in pixels.
+const FARTHEST: f64 = (1 << 29) as f64;
+
+/// Bits behind the point.
+const FRACTION: u32 = 32;
+const ONE: i64 = 1 << FRACTION;
+
+/// Warps `pixels` (`height * width * 3` bytes) into `out` (as many values): `map` with bilinear interpolation, then
+/// `brightness`, a factor on whole values of 0 to 255, then `normalization`.
+///
+/// # Panics
+/// Where a length does not fit, or `map` leads 2^29 pixels away or nowhere (not a number).
+#[allow(clippy::too_many_arguments, reason = "a picture and what to do with it")]
+pub fn warp(
+    isa: Isa,
+    pixels: &[u8],
+    [height, width]: [usize; 2],
+    map: &Map,
+    border: Border,
+    brightness: Option<f32>,
+    normalization: &Normalization,
+    out: &mut [f32],
+) {
+    assert_eq!(pixels.len(), height * width * 3, "length of pixels");
+    assert_eq!(pixels.len(), out.len(), "length of out");
+    if pixels.is_empty() {
+        return;
+    }
+    // One past the ends, so that a step alone is within bounds too.
+    let (down, right) = (height as f64, width as f64);
+    let corners = [
+        map.at(0.0, 0.0),
+        map.at(0.0, right),
+        map.at(down, 0.0),
+        map.at(down, right),
+    ];
+    assert!(
+        corners.iter().flatten().all(|value| value.abs() < FARTHEST),
+        "{map:?} leads too far"
+    );
+    let picture = Picture { pixels, height, width };
+    dispatch_warp(isa, &picture, map, border, &Finish::new(brightness, normalization), out);
+}
+
+for_each_isa!(
+    dispatch_warp,
+    warp_body,
+    (picture: &Picture, map: &Map, border: Border, finish: &Finish, out: &mut [f32])
+);
+
+#[inline(always)]
+fn warp_body<const _CHANNELS: usize, const _PIXELS: usize, const FUSED: bool>(
+    picture: &Picture,
+    map: &Map,
+    border: Border,
+    finish: &Finish,
+    out: &mut [f32],
+) {
+    let fixed = |value: f64| (value * ONE as f64).round() as i64;
+    let step = [fixed(map.matrix[0][1]), fixed(map.matrix[1][1])];
+    let (last, width) = (picture.last(), picture.width);
+    for (row, out) in out.chunks_exact_mut(width * 3).enumerate() {
+        let line = Line {
+            start: map.at(row as f64, 0.0).map(fixed),
+            step,
+        };
+        let seen = match border {
+            Border::Constant(_) => line.inside(last.map(|last| last + 1), width),
+            _ => 0..width,
+        };
+        let middle = line.inside(last, width);
+        let middle = if middle.is_empty() { seen.end..seen.end } else { middle };
+        let edge = |at: [i64; 2]| picture.neighborhood([fold(at[0], last[0], border), fold(at[1], last[1], border)]);
+        run::<FUSED>(picture, seen.start..middle.start, line, edge, finish, out);
+        run::<FUSED>(
+            picture,
+            middle.clone(),
+            line,
+            |at| (at, [at[0] >> FRACTION, at[1] >> FRACTION]),
+            finish,
+            out,
+        );
+        run::<FUSED>(picture, middle.end..seen.end, line, edge, finish, out);
+        if let Border::Constant(value) = border {
+            let pixel = [0, 1, 2].map(|c| finish.value::<FUSED>(c, value));
+            let (pixels, _) = out.as_chunks_mut();
+            pixels[..seen.start].fill(pixel);
+            pixels[seen.end..].fill(pixel);
+        }
+    }
+}
+
+/// Interpolates and finishes some columns of a row, [`TILE`] at a time: first their neighbors are gathered, then all are
+/// blended as vectors. `locate` takes a place on the line to one within the picture and to the pixel above and to the
+/// left of it.
+#[inline(always)]
+fn run<const FUSED: bool>(
+    picture: &Picture,
+    columns: Range<usize>,
+    line: Line,
+    locate: impl Fn([i64; 2]) -> ([i64; 2], [i64; 2]),
+    finish: &Finish,
+    out: &mut [f32],
+) {
+    if columns.is_empty() {
+        return;
+    }
+    let (mut above_left, mut above_right) = ([0; LANES], [0; LANES]);
+    let (mut below_left, mut below_right) = ([0; LANES], [0; LANES]);
+    let (mut down, mut right) = ([0.0; LANES], [0.0; LANES]);
+    let mut values = [0.0; LANES];
+    for first in columns.clone().step_by(TILE) {
+        let count = TILE.min(columns.end - first);
+        for i in 0..count {
+            let (at, [top, left]) = locate(line.at(first + i));
+            let share = |place: i64, whole: i64| (place - (whole << FRACTION)) as f32 * (1.0 / ONE as f32);
+            let place = (top as usize * picture.width + left as usize) * 3;
+            let (above, below) = (picture.two_pixels(place), picture.two_pixels(place + picture.width * 3));
+            let lanes = i * 4..i * 4 + 4;
+            above_left[lanes.clone()].copy_from_slice(&above[0..4]);
+            above_right[lanes.clone()].copy_from_slice(&above[3..7]);
+            below_left[lanes.clone()].copy_from_slice(&below[0..4]);
+            below_right[lanes.clone()].copy_from_slice(&below[3..7]);
+            down[lanes.clone()].fill(share(at[0], top));
+            right[lanes].fill(share(at[1], left));
+        }
+        let between = |left: u8, right: u8, share: f32| {
+            multiply_add::<FUSED>(f32::from(right) - f32::from(left), share, f32::from(left))
+        };
+        for k in 0..LANES {
+            let above = between(above_left[k], above_right[k], right[k]);
+            let below = between(below_left[k], below_right[k], right[k]);
+            values[k] = finish.value::<FUSED>(k, multiply_add::<FUSED>(below - above, down[k], above));
+        }
+        let out = &mut out[first * 3..(first + count) * 3];
+        for (out, value) in out.as_chunks_mut::<3>().0.iter_mut().zip(values.as_chunks::<4>().0) {
+            *out = [value[0], value[1], value[2]];
+        }
+    }
+}
+
+/// The places of one row of output pixels in the input.
+#[derive(Clone, Copy)]
+struct Line {
+    start: [i64; 2],
+    step: [i64; 2],
+}
+
+impl Line {
+    #[inline(always)]
+    fn at(&self, column: usize) -> [i64; 2] {
+        let column = column as i64;
+        [
+            self.start[0] + self.step[0] * column,
+            self.start[1] + self.step[1] * column,
+        ]
+    }
+
+    /// The columns, of `0..width`, with both coordinates from 0 to under `end`.
+    fn inside(&self, end: [i64; 2], width: usize) -> Range<usize> {
+        let [rows, columns] = std::array::from_fn(|i| within(self.start[i], self.step[i], end[i], width as i64));
+        let first = rows.start.max(columns.start);
+        first..rows.end.min(columns.end).max(first)
+    }
+}
+
+/// The `i` of `0..count` for which `start + i * step` is in `0..end`.
+fn within(start: i64, step: i64, end: i64, count: i64) -> Range<usize> {
+    // Backward is forward seen in a mirror.
+    let (start, step) = if step < 0 {
+        (end - 1 - start, -step)
+    } else {
+        (start, step)
+    };
+    if step == 0 {
+        return if (0..end).contains(&start) {
+            0..count as usize
+        } else {
+            0..0
+        };
+    }
+    // Divided upward: the first that is not below.
+    let reaches = |value: i64| (-(start - value).div_euclid(step)).clamp(0, count) as usize;
+    reaches(0)..reaches(end)
+}
+
+pub(super) struct Picture<'a> {
+    pixels: &'a [u8],
+    height: usize,
+    width: usize,
+}
+
+impl Picture<'_> {
+    /// The greatest row and column.
+    fn last(&self) -> [i64; 2] {
+        [self.height, self.width].map(|side| (side as i64 - 1) * ONE)
+    }
+
+    /// A place from 0 to [`Picture::last`], and the pixel above and to the left of it that has others to the right and
+    /// below, where the picture has more than one.
+    #[inline(always)]
+    fn neighborhood(&self, at: [i64; 2]) -> ([i64; 2], [i64; 2]) {
+        let before = |place: i64, side: usize| (place >> FRACTION).min(side as i64 - 2).max(0);
+        (at, [before(at[0], self.height), before(at[1], self.width)])
+    }
+
+    /// Two neighboring pixels and two bytes more. Beyond the last byte there are zeros: they meet a share of 0, being the
+    /// neighbors that a picture of one row or one column does not have.
+    #[inline(always)]
+    fn two_pixels(&self, place: usize) -> [u8; 8] {
+        match self.pixels.get(place..).and_then(|rest| rest.first_chunk()) {
+            Some(eight) => *eight,
+            None => self.end(place),
+        }
+    }
+
+    #[cold]
+    fn end(&self, place: usize) -> [u8; 8] {
+        std::array::from_fn(|i| self.pixels.get(place + i).copied().unwrap_or(0))
+    }
+}
+
+/// The coordinate from 0 to `last` whose value is seen at `value`.
+#[inline(always)]
+fn fold(value: i64, last: i64, border: Border) -> i64 {
+    match border {
+        Border::Nearest | Border::Constant(_) => value.clamp(0, last),
+        Border::Reflect => {
+            let (half, count) = (ONE / 2, last + ONE);
+            let place = (value + half).rem_euclid(2 * count);
+            (place.min(2 * count - place) - half).clamp(0, last)
+        }
+        Border::Wrap if (0..=last).contains(&value) => value,
+        // A picture of one pixel repeats itself.
+        Border::Wrap if last == 0 => 0,
+        Border::Wrap if value < 0 => last - (-value).rem_euclid(last),
+        Border::Wrap => value.rem_euclid(last),
+    }
+}

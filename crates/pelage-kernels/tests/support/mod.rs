@@ -1,0 +1,26 @@
+//! What the tests of kernels share.
+#![allow(dead_code, reason = "not every test uses all of it")]
+
+/// Numbers from -0.5 to 0.5, a function of the seed.
+pub(crate) fn noise(seed: u64, len: usize) -> Vec<f32> {
+    let mut state = seed;
+    let mut next = || {
+        state = state
+            .wrapping_mul(6364136223846793005)
+            .wrapping_add(1442695040888963407);
+        (state >> 40) as f32 / (1u64 << 24) as f32 - 0.5
+    };
+    (0..len).map(|_| next()).collect()
+}
+
+/// Panics where a difference is above `tolerance` times the largest value.
+#[track_caller]
+pub(crate) fn assert_near(what: &str, ours: &[f32], truth: &[f64], tolerance: f64) {
+    assert_eq!(ours.len(), truth.len(), "{what}: length");
+    let scale = truth.iter().fold(1e-3, |m: f64, v| m.max(v.abs()));
+    for (i, (a, b)) in ours.iter().zip(truth).enumerate() {
+        // Written so that a NaN fails.
+        let near = (f64::from(*a) - b).abs() <= tolerance * scale;
+        assert!(near, "{what} at {i}: {a} instead of {b}, where the largest is {scale}");
+    }
+}

@@ -1,0 +1,61 @@
+//! Where to compute: the CPU, or a GPU through the same code where this build was made with its cargo feature.
+
+use burn::tensor::Device;
+use pelage_kernels::isa::Isa;
+
+use crate::{Error, Result};
+
+/// The devices that this build knows, `cpu` first.
+pub fn names() -> Vec<&'static str> {
+    KNOWN
+        .iter()
+        .filter(|(_, open)| open.is_some())
+        .map(|(name, _)| *name)
+        .collect()
+}
+
+/// The device called `name`, without autodiff.
+///
+/// # Errors
+/// A name that pelage does not know, or that this build lacks; a `PELAGE_ISA` that this CPU does not have.
+pub fn open(name: &str) -> Result<Device> {
+    Isa::from_environment().map_err(|unavailable| Error::Input(unavailable.to_string()))?;
+    match KNOWN.iter().find(|(known, _)| *known == name) {
+        Some((_, Some(open))) => Ok(open()),
+        Some((_, None)) => Err(Error::Input(format!(
+            "this build has no '{name}'; build pelage with `--features {name}`, or use the CPU"
+        ))),
+        None => {
+            let known: Vec<_> = KNOWN.iter().map(|(known, _)| *known).collect();
+            Err(Error::Input(format!(
+                "no device is called '{name}'; known: {}",
+                known.join(", ")
+            )))
+        }
+    }
+}
+
+type Open = Option<fn() -> Device>;
+
+const KNOWN: [(&str, Open); 6] = [("cpu", Some(Device::flex)), CUDA, ROCM, METAL, VULKAN, WEBGPU];
+
+#[cfg(feature = "cuda")]
+const CUDA: (&str, Open) = ("cuda", Some(|| Device::cuda(0)));
+#[cfg(not(feature = "cuda"))]
+const CUDA: (&str, Open) = ("cuda", None);
+#[cfg(feature = "rocm")]
+const ROCM: (&str, Open) = ("rocm", Some(|| Device::rocm(0)));
+#[cfg(not(feature = "rocm"))]
+const ROCM: (&str, Open) = ("rocm", None);
+#[cfg(feature = "metal")]
+const METAL: (&str, Open) = ("metal", Some(|| Device::metal(Default::default())));
+#[cfg(not(feature = "metal"))]
+const METAL: (&str, Open) = ("metal", None);
+#[cfg(feature = "vulkan")]
+const VULKAN: (&str, Open) = ("vulkan", Some(|| Device::vulkan(Default::default())));
+#[cfg(not(feature = "vulkan"))]
+const VULKAN: (&str, Open) = ("vulkan", None);
+#[cfg(feature = "webgpu")]
+const WEBGPU: (&str, Open) = ("webgpu", Some(|| Device::webgpu(Default::default())));
+#[cfg(not(feature = "webgpu"))]
+const WEBGPU: (&str, Open) = ("webgpu", None);

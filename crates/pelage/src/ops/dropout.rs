@@ -1,0 +1,73 @@
+//! Inverted dropout (Srivastava et al. 2014): the mask comes from a counter, so backward draws it again instead of keeping
+//! it, and a resumed run draws the very same one.
+
+use burn::Tensor;
+use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
+use burn::backend::autodiff::grads::Gradients;
+use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
+use burn::backend::flex::FlexTensor;
+use burn::backend::tensor::FloatTensor;
+use burn::backend::{Autodiff, Backend, Dispatch, Flex, backend_extension};
+use burn::tensor::{DType, TensorData};
+use pelage_kernels::dropout as kernel;
+use pelage_kernels::isa::Isa;
+
+use super::flex::{dense, runs_on_kernels, values_mut};
+
+/// Dropout as a Burn backend extension; it is its own backward step.
+#[backend_extension(Flex, Autodiff)]
+pub(crate) trait DropoutBackend: Backend {
+    /// `input` with values dropped as `seed` has it.
+    fn counter_dropout(input: FloatTensor<Self>, seed: u64, probability: f32) -> FloatTensor<Self>;
+}
+
+/// `input` with each value set to 0 with `probability` (0 to 1), the others scaled by 1 / (1 - probability). Which ones is
+/// a function of `seed` and the place alone.
+pub fn dropout(input: Tensor<2>, seed: u64, probability: f32) -> Tensor<2> {
+    if !runs_on_kernels(&input.device()) || input.dtype() != DType::F32 {
+        let mut mask = vec![0.0; input.dims().iter().product()];
+        kernel::mask(seed, probability, &mut mask);
+        let mask = Tensor::from_data(TensorData::new(mask, input.dims()), &input.device());
+        return input * mask;
+    }
+    Tensor::from_dispatch(<Dispatch as DropoutBackend>::counter_dropout(
+        input.into_dispatch(),
+        seed,
+        probability,
+    ))
+}
+
+impl DropoutBackend for Flex {
+    fn counter_dropout(input: FlexTensor, seed: u64, probability: f32) -> FlexTensor {
+        let mut output = dense(input);
+        kernel::apply_in_place(Isa::best(), seed, probability, values_mut(&mut output));
+        output
+    }
+}
+
+#[derive(Debug)]
+struct CounterDropout;
+
+impl<B: DropoutBackend> Backward<B, 1> for CounterDropout {
+    type State = (u64, f32);
+
+    fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _checkpointer: &mut Checkpointer) {
+        let [input_node] = ops.parents;
+        let (seed, probability) = ops.state;
+        let gradient = grads.consume::<B>(&ops.node);
+        if let Some(node) = input_node {
+            grads.register::<B>(node.id, B::counter_dropout(gradient, seed, probability));
+        }
+    }
+}
+
+impl<B: DropoutBackend, C: CheckpointStrategy> DropoutBackend for Autodiff<B, C> {
+    fn counter_dropout(input: FloatTensor<Self>, seed: u64, probability: f32) -> FloatTensor<Self> {
+        let nodes = [input.node()];
+        let output = B::counter_dropout(input.into_primitive(), seed, probability);
+        match CounterDropout.prepare::<C>(nodes).compute_bound().stateful() {
+            OpsKind::Tracked(prepared) => prepared.finish((seed, probability), output),
+            OpsKind::UnTracked(prepared) => prepared.finish(output),
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! Flex tensors as slices and back.
+
+use burn::backend::TensorMetadata;
+use burn::backend::flex::FlexTensor;
+use burn::tensor::{Device, TensorData};
+
+/// Whether tensors on `device` are Flex tensors, which the kernels can read.
+pub(super) fn runs_on_kernels(device: &Device) -> bool {
+    device.clone().inner() == Device::flex()
+}
+
+/// The tensor with its values in row-major order, copied only where they are not already.
+pub(super) fn dense(tensor: FlexTensor) -> FlexTensor {
+    tensor.to_contiguous()
+}
+
+/// The values of a dense tensor.
+pub(super) fn values(tensor: &FlexTensor) -> &[f32] {
+    let start = tensor.layout().start_offset();
+    &tensor.storage::<f32>()[start..start + tensor.layout().num_elements()]
+}
+
+/// The values of a dense tensor to change in place; copied first where another tensor shares them.
+pub(super) fn values_mut(tensor: &mut FlexTensor) -> &mut [f32] {
+    let (start, count) = (tensor.layout().start_offset(), tensor.layout().num_elements());
+    &mut tensor.storage_mut::<f32>()[start..start + count]
+}
+
+/// A tensor of `values` in row-major order.
+pub(super) fn tensor(values: Vec<f32>, shape: impl Into<Vec<usize>>) -> FlexTensor {
+    FlexTensor::from_data(TensorData::new(values, shape.into()))
+}
+
+/// The lengths of a tensor's axes.
+pub(super) fn dims<const D: usize>(tensor: &FlexTensor) -> [usize; D] {
+    tensor.shape().dims()
+}

@@ -1,0 +1,160 @@
+//! Optimizer steps on flat tensors: one pass in place on the CPU, the same formulas in Burn's operations elsewhere.
+
+use burn::Tensor;
+use burn::backend::flex::FlexTensor;
+use burn::backend::tensor::FloatTensor;
+use burn::backend::{Backend, Dispatch, Flex, backend_extension};
+use pelage_kernels::isa::Isa;
+use pelage_kernels::optimizer as kernel;
+pub use pelage_kernels::optimizer::{Adam, Rate, RmsProp, Sgd};
+
+use super::flex::{dense, runs_on_kernels, values, values_mut};
+
+/// The steps as a Burn backend extension; each gives the new parameters and state.
+#[backend_extension(Flex)]
+pub(crate) trait OptimizerBackend: Backend {
+    /// Parameters and velocity.
+    fn sgd_step(
+        rule: Sgd,
+        rate: Rate,
+        parameters: FloatTensor<Self>,
+        gradients: FloatTensor<Self>,
+        velocity: FloatTensor<Self>,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>);
+
+    /// Parameters and average square.
+    fn rms_prop_step(
+        rule: RmsProp,
+        rate: Rate,
+        parameters: FloatTensor<Self>,
+        gradients: FloatTensor<Self>,
+        square: FloatTensor<Self>,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>);
+
+    /// Parameters, average gradient and average square, at step `t` from 1 on.
+    fn adam_step(
+        rule: Adam,
+        rate: Rate,
+        t: u64,
+        parameters: FloatTensor<Self>,
+        gradients: FloatTensor<Self>,
+        mean: FloatTensor<Self>,
+        square: FloatTensor<Self>,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
+}
+
+impl OptimizerBackend for Flex {
+    fn sgd_step(
+        rule: Sgd,
+        rate: Rate,
+        parameters: FlexTensor,
+        gradients: FlexTensor,
+        velocity: FlexTensor,
+    ) -> (FlexTensor, FlexTensor) {
+        let (mut parameters, gradients, mut velocity) = (dense(parameters), dense(gradients), dense(velocity));
+        let (p, v) = (values_mut(&mut parameters), values_mut(&mut velocity));
+        kernel::sgd(Isa::best(), rule, rate, p, values(&gradients), v);
+        (parameters, velocity)
+    }
+
+    fn rms_prop_step(
+        rule: RmsProp,
+        rate: Rate,
+        parameters: FlexTensor,
+        gradients: FlexTensor,
+        square: FlexTensor,
+    ) -> (FlexTensor, FlexTensor) {
+        let (mut parameters, gradients, mut square) = (dense(parameters), dense(gradients), dense(square));
+        let (p, s) = (values_mut(&mut parameters), values_mut(&mut square));
+        kernel::rms_prop(Isa::best(), rule, rate, p, values(&gradients), s);
+        (parameters, square)
+    }
+
+    fn adam_step(
+        rule: Adam,
+        rate: Rate,
+        t: u64,
+        parameters: FlexTensor,
+        gradients: FlexTensor,
+        mean: FlexTensor,
+        square: FlexTensor,
+    ) -> (FlexTensor, FlexTensor, FlexTensor) {
+        let (mut parameters, gradients) = (dense(parameters), dense(gradients));
+        let (mut mean, mut square) = (dense(mean), dense(square));
+        let (p, m, s) = (
+            values_mut(&mut parameters),
+            values_mut(&mut mean),
+            values_mut(&mut square),
+        );
+        kernel::adam(Isa::best(), rule, rate, t, p, values(&gradients), m, s);
+        (parameters, mean, square)
+    }
+}
+
+/// Stochastic gradient descent with momentum, see [`kernel::sgd`]; changes `velocity` and gives the new parameters.
+pub fn sgd(rule: Sgd, rate: Rate, parameters: Tensor<1>, gradients: Tensor<1>, velocity: &mut Tensor<1>) -> Tensor<1> {
+    if runs_on_kernels(&parameters.device()) {
+        let [p, g, v] = [parameters, gradients, take(velocity)].map(Tensor::into_dispatch);
+        let (p, v) = <Dispatch as OptimizerBackend>::sgd_step(rule, rate, p, g, v);
+        *velocity = Tensor::from_dispatch(v);
+        return Tensor::from_dispatch(p);
+    }
+    let descent = (gradients + parameters.clone() * rate.weight_decay) * rate.learning_rate;
+    *velocity = take(velocity) * rule.momentum - descent.clone();
+    match rule.nesterov {
+        true => parameters + velocity.clone() * rule.momentum - descent,
+        false => parameters + velocity.clone(),
+    }
+}
+
+/// RMSprop, see [`kernel::rms_prop`]; changes `square` and gives the new parameters.
+pub fn rms_prop(
+    rule: RmsProp,
+    rate: Rate,
+    parameters: Tensor<1>,
+    gradients: Tensor<1>,
+    square: &mut Tensor<1>,
+) -> Tensor<1> {
+    if runs_on_kernels(&parameters.device()) {
+        let [p, g, s] = [parameters, gradients, take(square)].map(Tensor::into_dispatch);
+        let (p, s) = <Dispatch as OptimizerBackend>::rms_prop_step(rule, rate, p, g, s);
+        *square = Tensor::from_dispatch(s);
+        return Tensor::from_dispatch(p);
+    }
+    let gradients = gradients + parameters.clone() * rate.weight_decay;
+    *square = take(square) * rule.rho + gradients.clone() * gradients.clone() * (1.0 - rule.rho);
+    parameters - gradients * rate.learning_rate / (square.clone() + rule.epsilon).sqrt()
+}
+
+/// Adam or AdamW at step `t` from 1 on, see [`kernel::adam`]; changes `mean` and `square` and gives the new parameters.
+pub fn adam(
+    rule: Adam,
+    rate: Rate,
+    t: u64,
+    parameters: Tensor<1>,
+    gradients: Tensor<1>,
+    mean: &mut Tensor<1>,
+    square: &mut Tensor<1>,
+) -> Tensor<1> {
+    if runs_on_kernels(&parameters.device()) {
+        let [p, g, m, s] = [parameters, gradients, take(mean), take(square)].map(Tensor::into_dispatch);
+        let (p, m, s) = <Dispatch as OptimizerBackend>::adam_step(rule, rate, t, p, g, m, s);
+        (*mean, *square) = (Tensor::from_dispatch(m), Tensor::from_dispatch(s));
+        return Tensor::from_dispatch(p);
+    }
+    let (parameters, gradients) = match rule.decoupled {
+        true => (parameters * (1.0 - rate.learning_rate * rate.weight_decay), gradients),
+        false => (parameters.clone(), gradients + parameters * rate.weight_decay),
+    };
+    *mean = take(mean) * rule.beta1 + gradients.clone() * (1.0 - rule.beta1);
+    *square = take(square) * rule.beta2 + gradients.clone() * gradients * (1.0 - rule.beta2);
+    let correction = |beta: f64| 1.0 - beta.powi(t as i32);
+    let step = rate.learning_rate * correction(rule.beta2).sqrt() / correction(rule.beta1);
+    parameters - mean.clone() * step / (square.clone().sqrt() + rule.epsilon)
+}
+
+/// The tensor moved out, so that no second owner keeps a step from working in place; an empty one stays.
+fn take(tensor: &mut Tensor<1>) -> Tensor<1> {
+    let empty = Tensor::empty([0], &tensor.device());
+    std::mem::replace(tensor, empty)
+}

@@ -1,0 +1,79 @@
+//! How long a run will take, measured on a few steps before it starts.
+
+use std::time::{Duration, Instant};
+
+use pelage_data::loader::{self, Order};
+
+use super::step::Learner;
+use super::{Data, Recipe, step};
+use crate::Result;
+use crate::model::parameters;
+use burn::module::Module;
+use burn::tensor::Device;
+
+/// Steps that warm caches and are not measured, and steps measured at most.
+const WARM_UP: usize = 2;
+const MEASURED: usize = 8;
+/// No new step is measured after so long.
+const ENOUGH: Duration = Duration::from_secs(3);
+
+/// What the measured steps promise.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Forecast {
+    /// Pictures learnt from a second, input pipeline and all.
+    pub train_images_per_second: f64,
+    /// Seconds for one epoch, training and validation.
+    pub epoch_seconds: f64,
+    /// Seconds for all epochs of the recipe; early stopping may end the run sooner.
+    pub total_seconds: f64,
+}
+
+/// Times a few steps of `recipe` on a throw-away network; the run itself is not touched.
+///
+/// # Errors
+/// Pictures that cannot be read any more, a loss that is no number.
+pub fn forecast(recipe: &Recipe, data: &Data, device: &Device) -> Result<Forecast> {
+    let mut learner = None;
+    let order = Order::Shuffled {
+        seed: recipe.seed,
+        epoch: 0,
+    };
+    let source = loader::batches(data.train.clone(), recipe.batch_size, order, recipe.augmentation(), 0);
+    let rate = recipe.learning_rate * 1e-3;
+    let train = rate_of(source, |batch| {
+        let images = batch.labels.len();
+        let fresh = learner.take().unwrap_or_else(|| Learner::new(recipe, data, device));
+        learner = Some(fresh.step(batch, &data.train, 0, rate)?.0);
+        Ok(images)
+    })?;
+
+    let network = Learner::new(recipe, data, device).network.valid();
+    let source = loader::batches(data.validation.clone(), recipe.batch_size, Order::Sequential, None, 0);
+    let validation = rate_of(source, |batch| {
+        let images = batch.labels.len();
+        parameters::to_vec(network.forward(step::pixels(batch.pixels, &data.validation, device), None));
+        Ok(images)
+    })?;
+    let epoch_seconds = data.train.len() as f64 / train + data.validation.len() as f64 / validation;
+    Ok(Forecast {
+        train_images_per_second: train,
+        epoch_seconds,
+        total_seconds: epoch_seconds * recipe.epochs as f64,
+    })
+}
+
+/// Pictures a second over the first batches of `source`.
+fn rate_of(source: loader::Batches, mut work: impl FnMut(loader::Batch) -> Result<usize>) -> Result<f64> {
+    let (mut started, mut images) = (Instant::now(), 0);
+    for (i, batch) in source.take(WARM_UP + MEASURED).enumerate() {
+        // A data set of very few batches is measured with its warm-up.
+        if i == WARM_UP {
+            (started, images) = (Instant::now(), 0);
+        }
+        images += work(batch?)?;
+        if i > WARM_UP && started.elapsed() > ENOUGH {
+            break;
+        }
+    }
+    Ok(images as f64 / started.elapsed().as_secs_f64().max(1e-9))
+}

@@ -1,0 +1,175 @@
+//! Our operations against the same composed of Burn's own, forward and backward; optimizers against their formulas.
+
+use burn::Tensor;
+use burn::tensor::{Device, TensorData};
+use pelage::model::parameters::to_vec;
+use pelage::ops;
+use pelage::ops::optimizer::{Adam, Rate, RmsProp, Sgd, adam, rms_prop, sgd};
+use proptest::prelude::*;
+
+fn noise(seed: u64, count: usize) -> Vec<f32> {
+    let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15).wrapping_add(1);
+    let mut next = || {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (state >> 40) as f32 / (1u64 << 23) as f32 - 1.0
+    };
+    (0..count).map(|_| next()).collect()
+}
+
+fn tensor<const D: usize>(seed: u64, shape: [usize; D], device: &Device) -> Tensor<D> {
+    Tensor::from_data(TensorData::new(noise(seed, shape.iter().product()), shape), device)
+}
+
+/// Largest difference relative to the largest value.
+fn error(ours: &[f32], truth: &[f32]) -> f32 {
+    assert_eq!(ours.len(), truth.len());
+    let scale = truth.iter().fold(1e-3f32, |most, v| most.max(v.abs()));
+    ours.iter()
+        .zip(truth)
+        .fold(0.0f32, |most, (a, b)| most.max((a - b).abs()))
+        / scale
+}
+
+type Layer = fn(Tensor<4>, Tensor<4>, Tensor<1>) -> Tensor<4>;
+
+/// Output and gradients of input, weights and bias, for an uneven gradient of the output.
+fn run_block(layer: Layer, input: [usize; 4], weights: [usize; 4]) -> [Vec<f32>; 4] {
+    let device = Device::flex().autodiff();
+    let x = tensor(1, input, &device).require_grad();
+    let w = tensor(2, weights, &device).require_grad();
+    let b = tensor(3, [weights[0]], &device).require_grad();
+    let y = layer(x.clone(), w.clone(), b.clone());
+    let pull = tensor(4, y.dims(), &device);
+    let mut gradients = (y.clone() * pull).sum().backward();
+    [
+        to_vec(y.inner()),
+        to_vec(x.grad_remove(&mut gradients).unwrap()),
+        to_vec(w.grad_remove(&mut gradients).unwrap()),
+        to_vec(b.grad_remove(&mut gradients).unwrap()),
+    ]
+}
+
+#[test]
+fn the_fused_block_is_the_composed_one() {
+    for (input, weights) in [
+        ([2, 9, 8, 3], [5, 3, 3, 3]),
+        ([1, 12, 13, 32], [32, 32, 3, 3]),
+        ([3, 7, 7, 17], [40, 17, 3, 3]),
+    ] {
+        let ours = run_block(ops::conv_block, input, weights);
+        let truth = run_block(ops::conv_block_composed, input, weights);
+        for ((what, ours), truth) in ["output", "input", "weights", "bias"].iter().zip(&ours).zip(&truth) {
+            let error = error(ours, truth);
+            assert!(error < 1e-4, "{what} of {input:?}: {error:e}");
+        }
+    }
+}
+
+#[test]
+fn the_dense_layer_is_the_composed_one() {
+    let device = Device::flex().autodiff();
+    for (n, inputs, outputs) in [(1, 5, 2), (7, 1500, 33), (32, 100, 64)] {
+        for relu in [false, true] {
+            let run = |layer: fn(Tensor<2>, Tensor<2>, Tensor<1>, bool) -> Tensor<2>| {
+                let x = tensor(1, [n, inputs], &device).require_grad();
+                let w = tensor(2, [outputs, inputs], &device).require_grad();
+                let b = tensor(3, [outputs], &device).require_grad();
+                let y = layer(x.clone(), w.clone(), b.clone(), relu);
+                let mut gradients = (y.clone() * tensor(4, [n, outputs], &device)).sum().backward();
+                [
+                    to_vec(y.inner()),
+                    to_vec(x.grad_remove(&mut gradients).unwrap()),
+                    to_vec(w.grad_remove(&mut gradients).unwrap()),
+                    to_vec(b.grad_remove(&mut gradients).unwrap()),
+                ]
+            };
+            for (ours, truth) in run(ops::dense).iter().zip(&run(ops::dense_composed)) {
+                let error = error(ours, truth);
+                assert!(error < 1e-4, "{n} {inputs} {outputs} {relu}: {error:e}");
+            }
+        }
+    }
+}
+
+#[test]
+fn dropout_drops_the_same_places_forward_and_backward() {
+    let device = Device::flex().autodiff();
+    let x = Tensor::<2>::ones([40, 500], &device).require_grad();
+    let y = ops::dropout(x.clone(), 7, 0.25);
+    let mut gradients = y.clone().sum().backward();
+    let (y, gradient) = (to_vec(y.inner()), to_vec(x.grad_remove(&mut gradients).unwrap()));
+    assert_eq!(y, gradient);
+    let dropped = y.iter().filter(|value| **value == 0.0).count() as f64 / y.len() as f64;
+    assert!((dropped - 0.25).abs() < 0.02, "{dropped}");
+    assert!(y.iter().all(|value| *value == 0.0 || (*value - 4.0 / 3.0).abs() < 1e-6));
+    let other = to_vec(ops::dropout(x.inner(), 8, 0.25));
+    assert!(other != y);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(20))]
+    /// Three steps of every optimizer against Keras's formulas in f64.
+    #[test]
+    fn optimizers_follow_their_formulas(seed in 0u64..1000, count in 1usize..70, decay in prop_oneof![Just(0.0), Just(0.01)]) {
+        let device = Device::flex();
+        let rate = Rate { learning_rate: 0.05, weight_decay: decay };
+        let start = noise(seed, count);
+        let gradients: Vec<Vec<f32>> = (1..4).map(|step| noise(seed + step, count)).collect();
+        let flat = |values: &[f32]| Tensor::<1>::from_data(TensorData::new(values.to_vec(), [count]), &device);
+        let zeros = || Tensor::<1>::zeros([count], &device);
+        let reference = |update: &dyn Fn(u64, f64, f64, &mut [f64; 2]) -> f64| -> Vec<f32> {
+            let one = |i: usize| {
+                let (mut value, mut state) = (f64::from(start[i]), [0.0; 2]);
+                for (step, gradient) in gradients.iter().enumerate() {
+                    value = update(step as u64 + 1, value, f64::from(gradient[i]), &mut state);
+                }
+                value as f32
+            };
+            (0..count).map(one).collect()
+        };
+        let lr = rate.learning_rate;
+
+        for nesterov in [false, true] {
+            let (mut value, mut velocity) = (flat(&start), zeros());
+            for gradient in &gradients {
+                value = sgd(Sgd { momentum: 0.9, nesterov }, rate, value, flat(gradient), &mut velocity);
+            }
+            let truth = reference(&|_, value, gradient, state| {
+                let descent = lr * (gradient + decay * value);
+                state[0] = 0.9 * state[0] - descent;
+                value + if nesterov { 0.9 * state[0] - descent } else { state[0] }
+            });
+            prop_assert!(error(&to_vec(value), &truth) < 1e-5);
+        }
+
+        let (mut value, mut square) = (flat(&start), zeros());
+        for gradient in &gradients {
+            value = rms_prop(RmsProp { rho: 0.9, epsilon: 1e-7 }, rate, value, flat(gradient), &mut square);
+        }
+        let truth = reference(&|_, value, gradient, state| {
+            let gradient = gradient + decay * value;
+            state[0] = 0.9 * state[0] + 0.1 * gradient * gradient;
+            value - lr * gradient / (state[0] + 1e-7).sqrt()
+        });
+        prop_assert!(error(&to_vec(value), &truth) < 1e-4);
+
+        for decoupled in [false, true] {
+            let rule = Adam { beta1: 0.9, beta2: 0.999, epsilon: 1e-7, decoupled };
+            let (mut value, mut mean, mut square) = (flat(&start), zeros(), zeros());
+            for (step, gradient) in gradients.iter().enumerate() {
+                value = adam(rule, rate, step as u64 + 1, value, flat(gradient), &mut mean, &mut square);
+            }
+            let truth = reference(&|t, value, gradient, state| {
+                let gradient = if decoupled { gradient } else { gradient + decay * value };
+                let value = if decoupled { value * (1.0 - lr * decay) } else { value };
+                state[0] = 0.9 * state[0] + 0.1 * gradient;
+                state[1] = 0.999 * state[1] + 0.001 * gradient * gradient;
+                let step = lr * (1.0 - 0.999f64.powi(t as i32)).sqrt() / (1.0 - 0.9f64.powi(t as i32));
+                value - step * state[0] / (state[1].sqrt() + 1e-7)
+            });
+            prop_assert!(error(&to_vec(value), &truth) < 1e-4);
+        }
+    }
+}
