@@ -30,7 +30,10 @@ fn a_tree_with_parts() {
         write(folder.path().join("train/notes.txt"), b"mine");
         let split = open_dataset(folder.path(), None, 0).unwrap();
         assert_eq!(split.train.classes, ["cat", "dog"]);
-        assert_eq!((split.train.counts(), split.validation.counts()), (vec![4, 4], vec![1, 1]));
+        assert_eq!(
+            (split.train.counts(), split.validation.counts()),
+            (vec![4, 4], vec![1, 1])
+        );
         let told = refused(open_dataset(folder.path(), Some(0.2), 0));
         assert!(told.contains("leave --validation-split out"), "{told}");
     }
@@ -39,16 +42,28 @@ fn a_tree_with_parts() {
 #[test]
 fn a_zip_with_parts() {
     let folder = tempfile::tempdir().unwrap();
-    let members: Vec<_> = ["train/cat/1", "train/cat/2", "train/dog/1", "validation/cat/1", "validation/dog/1"]
+    let members: Vec<_> = [
+        "train/cat/1",
+        "train/cat/2",
+        "train/dog/1",
+        "validation/cat/1",
+        "validation/dog/1",
+    ]
+    .iter()
+    .zip(0..)
+    .map(|(name, seed)| (format!("data/{name}.png"), png(seed)))
+    .collect();
+    let members: Vec<_> = members
         .iter()
-        .zip(0..)
-        .map(|(name, seed)| (format!("data/{name}.png"), png(seed)))
+        .map(|(name, bytes)| (name.as_str(), bytes.clone()))
         .collect();
-    let members: Vec<_> = members.iter().map(|(name, bytes)| (name.as_str(), bytes.clone())).collect();
     let path = folder.path().join("data.zip");
     write(&path, &zip(&members));
     let split = open_dataset(&path, None, 0).unwrap();
-    assert_eq!((split.train.counts(), split.validation.counts()), (vec![2, 1], vec![1, 1]));
+    assert_eq!(
+        (split.train.counts(), split.validation.counts()),
+        (vec![2, 1], vec![1, 1])
+    );
 }
 
 #[test]
@@ -62,15 +77,27 @@ fn what_is_wrong_is_told() {
 
     let folder = fresh();
     write(folder.path().join("validation/bird/1.png"), &png(1));
-    assert!(told(&folder).contains("validation has a class 'bird' that training does not know"), "{}", told(&folder));
+    assert!(
+        told(&folder).contains("validation has a class 'bird' that training does not know"),
+        "{}",
+        told(&folder)
+    );
 
     let folder = fresh();
     std::fs::remove_dir_all(folder.path().join("validation/dog")).unwrap();
-    assert!(told(&folder).contains("validation has no picture of class 'dog'"), "{}", told(&folder));
+    assert!(
+        told(&folder).contains("validation has no picture of class 'dog'"),
+        "{}",
+        told(&folder)
+    );
 
     let folder = fresh();
     write(folder.path().join("train/bird/notes.txt"), b"none yet");
-    assert!(told(&folder).contains("class 'bird' has no pictures"), "{}", told(&folder));
+    assert!(
+        told(&folder).contains("class 'bird' has no pictures"),
+        "{}",
+        told(&folder)
+    );
 
     let folder = fresh();
     std::fs::remove_dir_all(folder.path().join("train/dog")).unwrap();
@@ -96,8 +123,18 @@ fn a_split_of_the_training_part_leaves_the_test_part_alone() {
     class_folders(&folder.path().join("train"), 10);
     class_folders(&folder.path().join("test"), 3);
     let split = open_dataset(folder.path(), Some(0.2), 0).unwrap();
-    assert_eq!((split.train.counts(), split.validation.counts()), (vec![8, 8], vec![2, 2]));
-    assert!(split.train.items.iter().chain(&split.validation.items).all(|item| item.name.starts_with("train/")));
+    assert_eq!(
+        (split.train.counts(), split.validation.counts()),
+        (vec![8, 8], vec![2, 2])
+    );
+    assert!(
+        split
+            .train
+            .items
+            .iter()
+            .chain(&split.validation.items)
+            .all(|item| item.name.starts_with("train/"))
+    );
 }
 
 #[test]
@@ -105,7 +142,13 @@ fn junk_is_no_class_and_pictures_are_told_by_content() {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path().join("PetImages");
     class_folders(&root, 3);
-    for junk in ["Cat/Thumbs.db", "cat/notes.txt", "readme[1].txt", "empty.txt", "other/list.csv"] {
+    for junk in [
+        "Cat/Thumbs.db",
+        "cat/notes.txt",
+        "readme[1].txt",
+        "empty.txt",
+        "other/list.csv",
+    ] {
         write(root.join(junk), b"");
     }
     write(folder.path().join("MSR-LA - 3467.docx"), b"PK license");
@@ -127,25 +170,41 @@ fn from_csv(csv: &[u8]) -> pelage_data::Result<HashMap<String, String>> {
     let path = folder.path().join("labels.csv");
     write(&path, csv);
     let catalog = Catalog::from_source(&source, Some(&path))?;
-    Ok(catalog.items.iter().map(|item| (item.name.clone(), catalog.classes[item.label].clone())).collect())
+    Ok(catalog
+        .items
+        .iter()
+        .map(|item| (item.name.clone(), catalog.classes[item.label].clone()))
+        .collect())
 }
 
 #[test]
 fn labels_from_a_csv() {
     let labels = from_csv(b"path,label\r\n1.png,cat\r\n\"a/2.png\",\"dog, small\"\r\nb\\2.png, dog \r\n").unwrap();
     assert_eq!(labels.len(), 3);
-    assert_eq!((&labels["a/1.png"][..], &labels["a/2.png"][..], &labels["b/2.png"][..]), ("cat", "dog, small", "dog"));
+    assert_eq!(
+        (&labels["a/1.png"][..], &labels["a/2.png"][..], &labels["b/2.png"][..]),
+        ("cat", "dog, small", "dog")
+    );
     // As Excel writes it, with a byte order mark, and as Kaggle does, without extensions.
     assert_eq!(from_csv(b"\xEF\xBB\xBF1.png,cat\n").unwrap()["a/1.png"], "cat");
     assert_eq!(from_csv(b"id,breed\n1,cat\n3.x,dog\n").unwrap()["b/3.x.png"], "dog");
     for (csv, reason) in [
         (&b"9.png,cat\n"[..], "line 1: there is no file '9.png'"),
-        (b"1.png,cat\n../../etc/x.jpg,dog\n", "line 2: there is no file '../../etc/x.jpg'"),
-        (b"1.png,cat\n/etc/passwd,dog\n", "line 2: there is no file '/etc/passwd'"),
+        (
+            b"1.png,cat\n../../etc/x.jpg,dog\n",
+            "line 2: there is no file '../../etc/x.jpg'",
+        ),
+        (
+            b"1.png,cat\n/etc/passwd,dog\n",
+            "line 2: there is no file '/etc/passwd'",
+        ),
         (b"2.png,cat\n", "fits several files"),
         (b"1.png\n", "expected two columns"),
         (b"1.png,\n", "empty label"),
-        (b"1.png,cat\na/1.png,dog\n", "line 2: 'a/1.png' is labelled 'dog' here and 'cat' before"),
+        (
+            b"1.png,cat\na/1.png,dog\n",
+            "line 2: 'a/1.png' is labelled 'dog' here and 'cat' before",
+        ),
         (b"1.png,\xFF\xFE\n", "line 1"),
     ] {
         let told = refused(from_csv(csv));

@@ -1,90 +1,53 @@
-//! From any source to a tree of train and validation: counts, names, safety.
+//! From any source to a tree of train and validation: counts and names.
 
 mod support;
 
-use std::collections::{BTreeMap, HashMap};
-use std::path::{Path, PathBuf};
-use std::process::Child;
+use std::collections::HashMap;
 
-use pelage_data::organize::{Link, Options, Report, organize};
-use support::{SmallDisk, child, class_folders, files, png, state_of, write, zip};
-
-fn options(source: &Path, out: &Path) -> Options {
-    Options {
-        source: source.into(),
-        out: out.into(),
-        ratio: 0.2,
-        limit: None,
-        seed: 0,
-        rename: Vec::new(),
-        link: Link::Copy,
-        labels: None,
-        force: false,
-    }
-}
-
-fn run(options: &Options) -> pelage_data::Result<Report> {
-    organize(options, &|_| {})
-}
-
-fn refused(options: &Options) -> String {
-    run(options).err().expect("accepted").to_string()
-}
-
-/// Pictures by folder: `train/cat` to 8.
-fn counts(out: &Path) -> BTreeMap<String, usize> {
-    let mut counts = BTreeMap::new();
-    for name in files(out).keys().filter(|name| !name.starts_with('.')) {
-        *counts.entry(name.rsplit_once('/').unwrap().0.to_string()).or_insert(0) += 1;
-    }
-    counts
-}
-
-fn expected(counts: &[(&str, usize)]) -> BTreeMap<String, usize> {
-    counts.iter().map(|(name, count)| (name.to_string(), *count)).collect()
-}
-
-struct Scratch {
-    folder: tempfile::TempDir,
-}
-
-impl Scratch {
-    fn new(pictures: u64) -> Scratch {
-        let folder = tempfile::tempdir().unwrap();
-        class_folders(&folder.path().join("source"), pictures);
-        Scratch { folder }
-    }
-
-    fn source(&self) -> PathBuf {
-        self.folder.path().join("source")
-    }
-
-    fn out(&self) -> PathBuf {
-        self.folder.path().join("out")
-    }
-
-    fn options(&self) -> Options {
-        options(&self.source(), &self.out())
-    }
-}
+use pelage_data::organize::{Link, Options, Report};
+use support::organizing::{Scratch, counts, expected, options, refused, run};
+use support::{files, png, state_of, write, zip};
 
 #[test]
 fn the_tutorials_tree_from_kaggles_zips() {
     let scratch = Scratch::new(0);
-    let names: Vec<String> =
-        (0..20).flat_map(|i| [format!("train/cat.{i}.jpg"), format!("train/dog.{i}.jpg")]).collect();
-    let members: Vec<_> = names.iter().zip(0..).map(|(name, seed)| (name.as_str(), png(seed))).collect();
+    let names: Vec<String> = (0..20)
+        .flat_map(|i| [format!("train/cat.{i}.jpg"), format!("train/dog.{i}.jpg")])
+        .collect();
+    let members: Vec<_> = names
+        .iter()
+        .zip(0..)
+        .map(|(name, seed)| (name.as_str(), png(seed)))
+        .collect();
     let inner = zip(&members);
     let unlabelled = zip(&[("test1/1.jpg", png(90)), ("test1/2.jpg", png(91))]);
-    let whole = zip(&[("train.zip", inner.clone()), ("test1.zip", unlabelled), ("sampleSubmission.csv", vec![65])]);
+    let whole = zip(&[
+        ("train.zip", inner.clone()),
+        ("test1.zip", unlabelled),
+        ("sampleSubmission.csv", vec![65]),
+    ]);
     for (bytes, left_out) in [(inner, 0), (whole, 3)] {
         let (source, out) = (scratch.folder.path().join("dogs-vs-cats.zip"), scratch.out());
         write(&source, &bytes);
-        let rename = [("cat", "cats"), ("dog", "dogs")].map(|(from, to)| (from.to_string(), to.to_string())).to_vec();
-        let report = run(&Options { rename, ..options(&source, &out) }).unwrap();
-        let tree = [("train/cats", 16), ("train/dogs", 16), ("validation/cats", 4), ("validation/dogs", 4)];
+        let rename = [("cat", "cats"), ("dog", "dogs")]
+            .map(|(from, to)| (from.to_string(), to.to_string()))
+            .to_vec();
+        let report = run(&Options {
+            rename,
+            ..options(&source, &out)
+        })
+        .unwrap();
+        let tree = [
+            ("train/cats", 16),
+            ("train/dogs", 16),
+            ("validation/cats", 4),
+            ("validation/dogs", 4),
+        ];
         assert_eq!(counts(&out), expected(&tree));
-        assert_eq!((report.written, report.already_there, report.unlabelled.len()), (40, 0, left_out));
+        assert_eq!(
+            (report.written, report.already_there, report.unlabelled.len()),
+            (40, 0, left_out)
+        );
         assert_eq!((report.classes[0].train, report.classes[1].validation), (16, 4));
         std::fs::remove_dir_all(out).unwrap();
     }
@@ -95,8 +58,15 @@ fn the_same_seed_gives_the_same_tree_and_another_seed_another() {
     let scratch = Scratch::new(30);
     let tree = |seed: u64, out: &str| {
         let out = scratch.folder.path().join(out);
-        run(&Options { seed, ..options(&scratch.source(), &out) }).unwrap();
-        files(&out).into_keys().filter(|name| !name.starts_with('.')).collect::<Vec<_>>()
+        run(&Options {
+            seed,
+            ..options(&scratch.source(), &out)
+        })
+        .unwrap();
+        files(&out)
+            .into_keys()
+            .filter(|name| !name.starts_with('.'))
+            .collect::<Vec<_>>()
     };
     let first = tree(1, "a");
     assert_eq!(first, tree(1, "b"));
@@ -108,13 +78,23 @@ fn the_source_is_never_changed() {
     for link in [Link::Copy, Link::Hard, Link::Symbolic] {
         let scratch = Scratch::new(10);
         let before = state_of(&scratch.source());
-        let options = Options { link, ..scratch.options() };
+        let options = Options {
+            link,
+            ..scratch.options()
+        };
         assert_eq!(run(&options).unwrap().written, 20);
         assert_eq!(run(&options).unwrap().already_there, 20);
-        run(&Options { force: true, seed: 5, ..options.clone() }).unwrap();
+        run(&Options {
+            force: true,
+            seed: 5,
+            ..options.clone()
+        })
+        .unwrap();
         assert_eq!(counts(&scratch.out()).values().sum::<usize>(), 20);
         assert_eq!(state_of(&scratch.source()), before, "{link:?}");
-        let any = scratch.out().join(files(&scratch.out()).keys().find(|name| name.ends_with("png")).unwrap());
+        let any = scratch
+            .out()
+            .join(files(&scratch.out()).keys().find(|name| name.ends_with("png")).unwrap());
         assert_eq!(any.is_symlink(), link == Link::Symbolic);
     }
 }
@@ -123,13 +103,28 @@ fn the_source_is_never_changed() {
 fn a_zip_cannot_be_linked() {
     let scratch = Scratch::new(0);
     let source = scratch.folder.path().join("a.zip");
-    write(&source, &zip(&[("cat.0.jpg", png(0)), ("cat.1.jpg", png(1)), ("dog.0.jpg", png(2)), ("dog.1.jpg", png(3))]));
-    assert!(refused(&Options { link: Link::Hard, ..options(&source, &scratch.out()) }).contains("cannot be linked"));
+    write(
+        &source,
+        &zip(&[
+            ("cat.0.jpg", png(0)),
+            ("cat.1.jpg", png(1)),
+            ("dog.0.jpg", png(2)),
+            ("dog.1.jpg", png(3)),
+        ]),
+    );
+    assert!(
+        refused(&Options {
+            link: Link::Hard,
+            ..options(&source, &scratch.out())
+        })
+        .contains("cannot be linked")
+    );
 }
 
 #[test]
 fn duplicates_stay_on_one_side() {
-    let scratch = Scratch::new(20);
+    // Enough pictures that are there once to fill up the shares exactly.
+    let scratch = Scratch::new(40);
     for i in 0..8 {
         // Within a class, and across classes.
         write(scratch.source().join(format!("cat/again-{i}.png")), &png(i));
@@ -137,13 +132,28 @@ fn duplicates_stay_on_one_side() {
     }
     for seed in 0..10 {
         let out = scratch.folder.path().join(format!("{seed}"));
-        run(&Options { seed, ..options(&scratch.source(), &out) }).unwrap();
+        run(&Options {
+            seed,
+            ..options(&scratch.source(), &out)
+        })
+        .unwrap();
         let mut sides: HashMap<String, Vec<String>> = HashMap::new();
         for (name, hash) in files(&out).into_iter().filter(|(name, _)| !name.starts_with('.')) {
-            sides.entry(hash).or_default().push(name.split('/').next().unwrap().to_string());
+            sides
+                .entry(hash)
+                .or_default()
+                .push(name.split('/').next().unwrap().to_string());
         }
-        assert!(sides.values().all(|side| side.iter().all(|one| *one == side[0])), "{sides:?}");
-        let tree = [("train/cat", 22), ("train/dog", 22), ("validation/cat", 6), ("validation/dog", 6)];
+        assert!(
+            sides.values().all(|side| side.iter().all(|one| *one == side[0])),
+            "{sides:?}"
+        );
+        let tree = [
+            ("train/cat", 38),
+            ("train/dog", 38),
+            ("validation/cat", 10),
+            ("validation/dog", 10),
+        ];
         assert_eq!(counts(&out), expected(&tree));
     }
 }
@@ -156,12 +166,29 @@ fn a_limit_keeps_the_shares() {
     }
     for (limit, cats) in [(6, 2), (12, 5), (21, 10), (41, 20)] {
         let out = scratch.folder.path().join(limit.to_string());
-        let report = run(&Options { limit: Some(limit), ..options(&scratch.source(), &out) }).unwrap();
-        let chosen: Vec<usize> = report.classes.iter().map(|class| class.train + class.validation).collect();
+        let report = run(&Options {
+            limit: Some(limit),
+            ..options(&scratch.source(), &out)
+        })
+        .unwrap();
+        let chosen: Vec<usize> = report
+            .classes
+            .iter()
+            .map(|class| class.train + class.validation)
+            .collect();
         assert_eq!((chosen.iter().sum::<usize>(), chosen[2]), (limit, 2));
-        assert!(chosen[0].abs_diff(cats) <= 1 && chosen[1].abs_diff(cats) <= 1, "{chosen:?}");
+        assert!(
+            chosen[0].abs_diff(cats) <= 1 && chosen[1].abs_diff(cats) <= 1,
+            "{chosen:?}"
+        );
     }
-    assert!(refused(&Options { limit: Some(5), ..scratch.options() }).contains("two pictures of each class are 6"));
+    assert!(
+        refused(&Options {
+            limit: Some(5),
+            ..scratch.options()
+        })
+        .contains("two pictures of each class are 6")
+    );
 }
 
 #[test]
@@ -169,11 +196,21 @@ fn classes_are_renamed_at_once_and_merged() {
     let scratch = Scratch::new(5);
     write(scratch.source().join("kitten/1.png"), &png(800));
     let renamed = |pairs: &[(&str, &str)], out: &str| {
-        let rename = pairs.iter().map(|(from, to)| (from.to_string(), to.to_string())).collect();
-        run(&Options { rename, ..options(&scratch.source(), &scratch.folder.path().join(out)) })
+        let rename = pairs
+            .iter()
+            .map(|(from, to)| (from.to_string(), to.to_string()))
+            .collect();
+        run(&Options {
+            rename,
+            ..options(&scratch.source(), &scratch.folder.path().join(out))
+        })
     };
     let report = renamed(&[("cat", "dog"), ("dog", "cat"), ("kitten", "dog")], "swapped").unwrap();
-    let classes: Vec<_> = report.classes.iter().map(|class| (&class.name[..], class.train + class.validation)).collect();
+    let classes: Vec<_> = report
+        .classes
+        .iter()
+        .map(|class| (&class.name[..], class.train + class.validation))
+        .collect();
     assert_eq!(classes, [("cat", 5), ("dog", 6)]);
     let told = |result: pelage_data::Result<Report>| result.err().unwrap().to_string();
     assert!(told(renamed(&[("bird", "x")], "a")).contains("no class 'bird', only cat, dog, kitten"));
@@ -187,8 +224,17 @@ fn an_organized_tree_can_be_organized_again() {
     let scratch = Scratch::new(10);
     run(&scratch.options()).unwrap();
     let again = scratch.folder.path().join("again");
-    run(&Options { ratio: 0.5, ..options(&scratch.out(), &again) }).unwrap();
-    let tree = [("train/cat", 5), ("train/dog", 5), ("validation/cat", 5), ("validation/dog", 5)];
+    run(&Options {
+        ratio: 0.5,
+        ..options(&scratch.out(), &again)
+    })
+    .unwrap();
+    let tree = [
+        ("train/cat", 5),
+        ("train/dog", 5),
+        ("validation/cat", 5),
+        ("validation/dog", 5),
+    ];
     assert_eq!(counts(&again), expected(&tree));
 }
 
@@ -196,10 +242,26 @@ fn an_organized_tree_can_be_organized_again() {
 fn labels_from_a_csv_may_be_hostile() {
     let scratch = Scratch::new(3);
     let labels = scratch.folder.path().join("labels.csv");
-    for class in ["..", ".", "../up", "/etc", "a\\b", "a\tb", "con", "Aux.x", "dog ", "dog.", ".hidden", &"x".repeat(300)] {
+    for class in [
+        "..",
+        ".",
+        "../up",
+        "/etc",
+        "a\\b",
+        "a\tb",
+        "con",
+        "Aux.x",
+        "dog ",
+        "dog.",
+        ".hidden",
+        &"x".repeat(300),
+    ] {
         write(&labels, format!("cat/0.png,\"{class}\"\ncat/1.png,ok\n").as_bytes());
         let before = files(scratch.folder.path());
-        match run(&Options { labels: Some(labels.clone()), ..scratch.options() }) {
+        match run(&Options {
+            labels: Some(labels.clone()),
+            ..scratch.options()
+        }) {
             // The CSV's own spaces are trimmed.
             Err(failure) if class != "dog " => assert!(failure.to_string().contains("cannot be a folder's name")),
             result => assert!(class == "dog " && result.is_err(), "{class}"),
@@ -207,8 +269,14 @@ fn labels_from_a_csv_may_be_hostile() {
         assert_eq!(files(scratch.folder.path()), before, "{class}");
     }
     write(&labels, b"cat/0.png,Cat\ncat/1.png,cat\n");
-    let told = refused(&Options { labels: Some(labels), ..scratch.options() });
-    assert!(told.contains("differ in case only") && told.contains("--rename cat=Cat"), "{told}");
+    let told = refused(&Options {
+        labels: Some(labels),
+        ..scratch.options()
+    });
+    assert!(
+        told.contains("differ in case only") && told.contains("--rename cat=Cat"),
+        "{told}"
+    );
 }
 
 #[test]
@@ -234,11 +302,20 @@ fn hostile_names_of_pictures() {
     write(&source, &zip(&members));
     let rename = vec![("..".to_string(), "cat".to_string()); 0];
     // Of `../../etc/cat/x.png` the class is `..`, which is refused.
-    let told = refused(&Options { rename, ..options(&source, &scratch.out()) });
-    assert!(told.contains("class") && told.contains("cannot be a folder's name"), "{told}");
+    let told = refused(&Options {
+        rename,
+        ..options(&source, &scratch.out())
+    });
+    assert!(
+        told.contains("class") && told.contains("cannot be a folder's name"),
+        "{told}"
+    );
     assert!(!scratch.out().exists());
 
-    let members: Vec<_> = members.into_iter().filter(|(name, _)| name.starts_with(['c', 'd'])).collect();
+    let members: Vec<_> = members
+        .into_iter()
+        .filter(|(name, _)| name.starts_with(['c', 'd']))
+        .collect();
     write(&source, &zip(&members));
     let report = run(&options(&source, &scratch.out())).unwrap();
     assert_eq!(report.written, members.len());
@@ -249,11 +326,18 @@ fn hostile_names_of_pictures() {
     assert_eq!(lower.len(), members.len() + 1, "{made:?}");
     for name in made.keys() {
         let file = name.rsplit('/').next().unwrap();
-        assert!(file.len() < 200 && !file.contains(|c: char| c.is_control() || ":?\\".contains(c)), "{name:?}");
+        assert!(
+            file.len() < 200 && !file.contains(|c: char| c.is_control() || ":?\\".contains(c)),
+            "{name:?}"
+        );
         assert!(!["con.png", "nul"].contains(&&file.to_lowercase()[..]), "{name}");
     }
     let hashes: std::collections::BTreeSet<_> = made.values().cloned().collect();
-    assert!(members.iter().all(|(_, bytes)| hashes.contains(&blake3::hash(bytes).to_string())));
+    assert!(
+        members
+            .iter()
+            .all(|(_, bytes)| hashes.contains(&blake3::hash(bytes).to_string()))
+    );
 }
 
 #[test]
@@ -265,141 +349,4 @@ fn equal_names_get_numbers() {
     }
     assert_eq!(run(&scratch.options()).unwrap().written, 12);
     assert!(scratch.out().join("train/cat/photo.png").exists() && scratch.out().join("train/cat/photo-5.png").exists());
-}
-
-#[test]
-fn nothing_foreign_is_replaced() {
-    let scratch = Scratch::new(5);
-    write(scratch.out().join("mine.txt"), b"precious");
-    for force in [false, true] {
-        let told = refused(&Options { force, ..scratch.options() });
-        assert!(told.contains("is not empty") && told.contains("mine.txt"), "{told}");
-    }
-    assert_eq!(files(&scratch.out()).len(), 1);
-    std::fs::remove_file(scratch.out().join("mine.txt")).unwrap();
-
-    run(&scratch.options()).unwrap();
-    let other = Options { seed: 9, ..scratch.options() };
-    assert!(refused(&other).contains("`--force` replaces it"));
-    write(scratch.out().join("train/cat/mine.png"), &png(999));
-    let before = files(&scratch.out());
-    assert!(refused(&Options { force: true, ..other.clone() }).contains("train/cat/mine.png"));
-    assert_eq!(files(&scratch.out()), before);
-    std::fs::remove_file(scratch.out().join("train/cat/mine.png")).unwrap();
-    run(&Options { force: true, ..other.clone() }).unwrap();
-
-    // A picture that the user has changed is not taken for the source's, nor lost.
-    let name = files(&scratch.out()).into_keys().find(|name| name.ends_with("png")).unwrap();
-    write(scratch.out().join(&name), b"edited");
-    let told = refused(&other);
-    assert!(told.contains(&name) && told.contains("--force"), "{told}");
-    assert_eq!(std::fs::read(scratch.out().join(&name)).unwrap(), b"edited");
-    // Neither are pictures that were added to the source.
-    write(scratch.source().join("cat/new.png"), &png(1234));
-    assert!(refused(&other).contains("from other pictures"));
-}
-
-#[test]
-fn source_and_target_within_each_other() {
-    let scratch = Scratch::new(5);
-    let before = state_of(&scratch.source());
-    for out in [scratch.source(), scratch.source().join("out"), scratch.source().join("cat"), scratch.folder.path().into()] {
-        let told = refused(&options(&scratch.source(), &out));
-        assert!(told.contains("within each other"), "{told}");
-    }
-    // Links into the target: emptying it would destroy what they lead to.
-    run(&scratch.options()).unwrap();
-    let links = scratch.folder.path().join("links");
-    run(&Options { link: Link::Symbolic, ..options(&scratch.out(), &links) }).unwrap();
-    let made = files(&scratch.out());
-    let told = refused(&Options { force: true, ..options(&links, &scratch.out()) });
-    assert!(told.contains("is a link into"), "{told}");
-    assert_eq!(files(&scratch.out()), made);
-    assert_eq!(state_of(&scratch.source()), before);
-}
-
-#[test]
-fn unreadable_files_are_left_out_and_named() {
-    let scratch = Scratch::new(10);
-    #[cfg(unix)]
-    std::os::unix::fs::symlink("nowhere", scratch.source().join("cat/lost.png")).unwrap();
-    let report = run(&scratch.options()).unwrap();
-    assert_eq!((report.written, report.unreadable.len()), (20, 1));
-    assert!(report.unreadable[0].path.ends_with("cat/lost.png"), "{:?}", report.unreadable);
-    for i in 0..3 {
-        #[cfg(unix)]
-        std::os::unix::fs::symlink("nowhere", scratch.source().join(format!("dog/lost{i}.png"))).unwrap();
-    }
-    let told = refused(&options(&scratch.source(), &scratch.folder.path().join("other")));
-    assert!(told.contains("4 of 24 pictures cannot be read, more than a tenth") && told.contains("lost.png"), "{told}");
-}
-
-#[test]
-fn an_unwritable_target() {
-    let scratch = Scratch::new(5);
-    write(scratch.folder.path().join("file"), b"");
-    let told = refused(&options(&scratch.source(), &scratch.folder.path().join("file/out")));
-    assert!(told.contains("file/out"), "{told}");
-}
-
-#[test]
-fn a_full_disk_and_then_a_larger_one() {
-    let Some(disk) = SmallDisk::new("160k") else { return };
-    let scratch = Scratch::new(60);
-    let options = options(&scratch.source(), &disk.0.path().join("out"));
-    let told = refused(&options);
-    assert!(told.contains("No space left") && told.contains("goes on from there"), "{told}");
-    disk.enlarge("8m");
-    let report = run(&options).unwrap();
-    assert!(report.written < 120 && report.written + report.already_there == 120);
-    assert_eq!(counts(&options.out).values().sum::<usize>(), 120);
-}
-
-/// Waits until there are `count` files in `out`, kills, and tells whether it was still running.
-fn kill_at(mut child: Child, out: &Path, count: usize) -> bool {
-    loop {
-        let ended = child.try_wait().unwrap().is_some();
-        let there = out.exists() && walked(out) >= count;
-        if ended || there {
-            child.kill().unwrap();
-            child.wait().unwrap();
-            return !ended;
-        }
-    }
-}
-
-fn walked(folder: &Path) -> usize {
-    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    entries.map(|entry| if entry.path().is_dir() { walked(&entry.path()) } else { 1 }).sum()
-}
-
-#[test]
-fn killed_half_way() {
-    if let Some(folder) = std::env::var_os("PELAGE_ORGANIZE") {
-        let folder = Path::new(&folder);
-        run(&options(&folder.join("source"), &folder.join("out"))).unwrap();
-        return;
-    }
-    let scratch = Scratch::new(400);
-    let whole = scratch.folder.path().join("whole");
-    run(&options(&scratch.source(), &whole)).unwrap();
-    let mut killed = 0;
-    for count in [0, 1, 2, 3, 50, 51, 200, 300, 500, 700] {
-        let child = child("killed_half_way", "PELAGE_ORGANIZE", scratch.folder.path()).spawn().unwrap();
-        killed += usize::from(kill_at(child, &scratch.out(), count));
-    }
-    assert!(killed >= 3, "killed only {killed} times");
-    // What a kill while a picture is written leaves, whether or not one of the kills above hit that moment.
-    write(scratch.out().join("train/cat/.organize-x.tmp"), b"half");
-    run(&scratch.options()).unwrap();
-    let pictures = |out: &Path| files(out).into_iter().filter(|(name, _)| name != ".pelage-organize.json").collect::<Vec<_>>();
-    assert_eq!(pictures(&scratch.out()), pictures(&whole));
-}
-
-#[test]
-fn killed_before_the_first_picture() {
-    let scratch = Scratch::new(5);
-    write(scratch.out().join(".organize-x.tmp"), b"half a plan");
-    assert_eq!(run(&scratch.options()).unwrap().written, 10);
-    assert!(!scratch.out().join(".organize-x.tmp").exists());
 }

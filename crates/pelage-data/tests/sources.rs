@@ -33,16 +33,37 @@ proptest! {
 #[test]
 fn zips_within_a_zip() {
     let folder = tempfile::tempdir().unwrap();
-    let inner = zip(&[("train/cat.0.jpg", png(0)), ("train/dog.0.jpg", png(1)), ("__MACOSX/train/._cat.0.jpg", vec![1])]);
+    let inner = zip(&[
+        ("train/cat.0.jpg", png(0)),
+        ("train/dog.0.jpg", png(1)),
+        ("__MACOSX/train/._cat.0.jpg", vec![1]),
+    ]);
     // What lies at an inner zip's top is in a folder of that zip's name.
     let flat = zip(&[("1.jpg", png(2))]);
-    let outer = zip(&[("train.zip", inner), ("birds.ZIP", flat), ("sampleSubmission.csv", b"id,label".to_vec())]);
+    let outer = zip(&[
+        ("train.zip", inner),
+        ("birds.ZIP", flat),
+        ("sampleSubmission.csv", b"id,label".to_vec()),
+    ]);
     let path = folder.path().join("all.zip");
     write(&path, &outer);
-    assert_eq!(names(&path), ["birds/1.jpg", "sampleSubmission.csv", "train/cat.0.jpg", "train/dog.0.jpg"]);
+    assert_eq!(
+        names(&path),
+        [
+            "birds/1.jpg",
+            "sampleSubmission.csv",
+            "train/cat.0.jpg",
+            "train/dog.0.jpg"
+        ]
+    );
     let entries = list(&path).unwrap();
     assert_eq!(entries[2].location.read().unwrap(), png(0));
-    assert!(entries[2].location.to_string().ends_with("all.zip!train.zip!train/cat.0.jpg"));
+    assert!(
+        entries[2]
+            .location
+            .to_string()
+            .ends_with("all.zip!train.zip!train/cat.0.jpg")
+    );
 }
 
 #[test]
@@ -52,7 +73,10 @@ fn damaged_and_hostile_zips() {
     let whole = zip(&[("cat.0.jpg", png(0)), ("dog.0.jpg", png(1))]);
     write(&path, &whole[..whole.len() - 30]);
     let told = list(&path).unwrap_err().to_string();
-    assert!(told.contains("a.zip") && told.contains("is the download complete?"), "{told}");
+    assert!(
+        told.contains("a.zip") && told.contains("is the download complete?"),
+        "{told}"
+    );
     // A zip within that unpacks to a thousand times its size.
     let bomb = zip(&[("inner.zip", vec![0; 40 << 20])]);
     write(&path, &bomb);
