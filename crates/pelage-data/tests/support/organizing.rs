@@ -26,7 +26,7 @@ pub(crate) fn run(options: &Options) -> pelage_data::Result<Report> {
 }
 
 pub(crate) fn refused(options: &Options) -> String {
-    run(options).err().expect("accepted").to_string()
+    run(options).expect_err("accepted").to_string()
 }
 
 /// Pictures by folder: `train/cat` to 8.
