@@ -145,7 +145,7 @@ impl Pictures {
             .position(|(had, left)| *had > 0 && *left == 0)
         {
             Some(class) => Err(Error::Data(format!(
-                "none of the pictures of class '{}' can be read:{}",
+                "none of the pictures of class '{}' can be read; replace them, or remove the class:{}",
                 self.classes[class],
                 examples(&self.unreadable)
             ))),

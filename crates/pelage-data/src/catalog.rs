@@ -155,10 +155,12 @@ impl Listing {
     }
 
     /// A class folder without a picture is a mistake that training would hide.
-    fn check_empty_folders(&self, source: &Path, classes: &[String]) -> Result<()> {
+    fn check_empty_folders(&self, source: &Path) -> Result<()> {
         if !source.is_dir() || !self.layout.class_folders {
             return Ok(());
         }
+        // Of all parts: that a class is in one alone is another mistake.
+        let classes = self.catalog(|_| true).classes;
         let root = source.join(&self.layout.root);
         let parts = self.layout.parts.iter().map(|part| root.join(part));
         for folder in if self.layout.parts.is_empty() {
@@ -228,7 +230,7 @@ pub fn open_dataset(path: &Path, validation_split: Option<f64>, seed: u64) -> Re
         }
     };
     check_classes(&split.train, path)?;
-    listing.check_empty_folders(path, &split.train.classes)?;
+    listing.check_empty_folders(path)?;
     match_classes(split, path)
 }
 

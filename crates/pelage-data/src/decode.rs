@@ -1,6 +1,7 @@
 //! From a file's bytes to upright RGB pixels, or the reason why not.
 
 mod jpeg;
+mod tiff;
 
 use std::io::Cursor;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -71,6 +72,9 @@ pub fn decode(bytes: &[u8], limits: &Limits) -> Result<RgbImage, String> {
     let format = format(bytes).ok_or_else(|| not_a_picture(bytes))?;
     let decode = || match format {
         ImageFormat::Jpeg => jpeg::decode(bytes, limits),
+        ImageFormat::Tiff => tiff::decode_palette(bytes, limits).unwrap_or_else(|| decode_other(bytes, format, limits)),
+        // The decoder would not miss what was cut off behind the pixels, and that may be how to turn them.
+        ImageFormat::WebP if is_cut(bytes) => Err("truncated WebP: the file ends before the picture does".into()),
         _ => decode_other(bytes, format, limits),
     };
     // A decoder that panics over a hostile file must cost that file, not the run.
@@ -93,6 +97,12 @@ fn decode_other(bytes: &[u8], format: ImageFormat, limits: &Limits) -> Result<Rg
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
     let picture = DynamicImage::from_decoder(decoder).map_err(damaged)?;
     Ok(turned(over_white(picture), orientation))
+}
+
+/// Whether a RIFF file is shorter than it says, in four bytes after the first four.
+fn is_cut(bytes: &[u8]) -> bool {
+    let length = bytes.get(4..).and_then(|rest| rest.first_chunk());
+    length.is_none_or(|length| u64::from(u32::from_le_bytes(*length)) + 8 > bytes.len() as u64)
 }
 
 fn turned(picture: RgbImage, orientation: Orientation) -> RgbImage {

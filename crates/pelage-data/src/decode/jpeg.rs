@@ -111,9 +111,11 @@ impl Structure {
 /// last bytes, these are not the picture's: space that a broken download or disk left filled, which the decoder takes
 /// for data.
 fn whole_but_for_its_end(bytes: &[u8], limits: &Limits) -> Option<RgbImage> {
+    // Enough to change every block of one unit (ten at most), of which a tiny picture shows but a corner.
+    const MORE: usize = 512;
     let scan = &bytes[..bytes.iter().rposition(|&byte| byte != 0xFF)? + 1];
     let followed_by =
-        |scan: &[u8], data: u8| decode_ended(&[scan, &[data; 64], &[0xFF, 0xD9]].concat(), false, limits).ok();
+        |scan: &[u8], data: u8| decode_ended(&[scan, &[data; MORE], &[0xFF, 0xD9]].concat(), false, limits).ok();
     let settled = |scan: &[u8]| {
         let picture = followed_by(scan, 0x00)?;
         (followed_by(scan, 0x55)? == picture).then_some(picture)

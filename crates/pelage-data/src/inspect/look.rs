@@ -7,6 +7,10 @@ use image::RgbImage;
 /// Bits of 64 by which the hashes of near duplicates may differ.
 const NEAR_BITS: u32 = 7;
 
+/// How much brighter (in grays of 0 to 255) the right one of two neighbors must be to set a bit. Without it, a plain
+/// background's bits would follow nothing but the noise of compression.
+const BRIGHTER: f64 = 1.0;
+
 /// How alike (Pearson's correlation) the thumbnails of near duplicates must be.
 const NEAR_CORRELATION: f64 = 0.98;
 
@@ -18,7 +22,8 @@ const FLAT: f64 = 4.0;
 
 /// What a picture looks like, whatever its size.
 pub(super) struct Look {
-    /// dHash: the picture as 9 x 8 mean grays; one bit for each pair of neighbors, whether the right one is brighter.
+    /// dHash: the picture as 9 x 8 mean grays; one bit for each pair of neighbors, whether the right one is brighter by
+    /// more than [`BRIGHTER`].
     hash: u64,
     /// Mean grays of `SIDE` x `SIDE` parts.
     thumbnail: [u8; SIDE * SIDE],
@@ -29,7 +34,7 @@ impl Look {
         let grays = mean_grays(picture, 9, 8);
         let brighter = grays
             .chunks(9)
-            .flat_map(|row| row.windows(2).map(|pair| pair[0] < pair[1]));
+            .flat_map(|row| row.windows(2).map(|pair| pair[1] - pair[0] > BRIGHTER));
         let hash = brighter.fold(0, |hash, bit| hash << 1 | u64::from(bit));
         let mut thumbnail = [0; SIDE * SIDE];
         let grays = mean_grays(picture, SIDE, SIDE);

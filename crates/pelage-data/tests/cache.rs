@@ -1,0 +1,284 @@
+//! The picture cache: the same pixels in each mode, and never a wrong one.
+
+mod support;
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, SystemTime};
+
+use pelage_data::cache::{CacheMode, Pictures, clear};
+use pelage_data::catalog::Catalog;
+use pelage_data::preprocess::Preprocessing;
+use support::{SmallDisk, child, class_folders, crc32, png, state_of, write};
+
+/// Opens, and tells how many pictures were decoded for it.
+fn open_counted(source: &Path, mode: CacheMode, cache: &Path) -> pelage_data::Result<(Pictures, usize)> {
+    let catalog = Catalog::from_source(source, None)?;
+    let decoded = AtomicUsize::new(0);
+    let count = |_| _ = decoded.fetch_add(1, Ordering::Relaxed);
+    let pictures = Pictures::open(&catalog, &Preprocessing::new(20), mode, cache, &count)?;
+    Ok((pictures, decoded.into_inner()))
+}
+
+fn open(source: &Path, mode: CacheMode, cache: &Path) -> Pictures {
+    open_counted(source, mode, cache).unwrap().0
+}
+
+fn all(pictures: &Pictures) -> Vec<Vec<u8>> {
+    (0..pictures.len())
+        .map(|i| pictures.pixels(i).unwrap().into_owned())
+        .collect()
+}
+
+fn cached(folder: &Path) -> Vec<PathBuf> {
+    let paths = std::fs::read_dir(folder)
+        .into_iter()
+        .flatten()
+        .map(|entry| entry.unwrap().path());
+    paths
+        .filter(|path| path.extension().is_some_and(|end| end == "pictures"))
+        .collect()
+}
+
+fn scratch(pictures: u64) -> (tempfile::TempDir, PathBuf, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let (source, cache) = (folder.path().join("source"), folder.path().join("cache"));
+    class_folders(&source, pictures);
+    (folder, source, cache)
+}
+
+#[test]
+fn every_mode_has_the_same_pixels_and_skips_the_same_files() {
+    let (_folder, source, cache) = scratch(30);
+    write(source.join("cat/5-broken.png"), b"hello");
+    write(source.join("dog/0-empty.png"), b"");
+    let reference = open(&source, CacheMode::Off, &cache);
+    assert_eq!((reference.len(), reference.unreadable().len()), (60, 2));
+    for mode in [CacheMode::Ram, CacheMode::Disk, CacheMode::Disk, CacheMode::Auto] {
+        let pictures = open(&source, mode, &cache);
+        assert!(all(&pictures) == all(&reference), "{mode:?}");
+        assert_eq!(pictures.unreadable(), reference.unreadable());
+        assert!((0..60).all(|i| pictures.name(i) == reference.name(i) && pictures.label(i) == reference.label(i)));
+    }
+}
+
+/// Whatever is wrong with a file, it is named with a reason, and left where it is.
+#[test]
+fn skipped_files_are_listed_and_kept() {
+    let (_folder, source, cache) = scratch(40);
+    let whole = png(1);
+    let mut bomb = whole.clone();
+    bomb[16..24].copy_from_slice(&[0, 0, 0xEA, 0x60, 0, 0, 0xEA, 0x60]);
+    let checksum = crc32(&bomb[12..29]).to_be_bytes();
+    bomb[29..33].copy_from_slice(&checksum);
+    let broken = [
+        ("bomb.png", bomb, "too large: 60000x60000 pixels"),
+        ("empty.png", Vec::new(), "empty file"),
+        ("text.png", b"hello".to_vec(), "not a picture"),
+        ("truncated.png", whole[..whole.len() / 2].to_vec(), "damaged PNG"),
+    ];
+    for (name, bytes, _) in &broken {
+        write(source.join("cat").join(name), bytes);
+    }
+    let before = state_of(&source);
+    for mode in [CacheMode::Off, CacheMode::Ram, CacheMode::Disk, CacheMode::Disk] {
+        let pictures = open(&source, mode, &cache);
+        assert_eq!(
+            (pictures.len(), pictures.unreadable().len()),
+            (80, broken.len()),
+            "{mode:?}"
+        );
+        for ((name, _, reason), told) in broken.iter().zip(pictures.unreadable()) {
+            assert!(
+                told.path.ends_with(&format!("cat/{name}")) && told.reason.starts_with(reason),
+                "{told:?}"
+            );
+        }
+    }
+    assert_eq!(state_of(&source), before);
+}
+
+#[test]
+fn keyed_by_content_and_settings() {
+    let (folder, source, cache) = scratch(10);
+    assert_eq!(open_counted(&source, CacheMode::Disk, &cache).unwrap().1, 20);
+    assert_eq!(open_counted(&source, CacheMode::Disk, &cache).unwrap().1, 0);
+    // Moved: the same pictures.
+    let moved = folder.path().join("moved");
+    std::fs::rename(&source, &moved).unwrap();
+    assert_eq!(open_counted(&moved, CacheMode::Disk, &cache).unwrap().1, 0);
+    // Changed in place, with the old length and date.
+    let path = moved.join("cat/3.png");
+    let (mut bytes, modified) = (
+        std::fs::read(&path).unwrap(),
+        path.metadata().unwrap().modified().unwrap(),
+    );
+    let other = (100..).map(png).find(|other| other.len() == bytes.len()).unwrap();
+    bytes.copy_from_slice(&other);
+    write(&path, &bytes);
+    File::options()
+        .write(true)
+        .open(&path)
+        .unwrap()
+        .set_modified(modified)
+        .unwrap();
+    let (pictures, decoded) = open_counted(&moved, CacheMode::Disk, &cache).unwrap();
+    assert_eq!(decoded, 20);
+    assert!(all(&pictures) == all(&open(&moved, CacheMode::Off, &cache)));
+    // Another size.
+    let catalog = Catalog::from_source(&moved, None).unwrap();
+    let pictures = Pictures::open(&catalog, &Preprocessing::new(10), CacheMode::Disk, &cache, &|_| {}).unwrap();
+    assert_eq!((pictures.pixels(0).unwrap().len(), cached(&cache).len()), (300, 3));
+}
+
+#[test]
+fn a_damaged_file_is_noticed() {
+    let (_folder, source, cache) = scratch(10);
+    let reference = all(&open(&source, CacheMode::Disk, &cache));
+    let path = cached(&cache).remove(0);
+    let whole = std::fs::read(&path).unwrap();
+    // Cut, or its end overwritten: made anew.
+    let edited = |at: usize| {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 1;
+        bytes
+    };
+    let tail = whole.len() - 100;
+    for bytes in [
+        whole[..whole.len() - 1].to_vec(),
+        whole[..5000].to_vec(),
+        Vec::new(),
+        edited(tail),
+        edited(whole.len() - 1),
+    ] {
+        write(&path, &bytes);
+        let (pictures, decoded) = open_counted(&source, CacheMode::Disk, &cache).unwrap();
+        assert_eq!(decoded, 20);
+        assert!(all(&pictures) == reference);
+    }
+    // One pixel of the third picture: told when it is read.
+    write(&path, &edited(2 * 1200 + 7));
+    let pictures = open(&source, CacheMode::Disk, &cache);
+    assert!(pictures.pixels(1).is_ok() && pictures.pixels(3).is_ok());
+    let told = pictures.pixels(2).unwrap_err().to_string();
+    assert!(
+        told.contains(".pictures") && told.contains("pelage cache clear"),
+        "{told}"
+    );
+}
+
+/// A child opens the cache, over and over where it is told to.
+fn as_child() -> bool {
+    let Some(folder) = std::env::var_os("PELAGE_CACHE_TEST") else {
+        return false;
+    };
+    let folder = Path::new(&folder);
+    let pictures = open(&folder.join("source"), CacheMode::Disk, &folder.join("cache"));
+    assert!(all(&pictures) == all(&open(&folder.join("source"), CacheMode::Off, &folder.join("cache"))));
+    true
+}
+
+#[test]
+fn two_processes_at_once() {
+    if as_child() {
+        return;
+    }
+    let (folder, _, cache) = scratch(300);
+    let mut children: Vec<_> = (0..3)
+        .map(|_| {
+            child("two_processes_at_once", "PELAGE_CACHE_TEST", folder.path())
+                .spawn()
+                .unwrap()
+        })
+        .collect();
+    assert!(children.iter_mut().all(|child| child.wait().unwrap().success()));
+    assert_eq!(
+        (cached(&cache).len(), std::fs::read_dir(&cache).unwrap().count()),
+        (1, 1)
+    );
+}
+
+#[test]
+fn killed_while_writing() {
+    if as_child() {
+        return;
+    }
+    let (folder, source, cache) = scratch(1500);
+    let mut killed = 0;
+    for milliseconds in [0, 2, 5, 10, 20, 40] {
+        let mut child = child("killed_while_writing", "PELAGE_CACHE_TEST", folder.path())
+            .spawn()
+            .unwrap();
+        while !cache.exists() && child.try_wait().unwrap().is_none() {}
+        std::thread::sleep(Duration::from_millis(milliseconds));
+        killed += usize::from(child.try_wait().unwrap().is_none());
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    assert!(killed > 0, "never killed while it ran");
+    let pictures = open(&source, CacheMode::Disk, &cache);
+    assert!(all(&pictures) == all(&open(&source, CacheMode::Off, &cache)));
+}
+
+#[test]
+fn what_killed_runs_left_is_removed_but_nothing_else() {
+    let (_folder, source, cache) = scratch(5);
+    let long_ago = SystemTime::now() - Duration::from_secs(3600);
+    let make = |name: &str| {
+        write(cache.join(name), b"half");
+        let file = File::options().write(true).open(cache.join(name)).unwrap();
+        file.set_modified(long_ago).unwrap();
+        file
+    };
+    make("pelage-left.tmp");
+    make("other.tmp");
+    make("holiday.pictures");
+    let running = make("pelage-running.tmp");
+    running.lock().unwrap();
+    write(cache.join("pelage-new.tmp"), b"not locked yet");
+    open(&source, CacheMode::Disk, &cache);
+    let there = |name: &str| cache.join(name).exists();
+    assert!(!there("pelage-left.tmp"));
+    assert!(there("other.tmp") && there("pelage-running.tmp") && there("pelage-new.tmp"));
+
+    assert!(clear(&cache).unwrap() > 10 * 1200);
+    assert!(cached(&cache).len() == 1 && there("holiday.pictures"));
+    assert!(there("other.tmp") && there("pelage-running.tmp"));
+    assert_eq!(clear(&cache.join("nothing")).unwrap(), 0);
+}
+
+#[test]
+fn a_full_disk() {
+    let Some(disk) = SmallDisk::new("32k") else { return };
+    let (_folder, source, _) = scratch(60);
+    let told = open_counted(&source, CacheMode::Disk, &disk.0.path().join("cache"))
+        .err()
+        .unwrap()
+        .to_string();
+    assert!(told.contains("No space left") && told.contains("--cache off"), "{told}");
+    assert_eq!(std::fs::read_dir(disk.0.path().join("cache")).unwrap().count(), 0);
+}
+
+#[test]
+fn too_many_unreadable() {
+    let (_folder, source, cache) = scratch(10);
+    for i in 0..3 {
+        write(source.join(format!("cat/broken{i}.png")), b"hello");
+    }
+    for mode in [CacheMode::Off, CacheMode::Ram, CacheMode::Disk] {
+        let told = open_counted(&source, mode, &cache).err().unwrap().to_string();
+        assert!(
+            told.contains("3 of 23 pictures cannot be read") && told.contains("broken0.png: not a picture"),
+            "{told}"
+        );
+    }
+    // A class of which nothing is left, though few files of all are broken.
+    let (_folder, source, cache) = scratch(20);
+    write(source.join("bird/1.png"), b"hello");
+    let told = open_counted(&source, CacheMode::Ram, &cache).err().unwrap().to_string();
+    assert!(
+        told.contains("none of the pictures of class 'bird' can be read; replace them"),
+        "{told}"
+    );
+}

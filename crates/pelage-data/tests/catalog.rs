@@ -1,0 +1,265 @@
+//! Labels, parts and splits.
+
+mod support;
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use pelage_data::catalog::{Catalog, open_dataset, split};
+use proptest::prelude::*;
+use support::{class_folders, png, write, zip};
+
+fn refused<T>(result: pelage_data::Result<T>) -> String {
+    result.err().expect("accepted").to_string()
+}
+
+fn parts(root: &Path, validation: &str) {
+    class_folders(&root.join("train"), 4);
+    for (class, seed) in [("cat", 500), ("dog", 600)] {
+        write(root.join(format!("{validation}/{class}/v.png")), &png(seed));
+    }
+}
+
+#[test]
+fn a_tree_with_parts() {
+    for validation in ["validation", "valid", "val", "Val"] {
+        let folder = tempfile::tempdir().unwrap();
+        parts(folder.path(), validation);
+        // What else lies beside the parts is none of it.
+        write(folder.path().join("runs/first/curves.png"), &png(9));
+        write(folder.path().join("train/notes.txt"), b"mine");
+        let split = open_dataset(folder.path(), None, 0).unwrap();
+        assert_eq!(split.train.classes, ["cat", "dog"]);
+        assert_eq!(
+            (split.train.counts(), split.validation.counts()),
+            (vec![4, 4], vec![1, 1])
+        );
+        let told = refused(open_dataset(folder.path(), Some(0.2), 0));
+        assert!(told.contains("leave --validation-split out"), "{told}");
+    }
+}
+
+#[test]
+fn a_zip_with_parts() {
+    let folder = tempfile::tempdir().unwrap();
+    let members: Vec<_> = [
+        "train/cat/1",
+        "train/cat/2",
+        "train/dog/1",
+        "validation/cat/1",
+        "validation/dog/1",
+    ]
+    .iter()
+    .zip(0..)
+    .map(|(name, seed)| (format!("data/{name}.png"), png(seed)))
+    .collect();
+    let members: Vec<_> = members
+        .iter()
+        .map(|(name, bytes)| (name.as_str(), bytes.clone()))
+        .collect();
+    let path = folder.path().join("data.zip");
+    write(&path, &zip(&members));
+    let split = open_dataset(&path, None, 0).unwrap();
+    assert_eq!(
+        (split.train.counts(), split.validation.counts()),
+        (vec![2, 1], vec![1, 1])
+    );
+}
+
+#[test]
+fn what_is_wrong_is_told() {
+    let fresh = || {
+        let folder = tempfile::tempdir().unwrap();
+        parts(folder.path(), "validation");
+        folder
+    };
+    let told = |folder: &tempfile::TempDir| refused(open_dataset(folder.path(), None, 0));
+
+    let folder = fresh();
+    write(folder.path().join("validation/bird/1.png"), &png(1));
+    assert!(
+        told(&folder).contains("validation has a class 'bird' that training does not know"),
+        "{}",
+        told(&folder)
+    );
+
+    let folder = fresh();
+    std::fs::remove_dir_all(folder.path().join("validation/dog")).unwrap();
+    assert!(
+        told(&folder).contains("validation has no picture of class 'dog'"),
+        "{}",
+        told(&folder)
+    );
+
+    let folder = fresh();
+    write(folder.path().join("train/bird/notes.txt"), b"none yet");
+    assert!(
+        told(&folder).contains("class 'bird' has no pictures"),
+        "{}",
+        told(&folder)
+    );
+
+    let folder = fresh();
+    std::fs::remove_dir_all(folder.path().join("train/dog")).unwrap();
+    std::fs::remove_dir_all(folder.path().join("validation/dog")).unwrap();
+    assert!(told(&folder).contains("only one class, 'cat'"), "{}", told(&folder));
+
+    let folder = fresh();
+    std::fs::remove_dir_all(folder.path().join("validation")).unwrap();
+    assert!(told(&folder).contains("--validation-split 0.2"), "{}", told(&folder));
+
+    let folder = tempfile::tempdir().unwrap();
+    assert!(told(&folder).contains("holds no files"));
+    write(folder.path().join("train.zip"), &zip(&[("cat.0.png", png(0))]));
+    let told = refused(open_dataset(folder.path(), Some(0.5), 0));
+    assert!(told.contains("give that zip itself"), "{told}");
+    assert!(refused(open_dataset(&folder.path().join("nothing"), None, 0)).contains("there is no such"));
+    assert!(refused(open_dataset(folder.path(), Some(1.5), 0)).contains("between 0 and 1"));
+}
+
+#[test]
+fn a_split_of_the_training_part_leaves_the_test_part_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    class_folders(&folder.path().join("train"), 10);
+    class_folders(&folder.path().join("test"), 3);
+    let split = open_dataset(folder.path(), Some(0.2), 0).unwrap();
+    assert_eq!(
+        (split.train.counts(), split.validation.counts()),
+        (vec![8, 8], vec![2, 2])
+    );
+    assert!(
+        split
+            .train
+            .items
+            .iter()
+            .chain(&split.validation.items)
+            .all(|item| item.name.starts_with("train/"))
+    );
+}
+
+#[test]
+fn junk_is_no_class_and_pictures_are_told_by_content() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("PetImages");
+    class_folders(&root, 3);
+    for junk in [
+        "Cat/Thumbs.db",
+        "cat/notes.txt",
+        "readme[1].txt",
+        "empty.txt",
+        "other/list.csv",
+    ] {
+        write(root.join(junk), b"");
+    }
+    write(folder.path().join("MSR-LA - 3467.docx"), b"PK license");
+    write(root.join("cat/no_extension"), &png(77));
+    write(root.join("dog/empty.jpg"), b"");
+    let catalog = Catalog::from_source(folder.path(), None).unwrap();
+    assert_eq!(catalog.classes, ["cat", "dog"]);
+    // The empty picture stays: it is told of as unreadable.
+    assert_eq!(catalog.counts(), [4, 4]);
+    assert_eq!(catalog.unlabelled.len(), 5, "{:?}", catalog.unlabelled);
+}
+
+fn from_csv(csv: &[u8]) -> pelage_data::Result<HashMap<String, String>> {
+    let folder = tempfile::tempdir().unwrap();
+    let source = folder.path().join("pictures");
+    for name in ["a/1.png", "a/2.png", "b/2.png", "b/3.x.png"] {
+        write(source.join(name), &png(0));
+    }
+    let path = folder.path().join("labels.csv");
+    write(&path, csv);
+    let catalog = Catalog::from_source(&source, Some(&path))?;
+    Ok(catalog
+        .items
+        .iter()
+        .map(|item| (item.name.clone(), catalog.classes[item.label].clone()))
+        .collect())
+}
+
+#[test]
+fn labels_from_a_csv() {
+    let labels = from_csv(b"path,label\r\n1.png,cat\r\n\"a/2.png\",\"dog, small\"\r\nb\\2.png, dog \r\n").unwrap();
+    assert_eq!(labels.len(), 3);
+    assert_eq!(
+        (&labels["a/1.png"][..], &labels["a/2.png"][..], &labels["b/2.png"][..]),
+        ("cat", "dog, small", "dog")
+    );
+    // As Excel writes it, with a byte order mark, and as Kaggle does, without extensions.
+    assert_eq!(from_csv(b"\xEF\xBB\xBF1.png,cat\n").unwrap()["a/1.png"], "cat");
+    assert_eq!(from_csv(b"id,breed\n1,cat\n3.x,dog\n").unwrap()["b/3.x.png"], "dog");
+    for (csv, reason) in [
+        (&b"9.png,cat\n"[..], "line 1: there is no file '9.png'"),
+        (
+            b"1.png,cat\n../../etc/x.jpg,dog\n",
+            "line 2: there is no file '../../etc/x.jpg'",
+        ),
+        (
+            b"1.png,cat\n/etc/passwd,dog\n",
+            "line 2: there is no file '/etc/passwd'",
+        ),
+        (b"2.png,cat\n", "fits several files"),
+        (b"1.png\n", "expected two columns"),
+        (b"1.png,\n", "empty label"),
+        (
+            b"1.png,cat\na/1.png,dog\n",
+            "line 2: 'a/1.png' is labelled 'dog' here and 'cat' before",
+        ),
+        (b"1.png,\xFF\xFE\n", "line 1"),
+    ] {
+        let told = refused(from_csv(csv));
+        assert!(told.contains("labels.csv") && told.contains(reason), "{told}");
+    }
+}
+
+#[test]
+fn a_class_that_cannot_be_parted() {
+    let folder = tempfile::tempdir().unwrap();
+    class_folders(folder.path(), 5);
+    write(folder.path().join("bird/1.png"), &png(900));
+    let catalog = || Catalog::from_source(folder.path(), None).unwrap();
+    assert!(refused(split(&catalog(), 0.2, 0)).contains("class 'bird' cannot be parted"));
+    write(folder.path().join("bird/2.png"), &png(900));
+    assert!(refused(split(&catalog(), 0.2, 0)).contains("byte-identical"));
+    write(folder.path().join("bird/3.png"), &png(901));
+    split(&catalog(), 0.2, 0).unwrap();
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 40, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Pictures are told apart by `contents`; equal ones are byte-identical.
+    #[test]
+    fn splits(contents in prop::collection::vec((0usize..3, 0u64..60), 30..120), ratio in 0.1f64..0.5, seed in 0u64..9) {
+        let folder = tempfile::tempdir().unwrap();
+        for (i, (class, content)) in contents.iter().enumerate() {
+            write(folder.path().join(format!("{class}/{i}.png")), format!("\x42M{content}").as_bytes());
+        }
+        let catalog = Catalog::from_source(folder.path(), None).unwrap();
+        let Ok(parted) = split(&catalog, ratio, seed) else { return Ok(()) };
+        let names = |catalog: &Catalog| catalog.items.iter().map(|item| item.name.clone()).collect::<Vec<_>>();
+        let mut all = [names(&parted.train), names(&parted.validation)].concat();
+        all.sort_by(|a, b| pelage_data::source::natural_order(a, b));
+        prop_assert_eq!(all, names(&catalog));
+        let content = |name: &str| contents[name.split(['/', '.']).nth(1).unwrap().parse::<usize>().unwrap()].1;
+        for name in names(&parted.validation) {
+            prop_assert!(names(&parted.train).iter().all(|other| content(other) != content(&name)));
+        }
+        // Never more than the share; less only where duplicates would not fit.
+        let mut times = HashMap::new();
+        contents.iter().for_each(|(_, content)| *times.entry(content).or_insert(0) += 1);
+        for (class, (count, chosen)) in catalog.counts().iter().zip(parted.validation.counts()).enumerate() {
+            let wanted = ((*count as f64 * ratio).round() as usize).clamp(1, count - 1);
+            prop_assert!(chosen <= wanted);
+            let label: usize = catalog.classes[class].parse().unwrap();
+            let single = contents.iter().filter(|(c, content)| *c == label && times[content] == 1).count();
+            prop_assert!(chosen == wanted || single < wanted);
+        }
+        // The order in which files are listed does not matter.
+        let mut turned = catalog.clone();
+        turned.items.reverse();
+        let mut other = names(&split(&turned, ratio, seed).unwrap().validation);
+        other.reverse();
+        prop_assert_eq!(other, names(&parted.validation));
+    }
+}

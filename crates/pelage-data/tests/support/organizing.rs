@@ -1,0 +1,67 @@
+//! Calls of `organize`, and the trees that it makes.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use pelage_data::organize::{Link, Options, Report, organize};
+
+use super::{class_folders, files};
+
+pub(crate) fn options(source: &Path, out: &Path) -> Options {
+    Options {
+        source: source.into(),
+        out: out.into(),
+        ratio: 0.2,
+        limit: None,
+        seed: 0,
+        rename: Vec::new(),
+        link: Link::Copy,
+        labels: None,
+        force: false,
+    }
+}
+
+pub(crate) fn run(options: &Options) -> pelage_data::Result<Report> {
+    organize(options, &|_| {})
+}
+
+pub(crate) fn refused(options: &Options) -> String {
+    run(options).expect_err("accepted").to_string()
+}
+
+/// Pictures by folder: `train/cat` to 8.
+pub(crate) fn counts(out: &Path) -> BTreeMap<String, usize> {
+    let mut counts = BTreeMap::new();
+    for name in files(out).keys().filter(|name| !name.starts_with('.')) {
+        *counts.entry(name.rsplit_once('/').unwrap().0.to_string()).or_insert(0) += 1;
+    }
+    counts
+}
+
+pub(crate) fn expected(counts: &[(&str, usize)]) -> BTreeMap<String, usize> {
+    counts.iter().map(|(name, count)| (name.to_string(), *count)).collect()
+}
+
+pub(crate) struct Scratch {
+    pub(crate) folder: tempfile::TempDir,
+}
+
+impl Scratch {
+    pub(crate) fn new(pictures: u64) -> Scratch {
+        let folder = tempfile::tempdir().unwrap();
+        class_folders(&folder.path().join("source"), pictures);
+        Scratch { folder }
+    }
+
+    pub(crate) fn source(&self) -> PathBuf {
+        self.folder.path().join("source")
+    }
+
+    pub(crate) fn out(&self) -> PathBuf {
+        self.folder.path().join("out")
+    }
+
+    pub(crate) fn options(&self) -> Options {
+        options(&self.source(), &self.out())
+    }
+}
