@@ -110,18 +110,24 @@ impl From<Error> for Trouble {
 
 impl From<ureq::Error> for Trouble {
     fn from(error: ureq::Error) -> Self {
-        use std::io::ErrorKind::{ConnectionRefused, HostUnreachable, NetworkUnreachable};
-        let told = error.to_string();
+        use std::io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, TimedOut, UnexpectedEof};
         match error {
-            ureq::Error::HostNotFound | ureq::Error::ConnectionFailed | ureq::Error::ConnectProxyFailed(_) => {
-                Trouble::Unreachable(told)
+            ureq::Error::Io(io) => {
+                // Names that cannot be looked up have no kind of their own.
+                let broke = [BrokenPipe, ConnectionAborted, ConnectionReset, TimedOut, UnexpectedEof];
+                let trouble = if broke.contains(&io.kind()) {
+                    Trouble::Passing
+                } else {
+                    Trouble::Unreachable
+                };
+                trouble(io.to_string())
             }
-            ureq::Error::Timeout(Timeout::Resolve | Timeout::Connect) => Trouble::Unreachable(told),
-            ureq::Error::Io(io) if [ConnectionRefused, HostUnreachable, NetworkUnreachable].contains(&io.kind()) => {
-                Trouble::Unreachable(told)
-            }
-            ureq::Error::Io(_) | ureq::Error::Timeout(_) | ureq::Error::Protocol(_) => Trouble::Passing(told),
-            _ => Trouble::Refused(told),
+            ureq::Error::HostNotFound
+            | ureq::Error::ConnectionFailed
+            | ureq::Error::ConnectProxyFailed(_)
+            | ureq::Error::Timeout(Timeout::Resolve | Timeout::Connect) => Trouble::Unreachable(error.to_string()),
+            ureq::Error::Timeout(_) | ureq::Error::Protocol(_) => Trouble::Passing(error.to_string()),
+            _ => Trouble::Refused(error.to_string()),
         }
     }
 }
@@ -226,9 +232,9 @@ fn download(
             Err(trouble) => trouble,
         };
         let length = part.length()?;
+        was_reached |= length > furthest || matches!(trouble, Trouble::Passing(_));
         failures = if length > furthest { 1 } else { failures + 1 };
         furthest = furthest.max(length);
-        was_reached |= matches!(trouble, Trouble::Passing(_));
         // A server that was there a moment ago may come back.
         let may_pass = was_reached && matches!(trouble, Trouble::Passing(_) | Trouble::Unreachable(_));
         if !may_pass || failures >= patience.attempts {

@@ -253,7 +253,7 @@ pub fn published(architecture: Architecture, file: Option<&str>) -> Result<Weigh
 /// What to do where the network is elsewhere.
 fn bring(architecture: Architecture, weights: &Weights) -> String {
     let (name, Weights { file, source, .. }) = (architecture.name(), weights);
-    format!("bring the file {file} ({source}) and type `pelage weights add {file} --model {name}`")
+    format!("bring the file {file} from {source} and type `pelage weights add {file} --model {name}`")
 }
 
 /// Published files carry the beginning of their SHA-256 in the name; one that bears such a name must be that file.
