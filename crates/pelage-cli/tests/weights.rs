@@ -106,10 +106,7 @@ fn wrong_weights_are_refused() {
     assert!(told(b"not weights at all", "resnet18").contains("no file of PyTorch weights"));
     assert!(told(&whole[..whole.len() / 2], "resnet18").contains("damaged"));
     assert!(told(&whole, "vgg16").contains("holds weights of resnet18, not of vgg16"));
-    let code = format!(
-        "cposix\nsystem\n(S'touch {}'\ntR.",
-        folder.path().join("proof").display()
-    );
+    let code = format!("cposix\nsystem\n(Vtouch {}\ntR.", folder.path().join("proof").display());
     assert!(told(code.as_bytes(), "resnet18").contains("nothing of it was run"));
     assert!(!folder.path().join("proof").exists() && !folder.path().join("cache/weights").exists());
     fail(

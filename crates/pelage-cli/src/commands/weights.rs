@@ -1,6 +1,6 @@
 //! `pelage weights`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use pelage::model::Architecture;
@@ -66,7 +66,7 @@ pub(super) fn run(arguments: Arguments) -> Outcome {
             Ok(told(&added?))
         }
         Verb::List { json: true } => json(&store.list()?),
-        Verb::List { json: false } => Ok(listed(&store.list()?)),
+        Verb::List { json: false } => Ok(listed(store.folder(), &store.list()?)),
         Verb::Remove { model } => {
             let Kept { path, bytes, .. } = store.remove(model)?;
             Ok(format!("{}: removed, {} freed\n", path.display(), megabytes(bytes)))
@@ -100,13 +100,15 @@ fn told(added: &Added) -> String {
     )
 }
 
-fn listed(kept: &[Kept]) -> String {
+fn listed(folder: &Path, kept: &[Kept]) -> String {
     if kept.is_empty() {
         return "no weights are kept here; `pelage models` says which there are\n".into();
     }
     let rows = kept.iter().map(|kept| {
         let name = kept.architecture.name().to_string();
-        vec![name, megabytes(kept.bytes), kept.path.display().to_string()]
+        let file = kept.path.strip_prefix(folder).unwrap_or(&kept.path);
+        vec![name, megabytes(kept.bytes), file.display().to_string()]
     });
-    table(&["model", "size", "file"], 1..2, rows)
+    let table = table(&["model", "size", "file"], 1..2, rows);
+    format!("{}\n{table}", folder.display())
 }
