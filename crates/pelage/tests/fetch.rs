@@ -244,7 +244,7 @@ fn without_a_way_to_the_server_it_says_so() {
         .unwrap()
         .local_addr()
         .unwrap();
-    let target = Target::with(&content()[..1_000_00]);
+    let target = Target::with(&content()[..100_000]);
     let told = target
         .fetch(&weights(&format!("http://{gone}"), &content()))
         .unwrap_err();
