@@ -3,6 +3,7 @@
 mod cache;
 mod demo;
 mod evaluate;
+mod features;
 mod inspect;
 mod models;
 mod organize;
@@ -39,6 +40,7 @@ enum Verb {
     Inspect(inspect::Arguments),
     Train(Box<train::Arguments>),
     Summary(summary::Arguments),
+    Features(features::Arguments),
     Evaluate(evaluate::Arguments),
     Predict(predict::Arguments),
     Demo(demo::Arguments),
@@ -54,6 +56,7 @@ impl Cli {
             Verb::Inspect(arguments) => inspect::run(&arguments),
             Verb::Train(arguments) => train::run(*arguments),
             Verb::Summary(arguments) => summary::run(&arguments),
+            Verb::Features(arguments) => features::run(&arguments),
             Verb::Evaluate(arguments) => evaluate::run(&arguments),
             Verb::Predict(arguments) => predict::run(&arguments),
             Verb::Demo(arguments) => demo::run(&arguments),

@@ -15,7 +15,7 @@ use crate::preprocess::Preprocessing;
 use crate::source::Progress;
 use crate::{Error, Result};
 
-pub use disk::clear;
+pub use disk::{clear, fingerprint};
 
 /// Where decoded pictures are kept.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -65,7 +65,7 @@ pub fn batches(
     augmentation: Option<Augmentation>,
     first_batch: usize,
 ) -> Batches {
-    let indices = order_of(pictures.len(), order);
+    let indices = self::order(pictures.len(), order);
     let pass = Pass {
         pictures,
         indices,
@@ -133,7 +133,8 @@ fn wait(receiver: &Receiver<Result<Batch>>) -> Result<Batch> {
     }
 }
 
-fn order_of(count: usize, order: Order) -> Vec<usize> {
+/// The indices 0 to `count` in `order`.
+pub fn order(count: usize, order: Order) -> Vec<usize> {
     let mut indices: Vec<usize> = (0..count).collect();
     if let Order::Shuffled { seed, epoch } = order {
         indices.sort_by_cached_key(|&index| key(seed, epoch, index, 1));

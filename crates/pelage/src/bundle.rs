@@ -5,20 +5,28 @@ pub mod tensors;
 
 use std::path::Path;
 
-use burn::tensor::Device;
+use burn::Tensor;
+use burn::tensor::{Device, activation};
 use pelage_data::preprocess::Preprocessing;
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Architecture, Network, parameters};
+use crate::model::graph::Graph;
+use crate::model::{Architecture, Head, Network, parameters};
 use crate::train::checkpoint::Progress;
 use crate::train::{Data, Recipe};
-use crate::{Error, Result, atomic};
+use crate::{Error, Result, atomic, features};
 
 /// What a model file says about itself.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Facts {
     /// The network.
     pub architecture: Architecture,
+    /// What stands on it instead of its own head.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub head: Option<Head>,
+    /// Whether the features of a picture and its mirror image are averaged.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub flip: bool,
     /// Names of the classes in the order of the logits.
     pub classes: Vec<String>,
     /// How pictures become input.
@@ -50,6 +58,8 @@ impl Facts {
         let row = progress.history.last();
         Facts {
             architecture: recipe.model,
+            head: recipe.transfer.as_ref().map(|transfer| transfer.head.clone()),
+            flip: recipe.transfer.as_ref().is_some_and(|transfer| transfer.flip),
             classes: data.train.classes().to_vec(),
             preprocessing: data.train.preprocessing().clone(),
             training: Training {
@@ -70,6 +80,27 @@ pub struct Model {
     pub network: Network,
     /// What the file says about it.
     pub facts: Facts,
+}
+
+impl Facts {
+    /// The operations of the network that these facts describe.
+    pub fn graph(&self) -> Graph {
+        let size = [self.preprocessing.height, self.preprocessing.width].map(|side| side as usize);
+        self.architecture.graph_with(self.head.as_ref(), size, self.classes.len())
+    }
+}
+
+impl Model {
+    /// Probabilities `[n, classes]` for pixels `[n, h, w, 3]`, prepared as the facts say.
+    pub fn probabilities(&self, pixels: Tensor<4>) -> Tensor<2> {
+        let logits = match &self.facts.head {
+            Some(head) if self.facts.flip => {
+                self.network.head(features::features(&self.network, pixels, head.pooling, true), None)
+            }
+            _ => self.network.forward(pixels, None),
+        };
+        activation::softmax(logits, 1)
+    }
 }
 
 /// Writes a model file, atomically.
@@ -115,10 +146,9 @@ pub fn load(path: &Path, device: &Device) -> Result<Model> {
             format!("tensor '{name}' holds numbers that are not finite"),
         ));
     }
-    let size = [facts.preprocessing.height, facts.preprocessing.width].map(|side| side as usize);
-    let fresh = Network::new(facts.architecture, size, facts.classes.len(), 0, device);
-    let network = parameters::write(fresh, named).map_err(|reason| Error::model(&file, reason))?;
-    Ok(Model { network, facts })
+    let network = Network::assemble(facts.graph(), named, device).map_err(|reason| Error::model(&file, reason))?;
+    // A loaded model is not trained, so its batch norms can become part of its convolutions.
+    Ok(Model { network: network.folded(|_| true), facts })
 }
 
 /// A description that would make the network absurdly large or empty is refused before anything is allocated.

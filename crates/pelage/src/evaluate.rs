@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use burn::Tensor;
-use burn::tensor::{Device, TensorData, activation};
+use burn::tensor::{Device, TensorData};
 use pelage_data::cache::Pictures;
 use pelage_data::catalog::{self, Catalog};
 use pelage_data::loader::{self, Order};
@@ -94,7 +94,7 @@ pub fn evaluate(
         let batch = batch?;
         let shape = [batch.labels.len(), side.height as usize, side.width as usize, 3];
         let pixels = Tensor::from_data(TensorData::new(batch.pixels, shape), device);
-        probabilities.extend(to_vec(activation::softmax(model.network.forward(pixels, None), 1)));
+        probabilities.extend(to_vec(model.probabilities(pixels)));
         labels.extend(batch.labels.iter().map(|&label| to_model[label]));
         observe(labels.len());
     }

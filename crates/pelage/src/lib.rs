@@ -1,7 +1,7 @@
 //! pelage: from a folder of pictures to an image classifier.
 //!
 //! The modules stand in the order in which data meets them: [`ops`] (our operations inside Burn), [`model`]
-//! (the networks), [`weights`] (pretrained ones), [`train`] (one readable [`train::fit`]), [`bundle`] (the saved model), [`evaluate`],
+//! (the networks), [`weights`] (pretrained ones), [`features`] (what a frozen backbone sees), [`train`] (one readable [`train::fit`]), [`bundle`] (the saved model), [`evaluate`],
 //! [`predict`], [`report`] (history and figures).
 //!
 //! ```no_run
@@ -10,7 +10,7 @@
 //! # fn main() -> pelage::Result<()> {
 //! let recipe = Recipe { data: "data".into(), epochs: 10, ..Recipe::default() };
 //! let run = Run::create(recipe, "runs/mine".as_ref(), &|_progress| {})?;
-//! let outcome = run.train(&pelage::device::open("cpu")?, &mut |_event| Control::Continue)?;
+//! let outcome = run.train(&mut |_event| Control::Continue)?;
 //! # Ok(()) }
 //! ```
 #![forbid(unsafe_code)]
@@ -20,6 +20,7 @@ pub mod bundle;
 pub mod device;
 pub mod error;
 pub mod evaluate;
+pub mod features;
 pub mod model;
 pub mod ops;
 pub mod predict;

@@ -51,6 +51,12 @@ pub enum Architecture {
     EfficientNetLite2,
 }
 
+/// The architectures that there are pretrained weights of.
+pub const BACKBONES: [Architecture; 10] = {
+    let [_cnn3, backbones @ ..] = Architecture::ALL;
+    backbones
+};
+
 impl Architecture {
     /// Every architecture.
     pub const ALL: [Architecture; 11] = [
@@ -108,6 +114,15 @@ impl Architecture {
             Architecture::EfficientNetLite1 => efficientnet_lite::graph(efficientnet_lite::LITE1, classes),
             Architecture::EfficientNetLite2 => efficientnet_lite::graph(efficientnet_lite::LITE2, classes),
         }
+    }
+
+    /// The same with another head, where one is given.
+    pub fn graph_with(self, head: Option<&Head>, size: [usize; 2], classes: usize) -> Graph {
+        let mut graph = self.graph(size, classes);
+        if let Some(head) = head {
+            head.put_on(&mut graph, size, classes);
+        }
+        graph
     }
 
     fn init(self) -> Init {

@@ -1,7 +1,7 @@
 //! From pictures to ranked classes, keyed by path: none dropped, none reordered.
 
 use burn::Tensor;
-use burn::tensor::{Device, TensorData, activation};
+use burn::tensor::{Device, TensorData};
 use pelage_data::decode::{self, Limits};
 use pelage_data::source::Entry;
 use std::path::Path;
@@ -77,7 +77,7 @@ fn ranked(
             let side = &model.facts.preprocessing;
             let shape = [count, side.height as usize, side.width as usize, 3];
             let pixels = Tensor::from_data(TensorData::new(readable, shape), device);
-            to_vec(activation::softmax(model.network.forward(pixels, None), 1))
+            to_vec(model.probabilities(pixels))
         }
     };
     let mut rows = probabilities.chunks(classes.len());

@@ -1,6 +1,7 @@
 //! Training: one loop that reads top to bottom. It emits events; bars, logs and figures are observers that can only ask
 //! it to stop.
 
+pub mod average;
 pub mod checkpoint;
 pub mod events;
 pub mod forecast;
@@ -9,18 +10,18 @@ pub mod optimizer;
 pub mod recipe;
 pub mod record;
 pub mod run;
+pub mod samples;
 pub mod schedule;
+pub mod start;
 pub mod step;
 pub mod tensorboard;
+pub mod transfer;
 
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Instant;
 
-use burn::module::Module;
 use burn::tensor::Device;
-use pelage_data::cache::Pictures;
-use pelage_data::loader::{self, Order};
+use pelage_data::loader::Order;
 
 use crate::evaluate::{self, Metrics};
 use crate::model::parameters;
@@ -29,15 +30,17 @@ use crate::{Result, bundle};
 use checkpoint::{Progress, Snapshot};
 pub use events::{Control, Event};
 pub use recipe::Recipe;
+pub use samples::Samples;
 use schedule::Scheduler;
+pub use start::Start;
 use step::Learner;
 
 /// The two sets of a run.
 pub struct Data {
     /// What is learnt from.
-    pub train: Arc<Pictures>,
+    pub train: Samples,
     /// What is never augmented nor learnt from.
-    pub validation: Arc<Pictures>,
+    pub validation: Samples,
 }
 
 /// How a run ended.
@@ -65,12 +68,13 @@ pub enum EndReason {
 /// Seconds between two checkpoints within an epoch.
 const CHECKPOINT_SECONDS: f64 = 60.0;
 
-/// Trains by `recipe` and keeps checkpoints in `folder`; goes on from `folder`'s checkpoint where there is one.
+/// Trains the network of `start` by `recipe` and keeps checkpoints in `folder`; goes on from `folder`'s checkpoint where there is one.
 ///
 /// # Errors
 /// Unreadable checkpoints or ones of other pictures, a full disk, a loss that is no number any more.
 pub fn fit(
     recipe: &Recipe,
+    start: &Start,
     data: &Data,
     folder: &Path,
     device: &Device,
@@ -78,7 +82,8 @@ pub fn fit(
 ) -> Result<Outcome> {
     let batches = data.train.len().div_ceil(recipe.batch_size);
     let scheduler = Scheduler::new(recipe, batches);
-    let fresh = Learner::new(recipe, data, device);
+    let shape = data.train.shape();
+    let fresh = Learner::new(recipe, start.network.clone(), data, device);
     let (mut learner, mut progress) = match checkpoint::load(folder)? {
         Some(snapshot) => snapshot.restore(fresh, data, folder)?,
         None => (fresh, Progress::default()),
@@ -94,8 +99,7 @@ pub fn fit(
             batches,
             done: progress.batch,
         });
-        let source = loader::batches(
-            data.train.clone(),
+        let source = data.train.batches(
             recipe.batch_size,
             Order::Shuffled {
                 seed: recipe.seed,
@@ -107,7 +111,7 @@ pub fn fit(
         for batch in source {
             let learning_rate = scheduler.rate(progress.step, &progress);
             let learnt;
-            (learner, learnt) = learner.step(batch?, &data.train, progress.step, learning_rate)?;
+            (learner, learnt) = learner.step(batch?, shape, progress.step, learning_rate)?;
             progress.add(learnt);
             let control = observe(&Event::Batch {
                 batch: progress.batch,
@@ -137,7 +141,7 @@ pub fn fit(
         let improved = progress.end_epoch(recipe, rate, &validation, seconds, images);
         if improved {
             let facts = bundle::Facts::new(recipe, &progress, data);
-            bundle::save(&folder.join("best.safetensors"), &learner.network.valid(), &facts)?;
+            bundle::save(&folder.join("best.safetensors"), &start.whole(learner.evaluated()?)?, &facts)?;
         }
         reason = progress.finished(recipe);
         Snapshot::take(&learner, progress.clone(), data).save(folder)?;
@@ -156,17 +160,12 @@ pub fn fit(
 
 /// Loss and accuracy over the whole validation set, without augmentation, dropout or gradients.
 fn validate(learner: &Learner, data: &Data, observe: &mut dyn FnMut(&Event) -> Control) -> Result<Metrics> {
-    let (network, total) = (learner.network.valid(), data.validation.len());
+    let (network, total) = (learner.evaluated()?, data.validation.len());
     let mut metrics = Metrics::default();
-    for batch in loader::batches(
-        data.validation.clone(),
-        learner.recipe.batch_size,
-        Order::Sequential,
-        None,
-        0,
-    ) {
+    let batch_size = learner.recipe.batch_size;
+    for batch in data.validation.batches(batch_size, Order::Sequential, None, 0) {
         let batch = batch?;
-        let logits = network.forward(step::pixels(batch.pixels, &data.validation, &learner.device), None);
+        let logits = network.forward(step::pixels(batch.pixels, data.validation.shape(), &learner.device), None);
         let loss = learner.loss(logits.clone(), &batch.labels);
         let correct = evaluate::count_correct(logits, &batch.labels);
         metrics.add(batch.labels.len(), f64::from(parameters::to_vec(loss)[0]), correct);

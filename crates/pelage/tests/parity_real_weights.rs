@@ -63,8 +63,9 @@ fn real_weights_give_pytorchs_logits_and_classes() {
         for (picture, class, [first, second]) in &truth.pictures {
             let entry = entries.iter().find(|(path, _)| path.ends_with(picture.as_str())).unwrap().1;
             let decoded = decode::decode(&entry.location.read().unwrap(), &Limits::default()).unwrap();
-            let mut pixels: Vec<f32> = preprocessing.resize(&decoded).into_iter().map(f32::from).collect();
-            preprocessing.normalize_f32(&mut pixels);
+            let resized = preprocessing.resize(&decoded);
+            let mut pixels = vec![0.0; resized.len()];
+            preprocessing.normalize(&resized, &mut pixels);
             let ours = logits(pixels);
             let top = (0..ours.len()).max_by(|&a, &b| ours[a].total_cmp(&ours[b])).unwrap();
             // Decoders of JPEG and resizers round their pixels differently, by one step at most.

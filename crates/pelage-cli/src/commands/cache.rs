@@ -17,7 +17,7 @@ pub(super) struct Arguments {
 enum Verb {
     /// Print the cache folder
     Show,
-    /// Remove the decoded pictures from there; weights stay
+    /// Remove decoded pictures and features from there; weights stay
     Clear,
 }
 

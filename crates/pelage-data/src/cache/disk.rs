@@ -49,7 +49,7 @@ pub(super) fn open(
     decode: &(dyn Fn(&Item) -> std::result::Result<Vec<u8>, String> + Sync),
 ) -> Result<(Results<()>, Cached)> {
     let each = preprocessing.len();
-    let path = folder.join(format!("{}.pictures", key(catalog, preprocessing)));
+    let path = folder.join(format!("{}.pictures", fingerprint(catalog, preprocessing)));
     let (results, file) = match existing(&path, catalog.items.len(), each) {
         Some(found) => found,
         None => {
@@ -66,7 +66,8 @@ pub(super) fn open(
     Ok((results, Cached { file, path, checksums }))
 }
 
-fn key(catalog: &Catalog, preprocessing: &Preprocessing) -> String {
+/// A hash of what the pictures of `catalog` hold, and of how they are resized: 32 hexadecimal digits.
+pub fn fingerprint(catalog: &Catalog, preprocessing: &Preprocessing) -> String {
     let Preprocessing {
         width,
         height,
@@ -200,7 +201,8 @@ fn ours(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
     let is_ours = |path: &PathBuf| {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let is_key = |key: &str| key.len() == 32 && key.bytes().all(|byte| byte.is_ascii_hexdigit());
-        name.strip_suffix(".pictures").is_some_and(is_key)
+        let ends = [".pictures", ".features"];
+        ends.iter().any(|end| name.strip_suffix(end).is_some_and(is_key))
             || name.starts_with(UNFINISHED[0]) && name.ends_with(UNFINISHED[1])
     };
     let paths = std::fs::read_dir(folder)?
@@ -220,7 +222,7 @@ pub fn clear(folder: &Path) -> Result<u64> {
     }
     let mut freed = remove_abandoned(folder, Duration::ZERO);
     for path in ours(folder).map_err(Error::io(folder))? {
-        if path.extension().is_some_and(|end| end == "pictures") {
+        if path.extension().is_some_and(|end| end != "tmp") {
             freed += path.metadata().map_or(0, |told| told.len());
             std::fs::remove_file(&path).map_err(Error::io(&path))?;
         }

@@ -59,14 +59,19 @@ impl std::fmt::Display for Source {
     }
 }
 
-/// The entry of `architecture`.
-pub fn entry(architecture: Architecture) -> Entry {
-    let input_size = match architecture {
+/// Side of the pictures in pixels that `architecture` is meant for.
+pub fn input_size(architecture: Architecture) -> u32 {
+    match architecture {
         Architecture::Cnn3 => 150,
         Architecture::EfficientNetLite1 => 240,
         Architecture::EfficientNetLite2 => 260,
         _ => 224,
-    };
+    }
+}
+
+/// The entry of `architecture`.
+pub fn entry(architecture: Architecture) -> Entry {
+    let input_size = input_size(architecture) as usize;
     let classes = if architecture == Architecture::Cnn3 { 2 } else { 1000 };
     let layers = summary::layers(architecture, [input_size; 2], classes);
     Entry {

@@ -171,7 +171,12 @@ pub struct Graph {
 impl Graph {
     /// A network that does nothing yet, and its pixels.
     pub fn new() -> (Self, Value) {
-        let input = Node { name: "input".into(), operation: Operation::Input, inputs: Vec::new(), channels: 3 };
+        Self::with_channels(3)
+    }
+
+    /// The same over maps of other channels than red, green and blue.
+    pub fn with_channels(channels: usize) -> (Self, Value) {
+        let input = Node { name: "input".into(), operation: Operation::Input, inputs: Vec::new(), channels };
         (Graph { nodes: vec![input], features: 0 }, Value(0))
     }
 

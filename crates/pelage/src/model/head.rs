@@ -1,10 +1,13 @@
 //! What stands on a backbone's last feature map and tells the classes.
 
+use serde::{Deserialize, Serialize};
+
 use super::graph::Graph;
 use crate::ops::Activation;
 
 /// A head other than the one that came with the architecture.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Head {
     /// How the feature map becomes a row of numbers.
     pub pooling: Pooling,
@@ -15,7 +18,8 @@ pub struct Head {
 }
 
 /// How the feature map becomes a row of numbers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Pooling {
     /// The mean of each channel.
     Average,
@@ -26,7 +30,35 @@ pub enum Pooling {
 impl Head {
     /// One dense layer over the channels' means.
     pub fn linear() -> Self {
-        Head { pooling: Pooling::Average, hidden: Vec::new(), dropout: 0.0 }
+        Head {
+            pooling: Pooling::Average,
+            hidden: Vec::new(),
+            dropout: 0.0,
+        }
+    }
+
+    /// A hidden layer of 256 with dropout 0.5 over the channels' means.
+    pub fn mlp() -> Self {
+        Head {
+            hidden: vec![(256, 0.5)],
+            ..Self::linear()
+        }
+    }
+
+    /// The tutorial's: dense 512, dropout 0.5, dense 256, dropout 0.2, over all numbers of the map.
+    pub fn article() -> Self {
+        Head {
+            pooling: Pooling::Flatten,
+            hidden: vec![(512, 0.5), (256, 0.2)],
+            dropout: 0.0,
+        }
+    }
+
+    /// The head as a network of its own, over feature maps of `[h, w, c]`.
+    pub fn graph(&self, [h, w, channels]: [usize; 3], classes: usize) -> Graph {
+        let (mut graph, _) = Graph::with_channels(channels);
+        self.put_on(&mut graph, [h, w], classes);
+        graph
     }
 
     /// Puts the head on a graph in the place of its own, for pictures of `size` `[h, w]`: `head.dense1` and so on, the

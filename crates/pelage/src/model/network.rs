@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use burn::Tensor;
 use burn::module::{Devices, Module, ModuleMapper, ModuleVisitor};
-use burn::tensor::{Device, TensorData};
+use burn::tensor::Device;
 
-use super::graph::{Graph, Operation};
+use super::graph::{Graph, Node, Operation};
 use super::layer::{ConvolutionLayer, DenseLayer, Layer};
 use super::parameters::{self, Named};
 use super::{Architecture, head::Head, init};
@@ -66,6 +66,13 @@ impl Network {
         let known: Vec<_> = graph.nodes().iter().flat_map(|node| graph.tensors(node)).map(|(name, _)| name).collect();
         let surplus = values.into_keys().find(|name| !known.contains(name)).unwrap_or_default();
         Err(format!("has a tensor '{surplus}' that the architecture does not know"))
+    }
+
+    /// A head alone, freshly initialized, over feature maps of `[h, w, c]`.
+    pub fn of_head(head: &Head, map: [usize; 3], classes: usize, seed: u64, device: &Device) -> Self {
+        let graph = head.graph(map, classes);
+        let values = init::head(&graph, seed);
+        Self::build(graph, values, device)
     }
 
     /// `values` are those of `graph`, neither more nor less.
@@ -187,6 +194,10 @@ impl Network {
     /// The same network without batch norms in the convolutions that `choose` names: they become part of the weights
     /// and of a bias (Jacob et al. 2018, section 3.2). Equal to the original within rounding, except in training.
     pub fn folded(&self, choose: impl Fn(&str) -> bool) -> Self {
+        let has_norm = |node: &Node| matches!(&node.operation, Operation::Convolution(c) if c.norm.is_some());
+        if !self.graph.nodes.iter().any(|node| has_norm(node) && choose(&node.name)) {
+            return self.clone();
+        }
         let mut values = parameters::read(self);
         let mut graph = (*self.graph).clone();
         for node in &mut graph.nodes {

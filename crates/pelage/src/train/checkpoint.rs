@@ -4,12 +4,10 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use pelage_data::cache::Pictures;
-
 use super::optimizer::Optimizer;
 use super::recipe::Recipe;
 use super::step::{Learner, Learnt};
-use super::{Data, EndReason, Outcome};
+use super::{Data, EndReason, Outcome, Samples};
 use crate::bundle::tensors;
 use crate::evaluate::Metrics;
 use crate::model::parameters::{self, Named};
@@ -111,6 +109,7 @@ impl Progress {
 /// A checkpoint in memory.
 pub struct Snapshot {
     network: Named,
+    average: Named,
     optimizer: Named,
     state: State,
 }
@@ -135,6 +134,7 @@ impl Snapshot {
         };
         Snapshot {
             network: parameters::read(&learner.network),
+            average: learner.average.values.clone(),
             optimizer,
             state,
         }
@@ -154,7 +154,8 @@ impl Snapshot {
             .optimizer
             .iter()
             .map(|(name, values)| (format!("optimizer/{name}"), values));
-        let bytes = tensors::encode(network.chain(optimizer), "checkpoint", &self.state)
+        let average = self.average.iter().map(|(name, values)| (format!("average/{name}"), values));
+        let bytes = tensors::encode(network.chain(average).chain(optimizer), "checkpoint", &self.state)
             .map_err(|reason| Error::model(&path, reason))?;
         atomic::write(&path, &bytes)
     }
@@ -175,6 +176,7 @@ impl Snapshot {
         let mut learner = fresh;
         learner.network = parameters::write(learner.network, self.network)
             .map_err(|reason| Error::model(path, format!("{reason}; it belongs to another network")))?;
+        learner.average.values = self.average;
         learner.optimizer = Optimizer::restore(self.optimizer, self.state.optimizer_steps, &learner.device);
         Ok((learner, self.state.progress))
     }
@@ -188,7 +190,7 @@ impl Snapshot {
 /// A text that tells two sets of pictures apart by names, classes and order, all of which a resumed run relies on.
 fn fingerprint(data: &Data) -> String {
     let mut hash = blake3::Hasher::new();
-    let mut add = |pictures: &Pictures| {
+    let mut add = |pictures: &Samples| {
         let entries = (0..pictures.len()).map(|i| format!("{}\n{}\n", pictures.name(i), pictures.label(i)));
         pictures.classes().iter().cloned().chain(entries).for_each(|text| {
             hash.update(text.as_bytes()).update(&[0]);
@@ -210,16 +212,18 @@ pub fn load(folder: &Path) -> Result<Option<Snapshot>> {
     }
     let bytes = std::fs::read(&path).map_err(Error::io(&path))?;
     let (all, state) = tensors::decode::<State>(&bytes, "checkpoint").map_err(|reason| Error::model(&path, reason))?;
-    let (mut network, mut optimizer) = (Named::new(), Named::new());
+    let (mut network, mut average, mut optimizer) = (Named::new(), Named::new(), Named::new());
     for (name, values) in all {
         match name.split_once('/') {
             Some(("network", rest)) => network.insert(rest.to_string(), values),
+            Some(("average", rest)) => average.insert(rest.to_string(), values),
             Some(("optimizer", rest)) => optimizer.insert(rest.to_string(), values),
             _ => return Err(Error::model(&path, format!("an unknown tensor '{name}'"))),
         };
     }
     Ok(Some(Snapshot {
         network,
+        average,
         optimizer,
         state,
     }))

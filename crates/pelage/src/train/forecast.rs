@@ -2,10 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use pelage_data::loader::{self, Order};
+use pelage_data::loader::{Batch, Order};
 
 use super::step::Learner;
-use super::{Data, Recipe, step};
+use super::samples::Batches;
+use super::{Data, Recipe, Start, step};
 use crate::Result;
 use crate::model::parameters;
 use burn::module::Module;
@@ -32,26 +33,26 @@ pub struct Forecast {
 ///
 /// # Errors
 /// Pictures that cannot be read any more, a loss that is no number.
-pub fn forecast(recipe: &Recipe, data: &Data, device: &Device) -> Result<Forecast> {
+pub fn forecast(recipe: &Recipe, start: &Start, data: &Data, device: &Device) -> Result<Forecast> {
     let mut learner = None;
     let order = Order::Shuffled {
         seed: recipe.seed,
         epoch: 0,
     };
-    let source = loader::batches(data.train.clone(), recipe.batch_size, order, recipe.augmentation(), 0);
+    let source = data.train.batches(recipe.batch_size, order, recipe.augmentation(), 0);
     let rate = recipe.learning_rate * 1e-3;
     let train = rate_of(source, |batch| {
         let images = batch.labels.len();
-        let fresh = learner.take().unwrap_or_else(|| Learner::new(recipe, data, device));
-        learner = Some(fresh.step(batch, &data.train, 0, rate)?.0);
+        let fresh = learner.take().unwrap_or_else(|| Learner::new(recipe, start.network.clone(), data, device));
+        learner = Some(fresh.step(batch, data.train.shape(), 0, rate)?.0);
         Ok(images)
     })?;
 
-    let network = Learner::new(recipe, data, device).network.valid();
-    let source = loader::batches(data.validation.clone(), recipe.batch_size, Order::Sequential, None, 0);
+    let network = start.network.valid();
+    let source = data.validation.batches(recipe.batch_size, Order::Sequential, None, 0);
     let validation = rate_of(source, |batch| {
         let images = batch.labels.len();
-        parameters::to_vec(network.forward(step::pixels(batch.pixels, &data.validation, device), None));
+        parameters::to_vec(network.forward(step::pixels(batch.pixels, data.validation.shape(), device), None));
         Ok(images)
     })?;
     let epoch_seconds = data.train.len() as f64 / train + data.validation.len() as f64 / validation;
@@ -63,7 +64,7 @@ pub fn forecast(recipe: &Recipe, data: &Data, device: &Device) -> Result<Forecas
 }
 
 /// Pictures a second over the first batches of `source`.
-fn rate_of(source: loader::Batches, mut work: impl FnMut(loader::Batch) -> Result<usize>) -> Result<f64> {
+fn rate_of(source: Batches, mut work: impl FnMut(Batch) -> Result<usize>) -> Result<f64> {
     let (mut started, mut images) = (Instant::now(), 0);
     for (i, batch) in source.take(WARM_UP + MEASURED).enumerate() {
         // A data set of very few batches is measured with its warm-up.

@@ -127,6 +127,16 @@ struct Step<'a> {
     path: Path,
 }
 
+impl Step<'_> {
+    /// The share of the learning rate that a parameter moves with.
+    fn share(&self, name: &str) -> f64 {
+        match &self.recipe.transfer {
+            Some(transfer) if !name.starts_with("head") => transfer.backbone_rate,
+            _ => 1.0,
+        }
+    }
+}
+
 impl ModuleMapper for Step<'_> {
     fn enter_module(&mut self, name: &str, _container: &str) {
         self.path.enter(name);
@@ -144,7 +154,7 @@ impl ModuleMapper for Step<'_> {
         let updated = self.optimizer.update(
             self.recipe,
             Rate {
-                learning_rate: self.learning_rate,
+                learning_rate: self.learning_rate * self.share(&name),
                 weight_decay: self.recipe.weight_decay,
             },
             name,

@@ -7,6 +7,7 @@ use pelage_data::cache::CacheMode;
 use pelage_data::preprocess::{Preprocessing, ResizeFilter};
 use serde::{Deserialize, Serialize};
 
+use super::transfer::{Transfer, Unfreeze};
 use crate::model::Architecture;
 use crate::{Error, Result};
 
@@ -26,8 +27,8 @@ pub struct Recipe {
     pub batch_size: usize,
     /// Side of the square that pictures are brought to, in pixels.
     pub image_size: u32,
-    /// How pictures are brought to that size.
-    pub resize_filter: ResizeFilter,
+    /// How pictures are brought to that size; none: bilinear, or as the pretrained weights want it.
+    pub resize_filter: Option<ResizeFilter>,
     /// The optimizer.
     pub optimizer: OptimizerKind,
     /// The learning rate at the top of the schedule.
@@ -40,6 +41,11 @@ pub struct Recipe {
     pub weight_decay: f64,
     /// How the learning rate changes.
     pub schedule: Schedule,
+    /// Epochs in which the learning rate first rises from 0 (Goyal et al. 2017).
+    pub warm_up: f64,
+    /// Share of the running average of the weights that is kept a step, see [`super::average`]; 0: the weights
+    /// themselves are validated and saved.
+    pub ema_momentum: f64,
     /// What is minimized.
     pub loss: Loss,
     /// Share of each target spread over all classes (0 to 1).
@@ -62,6 +68,8 @@ pub struct Recipe {
     pub tensorboard: bool,
     /// Random changes to training pictures.
     pub augmentation: Augmentation,
+    /// How to begin from pretrained weights of `model`; none: from scratch.
+    pub transfer: Option<Transfer>,
 }
 
 impl Default for Recipe {
@@ -73,13 +81,15 @@ impl Default for Recipe {
             epochs: 50,
             batch_size: 32,
             image_size: 150,
-            resize_filter: ResizeFilter::Bilinear,
+            resize_filter: None,
             optimizer: OptimizerKind::Sgd,
             learning_rate: 0.01,
             momentum: 0.9,
             nesterov: false,
             weight_decay: 0.0,
             schedule: Schedule::TimeDecay,
+            warm_up: 0.0,
+            ema_momentum: 0.999,
             loss: Loss::CrossEntropy,
             label_smoothing: 0.0,
             class_weights: ClassWeights::None,
@@ -91,6 +101,7 @@ impl Default for Recipe {
             cache: CacheMode::Auto,
             tensorboard: false,
             augmentation: Augmentation::article(),
+            transfer: None,
         }
     }
 }
@@ -186,17 +197,25 @@ impl Recipe {
         toml::to_string(self).map_err(|failure| Error::Input(format!("cannot write the settings as TOML: {failure}")))
     }
 
-    /// What every step that touches pixels uses.
-    pub fn preprocessing(&self) -> Preprocessing {
+    /// What every step that touches pixels uses, given what the network was made for.
+    pub fn preprocessing(&self, made_for: Preprocessing) -> Preprocessing {
         Preprocessing {
-            filter: self.resize_filter,
-            ..Preprocessing::new(self.image_size)
+            width: self.image_size,
+            height: self.image_size,
+            filter: self.resize_filter.unwrap_or(made_for.filter),
+            ..made_for
         }
     }
 
-    /// How training pictures are changed; `None` where they are not.
+    /// How training pictures are changed; `None` where they are not, such as where features are computed only once.
     pub fn augmentation(&self) -> Option<Augmentation> {
-        (!self.augmentation.is_none()).then(|| self.augmentation.clone())
+        let changes = !self.augmentation.is_none() && !self.learns_from_features();
+        changes.then(|| self.augmentation.clone())
+    }
+
+    /// Whether the backbone stands still, so that only its features are learnt from.
+    pub fn learns_from_features(&self) -> bool {
+        self.transfer.as_ref().is_some_and(|transfer| transfer.unfreeze == Unfreeze::None)
     }
 
     /// Checks that the numbers make sense.
@@ -227,6 +246,10 @@ impl Recipe {
                 "--momentum must be 0 or more and below 1".into(),
             ),
             (
+                (0.0..1.0).contains(&self.ema_momentum),
+                "--ema-momentum must be 0 or more and below 1".into(),
+            ),
+            (
                 self.weight_decay >= 0.0 && self.weight_decay.is_finite(),
                 "--weight-decay must be 0 or more".into(),
             ),
@@ -239,11 +262,18 @@ impl Recipe {
                 "--min-delta must be 0 or more".into(),
             ),
             (
+                self.warm_up >= 0.0 && self.warm_up.is_finite(),
+                "--warm-up must be 0 or more epochs".into(),
+            ),
+            (
                 self.validation_split.is_none_or(|split| split > 0.0 && split < 1.0),
                 "--validation-split must lie between 0 and 1".into(),
             ),
         ];
         self.augmentation.validate()?;
+        if let Some(transfer) = &self.transfer {
+            transfer.validate(self.model)?;
+        }
         match checks.into_iter().find(|(holds, _)| !holds) {
             Some((_, message)) => Err(Error::Input(message)),
             None => Ok(()),

@@ -1,28 +1,31 @@
 //! A run: a recipe, its pictures, and the folder that keeps what comes of them.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use burn::tensor::Device;
-use pelage_data::cache::{self, CacheMode, Pictures};
+use pelage_data::cache::CacheMode;
 use pelage_data::catalog::{self, Split};
 use pelage_data::source::Progress;
 
 use super::forecast::{self, Forecast};
 use super::record::Recorder;
-use super::{Control, Data, EndReason, Event, Outcome, Recipe, checkpoint, fit};
-use crate::{Error, Result, atomic};
+use super::start::open;
+use super::{Control, Data, EndReason, Event, Outcome, Recipe, Start, checkpoint, fit};
+use crate::{Error, Result, atomic, device};
 
 /// A run that is ready to train.
 pub struct Run {
     /// The settings, as `config.toml` has them.
     pub recipe: Recipe,
-    /// The pictures.
+    /// The pictures, or their features.
     pub data: Data,
+    /// The network.
+    pub start: Start,
     /// The run folder.
     pub folder: PathBuf,
     /// Why there is nothing left to train, where a resumed run was complete already.
     pub complete: Option<EndReason>,
+    device: Device,
 }
 
 /// What `--resume` may change about a run.
@@ -51,7 +54,8 @@ impl Run {
             )));
         }
         let split = catalog::open_dataset(&recipe.data, recipe.validation_split, recipe.seed)?;
-        let data = open(&recipe, &split, progress)?;
+        let device = device::open(&recipe.device)?;
+        let (start, data) = open(&recipe, &split, &device, progress)?;
         std::fs::create_dir_all(folder).map_err(Error::io(folder))?;
         if recipe.validation_split.is_some() {
             atomic::write(&folder.join("split.csv"), manifest(&split)?.as_slice())?;
@@ -62,8 +66,10 @@ impl Run {
         Ok(Run {
             recipe,
             data,
+            start,
             folder: folder.to_path_buf(),
             complete: None,
+            device,
         })
     }
 
@@ -87,15 +93,18 @@ impl Run {
         recipe.validate()?;
         let complete = checkpoint::load(folder)?.and_then(|snapshot| snapshot.progress().finished(&recipe));
         let split = catalog::open_dataset(&recipe.data, recipe.validation_split, recipe.seed)?;
-        let data = open(&recipe, &split, progress)?;
+        let device = device::open(&recipe.device)?;
+        let (start, data) = open(&recipe, &split, &device, progress)?;
         if recipe != written {
             atomic::write(&config, recipe.to_toml()?.as_bytes())?;
         }
         Ok(Run {
             recipe,
             data,
+            start,
             folder: folder.to_path_buf(),
             complete,
+            device,
         })
     }
 
@@ -103,19 +112,19 @@ impl Run {
     ///
     /// # Errors
     /// Pictures that cannot be read any more.
-    pub fn forecast(&self, device: &Device) -> Result<Forecast> {
-        forecast::forecast(&self.recipe, &self.data, device)
+    pub fn forecast(&self) -> Result<Forecast> {
+        forecast::forecast(&self.recipe, &self.start, &self.data, &self.device)
     }
 
     /// Trains to the end or until `observe` asks to stop; everything is kept in the folder.
     ///
     /// # Errors
     /// See [`fit`]; and a full disk.
-    pub fn train(&self, device: &Device, observe: &mut dyn FnMut(&Event) -> Control) -> Result<Outcome> {
+    pub fn train(&self, observe: &mut dyn FnMut(&Event) -> Control) -> Result<Outcome> {
         let mut recorder = Recorder::open(&self.folder, &self.recipe)?;
         recorder.log(&self.describe())?;
         let mut failure = None;
-        let outcome = fit(&self.recipe, &self.data, &self.folder, device, &mut |event| {
+        let mut record = |event: &Event| {
             let control = observe(event);
             match recorder.observe(event) {
                 Ok(()) => control,
@@ -124,7 +133,8 @@ impl Run {
                     Control::Stop
                 }
             }
-        });
+        };
+        let outcome = fit(&self.recipe, &self.start, &self.data, &self.folder, &self.device, &mut record);
         match (outcome, failure) {
             (_, Some(failure)) => Err(failure),
             (Err(failure), None) => {
@@ -142,10 +152,18 @@ impl Run {
     /// What is trained on what, in a few lines.
     pub fn describe(&self) -> String {
         let (train, validation) = (&self.data.train, &self.data.validation);
+        let model = self.recipe.model.name();
+        let what = match &self.recipe.transfer {
+            None => model.to_string(),
+            Some(transfer) => {
+                let weights = transfer.weights.as_ref().map_or("random weights".into(), |path| path.display().to_string());
+                format!("{model} from {weights}, unfrozen: {},", String::from(transfer.unfreeze))
+            }
+        };
         format!(
             "pelage {}: {} on {}, {} classes ({}), {} training and {} validation pictures, {} unreadable",
             env!("CARGO_PKG_VERSION"),
-            self.recipe.model.name(),
+            what,
             self.recipe.data.display(),
             train.classes().len(),
             train.classes().join(", "),
@@ -163,15 +181,6 @@ pub fn free_folder(parent: &Path, recipe: &Recipe) -> PathBuf {
         .map(numbered)
         .find(|folder| !folder.exists())
         .unwrap_or_else(|| parent.to_path_buf())
-}
-
-fn open(recipe: &Recipe, split: &Split, progress: &(dyn Fn(Progress) + Sync)) -> Result<Data> {
-    let (preprocessing, cache) = (recipe.preprocessing(), cache::default_dir());
-    let open = |catalog| Pictures::open(catalog, &preprocessing, recipe.cache, &cache, progress).map(Arc::new);
-    Ok(Data {
-        train: open(&split.train)?,
-        validation: open(&split.validation)?,
-    })
 }
 
 /// `unreadable.csv`, where there is anything to tell.

@@ -11,6 +11,7 @@ pub struct Scheduler {
     base: f64,
     epochs: usize,
     total: f64,
+    warm_up: f64,
 }
 
 impl Scheduler {
@@ -21,6 +22,7 @@ impl Scheduler {
             base: recipe.learning_rate,
             epochs: recipe.epochs,
             total: (recipe.epochs * batches).max(1) as f64,
+            warm_up: recipe.warm_up * batches as f64,
         }
     }
 
@@ -28,7 +30,9 @@ impl Scheduler {
     pub fn rate(&self, step: u64, progress: &Progress) -> f64 {
         let done = step as f64 / self.total;
         let cosine = |from: f64, to: f64, t: f64| to + (from - to) * 0.5 * (1.0 + (PI * t).cos());
-        match self.kind {
+        // The first step moves already, the last one of the warm-up with the full rate.
+        let warmth = ((step + 1) as f64 / self.warm_up.max(1.0)).min(1.0);
+        warmth * match self.kind {
             Schedule::Constant => self.base,
             Schedule::TimeDecay => self.base / (1.0 + self.base / self.epochs as f64 * step as f64),
             Schedule::Cosine => cosine(self.base, 0.0, done),
@@ -66,5 +70,18 @@ mod tests {
         assert!((rate(Schedule::OneCycle, 0) - 0.0004).abs() < 1e-12);
         assert!((rate(Schedule::OneCycle, 300) - 0.01).abs() < 1e-12);
         assert!(rate(Schedule::OneCycle, 999) < 1e-6);
+    }
+
+    #[test]
+    fn warm_up_rises_in_a_line_and_then_changes_nothing() {
+        let recipe = Recipe {
+            schedule: Schedule::Constant,
+            warm_up: 2.0,
+            ..Recipe::default()
+        };
+        let scheduler = Scheduler::new(&recipe, 100);
+        let rate = |step| scheduler.rate(step, &Progress::default());
+        assert!((rate(99) - 0.005).abs() < 1e-12 && rate(0) > 0.0);
+        assert_eq!((rate(199), rate(5000)), (0.01, 0.01));
     }
 }

@@ -1,9 +1,10 @@
 //! One training step: forward, loss, backward, update.
 
+use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData};
-use pelage_data::cache::Pictures;
 use pelage_data::loader::Batch;
 
+use super::average::Average;
 use super::optimizer::Optimizer;
 use super::{Data, Recipe, loss};
 use crate::evaluate;
@@ -16,6 +17,8 @@ pub struct Learner<'a> {
     pub network: Network,
     /// The optimizer and its state.
     pub optimizer: Optimizer,
+    /// The running average of the weights, where the recipe wants one.
+    pub average: Average,
     /// The device without autodiff.
     pub device: Device,
     /// The settings.
@@ -35,14 +38,14 @@ pub struct Learnt {
 }
 
 impl<'a> Learner<'a> {
-    /// A fresh network that has learnt nothing.
-    pub fn new(recipe: &'a Recipe, data: &Data, device: &Device) -> Self {
+    /// `network`, on the device with autodiff, before its first step; `device` is that without.
+    pub fn new(recipe: &'a Recipe, network: Network, data: &Data, device: &Device) -> Self {
         let classes = data.train.classes().len();
         let labels: Vec<usize> = (0..data.train.len()).map(|i| data.train.label(i)).collect();
-        let size = [data.train.preprocessing().height, data.train.preprocessing().width].map(|side| side as usize);
         Learner {
-            network: Network::new(recipe.model, size, classes, recipe.seed, &device.clone().autodiff()),
+            network,
             optimizer: Optimizer::new(),
+            average: Average::default(),
             device: device.clone(),
             recipe,
             class_weights: loss::class_weights(recipe.class_weights, &labels, classes),
@@ -53,12 +56,13 @@ impl<'a> Learner<'a> {
     ///
     /// # Errors
     /// A loss that is no number.
-    pub fn step(mut self, batch: Batch, pictures: &Pictures, step: u64, learning_rate: f64) -> Result<(Self, Learnt)> {
+    /// `shape` is that of one sample.
+    pub fn step(mut self, batch: Batch, shape: [usize; 3], step: u64, learning_rate: f64) -> Result<(Self, Learnt)> {
         let dropout = DropoutSeed {
             seed: self.recipe.seed,
             step,
         };
-        let input = pixels(batch.pixels, pictures, &self.device.clone().autodiff());
+        let input = pixels(batch.pixels, shape, &self.device.clone().autodiff());
         let logits = self.network.forward(input, Some(dropout));
         let loss = self.loss(logits.clone(), &batch.labels);
         let learnt = Learnt {
@@ -72,7 +76,22 @@ impl<'a> Learner<'a> {
         self.network = self
             .optimizer
             .step(self.recipe, learning_rate, self.network, loss.backward());
+        if self.recipe.ema_momentum > 0.0 {
+            self.average.update(&self.network, step + 1, self.recipe.ema_momentum);
+        }
         Ok((self, learnt))
+    }
+
+    /// The network to validate and to save, without autodiff: the average of the weights, where there is one.
+    ///
+    /// # Errors
+    /// An average of another network.
+    pub fn evaluated(&self) -> Result<Network> {
+        let network = self.network.valid();
+        match self.average.values.is_empty() {
+            true => Ok(network),
+            false => parameters::write(network, self.average.values.clone()).map_err(Error::Input),
+        }
     }
 
     /// The mean loss of a batch, as a tensor of one number.
@@ -81,11 +100,9 @@ impl<'a> Learner<'a> {
     }
 }
 
-/// Pixel values as `[n, h, w, 3]` on `device`.
-pub(crate) fn pixels(values: Vec<f32>, pictures: &Pictures, device: &Device) -> Tensor<4> {
-    let preprocessing = pictures.preprocessing();
-    let (height, width) = (preprocessing.height as usize, preprocessing.width as usize);
-    let shape = [values.len() / preprocessing.len(), height, width, 3];
+/// Samples of `[h, w, c]` each as `[n, h, w, c]` on `device`.
+pub(crate) fn pixels(values: Vec<f32>, [h, w, c]: [usize; 3], device: &Device) -> Tensor<4> {
+    let shape = [values.len() / (h * w * c), h, w, c];
     Tensor::from_data(TensorData::new(values, shape), device)
 }
 

@@ -5,6 +5,7 @@ use pelage_data::preprocess::{Fit, Preprocessing, ResizeFilter};
 use serde::{Deserialize, Serialize};
 
 use crate::model::Architecture::{self, *};
+use crate::model::catalog;
 use crate::model::efficientnet_lite::{LITE0, LITE1, LITE2};
 use crate::model::graph::{Graph, Node, Operation};
 use crate::model::mobilenet_v2::STAGES;
@@ -179,12 +180,7 @@ impl Layout {
     /// The sizes are those of the weights' training. The projects' own evaluation cuts a margin off first; pelage keeps
     /// the whole picture or its largest middle part.
     pub fn preprocessing(self, architecture: Architecture) -> Preprocessing {
-        let size = match architecture {
-            Cnn3 => 150,
-            EfficientNetLite1 => 240,
-            EfficientNetLite2 => 260,
-            _ => 224,
-        };
+        let size = catalog::input_size(architecture);
         let is_lite = matches!(architecture, EfficientNetLite0 | EfficientNetLite1 | EfficientNetLite2);
         let (mean, std) = match self {
             // torchvision's own weights came from TensorFlow, and its network maps ImageNet's norm to this one first.

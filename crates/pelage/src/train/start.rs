@@ -1,0 +1,130 @@
+//! What a run begins with: from scratch, from the features of a frozen backbone, or from a backbone that moves.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use burn::tensor::Device;
+use pelage_data::cache::{self, Pictures};
+use pelage_data::catalog::{Catalog, Split};
+use pelage_data::preprocess::Preprocessing;
+use pelage_data::source::Progress;
+
+use super::transfer::{Transfer, Unfreeze};
+use super::{Data, Recipe, Samples};
+use crate::features::{Extractor, Features};
+use crate::model::{Network, parameters};
+use crate::{Error, Result, bundle};
+
+/// The network of a run before its first step.
+#[derive(Clone)]
+pub struct Start {
+    /// What learns, on the device with autodiff; a head alone where features are learnt from.
+    pub network: Network,
+    /// What made these features, under a head of the same shape: part of the saved model.
+    pub backbone: Option<Network>,
+}
+
+impl Start {
+    /// The network to save and to predict with, where `learnt` is what [`Start::network`] has become.
+    pub(super) fn whole(&self, learnt: Network) -> Result<Network> {
+        match &self.backbone {
+            None => Ok(learnt),
+            Some(backbone) => with_parameters_of(backbone, &learnt),
+        }
+    }
+}
+
+/// `network` with those parameters of `other` that have the same names.
+fn with_parameters_of(network: &Network, other: &Network) -> Result<Network> {
+    let mut values = parameters::read(network);
+    values.extend(parameters::read(other).into_iter().filter(|(name, _)| name.starts_with("head")));
+    Network::assemble(network.graph().clone(), values, &network.device()).map_err(Error::Input)
+}
+
+/// The network and the samples of `recipe`; `progress` hears of decoding and of features.
+///
+/// # Errors
+/// Pictures or weights that cannot be read, or do not fit.
+pub(super) fn open(
+    recipe: &Recipe,
+    split: &Split,
+    device: &Device,
+    progress: &(dyn Fn(Progress) + Sync),
+) -> Result<(Start, Data)> {
+    let learning = device.clone().autodiff();
+    let classes = split.train.classes.len();
+    let pictures = |preprocessing: &Preprocessing| {
+        let cache = cache::default_dir();
+        let open = |catalog| Pictures::open(catalog, preprocessing, recipe.cache, &cache, progress).map(Arc::new);
+        let (train, validation) = (open(&split.train)?, open(&split.validation)?);
+        Ok::<_, Error>(Data { train: Samples::Pictures(train), validation: Samples::Pictures(validation) })
+    };
+    let Some(transfer) = &recipe.transfer else {
+        let size = [recipe.image_size as usize; 2];
+        let network = Network::new(recipe.model, size, classes, recipe.seed, &learning);
+        let data = pictures(&recipe.preprocessing(Preprocessing::new(recipe.image_size)))?;
+        return Ok((Start { network, backbone: None }, data));
+    };
+    if transfer.unfreeze == Unfreeze::None {
+        return on_features(recipe, transfer, split, device, progress);
+    }
+    let backbone = transfer.backbone(recipe, classes, &learning)?;
+    let network = match &transfer.head_from {
+        None => backbone.network,
+        Some(path) => with_head_of(&backbone.network, path, transfer, &split.train)?,
+    };
+    let network = thawed(network, transfer.unfreeze);
+    Ok((Start { network, backbone: None }, pictures(&backbone.preprocessing)?))
+}
+
+fn on_features(
+    recipe: &Recipe,
+    transfer: &Transfer,
+    split: &Split,
+    device: &Device,
+    progress: &(dyn Fn(Progress) + Sync),
+) -> Result<(Start, Data)> {
+    let classes = split.train.classes.len();
+    let backbone = transfer.backbone(recipe, classes, device)?;
+    // What stands still need not compute its batch norms one by one.
+    let network = backbone.network.folded(|_| true);
+    let extractor = Extractor {
+        network: &network,
+        preprocessing: &backbone.preprocessing,
+        fingerprint: &backbone.fingerprint,
+        pooling: transfer.head.pooling,
+        flip: transfer.flip,
+    };
+    let cache = cache::default_dir();
+    let open = |catalog: &Catalog| {
+        let features = Features::open(catalog, &extractor, &cache, device, progress)?;
+        Ok::<_, Error>(Samples::Features(Arc::new(features)))
+    };
+    let data = Data { train: open(&split.train)?, validation: open(&split.validation)? };
+    let head = Network::of_head(&transfer.head, data.train.shape(), classes, recipe.seed, &device.clone().autodiff());
+    Ok((Start { network: head, backbone: Some(backbone.network) }, data))
+}
+
+/// `network` with the head of a model that was trained for the same classes.
+fn with_head_of(network: &Network, path: &Path, transfer: &Transfer, pictures: &Catalog) -> Result<Network> {
+    let model = bundle::load(path, &network.device())?;
+    if model.facts.head.as_ref() != Some(&transfer.head) || model.facts.classes != pictures.classes {
+        return Err(Error::model(path, "has another head or other classes than this run; train its head for this one"));
+    }
+    with_parameters_of(network, &model.network)
+}
+
+/// `network` where only the head and what `unfreeze` names move.
+fn thawed(network: Network, unfreeze: Unfreeze) -> Network {
+    let graph = network.graph();
+    let with_parameters = graph.nodes().iter().filter(|node| !graph.tensors(node).is_empty());
+    let backbone = with_parameters.map(|node| node.name.clone()).filter(|name| !name.starts_with("head"));
+    let backbone: Vec<_> = backbone.collect();
+    let moving = match unfreeze {
+        Unfreeze::None => 0,
+        Unfreeze::Last(count) => count.min(backbone.len()),
+        Unfreeze::All => backbone.len(),
+    };
+    let still = &backbone[..backbone.len() - moving];
+    network.with_frozen(|layer| still.iter().any(|name| name == layer))
+}
