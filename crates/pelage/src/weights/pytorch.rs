@@ -23,6 +23,10 @@ pub(super) fn tensors(path: &Path) -> Result<BTreeMap<String, Tensor>, String> {
     if let Some(PickleValue::Dict(inner)) = wrapper.and_then(|wrapper| entries.remove(wrapper)) {
         entries = inner;
     }
+    // What `state_dict()` notes of the modules' versions, as an attribute of the table.
+    if matches!(entries.get("_metadata"), Some(PickleValue::Dict(_))) {
+        entries.remove("_metadata");
+    }
     check(&entries)?;
     let reader = match wrapper {
         Some(wrapper) => PytorchReader::with_top_level_key(path, wrapper),
