@@ -5,10 +5,12 @@ mod demo;
 mod evaluate;
 mod features;
 mod inspect;
+mod models;
 mod organize;
 mod predict;
 mod summary;
 mod train;
+mod weights;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Parser, Subcommand};
@@ -42,6 +44,8 @@ enum Verb {
     Evaluate(evaluate::Arguments),
     Predict(predict::Arguments),
     Demo(demo::Arguments),
+    Models(models::Arguments),
+    Weights(weights::Arguments),
     Cache(cache::Arguments),
 }
 
@@ -56,6 +60,8 @@ impl Cli {
             Verb::Evaluate(arguments) => evaluate::run(&arguments),
             Verb::Predict(arguments) => predict::run(&arguments),
             Verb::Demo(arguments) => demo::run(&arguments),
+            Verb::Models(arguments) => models::run(&arguments),
+            Verb::Weights(arguments) => weights::run(arguments),
             Verb::Cache(arguments) => cache::run(&arguments),
         }
     }

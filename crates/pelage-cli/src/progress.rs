@@ -9,7 +9,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use pelage::data::source::Progress;
 use pelage::train::{Control, Event, record};
 
-use crate::table::duration;
+use crate::table::{duration, megabytes};
 
 /// Seconds between two plain lines.
 const PLAIN_SECONDS: u64 = 10;
@@ -55,6 +55,57 @@ impl Task {
                     eprintln!("{what} {done}/{total}");
                 }
             }
+        }
+    }
+
+    pub(crate) fn finish(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+/// A bar in bytes for a download, or a line now and then.
+pub(crate) struct Download {
+    bar: Option<ProgressBar>,
+    started: Option<(Instant, u64)>,
+    last_line: Instant,
+}
+
+impl Download {
+    pub(crate) fn new() -> Self {
+        let style = "download {bar:24} {bytes}/{total_bytes}  {bytes_per_sec}  {msg}";
+        let bar = || ProgressBar::no_length().with_style(styled(style));
+        Download {
+            bar: std::io::stderr().is_terminal().then(bar),
+            started: None,
+            last_line: Instant::now(),
+        }
+    }
+
+    /// Shows that `done` bytes are here, of `total` where that is known.
+    pub(crate) fn show(&mut self, done: u64, total: Option<u64>) {
+        // What an earlier attempt brought tells nothing about the speed of this one.
+        let (since, first) = *self.started.get_or_insert((Instant::now(), done));
+        let rate = done.saturating_sub(first) as f64 / since.elapsed().as_secs_f64().max(1e-9);
+        let left = match total {
+            Some(total) if rate > 0.0 => format!("{} left", duration(total.saturating_sub(done) as f64 / rate)),
+            _ => String::new(),
+        };
+        match &self.bar {
+            Some(bar) => {
+                if let Some(total) = total {
+                    bar.set_length(total);
+                }
+                bar.set_position(done);
+                bar.set_message(left);
+            }
+            None if self.last_line.elapsed() > Duration::from_secs(PLAIN_SECONDS) => {
+                self.last_line = Instant::now();
+                let of = total.map_or(String::new(), |total| format!(" of {}", megabytes(total)));
+                eprintln!("download {}{of}  {left}", megabytes(done));
+            }
+            None => {}
         }
     }
 

@@ -50,6 +50,11 @@ pub(crate) fn count(number: usize, noun: &str) -> String {
     )
 }
 
+/// 18.8 MB.
+pub(crate) fn megabytes(bytes: u64) -> String {
+    format!("{:.1} MB", bytes as f64 / 1e6)
+}
+
 /// Seconds as one would say them: `42 s`, `3 min 20 s`, `1 h 05 min`.
 pub(crate) fn duration(seconds: f64) -> String {
     let whole = seconds.round().max(0.0) as u64;

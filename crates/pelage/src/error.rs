@@ -31,6 +31,9 @@ pub enum Error {
         /// What is wrong with it, and what to do.
         reason: String,
     },
+    /// Pretrained weights are not here or could not be fetched; the message says which file to bring and where to.
+    #[error("{0}")]
+    Weights(String),
 }
 
 impl Error {

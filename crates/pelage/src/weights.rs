@@ -1,11 +1,13 @@
 //! Pretrained weights from files of other projects: PyTorch's `.pth` (every form that it ever wrote), `.safetensors` and
 //! Keras's `.h5`. Nothing of a file is ever run, and every tensor is accounted for.
 
+pub mod fetch;
 mod file;
 mod keras;
 mod layout;
 mod pytorch;
 mod safetensors;
+pub mod store;
 
 use std::collections::HashSet;
 use std::path::Path;

@@ -111,11 +111,11 @@ fn what_is_no_weights_is_told() {
 fn a_pickle_with_code_is_refused_and_not_run() {
     let folder = tempfile::tempdir().unwrap();
     let proof = folder.path().join("proof");
-    let call = format!("cposix\nsystem\n(S'touch {}'\ntR", proof.display());
+    let call = format!("cposix\nsystem\n(Vtouch {}\ntR", proof.display());
     for pickle in [
         format!("{call}."),
-        format!("(S'conv1.weight'\n{call}d."),
-        format!("(S'state_dict'\n(S'fc.bias'\n{call}dd."),
+        format!("(Vconv1.weight\n{call}d."),
+        format!("(Vstate_dict\n(Vfc.bias\n{call}dd."),
     ] {
         let message = problem(pickle.as_bytes());
         assert!(

