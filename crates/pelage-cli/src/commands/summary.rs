@@ -4,8 +4,8 @@ use std::path::Path;
 
 use clap::Args;
 use pelage::bundle;
-use pelage::model::Architecture;
-use pelage::model::summary::{Layer, layers};
+use pelage::model::{Architecture, catalog};
+use pelage::model::summary::{self, Layer};
 use serde::Serialize;
 
 use crate::failure::{Failure, Outcome, json};
@@ -16,12 +16,12 @@ use crate::table::{table, thousands};
 pub(super) struct Arguments {
     /// A run folder, a model file, or the name of an architecture
     model: String,
-    /// Side of the input in pixels, for an architecture's name
-    #[arg(long, default_value_t = 150, value_name = "PX")]
-    image_size: usize,
-    /// Number of classes, for an architecture's name
-    #[arg(long, default_value_t = 2, value_name = "N")]
-    classes: usize,
+    /// Side of the input in pixels, for an architecture's name [default: what it is meant for]
+    #[arg(long, value_name = "PX")]
+    image_size: Option<usize>,
+    /// Number of classes, for an architecture's name [default: 2 for cnn3, else ImageNet's 1000]
+    #[arg(long, value_name = "N")]
+    classes: Option<usize>,
     /// Print one JSON document
     #[arg(long)]
     json: bool,
@@ -38,17 +38,20 @@ struct Summary {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Outcome {
-    let (architecture, size, classes) = match arguments.model.parse::<Architecture>() {
+    let (architecture, graph, size, classes) = match arguments.model.parse::<Architecture>() {
         Ok(architecture) => {
             let smallest = architecture.smallest_size();
-            if !(smallest..=4096).contains(&arguments.image_size) || arguments.classes < 2 {
+            let side = arguments.image_size.unwrap_or(catalog::input_size(architecture) as usize);
+            let usual = if architecture == Architecture::Cnn3 { 2 } else { 1000 };
+            let classes = arguments.classes.unwrap_or(usual);
+            if !(smallest..=4096).contains(&side) || classes < 2 {
                 let name = architecture.name();
                 return Err(Failure::Usage(format!(
                     "{name} takes {smallest} to 4096 pixels and 2 or more classes"
                 )));
             }
-            let names = (0..arguments.classes).map(|i| i.to_string()).collect();
-            (architecture, [arguments.image_size; 2], names)
+            let names = (0..classes).map(|i| i.to_string()).collect();
+            (architecture, architecture.graph([side; 2], classes), [side; 2], names)
         }
         Err(unknown) if !Path::new(&arguments.model).exists() => {
             return Err(Failure::Usage(format!(
@@ -57,15 +60,12 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         }
         Err(_) => {
             let facts = bundle::load(Path::new(&arguments.model), &pelage::device::open("cpu")?)?.facts;
-            let side = facts.preprocessing;
-            (
-                facts.architecture,
-                [side.height as usize, side.width as usize],
-                facts.classes,
-            )
+            let (graph, side) = (facts.graph(), facts.preprocessing);
+            let size = [side.height as usize, side.width as usize];
+            (facts.architecture, graph, size, facts.classes)
         }
     };
-    let layers = layers(architecture, size, classes.len());
+    let layers = summary::of(&graph, size);
     let summary = Summary {
         architecture: architecture.name(),
         input: [size[0], size[1], 3],
