@@ -121,7 +121,7 @@ fn wrong_files_are_told_and_the_earlier_one_stays() {
     let named = told("resnet18-f37072fd.pth", &whole, RESNET18);
     assert!(named.contains("SHA-256"), "{named}");
 
-    assert_eq!(files(&folder.path().join("cache")), [good.path.clone()]);
+    assert_eq!(files(&folder.path().join("cache")), std::slice::from_ref(&good.path));
     assert_eq!(std::fs::read(&good.path).unwrap(), whole);
     assert_eq!(store.list().unwrap(), [good]);
 }
@@ -200,11 +200,11 @@ fn a_fetched_file_is_checked_and_kept() {
     // The right bytes, called the weights of another network.
     let told = fetch(Architecture::ResNet34, &weights).unwrap_err().to_string();
     assert!(told.contains("holds weights of resnet18"), "{told}");
-    assert_eq!(files(folder.path()), [earlier.path.clone()]);
+    assert_eq!(files(folder.path()), std::slice::from_ref(&earlier.path));
 
     let added = fetch(RESNET18, &weights).unwrap();
     assert_eq!((added.replaced, added.classes), (Some(earlier.path), Some(10)));
-    assert_eq!(files(folder.path()), [added.kept.path.clone()]);
+    assert_eq!(files(folder.path()), std::slice::from_ref(&added.kept.path));
     assert_eq!(std::fs::read(&added.kept.path).unwrap(), bytes);
 
     // What is here already is not asked for again.

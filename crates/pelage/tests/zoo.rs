@@ -13,7 +13,7 @@ const CLASSES: usize = 3;
 const TRAINING: Option<DropoutSeed> = Some(DropoutSeed { seed: 7, step: 1 });
 
 fn pixels(count: usize, device: &Device) -> Tensor<4> {
-    let numbers = (0..count * SIZE[0] * SIZE[1] * 3).map(|i| ((i * 2_654_435_761 >> 7) % 2001) as f32 / 1000.0 - 1.0);
+    let numbers = (0..count * SIZE[0] * SIZE[1] * 3).map(|i| (((i * 2_654_435_761) >> 7) % 2001) as f32 / 1000.0 - 1.0);
     Tensor::from_data(
         TensorData::new(numbers.collect::<Vec<f32>>(), [count, SIZE[0], SIZE[1], 3]),
         device,

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use clap::Args;
 use pelage::bundle;
-use pelage::model::{Architecture, catalog};
 use pelage::model::summary::{self, Layer};
+use pelage::model::{Architecture, catalog};
 use serde::Serialize;
 
 use crate::failure::{Failure, Outcome, json};
@@ -41,7 +41,9 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     let (architecture, graph, size, classes) = match arguments.model.parse::<Architecture>() {
         Ok(architecture) => {
             let smallest = architecture.smallest_size();
-            let side = arguments.image_size.unwrap_or(catalog::input_size(architecture) as usize);
+            let side = arguments
+                .image_size
+                .unwrap_or(catalog::input_size(architecture) as usize);
             let usual = if architecture == Architecture::Cnn3 { 2 } else { 1000 };
             let classes = arguments.classes.unwrap_or(usual);
             if !(smallest..=4096).contains(&side) || classes < 2 {

@@ -10,6 +10,10 @@ use crate::ops::{self, Activation, Options};
 
 /// A layer with parameters.
 #[derive(Module, Debug)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "a network has a hundred of them at most, nearly all convolutions"
+)]
 pub(super) enum Layer {
     /// A convolution with a bias or a batch norm.
     Convolution(ConvolutionLayer),
