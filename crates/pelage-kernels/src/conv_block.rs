@@ -15,6 +15,7 @@ use std::cell::Cell;
 
 use rayon::prelude::*;
 
+use crate::fresh::fresh;
 use crate::isa::Isa;
 use crate::scratch::Buffer;
 
@@ -118,6 +119,18 @@ pub fn forward(
             }
         });
     SHARED.set(kept);
+}
+
+/// [`forward`] into new vectors: output and winners.
+///
+/// # Panics
+/// As [`forward`].
+pub fn forward_new(isa: Isa, shape: Shape, input: &[f32], weights: &[f32], bias: &[f32]) -> (Vec<f32>, Vec<u8>) {
+    // SAFETY: `forward` stores each pooled number, and adds to none.
+    let mut output = unsafe { fresh(shape.output_len()) };
+    let mut winners = vec![0; shape.output_len()];
+    forward(isa, shape, input, weights, bias, &mut output, &mut winners);
+    (output, winners)
 }
 
 /// Gradients of weights, bias and, where asked for, input, from `grad_output` `[n, h/2, w/2, co]`; all are overwritten.

@@ -17,6 +17,7 @@ mod vector;
 pub use activation::{Activation, activate, activation_backward};
 pub use pack::{Packed, pack};
 
+use crate::fresh::fresh;
 use crate::isa::Isa;
 
 /// The sizes of one convolution over pictures with channels last.
@@ -156,6 +157,24 @@ pub fn forward(
         Path::Direct => dense::direct(isa, geometry, input, packed, residual, activation, output),
         Path::Copied => dense::copied(isa, geometry, input, packed, residual, activation, output),
     }
+}
+
+/// [`forward`] into a new vector.
+///
+/// # Panics
+/// As [`forward`].
+pub fn forward_new(
+    isa: Isa,
+    geometry: &Geometry,
+    input: &[f32],
+    packed: &Packed,
+    residual: Option<&[f32]>,
+    activation: Activation,
+) -> Vec<f32> {
+    // SAFETY: every path of `forward` stores each output number, and adds to none.
+    let mut output = unsafe { fresh(geometry.output_len()) };
+    forward(isa, geometry, input, packed, residual, activation, &mut output);
+    output
 }
 
 /// Gradients at the convolution's own sums: of `weights` `[co, ci / groups, kh, kw]`, bias `[co]` and `input`, each only

@@ -8,6 +8,7 @@ pub mod conv_block;
 pub mod convolution;
 pub mod dense;
 pub mod dropout;
+mod fresh;
 pub mod isa;
 pub mod loss;
 pub mod optimizer;

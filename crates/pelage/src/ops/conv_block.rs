@@ -71,17 +71,8 @@ impl ConvBlockBackend for Flex {
     fn fused_block(input: FlexTensor, weights: FlexTensor, bias: FlexTensor) -> (FlexTensor, FlexTensor) {
         let (input, weights, bias) = (dense(input), dense(weights), dense(bias));
         let shape = shape_of(&input, &weights);
-        let mut output = vec![0.0; shape.output_len()];
-        let mut winners = vec![0u8; shape.output_len()];
-        kernel::forward(
-            Isa::best(),
-            shape,
-            values(&input),
-            values(&weights),
-            values(&bias),
-            &mut output,
-            &mut winners,
-        );
+        let (output, winners) =
+            kernel::forward_new(Isa::best(), shape, values(&input), values(&weights), values(&bias));
         let pooled = [
             shape.batch,
             shape.pooled_height(),

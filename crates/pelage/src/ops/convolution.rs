@@ -250,15 +250,13 @@ impl ConvolutionBackend for Flex {
             )
         });
         let (input, residual) = (input.to_contiguous(), residual.to_contiguous());
-        let mut output = vec![0.0; geometry.output_len()];
-        kernel::forward(
+        let output = kernel::forward_new(
             isa,
             &geometry,
             values(&input),
             packed,
             settings.has_residual.then(|| values(&residual)),
             settings.options.activation.of_kernel(),
-            &mut output,
         );
         let [n, h, w] = [geometry.batch, geometry.output_height(), geometry.output_width()];
         tensor(output, [n, h, w, geometry.out_channels])
