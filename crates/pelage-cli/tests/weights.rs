@@ -54,7 +54,7 @@ fn models_are_listed_for_people_and_programs() {
             .unwrap()
             .ends_with("weights/resnet18/resnet18.pth")
     );
-    assert!(succeed(folder.path(), &["models"]).contains("kept: "));
+    assert!(succeed(folder.path(), &["models"]).contains("kept here as"));
 }
 
 #[test]

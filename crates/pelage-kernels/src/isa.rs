@@ -174,36 +174,16 @@ pub(crate) fn multiply_add<const FUSED: bool>(a: f32, b: f32, c: f32) -> f32 {
     if FUSED { a.mul_add(b, c) } else { a * b + c }
 }
 
-/// Like [`for_each_isa`], with the const arguments of each instruction set given.
+/// Like [`for_each_isa`], with all generic arguments of each instruction set given.
 macro_rules! for_each_isa_with {
-    ($name:ident, $body:ident,
+    (
+        $name:ident, $body:ident,
         avx512: [$($avx512:tt)*], avx2: [$($avx2:tt)*], neon: [$($neon:tt)*], portable: [$($portable:tt)*],
-        ($($arg:ident: $type:ty),* $(,)?)
+        ($($arguments:tt)*)
     ) => {
-        #[allow(clippy::too_many_arguments, reason = "the arguments of one kernel")]
-        pub(crate) fn $name(isa: $crate::isa::Isa, $($arg: $type),*) {
-            #[cfg(target_arch = "x86_64")]
-            #[target_feature(enable = "avx512f,avx512vl,avx2,fma")]
-            fn avx512($($arg: $type),*) {
-                $body::<$($avx512)*>($($arg),*)
-            }
-            #[cfg(target_arch = "x86_64")]
-            #[target_feature(enable = "avx2,fma")]
-            fn avx2($($arg: $type),*) {
-                $body::<$($avx2)*>($($arg),*)
-            }
-            match isa.0 {
-                // SAFETY: an `Isa` of this kind is only made after the CPU was found to have the features.
-                #[cfg(target_arch = "x86_64")]
-                $crate::isa::Kind::Avx512 => unsafe { avx512($($arg),*) },
-                // SAFETY: as above.
-                #[cfg(target_arch = "x86_64")]
-                $crate::isa::Kind::Avx2 => unsafe { avx2($($arg),*) },
-                #[cfg(target_arch = "aarch64")]
-                $crate::isa::Kind::Neon => $body::<$($neon)*>($($arg),*),
-                $crate::isa::Kind::Portable => $body::<$($portable)*>($($arg),*),
-            }
-        }
+        $crate::isa::for_each_isa!(
+            @ $name, $body, [$($avx512)*] [$($avx2)*] [$($neon)*] [$($portable)*], ($($arguments)*)
+        );
     };
 }
 pub(crate) use for_each_isa_with;

@@ -6,7 +6,7 @@ use clap::Args;
 use pelage::Error;
 use pelage::data::cache::default_dir;
 use pelage::data::catalog::{self, Catalog};
-use pelage::features::{Extractor, Features};
+use pelage::features::Features;
 use pelage::model::{Architecture, BACKBONES, Head};
 use pelage::train::Recipe;
 
@@ -49,13 +49,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     let device = pelage::device::open("cpu")?;
     let backbone = transfer.backbone(&recipe, 2, &device)?;
     let network = backbone.network.folded(|_| true);
-    let extractor = Extractor {
-        network: &network,
-        preprocessing: &backbone.preprocessing,
-        fingerprint: &backbone.fingerprint,
-        pooling: transfer.head.pooling,
-        flip: transfer.flip,
-    };
+    let extractor = transfer.extractor(&backbone, &network);
     let mut text = String::new();
     for (name, catalog) in sets(&arguments.data)? {
         let task = Task::new();

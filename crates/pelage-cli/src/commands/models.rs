@@ -117,7 +117,7 @@ fn published(models: &[Model]) -> String {
             );
         }
         if let Some(kept) = &model.kept {
-            text += &format!("  kept: {}\n", kept.path.display());
+            text += &format!("\n{}: kept here as {}\n", model.name, kept.path.display());
         }
     }
     text + "\nBring them here by `pelage weights fetch NAME`, or `pelage weights add FILE --model NAME`.\n"

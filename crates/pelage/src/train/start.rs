@@ -11,7 +11,7 @@ use pelage_data::source::Progress;
 
 use super::transfer::{Transfer, Unfreeze};
 use super::{Data, Recipe, Samples};
-use crate::features::{Extractor, Features};
+use crate::features::Features;
 use crate::model::{Network, parameters};
 use crate::{Error, Result, bundle};
 
@@ -107,13 +107,7 @@ fn on_features(
     let backbone = transfer.backbone(recipe, classes, device)?;
     // What stands still need not compute its batch norms one by one.
     let network = backbone.network.folded(|_| true);
-    let extractor = Extractor {
-        network: &network,
-        preprocessing: &backbone.preprocessing,
-        fingerprint: &backbone.fingerprint,
-        pooling: transfer.head.pooling,
-        flip: transfer.flip,
-    };
+    let extractor = transfer.extractor(&backbone, &network);
     let cache = cache::default_dir();
     let open = |catalog: &Catalog| {
         let features = Features::open(catalog, &extractor, &cache, device, progress)?;

@@ -9,6 +9,7 @@ use pelage_data::preprocess::Preprocessing;
 use serde::{Deserialize, Serialize};
 
 use super::recipe::{OptimizerKind, Recipe, Schedule};
+use crate::features::Extractor;
 use crate::model::{Architecture, Head, Network, Pooling, catalog};
 use crate::{Error, Result, weights};
 
@@ -132,6 +133,17 @@ impl Transfer {
             unfreeze: Unfreeze::None,
             backbone_rate: 0.1,
             head_from: None,
+        }
+    }
+
+    /// What makes the features of `backbone` that this head learns on; `network` is the backbone's, folded.
+    pub fn extractor<'a>(&self, backbone: &'a Backbone, network: &'a Network) -> Extractor<'a> {
+        Extractor {
+            network,
+            preprocessing: &backbone.preprocessing,
+            fingerprint: &backbone.fingerprint,
+            pooling: self.head.pooling,
+            flip: self.flip,
         }
     }
 
