@@ -94,11 +94,17 @@ impl Facts {
 impl Model {
     /// Probabilities `[n, classes]` for pixels `[n, h, w, 3]`, prepared as the facts say.
     pub fn probabilities(&self, pixels: Tensor<4>) -> Tensor<2> {
+        let network = &self.network;
         let logits = match &self.facts.head {
-            Some(head) if self.facts.flip => self
-                .network
-                .head(features::features(&self.network, pixels, head.pooling, true), None),
-            _ => self.network.forward(pixels, None),
+            None => network.forward(pixels, None),
+            Some(head) => {
+                let piece = |pixels| {
+                    let map = features::features(network, pixels, head.pooling, self.facts.flip);
+                    network.head(map, None)
+                };
+                let pieces = pixels.split(features::BATCH, 0);
+                Tensor::cat(pieces.into_iter().map(piece).collect(), 0)
+            }
         };
         activation::softmax(logits, 1)
     }

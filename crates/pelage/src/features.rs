@@ -47,7 +47,7 @@ pub struct Extractor<'a> {
 }
 
 /// Pictures a forward pass: few, so that their maps stay in the cache of the CPU.
-const BATCH: usize = 2;
+pub(crate) const BATCH: usize = 2;
 
 impl Extractor<'_> {
     /// The last feature map of pixels `[n, h, w, 3]`, pooled where that is asked for.
