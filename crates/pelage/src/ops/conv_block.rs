@@ -23,7 +23,10 @@ pub(crate) trait ConvBlockBackend: Backend {
         weights: FloatTensor<Self>,
         bias: FloatTensor<Self>,
     ) -> (FloatTensor<Self>, IntTensor<Self>);
+}
 
+/// Its backward step; a trait of its own, so that nobody can ask for the backward step of a backward step.
+pub(crate) trait ConvBlockBackward: Backend {
     /// Gradients of weights, bias and input; the last is one unused number unless `needs_input`.
     fn fused_block_backward(
         input: FloatTensor<Self>,
@@ -84,7 +87,9 @@ impl ConvBlockBackend for Flex {
             FlexTensor::from_data(TensorData::new(winners, pooled)),
         )
     }
+}
 
+impl ConvBlockBackward for Flex {
     fn fused_block_backward(
         input: FlexTensor,
         weights: FlexTensor,
@@ -123,7 +128,7 @@ impl ConvBlockBackend for Flex {
 #[derive(Debug)]
 struct FusedBlock;
 
-impl<B: ConvBlockBackend> Backward<B, 3> for FusedBlock {
+impl<B: ConvBlockBackward> Backward<B, 3> for FusedBlock {
     type State = (FloatTensor<B>, FloatTensor<B>, IntTensor<B>);
 
     fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, _checkpointer: &mut Checkpointer) {
@@ -144,7 +149,7 @@ impl<B: ConvBlockBackend> Backward<B, 3> for FusedBlock {
     }
 }
 
-impl<B: ConvBlockBackend, C: CheckpointStrategy> ConvBlockBackend for Autodiff<B, C> {
+impl<B: ConvBlockBackend + ConvBlockBackward, C: CheckpointStrategy> ConvBlockBackend for Autodiff<B, C> {
     fn fused_block(
         input: FloatTensor<Self>,
         weights: FloatTensor<Self>,
@@ -158,15 +163,5 @@ impl<B: ConvBlockBackend, C: CheckpointStrategy> ConvBlockBackend for Autodiff<B
             OpsKind::UnTracked(prepared) => prepared.finish(output),
         };
         (output, winners)
-    }
-
-    fn fused_block_backward(
-        _input: FloatTensor<Self>,
-        _weights: FloatTensor<Self>,
-        _winners: IntTensor<Self>,
-        _gradient: FloatTensor<Self>,
-        _needs_input: bool,
-    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
-        unreachable!("only a second derivative asks for this, and training takes none")
     }
 }

@@ -213,7 +213,10 @@ pub(crate) trait ConvolutionBackend: Backend {
         settings: Settings,
         packed: Packed,
     ) -> FloatTensor<Self>;
+}
 
+/// Its backward step; a trait of its own, so that nobody can ask for the backward step of a backward step.
+pub(crate) trait ConvolutionBackward: Backend {
     /// Gradients of input, weight, bias and residual from that of the output; one unused number where not wanted.
     fn convolve_backward(
         input: FloatTensor<Self>,
@@ -261,7 +264,9 @@ impl ConvolutionBackend for Flex {
         let [n, h, w] = [geometry.batch, geometry.output_height(), geometry.output_width()];
         tensor(output, [n, h, w, geometry.out_channels])
     }
+}
 
+impl ConvolutionBackward for Flex {
     fn convolve_backward(
         input: FlexTensor,
         weight: FlexTensor,
@@ -309,7 +314,7 @@ impl ConvolutionBackend for Flex {
 #[derive(Debug)]
 struct Convolve;
 
-impl<B: ConvolutionBackend> Backward<B, 4> for Convolve {
+impl<B: ConvolutionBackward> Backward<B, 4> for Convolve {
     type State = (FloatTensor<B>, FloatTensor<B>, FloatTensor<B>, Settings);
 
     fn backward(self, ops: Ops<Self::State, 4>, grads: &mut Gradients, _checkpointer: &mut Checkpointer) {
@@ -325,7 +330,7 @@ impl<B: ConvolutionBackend> Backward<B, 4> for Convolve {
     }
 }
 
-impl<B: ConvolutionBackend, C: CheckpointStrategy> ConvolutionBackend for Autodiff<B, C> {
+impl<B: ConvolutionBackend + ConvolutionBackward, C: CheckpointStrategy> ConvolutionBackend for Autodiff<B, C> {
     fn convolve(
         input: FloatTensor<Self>,
         weight: FloatTensor<Self>,
@@ -342,22 +347,6 @@ impl<B: ConvolutionBackend, C: CheckpointStrategy> ConvolutionBackend for Autodi
             OpsKind::Tracked(prepared) => prepared.finish((input, weight, output.clone(), settings), output),
             OpsKind::UnTracked(prepared) => prepared.finish(output),
         }
-    }
-
-    fn convolve_backward(
-        _input: FloatTensor<Self>,
-        _weight: FloatTensor<Self>,
-        _output: FloatTensor<Self>,
-        _gradient: FloatTensor<Self>,
-        _settings: Settings,
-        _wanted: Wanted,
-    ) -> (
-        FloatTensor<Self>,
-        FloatTensor<Self>,
-        FloatTensor<Self>,
-        FloatTensor<Self>,
-    ) {
-        unimplemented!("second derivatives of a convolution")
     }
 }
 

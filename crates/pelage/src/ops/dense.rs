@@ -23,7 +23,10 @@ pub(crate) trait DenseBackend: Backend {
         bias: FloatTensor<Self>,
         relu: bool,
     ) -> FloatTensor<Self>;
+}
 
+/// Its backward step; a trait of its own, so that nobody can ask for the backward step of a backward step.
+pub(crate) trait DenseBackward: Backend {
     /// Gradients of input, weights and bias; the first is one unused number unless `needs_input`.
     fn fused_dense_backward(
         input: FloatTensor<Self>,
@@ -73,7 +76,9 @@ impl DenseBackend for Flex {
         kernel::forward(Isa::best(), shape, activation_of(relu), x, w, b, &mut output);
         tensor(output, [shape.batch, shape.outputs])
     }
+}
 
+impl DenseBackward for Flex {
     fn fused_dense_backward(
         input: FlexTensor,
         weights: FlexTensor,
@@ -116,7 +121,7 @@ impl DenseBackend for Flex {
 #[derive(Debug)]
 struct FusedDense;
 
-impl<B: DenseBackend> Backward<B, 3> for FusedDense {
+impl<B: DenseBackward> Backward<B, 3> for FusedDense {
     type State = (FloatTensor<B>, FloatTensor<B>, FloatTensor<B>, bool);
 
     fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, _checkpointer: &mut Checkpointer) {
@@ -137,7 +142,7 @@ impl<B: DenseBackend> Backward<B, 3> for FusedDense {
     }
 }
 
-impl<B: DenseBackend, C: CheckpointStrategy> DenseBackend for Autodiff<B, C> {
+impl<B: DenseBackend + DenseBackward, C: CheckpointStrategy> DenseBackend for Autodiff<B, C> {
     fn fused_dense(
         input: FloatTensor<Self>,
         weights: FloatTensor<Self>,
@@ -151,16 +156,5 @@ impl<B: DenseBackend, C: CheckpointStrategy> DenseBackend for Autodiff<B, C> {
             OpsKind::Tracked(prepared) => prepared.finish((input, weights, output.clone(), relu), output),
             OpsKind::UnTracked(prepared) => prepared.finish(output),
         }
-    }
-
-    fn fused_dense_backward(
-        _input: FloatTensor<Self>,
-        _weights: FloatTensor<Self>,
-        _output: FloatTensor<Self>,
-        _gradient: FloatTensor<Self>,
-        _relu: bool,
-        _needs_input: bool,
-    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
-        unreachable!("only a second derivative asks for this, and training takes none")
     }
 }

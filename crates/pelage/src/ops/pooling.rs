@@ -71,7 +71,10 @@ pub fn global_average_pool(input: Tensor<4>) -> Tensor<4> {
 pub(crate) trait MaxPoolBackend: Backend {
     /// The maxima and, per value, which pixel of its window won.
     fn max_pool_of(input: FloatTensor<Self>, geometry: Geometry) -> (FloatTensor<Self>, IntTensor<Self>);
+}
 
+/// Its backward step; a trait of its own, so that nobody can ask for the backward step of a backward step.
+pub(crate) trait MaxPoolBackward: Backend {
     /// The gradient of the input.
     fn max_pool_backward(
         winners: IntTensor<Self>,
@@ -96,7 +99,9 @@ impl MaxPoolBackend for Flex {
             FlexTensor::from_data(TensorData::new(winners, shape)),
         )
     }
+}
 
+impl MaxPoolBackward for Flex {
     fn max_pool_backward(winners: FlexTensor, gradient: FlexTensor, geometry: Geometry) -> FlexTensor {
         let mut grad_input = vec![0.0; geometry.input_len()];
         let gradient = gradient.to_contiguous();
@@ -111,7 +116,7 @@ impl MaxPoolBackend for Flex {
 #[derive(Debug)]
 struct MaxPool;
 
-impl<B: MaxPoolBackend> Backward<B, 1> for MaxPool {
+impl<B: MaxPoolBackward> Backward<B, 1> for MaxPool {
     type State = (IntTensor<B>, Geometry);
 
     fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _checkpointer: &mut Checkpointer) {
@@ -123,7 +128,7 @@ impl<B: MaxPoolBackend> Backward<B, 1> for MaxPool {
     }
 }
 
-impl<B: MaxPoolBackend, C: CheckpointStrategy> MaxPoolBackend for Autodiff<B, C> {
+impl<B: MaxPoolBackend + MaxPoolBackward, C: CheckpointStrategy> MaxPoolBackend for Autodiff<B, C> {
     fn max_pool_of(input: FloatTensor<Self>, geometry: Geometry) -> (FloatTensor<Self>, IntTensor<Self>) {
         let node = input.node();
         let (output, winners) = B::max_pool_of(input.into_primitive(), geometry);
@@ -132,14 +137,6 @@ impl<B: MaxPoolBackend, C: CheckpointStrategy> MaxPoolBackend for Autodiff<B, C>
             OpsKind::UnTracked(prepared) => prepared.finish(output),
         };
         (output, winners)
-    }
-
-    fn max_pool_backward(
-        _winners: IntTensor<Self>,
-        _gradient: FloatTensor<Self>,
-        _geometry: Geometry,
-    ) -> FloatTensor<Self> {
-        unimplemented!("second derivatives of max-pooling")
     }
 }
 
