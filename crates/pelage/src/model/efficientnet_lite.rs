@@ -33,55 +33,13 @@ pub const LITE2: Variant = Variant {
 };
 
 const STAGES: [Stage; 7] = [
-    Stage {
-        expansion: 1,
-        channels: 16,
-        blocks: 1,
-        stride: 1,
-        kernel: 3,
-    },
-    Stage {
-        expansion: 6,
-        channels: 24,
-        blocks: 2,
-        stride: 2,
-        kernel: 3,
-    },
-    Stage {
-        expansion: 6,
-        channels: 40,
-        blocks: 2,
-        stride: 2,
-        kernel: 5,
-    },
-    Stage {
-        expansion: 6,
-        channels: 80,
-        blocks: 3,
-        stride: 2,
-        kernel: 3,
-    },
-    Stage {
-        expansion: 6,
-        channels: 112,
-        blocks: 3,
-        stride: 1,
-        kernel: 5,
-    },
-    Stage {
-        expansion: 6,
-        channels: 192,
-        blocks: 4,
-        stride: 2,
-        kernel: 5,
-    },
-    Stage {
-        expansion: 6,
-        channels: 320,
-        blocks: 1,
-        stride: 1,
-        kernel: 3,
-    },
+    Stage::row(1, 16, 1, 1, 3),
+    Stage::row(6, 24, 2, 2, 3),
+    Stage::row(6, 40, 2, 2, 5),
+    Stage::row(6, 80, 3, 2, 3),
+    Stage::row(6, 112, 3, 1, 5),
+    Stage::row(6, 192, 4, 2, 5),
+    Stage::row(6, 320, 1, 1, 3),
 ];
 
 impl Variant {

@@ -18,56 +18,27 @@ pub struct Stage {
     pub kernel: usize,
 }
 
+impl Stage {
+    /// A row of the table: t, c, n and s of the paper, and the kernel.
+    pub(super) const fn row(expansion: usize, channels: usize, blocks: usize, stride: usize, kernel: usize) -> Self {
+        Stage {
+            expansion,
+            channels,
+            blocks,
+            stride,
+            kernel,
+        }
+    }
+}
+
 pub(crate) const STAGES: [Stage; 7] = [
-    Stage {
-        expansion: 1,
-        channels: 16,
-        blocks: 1,
-        stride: 1,
-        kernel: 3,
-    },
-    Stage {
-        expansion: 6,
-        channels: 24,
-        blocks: 2,
-        stride: 2,
-        kernel: 3,
-    },
-    Stage {
-        expansion: 6,
-        channels: 32,
-        blocks: 3,
-        stride: 2,
-        kernel: 3,
-    },
-    Stage {
-        expansion: 6,
-        channels: 64,
-        blocks: 4,
-        stride: 2,
-        kernel: 3,
-    },
-    Stage {
-        expansion: 6,
-        channels: 96,
-        blocks: 3,
-        stride: 1,
-        kernel: 3,
-    },
-    Stage {
-        expansion: 6,
-        channels: 160,
-        blocks: 3,
-        stride: 2,
-        kernel: 3,
-    },
-    Stage {
-        expansion: 6,
-        channels: 320,
-        blocks: 1,
-        stride: 1,
-        kernel: 3,
-    },
+    Stage::row(1, 16, 1, 1, 3),
+    Stage::row(6, 24, 2, 2, 3),
+    Stage::row(6, 32, 3, 2, 3),
+    Stage::row(6, 64, 4, 2, 3),
+    Stage::row(6, 96, 3, 1, 3),
+    Stage::row(6, 160, 3, 2, 3),
+    Stage::row(6, 320, 1, 1, 3),
 ];
 
 /// The network at width 1.0; layers are called `stem`, `blocks.3.expand`, `blocks.3.depthwise`, `blocks.3.project`,
