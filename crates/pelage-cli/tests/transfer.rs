@@ -170,6 +170,26 @@ fn features_come_with_paths_and_labels_and_are_kept() {
 }
 
 #[test]
+fn a_run_goes_on_only_with_the_weights_that_it_began_with() {
+    let folder = tempfile::tempdir().unwrap();
+    data(folder.path(), 6, 3);
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../pelage/tests/fixtures/torch");
+    let weights = folder.path().join("weights.pth");
+    std::fs::copy(fixtures.join("resnet18.pth"), &weights).unwrap();
+    let begin = ["train", "data", "--backbone", "resnet18", "--weights", "weights.pth"];
+    let begin = [&begin[..], &["--image-size", "32", "--epochs", "1", "--out", "run"]].concat();
+    succeed(folder.path(), &begin);
+    succeed(folder.path(), &["train", "--resume", "run", "--epochs", "2"]);
+    // The same architecture, and even the same numbers, in another file.
+    std::fs::copy(fixtures.join("resnet18-legacy.pth"), &weights).unwrap();
+    let refused = fail(folder.path(), &["train", "--resume", "run", "--epochs", "3"], 1);
+    assert!(
+        refused.contains("weights.pth") && refused.contains("began with"),
+        "{refused}"
+    );
+}
+
+#[test]
 fn what_does_not_go_together_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     data(folder.path(), 3, 2);

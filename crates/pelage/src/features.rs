@@ -263,3 +263,26 @@ fn compute(
         reasons: reasons.collect(),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Architecture;
+    use burn::tensor::Distribution;
+
+    #[test]
+    fn flipped_features_do_not_tell_a_picture_from_its_mirror_image() {
+        let device = Device::flex();
+        let network = Network::new(Architecture::ResNet18, [32, 32], 2, 0, &device);
+        let picture = Tensor::<4>::random([1, 32, 32, 3], Distribution::Normal(0.0, 1.0), &device);
+        let gap = |flip| {
+            let [one, other] = [picture.clone(), picture.clone().flip([2])]
+                .map(|pixels| to_vec(features(&network, pixels, Pooling::Average, flip)));
+            let largest = one.iter().fold(0f32, |largest, x| largest.max(x.abs()));
+            let gap = one.iter().zip(&other).fold(0f32, |gap, (a, b)| gap.max((a - b).abs()));
+            gap / largest
+        };
+        assert!(gap(true) < 1e-5, "{}", gap(true));
+        assert!(gap(false) > 1e-3, "{}", gap(false));
+    }
+}

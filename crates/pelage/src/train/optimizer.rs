@@ -164,3 +164,45 @@ impl ModuleMapper for Step<'_> {
         Param::from_mapped_value(id, Tensor::from_inner(updated.reshape(shape)).require_grad(), mapper)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::parameters::read;
+    use crate::model::{Architecture, Head};
+    use crate::train::transfer::Transfer;
+
+    #[test]
+    fn a_backbone_moves_by_its_share_of_the_rate_and_the_head_by_all_of_it() {
+        let device = burn::tensor::Device::flex().autodiff();
+        let network = Network::new(Architecture::ResNet18, [32, 32], 2, 0, &device);
+        let network = network.with_head(&Head::linear(), [32, 32], 2, 0);
+        let before = read(&network);
+        let moved = |backbone_rate| {
+            let recipe = Recipe {
+                optimizer: OptimizerKind::Sgd,
+                momentum: 0.0,
+                transfer: Some(Transfer {
+                    backbone_rate,
+                    ..Transfer::new(None)
+                }),
+                ..Recipe::default()
+            };
+            let pixels = Tensor::<4>::ones([2, 32, 32, 3], &device);
+            let gradients = network.forward(pixels, None).powi_scalar(2).sum().backward();
+            let after = read(&Optimizer::new().step(&recipe, 0.1, network.clone(), gradients));
+            let distance = |name: &str| {
+                let pairs = after[name].data.iter().zip(&before[name].data);
+                pairs.map(|(a, b)| f64::from(a - b).powi(2)).sum::<f64>().sqrt()
+            };
+            ["conv1.weight", "layer4.1.conv2.weight", "head.weight"].map(distance)
+        };
+        let (whole, part) = (moved(1.0), moved(0.25));
+        for (i, share) in [0.25, 0.25, 1.0].into_iter().enumerate() {
+            assert!(
+                whole[i] > 0.0 && (part[i] / whole[i] - share).abs() < 1e-2,
+                "{i}: {part:?} {whole:?}"
+            );
+        }
+    }
+}

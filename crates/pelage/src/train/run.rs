@@ -45,13 +45,16 @@ impl Run {
     ///
     /// # Errors
     /// Settings or pictures that training cannot work with; a folder that holds a run already, or cannot be written.
-    pub fn create(recipe: Recipe, folder: &Path, progress: &(dyn Fn(Progress) + Sync)) -> Result<Run> {
+    pub fn create(mut recipe: Recipe, folder: &Path, progress: &(dyn Fn(Progress) + Sync)) -> Result<Run> {
         recipe.validate()?;
         if folder.join("config.toml").exists() {
             return Err(Error::Input(format!(
                 "{0} holds a run already; go on with it by `--resume {0}`, or give another --out",
                 folder.display()
             )));
+        }
+        if let Some(transfer) = &mut recipe.transfer {
+            transfer.note_weights()?;
         }
         let split = catalog::open_dataset(&recipe.data, recipe.validation_split, recipe.seed)?;
         let device = device::open(&recipe.device)?;

@@ -29,13 +29,13 @@ impl Start {
     pub(super) fn whole(&self, learnt: Network) -> Result<Network> {
         match &self.backbone {
             None => Ok(learnt),
-            Some(backbone) => with_parameters_of(backbone, &learnt),
+            Some(backbone) => with_head_parameters(backbone, &learnt),
         }
     }
 }
 
-/// `network` with those parameters of `other` that have the same names.
-fn with_parameters_of(network: &Network, other: &Network) -> Result<Network> {
+/// `network` with the head of `other`.
+fn with_head_parameters(network: &Network, other: &Network) -> Result<Network> {
     let mut values = parameters::read(network);
     values.extend(
         parameters::read(other)
@@ -142,7 +142,7 @@ fn with_head_of(network: &Network, path: &Path, transfer: &Transfer, pictures: &
             "has another head or other classes than this run; train its head for this one",
         ));
     }
-    with_parameters_of(network, &model.network)
+    with_head_parameters(network, &model.network)
 }
 
 /// `network` where only the head and what `unfreeze` names move.
@@ -160,4 +160,33 @@ fn thawed(network: Network, unfreeze: Unfreeze) -> Network {
     };
     let still = &backbone[..backbone.len() - moving];
     network.with_frozen(|layer| still.iter().any(|name| name == layer))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Architecture, Head};
+
+    #[test]
+    fn what_is_unfrozen_is_the_last_of_the_backbone_and_always_the_head() {
+        let device = Device::flex().autodiff();
+        let network = Network::new(Architecture::ResNet18, [32, 32], 2, 0, &device);
+        let network = network.with_head(&Head::mlp(), [32, 32], 2, 0);
+        let moving = |unfreeze| {
+            let network = thawed(network.clone(), unfreeze);
+            let nodes = network
+                .graph()
+                .nodes()
+                .iter()
+                .filter(|node| !network.graph().tensors(node).is_empty());
+            let moving = nodes
+                .map(|node| node.name.clone())
+                .filter(|name| !network.is_frozen(name));
+            moving.collect::<Vec<_>>()
+        };
+        assert_eq!(moving(Unfreeze::None), ["head.dense1", "head"]);
+        assert_eq!(moving(Unfreeze::Last(1)), ["layer4.1.conv2", "head.dense1", "head"]);
+        assert_eq!(moving(Unfreeze::All).len(), 20 + 2);
+        assert_eq!(moving(Unfreeze::Last(99)), moving(Unfreeze::All));
+    }
 }

@@ -19,6 +19,8 @@ use crate::{Error, Result, weights};
 pub struct Transfer {
     /// The file of weights, see [`weights::load`]; none: random ones, to try things out.
     pub weights: Option<PathBuf>,
+    /// The hash of that file, which a run notes when it begins: it goes on with no other.
+    pub weights_hash: Option<String>,
     /// What stands on the backbone.
     pub head: Head,
     /// Take the mean of the features of a picture and its mirror image.
@@ -128,6 +130,7 @@ impl Transfer {
     pub fn new(weights: Option<PathBuf>) -> Self {
         Transfer {
             weights,
+            weights_hash: None,
             head: Head::linear(),
             flip: false,
             unfreeze: Unfreeze::None,
@@ -145,6 +148,14 @@ impl Transfer {
             pooling: self.head.pooling,
             flip: self.flip,
         }
+    }
+
+    /// Notes which file of weights this is.
+    pub(super) fn note_weights(&mut self) -> Result<()> {
+        if let (Some(path), None) = (&self.weights, &self.weights_hash) {
+            self.weights_hash = Some(hash_of(path)?);
+        }
+        Ok(())
     }
 
     pub(super) fn validate(&self, architecture: Architecture) -> Result<()> {
@@ -183,7 +194,7 @@ impl Transfer {
     /// Reads the weights and puts the head on, for `classes` classes and pictures of a square of `image_size` pixels.
     ///
     /// # Errors
-    /// Weights that are missing, damaged or those of another architecture.
+    /// Weights that are missing, damaged, those of another architecture, or others than the run began with.
     pub fn backbone(&self, recipe: &Recipe, classes: usize, device: &Device) -> Result<Backbone> {
         let size = [recipe.image_size as usize; 2];
         let Some(path) = &self.weights else {
@@ -201,18 +212,25 @@ impl Transfer {
                 fingerprint: format!("random {}", recipe.seed),
             });
         };
+        let hash = hash_of(path)?;
+        if self.weights_hash.as_ref().is_some_and(|noted| *noted != hash) {
+            return Err(Error::model(
+                path,
+                "is not the file that the run began with; bring that one back, or start a new run",
+            ));
+        }
         let pretrained = weights::load(path, recipe.model)?;
         let preprocessing = recipe.preprocessing(pretrained.preprocessing.clone());
         Ok(Backbone {
             network: pretrained.with_head(&self.head, size, classes, recipe.seed, device),
             preprocessing,
-            fingerprint: fingerprint(path)?,
+            fingerprint: hash,
         })
     }
 }
 
 /// The hash of a file's content.
-fn fingerprint(path: &Path) -> Result<String> {
+fn hash_of(path: &Path) -> Result<String> {
     let mut hasher = blake3::Hasher::new();
     let file = std::fs::File::open(path).map_err(Error::io(path))?;
     hasher.update_reader(file).map_err(Error::io(path))?;
