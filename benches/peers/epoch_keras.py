@@ -2,6 +2,7 @@
 with ImageDataGenerator and fit; with PATIENCE, stopped early as `pelage train` does."""
 import os, sys, time
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # TensorFlow turns it on by itself only with AVX512-VNNI
 import keras
 from keras import layers as L
 from keras.src.legacy.preprocessing.image import ImageDataGenerator
