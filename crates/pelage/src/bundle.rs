@@ -94,19 +94,40 @@ impl Facts {
 impl Model {
     /// Probabilities `[n, classes]` for pixels `[n, h, w, 3]`, prepared as the facts say.
     pub fn probabilities(&self, pixels: Tensor<4>) -> Tensor<2> {
+        activation::softmax(self.logits(pixels), 1)
+    }
+
+    /// Logits `[n, classes]`: what the probabilities are the softmax of.
+    pub fn logits(&self, pixels: Tensor<4>) -> Tensor<2> {
+        self.logits_and_embedding(pixels).0
+    }
+
+    /// The logits, and the row `[n, d]` that the last dense layer makes them from: what the network sees in a picture, in
+    /// as few numbers as it has.
+    pub fn logits_and_embedding(&self, pixels: Tensor<4>) -> (Tensor<2>, Tensor<2>) {
         let network = &self.network;
-        let logits = match &self.facts.head {
-            None => network.forward(pixels, None),
-            Some(head) => {
-                let piece = |pixels| {
-                    let map = features::features(network, pixels, head.pooling, self.facts.flip);
-                    network.head(map, None)
-                };
-                let pieces = pixels.split(features::BATCH, 0);
-                Tensor::cat(pieces.into_iter().map(piece).collect(), 0)
-            }
+        let Some(head) = &self.facts.head else {
+            return self.head(network.features(pixels, None));
         };
-        activation::softmax(logits, 1)
+        let piece = |pixels| self.head(features::features(network, pixels, head.pooling, self.facts.flip));
+        let pieces = pixels.split(features::BATCH, 0).into_iter().map(piece);
+        let (logits, embeddings) = pieces.unzip();
+        (Tensor::cat(logits, 0), Tensor::cat(embeddings, 0))
+    }
+
+    fn head(&self, map: Tensor<4>) -> (Tensor<2>, Tensor<2>) {
+        let nodes = self.network.graph().nodes();
+        let last = nodes.last().and_then(|node| node.inputs.first());
+        let read = last.map_or("", |&input| nodes[input].name.as_str());
+        // A head of a dense layer alone reads the map itself.
+        let mut embedding = map.clone();
+        let logits = self.network.head_with(map, None, &mut |name, value| {
+            if name == read {
+                embedding = value.clone();
+            }
+            value
+        });
+        (logits, embedding.flatten(1, 3))
     }
 }
 

@@ -8,7 +8,7 @@ use pelage::bundle;
 use pelage::data::cache::{CacheMode, Pictures, default_dir};
 use pelage::data::organize::{self, Link};
 use pelage::data::{sample, source};
-use pelage::evaluate;
+use pelage::evaluate::{self, Embeddings, Evaluation};
 use pelage::predict;
 use pelage::train::Recipe;
 use pelage::train::recipe::OptimizerKind;
@@ -109,7 +109,8 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         &default_dir(),
         &|_| {},
     )?;
-    let evaluation = evaluate::evaluate(&model, Arc::new(pictures), &device, &mut |_| {})?;
+    let scores = evaluate::score(&model, Arc::new(pictures), &device, Embeddings::Drop, &mut |_| {})?;
+    let evaluation = Evaluation::of(&scores);
     eprint!("{}", super::evaluate::described(&evaluation));
 
     let some: Vec<_> = catalog

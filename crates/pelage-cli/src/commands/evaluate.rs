@@ -7,7 +7,7 @@ use clap::Args;
 use pelage::bundle;
 use pelage::data::cache::{CacheMode, Pictures, default_dir};
 use pelage::data::source::Progress;
-use pelage::evaluate::{self, Evaluation};
+use pelage::evaluate::{self, Embeddings, Evaluation};
 
 use super::use_threads;
 use crate::failure::{Outcome, json};
@@ -38,7 +38,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     let catalog = evaluate::catalog(&arguments.data)?;
     let task = Task::new();
     let preprocessing = &model.facts.preprocessing;
-    let evaluated = Pictures::open(&catalog, preprocessing, CacheMode::Auto, &default_dir(), &|progress| {
+    let scored = Pictures::open(&catalog, preprocessing, CacheMode::Auto, &default_dir(), &|progress| {
         task.show(progress)
     })
     .map_err(pelage::Error::from)
@@ -51,10 +51,10 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
                 what: "evaluating",
             })
         };
-        evaluate::evaluate(&model, Arc::new(pictures), &device, show)
+        evaluate::score(&model, Arc::new(pictures), &device, Embeddings::Drop, show)
     });
     task.finish();
-    let evaluation = evaluated?;
+    let evaluation = Evaluation::of(&scored?);
     if arguments.json {
         json(&evaluation)
     } else {
@@ -65,11 +65,13 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
 /// The evaluation for people.
 pub(super) fn described(evaluation: &Evaluation) -> String {
     let mut text = format!(
-        "{}: accuracy {:.2} %, log loss {:.4}{}\n",
+        "{}: accuracy {:.2} %, log loss {:.4}{}, Brier score {:.4}, calibration error {:.2} %\n",
         count(evaluation.images, "picture"),
         100.0 * evaluation.accuracy,
         evaluation.log_loss,
-        evaluation.auc.map_or(String::new(), |auc| format!(", AUC {auc:.4}"))
+        evaluation.auc.map_or(String::new(), |auc| format!(", AUC {auc:.4}")),
+        evaluation.brier_score,
+        100.0 * evaluation.expected_calibration_error,
     );
     let rows = evaluation.classes.iter().map(|class| {
         let shares = [class.precision, class.recall, class.f1].map(|share| format!("{share:.4}"));

@@ -3,6 +3,10 @@
 use pelage_data::cache::Unreadable;
 use serde::Serialize;
 
+use super::calibration::{self, BINS};
+use super::curves::Ranking;
+use super::scores::Scores;
+
 /// All that `pelage evaluate` reports.
 #[derive(Clone, Debug, Serialize)]
 pub struct Evaluation {
@@ -15,6 +19,10 @@ pub struct Evaluation {
     /// Area under the ROC curve: of the second class for two classes, else the mean of one-against-rest; `None` where
     /// a class has no picture.
     pub auc: Option<f64>,
+    /// See [`calibration::brier_score`].
+    pub brier_score: f64,
+    /// See [`calibration::expected_calibration_error`]; over 15 bins.
+    pub expected_calibration_error: f64,
     /// One entry a class, in the model's order.
     pub classes: Vec<PerClass>,
     /// `confusion_matrix[true][predicted]`, pictures.
@@ -34,11 +42,26 @@ pub struct PerClass {
     pub recall: f64,
     /// Harmonic mean of precision and recall.
     pub f1: f64,
+    /// Area under the ROC curve of this class against the rest; `None` without both kinds.
+    pub auc: Option<f64>,
+    /// See [`Ranking::average_precision`]; `None` without pictures of this class.
+    pub average_precision: Option<f64>,
     /// Pictures of this class.
     pub support: usize,
 }
 
 impl Evaluation {
+    /// From labels and probabilities as `scores` has them.
+    pub fn of(scores: &Scores) -> Self {
+        let probabilities = scores.probabilities(1.0);
+        Self::new(
+            &scores.classes,
+            &scores.labels,
+            &probabilities,
+            scores.unreadable.clone(),
+        )
+    }
+
     /// From each picture's true class and `probabilities` `[n, classes]`.
     pub fn new(classes: &[String], labels: &[usize], probabilities: &[f32], unreadable: Vec<Unreadable>) -> Self {
         let k = classes.len();
@@ -49,13 +72,13 @@ impl Evaluation {
             matrix[label][largest(row)] += 1;
             log_loss -= f64::from(row[label]).clamp(1e-15, 1.0).ln();
         }
-        let auc_of = |class: usize| {
-            let scored: Vec<_> = rows().map(|(row, &label)| (row[class], label == class)).collect();
-            area_under_curve(&scored)
-        };
+        let rankings: Vec<_> = (0..k)
+            .map(|class| Ranking::of_class(labels, probabilities, k, class))
+            .collect();
+        let areas: Vec<_> = rankings.iter().map(Ranking::area_under_roc).collect();
         let auc = match k {
-            2 => auc_of(1),
-            _ => (0..k).map(auc_of).sum::<Option<f64>>().map(|sum| sum / k as f64),
+            2 => areas[1],
+            _ => areas.iter().copied().sum::<Option<f64>>().map(|sum| sum / k as f64),
         };
         let share = |part: usize, whole: usize| if whole == 0 { 0.0 } else { part as f64 / whole as f64 };
         let per_class = (0..k).map(|class| {
@@ -66,6 +89,8 @@ impl Evaluation {
                 precision: share(hits, called),
                 recall: share(hits, support),
                 f1: share(2 * hits, called + support),
+                auc: areas[class],
+                average_precision: rankings[class].average_precision(),
                 support,
             }
         });
@@ -75,6 +100,13 @@ impl Evaluation {
             accuracy: share(hits, labels.len()),
             log_loss: log_loss / labels.len().max(1) as f64,
             auc,
+            brier_score: calibration::brier_score(labels, probabilities, k),
+            expected_calibration_error: calibration::expected_calibration_error(&calibration::reliability(
+                labels,
+                probabilities,
+                k,
+                BINS,
+            )),
             classes: per_class.collect(),
             confusion_matrix: matrix,
             unreadable,
@@ -85,21 +117,6 @@ impl Evaluation {
 /// Index of the largest value, the first of equals.
 pub fn largest(row: &[f32]) -> usize {
     (1..row.len()).fold(0, |best, i| if row[i] > row[best] { i } else { best })
-}
-
-/// Probability that a positive scores above a negative, ties counting half (Mann-Whitney); `None` without both.
-fn area_under_curve(scored: &[(f32, bool)]) -> Option<f64> {
-    let mut sorted = scored.to_vec();
-    sorted.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let (mut negatives, mut wins) = (0.0, 0.0);
-    for ties in sorted.chunk_by(|a, b| a.0 == b.0) {
-        let positive = ties.iter().filter(|(_, positive)| *positive).count() as f64;
-        let negative = ties.len() as f64 - positive;
-        wins += positive * (negatives + negative / 2.0);
-        negatives += negative;
-    }
-    let positives = sorted.len() as f64 - negatives;
-    (positives > 0.0 && negatives > 0.0).then(|| wins / (positives * negatives))
 }
 
 #[cfg(test)]
@@ -124,7 +141,7 @@ mod tests {
 
     #[test]
     fn ties_count_half_and_one_class_has_no_area() {
-        assert_eq!(area_under_curve(&[(0.5, true), (0.5, false)]), Some(0.5));
-        assert_eq!(area_under_curve(&[(0.5, true)]), None);
+        assert_eq!(Ranking::new(&[(0.5, true), (0.5, false)]).area_under_roc(), Some(0.5));
+        assert_eq!(Ranking::new(&[(0.5, true)]).area_under_roc(), None);
     }
 }

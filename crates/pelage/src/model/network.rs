@@ -145,9 +145,18 @@ impl Network {
 
     /// Logits `[n, classes]` for the last feature map, as [`Network::features`] gives it.
     pub fn head(&self, features: Tensor<4>, dropout: Option<DropoutSeed>) -> Tensor<2> {
+        self.head_with(features, dropout, &mut |_, value| value)
+    }
+
+    /// The same with a `tap`, as in [`Network::forward_with`].
+    pub fn head_with(
+        &self,
+        features: Tensor<4>,
+        dropout: Option<DropoutSeed>,
+        tap: &mut dyn FnMut(&str, Tensor<4>) -> Tensor<4>,
+    ) -> Tensor<2> {
         let (from, to) = (self.graph.features, self.graph.nodes.len() - 1);
-        self.run(features, from, to, dropout, &mut |_, value| value)
-            .flatten(1, 3)
+        self.run(features, from, to, dropout, tap).flatten(1, 3)
     }
 
     /// The nodes behind `from`, whose output is `start`, up to `to`.

@@ -1,0 +1,110 @@
+//! What a model says of labelled pictures: computed once, and all figures come from it.
+
+use std::sync::Arc;
+
+use burn::Tensor;
+use burn::tensor::{Device, TensorData};
+use pelage_data::cache::{Pictures, Unreadable};
+use pelage_data::loader::{self, Order};
+
+use crate::bundle::Model;
+use crate::model::parameters::to_vec;
+use crate::{Error, Result};
+
+/// Labels and logits of pictures, in the order of their catalog.
+#[derive(Clone, Debug, Default)]
+pub struct Scores {
+    /// Class names in the model's order.
+    pub classes: Vec<String>,
+    /// The pictures, by their names relative to their source.
+    pub names: Vec<String>,
+    /// The class of each, in the model's order.
+    pub labels: Vec<usize>,
+    /// `[n, classes]`, row-major.
+    pub logits: Vec<f32>,
+    /// `[n, d]`: what the last dense layer reads; empty where it was not asked for.
+    pub embeddings: Vec<f32>,
+    /// Pictures that could not be read and do not count.
+    pub unreadable: Vec<Unreadable>,
+}
+
+impl Scores {
+    /// Pictures.
+    pub fn len(&self) -> usize {
+        self.labels.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.labels.is_empty()
+    }
+
+    /// Probabilities `[n, classes]`: the softmax of the logits divided by `temperature` (1: as the model was trained).
+    pub fn probabilities(&self, temperature: f64) -> Vec<f32> {
+        let rows = self.logits.chunks(self.classes.len());
+        rows.flat_map(|row| softmax(row, temperature))
+            .map(|p| p as f32)
+            .collect()
+    }
+}
+
+/// The softmax of `logits / temperature`.
+pub fn softmax(logits: &[f32], temperature: f64) -> Vec<f64> {
+    let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let powers = logits.iter().map(|&z| (f64::from(z - largest) / temperature).exp());
+    let powers: Vec<_> = powers.collect();
+    let sum: f64 = powers.iter().sum();
+    powers.into_iter().map(|power| power / sum).collect()
+}
+
+/// Whether [`score`] keeps what the last dense layer reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Embeddings {
+    /// Keep them: `4 * d` bytes a picture.
+    Keep,
+    /// Do not.
+    Drop,
+}
+
+/// What `model` says of `pictures`, whose class names must all be known to it; `observe` hears pictures done.
+///
+/// # Errors
+/// A class that the model does not know; a picture that cannot be read any more.
+pub fn score(
+    model: &Model,
+    pictures: Arc<Pictures>,
+    device: &Device,
+    embeddings: Embeddings,
+    observe: &mut dyn FnMut(usize),
+) -> Result<Scores> {
+    let known = &model.facts.classes;
+    let to_model = pictures.classes().iter().map(|class| {
+        known.iter().position(|name| name == class).ok_or_else(|| {
+            let names = known.join(", ");
+            Error::Input(format!(
+                "class '{class}' is unknown to the model, which knows {names}; rename its folder"
+            ))
+        })
+    });
+    let to_model = to_model.collect::<Result<Vec<_>>>()?;
+    let side = &model.facts.preprocessing;
+    let mut scores = Scores {
+        classes: known.clone(),
+        names: (0..pictures.len()).map(|i| pictures.name(i).to_string()).collect(),
+        unreadable: pictures.unreadable().to_vec(),
+        ..Scores::default()
+    };
+    for batch in loader::batches(pictures.clone(), 32, Order::Sequential, None, 0) {
+        let batch = batch?;
+        let shape = [batch.labels.len(), side.height as usize, side.width as usize, 3];
+        let pixels = Tensor::from_data(TensorData::new(batch.pixels, shape), device);
+        let (logits, embedding) = model.logits_and_embedding(pixels);
+        scores.logits.extend(to_vec(logits));
+        if embeddings == Embeddings::Keep {
+            scores.embeddings.extend(to_vec(embedding));
+        }
+        scores.labels.extend(batch.labels.iter().map(|&label| to_model[label]));
+        observe(scores.len());
+    }
+    Ok(scores)
+}
