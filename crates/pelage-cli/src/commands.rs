@@ -3,10 +3,13 @@
 mod cache;
 mod demo;
 mod evaluate;
+mod explain;
 mod features;
 mod inspect;
 mod models;
+mod named;
 mod organize;
+mod plot_model;
 mod predict;
 mod summary;
 mod train;
@@ -40,9 +43,11 @@ enum Verb {
     Inspect(inspect::Arguments),
     Train(Box<train::Arguments>),
     Summary(summary::Arguments),
+    PlotModel(plot_model::Arguments),
     Features(features::Arguments),
     Evaluate(evaluate::Arguments),
     Predict(predict::Arguments),
+    Explain(explain::Arguments),
     Demo(demo::Arguments),
     Models(models::Arguments),
     Weights(weights::Arguments),
@@ -56,9 +61,11 @@ impl Cli {
             Verb::Inspect(arguments) => inspect::run(&arguments),
             Verb::Train(arguments) => train::run(*arguments),
             Verb::Summary(arguments) => summary::run(&arguments),
+            Verb::PlotModel(arguments) => plot_model::run(&arguments),
             Verb::Features(arguments) => features::run(&arguments),
             Verb::Evaluate(arguments) => evaluate::run(&arguments),
             Verb::Predict(arguments) => predict::run(&arguments),
+            Verb::Explain(arguments) => explain::run(arguments),
             Verb::Demo(arguments) => demo::run(&arguments),
             Verb::Models(arguments) => models::run(&arguments),
             Verb::Weights(arguments) => weights::run(arguments),

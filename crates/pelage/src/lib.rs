@@ -2,7 +2,7 @@
 //!
 //! The modules stand in the order in which data meets them: [`ops`] (our operations inside Burn), [`model`]
 //! (the networks), [`weights`] (pretrained ones), [`features`] (what a frozen backbone sees), [`train`] (one readable [`train::fit`]), [`bundle`] (the saved model), [`evaluate`],
-//! [`predict`], [`report`] (history and figures).
+//! [`predict`], [`explain`] (what a network looks at), [`report`] (history and figures).
 //!
 //! ```no_run
 //! use pelage::train::{Control, Recipe, run::Run};
@@ -20,6 +20,7 @@ pub mod bundle;
 pub mod device;
 pub mod error;
 pub mod evaluate;
+pub mod explain;
 pub mod features;
 pub mod model;
 pub mod ops;

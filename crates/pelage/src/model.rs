@@ -4,6 +4,7 @@ pub mod catalog;
 pub mod cnn3;
 pub mod efficientnet_lite;
 mod fold;
+mod forward;
 pub mod googlenet;
 pub mod graph;
 pub mod head;
@@ -12,12 +13,14 @@ mod layer;
 pub mod mobilenet_v2;
 pub mod network;
 pub mod parameters;
+pub mod picture;
 pub mod resnet;
 pub mod summary;
 pub mod vgg;
 
 use serde::{Deserialize, Serialize};
 
+pub use forward::Tap;
 use graph::Graph;
 pub use head::{Head, Pooling};
 use init::Init;

@@ -1,27 +1,18 @@
 //! `pelage summary`.
 
-use std::path::Path;
-
 use clap::Args;
-use pelage::bundle;
 use pelage::model::summary::{self, Layer};
-use pelage::model::{Architecture, catalog};
 use serde::Serialize;
 
-use crate::failure::{Failure, Outcome, json};
+use super::named::{Found, Named};
+use crate::failure::{Outcome, json};
 use crate::table::{table, thousands};
 
 /// The layers of a network: output shapes, parameters, multiply-adds
 #[derive(Args)]
 pub(super) struct Arguments {
-    /// A run folder, a model file, or the name of an architecture
-    model: String,
-    /// Side of the input in pixels, for an architecture's name [default: what it is meant for]
-    #[arg(long, value_name = "PX")]
-    image_size: Option<usize>,
-    /// Number of classes, for an architecture's name [default: 2 for cnn3, else ImageNet's 1000]
-    #[arg(long, value_name = "N")]
-    classes: Option<usize>,
+    #[command(flatten)]
+    model: Named,
     /// Print one JSON document
     #[arg(long)]
     json: bool,
@@ -38,35 +29,12 @@ struct Summary {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Outcome {
-    let (architecture, graph, size, classes) = match arguments.model.parse::<Architecture>() {
-        Ok(architecture) => {
-            let smallest = architecture.smallest_size();
-            let side = arguments
-                .image_size
-                .unwrap_or(catalog::input_size(architecture) as usize);
-            let usual = if architecture == Architecture::Cnn3 { 2 } else { 1000 };
-            let classes = arguments.classes.unwrap_or(usual);
-            if !(smallest..=4096).contains(&side) || classes < 2 {
-                let name = architecture.name();
-                return Err(Failure::Usage(format!(
-                    "{name} takes {smallest} to 4096 pixels and 2 or more classes"
-                )));
-            }
-            let names = (0..classes).map(|i| i.to_string()).collect();
-            (architecture, architecture.graph([side; 2], classes), [side; 2], names)
-        }
-        Err(unknown) if !Path::new(&arguments.model).exists() => {
-            return Err(Failure::Usage(format!(
-                "there is no file or folder of that name, and {unknown}"
-            )));
-        }
-        Err(_) => {
-            let facts = bundle::load(Path::new(&arguments.model), &pelage::device::open("cpu")?)?.facts;
-            let (graph, side) = (facts.graph(), facts.preprocessing);
-            let size = [side.height as usize, side.width as usize];
-            (facts.architecture, graph, size, facts.classes)
-        }
-    };
+    let Found {
+        architecture,
+        graph,
+        size,
+        classes,
+    } = arguments.model.find()?;
     let layers = summary::of(&graph, size);
     let summary = Summary {
         architecture: architecture.name(),

@@ -89,6 +89,26 @@ pub struct Pool {
     pub ceil: bool,
 }
 
+impl Node {
+    /// What it applies to its output numbers last.
+    pub fn activation(&self) -> Activation {
+        match &self.operation {
+            Operation::Convolution(convolution) => convolution.activation,
+            Operation::Dense { activation } => *activation,
+            _ => Activation::None,
+        }
+    }
+
+    /// The same, to be changed, where there can be one.
+    pub(crate) fn activation_mut(&mut self) -> Option<&mut Activation> {
+        match &mut self.operation {
+            Operation::Convolution(convolution) => Some(&mut convolution.activation),
+            Operation::Dense { activation } => Some(activation),
+            _ => None,
+        }
+    }
+}
+
 impl Convolution {
     /// A kernel that keeps the picture's size, with bias.
     pub fn new(kernel: usize, channels: usize) -> Self {

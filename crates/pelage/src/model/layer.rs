@@ -123,6 +123,11 @@ impl ConvolutionLayer {
 }
 
 impl ConvolutionLayer {
+    /// The weights, `[co, ci / groups, kh, kw]`.
+    pub(super) fn kernel(&self) -> Tensor<4> {
+        self.weight.val()
+    }
+
     /// The convolution of a block with its pooling, see [`ops::conv_block`].
     pub(super) fn forward_block(&self, input: Tensor<4>) -> Tensor<4> {
         // A block has a bias (`Graph::is_block`); without one it would be zero.

@@ -11,7 +11,7 @@ use super::graph::{Graph, Node, Operation};
 use super::layer::{ConvolutionLayer, DenseLayer, Layer};
 use super::parameters::{self, Named};
 use super::{Architecture, head::Head, init};
-use crate::ops;
+use crate::ops::Activation;
 
 /// What a forward pass in training needs to draw its dropout masks: the same numbers give the same masks.
 #[derive(Clone, Copy, Debug)]
@@ -27,12 +27,12 @@ pub struct DropoutSeed {
 /// A clone shares the running statistics of its batch norms with the original, as Burn's own batch norm does.
 #[derive(Clone, Debug)]
 pub struct Network {
-    graph: Arc<Graph>,
-    layers: BTreeMap<String, Layer>,
+    pub(super) graph: Arc<Graph>,
+    pub(super) layers: BTreeMap<String, Layer>,
     /// Names of the layers that stand still in training.
     frozen: BTreeSet<String>,
     /// Convolutions that are computed together with the max-pooling behind them.
-    blocks: Arc<BTreeSet<usize>>,
+    pub(super) blocks: Arc<BTreeSet<usize>>,
 }
 
 impl Network {
@@ -115,128 +115,6 @@ impl Network {
         &self.graph
     }
 
-    /// Logits `[n, classes]` for pixels `[n, h, w, 3]`; `dropout` is given in training only.
-    pub fn forward(&self, pixels: Tensor<4>, dropout: Option<DropoutSeed>) -> Tensor<2> {
-        self.forward_with(pixels, dropout, &mut |_, value| value)
-    }
-
-    /// The same, and `tap` sees the output of every operation by its name, can keep it, and gives what the network goes
-    /// on with: the same, or another of that shape. A convolution that is computed in one go with the max-pooling behind
-    /// it (`cnn3`, VGG) shows only the pooling's output.
-    pub fn forward_with(
-        &self,
-        pixels: Tensor<4>,
-        dropout: Option<DropoutSeed>,
-        tap: &mut dyn FnMut(&str, Tensor<4>) -> Tensor<4>,
-    ) -> Tensor<2> {
-        self.run(pixels, 0, self.graph.nodes.len() - 1, dropout, tap)
-            .flatten(1, 3)
-    }
-
-    /// The last feature map `[n, h', w', c]` for pixels `[n, h, w, 3]`; `dropout` is given in training only.
-    pub fn features(&self, pixels: Tensor<4>, dropout: Option<DropoutSeed>) -> Tensor<4> {
-        self.run(pixels, 0, self.graph.features, dropout, &mut |_, value| value)
-    }
-
-    /// The means of the last feature map, `[n, c]`, for pixels `[n, h, w, 3]`.
-    pub fn pooled_features(&self, pixels: Tensor<4>) -> Tensor<2> {
-        ops::global_average_pool(self.features(pixels, None)).flatten(1, 3)
-    }
-
-    /// Logits `[n, classes]` for the last feature map, as [`Network::features`] gives it.
-    pub fn head(&self, features: Tensor<4>, dropout: Option<DropoutSeed>) -> Tensor<2> {
-        self.head_with(features, dropout, &mut |_, value| value)
-    }
-
-    /// The same with a `tap`, as in [`Network::forward_with`].
-    pub fn head_with(
-        &self,
-        features: Tensor<4>,
-        dropout: Option<DropoutSeed>,
-        tap: &mut dyn FnMut(&str, Tensor<4>) -> Tensor<4>,
-    ) -> Tensor<2> {
-        let (from, to) = (self.graph.features, self.graph.nodes.len() - 1);
-        self.run(features, from, to, dropout, tap).flatten(1, 3)
-    }
-
-    /// The nodes behind `from`, whose output is `start`, up to `to`.
-    fn run(
-        &self,
-        start: Tensor<4>,
-        from: usize,
-        to: usize,
-        dropout: Option<DropoutSeed>,
-        tap: &mut dyn FnMut(&str, Tensor<4>) -> Tensor<4>,
-    ) -> Tensor<4> {
-        let nodes = &self.graph.nodes[..=to];
-        let mut readers = vec![0usize; nodes.len()];
-        nodes[from + 1..]
-            .iter()
-            .flat_map(|node| &node.inputs)
-            .for_each(|&input| readers[input] += 1);
-        readers[to] += 1;
-        let mut values: Vec<Option<Tensor<4>>> = vec![None; nodes.len()];
-        // The last reader takes a value, so that its memory is free as soon as nobody needs it.
-        let mut take = |values: &mut Vec<Option<Tensor<4>>>, input: usize| {
-            readers[input] -= 1;
-            let value = if readers[input] == 0 {
-                values[input].take()
-            } else {
-                values[input].clone()
-            };
-            // A node reads only nodes before it, and each of those is kept until its last reader.
-            value.unwrap_or_else(|| unreachable!("node {input} has been taken already"))
-        };
-        let mut drops = nodes[..=from]
-            .iter()
-            .filter(|node| matches!(node.operation, Operation::Dropout(_)))
-            .count();
-        values[from] = Some(if from == 0 { tap(&nodes[0].name, start) } else { start });
-        for (i, node) in nodes.iter().enumerate().skip(from + 1) {
-            let mut inputs = node
-                .inputs
-                .iter()
-                .map(|&input| take(&mut values, input))
-                .collect::<Vec<_>>();
-            let x = inputs.remove(0);
-            let output = match (&node.operation, self.layers.get(&node.name)) {
-                (Operation::Convolution(_), Some(Layer::Convolution(layer))) if self.blocks.contains(&i) => {
-                    // The pooling is part of it already; the convolution's own output is nowhere to be seen.
-                    values[i] = Some(layer.forward_block(x));
-                    continue;
-                }
-                (Operation::MaxPool(_), _) if self.blocks.contains(&(i - 1)) => x,
-                (Operation::Convolution(convolution), Some(Layer::Convolution(layer))) => layer.forward(
-                    x,
-                    inputs.pop(),
-                    convolution,
-                    dropout.is_some() && !self.is_frozen(&node.name),
-                ),
-                (Operation::Dense { activation }, Some(Layer::Dense(layer))) => layer.forward(x, *activation),
-                (Operation::MaxPool(pool), _) => {
-                    let [_, h, w, _] = x.dims();
-                    ops::max_pool(x, pool.kernel, pool.stride, pool.padding([h, w]))
-                }
-                (Operation::Concatenate, _) => {
-                    inputs.insert(0, x);
-                    Tensor::cat(inputs, 3)
-                }
-                (Operation::AveragePool { side }, _) => ops::average_pool(x, [*side; 2]),
-                (Operation::Flatten, _) => {
-                    let [n, h, w, c] = x.dims();
-                    x.reshape([n, 1, 1, h * w * c])
-                }
-                (Operation::Dropout(rate), _) => {
-                    drops += 1;
-                    drop(x, *rate, drops as u64, dropout)
-                }
-                _ => unreachable!("`build` gives every node its layer, and the input is not computed"),
-            };
-            values[i] = Some(tap(&node.name, output));
-        }
-        take(&mut values, to)
-    }
-
     /// The same network without batch norms in the convolutions that `choose` names: they become part of the weights
     /// and of a bias (Jacob et al. 2018, section 3.2). Equal to the original within rounding, except in training.
     pub fn folded(&self, choose: impl Fn(&str) -> bool) -> Self {
@@ -255,6 +133,37 @@ impl Network {
             }
         }
         Self::build(graph, values, &self.device()).with_frozen(|layer| self.is_frozen(layer))
+    }
+
+    /// The same network, where a convolution is computed apart from the max-pooling behind it, so that its own output is
+    /// seen too (see [`Network::forward_with`]). Slower; equal to the original within rounding.
+    pub fn unfused(self) -> Self {
+        Network {
+            blocks: Arc::default(),
+            ..self
+        }
+    }
+
+    /// The same network without activations, unfused: what it does to small changes where every activation lets them pass.
+    pub(crate) fn without_activations(&self) -> Self {
+        let mut graph = (*self.graph).clone();
+        for node in &mut graph.nodes {
+            if let Some(activation) = node.activation_mut() {
+                *activation = Activation::None;
+            }
+        }
+        Network {
+            graph: Arc::new(graph),
+            ..self.clone().unfused()
+        }
+    }
+
+    /// The weights of a convolution, `[co, ci / groups, kh, kw]`.
+    pub fn kernel(&self, layer: &str) -> Option<Tensor<4>> {
+        match self.layers.get(layer) {
+            Some(Layer::Convolution(convolution)) => Some(convolution.kernel()),
+            _ => None,
+        }
     }
 
     /// The same network where exactly the layers that `choose` names stand still in training: no gradients, and batch
@@ -308,18 +217,6 @@ fn folded_as(mut graph: Graph, values: &Named) -> Graph {
         }
     }
     graph
-}
-
-/// Inverted dropout (Srivastava et al. 2014): a counter-based mask, so a resumed run draws the very same one.
-fn drop(x: Tensor<4>, probability: f32, layer: u64, dropout: Option<DropoutSeed>) -> Tensor<4> {
-    let Some(DropoutSeed { seed, step }) = dropout else {
-        return x;
-    };
-    let key = seed
-        .wrapping_mul(0x9E37_79B9_7F4A_7C15)
-        .wrapping_add(step.wrapping_mul(8).wrapping_add(layer));
-    let shape = x.dims();
-    ops::dropout(x.flatten(1, 3), key, probability).reshape(shape)
 }
 
 /// By hand, because Burn derives it for fields, not for layers by name.

@@ -1,7 +1,5 @@
 //! Loss and accuracy over the epochs, as one figure.
 
-use std::sync::Arc;
-
 use plotters::coord::Shift;
 use plotters::prelude::*;
 
@@ -185,32 +183,6 @@ mod text_anchor {
     };
 }
 
-/// The figure as PNG, `scale` times as large, with a font of our own so that it looks the same everywhere.
-///
-/// # Errors
-/// Where `svg` does not parse or the picture would be too large.
-pub fn curves_png(svg: &str, scale: f32) -> Result<Vec<u8>, String> {
-    use resvg::{tiny_skia, usvg};
-
-    let mut options = usvg::Options::default();
-    let fonts = Arc::make_mut(&mut options.fontdb);
-    fonts.load_font_data(dejavu::sans::regular().to_vec());
-    fonts.set_sans_serif_family("DejaVu Sans");
-    let tree = usvg::Tree::from_str(svg, &options).map_err(|failure| failure.to_string())?;
-    let size = tree
-        .size()
-        .to_int_size()
-        .scale_by(scale)
-        .ok_or("the figure has no size")?;
-    let mut picture = tiny_skia::Pixmap::new(size.width(), size.height()).ok_or("the figure is too large")?;
-    resvg::render(
-        &tree,
-        tiny_skia::Transform::from_scale(scale, scale),
-        &mut picture.as_mut(),
-    );
-    picture.encode_png().map_err(|failure| failure.to_string())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -237,7 +209,7 @@ mod tests {
             for text in ["training", "validation", "cats &amp; dogs", &format!("epoch {epochs}")] {
                 assert!(svg.contains(text), "{text} in {epochs} epochs");
             }
-            let png = curves_png(&svg, 2.0).unwrap();
+            let png = crate::report::png::svg_to_png(&svg, 2.0).unwrap();
             let picture = resvg::tiny_skia::Pixmap::decode_png(&png).unwrap();
             assert_eq!((picture.width(), picture.height()), (2200, 880));
             let dark = picture.pixels().iter().filter(|pixel| pixel.red() < 100).count();

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::tensorboard::EventFile;
 use super::{Event, Outcome, Recipe};
 use crate::report::history::HistoryRow;
-use crate::report::{curves, history};
+use crate::report::{curves, history, png};
 use crate::{Error, Result, atomic};
 
 /// Steps between two TensorBoard values of the running training loss.
@@ -146,7 +146,7 @@ impl Recorder {
         history::write_csv(&self.folder.join("history.csv"), rows)?;
         let drawn = |reason: String| Error::Input(format!("cannot draw the curves: {reason}"));
         let svg = curves::curves_svg(&self.title, rows, best_epoch).map_err(drawn)?;
-        let png = curves::curves_png(&svg, 2.0).map_err(drawn)?;
+        let png = png::svg_to_png(&svg, 2.0).map_err(drawn)?;
         atomic::write(&self.folder.join("curves.svg"), svg.as_bytes())?;
         atomic::write(&self.folder.join("curves.png"), &png)
     }

@@ -1,0 +1,118 @@
+//! What a network looks at: heat maps over pictures, feature maps, filters, and what excites a channel most.
+//!
+//! All of it reads the network itself: a model whose file says that features of a picture and its mirror image are
+//! averaged is explained by the picture alone, except in [`occlusion`], which asks for probabilities as they are told.
+
+pub mod deconvnet;
+pub mod feature_maps;
+pub mod filters;
+pub mod folder;
+pub mod grad_cam;
+pub mod heat;
+pub mod occlusion;
+mod page;
+pub mod receptive_field;
+pub mod sheet;
+pub mod strongest;
+
+use burn::Tensor;
+use burn::tensor::{Device, TensorData};
+use image::{RgbImage, imageops};
+use pelage_data::decode::{self, Limits};
+use pelage_data::preprocess::{Fit, Preprocessing};
+
+use crate::model::graph::{Graph, Operation};
+use crate::{Error, Result};
+
+/// A picture twice: for people, and for a network.
+pub struct Picture {
+    /// What of it the network sees, in its own proportions, no side longer than [`LONGEST`].
+    pub shown: RgbImage,
+    /// The network's input, `[1, h, w, 3]`.
+    pub pixels: Tensor<4>,
+}
+
+/// The longest side of a picture that is shown, in pixels.
+pub const LONGEST: u32 = 480;
+
+impl Picture {
+    /// Reads a picture from its bytes.
+    ///
+    /// # Errors
+    /// Why it cannot be read.
+    pub fn decode(bytes: &[u8], preprocessing: &Preprocessing, device: &Device) -> std::result::Result<Self, String> {
+        let picture = decode::decode(bytes, &Limits::default())?;
+        let mut input = vec![0.0; preprocessing.len()];
+        preprocessing.normalize(&preprocessing.resize(&picture), &mut input);
+        let shape = [1, preprocessing.height as usize, preprocessing.width as usize, 3];
+        Ok(Picture {
+            shown: shown(&picture, preprocessing),
+            pixels: Tensor::from_data(TensorData::new(input, shape), device),
+        })
+    }
+}
+
+fn shown(picture: &RgbImage, preprocessing: &Preprocessing) -> RgbImage {
+    let (width, height) = picture.dimensions();
+    let (w, h) = match preprocessing.fit {
+        Fit::Squash => (width, height),
+        Fit::Crop => {
+            let (to_w, to_h) = (f64::from(preprocessing.width), f64::from(preprocessing.height));
+            let scale = (f64::from(width) / to_w).min(f64::from(height) / to_h);
+            let side = |to: f64, most: u32| ((to * scale).round() as u32).clamp(1, most);
+            (side(to_w, width), side(to_h, height))
+        }
+    };
+    let part = imageops::crop_imm(picture, (width - w) / 2, (height - h) / 2, w, h).to_image();
+    let longest = w.max(h);
+    // Never made larger: a browser does that as well.
+    if longest <= LONGEST {
+        return part;
+    }
+    let side = |side: u32| (u64::from(side) * u64::from(LONGEST) / u64::from(longest)).max(1) as u32;
+    imageops::resize(&part, side(w), side(h), imageops::FilterType::Triangle)
+}
+
+/// The nodes of `graph` whose outputs are maps to look at: convolutions, max-poolings and concatenations up to the last
+/// feature map.
+pub fn layers(graph: &Graph) -> Vec<usize> {
+    let is_map = |i: &usize| {
+        let operation = &graph.nodes()[*i].operation;
+        matches!(
+            operation,
+            Operation::Convolution(_) | Operation::MaxPool(_) | Operation::Concatenate
+        )
+    };
+    (1..=graph.features()).filter(is_map).collect()
+}
+
+/// The node of that name, which must be one of [`layers`]; without a name the last feature map.
+///
+/// # Errors
+/// Another name; the message lists those there are.
+pub fn layer(graph: &Graph, name: Option<&str>) -> Result<usize> {
+    let Some(name) = name else {
+        return Ok(graph.features());
+    };
+    let known = layers(graph);
+    let found = known.iter().copied().find(|&i| graph.nodes()[i].name == name);
+    found.ok_or_else(|| {
+        let names: Vec<_> = known.iter().map(|&i| graph.nodes()[i].name.as_str()).collect();
+        Error::Input(format!(
+            "no layer with a map is called '{name}'; known: {}",
+            names.join(", ")
+        ))
+    })
+}
+
+/// Where in one map `[h, w, c]` a channel is largest, as row and column, and how large it is there; of equals the first.
+pub(crate) fn peak(map: &[f32], width: usize, channels: usize, channel: usize) -> ([usize; 2], f32) {
+    let numbers = map.iter().skip(channel).step_by(channels).enumerate();
+    let (place, most) = numbers.fold(
+        (0, f32::NEG_INFINITY),
+        |best, (i, &value)| {
+            if value > best.1 { (i, value) } else { best }
+        },
+    );
+    ([place / width, place % width], most)
+}

@@ -1,0 +1,139 @@
+//! What in a picture makes a channel strong: its strongest number, sent back to the pixels through the layers' transposes
+//! (Zeiler and Fergus 2013, *Visualizing and Understanding Convolutional Networks*, section 2.1).
+//!
+//! A transpose is the vector-Jacobian product of a layer without its activation: a transposed convolution, an unpooling
+//! to where the maxima came from (the paper's switches), a concatenation cut apart again. At an activation, the signal is
+//! rectified, as the paper has it, not the gradient masked; at a residual sum it goes both ways.
+
+use burn::Tensor;
+use burn::module::Module;
+use burn::tensor::{TensorData, activation};
+use image::{Rgb, RgbImage};
+
+use super::peak;
+use crate::model::Network;
+use crate::model::parameters::to_vec;
+use crate::ops::Activation;
+use crate::{Error, Result};
+
+/// What came back of one number of a feature map.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Projection {
+    /// Rows of the input.
+    pub height: usize,
+    /// Columns.
+    pub width: usize,
+    /// `[height, width, 3]`.
+    pub values: Vec<f32>,
+    /// Row and column in the map where the channel is strongest.
+    pub position: [usize; 2],
+    /// How strong it is there.
+    pub activation: f32,
+}
+
+/// Sends back, for each picture of `[n, h, w, 3]`, the strongest number of one of the channels of node `layer` (see
+/// [`super::layer`]). A network without autodiff is wanted.
+///
+/// # Errors
+/// A channel that the layer does not have.
+pub fn project(network: &Network, pixels: Tensor<4>, layer: usize, channels: &[usize]) -> Result<Vec<Projection>> {
+    let nodes = &network.graph().nodes()[..=layer];
+    if let Some(channel) = channels.iter().find(|&&channel| channel >= nodes[layer].channels) {
+        let (name, count) = (&nodes[layer].name, nodes[layer].channels);
+        return Err(Error::Input(format!(
+            "layer '{name}' has no channel {channel}; it has {count}, counted from 0"
+        )));
+    }
+    let device = pixels.device();
+    let [count, height, width, _] = pixels.dims();
+    let mut values = Vec::with_capacity(nodes.len());
+    let map = network
+        .clone()
+        .unfused()
+        .forward_to(pixels, layer, &mut |_, value: Tensor<4>| {
+            values.push(value.clone());
+            value
+        });
+    let shape = map.dims();
+    let each = shape[1] * shape[2] * shape[3];
+    let (map, mut start) = (to_vec(map), vec![0.0; count * each]);
+    let peaks: Vec<_> = channels
+        .iter()
+        .enumerate()
+        .map(|(i, &channel)| {
+            let (position, strength) = peak(&map[i * each..][..each], shape[2], shape[3], channel);
+            start[i * each + (position[0] * shape[2] + position[1]) * shape[3] + channel] = strength;
+            (position, strength)
+        })
+        .collect();
+
+    let linear = network.without_activations().train().with_frozen(|_| true);
+    let mut signals: Vec<Option<Tensor<4>>> = vec![None; nodes.len()];
+    signals[layer] = Some(Tensor::from_data(TensorData::new(start, shape), &device));
+    for i in (1..nodes.len()).rev() {
+        let Some(mut signal) = signals[i].take() else {
+            continue;
+        };
+        if nodes[i].activation() != Activation::None {
+            signal = activation::relu(signal);
+        }
+        let inputs = nodes[i].inputs.iter().map(|&input| values[input].clone()).collect();
+        for (&input, back) in nodes[i].inputs.iter().zip(transpose(&linear, i, inputs, signal)) {
+            signals[input] = Some(match signals[input].take() {
+                Some(signal) => signal + back,
+                None => back,
+            });
+        }
+        values.truncate(i);
+    }
+    // A layer sees the input, so a signal has come there.
+    let back = signals[0].take().map(to_vec).unwrap_or_default();
+    let projections = back.chunks(height * width * 3).zip(peaks);
+    Ok(projections
+        .map(|(values, (position, activation))| Projection {
+            height,
+            width,
+            values: values.to_vec(),
+            position,
+            activation,
+        })
+        .collect())
+}
+
+/// What goes back to each input of node `i` when `signal` comes to its output.
+fn transpose(linear: &Network, i: usize, inputs: Vec<Tensor<4>>, signal: Tensor<4>) -> Vec<Tensor<4>> {
+    let leaves: Vec<_> = inputs
+        .into_iter()
+        .map(|input| Tensor::from_inner(input).require_grad())
+        .collect();
+    let output = linear.node(i, leaves.clone(), None);
+    let gradients = (output * Tensor::from_inner(signal)).sum().backward();
+    let back = |leaf: &Tensor<4>| {
+        leaf.grad(&gradients)
+            .unwrap_or_else(|| leaf.clone().inner().zeros_like())
+    };
+    leaves.iter().map(back).collect()
+}
+
+impl Projection {
+    /// As a picture: gray where nothing came back, brighter or darker where something did. The scale is set by all but
+    /// the largest two of a thousand numbers, which are cut.
+    pub fn image(&self) -> RgbImage {
+        let mut sizes: Vec<f32> = self
+            .values
+            .iter()
+            .map(|value| value.abs())
+            .filter(|&v| v > 0.0)
+            .collect();
+        sizes.sort_by(f32::total_cmp);
+        let scale = sizes
+            .get(sizes.len().saturating_sub(1 + sizes.len() / 500))
+            .map_or(0.0, |most| 127.0 / most);
+        RgbImage::from_fn(self.width as u32, self.height as u32, |x, y| {
+            let at = (y as usize * self.width + x as usize) * 3;
+            Rgb(std::array::from_fn(|i| {
+                (128.0 + self.values[at + i] * scale).round().clamp(0.0, 255.0) as u8
+            }))
+        })
+    }
+}

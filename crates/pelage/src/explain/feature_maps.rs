@@ -1,0 +1,105 @@
+//! What the layers make of a picture, channel by channel.
+
+use burn::Tensor;
+use image::RgbImage;
+
+use super::heat::color;
+use super::sheet::{self, Tile};
+use crate::model::Network;
+use crate::model::parameters::to_vec;
+
+/// The output of one layer for one picture.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FeatureMap {
+    /// The layer's name.
+    pub layer: String,
+    /// Rows, columns and channels.
+    pub shape: [usize; 3],
+    /// Row after row, the channels of each pixel together.
+    pub values: Vec<f32>,
+}
+
+/// How many channels of a layer are drawn.
+pub const MOST: usize = 64;
+/// Side of a drawn channel in pixels, nearly.
+const SIDE: u32 = 96;
+
+/// The outputs of the nodes `layers` (see [`super::layers`]) for one picture `[1, h, w, 3]`, convolutions with their
+/// activations, apart from the poolings behind them.
+pub fn feature_maps(network: &Network, pixels: Tensor<4>, layers: &[usize]) -> Vec<FeatureMap> {
+    let nodes = network.graph().nodes();
+    let Some(&last) = layers.iter().max() else {
+        return Vec::new();
+    };
+    let mut maps = Vec::with_capacity(layers.len());
+    network
+        .clone()
+        .unfused()
+        .forward_to(pixels, last, &mut |name, value: Tensor<4>| {
+            if layers.iter().any(|&layer| nodes[layer].name == name) {
+                let [_, h, w, c] = value.dims();
+                maps.push(FeatureMap {
+                    layer: name.to_string(),
+                    shape: [h, w, c],
+                    values: to_vec(value.clone()),
+                });
+            }
+            value
+        });
+    maps
+}
+
+impl FeatureMap {
+    /// The channels with the largest numbers, largest first, at most `most`.
+    pub fn strongest(&self, most: usize) -> Vec<usize> {
+        let channels = self.shape[2];
+        let mut largest = vec![f32::NEG_INFINITY; channels];
+        for pixel in self.values.chunks(channels) {
+            largest
+                .iter_mut()
+                .zip(pixel)
+                .for_each(|(most, value)| *most = most.max(*value));
+        }
+        let mut order: Vec<_> = (0..channels).collect();
+        order.sort_by(|&a, &b| largest[b].total_cmp(&largest[a]));
+        order.truncate(most);
+        order
+    }
+
+    /// At most [`MOST`] channels, those with the largest numbers, in a grid. Each goes from its own least number (black)
+    /// to its own largest (pale yellow), so that weak channels show as well; one that is the same everywhere is black.
+    ///
+    /// # Errors
+    /// A sheet too large to draw.
+    pub fn sheet(&self) -> Result<RgbImage, String> {
+        let [h, w, c] = self.shape;
+        let mut channels = self.strongest(MOST);
+        channels.sort_unstable();
+        let tiles: Vec<_> = channels
+            .iter()
+            .map(|&channel| Tile {
+                picture: sheet::scaled(&self.channel(channel), SIDE),
+                label: channel.to_string(),
+            })
+            .collect();
+        let which = match channels.len() {
+            all if all == c => format!("all {c} channels"),
+            some => format!("{some} of {c} channels, those with the largest numbers"),
+        };
+        let lines = [
+            format!("{}  {h} x {w} x {c}", self.layer),
+            format!("{which}; each from its own least (black) to its own largest (yellow)"),
+        ];
+        sheet::sheet(&lines, &tiles, 8)
+    }
+
+    fn channel(&self, channel: usize) -> RgbImage {
+        let [h, w, c] = self.shape;
+        let numbers = || self.values.iter().skip(channel).step_by(c).copied();
+        let (least, most) = numbers().fold((f32::MAX, f32::MIN), |(a, b), value| (a.min(value), b.max(value)));
+        let range = if most > least { most - least } else { f32::INFINITY };
+        let pixels: Vec<u8> = numbers().flat_map(|value| color((value - least) / range).0).collect();
+        // As many pixels as the map has positions.
+        RgbImage::from_raw(w as u32, h as u32, pixels).unwrap_or_default()
+    }
+}

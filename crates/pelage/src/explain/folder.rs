@@ -1,0 +1,283 @@
+//! A folder with all that can be seen of a network and some pictures: PNGs, and a page that shows them.
+
+use std::io::Cursor;
+use std::path::Path;
+use std::sync::Arc;
+
+use burn::tensor::Device;
+use image::{ImageFormat, RgbImage};
+use pelage_data::cache::Pictures;
+use pelage_data::source::{Entry, Progress};
+
+use super::feature_maps::{self, FeatureMap};
+use super::grad_cam::{self, Variant};
+use super::occlusion::{self, Square};
+use super::page::{self, Page, Section};
+use super::sheet::{self, Tile};
+use super::strongest::{self, Most};
+use super::{Picture, deconvnet, filters, heat};
+use crate::bundle::Model;
+use crate::model::parameters::to_vec;
+use crate::{Error, Result, atomic};
+
+/// What is explained.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Options {
+    /// The class that is explained; by default each picture's predicted one.
+    pub class: Option<String>,
+    /// The layer that heat maps, projections and the strongest pictures are of, and whose feature maps alone are drawn;
+    /// by default the last feature map, and the feature maps of all layers.
+    pub layer: Option<String>,
+    /// Side of the square that hides a part of the picture, see [`Square::usual`].
+    pub patch: Option<usize>,
+    /// How far it moves at a time; by default a third of its side.
+    pub stride: Option<usize>,
+}
+
+/// What became of one picture.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Explained {
+    /// The picture, as the user would name it.
+    pub path: String,
+    /// The classes with their probabilities, most likely first; empty where it could not be read.
+    pub classes: Vec<(String, f32)>,
+    /// The class that was explained.
+    pub class: String,
+    /// Why there is nothing to see.
+    pub error: Option<String>,
+}
+
+/// Channels of a picture that are sent back to its pixels.
+const PROJECTED: usize = 8;
+/// Side of a projection that is drawn, in pixels, nearly.
+const PROJECTION_SIDE: u32 = 224;
+
+/// Writes into `folder`, which must be new, empty, or made by this function: `index.html`, `filters.png`, a folder for
+/// each picture, and the strongest pictures of `dataset` where one is given. A picture that cannot be read is named in
+/// the page and in what is given back.
+///
+/// # Errors
+/// A class or layer that the model does not have; a square that does not fit; a folder that holds other things or cannot
+/// be written.
+pub fn explain(
+    model: &Model,
+    entries: &[Entry],
+    dataset: Option<&Arc<Pictures>>,
+    options: &Options,
+    folder: &Path,
+    device: &Device,
+    observe: &mut dyn FnMut(Progress),
+) -> Result<Vec<Explained>> {
+    let side = &model.facts.preprocessing;
+    let size = [side.height as usize, side.width as usize];
+    let job = Job {
+        model,
+        options,
+        class: options.class.as_deref().map(|name| class(model, name)).transpose()?,
+        layer: super::layer(model.network.graph(), options.layer.as_deref())?,
+        square: square(options, size)?,
+        folder,
+    };
+    claim(folder)?;
+    write(&folder.join(page::FILTERS), &filters::filter_sheet(&model.network)?)?;
+    let (mut explained, mut sections, total) = (Vec::new(), Vec::new(), entries.len());
+    for (i, entry) in entries.iter().enumerate() {
+        observe(Progress {
+            done: i,
+            total,
+            what: "explaining",
+        });
+        let path = entry.location.to_string();
+        let read = entry.location.read().map_err(|failure| failure.to_string());
+        match read.and_then(|bytes| Picture::decode(&bytes, side, device)) {
+            Err(reason) => explained.push(Explained {
+                path,
+                classes: Vec::new(),
+                class: String::new(),
+                error: Some(reason),
+            }),
+            Ok(picture) => {
+                let section = job.picture(path, &format!("{:03}-{}", i + 1, slug(&entry.name)), &picture)?;
+                explained.push(Explained {
+                    path: section.path.clone(),
+                    classes: section.classes.clone(),
+                    class: section.class.clone(),
+                    error: None,
+                });
+                sections.push(section);
+            }
+        }
+    }
+    let page = Page {
+        model,
+        layer: &model.network.graph().nodes()[job.layer].name,
+        sections: &sections,
+        unreadable: &explained,
+        channels: &match dataset {
+            Some(pictures) => job.dataset(pictures, device, observe)?,
+            None => Vec::new(),
+        },
+    };
+    // Last, so that nothing it shows is missing.
+    atomic::write(&folder.join(page::INDEX), page.html().as_bytes())?;
+    Ok(explained)
+}
+
+/// What is the same for all pictures.
+struct Job<'a> {
+    model: &'a Model,
+    options: &'a Options,
+    class: Option<usize>,
+    layer: usize,
+    square: Square,
+    folder: &'a Path,
+}
+
+impl Job<'_> {
+    fn picture(&self, path: String, name: &str, picture: &Picture) -> Result<Section> {
+        let (network, names) = (&self.model.network, &self.model.facts.classes);
+        let (folder, shown) = (self.folder.join(name), &picture.shown);
+        std::fs::create_dir_all(&folder).map_err(Error::io(&folder))?;
+        let probabilities = to_vec(self.model.probabilities(picture.pixels.clone()));
+        let mut classes: Vec<_> = names.iter().cloned().zip(probabilities.iter().copied()).collect();
+        let class = self
+            .class
+            .unwrap_or_else(|| crate::evaluate::metrics::largest(&probabilities));
+        classes.sort_by(|a, b| b.1.total_cmp(&a.1));
+
+        write(&folder.join(page::PICTURE), shown)?;
+        for (file, variant) in [(page::GRAD_CAM, Variant::GradCam), (page::PLUS_PLUS, Variant::PlusPlus)] {
+            let maps = grad_cam::heatmaps(network, picture.pixels.clone(), &[class], self.layer, variant)?;
+            write(&folder.join(file), &heat::overlay(shown, &maps[0]))?;
+        }
+        let hidden = occlusion::occlusion(self.model, picture.pixels.clone(), class, self.square)?;
+        write(&folder.join(page::OCCLUSION), &heat::overlay(shown, &hidden.heatmap))?;
+
+        let layers = match &self.options.layer {
+            Some(_) => vec![self.layer],
+            None => super::layers(network.graph()),
+        };
+        let mut maps = Vec::with_capacity(layers.len());
+        for (i, map) in feature_maps::feature_maps(network, picture.pixels.clone(), &layers)
+            .iter()
+            .enumerate()
+        {
+            let file = format!("layer-{:02}-{}.png", i + 1, map.layer);
+            write(&folder.join(&file), &map.sheet().map_err(Error::Input)?)?;
+            maps.push((map.layer.clone(), map.shape, file));
+            if map.layer == network.graph().nodes()[self.layer].name {
+                write(&folder.join(page::PROJECTION), &self.projections(picture, map)?)?;
+            }
+        }
+        Ok(Section {
+            path,
+            folder: name.to_string(),
+            size: shown.dimensions(),
+            class: names[class].clone(),
+            classes,
+            probability: hidden.probability,
+            least: hidden.least,
+            maps,
+        })
+    }
+
+    /// The strongest channels of a picture, sent back to its pixels.
+    fn projections(&self, picture: &Picture, map: &FeatureMap) -> Result<RgbImage> {
+        let channels = map.strongest(PROJECTED);
+        let pixels = picture.pixels.clone().repeat_dim(0, channels.len());
+        let projections = deconvnet::project(&self.model.network, pixels, self.layer, &channels)?;
+        let tiles: Vec<_> = projections
+            .iter()
+            .zip(&channels)
+            .map(|(projection, channel)| Tile {
+                picture: sheet::scaled(&projection.image(), PROJECTION_SIDE),
+                label: format!("channel {channel}"),
+            })
+            .collect();
+        let lines = [
+            format!("{}: its {} strongest channels", map.layer, channels.len()),
+            "the strongest number of each, sent back to the pixels; gray: nothing".to_string(),
+        ];
+        sheet::sheet(&lines, &tiles, 4).map_err(Error::Input)
+    }
+
+    /// The channels that a data set excites most, as number and file.
+    fn dataset(
+        &self,
+        pictures: &Arc<Pictures>,
+        device: &Device,
+        observe: &mut dyn FnMut(Progress),
+    ) -> Result<Vec<(usize, String)>> {
+        let total = pictures.len();
+        let show = &mut |done| {
+            observe(Progress {
+                done,
+                total,
+                what: "looking",
+            })
+        };
+        let found = strongest::strongest(self.model, pictures, self.layer, Most::default(), device, show)?;
+        let mut channels = Vec::with_capacity(found.len());
+        for channel in &found {
+            let file = format!("channel-{}.png", channel.channel);
+            let sheet = strongest::channel_sheet(self.model, pictures, self.layer, channel, device)?;
+            write(&self.folder.join(&file), &sheet)?;
+            channels.push((channel.channel, file));
+        }
+        Ok(channels)
+    }
+}
+
+fn class(model: &Model, name: &str) -> Result<usize> {
+    let known = &model.facts.classes;
+    known.iter().position(|class| class == name).ok_or_else(|| {
+        let known = known.join(", ");
+        Error::Input(format!("the model knows no class '{name}'; known: {known}"))
+    })
+}
+
+fn square(options: &Options, size: [usize; 2]) -> Result<Square> {
+    let side = options.patch.unwrap_or(Square::usual(size).side);
+    let stride = options.stride.unwrap_or(side.div_ceil(3));
+    let square = Square { side, stride };
+    occlusion::check(square, size)?;
+    Ok(square)
+}
+
+/// Makes the folder, or sees that it is ours.
+fn claim(folder: &Path) -> Result<()> {
+    std::fs::create_dir_all(folder).map_err(Error::io(folder))?;
+    let empty = std::fs::read_dir(folder).map_err(Error::io(folder))?.next().is_none();
+    // Unreadable is not ours.
+    let ours = || std::fs::read_to_string(folder.join(page::INDEX)).is_ok_and(|page| page.contains(page::MARK));
+    if empty || ours() {
+        return Ok(());
+    }
+    Err(Error::Input(format!(
+        "{} holds other files already; give a new folder",
+        folder.display()
+    )))
+}
+
+fn write(path: &Path, picture: &RgbImage) -> Result<()> {
+    let mut bytes = Cursor::new(Vec::new());
+    picture
+        .write_to(&mut bytes, ImageFormat::Png)
+        .map_err(|failure| Error::io(path)(std::io::Error::other(failure)))?;
+    atomic::write(path, bytes.get_ref())
+}
+
+/// What of a picture's name can be part of a folder's name everywhere.
+fn slug(name: &str) -> String {
+    let file = name.rsplit(['/', '\\']).next().unwrap_or_default();
+    let stem = file.rsplit_once('.').map_or(file, |(stem, _)| stem);
+    let safe = |c: char| {
+        if c.is_ascii_alphanumeric() || "-_.".contains(c) {
+            c
+        } else {
+            '-'
+        }
+    };
+    let slug: String = stem.chars().take(40).map(safe).collect();
+    slug.trim_end_matches('.').to_string()
+}

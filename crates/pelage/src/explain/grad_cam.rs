@@ -1,0 +1,117 @@
+//! Which parts of a picture speak for a class: Grad-CAM and Grad-CAM++.
+
+use burn::Tensor;
+use burn::module::Module;
+use burn::tensor::TensorData;
+
+use super::heat::Heatmap;
+use crate::bundle::Model;
+use crate::model::Network;
+use crate::model::parameters::to_vec;
+use crate::{Error, Result};
+
+/// How gradients become the weights of the channels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Variant {
+    /// Their means over the map: Selvaraju et al. 2017, *Grad-CAM*, equations 1 and 2.
+    GradCam,
+    /// Their positive parts, each weighed so that several instances of a class all show: Chattopadhay et al. 2018,
+    /// *Grad-CAM++*, equations 9 and 19, for the exponential of the logit as in section 3.2.
+    PlusPlus,
+}
+
+/// Grad-CAM of one picture `[1, h, w, 3]` for the logit `class`, over the last feature map.
+///
+/// # Errors
+/// A class that the model does not have.
+pub fn grad_cam(model: &Model, pixels: Tensor<4>, class: usize) -> Result<Heatmap> {
+    one(model, pixels, class, Variant::GradCam)
+}
+
+/// The same with the weights of Grad-CAM++.
+///
+/// # Errors
+/// A class that the model does not have.
+pub fn grad_cam_plus_plus(model: &Model, pixels: Tensor<4>, class: usize) -> Result<Heatmap> {
+    one(model, pixels, class, Variant::PlusPlus)
+}
+
+fn one(model: &Model, pixels: Tensor<4>, class: usize, variant: Variant) -> Result<Heatmap> {
+    let network = &model.network;
+    Ok(heatmaps(network, pixels, &[class], network.graph().features(), variant)?.swap_remove(0))
+}
+
+/// The heat maps of pictures `[n, h, w, 3]`, each for its own class, over the output of node `layer` (see
+/// [`super::layer`]). A network without autodiff is wanted.
+///
+/// # Errors
+/// A class that the network does not have.
+pub fn heatmaps(
+    network: &Network,
+    pixels: Tensor<4>,
+    classes: &[usize],
+    layer: usize,
+    variant: Variant,
+) -> Result<Vec<Heatmap>> {
+    let nodes = network.graph().nodes();
+    let count = nodes.last().map_or(0, |node| node.channels);
+    if let Some(class) = classes.iter().find(|&&class| class >= count) {
+        return Err(Error::Input(format!(
+            "there is no class {class}; the model has {count}"
+        )));
+    }
+    let network = network.clone().unfused().train().with_frozen(|_| true);
+    let mut leaf = None;
+    let logits = network.forward_with(Tensor::from_inner(pixels), None, &mut |name, value| {
+        if name != nodes[layer].name {
+            return value;
+        }
+        let value = value.detach().require_grad();
+        leaf = Some(value.clone());
+        value
+    });
+    let mut chosen = vec![0.0; classes.len() * count];
+    classes
+        .iter()
+        .enumerate()
+        .for_each(|(i, class)| chosen[i * count + class] = 1.0);
+    let chosen = Tensor::from_data(TensorData::new(chosen, [classes.len(), count]), &logits.device());
+    let gradients = (logits * chosen).sum().backward();
+    // The layer is before the logits, which see it.
+    let map = leaf.unwrap_or_else(|| unreachable!("node {layer} has not been computed"));
+    let [_, height, width, channels] = map.dims();
+    let gradient = map.grad(&gradients).map(to_vec).unwrap_or_default();
+    let map = to_vec(map.inner());
+    let each = height * width * channels;
+    let maps = map.chunks(each).zip(gradient.chunks(each));
+    Ok(maps
+        .map(|(map, gradient)| {
+            let weights = weights(map, gradient, channels, variant);
+            let heat = |at: &[f32]| at.iter().zip(&weights).map(|(&a, w)| f64::from(a) * w).sum::<f64>();
+            let values = map.chunks(channels).map(|at| heat(at).max(0.0) as f32).collect();
+            Heatmap::scaled(height, width, values)
+        })
+        .collect())
+}
+
+/// The weight of each channel of a map `[h, w, c]`.
+fn weights(map: &[f32], gradient: &[f32], channels: usize, variant: Variant) -> Vec<f64> {
+    let of = |values: &[f32], k: usize| values.iter().skip(k).step_by(channels).map(|&v| f64::from(v)).collect();
+    let weight = |k: usize| {
+        let gradient: Vec<f64> = of(gradient, k);
+        match variant {
+            Variant::GradCam => gradient.iter().sum::<f64>() / gradient.len() as f64,
+            Variant::PlusPlus => {
+                let sum: f64 = of(map, k).iter().sum();
+                // Equation 19 is g^2 / (2 g^2 + sum g^3), the factor exp(logit) being in all of them.
+                let share = |g: f64| match 2.0 + sum * g {
+                    // Only maps with negative numbers come near.
+                    divisor if divisor.abs() < 1e-9 => g,
+                    divisor => g / divisor,
+                };
+                gradient.iter().filter(|&&g| g > 0.0).map(|&g| share(g)).sum()
+            }
+        }
+    };
+    (0..channels).map(weight).collect()
+}
