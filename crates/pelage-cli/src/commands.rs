@@ -11,6 +11,7 @@ mod named;
 mod organize;
 mod plot_model;
 mod predict;
+mod report;
 mod summary;
 mod train;
 mod weights;
@@ -48,6 +49,7 @@ enum Verb {
     Evaluate(evaluate::Arguments),
     Predict(predict::Arguments),
     Explain(explain::Arguments),
+    Report(report::Arguments),
     Demo(demo::Arguments),
     Models(models::Arguments),
     Weights(weights::Arguments),
@@ -66,6 +68,7 @@ impl Cli {
             Verb::Evaluate(arguments) => evaluate::run(&arguments),
             Verb::Predict(arguments) => predict::run(&arguments),
             Verb::Explain(arguments) => explain::run(arguments),
+            Verb::Report(arguments) => report::run(&arguments),
             Verb::Demo(arguments) => demo::run(&arguments),
             Verb::Models(arguments) => models::run(&arguments),
             Verb::Weights(arguments) => weights::run(arguments),

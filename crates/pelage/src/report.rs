@@ -1,5 +1,9 @@
-//! What a run leaves to look at.
+//! What a run leaves to look at: its history and curves, and the page that `pelage report` makes.
 
+pub mod chart;
 pub mod curves;
+pub mod findings;
 pub mod history;
+pub mod page;
 pub mod png;
+mod thumbnail;

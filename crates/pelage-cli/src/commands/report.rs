@@ -1,0 +1,54 @@
+//! `pelage report`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use pelage::report::findings::Findings;
+use pelage::report::page;
+use pelage::{Error, atomic};
+
+use super::use_threads;
+use crate::failure::{Failure, Outcome};
+use crate::progress::Task;
+use crate::table::megabytes;
+
+/// One HTML page on a run: figures, curves, calibration, the pictures it gets wrong
+///
+/// The page needs no network and no other file. It shows the run's settings and curves, confusion matrix, ROC and
+/// precision-recall curves, calibration before and after temperature scaling, what thresholds cost, the largest losses with
+/// Grad-CAM, likely label errors, the most and least certain pictures, unreadable files, and pictures that lie on both sides
+/// of the split.
+#[derive(Args)]
+pub(super) struct Arguments {
+    /// A run folder or a model file
+    run: PathBuf,
+    /// An organised folder (its validation part is used), or any folder or zip of labelled pictures [default: what the run
+    /// was trained on]
+    data: Option<PathBuf>,
+    /// The page to write
+    #[arg(long, value_name = "FILE", default_value = "report.html")]
+    out: PathBuf,
+    /// CPU threads [default: all]
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    threads: usize,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Outcome {
+    use_threads(arguments.threads)?;
+    let device = pelage::device::open("cpu")?;
+    let task = Task::new();
+    let found = Findings::gather(&arguments.run, arguments.data.as_deref(), &device, &|progress| {
+        task.show(progress)
+    });
+    task.finish();
+    let page = page::html(&found?).map_err(Failure::Failed)?;
+    if let Some(folder) = arguments.out.parent() {
+        std::fs::create_dir_all(folder).map_err(Error::io(folder))?;
+    }
+    atomic::write(&arguments.out, page.as_bytes())?;
+    Ok(format!(
+        "{} ({}): open it in a browser\n",
+        arguments.out.display(),
+        megabytes(page.len() as u64)
+    ))
+}

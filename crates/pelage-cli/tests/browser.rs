@@ -1,0 +1,242 @@
+//! The pages in a real browser, headless Chromium, on a phone and on a desk. Needs `chromedriver`; where there is none the
+//! test prints that it was skipped, unless `PELAGE_BROWSER=required`.
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use serde_json::{Value, json};
+
+use common::{data, succeed};
+
+mod common;
+
+/// A browser under remote control (W3C WebDriver).
+struct Browser {
+    driver: Child,
+    session: String,
+}
+
+impl Browser {
+    fn start(profile: &Path) -> Option<Browser> {
+        let driver = Command::new("chromedriver")
+            .arg("--port=0")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn();
+        let mut driver = match driver {
+            Ok(driver) => driver,
+            Err(failure) => {
+                let required = std::env::var_os("PELAGE_BROWSER").is_some_and(|wanted| wanted == "required");
+                assert!(!required, "chromedriver: {failure}");
+                eprintln!("SKIPPED: no chromedriver ({failure})");
+                return None;
+            }
+        };
+        let lines = BufReader::new(driver.stdout.take().unwrap()).lines();
+        let port = lines.map_while(Result::ok).find_map(|line| {
+            let rest = line.split("started successfully on port ").nth(1)?;
+            rest.trim_end_matches('.').parse::<u16>().ok()
+        });
+        let url = format!("http://127.0.0.1:{}/session", port.expect("chromedriver says its port"));
+        let arguments = [
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-dev-shm-usage",
+            "--disable-background-networking",
+            "--no-first-run",
+            &format!("--user-data-dir={}", profile.display()),
+        ];
+        let wanted = json!({"capabilities": {"alwaysMatch": {
+            "goog:chromeOptions": {"args": arguments}, "goog:loggingPrefs": {"browser": "ALL"}
+        }}});
+        let id = post(&url, &wanted)["sessionId"].as_str().unwrap().to_string();
+        let session = format!("{url}/{id}");
+        Some(Browser { driver, session })
+    }
+
+    fn open(&self, page: &Path) {
+        self.ask("url", json!({"url": format!("file://{}", page.display())}));
+    }
+
+    fn ask(&self, what: &str, body: Value) -> Value {
+        post(&format!("{}/{what}", self.session), &body)
+    }
+
+    fn run(&self, script: &str) -> Value {
+        self.ask("execute/sync", json!({"script": script, "args": []}))
+    }
+
+    /// A screen of this many pixels, light or dark.
+    fn screen(&self, width: u32, height: u32, scheme: &str) {
+        let metrics = json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600});
+        let scheme = json!({"features": [{"name": "prefers-color-scheme", "value": scheme}]});
+        for (command, parameters) in [("setDeviceMetricsOverride", metrics), ("setEmulatedMedia", scheme)] {
+            let command = format!("Emulation.{command}");
+            self.ask("goog/cdp/execute", json!({"cmd": command, "params": parameters}));
+        }
+    }
+
+    /// Errors that the page left in the console.
+    fn complaints(&self) -> Vec<String> {
+        let log = self.ask("se/log", json!({"type": "browser"}));
+        log.as_array().unwrap().iter().map(Value::to_string).collect()
+    }
+
+    fn screenshot(&self, name: &str) {
+        let answer = get(&format!("{}/screenshot", self.session));
+        let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("screenshots");
+        std::fs::create_dir_all(&folder).unwrap();
+        let bytes = base64(answer.as_str().unwrap());
+        assert!(image::load_from_memory(&bytes).unwrap().width() > 0);
+        std::fs::write(folder.join(name), bytes).unwrap();
+    }
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        let _ = ureq::delete(&self.session).call();
+        let _ = self.driver.kill();
+        let _ = self.driver.wait();
+    }
+}
+
+fn post(url: &str, body: &Value) -> Value {
+    answer(
+        url,
+        ureq::post(url).content_type("application/json").send(body.to_string()),
+    )
+}
+
+fn get(url: &str) -> Value {
+    answer(url, ureq::get(url).call())
+}
+
+fn answer(url: &str, response: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Value {
+    let mut response = response.unwrap_or_else(|failure| panic!("{url}: {failure}"));
+    let text = response
+        .body_mut()
+        .with_config()
+        .limit(64 << 20)
+        .read_to_string()
+        .unwrap();
+    serde_json::from_str::<Value>(&text).unwrap()["value"].take()
+}
+
+fn base64(text: &str) -> Vec<u8> {
+    use base64::Engine;
+    base64::prelude::BASE64_STANDARD.decode(text).unwrap()
+}
+
+/// What is wrong with the page as it lies there: figures without size or text, pictures that did not load, names without
+/// words for those who do not see, a page wider than the screen.
+const FAULTS: &str = r#"
+const faults = [];
+for (const details of document.querySelectorAll("details")) details.open = true;
+for (const svg of document.querySelectorAll("svg")) {
+  const box = svg.getBoundingClientRect();
+  if (box.width < 100 || box.height < 80) faults.push(`a figure of ${box.width} x ${box.height}`);
+  if (!svg.querySelector("text")?.textContent.trim()) faults.push("a figure without text");
+  if (!svg.querySelector("title")?.textContent.trim()) faults.push("a figure without title");
+}
+for (const img of document.querySelectorAll("img")) {
+  img.loading = "eager";
+  if (!img.alt) faults.push("a picture without words");
+}
+for (const table of document.querySelectorAll("table"))
+  if (!table.rows.length) faults.push("an empty table");
+for (const link of document.querySelectorAll("a[href^='#']"))
+  if (!document.getElementById(link.getAttribute("href").slice(1))) faults.push(`a link to nowhere: ${link.href}`);
+const wide = document.documentElement.scrollWidth - document.documentElement.clientWidth;
+if (wide > 0) faults.push(`${wide} pixels wider than the screen`);
+return faults;
+"#;
+
+const UNLOADED: &str =
+    "return [...document.images].filter((img) => !(img.complete && img.naturalWidth > 0)).map((img) => img.alt)";
+
+/// Looks at `page` at two widths, in both color schemes.
+fn look(browser: &Browser, page: &Path, name: &str) {
+    for (width, height, scheme) in [(390, 844, "dark"), (1280, 900, "light")] {
+        browser.screen(width, height, scheme);
+        browser.open(page);
+        assert_eq!(browser.run(FAULTS), json!([]), "{name} at {width}");
+        // Pictures that were lazy load now.
+        let mut unloaded = json!(null);
+        for _ in 0..50 {
+            unloaded = browser.run(UNLOADED);
+            if unloaded == json!([]) {
+                break;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(100));
+        }
+        assert_eq!(unloaded, json!([]), "{name} at {width}");
+        browser.screenshot(&format!("{name}-{width}-{scheme}.png"));
+        assert_eq!(browser.complaints(), Vec::<String>::new(), "{name} at {width}");
+    }
+}
+
+#[test]
+fn pages_look_right_on_a_phone_and_on_a_desk() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(browser) = Browser::start(&folder.path().join("profile")) else {
+        return;
+    };
+    data(folder.path(), 24, 12);
+    // One label is wrong, one file unreadable, one picture on both sides.
+    let at = |path: &str| folder.path().join("data").join(path);
+    std::fs::rename(at("validation/level/0.png"), at("validation/upright/wrong & <odd>.png")).unwrap();
+    std::fs::write(at("validation/level/broken.png"), "no picture").unwrap();
+    std::fs::copy(at("train/level/1.png"), at("validation/level/again.png")).unwrap();
+    let train = [
+        "train",
+        "data",
+        "--epochs",
+        "3",
+        "--image-size",
+        "24",
+        "--batch-size",
+        "8",
+        "--optimizer",
+        "adam",
+    ];
+    let rest = ["--learning-rate", "0.003", "--ema-momentum", "0", "--out", "run"];
+    succeed(folder.path(), &[&train[..], &rest].concat());
+
+    succeed(folder.path(), &["report", "run", "--out", "report.html"]);
+    let page = folder.path().join("report.html");
+    look(&browser, &page, "report");
+    let text = std::fs::read_to_string(&page).unwrap();
+    for part in ["wrong &amp; &lt;odd&gt;.png", "broken.png", "again.png"] {
+        assert!(text.contains(part), "{part}");
+    }
+    for outside in ["src=\"http", "href=\"http", "url(http", "@import"] {
+        assert!(!text.contains(outside), "the page needs nothing else: {outside}");
+    }
+
+    // A press on a heading sorts: the table of the classes by their pictures, up and down.
+    let sorted = r##"
+      const table = document.querySelector("#classes table");
+      const press = () => table.tHead.rows[0].cells[1].querySelector("button").click();
+      const column = () => [...table.tBodies[0].rows].map((row) => +row.cells[1].dataset.value);
+      press();
+      const up = column();
+      press();
+      return [up, column(), table.tHead.rows[0].cells[1].getAttribute("aria-sort")];
+    "##;
+    // 12 and one again, less one moved; 12 and one moved here.
+    assert_eq!(browser.run(sorted), json!([[12, 13], [13, 12], "descending"]));
+
+    let explain = [
+        "explain",
+        "run",
+        "data/validation/level/1.png",
+        "data/validation/upright/1.png",
+    ];
+    succeed(
+        folder.path(),
+        &[&explain[..], &["--dataset", "data", "--out", "explained"]].concat(),
+    );
+    look(&browser, &folder.path().join("explained/index.html"), "explain");
+}

@@ -1,0 +1,75 @@
+//! `pelage report` through the binary, without a browser.
+
+use std::fs;
+
+use common::{data, fail, succeed};
+
+mod common;
+
+#[test]
+fn a_report_has_every_part_and_says_what_is_missing() {
+    let folder = tempfile::tempdir().unwrap();
+    data(folder.path(), 16, 8);
+    let train = [
+        "train",
+        "data",
+        "--epochs",
+        "1",
+        "--image-size",
+        "24",
+        "--batch-size",
+        "8",
+        "--out",
+        "run",
+    ];
+    succeed(folder.path(), &train);
+    let said = succeed(folder.path(), &["report", "run", "--out", "pages/first.html"]);
+    assert!(said.contains("pages/first.html"), "{said}");
+    let page = fs::read_to_string(folder.path().join("pages/first.html")).unwrap();
+    for part in [
+        "Confusion matrix",
+        "ROC curve",
+        "Reliability diagram",
+        "temperature",
+        "Top losses",
+        "Likely label errors",
+        "Called level, most certain",
+        "Unreadable files",
+        "learning_rate = 0.01",
+    ] {
+        assert!(page.contains(part), "{part}");
+    }
+
+    // A lone model file has no history, and pictures may be named.
+    fs::copy(
+        folder.path().join("run/best.safetensors"),
+        folder.path().join("lone.safetensors"),
+    )
+    .unwrap();
+    succeed(
+        folder.path(),
+        &["report", "lone.safetensors", "data/validation", "--out", "lone.html"],
+    );
+    assert!(
+        fs::read_to_string(folder.path().join("lone.html"))
+            .unwrap()
+            .contains("no history beside this model")
+    );
+
+    fs::rename(folder.path().join("data"), folder.path().join("moved")).unwrap();
+    let message = fail(folder.path(), &["report", "run"], 2);
+    assert!(
+        message.contains("not at 'data'") && message.contains("pelage report RUN DATA"),
+        "{message}"
+    );
+    let message = fail(folder.path(), &["report", "run", "nowhere"], 1);
+    assert!(message.contains("nowhere"), "{message}");
+    fs::create_dir_all(folder.path().join("other/horses")).unwrap();
+    fs::copy(
+        folder.path().join("moved/train/level/0.png"),
+        folder.path().join("other/horses/0.png"),
+    )
+    .unwrap();
+    let message = fail(folder.path(), &["report", "run", "other"], 2);
+    assert!(message.contains("horses"), "{message}");
+}

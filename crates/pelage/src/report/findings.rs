@@ -1,0 +1,255 @@
+//! All that a report shows, found out once: what the model says of the validation pictures, and which of them to look at.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use burn::tensor::{Device, Tensor, TensorData};
+use pelage_data::cache::{CacheMode, Pictures, Unreadable, default_dir};
+use pelage_data::catalog::{self, Catalog, Item};
+use pelage_data::inspect;
+use pelage_data::source::Progress;
+use rayon::prelude::*;
+
+use super::history::{self, HistoryRow};
+use super::thumbnail;
+use crate::bundle::{self, Facts, Model};
+use crate::evaluate::doubtful::{self, Seen};
+use crate::evaluate::{self, Embeddings, Evaluation, Scores, calibration};
+use crate::explain::{grad_cam, heat};
+use crate::model::summary::{self, Layer};
+use crate::{Error, Result};
+
+/// All that a report shows.
+pub struct Findings {
+    /// The run folder or model file.
+    pub run: PathBuf,
+    /// The pictures.
+    pub data: PathBuf,
+    /// What the model file says about itself.
+    pub facts: Facts,
+    /// The network.
+    pub layers: Vec<Layer>,
+    /// The epochs; none for a lone model file.
+    pub history: Vec<HistoryRow>,
+    /// What the model says of the validation pictures.
+    pub scores: Scores,
+    /// Its figures.
+    pub evaluation: Evaluation,
+    /// The temperature that fits all validation pictures best.
+    pub temperature: f64,
+    /// Probabilities `[n, classes]`, each scaled by a temperature fitted on the other half.
+    pub calibrated: Vec<f32>,
+    /// The largest losses, with Grad-CAM.
+    pub top_losses: Vec<Seen>,
+    /// Labels that are probably wrong, surest first.
+    pub label_errors: Vec<Seen>,
+    /// Of each class, up to [`CLASSES`]: the most and the least certain of the pictures called so.
+    pub certain: Vec<[Vec<Seen>; 2]>,
+    /// Pictures of one class called another, the most frequent pairs first.
+    pub confusions: Vec<Confusion>,
+    /// Groups of pictures that are in both train and validation, with small pictures of each.
+    pub leaks: Vec<Vec<Leaked>>,
+    /// Files that could not be read.
+    pub unreadable: Vec<Unreadable>,
+    /// Small pictures as `data:` addresses, by their index in the scores.
+    pub thumbnails: HashMap<usize, String>,
+    /// The same with Grad-CAM of the predicted class over them.
+    pub overlays: HashMap<usize, String>,
+}
+
+/// A picture of a group: its name, and a small picture as a `data:` address.
+pub type Leaked = (String, Option<String>);
+
+/// Pictures of one class called another.
+pub struct Confusion {
+    /// Their class.
+    pub label: usize,
+    /// What they are called.
+    pub predicted: usize,
+    /// How many there are.
+    pub count: usize,
+    /// Those of the largest losses.
+    pub seen: Vec<Seen>,
+}
+
+/// Pictures with the largest losses that are shown.
+const TOP_LOSSES: usize = 24;
+/// Suspected labels that are shown with their pictures.
+pub const LABEL_ERRORS: usize = 16;
+/// Classes whose most and least certain pictures are shown.
+pub const CLASSES: usize = 12;
+/// Pictures shown of each class, or of each pair of classes.
+const EACH: usize = 8;
+/// Pairs of classes whose confusions are shown.
+const PAIRS: usize = 12;
+
+impl Findings {
+    /// Of the model of `run` on the validation part of `data`; by default that of the pictures it was trained on.
+    ///
+    /// # Errors
+    /// No model, no pictures, classes that the model does not know.
+    pub fn gather(
+        run: &Path,
+        data: Option<&Path>,
+        device: &Device,
+        progress: &(dyn Fn(Progress) + Sync),
+    ) -> Result<Findings> {
+        let model = bundle::load(run, device)?;
+        let history = match run.join("history.csv") {
+            file if file.exists() => history::read_csv(&file)?,
+            _ => Vec::new(),
+        };
+        let (data, validation, train) = open(&model.facts, data)?;
+        let looked = inspect::inspect(&data, progress)?;
+        let preprocessing = &model.facts.preprocessing;
+        let pictures = Pictures::open(&validation, preprocessing, CacheMode::Auto, &default_dir(), progress)?;
+        let (pictures, total) = (Arc::new(pictures), validation.items.len());
+        let scores = evaluate::score(&model, pictures.clone(), device, Embeddings::Drop, &mut |done| {
+            let what = "evaluating";
+            progress(Progress { done, total, what });
+        })?;
+        let probabilities = scores.probabilities(1.0);
+        let seen = doubtful::all(&scores, &probabilities);
+        let classes = scores.classes.len();
+        let certain = (0..classes.min(CLASSES)).map(|class| {
+            [
+                doubtful::most_certain(&seen, class, EACH),
+                doubtful::least_certain(&seen, class, EACH),
+            ]
+        });
+        let items: HashMap<&str, &Item> = validation.items.iter().map(|item| (item.name.as_str(), item)).collect();
+        let [height, width] = [preprocessing.height, preprocessing.width].map(|side| side as usize);
+        let mut found = Findings {
+            run: run.to_path_buf(),
+            leaks: leaks(&looked, &train, &validation, &model),
+            data,
+            layers: summary::of(&model.facts.graph(), [height, width]),
+            history,
+            evaluation: Evaluation::of(&scores),
+            temperature: calibration::fit_temperature(&scores),
+            calibrated: calibration::cross_fitted(&scores),
+            top_losses: doubtful::top_losses(&seen, TOP_LOSSES),
+            label_errors: doubtful::label_errors(&scores, &probabilities),
+            certain: certain.collect(),
+            confusions: confusions(&seen),
+            unreadable: looked.unreadable,
+            thumbnails: HashMap::new(),
+            overlays: HashMap::new(),
+            facts: model.facts.clone(),
+            scores,
+        };
+        let shown: Vec<_> = found.shown().into_iter().collect();
+        let small = |&picture: &usize| {
+            let item = items.get(found.scores.names[picture].as_str())?;
+            // A file that has gone since it was evaluated has no picture, but its figures.
+            let small = thumbnail::read(&item.location, preprocessing).ok()?;
+            Some((picture, small))
+        };
+        let small: HashMap<usize, image::RgbImage> = shown.par_iter().filter_map(small).collect();
+        found.overlays = overlays(&model, &pictures, &found.top_losses, &small, device, progress)?;
+        let address = |(picture, small): (&usize, &image::RgbImage)| Some((*picture, thumbnail::address(small).ok()?));
+        found.thumbnails = small.par_iter().filter_map(address).collect();
+        Ok(found)
+    }
+
+    /// The pictures that some part of the page shows.
+    fn shown(&self) -> BTreeSet<usize> {
+        let certain = self.certain.iter().flatten().flatten();
+        let suspects = self.label_errors.iter().take(LABEL_ERRORS);
+        let confused = self.confusions.iter().flat_map(|pair| &pair.seen);
+        let all = certain.chain(suspects).chain(confused).chain(&self.top_losses);
+        all.map(|one| one.picture).collect()
+    }
+}
+
+/// Where the pictures are, those for validation, and those for training where they are told apart.
+fn open(facts: &Facts, data: Option<&Path>) -> Result<(PathBuf, Catalog, Catalog)> {
+    let recipe = &facts.training.recipe;
+    let data = data.unwrap_or(&recipe.data);
+    if *data == recipe.data && !data.exists() {
+        return Err(Error::Input(format!(
+            "the run's pictures are not at '{}', seen from here; say where they are: `pelage report RUN DATA`",
+            data.display()
+        )));
+    }
+    let ratio = recipe.validation_split.filter(|_| *data == recipe.data);
+    match catalog::open_dataset(data, ratio, recipe.seed) {
+        Ok(split) => Ok((data.to_path_buf(), split.validation, split.train)),
+        // Labelled pictures without a training part.
+        Err(_) if ratio.is_none() => Ok((data.to_path_buf(), evaluate::catalog(data)?, Catalog::default())),
+        Err(failure) => Err(failure.into()),
+    }
+}
+
+/// Groups of the same picture that have members on both sides, with small pictures.
+fn leaks(looked: &inspect::Report, train: &Catalog, validation: &Catalog, model: &Model) -> Vec<Vec<Leaked>> {
+    let by_path = |catalog: &Catalog| -> HashMap<String, Item> {
+        let items = catalog.items.iter();
+        items.map(|item| (item.location.to_string(), item.clone())).collect()
+    };
+    let sides = [by_path(train), by_path(validation)];
+    let leaked = |path: &String| {
+        let item = sides.iter().find_map(|side| side.get(path))?;
+        let small = thumbnail::read(&item.location, &model.facts.preprocessing);
+        let address = small.and_then(|small| thumbnail::address(&small));
+        Some((item.name.clone(), address.ok()))
+    };
+    let groups = looked.exact_duplicates.iter().chain(&looked.near_duplicates);
+    let crossing = groups.filter(|group| {
+        sides
+            .iter()
+            .all(|side| group.iter().any(|path| side.contains_key(path)))
+    });
+    crossing
+        .map(|group| group.iter().filter_map(leaked).collect())
+        .collect()
+}
+
+fn confusions(seen: &[Seen]) -> Vec<Confusion> {
+    let mut pairs: BTreeMap<(usize, usize), Vec<Seen>> = BTreeMap::new();
+    for one in seen.iter().filter(|one| one.label != one.predicted) {
+        pairs.entry((one.label, one.predicted)).or_default().push(*one);
+    }
+    let confusion = |((label, predicted), seen): ((usize, usize), Vec<Seen>)| Confusion {
+        label,
+        predicted,
+        count: seen.len(),
+        seen: doubtful::top_losses(&seen, EACH),
+    };
+    let mut found: Vec<_> = pairs.into_iter().map(confusion).collect();
+    found.sort_by_key(|pair| std::cmp::Reverse(pair.count));
+    found.truncate(PAIRS);
+    found
+}
+
+fn overlays(
+    model: &Model,
+    pictures: &Pictures,
+    top: &[Seen],
+    small: &HashMap<usize, image::RgbImage>,
+    device: &Device,
+    progress: &(dyn Fn(Progress) + Sync),
+) -> Result<HashMap<usize, String>> {
+    let preprocessing = &model.facts.preprocessing;
+    let mut overlays = HashMap::new();
+    for (done, one) in top.iter().enumerate() {
+        let mut input = vec![0.0; preprocessing.len()];
+        preprocessing.normalize(&pictures.pixels(one.picture)?, &mut input);
+        let shape = [1, preprocessing.height as usize, preprocessing.width as usize, 3];
+        let pixels = Tensor::from_data(TensorData::new(input, shape), device);
+        let heatmap = grad_cam::grad_cam(model, pixels, one.predicted)?;
+        if let Some(Ok(address)) = small
+            .get(&one.picture)
+            .map(|small| thumbnail::address(&heat::overlay(small, &heatmap)))
+        {
+            overlays.insert(one.picture, address);
+        }
+        progress(Progress {
+            done: done + 1,
+            total: top.len(),
+            what: "explaining",
+        });
+    }
+    Ok(overlays)
+}

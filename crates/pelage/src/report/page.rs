@@ -1,0 +1,189 @@
+//! The report as one HTML file that needs nothing else: no network, no other file.
+
+mod figures;
+mod galleries;
+mod tables;
+
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+
+use super::findings::Findings;
+
+const STYLE: &str = include_str!("page/style.css");
+const SORT: &str = include_str!("page/sort.js");
+
+/// The page.
+///
+/// # Errors
+/// Where the chart library refuses.
+pub fn html(found: &Findings) -> Result<String, String> {
+    let title = format!("Report: {}", name(found));
+    let parts: Vec<(&str, &str, Markup)> = vec![
+        ("settings", "Run", settings(found)),
+        ("curves", "Curves", figures::curves(found)?),
+        ("confusion", "Confusion matrix", tables::confusion(found)),
+        ("classes", "Classes", tables::classes(found)),
+        ("ranking", "ROC and precision-recall", figures::ranking(found)?),
+        ("calibration", "Calibration", figures::calibration(found)?),
+        ("thresholds", "Thresholds", tables::thresholds(found)),
+        ("losses", "Top losses", galleries::top_losses(found)),
+        ("labels", "Likely label errors", galleries::label_errors(found)),
+        ("confused", "Confused pairs", galleries::confused(found)),
+        ("certainty", "Most and least certain", galleries::certainty(found)),
+        ("data", "Data", galleries::data(found)),
+    ];
+    let page = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                title { (title) }
+                // Without one, browsers ask a server for it.
+                link rel="icon" href="data:,";
+                style { (PreEscaped(STYLE)) }
+            }
+            body {
+                header {
+                    h1 { (title) }
+                    p.faint { (subtitle(found)) }
+                    (tiles(found))
+                }
+                nav aria-label="Contents" { ul { @for (id, name, _) in &parts { li { a href={ "#" (id) } { (name) } } } } }
+                main { @for (id, name, part) in &parts { section id=(id) { h2 { (name) } (part) } } }
+                footer { "Made by pelage " (env!("CARGO_PKG_VERSION")) ", " (jiff::Timestamp::now().strftime("%Y-%m-%d %H:%M UTC").to_string()) "." }
+                script { (PreEscaped(SORT)) }
+            }
+        }
+    };
+    Ok(page.into_string())
+}
+
+fn name(found: &Findings) -> String {
+    let path = found.run.file_name().unwrap_or(found.run.as_os_str());
+    path.to_string_lossy().into_owned()
+}
+
+fn subtitle(found: &Findings) -> String {
+    let architecture = found.facts.architecture.name();
+    let classes = found.scores.classes.len();
+    format!(
+        "{architecture}, {classes} classes, on the {} readable validation pictures of {}",
+        count(found.scores.len()),
+        found.data.display()
+    )
+}
+
+fn tiles(found: &Findings) -> Markup {
+    let evaluation = &found.evaluation;
+    let [low, high] = wilson(evaluation.accuracy, evaluation.images);
+    let interval = format!("95 % interval {:.2} to {:.2} %", 100.0 * low, 100.0 * high);
+    let tile =
+        |name: &str, value: String, note: String| html! { div { dt { (name) } dd { (value) small { (note) } } } };
+    html! {
+        dl.tiles {
+            (tile("Accuracy", percent(evaluation.accuracy, 2), interval))
+            (tile("Log loss", format!("{:.4}", evaluation.log_loss), "natural logarithm".into()))
+            @if let Some(auc) = evaluation.auc { (tile("AUC", format!("{auc:.4}"), "area under the ROC curve".into())) }
+            (tile("Calibration error", percent(evaluation.expected_calibration_error, 2), "expected, 15 bins".into()))
+            (tile("Wrong", count(evaluation.images - right(found)), format!("of {} pictures", count(evaluation.images))))
+        }
+    }
+}
+
+fn right(found: &Findings) -> usize {
+    let matrix = &found.evaluation.confusion_matrix;
+    (0..matrix.len()).map(|class| matrix[class][class]).sum()
+}
+
+fn settings(found: &Findings) -> Markup {
+    let (facts, training) = (&found.facts, &found.facts.training);
+    let side = &facts.preprocessing;
+    let sum = |value: fn(&crate::model::summary::Layer) -> u64| found.layers.iter().map(value).sum::<u64>() as usize;
+    let seconds: f64 = found.history.iter().map(|row| row.seconds).sum();
+    let mut rows = vec![
+        ("Architecture", facts.architecture.name().to_string()),
+        ("Parameters", count(sum(|layer| layer.parameters))),
+        ("Multiply-adds a picture", count(sum(|layer| layer.multiply_adds))),
+        ("Classes", facts.classes.join(", ")),
+        (
+            "Input",
+            format!("{} x {} pixels, {:?} resize", side.width, side.height, side.filter).to_lowercase(),
+        ),
+        ("Training pictures", count(training.train_images)),
+        ("Validation pictures then", count(training.validation_images)),
+        (
+            "Epoch of these weights",
+            format!(
+                "{} of {} trained",
+                training.epoch,
+                found.history.len().max(training.epoch)
+            ),
+        ),
+        ("Validation loss then", format!("{:.4}", training.validation_loss)),
+        ("Validation accuracy then", percent(training.validation_accuracy, 2)),
+    ];
+    if seconds > 0.0 {
+        rows.push((
+            "Training time",
+            format!("{:.0} min {:02.0} s", (seconds / 60.0).floor(), seconds % 60.0),
+        ));
+    }
+    html! {
+        div.scroll { table { tbody { @for (name, value) in rows { tr { th scope="row" { (name) } td.wide { (value) } } } } } }
+        details { summary { "All settings (config.toml)" } pre { (training.recipe.to_toml().unwrap_or_default()) } }
+        details {
+            summary { "Layers" }
+            div.scroll { table {
+                thead { tr { th { "Layer" } th.left { "Kind" } th { "Output" } th { "Parameters" } th { "Multiply-adds" } } }
+                tbody { @for layer in &found.layers { tr {
+                    td { (layer.name) } td.left { (layer.kind) }
+                    td { (layer.output_shape.iter().map(usize::to_string).collect::<Vec<_>>().join(" x ")) }
+                    td { (count(layer.parameters as usize)) } td { (count(layer.multiply_adds as usize)) }
+                } } }
+            } }
+        }
+    }
+}
+
+/// The 95 % interval of a share of `n` (Wilson 1927).
+fn wilson(share: f64, n: usize) -> [f64; 2] {
+    if n == 0 {
+        return [0.0, 1.0];
+    }
+    let (n, z) = (n as f64, 1.959_964);
+    let middle = share + z * z / (2.0 * n);
+    let half = z * (share * (1.0 - share) / n + z * z / (4.0 * n * n)).sqrt();
+    [middle - half, middle + half].map(|end| end / (1.0 + z * z / n))
+}
+
+fn percent(share: f64, decimals: usize) -> String {
+    format!("{:.decimals$} %", 100.0 * share)
+}
+
+/// 1,355,938.
+fn count(number: usize) -> String {
+    let digits = number.to_string();
+    let parts: Vec<&str> = digits
+        .as_bytes()
+        .rchunks(3)
+        .rev()
+        .filter_map(|part| std::str::from_utf8(part).ok())
+        .collect();
+    parts.join(",")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wilson_agrees_with_statsmodels() {
+        // statsmodels.stats.proportion.proportion_confint(45, 50, method="wilson")
+        let [low, high] = wilson(0.9, 50);
+        assert!(
+            (low - 0.786_397).abs() < 1e-5 && (high - 0.956_524).abs() < 1e-5,
+            "{low} {high}"
+        );
+        assert_eq!(count(1_355_938), "1,355,938");
+    }
+}

@@ -1,0 +1,256 @@
+//! The charts, each with its numbers in a table beside it.
+
+use maud::{Markup, PreEscaped, html};
+
+use super::percent;
+use crate::evaluate::calibration::{BINS, Bin, brier_score, expected_calibration_error, reliability};
+use crate::evaluate::curves::Ranking;
+use crate::report::chart::{Axis, Chart, Corner, Mark, Series, svg, thinned};
+use crate::report::findings::Findings;
+use crate::report::history::HistoryRow;
+
+/// Classes whose curves are drawn where there are more than two.
+const CURVES: usize = 6;
+
+fn figure(chart: &Chart, caption: &str) -> Result<Markup, String> {
+    let drawn = svg(chart)?;
+    Ok(html! { figure { (PreEscaped(drawn)) figcaption { (caption) } } })
+}
+
+fn share(label: &str) -> Axis<'_> {
+    Axis {
+        label,
+        from: 0.0,
+        to: 1.0,
+        decimals: 1,
+    }
+}
+
+/// Loss and accuracy over the epochs.
+pub(super) fn curves(found: &Findings) -> Result<Markup, String> {
+    let history = &found.history;
+    if history.is_empty() {
+        return Ok(html! { p { "There is no history beside this model." } });
+    }
+    let best = found.facts.training.epoch;
+    let panel = |name: &str, train: fn(&HistoryRow) -> f64, validation: fn(&HistoryRow) -> f64| {
+        let points = |value: fn(&HistoryRow) -> f64| -> Vec<(f64, f64)> {
+            let all = history.iter().map(|row| (row.epoch as f64, value(row)));
+            all.filter(|(_, y)| y.is_finite()).collect()
+        };
+        let (train, validation) = (points(train), points(validation));
+        let values = train.iter().chain(&validation).map(|(_, y)| *y);
+        let (low, high) = values.fold((f64::MAX, f64::MIN), |(low, high), y| (low.min(y), high.max(y)));
+        let (low, high) = if low > high { (0.0, 1.0) } else { (low, high) };
+        let margin = 0.06 * (high - low).max(0.02);
+        let named = |name: &str, points| Series {
+            name: name.into(),
+            points,
+            mark: Mark::Dots,
+        };
+        let last = history.last().map_or(1, |row| row.epoch) as f64;
+        let chart = Chart {
+            title: name,
+            description: &format!(
+                "{name} of training and validation over {last} epochs; the table below has the numbers."
+            ),
+            x: Axis {
+                label: "epoch",
+                from: if last > 1.0 { 1.0 } else { 0.5 },
+                to: if last > 1.0 { last } else { 1.5 },
+                decimals: 0,
+            },
+            y: Axis {
+                label: name,
+                from: low - margin,
+                to: high + margin,
+                decimals: 2,
+            },
+            series: vec![named("training", train), named("validation", validation)],
+            diagonal: false,
+            legend: if name == "loss" {
+                Corner::UpperRight
+            } else {
+                Corner::LowerRight
+            },
+        };
+        figure(
+            &chart,
+            &format!("The {name}; the weights kept are those of epoch {best}."),
+        )
+    };
+    let loss = panel("loss", |row| row.train_loss, |row| row.validation_loss)?;
+    let accuracy = panel("accuracy", |row| row.train_accuracy, |row| row.validation_accuracy)?;
+    let heads = [
+        "Epoch",
+        "Learning rate",
+        "Training loss",
+        "Training accuracy",
+        "Validation loss",
+        "Validation accuracy",
+        "Seconds",
+    ];
+    Ok(html! {
+        div.charts { (loss) (accuracy) }
+        details { summary { "All epochs" } div.scroll { table.sortable {
+            thead { tr { @for head in heads { th scope="col" { (head) } } } }
+            tbody { @for row in history { tr {
+                td { (row.epoch) } td { (format!("{:.6}", row.learning_rate)) }
+                td { (format!("{:.4}", row.train_loss)) } td data-value=(row.train_accuracy) { (percent(row.train_accuracy, 2)) }
+                td { (format!("{:.4}", row.validation_loss)) } td data-value=(row.validation_accuracy) { (percent(row.validation_accuracy, 2)) }
+                td { (format!("{:.1}", row.seconds)) }
+            } } }
+        } } }
+    })
+}
+
+/// ROC and precision-recall curves: of the second class for two classes, else of the classes that are told worst.
+pub(super) fn ranking(found: &Findings) -> Result<Markup, String> {
+    let (labels, classes) = (&found.scores.labels, found.scores.classes.len());
+    let probabilities = found.scores.probabilities(1.0);
+    let mut chosen: Vec<usize> = if classes == 2 { vec![1] } else { (0..classes).collect() };
+    let area = |class: usize| found.evaluation.classes[class].auc.unwrap_or(2.0);
+    chosen.sort_by(|&a, &b| area(a).total_cmp(&area(b)));
+    chosen.truncate(CURVES);
+    let rankings: Vec<_> = chosen
+        .iter()
+        .map(|&class| (class, Ranking::of_class(labels, &probabilities, classes, class)))
+        .collect();
+    let series = |curve: &dyn Fn(&Ranking) -> Vec<(f64, f64)>| -> Vec<Series> {
+        let one = |(class, ranking): &(usize, Ranking)| Series {
+            name: found.scores.classes[*class].clone(),
+            points: thinned(&curve(ranking), 0.004),
+            mark: Mark::Line,
+        };
+        rankings.iter().map(one).collect()
+    };
+    let which = match classes {
+        2 => format!("'{}' against '{}'", found.scores.classes[1], found.scores.classes[0]),
+        _ if classes > CURVES => format!("the {CURVES} classes with the smallest areas, each against the rest"),
+        _ => "each class against the rest".to_string(),
+    };
+    let roc = Chart {
+        title: "ROC curve",
+        description: &format!("True positive rate over false positive rate, {which}."),
+        x: share("false positive rate"),
+        y: share("true positive rate"),
+        series: series(&Ranking::roc),
+        diagonal: true,
+        legend: Corner::LowerRight,
+    };
+    let precision_recall = Chart {
+        title: "Precision-recall curve",
+        description: &format!("Precision over recall, {which}."),
+        x: share("recall"),
+        y: share("precision"),
+        series: series(&Ranking::precision_recall),
+        diagonal: false,
+        legend: Corner::LowerLeft,
+    };
+    Ok(html! {
+        div.charts {
+            (figure(&roc, &format!("ROC curve: {which}. The dashed line is chance."))?)
+            (figure(&precision_recall, &format!("Precision-recall curve: {which}."))?)
+        }
+        p.note { "The areas under both curves are in the table of the classes." }
+    })
+}
+
+/// Whether the probabilities mean what they say, as trained and after temperature scaling.
+pub(super) fn calibration(found: &Findings) -> Result<Markup, String> {
+    let (labels, classes) = (&found.scores.labels, found.scores.classes.len());
+    let raw = found.scores.probabilities(1.0);
+    let states = [("as trained", &raw), ("temperature scaled", &found.calibrated)];
+    let bins = states.map(|(name, probabilities)| (name, reliability(labels, probabilities, classes, BINS)));
+    let series = |(name, bins): &(&str, Vec<Bin>)| Series {
+        name: name.to_string(),
+        points: bins.iter().map(|bin| (bin.confidence, bin.accuracy)).collect(),
+        mark: Mark::Dots,
+    };
+    let least = 1.0 / classes as f64;
+    let from = (10.0 * least).floor() / 10.0;
+    let axis = |label| Axis {
+        label,
+        from,
+        to: 1.0,
+        decimals: 1,
+    };
+    let diagram = Chart {
+        title: "Reliability diagram",
+        description: "Accuracy over confidence, in bins; on the dashed line a confidence is right as often as it says.",
+        x: axis("confidence"),
+        y: Axis {
+            from: 0.0,
+            ..axis("accuracy")
+        },
+        series: bins.iter().map(series).collect(),
+        diagonal: true,
+        legend: Corner::UpperLeft,
+    };
+    let total = found.scores.len().max(1) as f64;
+    let shares = |bins: &[Bin]| {
+        bins.iter()
+            .map(|bin| ((bin.from + bin.to) / 2.0, bin.count as f64 / total))
+            .collect::<Vec<_>>()
+    };
+    let bars = shares(&bins[0].1);
+    let top = bars.iter().map(|(_, y)| *y).fold(0.0, f64::max).max(0.1);
+    let histogram = Chart {
+        title: "Confidences",
+        description: "Share of the pictures over confidence, in bins.",
+        x: axis("confidence"),
+        y: Axis {
+            label: "share of pictures",
+            from: 0.0,
+            to: 1.08 * top,
+            decimals: 1,
+        },
+        series: vec![Series {
+            name: "as trained".into(),
+            points: bars,
+            mark: Mark::Bars,
+        }],
+        diagonal: false,
+        legend: Corner::UpperLeft,
+    };
+    let loss = |probabilities: &[f32]| {
+        let rows = probabilities.chunks(classes).zip(labels);
+        rows.map(|(row, &label)| -f64::from(row[label]).max(1e-15).ln())
+            .sum::<f64>()
+            / total
+    };
+    let figures = states.iter().zip(&bins).map(|((name, probabilities), (_, bins))| {
+        let error = expected_calibration_error(bins);
+        (
+            *name,
+            error,
+            loss(probabilities),
+            brier_score(labels, probabilities, classes),
+        )
+    });
+    Ok(html! {
+        p { "Dividing the logits by the temperature " b { (format!("{:.3}", found.temperature)) } " fits the validation pictures best "
+            @if found.temperature > 1.02 { "(above 1: the model is too sure of itself)." }
+            @else if found.temperature < 0.98 { "(below 1: the model is not sure enough)." }
+            @else { "(close to 1: the probabilities mean what they say)." }
+            " The figures after scaling are those of each half with the temperature of the other half."
+        }
+        div.scroll { table {
+            thead { tr { th { "Probabilities" } th { "Expected calibration error" } th { "Log loss" } th { "Brier score" } } }
+            tbody { @for (name, error, loss, brier) in figures { tr {
+                td { (name) } td { (percent(error, 2)) } td { (format!("{loss:.4}")) } td { (format!("{brier:.4}")) }
+            } } }
+        } }
+        div.charts {
+            (figure(&diagram, "Reliability diagram (15 bins of equal width).")?)
+            (figure(&histogram, "How sure the model is.")?)
+        }
+        details { summary { "Bins" } div.scroll { table {
+            thead { tr { th { "Probabilities" } th { "Confidence" } th { "Pictures" } th { "Mean confidence" } th { "Accuracy" } } }
+            tbody { @for (name, bins) in &bins { @for bin in bins { tr {
+                td { (name) } td { (format!("{:.2} to {:.2}", bin.from, bin.to)) } td { (bin.count) }
+                td { (percent(bin.confidence, 1)) } td { (percent(bin.accuracy, 1)) }
+            } } } }
+        } } }
+    })
+}

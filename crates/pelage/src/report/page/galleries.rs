@@ -1,0 +1,118 @@
+//! Pictures to look at, and the files behind them.
+
+use maud::{Markup, html};
+
+use super::{count, percent};
+use crate::evaluate::doubtful::Seen;
+use crate::report::findings::{CLASSES, Findings, LABEL_ERRORS};
+
+/// One picture with what is said of it; with `explained`, Grad-CAM of the predicted class beside it.
+fn card(found: &Findings, one: &Seen, explained: bool) -> Markup {
+    let (name, classes) = (&found.scores.names[one.picture], &found.scores.classes);
+    let (label, predicted) = (&classes[one.label], &classes[one.predicted]);
+    html! {
+        figure {
+            div.pictures {
+                @match found.thumbnails.get(&one.picture) {
+                    Some(address) => img src=(address) alt={ (name) ", a picture of '" (label) "'" } loading="lazy";,
+                    None => p.note { "no picture" },
+                }
+                @if let Some(address) = found.overlays.get(&one.picture).filter(|_| explained) {
+                    img src=(address) alt={ "where '" (predicted) "' was seen in it, by Grad-CAM" } loading="lazy";
+                }
+            }
+            figcaption {
+                "called " b { (predicted) } " (" (percent(one.confidence, 1)) "), "
+                @if one.label == one.predicted { span.right-told { "is " (label) } } @else { span.wrong { "is " (label) } }
+                @if explained { ", loss " (format!("{:.2}", one.loss)) }
+                br; @if explained { (name) } @else { (file(name)) }
+            }
+        }
+    }
+}
+
+/// The last part of a path; the whole of it shows on pointing at it.
+fn file(path: &str) -> Markup {
+    html! { span title=(path) { (path.rsplit('/').next().unwrap_or(path)) } }
+}
+
+fn gallery<'a>(found: &Findings, seen: impl Iterator<Item = &'a Seen>) -> Markup {
+    html! { div.gallery { @for one in seen { (card(found, one, false)) } } }
+}
+
+/// The largest losses, with Grad-CAM.
+pub(super) fn top_losses(found: &Findings) -> Markup {
+    html! {
+        p { "The pictures with the largest losses: hard, odd, or labelled wrongly. Bright parts of the right picture spoke for the class that was called (Grad-CAM, Selvaraju et al. 2017)." }
+        div.gallery.wide { @for one in &found.top_losses { (card(found, one, true)) } }
+    }
+}
+
+/// Labels that are probably wrong.
+pub(super) fn label_errors(found: &Findings) -> Markup {
+    let suspects = &found.label_errors;
+    html! {
+        @if suspects.is_empty() {
+            p { "None: no picture is given another class with the certainty that this class usually gets." }
+        } @else {
+            p { (count(suspects.len())) " pictures are given another class with at least the certainty that this class usually gets on its own pictures (confident learning, Northcutt et al. 2021). The surest first; look at them before believing it: a model that is often wrong suspects many." }
+            (gallery(found, suspects.iter().take(LABEL_ERRORS)))
+            details { summary { "All " (count(suspects.len())) } div.scroll { table.sortable {
+                thead { tr { th scope="col" { "Picture" } th scope="col" { "Label" } th scope="col" { "Called" } th scope="col" { "Confidence" } } }
+                tbody { @for one in suspects.iter().take(500) { tr {
+                    td.wide { (found.scores.names[one.picture]) } td { (found.scores.classes[one.label]) }
+                    td { (found.scores.classes[one.predicted]) } td data-value=(one.confidence) { (percent(one.confidence, 1)) }
+                } } }
+            } } }
+        }
+    }
+}
+
+/// The pairs of classes that are confused most.
+pub(super) fn confused(found: &Findings) -> Markup {
+    let classes = &found.scores.classes;
+    html! {
+        @if found.confusions.is_empty() { p { "None: every picture was told right." } }
+        @for pair in &found.confusions {
+            h3 id=(format!("confused-{}-{}", pair.label, pair.predicted)) {
+                (classes[pair.label]) " called " (classes[pair.predicted]) ": " (count(pair.count))
+            }
+            (gallery(found, pair.seen.iter()))
+        }
+    }
+}
+
+/// The most and the least certain pictures of each class.
+pub(super) fn certainty(found: &Findings) -> Markup {
+    let classes = &found.scores.classes;
+    html! {
+        @for (name, [most, least]) in classes.iter().zip(&found.certain) {
+            h3 { "Called " (name) ", most certain" } (gallery(found, most.iter()))
+            h3 { "Called " (name) ", least certain" } (gallery(found, least.iter()))
+        }
+        @if classes.len() > CLASSES { p.note { "The first " (CLASSES) " of " (classes.len()) " classes." } }
+    }
+}
+
+/// Files that could not be read, and pictures on both sides of the split.
+pub(super) fn data(found: &Findings) -> Markup {
+    html! {
+        h3 { "Unreadable files" }
+        @if found.unreadable.is_empty() { p { "None." } } @else {
+            div.scroll { table.sortable {
+                thead { tr { th scope="col" { "File" } th.left scope="col" { "Why" } } }
+                tbody { @for one in &found.unreadable { tr { td.wide { (one.path) } td.wide { (one.reason) } } } }
+            } }
+        }
+        h3 { "The same picture in training and validation" }
+        @if found.leaks.is_empty() { p { "None found." } } @else {
+            p { (count(found.leaks.len())) " groups of pictures that are identical, or look the same, lie on both sides of the split; what was learnt by heart then counts as validated." }
+            div.groups { @for group in &found.leaks {
+                div.group { @for (name, address) in group { figure {
+                    @if let Some(address) = address { div.pictures { img src=(address) alt=(name) loading="lazy"; } }
+                    figcaption { (name) }
+                } } }
+            } }
+        }
+    }
+}

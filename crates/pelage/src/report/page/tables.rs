@@ -1,0 +1,138 @@
+//! Confusion matrix, classes, thresholds.
+
+use maud::{Markup, html};
+
+use super::{count, percent};
+use crate::evaluate::curves::Ranking;
+use crate::evaluate::doubtful;
+use crate::report::findings::Findings;
+
+/// Classes a confusion matrix can have and still be read.
+const MATRIX: usize = 20;
+
+/// Where the pictures of each class went; a cell leads to its pictures.
+pub(super) fn confusion(found: &Findings) -> Markup {
+    let (names, matrix) = (&found.scores.classes, &found.evaluation.confusion_matrix);
+    if names.len() > MATRIX {
+        return html! { p { "With " (names.len()) " classes a matrix cannot be read; the pairs that are confused most are " a href="#confused" { "below" } "." } };
+    }
+    let shown = |label: usize, predicted: usize| {
+        let mut pairs = found.confusions.iter();
+        pairs.any(|pair| (pair.label, pair.predicted) == (label, predicted))
+    };
+    let cell = |label: usize, predicted: usize| {
+        let (number, all) = (matrix[label][predicted], matrix[label].iter().sum::<usize>());
+        let share = number as f64 / all.max(1) as f64;
+        html! {
+            td.right[label == predicted] style=(format!("--share:{share:.3}")) {
+                @if shown(label, predicted) { a href=(format!("#confused-{label}-{predicted}")) { (count(number)) } } @else { (count(number)) }
+                small { (percent(share, 1)) }
+            }
+        }
+    };
+    html! {
+        div.scroll { table.confusion {
+            caption { "Pictures of each class (rows) and what they were called (columns), with the share of the row. A number leads to its pictures." }
+            thead { tr { th {} @for name in names { th scope="col" { "called " (name) } } } }
+            tbody { @for (label, name) in names.iter().enumerate() { tr {
+                th scope="row" { "is " (name) }
+                @for predicted in 0..names.len() { (cell(label, predicted)) }
+            } } }
+        } }
+    }
+}
+
+/// Precision, recall, F1 and areas of each class.
+pub(super) fn classes(found: &Findings) -> Markup {
+    let heads = [
+        "Class",
+        "Pictures",
+        "Precision",
+        "Recall",
+        "F1",
+        "AUC",
+        "Average precision",
+    ];
+    let optional = |value: Option<f64>| value.map_or(String::new(), |value| format!("{value:.4}"));
+    html! {
+        div.scroll { table.sortable {
+            caption { "A press on a heading sorts." }
+            thead { tr { @for head in heads { th scope="col" { (head) } } } }
+            tbody { @for class in &found.evaluation.classes { tr {
+                td { (class.name) } td data-value=(class.support) { (count(class.support)) }
+                @for figure in [class.precision, class.recall, class.f1] { td { (format!("{figure:.4}")) } }
+                td { (optional(class.auc)) } td { (optional(class.average_precision)) }
+            } } }
+        } }
+    }
+}
+
+/// What a threshold on the probability costs and brings.
+pub(super) fn thresholds(found: &Findings) -> Markup {
+    let (labels, names) = (&found.scores.labels, &found.scores.classes);
+    html! {
+        @if names.len() == 2 {
+            (positive(&Ranking::of_class(labels, &found.scores.probabilities(1.0), 2, 1), &names[1], labels.len()))
+        }
+        h3 { "Answering only when sure" }
+        p { "If the model may say \"unknown\" below a confidence: how many pictures it still answers, and how many of those rightly. Confidences after temperature scaling." }
+        (answered(found))
+    }
+}
+
+/// One class of two at thresholds on its probability.
+fn positive(ranking: &Ranking, name: &str, total: usize) -> Markup {
+    let heads = [
+        "Threshold",
+        "Precision",
+        "Recall",
+        "False positive rate",
+        "Accuracy",
+        "F1",
+    ];
+    let share = |part: usize, whole: usize| if whole == 0 { 0.0 } else { part as f64 / whole as f64 };
+    let row = |threshold: f64| {
+        let at = ranking.at(threshold);
+        let called = at.true_positives + at.false_positives;
+        let right = at.true_positives + ranking.negatives - at.false_positives;
+        [
+            share(at.true_positives, called),
+            share(at.true_positives, ranking.positives),
+            share(at.false_positives, ranking.negatives),
+            share(right, total),
+            share(2 * at.true_positives, called + ranking.positives),
+        ]
+    };
+    html! {
+        h3 { "Calling it '" (name) "'" }
+        p { "A picture is called '" (name) "' where its probability is at least the threshold." }
+        div.scroll { table.sortable {
+            thead { tr { @for head in heads { th scope="col" { (head) } } } }
+            tbody { @for step in 1..20 { @let threshold = f64::from(step) / 20.0; tr {
+                td { (format!("{threshold:.2}")) }
+                @for figure in row(threshold) { td data-value=(figure) { (percent(figure, 2)) } }
+            } } }
+        } }
+    }
+}
+
+/// Coverage and accuracy at thresholds on the confidence.
+fn answered(found: &Findings) -> Markup {
+    let seen = doubtful::all(&found.scores, &found.calibrated);
+    let rows = [0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99].map(|threshold| {
+        let sure = || seen.iter().filter(|one| one.confidence >= threshold);
+        let right = sure().filter(|one| one.label == one.predicted).count();
+        (threshold, sure().count(), right)
+    });
+    html! {
+        div.scroll { table.sortable {
+            thead { tr { th scope="col" { "Confidence at least" } th scope="col" { "Answered" } th scope="col" { "Coverage" } th scope="col" { "Accuracy" } } }
+            tbody { @for (threshold, answered, right) in rows { tr {
+                @let coverage = answered as f64 / seen.len().max(1) as f64;
+                @let accuracy = right as f64 / answered.max(1) as f64;
+                td { (format!("{threshold:.2}")) } td data-value=(answered) { (count(answered)) } td data-value=(coverage) { (percent(coverage, 1)) }
+                td data-value=(accuracy) { @if answered > 0 { (percent(accuracy, 2)) } @else { "" } }
+            } } }
+        } }
+    }
+}

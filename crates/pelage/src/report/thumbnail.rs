@@ -1,0 +1,44 @@
+//! Small pictures that live inside a page.
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use image::RgbImage;
+use image::codecs::jpeg::JpegEncoder;
+use pelage_data::decode::{self, Limits};
+use pelage_data::preprocess::{Fit, Preprocessing, ResizeFilter};
+use pelage_data::source::Location;
+
+/// The longer side in pixels.
+const SIDE: u32 = 160;
+/// Of JPEG, 1 to 100.
+const QUALITY: u8 = 78;
+
+/// The picture at `location` as the network sees it, but in its own aspect ratio where the network sees it squashed.
+pub(super) fn read(location: &Location, seen: &Preprocessing) -> Result<RgbImage, String> {
+    let bytes = location.read().map_err(|failure| failure.to_string())?;
+    let picture = decode::decode(&bytes, &Limits::default())?;
+    let (width, height) = match seen.fit {
+        Fit::Squash => picture.dimensions(),
+        Fit::Crop => (seen.width, seen.height),
+    };
+    let scale = f64::from(SIDE) / f64::from(width.max(height));
+    let side = |length: u32| ((f64::from(length) * scale).round() as u32).max(1);
+    let small = Preprocessing {
+        width: side(width),
+        height: side(height),
+        filter: ResizeFilter::Bilinear,
+        ..seen.clone()
+    };
+    let pixels = small.resize(&picture);
+    RgbImage::from_raw(small.width, small.height, pixels).ok_or_else(|| "it has no pixels".into())
+}
+
+/// The picture as a `data:` address.
+pub(super) fn address(picture: &RgbImage) -> Result<String, String> {
+    let mut bytes = Vec::new();
+    let encoder = JpegEncoder::new_with_quality(&mut bytes, QUALITY);
+    picture
+        .write_with_encoder(encoder)
+        .map_err(|failure| failure.to_string())?;
+    Ok(format!("data:image/jpeg;base64,{}", BASE64_STANDARD.encode(bytes)))
+}
