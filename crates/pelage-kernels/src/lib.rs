@@ -4,6 +4,7 @@
 //! time. Most are written over fixed-size arrays that the compiler turns into vectors; the hot tiles of the convolution
 //! name their vectors, since the compiler did not keep those sums in registers. All `unsafe` of the project is here.
 
+pub mod batch_norm;
 pub mod conv_block;
 pub mod convolution;
 pub mod dense;

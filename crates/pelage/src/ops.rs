@@ -3,6 +3,7 @@
 //! On the CPU (Burn's Flex backend) they run `pelage-kernels` with a handwritten backward step; on every other
 //! device the same result comes from a composition of Burn's own operations. All tensors are channels last.
 
+mod batch_norm;
 mod conv_block;
 mod convolution;
 mod dense;
@@ -11,6 +12,7 @@ mod flex;
 pub mod optimizer;
 mod pooling;
 
+pub use batch_norm::{Normalized, batch_norm, batch_norm_composed};
 pub use conv_block::{conv_block, conv_block_composed};
 pub use convolution::{Activation, Options, Packed, convolution, convolution_composed, convolution_packed};
 pub use dense::{dense, dense_composed};

@@ -2,7 +2,7 @@
 
 use burn::Tensor;
 use burn::module::{Module, Param, RunningState};
-use burn::tensor::{Device, TensorData, module};
+use burn::tensor::{Device, TensorData};
 
 use super::graph::Convolution;
 use super::parameters::{Named, Values};
@@ -103,12 +103,8 @@ impl ConvolutionLayer {
                 activation: Activation::None,
                 ..options
             };
-            let normalized = norm.train(ops::convolution(input, weight, None, &plain, None), epsilon);
-            let sum = match residual {
-                Some(residual) => normalized + residual,
-                None => normalized,
-            };
-            return options.activation.apply(sum);
+            let convolved = ops::convolution(input, weight, None, &plain, None);
+            return norm.train(convolved, epsilon, residual, options.activation);
         }
         let (scale, shift) = norm.scale_and_shift(epsilon);
         let channels = scale.dims()[0];
@@ -138,10 +134,10 @@ impl ConvolutionLayer {
 }
 
 impl BatchNorm {
-    /// Normalizes by the batch's mean and variance over all but the channels.
-    fn train(&self, x: Tensor<4>, epsilon: f64) -> Tensor<4> {
+    /// Normalizes by the batch's mean and variance over all but the channels, adds the residual, and activates.
+    fn train(&self, x: Tensor<4>, epsilon: f64, residual: Option<Tensor<4>>, activation: Activation) -> Tensor<4> {
         let [n, h, w, _] = x.dims();
-        let done = module::batch_norm_train(x.permute([0, 3, 1, 2]), self.weight.val(), self.bias.val(), epsilon);
+        let done = ops::batch_norm(x, self.weight.val(), self.bias.val(), epsilon, residual, activation);
         // The variance that is kept is the unbiased one, as in PyTorch.
         let count = (n * h * w) as f64;
         let unbiased = done.variance * (count / (count - 1.0).max(1.0));
@@ -150,7 +146,7 @@ impl BatchNorm {
             // Without this the state that is saved would be one batch behind.
             state.value_sync();
         }
-        done.output.permute([0, 2, 3, 1])
+        done.output
     }
 
     /// `a` and `b` with which the norm by running statistics is `a * x + b`.

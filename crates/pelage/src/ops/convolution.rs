@@ -41,7 +41,7 @@ impl Activation {
         }
     }
 
-    fn of_kernel(self) -> kernel::Activation {
+    pub(super) fn of_kernel(self) -> kernel::Activation {
         match self {
             Activation::None => kernel::Activation::None,
             Activation::Relu => kernel::Activation::Relu,
