@@ -1,5 +1,6 @@
 //! The verbs.
 
+mod bench;
 mod cache;
 mod demo;
 mod evaluate;
@@ -54,6 +55,7 @@ enum Verb {
     Models(models::Arguments),
     Weights(weights::Arguments),
     Cache(cache::Arguments),
+    Bench(bench::Arguments),
 }
 
 impl Cli {
@@ -73,6 +75,7 @@ impl Cli {
             Verb::Models(arguments) => models::run(&arguments),
             Verb::Weights(arguments) => weights::run(arguments),
             Verb::Cache(arguments) => cache::run(&arguments),
+            Verb::Bench(arguments) => bench::run(&arguments),
         }
     }
 }

@@ -16,6 +16,7 @@
 #![forbid(unsafe_code)]
 
 pub mod atomic;
+pub mod bench;
 pub mod bundle;
 pub mod device;
 pub mod error;

@@ -1,0 +1,170 @@
+//! `pelage bench`.
+
+use clap::{Args, ValueEnum};
+use pelage::bench::inference::{self, Inference};
+use pelage::bench::kernels::{self, Speed};
+use pelage::bench::training::{self, Training};
+use pelage::bench::{self, Machine};
+use pelage::data::source::Progress;
+use pelage::model::Architecture;
+use serde::Serialize;
+
+use super::{one_of, use_threads};
+use crate::failure::{Outcome, json};
+use crate::progress::Task;
+use crate::table::table;
+
+/// How fast this machine is: kernels, training, inference
+///
+/// Measures kernels against the machine's multiply-add peak; the reference recipe's training step, input pipeline and epoch
+/// on drawn pictures; and inference of every architecture. Everything takes about a minute. Other work on the machine makes
+/// the figures smaller.
+#[derive(Args)]
+pub(super) struct Arguments {
+    /// What to measure [default: all]
+    #[arg(value_enum)]
+    parts: Vec<Part>,
+    /// Architectures for inference [default: cnn3, vgg16, resnet50, mobilenet_v2, efficientnet_lite0]
+    #[arg(long = "model", value_name = "NAME", value_parser = one_of::<Architecture>(Architecture::ALL.map(Architecture::name)))]
+    models: Vec<Architecture>,
+    /// CPU threads [default: all]
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    threads: usize,
+    /// Print one JSON document
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Part {
+    /// Convolutions and batch norms
+    Kernels,
+    /// Step, input pipeline, epoch
+    Training,
+    /// Prediction by architecture and batch size
+    Inference,
+}
+
+/// What was measured.
+#[derive(Serialize)]
+struct Measured {
+    machine: Machine,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    kernels: Vec<Speed>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    training: Option<Training>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    inference: Vec<Inference>,
+}
+
+/// The networks measured where none is named.
+const USUAL: [Architecture; 5] = [
+    Architecture::Cnn3,
+    Architecture::Vgg16,
+    Architecture::ResNet50,
+    Architecture::MobileNetV2,
+    Architecture::EfficientNetLite0,
+];
+
+pub(super) fn run(arguments: &Arguments) -> Outcome {
+    use_threads(arguments.threads)?;
+    let device = pelage::device::open("cpu")?;
+    let wanted = |part| arguments.parts.is_empty() || arguments.parts.contains(&part);
+    let models = if arguments.models.is_empty() {
+        &USUAL[..]
+    } else {
+        &arguments.models
+    };
+    let total = [
+        (Part::Kernels, kernels::COUNT),
+        (Part::Training, training::STAGES),
+        (Part::Inference, models.len() * inference::BATCHES.len()),
+    ];
+    let total = total
+        .iter()
+        .filter(|(part, _)| wanted(*part))
+        .map(|(_, count)| count)
+        .sum();
+    let (task, mut done) = (Task::new(), 0);
+    let mut show = |what| {
+        done += 1;
+        task.show(Progress { done, total, what });
+    };
+    let mut measured = Measured {
+        machine: bench::machine(),
+        kernels: Vec::new(),
+        training: None,
+        inference: Vec::new(),
+    };
+    if wanted(Part::Kernels) {
+        measured.kernels = kernels::kernels(&measured.machine, &mut |_| show("measuring kernels"));
+    }
+    if wanted(Part::Training) {
+        measured.training = Some(training::training(&device, &mut show)?);
+    }
+    if wanted(Part::Inference) {
+        let models = if arguments.models.is_empty() {
+            &USUAL[..]
+        } else {
+            &arguments.models
+        };
+        measured.inference = inference::inference(models, &device, &mut |_| show("measuring inference"));
+    }
+    task.finish();
+    if arguments.json {
+        json(&measured)
+    } else {
+        Ok(described(&measured))
+    }
+}
+
+fn described(measured: &Measured) -> String {
+    let machine = &measured.machine;
+    let mut text = format!(
+        "{}, {} threads, {}: multiply-add peak {:.0} GFLOP/s\n",
+        machine.processor, machine.threads, machine.isa, machine.peak_gflops
+    );
+    if !measured.kernels.is_empty() {
+        let row = |speed: &Speed| {
+            vec![
+                speed.name.clone(),
+                format!("{:.2}", speed.milliseconds),
+                format!("{:.0}", speed.gflops),
+                format!("{:.0} %", 100.0 * speed.share_of_peak),
+            ]
+        };
+        text += &table(
+            &["kernel", "ms", "GFLOP/s", "of peak"],
+            1..4,
+            measured.kernels.iter().map(row),
+        );
+    }
+    if let Some(training) = &measured.training {
+        let rows = [
+            ("step alone", training.step),
+            ("decoding JPEGs of 200 px", training.decode),
+            ("augmenting decoded pictures", training.augment),
+            ("epoch, training and validation", training.epoch),
+        ];
+        let rows = rows
+            .iter()
+            .map(|(name, speed)| vec![name.to_string(), format!("{speed:.0}")]);
+        text += &table(&["cnn3, 150 px, batches of 32", "images/s"], 1..2, rows);
+    }
+    if !measured.inference.is_empty() {
+        let row = |one: &Inference| {
+            vec![
+                one.architecture.to_string(),
+                format!("{}", one.size),
+                format!("{}", one.batch),
+                format!("{:.1}", one.images_per_second),
+            ]
+        };
+        text += &table(
+            &["inference", "px", "batch", "images/s"],
+            1..4,
+            measured.inference.iter().map(row),
+        );
+    }
+    text
+}

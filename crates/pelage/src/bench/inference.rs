@@ -1,0 +1,65 @@
+//! Prediction, by architecture and batch size.
+
+use burn::tensor::{Device, Tensor, TensorData};
+use serde::Serialize;
+
+use super::{median_seconds, noise};
+use crate::features;
+use crate::model::{Architecture, Network, catalog};
+
+/// One architecture at one batch size.
+#[derive(Clone, Debug, Serialize)]
+pub struct Inference {
+    /// Its name.
+    pub architecture: &'static str,
+    /// Side of the input in pixels.
+    pub size: usize,
+    /// Pictures at once.
+    pub batch: usize,
+    /// Pictures a second, from pixels in memory to the last feature map's means (backbones) or logits (cnn3).
+    pub images_per_second: f64,
+}
+
+/// Batch sizes that are measured.
+pub const BATCHES: [usize; 2] = [1, 16];
+
+/// Measures `architectures` with random weights, batch norms folded; `observe` hears each as it is done.
+pub fn inference(
+    architectures: &[Architecture],
+    device: &Device,
+    observe: &mut dyn FnMut(&Inference),
+) -> Vec<Inference> {
+    let mut found = Vec::new();
+    for &architecture in architectures {
+        let scratch = architecture == Architecture::Cnn3;
+        let size = match architecture {
+            // The size of the reference recipe, also for the tutorial's VGG16.
+            Architecture::Vgg16 => 150,
+            _ => catalog::input_size(architecture) as usize,
+        };
+        let network = Network::new(architecture, [size; 2], 1000, 0, device).folded(|_| true);
+        for batch in BATCHES {
+            let pixels = TensorData::new(noise(1, batch * size * size * 3), [batch, size, size, 3]);
+            let pixels = Tensor::<4>::from_data(pixels, device);
+            let seconds = median_seconds(1.0, || {
+                let done = match scratch {
+                    true => network.forward(pixels.clone(), None),
+                    false => {
+                        let pieces = pixels.clone().split(features::BATCH, 0).into_iter();
+                        Tensor::cat(pieces.map(|piece| network.pooled_features(piece)).collect(), 0)
+                    }
+                };
+                drop(std::hint::black_box(done.into_data()));
+            });
+            let one = Inference {
+                architecture: architecture.name(),
+                size,
+                batch,
+                images_per_second: batch as f64 / seconds,
+            };
+            observe(&one);
+            found.push(one);
+        }
+    }
+    found
+}

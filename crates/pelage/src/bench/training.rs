@@ -1,0 +1,127 @@
+//! Training by the reference recipe: the step alone, the input pipeline alone, both together.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use burn::module::Module;
+use burn::tensor::Device;
+use pelage_data::cache::{CacheMode, Pictures};
+use pelage_data::catalog;
+use pelage_data::loader::Order;
+use pelage_data::preprocess::Preprocessing;
+use pelage_data::sample;
+use serde::Serialize;
+
+use super::median_seconds;
+use crate::model::{Network, parameters};
+use crate::train::step::{Learner, pixels};
+use crate::train::{Data, Recipe, Samples};
+use crate::{Error, Result};
+
+/// Pictures a second of each part: cnn3, 150 pixels, batches of 32.
+#[derive(Clone, Debug, Serialize)]
+pub struct Training {
+    /// The step alone, on one batch over and over: forward, loss, backward, update, running average.
+    pub step: f64,
+    /// Reading, decoding and resizing JPEGs of 200 x 200 pixels.
+    pub decode: f64,
+    /// From decoded pictures in memory to augmented batches.
+    pub augment: f64,
+    /// An epoch, training and validation, from decoded pictures.
+    pub epoch: f64,
+}
+
+/// Drawn pictures of each class.
+const PER_CLASS: usize = 320;
+/// Their side in pixels.
+const SIDE: u32 = 200;
+
+/// What [`training`] says it does, one after the other.
+pub const STAGES: usize = 4;
+
+/// Measures training on drawn pictures; takes some seconds. `observe` hears what is being done.
+///
+/// # Errors
+/// A temporary folder that cannot be written.
+pub fn training(device: &Device, observe: &mut dyn FnMut(&'static str)) -> Result<Training> {
+    let folder = tempfile::tempdir().map_err(Error::io(std::env::temp_dir()))?;
+    observe("drawing pictures");
+    sample::write(folder.path(), PER_CLASS, 0, SIDE, &|_| {})?;
+    let split = catalog::open_dataset(folder.path(), Some(0.2), 0)?;
+    let recipe = Recipe::default();
+    let preprocessing = Preprocessing::new(recipe.image_size);
+    observe("decoding");
+    let started = Instant::now();
+    let open = |catalog| -> Result<Samples> {
+        let pictures = Pictures::open(catalog, &preprocessing, CacheMode::Ram, folder.path(), &|_| {})?;
+        Ok(Samples::Pictures(Arc::new(pictures)))
+    };
+    let data = Data {
+        train: open(&split.train)?,
+        validation: open(&split.validation)?,
+    };
+    let total = data.train.len() + data.validation.len();
+    let decode = total as f64 / started.elapsed().as_secs_f64();
+
+    let shuffled = |epoch| {
+        let order = Order::Shuffled { seed: 0, epoch };
+        data.train.batches(recipe.batch_size, order, recipe.augmentation(), 0)
+    };
+    observe("augmenting");
+    let mut seen = 0;
+    let started = Instant::now();
+    for epoch in 0..6 {
+        for batch in shuffled(epoch) {
+            seen += batch?.labels.len();
+        }
+    }
+    let augment = seen as f64 / started.elapsed().as_secs_f64();
+
+    observe("training");
+    let size = [recipe.image_size as usize; 2];
+    let network = Network::new(
+        recipe.model,
+        size,
+        data.train.classes().len(),
+        0,
+        &device.clone().autodiff(),
+    );
+    let shape = data.train.shape();
+    let mut learner = Some(Learner::new(&recipe, network, &data, device));
+    let batch = shuffled(0).next().unwrap_or(Ok(Default::default()))?;
+    let (mut failure, mut number) = (None, 0);
+    let mut learn = |batch| {
+        if let Some(one) = learner.take() {
+            match one.step(batch, shape, number, 1e-4) {
+                Ok((next, _)) => learner = Some(next),
+                Err(reason) => failure = Some(reason),
+            }
+        }
+        number += 1;
+    };
+    let seconds = median_seconds(3.0, || learn(batch.clone()));
+    let step = batch.labels.len() as f64 / seconds;
+    for batch in shuffled(6) {
+        learn(batch?);
+    }
+    let started = Instant::now();
+    for batch in shuffled(7) {
+        learn(batch?);
+    }
+    match (learner, failure) {
+        (Some(learner), None) => {
+            let network = learner.evaluated()?.valid();
+            for batch in data.validation.batches(recipe.batch_size, Order::Sequential, None, 0) {
+                parameters::to_vec(network.forward(pixels(batch?.pixels, shape, device), None));
+            }
+            let epoch = total as f64 / started.elapsed().as_secs_f64();
+            Ok(Training {
+                step,
+                decode,
+                augment,
+                epoch,
+            })
+        }
+        (_, failure) => Err(failure.unwrap_or_else(|| Error::Input("training made no step".into()))),
+    }
+}
