@@ -2,4 +2,5 @@
 
 pub mod curves;
 pub mod history;
+pub mod markup;
 pub mod png;
