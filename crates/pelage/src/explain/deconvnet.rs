@@ -140,7 +140,7 @@ fn transpose(linear: &Network, i: usize, inputs: Vec<Tensor<4>>, signal: Tensor<
 
 impl Projection {
     /// As a picture: gray where nothing came back, brighter or darker where something did. The scale is set by all but
-    /// the largest two of a thousand numbers, which are cut.
+    /// the largest hundredth of the numbers, which is cut.
     pub fn image(&self) -> RgbImage {
         let mut sizes: Vec<f32> = self
             .values
@@ -150,7 +150,7 @@ impl Projection {
             .collect();
         sizes.sort_by(f32::total_cmp);
         let scale = sizes
-            .get(sizes.len().saturating_sub(1 + sizes.len() / 500))
+            .get(sizes.len().saturating_sub(1 + sizes.len() / 100))
             .map_or(0.0, |most| 127.0 / most);
         RgbImage::from_fn(self.width as u32, self.height as u32, |x, y| {
             let at = (y as usize * self.width + x as usize) * 3;

@@ -33,7 +33,7 @@ img { max-width: 100%; height: auto; display: block; border-radius: .3rem }
   margin: 0 0 .5rem; font-size: .95rem }
 .classes i { display: block; height: .55rem; border-radius: .3rem; background: var(--bar); min-width: 1px }
 details { border-top: 1px solid var(--line); padding: .6rem 0 } summary { cursor: pointer; font-weight: 600 }
-.scale { height: .6rem; max-width: 16rem; border-radius: .3rem;
+.scale { height: .6rem; max-width: 16rem; border-radius: .3rem; margin-bottom: .3rem;
   background: linear-gradient(90deg, #000004, #3d0965, #8a226a, #d04545, #f98c0a, #f9c932, #fcffa4) }
 li { overflow-wrap: anywhere }
 ";

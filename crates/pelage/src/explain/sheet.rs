@@ -39,7 +39,7 @@ pub fn sheet(lines: &[String], tiles: &[Tile], columns: usize) -> Result<RgbImag
         rows.push((top, height));
         top += height + GAP + if has_label { LABEL } else { 0 };
     }
-    let text_width = |(i, line): (usize, &String)| line.chars().count() as u32 * if i == 0 { 10 } else { 8 };
+    let text_width = |(i, line): (usize, &String)| line.chars().count() as u32 * if i == 0 { 10 } else { 7 };
     let widest = lines.iter().enumerate().map(text_width).max().unwrap_or(0);
     let width = (columns as u32 * (cell_width + GAP) - GAP).max(widest) + 2 * MARGIN;
     let height = top - GAP + MARGIN;
