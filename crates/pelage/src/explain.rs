@@ -24,10 +24,12 @@ use pelage_data::preprocess::{Fit, Preprocessing};
 use crate::model::graph::{Graph, Operation};
 use crate::{Error, Result};
 
-/// A picture twice: for people, and for a network.
+/// A picture three times: for people, and for a network.
 pub struct Picture {
     /// What of it the network sees, in its own proportions, no side longer than [`LONGEST`].
     pub shown: RgbImage,
+    /// As the network sees it.
+    pub seen: RgbImage,
     /// The network's input, `[1, h, w, 3]`.
     pub pixels: Tensor<4>,
 }
@@ -42,11 +44,13 @@ impl Picture {
     /// Why it cannot be read.
     pub fn decode(bytes: &[u8], preprocessing: &Preprocessing, device: &Device) -> std::result::Result<Self, String> {
         let picture = decode::decode(bytes, &Limits::default())?;
-        let mut input = vec![0.0; preprocessing.len()];
-        preprocessing.normalize(&preprocessing.resize(&picture), &mut input);
+        let (resized, mut input) = (preprocessing.resize(&picture), vec![0.0; preprocessing.len()]);
+        preprocessing.normalize(&resized, &mut input);
         let shape = [1, preprocessing.height as usize, preprocessing.width as usize, 3];
         Ok(Picture {
             shown: shown(&picture, preprocessing),
+            // As many bytes as the input has numbers.
+            seen: RgbImage::from_raw(preprocessing.width, preprocessing.height, resized).unwrap_or_default(),
             pixels: Tensor::from_data(TensorData::new(input, shape), device),
         })
     }

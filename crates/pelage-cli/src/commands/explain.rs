@@ -25,7 +25,7 @@ pub(super) struct Arguments {
     /// A run folder or a model file
     run: PathBuf,
     /// Pictures, folders or zips
-    #[arg(required = true)]
+    #[arg(required = true, value_name = "PICTURE")]
     pictures: Vec<PathBuf>,
     /// The folder to write: a new one, or one that this command has made
     #[arg(long, value_name = "DIR")]

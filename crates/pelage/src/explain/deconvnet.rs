@@ -3,7 +3,11 @@
 //!
 //! A transpose is the vector-Jacobian product of a layer without its activation: a transposed convolution, an unpooling
 //! to where the maxima came from (the paper's switches), a concatenation cut apart again. At an activation, the signal is
-//! rectified, as the paper has it, not the gradient masked; at a residual sum it goes both ways.
+//! rectified; at a residual sum it goes both ways.
+//!
+//! The paper's switches are all that ties what comes back to the picture, and networks of today pool hardly once. Guided
+//! backpropagation (Springenberg et al. 2015, *Striving for Simplicity*, section 3.4) therefore also stops the signal where
+//! the activation let nothing through.
 
 use burn::Tensor;
 use burn::module::Module;
@@ -15,6 +19,15 @@ use crate::model::Network;
 use crate::model::parameters::to_vec;
 use crate::ops::Activation;
 use crate::{Error, Result};
+
+/// What stops the signal at an activation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// Where the signal is negative: Zeiler and Fergus 2013.
+    Deconvnet,
+    /// Also where the activation is not positive: Springenberg et al. 2015.
+    Guided,
+}
 
 /// What came back of one number of a feature map.
 #[derive(Clone, Debug, PartialEq)]
@@ -36,7 +49,13 @@ pub struct Projection {
 ///
 /// # Errors
 /// A channel that the layer does not have.
-pub fn project(network: &Network, pixels: Tensor<4>, layer: usize, channels: &[usize]) -> Result<Vec<Projection>> {
+pub fn project(
+    network: &Network,
+    pixels: Tensor<4>,
+    layer: usize,
+    channels: &[usize],
+    stop: Stop,
+) -> Result<Vec<Projection>> {
     let nodes = &network.graph().nodes()[..=layer];
     if let Some(channel) = channels.iter().find(|&&channel| channel >= nodes[layer].channels) {
         let (name, count) = (&nodes[layer].name, nodes[layer].channels);
@@ -76,6 +95,10 @@ pub fn project(network: &Network, pixels: Tensor<4>, layer: usize, channels: &[u
         };
         if nodes[i].activation() != Activation::None {
             signal = activation::relu(signal);
+            // What is sent back stands behind the first activation already.
+            if stop == Stop::Guided && i != layer {
+                signal = signal.mask_fill(values[i].clone().lower_equal_elem(0.0), 0.0);
+            }
         }
         let inputs = nodes[i].inputs.iter().map(|&input| values[input].clone()).collect();
         for (&input, back) in nodes[i].inputs.iter().zip(transpose(&linear, i, inputs, signal)) {
@@ -117,7 +140,7 @@ fn transpose(linear: &Network, i: usize, inputs: Vec<Tensor<4>>, signal: Tensor<
 
 impl Projection {
     /// As a picture: gray where nothing came back, brighter or darker where something did. The scale is set by all but
-    /// the largest two of a thousand numbers, which are cut.
+    /// the largest hundredth of the numbers, which is cut.
     pub fn image(&self) -> RgbImage {
         let mut sizes: Vec<f32> = self
             .values
@@ -127,7 +150,7 @@ impl Projection {
             .collect();
         sizes.sort_by(f32::total_cmp);
         let scale = sizes
-            .get(sizes.len().saturating_sub(1 + sizes.len() / 500))
+            .get(sizes.len().saturating_sub(1 + sizes.len() / 100))
             .map_or(0.0, |most| 127.0 / most);
         RgbImage::from_fn(self.width as u32, self.height as u32, |x, y| {
             let at = (y as usize * self.width + x as usize) * 3;

@@ -22,7 +22,7 @@ pub struct FeatureMap {
 /// How many channels of a layer are drawn.
 pub const MOST: usize = 64;
 /// Side of a drawn channel in pixels, nearly.
-const SIDE: u32 = 96;
+const SIDE: u32 = 80;
 
 /// The outputs of the nodes `layers` (see [`super::layers`]) for one picture `[1, h, w, 3]`, convolutions with their
 /// activations, apart from the poolings behind them.
@@ -50,18 +50,21 @@ pub fn feature_maps(network: &Network, pixels: Tensor<4>, layers: &[usize]) -> V
 }
 
 impl FeatureMap {
-    /// The channels with the largest numbers, largest first, at most `most`.
+    /// The channels with the largest numbers, largest first, at most `most`; of equals, those with the larger mean first.
     pub fn strongest(&self, most: usize) -> Vec<usize> {
         let channels = self.shape[2];
-        let mut largest = vec![f32::NEG_INFINITY; channels];
+        let mut strengths = vec![(f32::NEG_INFINITY, 0.0); channels];
         for pixel in self.values.chunks(channels) {
-            largest
-                .iter_mut()
-                .zip(pixel)
-                .for_each(|(most, value)| *most = most.max(*value));
+            for ((most, sum), &value) in strengths.iter_mut().zip(pixel) {
+                *most = most.max(value);
+                *sum += value;
+            }
         }
         let mut order: Vec<_> = (0..channels).collect();
-        order.sort_by(|&a, &b| largest[b].total_cmp(&largest[a]));
+        order.sort_by(|&a, &b| {
+            let (a, b) = (strengths[a], strengths[b]);
+            b.0.total_cmp(&a.0).then(b.1.total_cmp(&a.1))
+        });
         order.truncate(most);
         order
     }

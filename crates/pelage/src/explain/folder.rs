@@ -9,13 +9,15 @@ use image::{ImageFormat, RgbImage};
 use pelage_data::cache::Pictures;
 use pelage_data::source::{Entry, Progress};
 
+use super::deconvnet::{self, Stop};
 use super::feature_maps::{self, FeatureMap};
 use super::grad_cam::{self, Variant};
 use super::occlusion::{self, Square};
 use super::page::{self, Page, Section};
+use super::receptive_field::receptive_field;
 use super::sheet::{self, Tile};
 use super::strongest::{self, Most};
-use super::{Picture, deconvnet, filters, heat};
+use super::{Picture, filters, heat};
 use crate::bundle::Model;
 use crate::model::parameters::to_vec;
 use crate::{Error, Result, atomic};
@@ -50,7 +52,7 @@ pub struct Explained {
 /// Channels of a picture that are sent back to its pixels.
 const PROJECTED: usize = 8;
 /// Side of a projection that is drawn, in pixels, nearly.
-const PROJECTION_SIDE: u32 = 224;
+const SIDE: u32 = 128;
 
 /// Writes into `folder`, which must be new, empty, or made by this function: `index.html`, `filters.png`, a folder for
 /// each picture, and the strongest pictures of `dataset` where one is given. A picture that cannot be read is named in
@@ -112,7 +114,7 @@ pub fn explain(
         model,
         layer: &model.network.graph().nodes()[job.layer].name,
         sections: &sections,
-        unreadable: &explained,
+        explained: &explained,
         channels: &match dataset {
             Some(pictures) => job.dataset(pictures, device, observe)?,
             None => Vec::new(),
@@ -181,24 +183,40 @@ impl Job<'_> {
         })
     }
 
-    /// The strongest channels of a picture, sent back to its pixels.
+    /// The strongest channels of a picture, sent back to its pixels: what the strongest number of each sees, and what
+    /// comes back of it; above, where that is, unless it is most of the picture.
     fn projections(&self, picture: &Picture, map: &FeatureMap) -> Result<RgbImage> {
-        let channels = map.strongest(PROJECTED);
+        let (network, channels) = (&self.model.network, map.strongest(PROJECTED));
         let pixels = picture.pixels.clone().repeat_dim(0, channels.len());
-        let projections = deconvnet::project(&self.model.network, pixels, self.layer, &channels)?;
-        let tiles: Vec<_> = projections
-            .iter()
-            .zip(&channels)
-            .map(|(projection, channel)| Tile {
-                picture: sheet::scaled(&projection.image(), PROJECTION_SIDE),
-                label: format!("channel {channel}"),
-            })
-            .collect();
+        let size = [picture.seen.height(), picture.seen.width()].map(|side| side as usize);
+        let tile = |picture, label: String| Tile { picture, label };
+        let (mut whole, mut seen, mut back, mut small) = (Vec::new(), Vec::new(), Vec::new(), true);
+        for stop in [Stop::Deconvnet, Stop::Guided] {
+            let projections = deconvnet::project(network, pixels.clone(), self.layer, &channels, stop)?;
+            for (projection, channel) in projections.iter().zip(&channels) {
+                let field = receptive_field(network.graph(), size, self.layer, projection.position);
+                let label = match stop {
+                    Stop::Guided => format!("channel {channel}"),
+                    Stop::Deconvnet => String::new(),
+                };
+                back.push(tile(sheet::part(&projection.image(), &field, SIDE), label));
+                if seen.len() < channels.len() {
+                    seen.push(tile(sheet::part(&picture.seen, &field, SIDE), String::new()));
+                    whole.push(tile(sheet::framed(&picture.seen, &field, SIDE), String::new()));
+                    small &= 2 * field[0].len() * field[1].len() < size[0] * size[1];
+                }
+            }
+        }
+        if !small {
+            whole.clear();
+        }
+        let tiles: Vec<_> = whole.into_iter().chain(seen).chain(back).collect();
         let lines = [
             format!("{}: its {} strongest channels", map.layer, channels.len()),
-            "the strongest number of each, sent back to the pixels; gray: nothing".to_string(),
+            "what the strongest number of each sees, and what comes back of it: deconvnet, then guided; gray is nothing"
+                .to_string(),
         ];
-        sheet::sheet(&lines, &tiles, 4).map_err(Error::Input)
+        sheet::sheet(&lines, &tiles, channels.len()).map_err(Error::Input)
     }
 
     /// The channels that a data set excites most, as number and file.
@@ -244,14 +262,14 @@ fn square(options: &Options, size: [usize; 2]) -> Result<Square> {
     Ok(square)
 }
 
-/// Makes the folder, or sees that it is ours.
+/// Makes the folder, or sees that it is ours; a page in it says so even if what follows fails.
 fn claim(folder: &Path) -> Result<()> {
     std::fs::create_dir_all(folder).map_err(Error::io(folder))?;
     let empty = std::fs::read_dir(folder).map_err(Error::io(folder))?.next().is_none();
     // Unreadable is not ours.
     let ours = || std::fs::read_to_string(folder.join(page::INDEX)).is_ok_and(|page| page.contains(page::MARK));
     if empty || ours() {
-        return Ok(());
+        return atomic::write(&folder.join(page::INDEX), page::unfinished().as_bytes());
     }
     Err(Error::Input(format!(
         "{} holds other files already; give a new folder",

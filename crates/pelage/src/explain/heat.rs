@@ -60,14 +60,17 @@ impl Heatmap {
     }
 }
 
-/// `picture` with the heat map over it, half transparent; the map is stretched to the picture.
+/// `picture` with the heat map over it, half transparent: where it is cold the picture shows through by 7 parts of 10,
+/// where it is hottest by 3. The map is stretched to the picture.
 pub fn overlay(picture: &RgbImage, heatmap: &Heatmap) -> RgbImage {
     let (width, height) = picture.dimensions();
     RgbImage::from_fn(width, height, |x, y| {
         let value = heatmap.at((y as f32 + 0.5) / height as f32, (x as f32 + 0.5) / width as f32);
         let (under, over) = (picture.get_pixel(x, y), color(value));
+        let cover = 0.3 + 0.4 * value.clamp(0.0, 1.0);
         Rgb(std::array::from_fn(|i| {
-            ((u16::from(under[i]) + u16::from(over[i]) + 1) / 2) as u8
+            let (under, over) = (f32::from(under[i]), f32::from(over[i]));
+            (under + (over - under) * cover).round() as u8
         }))
     })
 }
@@ -100,9 +103,11 @@ mod tests {
     }
 
     #[test]
-    fn an_overlay_is_half_of_each() {
+    fn an_overlay_shows_both() {
         let gray = RgbImage::from_pixel(3, 2, Rgb([100; 3]));
         let cold = Heatmap::scaled(1, 1, vec![0.0]);
-        assert_eq!(overlay(&gray, &cold).get_pixel(1, 1), &Rgb([50, 50, 52]));
+        assert_eq!(overlay(&gray, &cold).get_pixel(1, 1), &Rgb([70, 70, 71]));
+        let hot = Heatmap::scaled(1, 1, vec![3.0]);
+        assert_eq!(overlay(&gray, &hot).get_pixel(2, 0), &Rgb([206, 209, 145]));
     }
 }

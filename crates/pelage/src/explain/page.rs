@@ -1,8 +1,8 @@
 //! The page that shows what has been found, in plain HTML.
 
 use super::folder::Explained;
-use super::sheet::escaped;
 use crate::bundle::Model;
+use crate::report::markup::escaped;
 
 pub(super) const INDEX: &str = "index.html";
 pub(super) const FILTERS: &str = "filters.png";
@@ -25,7 +25,7 @@ body { margin: 0 auto; max-width: 76rem; padding: 1.5rem 1rem 4rem; background: 
 h1 { font-size: 1.5rem; margin: 0 0 .25rem } h2 { font-size: 1.15rem; margin: 0 0 .5rem; overflow-wrap: anywhere }
 p { margin: 0 0 .75rem } .soft { color: var(--soft); font-size: .9rem }
 section { background: var(--card); border: 1px solid var(--line); border-radius: .6rem; padding: 1rem; margin: 1.25rem 0 }
-.views { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 13rem), 1fr)); gap: 1rem; margin: 1rem 0 }
+.views { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 8.5rem), 1fr)); gap: .9rem; margin: 1rem 0 }
 figure { margin: 0 } figcaption { color: var(--soft); font-size: .85rem; margin-top: .35rem } figcaption b { color: var(--ink) }
 img { max-width: 100%; height: auto; display: block; border-radius: .3rem }
 .views img { width: 100% } .sheet { overflow-x: auto; margin: .75rem 0 1.25rem } .sheet img { max-width: none; background: #fff }
@@ -33,18 +33,25 @@ img { max-width: 100%; height: auto; display: block; border-radius: .3rem }
   margin: 0 0 .5rem; font-size: .95rem }
 .classes i { display: block; height: .55rem; border-radius: .3rem; background: var(--bar); min-width: 1px }
 details { border-top: 1px solid var(--line); padding: .6rem 0 } summary { cursor: pointer; font-weight: 600 }
-.scale { height: .6rem; max-width: 16rem; border-radius: .3rem;
+.scale { height: .6rem; max-width: 16rem; border-radius: .3rem; margin-bottom: .3rem;
   background: linear-gradient(90deg, #000004, #3d0965, #8a226a, #d04545, #f98c0a, #f9c932, #fcffa4) }
 li { overflow-wrap: anywhere }
 ";
+
+/// What stands in the page's place until it is done.
+pub(super) fn unfinished() -> String {
+    format!(
+        "<!DOCTYPE html>\n<html lang=\"en\">\n{MARK}\n<title>Not finished</title>\n<p>This page is not finished.</p>\n</html>\n"
+    )
+}
 
 /// All that the page shows.
 pub(super) struct Page<'a> {
     pub(super) model: &'a Model,
     pub(super) layer: &'a str,
     pub(super) sections: &'a [Section],
-    /// Those of them with an error are listed.
-    pub(super) unreadable: &'a [Explained],
+    /// Those of them that could not be read are listed.
+    pub(super) explained: &'a [Explained],
     /// The channels that a data set excites most, and where they are drawn.
     pub(super) channels: &'a [(usize, String)],
 }
@@ -75,7 +82,7 @@ impl Page<'_> {
              <h1>What {name} looks at</h1>\n\
              <p class=\"soft\">Pictures of {} x {} pixels; {} classes: {}. Heat maps and projections are of layer <b>{}</b>.</p>\n\
              <div class=\"scale\" role=\"img\" aria-label=\"Color scale from black through violet, red and orange to pale yellow\"></div>\n\
-             <p class=\"soft\">Dark: no matter. Bright: matters most, in each picture for itself.</p>\n</header>\n<main>\n",
+             <p class=\"soft\">Dark: does not matter. Bright: matters most. Each heat map has its own scale.</p>\n</header>\n<main>\n",
             side.width,
             side.height,
             facts.classes.len(),
@@ -83,7 +90,7 @@ impl Page<'_> {
             escaped(self.layer),
         );
         let failed: Vec<_> = self
-            .unreadable
+            .explained
             .iter()
             .filter_map(|one| Some((&one.path, one.error.as_ref()?)))
             .collect();
@@ -104,7 +111,8 @@ impl Page<'_> {
         );
         if !self.channels.is_empty() {
             let words = "<p class=\"soft\">For each channel the pictures of the data set that excite it most, cut to what its \
-                         strongest number sees, with that number; below each, what the deconvnet brings back of it.</p>\n";
+                         strongest number sees, with that number; below each, what comes back of it: by the deconvnet of Zeiler \
+                         and Fergus, then by guided backpropagation, which says more where there is little pooling.</p>\n";
             let alt = |channel| format!("The pictures that excite channel {channel} of {} most", self.layer);
             let sheets = self.channels.iter().map(|(channel, file)| sheet(file, &alt(*channel)));
             html += &details(
@@ -130,13 +138,13 @@ impl Section {
             );
         }
         html += "</div>\n<div class=\"views\">\n";
-        let hiding = match self.probability - self.least > 0.0 {
+        let hiding = match self.probability - self.least > 0.001 {
             true => format!(
-                "what hiding it costs: at worst {class} falls from {} to {}",
+                "what hiding it costs; at worst {class} falls from {} to {}",
                 percent(self.probability),
                 percent(self.least)
             ),
-            false => format!("hiding no part makes {class} less likely"),
+            false => format!("what hiding it costs; never more than 0.1 % of {class}"),
         };
         let views = [
             (
@@ -162,7 +170,7 @@ impl Section {
         html += "</div>\n";
         let at = |file: &str| format!("{}/{file}", self.folder);
         html += &details(
-            &format!("What excites the strongest channels of {layer}"),
+            &format!("What the strongest channels of {layer} see"),
             &sheet(&at(PROJECTION), &format!("Deconvnet projections of {}", self.path)),
         );
         let maps = self.maps.iter().map(|(layer, [h, w, c], file)| {

@@ -1,7 +1,10 @@
 //! Small pictures in a labelled grid, as one picture.
 
+use std::ops::Range;
+
 use image::{Rgb, RgbImage, imageops};
 
+use crate::report::markup::escaped;
 use crate::report::png;
 
 /// One small picture of a grid.
@@ -17,30 +20,32 @@ const GAP: u32 = 6;
 /// Height of a line of text under a tile.
 const LABEL: u32 = 14;
 const INK: &str = "#282828";
+/// Okabe and Ito's vermilion, which stands out from most pictures.
+const FRAME: Rgb<u8> = Rgb([213, 94, 0]);
 
-/// `tiles` in rows of `columns`, each in a cell as large as the largest of them, with lines of text above: the first large.
+/// `tiles` in rows of `columns`, with lines of text above: the first large.
 ///
 /// # Errors
 /// A sheet too large to draw.
 pub fn sheet(lines: &[String], tiles: &[Tile], columns: usize) -> Result<RgbImage, String> {
-    let columns = columns.clamp(1, tiles.len().max(1)) as u32;
-    let cell = |side: fn(&RgbImage) -> u32| tiles.iter().map(|tile| side(&tile.picture)).max().unwrap_or(1);
-    let (cell_width, cell_height) = (cell(RgbImage::width), cell(RgbImage::height));
-    let label = if tiles.iter().all(|tile| tile.label.is_empty()) {
-        0
-    } else {
-        LABEL
-    };
-    let (step_x, step_y) = (cell_width + GAP, cell_height + GAP + label);
+    let columns = columns.clamp(1, tiles.len().max(1));
+    let cell_width = tiles.iter().map(|tile| tile.picture.width()).max().unwrap_or(1);
     let head = MARGIN + 6 + 19 * lines.len() as u32;
-    let rows = (tiles.len() as u32).div_ceil(columns);
-    let text_width = |(i, line): (usize, &String)| line.chars().count() as u32 * if i == 0 { 10 } else { 8 };
+    // Top and height of each row, less the labels.
+    let (mut rows, mut top) = (Vec::new(), head);
+    for row in tiles.chunks(columns) {
+        let height = row.iter().map(|tile| tile.picture.height()).max().unwrap_or(0);
+        let has_label = row.iter().any(|tile| !tile.label.is_empty());
+        rows.push((top, height));
+        top += height + GAP + if has_label { LABEL } else { 0 };
+    }
+    let text_width = |(i, line): (usize, &String)| line.chars().count() as u32 * if i == 0 { 10 } else { 7 };
     let widest = lines.iter().enumerate().map(text_width).max().unwrap_or(0);
-    let width = (columns * step_x - GAP).max(widest) + 2 * MARGIN;
-    let height = head + rows * step_y - GAP + MARGIN;
+    let width = (columns as u32 * (cell_width + GAP) - GAP).max(widest) + 2 * MARGIN;
+    let height = top - GAP + MARGIN;
     let place = |i: usize| {
-        let i = i as u32;
-        (MARGIN + i % columns * step_x, head + i / columns * step_y)
+        let (top, height) = rows[i / columns];
+        (MARGIN + (i % columns) as u32 * (cell_width + GAP), top, height)
     };
 
     let mut svg = format!(
@@ -55,8 +60,8 @@ pub fn sheet(lines: &[String], tiles: &[Tile], columns: usize) -> Result<RgbImag
         svg += &format!("<text x=\"{MARGIN}\" y=\"{y}\" font-size=\"{size}\" font-weight=\"{weight}\">{line}</text>");
     }
     for (i, tile) in tiles.iter().enumerate().filter(|(_, tile)| !tile.label.is_empty()) {
-        let ((x, y), label) = (place(i), escaped(&tile.label));
-        let (x, y) = (x + cell_width / 2, y + cell_height + 11);
+        let ((x, y, height), label) = (place(i), escaped(&tile.label));
+        let (x, y) = (x + cell_width / 2, y + height + 11);
         svg += &format!("<text x=\"{x}\" y=\"{y}\" font-size=\"10\" text-anchor=\"middle\">{label}</text>");
     }
     svg += "</g></svg>";
@@ -67,12 +72,9 @@ pub fn sheet(lines: &[String], tiles: &[Tile], columns: usize) -> Result<RgbImag
         Rgb([pixel.red(), pixel.green(), pixel.blue()])
     });
     for (i, tile) in tiles.iter().enumerate() {
-        let ((x, y), (w, h)) = (place(i), tile.picture.dimensions());
+        let ((x, y, height), (w, h)) = (place(i), tile.picture.dimensions());
         let middle = |cell: u32, side: u32| i64::from((cell - side) / 2);
-        let (x, y) = (
-            i64::from(x) + middle(cell_width, w),
-            i64::from(y) + middle(cell_height, h),
-        );
+        let (x, y) = (i64::from(x) + middle(cell_width, w), i64::from(y) + middle(height, h));
         imageops::replace(&mut sheet, &tile.picture, x, y);
     }
     Ok(sheet)
@@ -91,22 +93,27 @@ pub fn scaled(picture: &RgbImage, side: u32) -> RgbImage {
     imageops::resize(picture, width * factor, height * factor, imageops::FilterType::Nearest)
 }
 
-/// Text for XML and HTML.
-pub(crate) fn escaped(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '&' => safe += "&amp;",
-            '<' => safe += "&lt;",
-            '>' => safe += "&gt;",
-            '"' => safe += "&quot;",
-            '\'' => safe += "&#39;",
-            // No XML may hold them, and nobody can see them.
-            control if control.is_control() || matches!(control, '\u{FFFE}' | '\u{FFFF}') => safe.push('\u{FFFD}'),
-            other => safe.push(other),
+/// The part of `picture` with these rows and columns, see [`scaled`].
+pub(super) fn part(picture: &RgbImage, [rows, columns]: &[Range<usize>; 2], side: u32) -> RgbImage {
+    let [y, x, h, w] = [rows.start, columns.start, rows.len(), columns.len()].map(|n| n as u32);
+    scaled(&imageops::crop_imm(picture, x, y, w, h).to_image(), side)
+}
+
+/// The whole picture with a frame around that part, see [`scaled`].
+pub(super) fn framed(picture: &RgbImage, [rows, columns]: &[Range<usize>; 2], side: u32) -> RgbImage {
+    let mut whole = scaled(picture, side);
+    let factor = whole.width() as f32 / picture.width().max(1) as f32;
+    let at = |pixel: usize, most: u32| ((pixel as f32 * factor) as u32).min(most - 1);
+    let (top, bottom) = (at(rows.start, whole.height()), at(rows.end, whole.height()));
+    let (left, right) = (at(columns.start, whole.width()), at(columns.end, whole.width()));
+    for (x, y, pixel) in whole.enumerate_pixels_mut() {
+        let within = (left..=right).contains(&x) && (top..=bottom).contains(&y);
+        let edge = x < left + 2 || x + 2 > right || y < top + 2 || y + 2 > bottom;
+        if within && edge {
+            *pixel = FRAME;
         }
     }
-    safe
+    whole
 }
 
 #[cfg(test)]

@@ -1,16 +1,17 @@
 //! Which pictures of a data set excite a channel most, and what of them it sees (Zeiler and Fergus 2013, figure 2).
 
-use std::ops::Range;
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 use burn::tensor::{Device, Tensor, TensorData};
-use image::{RgbImage, imageops};
+use image::RgbImage;
 use pelage_data::cache::Pictures;
 use pelage_data::loader::{self, Order};
 
+use super::deconvnet::{self, Stop};
+use super::peak;
 use super::receptive_field::receptive_field;
 use super::sheet::{self, Tile};
-use super::{deconvnet, peak};
 use crate::bundle::Model;
 use crate::model::parameters::to_vec;
 use crate::{Error, Result};
@@ -33,6 +34,15 @@ pub struct Excited {
     pub position: [usize; 2],
     /// How strong it is there.
     pub activation: f32,
+    /// How strong it is on average: what decides between equals, of which ReLU6 makes many.
+    pub mean: f32,
+}
+
+impl Excited {
+    fn strength(&self, other: &Self) -> Ordering {
+        let first = self.activation.total_cmp(&other.activation);
+        first.then(self.mean.total_cmp(&other.mean))
+    }
 }
 
 /// How much is kept of a data set.
@@ -83,13 +93,15 @@ pub fn strongest(
         for (map, &picture) in to_vec(map).chunks(h * w * c).zip(&batch.indices) {
             for (channel, best) in best.iter_mut().enumerate() {
                 let (position, activation) = peak(map, w, c, channel);
-                let place = best.partition_point(|other| other.activation >= activation);
+                let sum: f32 = map.iter().skip(channel).step_by(c).sum();
+                let excited = Excited {
+                    picture,
+                    position,
+                    activation,
+                    mean: sum / (h * w) as f32,
+                };
+                let place = best.partition_point(|other| other.strength(&excited).is_ge());
                 if place < most.pictures {
-                    let excited = Excited {
-                        picture,
-                        position,
-                        activation,
-                    };
                     best.insert(place, excited);
                     best.truncate(most.pictures);
                 }
@@ -103,8 +115,8 @@ pub fn strongest(
         .enumerate()
         .map(|(channel, best)| Channel { channel, best })
         .collect();
-    let strength = |channel: &Channel| channel.best.first().map_or(f32::NEG_INFINITY, |best| best.activation);
-    found.sort_by(|a, b| strength(b).total_cmp(&strength(a)));
+    found.retain(|channel| !channel.best.is_empty());
+    found.sort_by(|a, b| b.best[0].strength(&a.best[0]));
     found.truncate(most.channels);
     Ok(found)
 }
@@ -115,8 +127,8 @@ fn input(model: &Model, pixels: Vec<f32>, count: usize, device: &Device) -> Tens
     Tensor::from_data(TensorData::new(pixels, shape), device)
 }
 
-/// The pictures of one channel, cut to what its strongest number sees of them, and under each what the deconvnet brings
-/// back (see [`deconvnet`]).
+/// The pictures of one channel, cut to what its strongest number sees of them, and under each what comes back of it (see
+/// [`deconvnet`]): of the deconvnet, and guided.
 ///
 /// # Errors
 /// A picture that cannot be read any more; a sheet too large to draw.
@@ -132,31 +144,28 @@ pub fn channel_sheet(
         &network.graph().nodes()[layer],
         [side.height as usize, side.width as usize],
     );
-    let (mut seen, mut projected) = (Vec::new(), Vec::new());
+    let mut rows = [Vec::new(), Vec::new(), Vec::new()];
     for excited in &channel.best {
         let bytes = pictures.pixels(excited.picture)?.into_owned();
         let mut pixels = vec![0.0; bytes.len()];
         side.normalize(&bytes, &mut pixels);
+        let pixels = input(model, pixels, 1, device);
         // As many bytes as the model's input has numbers.
         let picture = RgbImage::from_raw(side.width, side.height, bytes).unwrap_or_default();
         let field = receptive_field(network.graph(), size, layer, excited.position);
-        seen.push(Tile {
-            picture: part(&picture, &field),
+        rows[0].push(Tile {
+            picture: sheet::part(&picture, &field, SIDE),
             label: format!("{:.3}", excited.activation),
         });
-        let projection = deconvnet::project(network, input(model, pixels, 1, device), layer, &[channel.channel])?;
-        projected.extend(projection.iter().map(|projection| Tile {
-            picture: part(&projection.image(), &field),
-            label: String::new(),
-        }));
+        for (row, stop) in rows[1..].iter_mut().zip([Stop::Deconvnet, Stop::Guided]) {
+            let projections = deconvnet::project(network, pixels.clone(), layer, &[channel.channel], stop)?;
+            row.extend(projections.iter().map(|projection| Tile {
+                picture: sheet::part(&projection.image(), &field, SIDE),
+                label: String::new(),
+            }));
+        }
     }
-    let columns = seen.len();
-    seen.append(&mut projected);
+    let (columns, tiles) = (channel.best.len(), rows.into_iter().flatten().collect::<Vec<_>>());
     let lines = [format!("{}, channel {}", node.name, channel.channel)];
-    sheet::sheet(&lines, &seen, columns).map_err(Error::Input)
-}
-
-fn part(picture: &RgbImage, [rows, columns]: &[Range<usize>; 2]) -> RgbImage {
-    let [y, x, h, w] = [rows.start, columns.start, rows.len(), columns.len()].map(|n| n as u32);
-    sheet::scaled(&imageops::crop_imm(picture, x, y, w, h).to_image(), SIDE)
+    sheet::sheet(&lines, &tiles, columns).map_err(Error::Input)
 }

@@ -2,7 +2,7 @@
 
 use super::blocks::{Ink, Item, Segment};
 use super::layout::{BOX, Column, GAP, GUTTER, PADDING, Placed, SHORTCUT, extent};
-use crate::explain::sheet::escaped;
+use crate::report::markup::escaped;
 
 /// Around the drawing.
 const MARGIN: f64 = 28.0;
@@ -120,7 +120,7 @@ fn legend(items: &[Item]) -> (String, f64) {
              <text x=\"{}\" y=\"89.5\" font-size=\"10.5\" fill=\"#5a636c\">{name}</text>\n",
             x + 20.0
         );
-        x += 20.0 + name.len() as f64 * 6.6 + 18.0;
+        x += 20.0 + name.len() as f64 * 6.2 + 20.0;
     }
     if items.iter().any(|item| item.kind.contains("BN")) {
         svg += &format!("<text x=\"{x}\" y=\"89.5\" font-size=\"10.5\" fill=\"#5a636c\">BN: batch norm</text>\n");
@@ -170,7 +170,10 @@ fn segment(items: &[Item], placed: &Placed, axis: f64, top: f64, follows: bool) 
         if heads.len() > 1 {
             for head in &heads {
                 let (x, y) = (axis + head.x, top + head.y);
-                svg += &line(&curve(axis, enters, x, y), TIP);
+                svg += &line(
+                    &format!("M{axis:.1} {enters:.1} {}", step(axis, enters + GAP * 0.3, x, y)),
+                    TIP,
+                );
             }
         }
     }
@@ -188,11 +191,8 @@ fn segment(items: &[Item], placed: &Placed, axis: f64, top: f64, follows: bool) 
                 Some(from) => {
                     let (x1, y1) = (axis + from.x, top + from.y + BOX);
                     // Straight down first, past boxes of other lanes.
-                    let down = (y - GAP).max(y1);
-                    svg += &line(
-                        &format!("M{x1:.1} {y1:.1} V{down:.1} {}", curve_on(x1, down, x, y)),
-                        TIP,
-                    );
+                    let corner = y - GAP * 0.6;
+                    svg += &line(&format!("M{x1:.1} {y1:.1} {}", step(x1, corner, x, y)), TIP);
                 }
                 None if merges && n == 1 => {
                     let (start, beside) = (top + places[0].y - GAP * 0.5, x + width / 2.0 + SHORTCUT);
@@ -278,14 +278,18 @@ fn line(path: &str, tip: &str) -> String {
     format!("<path d=\"{path}\" fill=\"none\" stroke=\"#6b737b\" stroke-width=\"1.3\"{tip}/>\n")
 }
 
-/// From one point down to another, leaving and arriving upright.
-fn curve(x1: f64, y1: f64, x2: f64, y2: f64) -> String {
-    format!("M{x1:.1} {y1:.1} {}", curve_on(x1, y1, x2, y2))
-}
-
-fn curve_on(x1: f64, y1: f64, x2: f64, y2: f64) -> String {
-    let middle = (y1 + y2) / 2.0;
-    format!("C{x1:.1} {middle:.1} {x2:.1} {middle:.1} {x2:.1} {y2:.1}")
+/// From one point down to another, around two corners half way; `corner_y` is where it goes sideways.
+fn step(x1: f64, corner_y: f64, x2: f64, y2: f64) -> String {
+    let round = ((x2 - x1).abs() / 2.0).min(6.0).min(y2 - corner_y);
+    let side = round * (x2 - x1).signum();
+    if round == 0.0 {
+        return format!("V{y2:.1}");
+    }
+    format!(
+        "V{:.1} q0 {round:.1} {side:.1} {round:.1} H{:.1} q{side:.1} 0 {side:.1} {round:.1} V{y2:.1}",
+        corner_y - round,
+        x2 - side
+    )
 }
 
 /// From a point down and around the corner to the left.

@@ -20,6 +20,8 @@ pub(super) const SHORTCUT: f64 = 22.0;
 pub(super) const GUTTER: f64 = 44.0;
 /// Height over width of the page that is aimed at: a sheet of paper, upright.
 const ASPECT: f64 = 1.3;
+/// So high may a single column be in any case.
+const LOW: f64 = 13.0 * (BOX + GAP);
 
 /// A box within its segment.
 #[derive(Clone, Copy, Debug)]
@@ -65,20 +67,29 @@ impl Column {
     }
 }
 
-/// All segments, in that number of columns whose page comes nearest to [`ASPECT`].
+/// All segments, in that number of columns whose page comes nearest to [`ASPECT`]; in one where that is not high.
 pub(super) fn columns(items: &[Item]) -> Vec<Column> {
-    let placed: Vec<_> = blocks::segments(items)
+    let segments = blocks::segments(items);
+    let drawn = segments
+        .iter()
+        .flat_map(|segment| segment.blocks[0].iter().map(move |&i| (segment, i)));
+    let width = drawn
+        .map(|(segment, i)| draw::box_width(items, segment, i))
+        .fold(0.0, f64::max);
+    let placed: Vec<_> = segments
         .into_iter()
-        .map(|segment| place(items, segment))
+        .map(|segment| place(items, segment, width))
         .collect();
     let badness = |columns: &Vec<Column>| {
         let (width, height) = extent(columns);
         (height / width / ASPECT).ln().abs()
     };
+    let one = cut(&placed, 1);
+    if extent(&one).1 <= LOW {
+        return one;
+    }
     let choices = (1..=6).map(|count| cut(&placed, count));
-    choices
-        .min_by(|a, b| badness(a).total_cmp(&badness(b)))
-        .unwrap_or_default()
+    choices.min_by(|a, b| badness(a).total_cmp(&badness(b))).unwrap_or(one)
 }
 
 /// Width and height of all columns side by side.
@@ -118,8 +129,8 @@ fn cut(placed: &[Placed], count: usize) -> Vec<Column> {
     fill(high)
 }
 
-/// Puts a segment's boxes into rows and lanes.
-fn place(items: &[Item], segment: Segment) -> Placed {
+/// Puts a segment's boxes, each `width` wide, into rows and lanes.
+fn place(items: &[Item], segment: Segment, width: f64) -> Placed {
     let block = &segment.blocks[0];
     let inside = |i: usize| {
         let inputs = items[i].inputs.iter();
@@ -162,10 +173,6 @@ fn place(items: &[Item], segment: Segment) -> Placed {
         }
     }
 
-    let width = block
-        .iter()
-        .map(|&i| draw::box_width(items, &segment, i))
-        .fold(0.0, f64::max);
     let top = if segment.is_framed() { TITLE } else { 0.0 };
     let places: Vec<_> = block
         .iter()
