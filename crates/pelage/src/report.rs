@@ -4,6 +4,7 @@ pub mod chart;
 pub mod curves;
 pub mod findings;
 pub mod history;
+pub mod markup;
 pub mod page;
 pub mod png;
 mod thumbnail;

@@ -1,8 +1,9 @@
 //! The page that shows what has been found, in plain HTML.
 
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+
 use super::folder::Explained;
 use crate::bundle::Model;
-use crate::report::markup::escaped;
 
 pub(super) const INDEX: &str = "index.html";
 pub(super) const FILTERS: &str = "filters.png";
@@ -74,132 +75,120 @@ pub(super) struct Section {
 impl Page<'_> {
     pub(super) fn html(&self) -> String {
         let facts = &self.model.facts;
-        let (side, name) = (&facts.preprocessing, facts.architecture.name());
-        let mut html = format!(
-            "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-             <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n{MARK}\n\
-             <title>What {name} looks at</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<header>\n\
-             <h1>What {name} looks at</h1>\n\
-             <p class=\"soft\">Pictures of {} x {} pixels; {} classes: {}. Heat maps and projections are of layer <b>{}</b>.</p>\n\
-             <div class=\"scale\" role=\"img\" aria-label=\"Color scale from black through violet, red and orange to pale yellow\"></div>\n\
-             <p class=\"soft\">Dark: does not matter. Bright: matters most. Each heat map has its own scale.</p>\n</header>\n<main>\n",
-            side.width,
-            side.height,
-            facts.classes.len(),
-            escaped(&some(&facts.classes)),
-            escaped(self.layer),
-        );
+        let side = &facts.preprocessing;
+        let title = format!("What {} looks at", facts.architecture.name());
         let failed: Vec<_> = self
             .explained
             .iter()
             .filter_map(|one| Some((&one.path, one.error.as_ref()?)))
             .collect();
-        if !failed.is_empty() {
-            html += "<section>\n<h2>Could not be read</h2>\n<ul>\n";
-            for (path, reason) in failed {
-                html += &format!("<li><b>{}</b>: {}</li>\n", escaped(path), escaped(reason));
+        let page = html! {
+            (DOCTYPE)
+            html lang="en" {
+                head {
+                    meta charset="utf-8";
+                    meta name="viewport" content="width=device-width, initial-scale=1";
+                    (PreEscaped(MARK))
+                    title { (title) }
+                    // Without one, browsers ask a server for it.
+                    link rel="icon" href="data:,";
+                    style { (PreEscaped(STYLE)) }
+                }
+                body {
+                    header {
+                        h1 { (title) }
+                        p.soft {
+                            "Pictures of " (side.width) " x " (side.height) " pixels; " (facts.classes.len()) " classes: "
+                            (some(&facts.classes)) ". Heat maps and projections are of layer " b { (self.layer) } "."
+                        }
+                        div.scale role="img" aria-label="Color scale from black through violet, red and orange to pale yellow" {}
+                        p.soft { "Dark: does not matter. Bright: matters most. Each heat map has its own scale." }
+                    }
+                    main {
+                        @if !failed.is_empty() { section {
+                            h2 { "Could not be read" }
+                            ul { @for (path, reason) in failed { li { b { (path) } ": " (reason) } } }
+                        } }
+                        @for section in self.sections { (section.html(self.layer)) }
+                        (self.network())
+                    }
+                }
             }
-            html += "</ul>\n</section>\n";
-        }
-        self.sections
-            .iter()
-            .for_each(|section| html += &section.html(self.layer));
-        html += "<section>\n<h2>The whole network</h2>\n";
-        html += &details(
-            "Filters of the first layer",
-            &sheet(FILTERS, "The weights of the first convolution as small pictures"),
-        );
-        if !self.channels.is_empty() {
-            let words = "<p class=\"soft\">For each channel the pictures of the data set that excite it most, cut to what its \
-                         strongest number sees, with that number; below each, what comes back of it: by the deconvnet of Zeiler \
-                         and Fergus, then by guided backpropagation, which says more where there is little pooling.</p>\n";
-            let alt = |channel| format!("The pictures that excite channel {channel} of {} most", self.layer);
-            let sheets = self.channels.iter().map(|(channel, file)| sheet(file, &alt(*channel)));
-            html += &details(
-                &format!("Strongest channels of {} over the data set", self.layer),
-                &(words.to_string() + &sheets.collect::<String>()),
-            );
-        }
-        html + "</section>\n</main>\n</body>\n</html>\n"
+        };
+        page.into_string()
+    }
+
+    fn network(&self) -> Markup {
+        let filters = sheet(FILTERS, "The weights of the first convolution as small pictures");
+        let alt = |channel| format!("The pictures that excite channel {channel} of {} most", self.layer);
+        let channels = html! {
+            p.soft {
+                "For each channel the pictures of the data set that excite it most, cut to what its strongest number sees, with \
+                 that number; below each, what comes back of it: by the deconvnet of Zeiler and Fergus, then by guided \
+                 backpropagation, which says more where there is little pooling."
+            }
+            @for (channel, file) in self.channels { (sheet(file, &alt(*channel))) }
+        };
+        html! { section {
+            h2 { "The whole network" }
+            (details("Filters of the first layer", &filters))
+            @if !self.channels.is_empty() {
+                (details(&format!("Strongest channels of {} over the data set", self.layer), &channels))
+            }
+        } }
     }
 }
 
 impl Section {
-    fn html(&self, layer: &str) -> String {
-        let (path, class) = (escaped(&self.path), escaped(&self.class));
+    fn html(&self, layer: &str) -> Markup {
+        let (class, (width, height)) = (&self.class, self.size);
         let percent = |probability: f32| format!("{:.1} %", 100.0 * probability);
-        let mut html = format!("<section>\n<h2>{path}</h2>\n<div class=\"classes\">\n");
-        for (name, probability) in self.classes.iter().take(5) {
-            html += &format!(
-                "<span>{}</span><i style=\"width:{:.1}%\"></i><span>{}</span>\n",
-                escaped(name),
-                100.0 * probability,
-                percent(*probability)
-            );
-        }
-        html += "</div>\n<div class=\"views\">\n";
+        let (before, after) = (percent(self.probability), percent(self.least));
         let hiding = match self.probability - self.least > 0.001 {
-            true => format!(
-                "what hiding it costs; at worst {class} falls from {} to {}",
-                percent(self.probability),
-                percent(self.least)
-            ),
+            true => format!("what hiding it costs; at worst {class} falls from {before} to {after}"),
             false => format!("what hiding it costs; never more than 0.1 % of {class}"),
         };
+        let whole = "as the network sees it, in its own proportions".to_string();
+        let several = format!("the same, where {class} may be there more than once");
         let views = [
-            (
-                PICTURE,
-                "Picture",
-                "as the network sees it, in its own proportions".to_string(),
-            ),
+            (PICTURE, "Picture", whole),
             (GRAD_CAM, "Grad-CAM", format!("what speaks for {class}")),
-            (
-                PLUS_PLUS,
-                "Grad-CAM++",
-                format!("the same, where {class} may be there more than once"),
-            ),
+            (PLUS_PLUS, "Grad-CAM++", several),
             (OCCLUSION, "Occlusion", hiding),
         ];
-        for (file, title, words) in views {
-            let (folder, (width, height)) = (&self.folder, self.size);
-            html += &format!(
-                "<figure><img src=\"{folder}/{file}\" width=\"{width}\" height=\"{height}\" alt=\"{title} of {path}\">\
-                 <figcaption><b>{title}</b>: {words}</figcaption></figure>\n"
-            );
-        }
-        html += "</div>\n";
         let at = |file: &str| format!("{}/{file}", self.folder);
-        html += &details(
-            &format!("What the strongest channels of {layer} see"),
-            &sheet(&at(PROJECTION), &format!("Deconvnet projections of {}", self.path)),
-        );
-        let maps = self.maps.iter().map(|(layer, [h, w, c], file)| {
-            let map = sheet(
-                &at(file),
-                &format!("Feature maps of {layer}, {h} x {w} x {c}, for {}", self.path),
-            );
+        let map = |(layer, [h, w, c], file): &(String, [usize; 3], String)| {
+            let shape = format!("{layer}, {h} x {w} x {c}");
+            let map = sheet(&at(file), &format!("Feature maps of {shape}, for {}", self.path));
             match self.maps.len() {
                 1 => map,
-                _ => details(&format!("{layer}, {h} x {w} x {c}"), &map),
+                _ => details(&shape, &map),
             }
-        });
-        html += &details("Feature maps", &maps.collect::<String>());
-        html + "</section>\n"
+        };
+        let projection = sheet(&at(PROJECTION), &format!("Deconvnet projections of {}", self.path));
+        html! { section {
+            h2 { (self.path) }
+            div.classes { @for (name, probability) in self.classes.iter().take(5) {
+                span { (name) }
+                i style=(format!("width:{:.1}%", 100.0 * probability)) {}
+                span { (percent(*probability)) }
+            } }
+            div.views { @for (file, title, words) in views { figure {
+                img src=(at(file)) width=(width) height=(height) alt={ (title) " of " (self.path) };
+                figcaption { b { (title) } ": " (words) }
+            } } }
+            (details(&format!("What the strongest channels of {layer} see"), &projection))
+            (details("Feature maps", &html! { @for one in &self.maps { (map(one)) } }))
+        } }
     }
 }
 
-fn details(title: &str, content: &str) -> String {
-    format!(
-        "<details>\n<summary>{}</summary>\n{content}</details>\n",
-        escaped(title)
-    )
+fn details(title: &str, content: &Markup) -> Markup {
+    html! { details { summary { (title) } (content) } }
 }
 
-fn sheet(file: &str, alt: &str) -> String {
-    format!(
-        "<div class=\"sheet\"><img src=\"{file}\" loading=\"lazy\" alt=\"{}\"></div>\n",
-        escaped(alt)
-    )
+fn sheet(file: &str, alt: &str) -> Markup {
+    html! { div.sheet { img src=(file) loading="lazy" alt=(alt); } }
 }
 
 /// The first few names, and how many more there are.

@@ -2,6 +2,8 @@
 
 use plotters::prelude::*;
 
+use super::markup::escaped;
+
 /// A chart.
 pub struct Chart<'a> {
     /// For screen readers: what it is.
@@ -94,7 +96,7 @@ pub fn svg(chart: &Chart) -> Result<String, String> {
     for i in 0..HUES {
         svg = svg.replace(&named(hue(i)), &format!("\"var(--hue{i})\""));
     }
-    let escaped = |text: &str| text.replace('&', "&amp;").replace('<', "&lt;").replace('"', "&quot;");
+
     let (title, words) = (escaped(chart.title), escaped(chart.description));
     let open = format!("<svg role=\"img\" aria-label=\"{title}\"");
     svg = svg.replacen("<svg", &open, 1);

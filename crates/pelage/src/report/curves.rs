@@ -56,7 +56,7 @@ pub fn curves_svg(title: &str, history: &[HistoryRow], best_epoch: Option<usize>
         draw(&root, title, &panels, last_epoch).map_err(|failure| failure.to_string())?;
     }
     // For screen readers; the chart library has no way to say it.
-    let escaped = title.replace('&', "&amp;").replace('<', "&lt;");
+    let escaped = super::markup::escaped(title);
     let words = format!(
         "<title>{escaped}</title>\n<desc>Loss and accuracy of training and validation over {last_epoch} epochs.</desc>\n"
     );
