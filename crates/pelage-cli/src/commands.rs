@@ -1,6 +1,8 @@
 //! The verbs.
 
 mod cache;
+mod calibrate;
+mod compare;
 mod demo;
 mod evaluate;
 mod features;
@@ -8,6 +10,7 @@ mod inspect;
 mod models;
 mod organize;
 mod predict;
+mod submit;
 mod summary;
 mod train;
 mod weights;
@@ -43,6 +46,9 @@ enum Verb {
     Features(features::Arguments),
     Evaluate(evaluate::Arguments),
     Predict(predict::Arguments),
+    Calibrate(calibrate::Arguments),
+    Submit(submit::Arguments),
+    Compare(compare::Arguments),
     Demo(demo::Arguments),
     Models(models::Arguments),
     Weights(weights::Arguments),
@@ -59,6 +65,9 @@ impl Cli {
             Verb::Features(arguments) => features::run(&arguments),
             Verb::Evaluate(arguments) => evaluate::run(&arguments),
             Verb::Predict(arguments) => predict::run(&arguments),
+            Verb::Calibrate(arguments) => calibrate::run(&arguments),
+            Verb::Submit(arguments) => submit::run(&arguments),
+            Verb::Compare(arguments) => compare::run(&arguments),
             Verb::Demo(arguments) => demo::run(&arguments),
             Verb::Models(arguments) => models::run(&arguments),
             Verb::Weights(arguments) => weights::run(arguments),

@@ -2,7 +2,8 @@
 //!
 //! The modules stand in the order in which data meets them: [`ops`] (our operations inside Burn), [`model`]
 //! (the networks), [`weights`] (pretrained ones), [`features`] (what a frozen backbone sees), [`train`] (one readable [`train::fit`]), [`bundle`] (the saved model), [`evaluate`],
-//! [`predict`], [`report`] (history and figures).
+//! [`predict`], [`confidence`] (how far to trust an answer), [`submit`] (Kaggle's file), [`compare`] (of runs), [`report`]
+//! (history and figures).
 //!
 //! ```no_run
 //! use pelage::train::{Control, Recipe, run::Run};
@@ -17,6 +18,8 @@
 
 pub mod atomic;
 pub mod bundle;
+pub mod compare;
+pub mod confidence;
 pub mod device;
 pub mod error;
 pub mod evaluate;
@@ -25,6 +28,7 @@ pub mod model;
 pub mod ops;
 pub mod predict;
 pub mod report;
+pub mod submit;
 pub mod train;
 pub mod weights;
 
