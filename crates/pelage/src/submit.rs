@@ -277,7 +277,11 @@ mod tests {
     fn lines(columns: Columns, predictions: &[Prediction], clip: f64) -> Vec<String> {
         let names: Vec<_> = (1..=predictions.len()).map(|i| format!("{i}.jpg")).collect();
         let names: Vec<_> = names.iter().map(String::as_str).collect();
-        let layout = Layout::numbered(entries(&names), columns).unwrap();
+        let mut layout = Layout::numbered(entries(&names), columns).unwrap();
+        if let Columns::EachClass(order) = &layout.columns {
+            let named = order.iter().map(|&class| classes()[class].clone());
+            layout.header = std::iter::once("id".to_string()).chain(named).collect();
+        }
         let bytes = layout.encode(&classes(), predictions, clip, Unreadable::Fill).unwrap();
         String::from_utf8(bytes).unwrap().lines().map(String::from).collect()
     }

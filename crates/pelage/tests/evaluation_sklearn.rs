@@ -60,10 +60,7 @@ fn scores(pictures: usize, classes: usize) -> Scores {
 }
 
 fn close(what: &str, ours: f64, theirs: f64, tolerance: f64) {
-    assert!(
-        (ours - theirs).abs() <= tolerance,
-        "{what}: {ours}, scikit-learn {theirs}"
-    );
+    assert!((ours - theirs).abs() <= tolerance, "{what}: {ours}, scikit-learn {theirs}");
 }
 
 #[test]
@@ -84,12 +81,7 @@ fn figures_agree_with_scikit_learn() {
             close("f1", one.f1, case.f1[class], 1e-12);
             close("class auc", one.auc.unwrap(), case.class_auc[class], 1e-12);
             let average_precision = case.average_precision[class];
-            close(
-                "average precision",
-                one.average_precision.unwrap(),
-                average_precision,
-                1e-12,
-            );
+            close("average precision", one.average_precision.unwrap(), average_precision, 1e-12);
         }
         let bins = reliability(&scores.labels, &probabilities, case.classes, BINS);
         assert_eq!(bins.iter().map(|bin| bin.count).collect::<Vec<_>>(), case.bins.0);
