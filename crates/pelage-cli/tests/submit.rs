@@ -127,7 +127,11 @@ fn a_template_gives_ids_order_and_columns() {
     succeed(folder, &submit);
     let written = lines(folder, "submission.csv");
     assert_eq!(written[0], "name,what");
-    assert!(written[1..].iter().all(|line| line.ends_with(",level") || line.ends_with(",upright")));
+    assert!(
+        written[1..]
+            .iter()
+            .all(|line| line.ends_with(",level") || line.ends_with(",upright"))
+    );
     fs::remove_file(folder.join("submission.csv")).unwrap();
 
     let refused = |text: &str, word: &str| {

@@ -154,7 +154,10 @@ fn draw(out: &Path, format: Format, report: &Report, histories: &[Option<Vec<His
             history: history.as_deref().unwrap_or_default(),
             best_epoch: line.summary.best_epoch,
         });
-    let title = format!("Validation of {}", count(names.len(), "run"));
+    let title = format!(
+        "{} on validation (ring and number: the epoch that was kept)",
+        count(names.len(), "run")
+    );
     let refused = |reason| Failure::Failed(format!("{}: cannot be drawn: {reason}", out.display()));
     let svg = comparison_svg(&title, &curves.collect::<Vec<_>>()).map_err(refused)?;
     let bytes = match format {

@@ -7,10 +7,10 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 use super::curves::{Drawing, INK, describe, draw_mesh, epochs, margin, spread};
 use super::history::HistoryRow;
 
-/// Width and height in pixels.
-const SIZE: (u32, u32) = (1280, 460);
-/// Width for the names beside a panel, in pixels.
-const NAMES: u32 = 150;
+/// Width of a panel without the names beside it, and height, in pixels.
+const PANEL: (u32, u32) = (490, 470);
+/// Characters of a name at most.
+const LONGEST: usize = 30;
 /// From one name to the next, in pixels.
 const LINE: i32 = 17;
 /// Okabe and Ito's colors, but for yellow, which is too pale for a line.
@@ -54,12 +54,16 @@ pub fn comparison_svg(title: &str, curves: &[Curve<'_>]) -> Result<String, Strin
         .flat_map(|curve| curve.history.last())
         .map(|row| row.epoch);
     let last_epoch = last_epoch.max().unwrap_or(1) as f64;
+    // Two digits of the name font are 16 pixels; the number beside it has six.
+    let longest = curves.iter().map(|curve| shortened(curve.name).chars().count()).max();
+    let names = 8 * (longest.unwrap_or(0) as u32 + 6) + 30;
+    let size = (2 * (PANEL.0 + names), PANEL.1);
     let loss = lines(curves, |row| row.validation_loss);
     let accuracy = lines(curves, |row| 100.0 * row.validation_accuracy);
     let mut svg = String::new();
     {
-        let root = SVGBackend::with_string(&mut svg, SIZE).into_drawing_area();
-        draw(&root, title, &loss, &accuracy, last_epoch).map_err(|failure| failure.to_string())?;
+        let root = SVGBackend::with_string(&mut svg, size).into_drawing_area();
+        draw(&root, title, [&loss, &accuracy], last_epoch, names).map_err(|failure| failure.to_string())?;
     }
     let names: Vec<_> = curves.iter().map(|curve| curve.name).collect();
     let what = format!("Validation loss and accuracy over the epochs of {}.", names.join(", "));
@@ -84,15 +88,15 @@ fn lines<'a>(curves: &[Curve<'a>], value: impl Fn(&HistoryRow) -> f64) -> Vec<Li
 fn draw(
     root: &DrawingArea<SVGBackend<'_>, Shift>,
     title: &str,
-    loss: &[Line<'_>],
-    accuracy: &[Line<'_>],
+    [loss, accuracy]: [&[Line<'_>]; 2],
     last_epoch: f64,
+    names: u32,
 ) -> Drawing {
     root.fill(&WHITE)?;
     let root = root.titled(title, ("sans-serif", 19).into_font().color(&INK))?;
     let panels = [("Validation loss", 3, loss), ("Validation accuracy (%)", 1, accuracy)];
     for (area, (title, decimals, lines)) in root.split_evenly((1, 2)).iter().zip(panels) {
-        draw_panel(area, title, decimals, lines, last_epoch)?;
+        draw_panel(area, title, decimals, lines, last_epoch, names)?;
     }
     root.present()?;
     Ok(())
@@ -104,6 +108,7 @@ fn draw_panel(
     decimals: usize,
     lines: &[Line<'_>],
     last_epoch: f64,
+    names: u32,
 ) -> Drawing {
     let (low, high) = spread(lines.iter().flat_map(|line| &line.points).map(|(_, y)| *y));
     let margin = margin(low, high);
@@ -111,11 +116,11 @@ fn draw_panel(
     let pad = 0.03 * (to - from);
     let mut chart = ChartBuilder::on(area)
         .margin(12)
-        .margin_right(NAMES)
+        .margin_right(names)
         .x_label_area_size(44)
         .y_label_area_size(64)
         .build_cartesian_2d(from - pad..to + pad, low - margin..high + margin)?;
-    draw_mesh(&mut chart, title, last_epoch, decimals.min(2))?;
+    draw_mesh(&mut chart, title, last_epoch, if high - low >= 5.0 { 0 } else { 2 })?;
     for line in lines {
         let style = line.color.stroke_width(2);
         chart.draw_series(LineSeries::new(line.points.iter().copied(), style))?;
@@ -143,12 +148,23 @@ fn draw_panel(
         let style = ("sans-serif", 14).into_font().color(&line.color).pos(anchor);
         let (_, value) = line.best.unwrap_or(*line.points.last().unwrap_or(&(0.0, 0.0)));
         area.draw(&Text::new(
-            format!("{} {value:.decimals$}", line.name),
+            format!("{} {value:.decimals$}", shortened(line.name)),
             place(right + 18, level),
             style,
         ))?;
     }
     Ok(())
+}
+
+/// A name that fits beside a panel: its end, where names that begin alike differ.
+fn shortened(name: &str) -> String {
+    let length = name.chars().count();
+    match length > LONGEST {
+        true => std::iter::once('…')
+            .chain(name.chars().skip(length + 1 - LONGEST))
+            .collect(),
+        false => name.to_string(),
+    }
 }
 
 /// Heights near the wanted ones (rising) that are a line's height apart, and not below `bottom`.
@@ -211,6 +227,14 @@ mod tests {
             assert!(svg.contains(text), "{text}");
         }
         crate::report::curves::curves_png(&svg, 1.0).unwrap();
+    }
+
+    #[test]
+    fn long_names_keep_their_end() {
+        let long = format!("{}-seed1", "x".repeat(60));
+        assert_eq!(shortened(&long).chars().count(), LONGEST);
+        assert!(shortened(&long).starts_with('…') && shortened(&long).ends_with("-seed1"));
+        assert_eq!(shortened("short"), "short");
     }
 
     #[test]
