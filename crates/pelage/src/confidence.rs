@@ -6,10 +6,12 @@ pub mod rejection;
 
 use std::path::{Path, PathBuf};
 
+use burn::Tensor;
+use burn::tensor::Device;
 use serde::ser::SerializeStruct;
 use serde::{Deserialize, Serialize, Serializer};
 
-use crate::bundle::{self, tensors};
+use crate::bundle::{self, Model, tensors};
 use crate::evaluate::{Scores, calibration};
 use crate::model::parameters::{Named, Values};
 use crate::{Error, Result, atomic};
@@ -48,12 +50,7 @@ impl Calibration {
     /// # Errors
     /// A coverage that is not above 0 and at most 1; no pictures; embeddings too wide or all the same.
     pub fn fit(train: &Scores, validation: &Scores, coverage: f64, model: String) -> Result<Self> {
-        if !(coverage > 0.0 && coverage <= 1.0) {
-            return Err(Error::Input(format!(
-                "--coverage is {coverage}, it must be above 0 and at most 1"
-            )));
-        }
-        let refused = |reason: String| Error::Input(format!("the model cannot be calibrated: {reason}"));
+        check_coverage(coverage)?;
         let density = Density::fit(&train.embeddings, &train.labels, &train.classes).map_err(refused)?;
         let distances = density.distances(&validation.embeddings);
         let facts = Facts {
@@ -116,6 +113,31 @@ impl Calibration {
         let density = Density::new(means.data, factor.data, classes)?;
         Calibration { facts, density }.checked()
     }
+}
+
+fn refused(reason: String) -> Error {
+    Error::Input(format!("the model cannot be calibrated: {reason}"))
+}
+
+fn check_coverage(coverage: f64) -> Result<()> {
+    match coverage > 0.0 && coverage <= 1.0 {
+        true => Ok(()),
+        false => Err(Error::Input(format!(
+            "--coverage is {coverage}, it must be above 0 and at most 1"
+        ))),
+    }
+}
+
+/// Refuses what [`Calibration::fit`] would, before the minutes that its scores take.
+///
+/// # Errors
+/// A coverage out of range, or a model with embeddings too wide.
+pub fn check(model: &Model, coverage: f64, device: &Device) -> Result<()> {
+    check_coverage(coverage)?;
+    let side = &model.facts.preprocessing;
+    let blank = Tensor::zeros([1, side.height as usize, side.width as usize, 3], device);
+    let dimension = model.logits_and_embedding(blank).1.dims()[1];
+    density::check_dimension(dimension).map_err(refused)
 }
 
 /// The smallest of `values` that at least `share` of them do not exceed.

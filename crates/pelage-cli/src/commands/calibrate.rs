@@ -35,17 +35,12 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Outcome {
-    if !(arguments.coverage > 0.0 && arguments.coverage <= 1.0) {
-        let coverage = arguments.coverage;
-        return Err(Failure::Usage(format!(
-            "--coverage is {coverage}, it must be above 0 and at most 1"
-        )));
-    }
     use_threads(arguments.threads)?;
     let device = pelage::device::open("cpu")?;
     // Before the model is loaded: were it replaced in between, the calibration would not be taken for the new one's.
     let hash = confidence::model_hash(&arguments.run);
     let model = bundle::load(&arguments.run, &device)?;
+    confidence::check(&model, arguments.coverage, &device)?;
     let split = split(arguments.data.as_deref(), &model.facts.training.recipe)?;
     let validation = score(&model, &split.validation, Embeddings::Keep, "validation")?;
     let train = score(&model, &split.train, Embeddings::Keep, "training")?;

@@ -26,11 +26,7 @@ impl Density {
     /// A message where a class has no picture, the embeddings are too wide, not finite, or all the same.
     pub fn fit(embeddings: &[f32], labels: &[usize], classes: &[String]) -> Result<Self, String> {
         let dimension = embeddings.len() / labels.len().max(1);
-        if !(1..=MOST_NUMBERS).contains(&dimension) {
-            return Err(format!(
-                "its embeddings have {dimension} numbers, a covariance is estimated for 1 to {MOST_NUMBERS}"
-            ));
-        }
+        check_dimension(dimension)?;
         if embeddings.iter().any(|value| !value.is_finite()) {
             return Err("some embeddings hold numbers that are not finite".into());
         }
@@ -65,8 +61,8 @@ impl Density {
             factor,
             white: Vec::new(),
         };
-        let rows = density.means.chunks(dimension);
-        density.white = rows.flat_map(|mean| density.whiten(mean)).collect();
+        let rows = density.means.par_chunks(dimension);
+        density.white = rows.flat_map_iter(|mean| density.whiten(mean)).collect();
         Ok(density)
     }
 
@@ -110,10 +106,19 @@ impl Density {
         let mut white: Vec<f64> = Vec::with_capacity(self.dimension);
         for (i, &value) in values.iter().enumerate() {
             let row = &self.factor[start(i)..start(i + 1)];
-            let known: f64 = row.iter().zip(&white).map(|(&a, b)| f64::from(a) * b).sum();
-            white.push((f64::from(value) - known) / f64::from(row[i]));
+            white.push((f64::from(value) - dot(&row[..i], &white)) / f64::from(row[i]));
         }
         white
+    }
+}
+
+/// Refuses embeddings of so many numbers where that is too many.
+pub(super) fn check_dimension(dimension: usize) -> Result<(), String> {
+    match (1..=MOST_NUMBERS).contains(&dimension) {
+        true => Ok(()),
+        false => Err(format!(
+            "its embeddings have {dimension} numbers, a covariance is estimated for 1 to {MOST_NUMBERS}"
+        )),
     }
 }
 
@@ -217,13 +222,13 @@ fn cholesky(mut matrix: Vec<f64>, dimension: usize) -> Option<Vec<f64>> {
 }
 
 /// In eight sums, which the compiler keeps in vector registers.
-fn dot(a: &[f64], b: &[f64]) -> f64 {
+fn dot<T: Copy + Into<f64>>(a: &[T], b: &[f64]) -> f64 {
     let (mut sums, whole) = ([0.0; 8], a.len() / 8 * 8);
     for (a, b) in a[..whole].chunks_exact(8).zip(b[..whole].chunks_exact(8)) {
         for lane in 0..8 {
-            sums[lane] += a[lane] * b[lane];
+            sums[lane] += a[lane].into() * b[lane];
         }
     }
-    let rest: f64 = a[whole..].iter().zip(&b[whole..]).map(|(a, b)| a * b).sum();
+    let rest: f64 = a[whole..].iter().zip(&b[whole..]).map(|(&a, b)| a.into() * b).sum();
     sums.iter().sum::<f64>() + rest
 }

@@ -18,15 +18,17 @@ pub struct Template {
 }
 
 impl Template {
-    /// Reads a CSV with a header; a byte order mark, other line ends, empty lines and spaces around fields do not matter.
+    /// Reads a CSV with a header; a byte order mark, other line ends, empty lines and spaces around
+    /// fields do not matter.
     ///
     /// # Errors
     /// A file that cannot be read, is no CSV, or has no line; ids that are empty or stand twice.
     pub fn read(path: &Path) -> Result<Self> {
         let refused = |reason: String| Error::Input(format!("{}: {reason}", path.display()));
         let bytes = std::fs::read(path).map_err(Error::io(path))?;
-        let text = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(&bytes);
-        let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text);
+        let mut reader = csv::ReaderBuilder::new()
+            .trim(csv::Trim::All)
+            .from_reader(bytes.as_slice());
         let fields = |record: &csv::StringRecord| record.iter().map(String::from).collect::<Vec<_>>();
         let header = fields(reader.headers().map_err(|failure| refused(failure.to_string()))?);
         let mut rows = Vec::new();
