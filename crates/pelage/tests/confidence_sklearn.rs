@@ -79,4 +79,5 @@ fn what_gives_no_distance_is_refused() {
     assert!(refused(&infinite, &labels, 2).contains("not finite"));
     let density = Density::fit(&values, &labels, &names(2)).unwrap();
     assert_eq!(density.distance(&[f32::NAN; 6]), f64::INFINITY);
+    assert_eq!(density.distance(&[0.0; 7]), f64::INFINITY);
 }

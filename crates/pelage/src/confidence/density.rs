@@ -81,8 +81,12 @@ impl Density {
         &self.factor
     }
 
-    /// The distance of an embedding to the nearest class mean, in standard deviations; infinite where it is not finite.
+    /// The distance of an embedding to the nearest class mean, in standard deviations; infinite where it is not finite, or
+    /// not of this dimension.
     pub fn distance(&self, embedding: &[f32]) -> f64 {
+        if embedding.len() != self.dimension {
+            return f64::INFINITY;
+        }
         let white = self.whiten(embedding);
         let squared = |mean: &[f64]| white.iter().zip(mean).map(|(a, b)| (a - b).powi(2)).sum::<f64>();
         let least = self
