@@ -2,6 +2,8 @@
 
 mod bench;
 mod cache;
+mod calibrate;
+mod compare;
 mod demo;
 mod evaluate;
 mod explain;
@@ -13,6 +15,7 @@ mod organize;
 mod plot_model;
 mod predict;
 mod report;
+mod submit;
 mod summary;
 mod train;
 mod weights;
@@ -51,6 +54,9 @@ enum Verb {
     Predict(predict::Arguments),
     Explain(explain::Arguments),
     Report(report::Arguments),
+    Calibrate(calibrate::Arguments),
+    Submit(submit::Arguments),
+    Compare(compare::Arguments),
     Demo(demo::Arguments),
     Models(models::Arguments),
     Weights(weights::Arguments),
@@ -71,6 +77,9 @@ impl Cli {
             Verb::Predict(arguments) => predict::run(&arguments),
             Verb::Explain(arguments) => explain::run(arguments),
             Verb::Report(arguments) => report::run(&arguments),
+            Verb::Calibrate(arguments) => calibrate::run(&arguments),
+            Verb::Submit(arguments) => submit::run(&arguments),
+            Verb::Compare(arguments) => compare::run(&arguments),
             Verb::Demo(arguments) => demo::run(&arguments),
             Verb::Models(arguments) => models::run(&arguments),
             Verb::Weights(arguments) => weights::run(arguments),

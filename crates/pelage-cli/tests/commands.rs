@@ -13,7 +13,19 @@ fn help_names_every_verb_and_no_arguments_is_wrong_usage() {
     let folder = tempfile::tempdir().unwrap();
     let help = succeed(folder.path(), &["--help"]);
     for verb in [
-        "organize", "inspect", "train", "summary", "evaluate", "predict", "demo", "models", "weights", "cache",
+        "organize",
+        "inspect",
+        "train",
+        "summary",
+        "evaluate",
+        "predict",
+        "calibrate",
+        "submit",
+        "compare",
+        "demo",
+        "models",
+        "weights",
+        "cache",
     ] {
         assert!(help.contains(&format!("\n  {verb}")), "{verb}: {help}");
         assert!(succeed(folder.path(), &[verb, "--help"]).contains("Usage"), "{verb}");

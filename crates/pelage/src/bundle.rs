@@ -3,7 +3,7 @@
 
 pub mod tensors;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use burn::Tensor;
 use burn::tensor::{Device, activation};
@@ -146,16 +146,20 @@ pub fn save(path: &Path, network: &Network, facts: &Facts) -> Result<()> {
     atomic::write(path, &bytes)
 }
 
+/// The model file that `path` means: itself, or the best model of a run folder.
+pub fn file(path: &Path) -> PathBuf {
+    match path.is_dir() {
+        true => path.join("best.safetensors"),
+        false => path.to_path_buf(),
+    }
+}
+
 /// Reads a model file, or the best model of a run folder.
 ///
 /// # Errors
 /// A missing, truncated or foreign file; tensors that do not fit the architecture; numbers that are not finite.
 pub fn load(path: &Path, device: &Device) -> Result<Model> {
-    let file = if path.is_dir() {
-        path.join("best.safetensors")
-    } else {
-        path.to_path_buf()
-    };
+    let file = file(path);
     let bytes = std::fs::read(&file).map_err(|failure| match failure.kind() {
         std::io::ErrorKind::NotFound => Error::model(
             &file,

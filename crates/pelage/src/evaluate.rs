@@ -1,6 +1,7 @@
 //! How well a model does on labelled pictures.
 
 pub mod calibration;
+pub mod coverage;
 pub mod curves;
 pub mod doubtful;
 pub mod metrics;

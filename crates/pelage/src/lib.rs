@@ -2,7 +2,8 @@
 //!
 //! The modules stand in the order in which data meets them: [`ops`] (our operations inside Burn), [`model`]
 //! (the networks), [`weights`] (pretrained ones), [`features`] (what a frozen backbone sees), [`train`] (one readable [`train::fit`]), [`bundle`] (the saved model), [`evaluate`],
-//! [`predict`], [`explain`] (what a network looks at), [`report`] (history and figures).
+//! [`predict`], [`explain`] (what a network looks at), [`confidence`] (how far to trust an answer), [`submit`] (Kaggle's file),
+//! [`compare`] (of runs), [`report`] (history, figures, a page), [`bench`] (how fast it is here).
 //!
 //! ```no_run
 //! use pelage::train::{Control, Recipe, run::Run};
@@ -18,6 +19,8 @@
 pub mod atomic;
 pub mod bench;
 pub mod bundle;
+pub mod compare;
+pub mod confidence;
 pub mod device;
 pub mod error;
 pub mod evaluate;
@@ -27,6 +30,7 @@ pub mod model;
 pub mod ops;
 pub mod predict;
 pub mod report;
+pub mod submit;
 pub mod train;
 pub mod weights;
 

@@ -10,6 +10,8 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::bundle::Model;
+use crate::confidence::{Doubt, Judge};
+use crate::evaluate::scores::softmax;
 use crate::model::parameters::to_vec;
 use crate::{Error, Result, atomic};
 
@@ -20,16 +22,39 @@ pub struct Prediction {
     pub path: String,
     /// Class and probability (0 to 1), most likely first; empty where the picture could not be read.
     pub classes: Vec<(String, f32)>,
+    /// What the logits were divided by, where the model is calibrated.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub temperature: Option<f64>,
+    /// Why the first class should not be believed; the answer is then [`UNKNOWN`].
+    #[serde(flatten)]
+    pub doubt: Option<Doubt>,
     /// Why there is no prediction.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
 }
 
+/// What is said of a picture that the model should not be asked about.
+pub const UNKNOWN: &str = "unknown";
+
+impl Prediction {
+    /// The answer: the most likely class, or [`UNKNOWN`]; `None` where the picture could not be read.
+    pub fn answer(&self) -> Option<&str> {
+        let (first, _) = self.classes.first()?;
+        Some(if self.doubt.is_some() { UNKNOWN } else { first })
+    }
+}
+
 /// Pictures a forward pass.
 const BATCH: usize = 32;
 
-/// Predicts every entry, in the order given; `observe` hears how many are done.
-pub fn predict(model: &Model, entries: &[Entry], device: &Device, observe: &mut dyn FnMut(usize)) -> Vec<Prediction> {
+/// Predicts every entry, in the order given, and lets `judge` doubt the answers; `observe` hears how many are done.
+pub fn predict(
+    model: &Model,
+    judge: &Judge,
+    entries: &[Entry],
+    device: &Device,
+    observe: &mut dyn FnMut(usize),
+) -> Vec<Prediction> {
     let mut predictions = Vec::with_capacity(entries.len());
     for chunk in entries.chunks(BATCH) {
         let pictures: Vec<_> = chunk
@@ -40,16 +65,16 @@ pub fn predict(model: &Model, entries: &[Entry], device: &Device, observe: &mut 
             })
             .collect();
         let names = chunk.iter().map(|entry| entry.location.to_string());
-        predictions.extend(ranked(model, names, pictures, device));
+        predictions.extend(ranked(model, judge, names, pictures, device));
         observe(predictions.len());
     }
     predictions
 }
 
 /// Predicts one picture from its bytes.
-pub fn predict_bytes(model: &Model, name: &str, bytes: &[u8], device: &Device) -> Prediction {
+pub fn predict_bytes(model: &Model, judge: &Judge, name: &str, bytes: &[u8], device: &Device) -> Prediction {
     let prepared = vec![prepare(model, bytes)];
-    let mut predictions = ranked(model, std::iter::once(name.to_string()), prepared, device);
+    let mut predictions = ranked(model, judge, std::iter::once(name.to_string()), prepared, device);
     predictions.remove(0)
 }
 
@@ -64,41 +89,60 @@ fn prepare(model: &Model, bytes: &[u8]) -> std::result::Result<Vec<f32>, String>
 
 fn ranked(
     model: &Model,
+    judge: &Judge,
     names: impl Iterator<Item = String>,
     pictures: Vec<std::result::Result<Vec<f32>, String>>,
     device: &Device,
 ) -> Vec<Prediction> {
-    let classes = &model.facts.classes;
     let readable: Vec<f32> = pictures.iter().flatten().flatten().copied().collect();
     let count = pictures.iter().flatten().count();
-    let probabilities = match count {
-        0 => Vec::new(),
+    let (logits, embeddings) = match count {
+        0 => Default::default(),
         _ => {
             let side = &model.facts.preprocessing;
             let shape = [count, side.height as usize, side.width as usize, 3];
             let pixels = Tensor::from_data(TensorData::new(readable, shape), device);
-            to_vec(model.probabilities(pixels))
+            let (logits, embeddings) = model.logits_and_embedding(pixels);
+            (to_vec(logits), to_vec(embeddings))
         }
     };
-    let mut rows = probabilities.chunks(classes.len());
+    let width = (embeddings.len() / count.max(1)).max(1);
+    let mut rows = logits.chunks(model.facts.classes.len()).zip(embeddings.chunks(width));
     let one = |(path, picture): (String, std::result::Result<Vec<f32>, String>)| match picture {
         Err(reason) => Prediction {
             path,
             classes: Vec::new(),
+            temperature: None,
+            doubt: None,
             error: Some(reason),
         },
         Ok(_) => {
-            let row = rows.next().unwrap_or_default();
-            let mut ranked: Vec<_> = classes.iter().cloned().zip(row.iter().copied()).collect();
-            ranked.sort_by(|a, b| b.1.total_cmp(&a.1));
-            Prediction {
-                path,
-                classes: ranked,
-                error: None,
-            }
+            let (logits, embedding) = rows.next().unwrap_or_default();
+            judged(model, judge, path, logits, embedding)
         }
     };
     names.zip(pictures).map(one).collect()
+}
+
+fn judged(model: &Model, judge: &Judge, path: String, logits: &[f32], embedding: &[f32]) -> Prediction {
+    let temperature = judge.temperature();
+    let probabilities = softmax(logits, temperature.unwrap_or(1.0));
+    let mut classes: Vec<_> = model
+        .facts
+        .classes
+        .iter()
+        .cloned()
+        .zip(probabilities.into_iter().map(|p| p as f32))
+        .collect();
+    classes.sort_by(|a, b| b.1.total_cmp(&a.1));
+    let confidence = classes.first().map_or(0.0, |(_, probability)| f64::from(*probability));
+    Prediction {
+        path,
+        doubt: judge.doubt(confidence, embedding),
+        classes,
+        temperature,
+        error: None,
+    }
 }
 
 /// Writes `path,class,probability,error` and the probability of every class to a CSV file, one line a picture.
@@ -124,7 +168,7 @@ pub fn write_csv(path: &Path, model: &Model, predictions: &[Prediction]) -> Resu
         let first = prediction.classes.first();
         let row = [
             prediction.path.clone(),
-            first.map_or(String::new(), |(class, _)| class.clone()),
+            prediction.answer().unwrap_or_default().to_string(),
             text(first.map(|(_, probability)| probability)),
             prediction.error.clone().unwrap_or_default(),
         ];

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use clap::Args;
 use pelage::bundle;
+use pelage::confidence::Judge;
 use pelage::data::cache::{CacheMode, Pictures, default_dir};
 use pelage::data::organize::{self, Link};
 use pelage::data::{sample, source};
@@ -127,7 +128,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
             location: item.location.clone(),
         })
         .collect();
-    let predictions = predict::predict(&model, &entries, &device, &mut |_| {});
+    let predictions = predict::predict(&model, &Judge::default(), &entries, &device, &mut |_| {});
     eprint!("{}", super::predict::described(&model, &predictions, 0));
     Ok(next(out, &folder, evaluation.accuracy))
 }

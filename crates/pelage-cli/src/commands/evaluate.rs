@@ -4,10 +4,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
-use pelage::bundle;
+use pelage::bundle::{self, Model};
+use pelage::confidence::Judge;
+use pelage::confidence::rejection::Rejection;
 use pelage::data::cache::{CacheMode, Pictures, default_dir};
+use pelage::data::catalog::Catalog;
 use pelage::data::source::Progress;
-use pelage::evaluate::{self, Embeddings, Evaluation};
+use pelage::evaluate::{self, Embeddings, Evaluation, Scores};
+use serde::Serialize;
 
 use super::use_threads;
 use crate::failure::{Outcome, json};
@@ -16,13 +20,18 @@ use crate::table::{count, some, table, thousands};
 
 /// How well a model does on labelled pictures
 ///
-/// Prints loss, accuracy, area under the ROC curve, precision, recall and F1 of each class, and the confusion matrix.
+/// Prints loss, accuracy, area under the ROC curve, precision, recall and F1 of each class, and the confusion matrix; of a
+/// calibrated model also how good its probabilities are after calibration.
 #[derive(Args)]
 pub(super) struct Arguments {
     /// A run folder or a model file
     run: PathBuf,
     /// An organised folder (its validation part is used), or any folder or zip of labelled pictures
     data: PathBuf,
+    /// Answer "unknown" below this calibrated confidence, 0 to 1, and where a picture is too far from training; shows the
+    /// accuracy of the other answers, and at several coverages. Needs `pelage calibrate`
+    #[arg(long, value_name = "CONFIDENCE")]
+    reject: Option<f64>,
     /// CPU threads [default: all]
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
     threads: usize,
@@ -31,35 +40,112 @@ pub(super) struct Arguments {
     json: bool,
 }
 
+/// The evaluation, and what a calibration adds to it.
+#[derive(Serialize)]
+struct Report {
+    #[serde(flatten)]
+    evaluation: Evaluation,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    calibrated: Option<Calibrated>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rejection: Option<Rejection>,
+}
+
+#[derive(Serialize)]
+struct Calibrated {
+    temperature: f64,
+    log_loss: f64,
+    brier_score: f64,
+    expected_calibration_error: f64,
+}
+
 pub(super) fn run(arguments: &Arguments) -> Outcome {
     use_threads(arguments.threads)?;
     let device = pelage::device::open("cpu")?;
     let model = bundle::load(&arguments.run, &device)?;
+    let judge = Judge::open(&arguments.run, arguments.reject)?;
     let catalog = evaluate::catalog(&arguments.data)?;
+    let embeddings = if judge.rejects() {
+        Embeddings::Keep
+    } else {
+        Embeddings::Drop
+    };
+    let scores = score(&model, &catalog, embeddings, "evaluating")?;
+    let report = Report {
+        evaluation: Evaluation::of(&scores),
+        calibrated: judge.temperature().map(|temperature| calibrated(&scores, temperature)),
+        rejection: judge.rejects().then(|| Rejection::of(&scores, &judge)),
+    };
+    if arguments.json {
+        return json(&report);
+    }
+    let mut text = described(&report.evaluation);
+    text += &report.calibrated.as_ref().map_or(String::new(), described_calibrated);
+    text += &report.rejection.as_ref().map_or(String::new(), described_rejection);
+    Ok(text)
+}
+
+/// Opens the pictures of `catalog` and lets `model` score them; `what` is being done, for the bar.
+pub(super) fn score(
+    model: &Model,
+    catalog: &Catalog,
+    embeddings: Embeddings,
+    what: &'static str,
+) -> pelage::Result<Scores> {
+    let device = pelage::device::open("cpu")?;
     let task = Task::new();
     let preprocessing = &model.facts.preprocessing;
-    let scored = Pictures::open(&catalog, preprocessing, CacheMode::Auto, &default_dir(), &|progress| {
+    let scored = Pictures::open(catalog, preprocessing, CacheMode::Auto, &default_dir(), &|progress| {
         task.show(progress)
     })
     .map_err(pelage::Error::from)
     .and_then(|pictures| {
         let total = pictures.len();
-        let show = &mut |done| {
-            task.show(Progress {
-                done,
-                total,
-                what: "evaluating",
-            })
-        };
-        evaluate::score(&model, Arc::new(pictures), &device, Embeddings::Drop, show)
+        let show = &mut |done| task.show(Progress { done, total, what });
+        evaluate::score(model, Arc::new(pictures), &device, embeddings, show)
     });
     task.finish();
-    let evaluation = Evaluation::of(&scored?);
-    if arguments.json {
-        json(&evaluation)
-    } else {
-        Ok(described(&evaluation))
+    scored
+}
+
+fn calibrated(scores: &Scores, temperature: f64) -> Calibrated {
+    let probabilities = scores.probabilities(temperature);
+    let figures = Evaluation::new(&scores.classes, &scores.labels, &probabilities, Vec::new());
+    Calibrated {
+        temperature,
+        log_loss: figures.log_loss,
+        brier_score: figures.brier_score,
+        expected_calibration_error: figures.expected_calibration_error,
     }
+}
+
+fn described_calibrated(calibrated: &Calibrated) -> String {
+    format!(
+        "calibrated (temperature {:.3}): log loss {:.4}, Brier score {:.4}, calibration error {:.2} %\n",
+        calibrated.temperature,
+        calibrated.log_loss,
+        calibrated.brier_score,
+        100.0 * calibrated.expected_calibration_error
+    )
+}
+
+fn described_rejection(rejection: &Rejection) -> String {
+    let percent = |share: f64| format!("{:.2} %", 100.0 * share);
+    let rows = rejection.coverage.iter().map(|at| {
+        let threshold = format!("{:.4}", at.threshold);
+        vec![percent(at.coverage), threshold, percent(at.accuracy)]
+    });
+    format!(
+        "answered {}, accuracy {}; unknown {}: {} not sure enough, {} too far from training\n{}\
+         area under accuracy over coverage, by confidence alone: {:.4}\n",
+        count(rejection.answered, "picture"),
+        percent(rejection.accuracy),
+        thousands((rejection.unsure + rejection.far) as u64),
+        thousands(rejection.unsure as u64),
+        thousands(rejection.far as u64),
+        table(&["coverage", "from confidence", "accuracy"], 0..3, rows),
+        rejection.area_under_coverage
+    )
 }
 
 /// The evaluation for people.

@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use pelage::bundle::{self, Model};
+use pelage::confidence::Judge;
 use pelage::data::source::{self, Progress};
-use pelage::predict::{self, Prediction};
+use pelage::predict::{self, Prediction, UNKNOWN};
 
 use super::use_threads;
 use crate::failure::{Failure, Outcome, json};
@@ -27,6 +28,10 @@ pub(super) struct Arguments {
     /// Write path, class, probability and the probability of every class to a CSV file
     #[arg(long, value_name = "FILE")]
     csv: Option<PathBuf>,
+    /// Answer "unknown" below this calibrated confidence, 0 to 1, and where a picture is too far from training; needs
+    /// `pelage calibrate`
+    #[arg(long, value_name = "CONFIDENCE")]
+    reject: Option<f64>,
     /// Print one JSON document
     #[arg(long)]
     json: bool,
@@ -42,6 +47,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     use_threads(arguments.threads)?;
     let device = pelage::device::open("cpu")?;
     let model = bundle::load(&arguments.run, &device)?;
+    let judge = Judge::open(&arguments.run, arguments.reject)?;
     let mut predictions = Vec::new();
     for path in &arguments.paths {
         if path == Path::new("-") {
@@ -50,7 +56,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
                 .lock()
                 .read_to_end(&mut bytes)
                 .map_err(|failure| Failure::Failed(format!("standard input: {failure}")))?;
-            predictions.push(predict::predict_bytes(&model, "-", &bytes, &device));
+            predictions.push(predict::predict_bytes(&model, &judge, "-", &bytes, &device));
             continue;
         }
         let entries = source::list(path)?;
@@ -62,7 +68,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
                 what: "predicting",
             })
         };
-        predictions.extend(predict::predict(&model, &entries, &device, show));
+        predictions.extend(predict::predict(&model, &judge, &entries, &device, show));
         task.finish();
     }
     let unreadable = predictions
@@ -88,27 +94,41 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     if arguments.json {
         return json(&predictions);
     }
-    Ok(described(&model, &predictions, unreadable))
+    let calibrated = judge.temperature().map_or(String::new(), |temperature| {
+        format!("probabilities are calibrated (temperature {temperature:.3})\n")
+    });
+    Ok(described(&model, &predictions, unreadable) + &calibrated)
 }
 
 /// The predictions for people.
 pub(super) fn described(model: &Model, predictions: &[Prediction], unreadable: usize) -> String {
     let percent = |&(ref class, probability): &(String, f32)| format!("{class} {:.1} %", 100.0 * probability);
-    let rows = predictions.iter().map(|prediction| match &prediction.error {
-        Some(reason) => vec![prediction.path.clone(), "-".into(), reason.clone()],
-        None => {
-            let others: Vec<_> = prediction.classes.iter().skip(1).map(percent).collect();
-            let first = prediction.classes.first().map(percent).unwrap_or_default();
-            vec![prediction.path.clone(), first, others.join(", ")]
-        }
+    let rows = predictions.iter().map(|prediction| {
+        let (answer, rest) = match (&prediction.error, &prediction.doubt) {
+            (Some(reason), _) => ("-".into(), reason.clone()),
+            (None, Some(doubt)) => {
+                let seen: Vec<_> = prediction.classes.iter().map(percent).collect();
+                (UNKNOWN.into(), format!("{doubt}; {}", seen.join(", ")))
+            }
+            (None, None) => {
+                let others: Vec<_> = prediction.classes.iter().skip(1).map(percent).collect();
+                let first = prediction.classes.first().map(percent).unwrap_or_default();
+                (first, others.join(", "))
+            }
+        };
+        vec![prediction.path.clone(), answer, rest]
     });
     let mut text = table(&["picture", "class", "others"], 0..0, rows);
-    let mut totals: Vec<_> = model.facts.classes.iter().map(|class| (class, 0usize)).collect();
-    for (first, _) in predictions.iter().filter_map(|prediction| prediction.classes.first()) {
-        totals
-            .iter_mut()
-            .filter(|(class, _)| *class == first)
-            .for_each(|(_, total)| *total += 1);
+    let doubted = predictions.iter().any(|prediction| prediction.doubt.is_some());
+    let named = model.facts.classes.iter().map(String::as_str);
+    let mut totals: Vec<_> = named
+        .chain(doubted.then_some(UNKNOWN))
+        .map(|name| (name, 0usize))
+        .collect();
+    for answer in predictions.iter().filter_map(Prediction::answer) {
+        if let Some((_, total)) = totals.iter_mut().find(|(name, _)| *name == answer) {
+            *total += 1;
+        }
     }
     if predictions.len() > 1 {
         let totals: Vec<_> = totals.iter().map(|(class, total)| format!("{class} {total}")).collect();

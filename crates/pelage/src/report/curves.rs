@@ -1,16 +1,18 @@
 //! Loss and accuracy over the epochs, as one figure.
 
 use plotters::coord::Shift;
+use plotters::coord::types::RangedCoordf64;
 use plotters::prelude::*;
 
 use super::history::HistoryRow;
+use super::markup::escaped;
 
 /// Width and height in pixels.
 const SIZE: (u32, u32) = (1100, 440);
 /// Okabe and Ito's blue and vermilion: told apart by every kind of color vision.
 const TRAIN: RGBColor = RGBColor(0, 114, 178);
 const VALIDATION: RGBColor = RGBColor(213, 94, 0);
-const INK: RGBColor = RGBColor(40, 40, 40);
+pub(super) const INK: RGBColor = RGBColor(40, 40, 40);
 
 /// One panel of the figure.
 struct Panel<'a> {
@@ -55,19 +57,21 @@ pub fn curves_svg(title: &str, history: &[HistoryRow], best_epoch: Option<usize>
         let root = SVGBackend::with_string(&mut svg, SIZE).into_drawing_area();
         draw(&root, title, &panels, last_epoch).map_err(|failure| failure.to_string())?;
     }
-    // For screen readers; the chart library has no way to say it.
-    let escaped = super::markup::escaped(title);
-    let words = format!(
-        "<title>{escaped}</title>\n<desc>Loss and accuracy of training and validation over {last_epoch} epochs.</desc>\n"
-    );
+    let what = format!("Loss and accuracy of training and validation over {last_epoch} epochs.");
+    describe(&mut svg, title, &what);
+    Ok(svg)
+}
+
+/// Adds title and description for screen readers; the chart library has no way to say them.
+pub(super) fn describe(svg: &mut String, title: &str, what: &str) {
+    let words = format!("<title>{}</title>\n<desc>{}</desc>\n", escaped(title), escaped(what));
     let body = svg
         .find("<svg")
         .and_then(|start| svg[start..].find('>').map(|end| start + end + 1));
     svg.insert_str(body.unwrap_or(0), &format!("\n{words}"));
-    Ok(svg)
 }
 
-type Drawing = Result<(), Box<dyn std::error::Error>>;
+pub(super) type Drawing = Result<(), Box<dyn std::error::Error>>;
 
 fn draw(root: &DrawingArea<SVGBackend<'_>, Shift>, title: &str, panels: &[Panel<'_>], last_epoch: f64) -> Drawing {
     root.fill(&WHITE)?;
@@ -81,18 +85,9 @@ fn draw(root: &DrawingArea<SVGBackend<'_>, Shift>, title: &str, panels: &[Panel<
 
 fn draw_panel(area: &DrawingArea<SVGBackend<'_>, Shift>, panel: &Panel<'_>, last_epoch: f64) -> Drawing {
     let values = panel.train.iter().chain(&panel.validation).map(|(_, y)| *y);
-    let (low, high) = values.fold((f64::MAX, f64::MIN), |(low, high), y| (low.min(y), high.max(y)));
-    let (low, high) = if low > high { (0.0, 1.0) } else { (low, high) };
-    let margin = if high > low {
-        0.08 * (high - low)
-    } else {
-        0.05 * high.abs().max(0.1)
-    };
-    let (from, to) = if last_epoch > 1.0 {
-        (1.0, last_epoch)
-    } else {
-        (0.5, 1.5)
-    };
+    let (low, high) = spread(values);
+    let margin = margin(low, high);
+    let (from, to) = epochs(last_epoch);
     let pad = 0.03 * (to - from);
     let mut chart = ChartBuilder::on(area)
         .margin(12)
@@ -100,30 +95,8 @@ fn draw_panel(area: &DrawingArea<SVGBackend<'_>, Shift>, panel: &Panel<'_>, last
         .x_label_area_size(44)
         .y_label_area_size(64)
         .build_cartesian_2d(from - pad..to + pad, low - margin..high + margin)?;
-    let style = || ("sans-serif", 14).into_font().color(&INK);
-    // Whole epochs only, at most ten of them.
-    let every = (last_epoch / 10.0).ceil().max(1.0);
     let decimals = if high - low >= 5.0 { 0 } else { 2 };
-    chart
-        .configure_mesh()
-        .x_desc("Epoch")
-        .y_desc(panel.title)
-        .axis_desc_style(("sans-serif", 15).into_font().color(&INK))
-        .label_style(style())
-        .light_line_style(WHITE)
-        .bold_line_style(RGBColor(228, 228, 228))
-        .axis_style(RGBColor(150, 150, 150))
-        .x_labels((last_epoch / every) as usize + 2)
-        .x_label_formatter(&|x| {
-            if (x - x.round()).abs() < 1e-6 {
-                format!("{x:.0}")
-            } else {
-                String::new()
-            }
-        })
-        .y_labels(7)
-        .y_label_formatter(&|y| format!("{y:.decimals$}"))
-        .draw()?;
+    draw_mesh(&mut chart, panel.title, last_epoch, decimals)?;
     if let Some((x, y)) = panel.best {
         let gray = RGBColor(110, 110, 110);
         let line = DashedLineSeries::new([(x, low - margin), (x, high + margin)], 5, 4, gray.stroke_width(1));
@@ -164,7 +137,61 @@ fn draw_panel(area: &DrawingArea<SVGBackend<'_>, Shift>, panel: &Panel<'_>, last
         .position(corner)
         .background_style(WHITE.mix(0.85))
         .border_style(RGBColor(200, 200, 200))
-        .label_font(style())
+        .label_font(("sans-serif", 14).into_font().color(&INK))
+        .draw()?;
+    Ok(())
+}
+
+/// The least and the largest of `values`; 0 and 1 where there is none.
+pub(super) fn spread(values: impl Iterator<Item = f64>) -> (f64, f64) {
+    let (low, high) = values.fold((f64::MAX, f64::MIN), |(low, high), y| (low.min(y), high.max(y)));
+    if low > high { (0.0, 1.0) } else { (low, high) }
+}
+
+/// What is left free above and below values from `low` to `high`.
+pub(super) fn margin(low: f64, high: f64) -> f64 {
+    if high > low {
+        0.08 * (high - low)
+    } else {
+        0.05 * high.abs().max(0.1)
+    }
+}
+
+/// Where the axis of epochs begins and ends.
+pub(super) fn epochs(last_epoch: f64) -> (f64, f64) {
+    if last_epoch > 1.0 {
+        (1.0, last_epoch)
+    } else {
+        (0.5, 1.5)
+    }
+}
+
+/// A panel of a figure: its place, its epochs and its values.
+pub(super) type Chart<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
+
+/// Axes and grid of a panel over epochs, the values shown with so many `decimals`.
+pub(super) fn draw_mesh(chart: &mut Chart<'_, '_>, title: &str, last_epoch: f64, decimals: usize) -> Drawing {
+    // Whole epochs only, at most ten of them.
+    let every = (last_epoch / 10.0).ceil().max(1.0);
+    chart
+        .configure_mesh()
+        .x_desc("Epoch")
+        .y_desc(title)
+        .axis_desc_style(("sans-serif", 15).into_font().color(&INK))
+        .label_style(("sans-serif", 14).into_font().color(&INK))
+        .light_line_style(WHITE)
+        .bold_line_style(RGBColor(228, 228, 228))
+        .axis_style(RGBColor(150, 150, 150))
+        .x_labels((last_epoch / every) as usize + 2)
+        .x_label_formatter(&|x| {
+            if (x - x.round()).abs() < 1e-6 {
+                format!("{x:.0}")
+            } else {
+                String::new()
+            }
+        })
+        .y_labels(7)
+        .y_label_formatter(&|y| format!("{y:.decimals$}"))
         .draw()?;
     Ok(())
 }

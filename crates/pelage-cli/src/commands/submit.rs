@@ -1,0 +1,193 @@
+//! `pelage submit`.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+use pelage::confidence::Judge;
+use pelage::data::source::Progress;
+use pelage::submit::template::Template;
+use pelage::submit::{self, Columns, Layout, Unreadable};
+use pelage::{bundle, predict};
+use serde::Serialize;
+
+use super::use_threads;
+use crate::failure::{Failure, Outcome, json};
+use crate::progress::Task;
+use crate::table::{count, thousands};
+
+/// Write the file that Kaggle wants: an id and a probability, or a class, for every picture of a test set
+///
+/// An id is the number that a picture's file is named by, and lines are in numeric order; `--sample` takes ids and columns
+/// from a competition's template instead. A calibrated model's temperature is used. With `--reject` a picture that is
+/// "unknown" gets equal probabilities (0.5 of two classes), since Kaggle wants a number for every id; where a class is
+/// asked for, it keeps the most likely. What Kaggle would refuse is not written: an id twice, or without a picture.
+#[derive(Args)]
+pub(super) struct Arguments {
+    /// A run folder or a model file
+    run: PathBuf,
+    /// The test set: a folder or a zip
+    source: PathBuf,
+    /// The file to write
+    #[arg(long, value_name = "FILE", default_value = "submission.csv")]
+    out: PathBuf,
+    /// Take ids, their order and the columns from this template: an id, and one column more or one for each class; ids are
+    /// paths in the source, file names, or these without extension
+    #[arg(long, value_name = "FILE")]
+    sample: Option<PathBuf>,
+    /// What to write beside the id [default: probability, or what the template holds]
+    #[arg(long)]
+    label: Option<Label>,
+    /// The class whose probability is written [default: the second]
+    #[arg(long, value_name = "CLASS")]
+    positive: Option<String>,
+    /// Bring probabilities to CLIP to 1 - CLIP, so that no single mistake costs too much log loss [default: 0.01 divided by
+    /// the number of classes: 0.005 for two]
+    #[arg(long)]
+    clip: Option<f64>,
+    /// Treat answers below this calibrated confidence, 0 to 1, and pictures too far from training as unknown; needs
+    /// `pelage calibrate`
+    #[arg(long, value_name = "CONFIDENCE")]
+    reject: Option<f64>,
+    /// Give pictures that cannot be read equal probabilities (or the first class) instead of refusing
+    #[arg(long)]
+    fill_unreadable: bool,
+    /// CPU threads [default: all]
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    threads: usize,
+    /// Print one JSON document about what was written
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Label {
+    /// The probability of one class
+    Probability,
+    /// The name of the most likely class
+    Class,
+}
+
+/// What was written.
+#[derive(Serialize)]
+struct Written {
+    file: PathBuf,
+    columns: String,
+    pictures: usize,
+    clip: Option<f64>,
+    temperature: Option<f64>,
+    unknown: usize,
+    unreadable: usize,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Outcome {
+    check_out(arguments)?;
+    use_threads(arguments.threads)?;
+    let device = pelage::device::open("cpu")?;
+    let model = bundle::load(&arguments.run, &device)?;
+    let judge = Judge::open(&arguments.run, arguments.reject)?;
+    let classes = &model.facts.classes;
+    let clip = arguments.clip.unwrap_or(0.01 / classes.len() as f64);
+    submit::check_clip(clip, classes.len())?;
+    // All that can be refused is, before the pictures are looked at.
+    let layout = layout(arguments, classes)?;
+    let (task, total) = (Task::new(), layout.pictures.len());
+    let show = &mut |done| {
+        task.show(Progress {
+            done,
+            total,
+            what: "predicting",
+        })
+    };
+    let predictions = predict::predict(&model, &judge, &layout.pictures, &device, show);
+    task.finish();
+    let unreadable = match arguments.fill_unreadable {
+        true => Unreadable::Fill,
+        false => Unreadable::Refuse,
+    };
+    layout
+        .write(&arguments.out, classes, &predictions, clip, unreadable)
+        .map_err(|failure| Failure::Failed(failure.to_string()))?;
+    let written = Written {
+        file: arguments.out.clone(),
+        columns: described_columns(&layout, classes),
+        pictures: predictions.len(),
+        clip: (layout.columns != Columns::Class).then_some(clip),
+        temperature: judge.temperature(),
+        unknown: predictions.iter().filter(|one| one.doubt.is_some()).count(),
+        unreadable: predictions.iter().filter(|one| one.error.is_some()).count(),
+    };
+    if arguments.json {
+        json(&written)
+    } else {
+        Ok(described(&written))
+    }
+}
+
+fn layout(arguments: &Arguments, classes: &[String]) -> pelage::Result<Layout> {
+    let label = arguments.label.map(|label| match label {
+        Label::Probability => submit::Label::Probability,
+        Label::Class => submit::Label::Class,
+    });
+    let positive = arguments.positive.as_deref();
+    match &arguments.sample {
+        Some(sample) => {
+            let template = Template::read(sample)?;
+            let columns = template.columns(classes, label, positive)?;
+            template.layout(submit::pictures(&arguments.source)?, columns)
+        }
+        None => {
+            let columns = Columns::one(classes, label.unwrap_or(submit::Label::Probability), positive)?;
+            Layout::numbered(submit::pictures(&arguments.source)?, columns)
+        }
+    }
+}
+
+/// Minutes of work must not end at a folder that is not there, nor replace what it began with.
+fn check_out(arguments: &Arguments) -> Result<(), Failure> {
+    let out = &arguments.out;
+    let folder = out.parent().filter(|folder| !folder.as_os_str().is_empty());
+    if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
+        return Err(Failure::Usage(format!(
+            "--out: there is no folder {}",
+            folder.display()
+        )));
+    }
+    let same = |other: &Path| {
+        out.canonicalize()
+            .is_ok_and(|out| other.canonicalize().is_ok_and(|other| out == other))
+    };
+    let read = [Some(&arguments.source), arguments.sample.as_ref()];
+    match read.into_iter().flatten().find(|path| same(path)) {
+        Some(path) => Err(Failure::Usage(format!(
+            "--out {} is read from; give another name",
+            path.display()
+        ))),
+        None => Ok(()),
+    }
+}
+
+fn described_columns(layout: &Layout, classes: &[String]) -> String {
+    let header = layout.header.join(", ");
+    match &layout.columns {
+        Columns::Probability(class) => format!("{header} (probability of {})", classes[*class]),
+        Columns::Class => format!("{header} (name of the class)"),
+        Columns::EachClass(_) => format!("{header} (probability of each class)"),
+    }
+}
+
+fn described(written: &Written) -> String {
+    let pictures = count(written.pictures, "picture");
+    let mut text = format!("wrote {}: {pictures}, {}", written.file.display(), written.columns);
+    if let Some(clip) = written.clip {
+        text += &format!(" from {clip} to {}", 1.0 - clip);
+    }
+    if let Some(temperature) = written.temperature {
+        text += &format!(", calibrated (temperature {temperature:.3})");
+    }
+    for (number, what) in [(written.unknown, "unknown"), (written.unreadable, "unreadable")] {
+        if number > 0 {
+            text += &format!("; {} {what}", thousands(number as u64));
+        }
+    }
+    text + "\n"
+}

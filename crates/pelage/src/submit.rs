@@ -1,0 +1,348 @@
+//! What Kaggle is sent: a CSV with a line for each picture of a test set, by its id.
+
+pub mod template;
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use pelage_data::source::{self, Entry, natural_order};
+
+use crate::predict::Prediction;
+use crate::{Error, Result, atomic};
+
+/// What stands beside the id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Label {
+    /// The probability of one class.
+    Probability,
+    /// The name of the most likely class.
+    Class,
+}
+
+/// What stands beside the id, with classes by their index.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Columns {
+    /// The probability of this class.
+    Probability(usize),
+    /// The name of the most likely class.
+    Class,
+    /// The probability of each class, in this order.
+    EachClass(Vec<usize>),
+}
+
+/// The lines of a submission before anything is predicted.
+#[derive(Clone, Debug)]
+pub struct Layout {
+    /// The names of the columns, the id's first.
+    pub header: Vec<String>,
+    /// What stands beside the id.
+    pub columns: Columns,
+    /// The ids, in the order of the lines.
+    pub ids: Vec<String>,
+    /// The picture of each id.
+    pub pictures: Vec<Entry>,
+}
+
+/// What a picture of which nothing is known gets: its probabilities are all equal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unreadable {
+    /// Nothing is written; the error names the pictures.
+    Refuse,
+    /// Equal probabilities; where a class must be named, the first.
+    Fill,
+}
+
+/// The pictures of a test set: a folder, a zip, zips in a zip.
+///
+/// # Errors
+/// A source that cannot be read or holds no picture.
+pub fn pictures(source: &Path) -> Result<Vec<Entry>> {
+    let mut entries = source::list(source)?;
+    entries.retain(Entry::claims_to_be_picture);
+    if entries.is_empty() {
+        return Err(Error::Input(format!("{}: holds no pictures", source.display())));
+    }
+    Ok(entries)
+}
+
+impl Columns {
+    /// One column: the name of the most likely class, or the probability of the class called `positive`, else of the
+    /// second.
+    ///
+    /// # Errors
+    /// A name that is none of `classes`, or that chooses nothing.
+    pub fn one(classes: &[String], label: Label, positive: Option<&str>) -> Result<Self> {
+        match (label, positive) {
+            (Label::Class, None) => Ok(Columns::Class),
+            (Label::Class, Some(_)) => Err(Error::Input(
+                "--positive chooses whose probability is written, but the label is the name of a class".into(),
+            )),
+            (Label::Probability, None) => Ok(Columns::Probability(1)),
+            (Label::Probability, Some(name)) => {
+                let class = classes.iter().position(|class| class == name);
+                let known = || Error::Input(format!("--positive {name}: the model knows {}", classes.join(", ")));
+                class.map(Columns::Probability).ok_or_else(known)
+            }
+        }
+    }
+}
+
+impl Layout {
+    /// Kaggle's for cats and dogs: `id,label`, where an id is the number that the file is named by (`12.jpg`: 12), in
+    /// numeric order; where a name is no number, all ids are names without extension, in natural order.
+    ///
+    /// # Errors
+    /// Pictures with the same id.
+    pub fn numbered(pictures: Vec<Entry>, columns: Columns) -> Result<Self> {
+        let is_number = |stem: &str| stem.bytes().all(|c| c.is_ascii_digit());
+        let numbers = pictures.iter().all(|entry| is_number(stem(&entry.name)));
+        let id = |entry: &Entry| match stem(&entry.name) {
+            stem if !numbers => stem.to_string(),
+            stem => match stem.trim_start_matches('0') {
+                "" => "0".to_string(),
+                number => number.to_string(),
+            },
+        };
+        let mut lines: Vec<_> = pictures.into_iter().map(|entry| (id(&entry), entry)).collect();
+        lines.sort_by(|a, b| natural_order(&a.0, &b.0));
+        let twice = lines.windows(2).filter(|pair| pair[0].0 == pair[1].0);
+        let twice = twice.map(|pair| format!("{}: {} and {}", pair[0].0, pair[0].1.name, pair[1].1.name));
+        refuse("ids that several pictures share", twice.collect())?;
+        let (ids, pictures) = lines.into_iter().unzip();
+        Ok(Layout {
+            header: ["id", "label"].map(String::from).to_vec(),
+            columns,
+            ids,
+            pictures,
+        })
+    }
+
+    /// The file, of the predictions for [`Layout::pictures`] in their order, by a model of `classes`. Probabilities are
+    /// brought to `clip` to 1 - `clip`; those of all classes are then divided by their sum. A doubted picture gets equal
+    /// probabilities, but keeps its class.
+    ///
+    /// # Errors
+    /// `clip` out of range; unreadable pictures, unless they are filled in; probabilities that are not finite.
+    pub fn encode(
+        &self,
+        classes: &[String],
+        predictions: &[Prediction],
+        clip: f64,
+        unreadable: Unreadable,
+    ) -> Result<Vec<u8>> {
+        check_clip(clip, classes.len())?;
+        if unreadable == Unreadable::Refuse {
+            let broken = predictions.iter().filter_map(|one| {
+                let reason = one.error.as_ref()?;
+                Some(format!("{}: {reason}", one.path))
+            });
+            let what = "pictures that cannot be read (`--fill-unreadable` gives them equal probabilities)";
+            refuse(what, broken.collect())?;
+        }
+        let failed = |failure: csv::Error| Error::Input(format!("cannot write the submission: {failure}"));
+        let mut writer = csv::Writer::from_writer(Vec::new());
+        writer.write_record(&self.header).map_err(failed)?;
+        for (id, prediction) in self.ids.iter().zip(predictions) {
+            let mut row = vec![id.clone()];
+            row.extend(self.values(classes, prediction, clip)?);
+            writer.write_record(&row).map_err(failed)?;
+        }
+        let written = writer.into_inner();
+        written.map_err(|failure| failed(failure.into_error().into()))
+    }
+
+    /// What stands beside the id.
+    fn values(&self, classes: &[String], prediction: &Prediction, clip: f64) -> Result<Vec<String>> {
+        let probabilities = probabilities(classes, prediction);
+        if probabilities.iter().any(|p| !p.is_finite()) {
+            let path = &prediction.path;
+            return Err(Error::Input(format!("{path}: the model gives no finite probabilities")));
+        }
+        let clipped = |class: usize| probabilities[class].clamp(clip, 1.0 - clip);
+        // As f32: as many digits as there are.
+        let text = |probability: f64| (probability as f32).to_string();
+        Ok(match &self.columns {
+            Columns::Probability(class) => vec![text(clipped(*class))],
+            Columns::EachClass(order) => {
+                let sum: f64 = order.iter().map(|&class| clipped(class)).sum();
+                order.iter().map(|&class| text(clipped(class) / sum)).collect()
+            }
+            Columns::Class => {
+                let first = prediction.classes.first().map(|(class, _)| class);
+                vec![first.unwrap_or(&classes[0]).clone()]
+            }
+        })
+    }
+
+    /// Writes [`Layout::encode`] to `path`, atomically.
+    ///
+    /// # Errors
+    /// See there; and a folder that cannot be written.
+    pub fn write(
+        &self,
+        path: &Path,
+        classes: &[String],
+        predictions: &[Prediction],
+        clip: f64,
+        unreadable: Unreadable,
+    ) -> Result<()> {
+        atomic::write(path, &self.encode(classes, predictions, clip, unreadable)?)
+    }
+}
+
+/// Refuses a clip that would move the equal probabilities of `classes` classes.
+///
+/// # Errors
+/// A clip that is not 0 or more and below 1 / `classes`.
+pub fn check_clip(clip: f64, classes: usize) -> Result<()> {
+    let most = 1.0 / classes as f64;
+    match (0.0..most).contains(&clip) {
+        true => Ok(()),
+        false => Err(Error::Input(format!(
+            "--clip is {clip}, it must be 0 or more and below {most} for {classes} classes"
+        ))),
+    }
+}
+
+/// By class, in the order of `classes`; all equal where nothing is known.
+fn probabilities(classes: &[String], prediction: &Prediction) -> Vec<f64> {
+    if prediction.doubt.is_some() || prediction.error.is_some() {
+        return vec![1.0 / classes.len() as f64; classes.len()];
+    }
+    let known: HashMap<_, _> = prediction.classes.iter().map(|(class, p)| (class, *p)).collect();
+    let probability = |class| known.get(class).copied().map_or(f64::NAN, f64::from);
+    classes.iter().map(probability).collect()
+}
+
+/// A file's name without folders and extension.
+fn stem(name: &str) -> &str {
+    let file = file_name(name);
+    match file.rsplit_once('.') {
+        Some((stem, _)) if !stem.is_empty() => stem,
+        _ => file,
+    }
+}
+
+/// A file's name without folders.
+fn file_name(name: &str) -> &str {
+    name.rsplit('/').next().unwrap_or(name)
+}
+
+/// An error that lists some of `wrong`, where there is any.
+fn refuse(what: &str, wrong: Vec<String>) -> Result<()> {
+    if wrong.is_empty() {
+        return Ok(());
+    }
+    let total = wrong.len();
+    let some: String = wrong.iter().take(5).map(|one| format!("\n  {one}")).collect();
+    let more = match total > 5 {
+        true => format!("\n  and {} more", total - 5),
+        false => String::new(),
+    };
+    Err(Error::Input(format!(
+        "nothing is written: there are {what}:{some}{more}"
+    )))
+}
+
+#[cfg(test)]
+mod tests {
+    use pelage_data::source::Location;
+
+    use super::*;
+
+    pub(super) fn entries(names: &[&str]) -> Vec<Entry> {
+        let entry = |name: &&str| Entry {
+            name: name.to_string(),
+            location: Location::File(name.into()),
+        };
+        names.iter().map(entry).collect()
+    }
+
+    fn prediction(cat: f32) -> Prediction {
+        let mut classes = vec![("cat".to_string(), cat), ("dog".to_string(), 1.0 - cat)];
+        classes.sort_by(|a, b| b.1.total_cmp(&a.1));
+        Prediction {
+            path: "x.jpg".into(),
+            classes,
+            temperature: None,
+            doubt: None,
+            error: None,
+        }
+    }
+
+    fn classes() -> Vec<String> {
+        ["cat", "dog"].map(String::from).to_vec()
+    }
+
+    fn lines(columns: Columns, predictions: &[Prediction], clip: f64) -> Vec<String> {
+        let names: Vec<_> = (1..=predictions.len()).map(|i| format!("{i}.jpg")).collect();
+        let names: Vec<_> = names.iter().map(String::as_str).collect();
+        let mut layout = Layout::numbered(entries(&names), columns).unwrap();
+        if let Columns::EachClass(order) = &layout.columns {
+            let named = order.iter().map(|&class| classes()[class].clone());
+            layout.header = std::iter::once("id".to_string()).chain(named).collect();
+        }
+        let bytes = layout.encode(&classes(), predictions, clip, Unreadable::Fill).unwrap();
+        String::from_utf8(bytes).unwrap().lines().map(String::from).collect()
+    }
+
+    #[test]
+    fn ids_are_numbers_in_numeric_order_or_names() {
+        let layout = |names: &[&str]| Layout::numbered(entries(names), Columns::Class).map(|layout| layout.ids);
+        assert_eq!(
+            layout(&["test1/10.jpg", "test1/9.jpg", "0.png", "007.jpg"]).unwrap(),
+            ["0", "7", "9", "10"]
+        );
+        assert_eq!(layout(&["b.10.jpg", "b.9.jpg", "7.jpg"]).unwrap(), ["7", "b.9", "b.10"]);
+        let refused = layout(&["1.jpg", "a/1.png", "2.jpg"]).unwrap_err().to_string();
+        assert!(refused.contains("1: 1.jpg and a/1.png"), "{refused}");
+        assert!(layout(&["1.jpg", "01.jpg"]).is_err());
+    }
+
+    #[test]
+    fn probabilities_are_clipped_and_doubt_is_even() {
+        let doubt = crate::confidence::Doubt::Confidence {
+            confidence: 0.6,
+            least: 0.9,
+        };
+        let doubted = Prediction {
+            doubt: Some(doubt),
+            ..prediction(0.4)
+        };
+        let broken = Prediction {
+            classes: Vec::new(),
+            error: Some("not a picture".into()),
+            ..prediction(0.0)
+        };
+        let all = [prediction(1.0), prediction(0.25), doubted, broken];
+        let probability = lines(Columns::Probability(1), &all, 0.005);
+        assert_eq!(probability, ["id,label", "1,0.005", "2,0.75", "3,0.5", "4,0.5"]);
+        let class = lines(Columns::Class, &all, 0.005);
+        assert_eq!(class[1..], ["1,cat", "2,dog", "3,dog", "4,cat"]);
+        let both = lines(Columns::EachClass(vec![1, 0]), &all, 0.1);
+        assert_eq!(both[1..], ["1,0.1,0.9", "2,0.75,0.25", "3,0.5,0.5", "4,0.5,0.5"]);
+        let unclipped = lines(Columns::Probability(1), &all[..1], 0.0);
+        assert_eq!(unclipped[1], "1,0");
+    }
+
+    #[test]
+    fn what_would_be_refused_is_not_written() {
+        let layout = Layout::numbered(entries(&["1.jpg"]), Columns::Probability(1)).unwrap();
+        let encode = |prediction: Prediction, clip| {
+            let encoded = layout.encode(&classes(), &[prediction], clip, Unreadable::Refuse);
+            encoded.map_err(|failure| failure.to_string())
+        };
+        let broken = Prediction {
+            classes: Vec::new(),
+            error: Some("not a picture".into()),
+            ..prediction(0.0)
+        };
+        let refused = encode(broken, 0.0).unwrap_err();
+        assert!(refused.contains("x.jpg: not a picture"), "{refused}");
+        assert!(encode(prediction(f32::NAN), 0.0).unwrap_err().contains("finite"));
+        for clip in [-0.1, 0.5, 1.0, f64::NAN] {
+            assert!(encode(prediction(0.5), clip).unwrap_err().contains("--clip"), "{clip}");
+        }
+        assert!(encode(prediction(0.5), 0.49).is_ok());
+    }
+}
