@@ -8,8 +8,8 @@ use pelage::compare::{self, Difference, Summary};
 use pelage::data::catalog::Catalog;
 use pelage::evaluate::{self, Embeddings, Evaluation};
 use pelage::report::comparison::{Curve, comparison_svg};
-use pelage::report::curves::curves_png;
 use pelage::report::history::HistoryRow;
+use pelage::report::png::svg_to_png;
 use serde::Serialize;
 
 use super::evaluate::score;
@@ -162,7 +162,7 @@ fn draw(out: &Path, format: Format, report: &Report, histories: &[Option<Vec<His
     let svg = comparison_svg(&title, &curves.collect::<Vec<_>>()).map_err(refused)?;
     let bytes = match format {
         Format::Svg => svg.into_bytes(),
-        Format::Png => curves_png(&svg, 2.0).map_err(refused)?,
+        Format::Png => svg_to_png(&svg, 2.0).map_err(refused)?,
     };
     Ok(pelage::atomic::write(out, &bytes)?)
 }

@@ -226,7 +226,7 @@ mod tests {
         ] {
             assert!(svg.contains(text), "{text}");
         }
-        crate::report::curves::curves_png(&svg, 1.0).unwrap();
+        crate::report::png::svg_to_png(&svg, 1.0).unwrap();
     }
 
     #[test]
