@@ -96,7 +96,7 @@ pub(super) fn svg(name: &str, items: &[Item], columns: &[Column]) -> String {
         }
         left = axis + reach[1] + GUTTER;
         if let Some(next) = columns.get(i + 1) {
-            let first = next.segments.first().map_or(0.0, |placed| way_in(placed));
+            let first = next.segments.first().map_or(0.0, way_in);
             svg += &onwards(
                 axis,
                 top - GAP,
