@@ -3,7 +3,7 @@
 //! The modules stand in the order in which data meets them: [`ops`] (our operations inside Burn), [`model`]
 //! (the networks), [`weights`] (pretrained ones), [`features`] (what a frozen backbone sees), [`train`] (one readable [`train::fit`]), [`bundle`] (the saved model), [`evaluate`],
 //! [`predict`], [`explain`] (what a network looks at), [`confidence`] (how far to trust an answer), [`submit`] (Kaggle's file),
-//! [`compare`] (of runs), [`report`] (history, figures, a page), [`bench`] (how fast it is here).
+//! [`compare`] (of runs), [`report`] (history, figures, a page), [`mod@bench`] (how fast it is here).
 //!
 //! ```no_run
 //! use pelage::train::{Control, Recipe, run::Run};
