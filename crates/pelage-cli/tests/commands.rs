@@ -22,10 +22,15 @@ fn help_names_every_verb_and_no_arguments_is_wrong_usage() {
         "calibrate",
         "submit",
         "compare",
+        "report",
+        "explain",
+        "plot-model",
+        "features",
         "demo",
         "models",
         "weights",
         "cache",
+        "bench",
     ] {
         assert!(help.contains(&format!("\n  {verb}")), "{verb}: {help}");
         assert!(succeed(folder.path(), &[verb, "--help"]).contains("Usage"), "{verb}");
@@ -264,4 +269,25 @@ fn caches_give_the_same_run_and_can_be_cleared() {
     assert_eq!(there(), 2);
     succeed(folder.path(), &["cache", "clear"]);
     assert_eq!(there(), 0);
+}
+
+#[test]
+fn a_measurement_is_one_document_with_its_machine() {
+    let folder = tempfile::tempdir().unwrap();
+    let said = succeed(
+        folder.path(),
+        &["bench", "inference", "--model", "cnn3", "--threads", "1", "--json"],
+    );
+    let measured: serde_json::Value = serde_json::from_str(&said).unwrap();
+    assert_eq!(measured["machine"]["threads"], 1);
+    assert!(measured["machine"]["peak_gflops"].as_f64().unwrap() > 0.0);
+    let batches: Vec<_> = measured["inference"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| &one["batch"])
+        .collect();
+    assert_eq!(batches, [1, 16]);
+    assert!(measured.get("kernels").is_none(), "only what was asked for");
+    assert!(fail(folder.path(), &["bench", "everything"], 2).contains("kernels"));
 }
