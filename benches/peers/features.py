@@ -1,8 +1,8 @@
-"""features.py PELAGE_EXAMPLE [NAME ...]: images per second of feature extraction, batch 16, 2 threads, random weights, in ONNX
-Runtime, PyTorch (channels last) and pelage, in turns; medians of three rounds, and pelage's ratio to the faster peer.
+"""features.py PELAGE [NAME ...]: images per second of feature extraction, batch 16, 2 threads, random weights, in ONNX Runtime,
+PyTorch (channels last) and pelage, in turns; medians of five rounds, and pelage's ratio to each.
 
-PELAGE_EXAMPLE is the built `inference` example: cargo build --release --workspace --example inference."""
-import statistics, subprocess, sys, tempfile, time
+PELAGE is the built binary."""
+import json, statistics, subprocess, sys, tempfile, time
 import onnxruntime, timm, torch
 from torchvision import models
 
@@ -37,12 +37,13 @@ for name in sys.argv[2:] or ZOO:
     feed = {session.get_inputs()[0].name: pixels.numpy()}
     model, last = model.to(memory_format=torch.channels_last), pixels.to(memory_format=torch.channels_last)
     rates = {"onnxruntime": [], "pytorch": [], "pelage": []}
-    for _ in range(3):
+    for _ in range(5):
         rates["onnxruntime"].append(rate(lambda: session.run(None, feed)))
         with torch.inference_mode():
             rates["pytorch"].append(rate(lambda: model(last)))
-        said = subprocess.run([sys.argv[1], name, str(size)], capture_output=True, text=True, check=True).stdout
-        rates["pelage"].append(float(said.split()[1]))
+        bench = [sys.argv[1], "bench", "inference", "--model", name, "--json"]
+        said = json.loads(subprocess.run(bench, capture_output=True, text=True, check=True).stdout)
+        rates["pelage"] += [one["images_per_second"] for one in said["inference"] if one["batch"] == 16]
     medians = {peer: statistics.median(values) for peer, values in rates.items()}
-    ratio = medians["pelage"] / max(medians["onnxruntime"], medians["pytorch"])
-    print(f"{name} {size}: " + ", ".join(f"{peer} {value:.1f} img/s" for peer, value in medians.items()) + f", ratio {ratio:.2f}", flush=True)
+    print(f"{name} {size}: " + ", ".join(
+        f"{peer} {value:.1f} img/s (ratio {medians['pelage'] / value:.2f})" for peer, value in medians.items()), flush=True)

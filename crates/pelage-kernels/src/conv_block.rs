@@ -94,7 +94,7 @@ pub fn forward(
     if output.is_empty() {
         return;
     }
-    let winograd = winograd::suits(shape);
+    let winograd = winograd::suits(isa, shape);
     let mut kept = SHARED.take();
     let [packed, _] = &mut kept;
     let packed = if winograd {

@@ -13,6 +13,7 @@ mod pack;
 mod scratch;
 mod tile;
 mod vector;
+pub(crate) mod winograd;
 
 pub use activation::{Activation, activate, activation_backward};
 pub use pack::{Packed, pack};
@@ -113,14 +114,21 @@ pub enum Path {
     Direct,
     /// The same tiles, from a zero-padded copy of the input rows they need; one group at a time.
     Copied,
+    /// 3x3 with stride 1: fewer multiply-adds than the definition has.
+    Winograd,
     /// One input channel for each output channel: vectors of channels, several pixels of a row at once.
     Depthwise,
 }
 
-/// The path that [`forward`] takes; a matter of speed alone.
-pub fn path(geometry: &Geometry) -> Path {
+/// The path that [`forward`] takes; a matter of speed alone. It depends on channels, kernel, stride and groups, and on
+/// whether there is padding.
+pub fn path(isa: Isa, geometry: &Geometry) -> Path {
     if geometry.groups > 1 && geometry.groups == geometry.in_channels && geometry.groups == geometry.out_channels {
         Path::Depthwise
+    } else if (geometry.kernel, geometry.stride, geometry.groups) == ([3, 3], [1, 1], 1)
+        && winograd::suits(isa, geometry.in_channels, geometry.out_channels)
+    {
+        Path::Winograd
     } else if geometry.groups == 1 && geometry.padding == [0; 4] {
         Path::Direct
     } else {
@@ -152,8 +160,9 @@ pub fn forward(
     if output.is_empty() {
         return;
     }
-    match path(geometry) {
+    match path(isa, geometry) {
         Path::Depthwise => depthwise::forward(isa, geometry, input, packed, residual, activation, output),
+        Path::Winograd => winograd::forward(isa, geometry, input, packed, residual, activation, output),
         Path::Direct => dense::direct(isa, geometry, input, packed, residual, activation, output),
         Path::Copied => dense::copied(isa, geometry, input, packed, residual, activation, output),
     }
@@ -200,10 +209,12 @@ pub fn backward(
     assert_eq!(grad_output.len(), geometry.output_len(), "length of grad_output");
     if let Some(grad_weights) = grad_weights {
         assert_eq!(grad_weights.len(), weights.len(), "length of grad_weights");
-        match path(geometry) {
+        match path(isa, geometry) {
             _ if grad_output.is_empty() => grad_weights.fill(0.0),
             Path::Depthwise => depthwise_grad::weights(isa, geometry, input, grad_output, grad_weights),
-            Path::Direct | Path::Copied => grad_weights::dense(isa, geometry, input, grad_output, grad_weights),
+            Path::Winograd | Path::Direct | Path::Copied => {
+                grad_weights::dense(isa, geometry, input, grad_output, grad_weights)
+            }
         }
     }
     if let Some(grad_bias) = grad_bias {

@@ -198,6 +198,25 @@ proptest! {
     }
 
     #[test]
+    fn winograd_equals_the_definition(
+        sizes in (1usize..=3, 1usize..=30, 1usize..=30), channels in (1usize..=4, 8usize..=70),
+        padding in [0usize..=3, 0usize..=3, 0usize..=3, 0usize..=3], seed in 0u64..1000, residual in any::<bool>(),
+        activation in activations(),
+    ) {
+        let g = Geometry {
+            batch: sizes.0,
+            height: sizes.1,
+            width: sizes.2,
+            padding,
+            ..layer(1, [16 * channels.0, channels.1], 3, 1, 1)
+        };
+        for isa in Isa::available() {
+            assert_eq!(convolution::path(isa, &g), Path::Winograd);
+        }
+        check_forward(&g, seed, residual, activation);
+    }
+
+    #[test]
     fn backward_equals_the_definition(g in geometries(), seed in 0u64..1000) {
         check_backward(&g, seed);
     }
@@ -242,19 +261,27 @@ fn blocks_of_rows_and_pixels() {
 
 #[test]
 fn each_geometry_takes_its_path() {
-    assert_eq!(convolution::path(&layer(7, [8, 16], 1, 1, 1)), Path::Direct);
-    assert_eq!(convolution::path(&layer(7, [8, 16], 1, 2, 1)), Path::Direct);
-    assert_eq!(convolution::path(&layer(7, [8, 16], 3, 1, 1)), Path::Copied);
-    assert_eq!(convolution::path(&layer(7, [1, 1], 3, 1, 1)), Path::Copied);
-    assert_eq!(convolution::path(&layer(7, [8, 16], 1, 1, 4)), Path::Copied);
-    assert_eq!(convolution::path(&layer(7, [8, 16], 3, 1, 8)), Path::Copied);
-    assert_eq!(convolution::path(&layer(7, [8, 8], 3, 1, 8)), Path::Depthwise);
+    for isa in Isa::available() {
+        let path =
+            |channels, kernel, stride, groups| convolution::path(isa, &layer(7, channels, kernel, stride, groups));
+        assert_eq!(path([8, 16], 1, 1, 1), Path::Direct);
+        assert_eq!(path([8, 16], 1, 2, 1), Path::Direct);
+        assert_eq!(path([16, 16], 3, 1, 1), Path::Winograd);
+        assert_eq!(path([16, 16], 3, 2, 1), Path::Copied);
+        assert_eq!(path([9, 16], 3, 1, 1), Path::Copied);
+        assert_eq!(path([16, 4], 3, 1, 1), Path::Copied);
+        assert_eq!(path([1, 1], 3, 1, 1), Path::Copied);
+        assert_eq!(path([8, 16], 1, 1, 4), Path::Copied);
+        assert_eq!(path([8, 16], 3, 1, 8), Path::Copied);
+        assert_eq!(path([8, 8], 3, 1, 8), Path::Depthwise);
+    }
 }
 
 #[test]
 fn the_same_bits_on_any_number_of_threads() {
     for g in [
         layer(30, [20, 37], 3, 1, 1),
+        layer(31, [32, 37], 3, 1, 1),
         layer(30, [20, 37], 1, 1, 1),
         layer(30, [37, 37], 5, 2, 37),
     ] {

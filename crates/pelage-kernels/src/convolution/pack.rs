@@ -1,7 +1,7 @@
 //! Weights in the order in which the kernels read them.
 
 use super::scratch::Aligned;
-use super::{Geometry, Path, path};
+use super::{Geometry, Path, path, winograd};
 use crate::isa::Isa;
 
 /// Weights and bias of one convolution, packed for one instruction set.
@@ -11,7 +11,9 @@ pub struct Packed {
     channels: [usize; 2],
     kernel: [usize; 2],
     groups: usize,
+    winograd: bool,
     /// Dense: for each group and tile of channels `[kh][kw][ci / groups][tile]`. Depthwise: for each tile `[kh][kw][tile]`.
+    /// Winograd: see [`winograd::transform_weights`].
     pub(super) weights: Aligned,
     /// For each group (depthwise: for all), the bias, filled up with zeros to whole tiles.
     pub(super) bias: Vec<f32>,
@@ -104,7 +106,7 @@ fn overlapping_tiles(channels: usize, width: usize) -> Vec<Tile> {
 }
 
 /// Packs `weights` `[co, ci / groups, kh, kw]` and `bias` `[co]` (none: zeros) for [`super::forward`]. Of `geometry`, the
-/// channels, the kernel and the groups matter; the result serves any number and size of pictures.
+/// channels, the kernel, the stride and the groups matter; the result serves any number and size of pictures.
 ///
 /// # Panics
 /// Where a slice's length does not fit `geometry`.
@@ -115,7 +117,8 @@ pub fn pack(isa: Isa, geometry: &Geometry, weights: &[f32], bias: Option<&[f32]>
         bias.is_none_or(|bias| bias.len() == geometry.out_channels),
         "length of bias"
     );
-    let depthwise = path(geometry) == Path::Depthwise;
+    let path = path(isa, geometry);
+    let depthwise = path == Path::Depthwise;
     let (groups, group) = match depthwise {
         true => (1, geometry.out_channels),
         false => (geometry.groups, geometry.group_outputs()),
@@ -126,16 +129,27 @@ pub fn pack(isa: Isa, geometry: &Geometry, weights: &[f32], bias: Option<&[f32]>
         false => tiles(group, lanes(isa)),
     };
     let filled: usize = tiles.iter().map(|tile| tile.width).sum();
+    let len = match path {
+        Path::Winograd => winograd::weights_len(isa, ci, group),
+        _ => groups * filled * area * ci,
+    };
     let mut packed = Packed {
         isa,
         channels: [geometry.in_channels, geometry.out_channels],
         kernel: geometry.kernel,
         groups: geometry.groups,
-        weights: Aligned::zeros(groups * filled * area * ci),
+        winograd: path == Path::Winograd,
+        weights: Aligned::zeros(len),
         bias: vec![0.0; groups * filled],
         pieces: pieces(geometry.kernel[0], geometry.kernel[1] * ci),
         tiles,
     };
+    if packed.winograd {
+        packed.bias.resize(winograd::filled(isa, group), 0.0);
+        packed.bias[..group].copy_from_slice(bias.unwrap_or(&vec![0.0; group]));
+        winograd::transform_weights(isa, ci, weights, &mut packed.weights);
+        return packed;
+    }
     for g in 0..groups {
         let mut filling = g * filled;
         for &Tile { first, width } in &packed.tiles {
@@ -168,6 +182,11 @@ impl Packed {
             (self.kernel, self.groups),
             (geometry.kernel, geometry.groups),
             "packed for another kernel"
+        );
+        assert_eq!(
+            self.winograd,
+            path(isa, geometry) == Path::Winograd,
+            "packed for another stride"
         );
     }
 }

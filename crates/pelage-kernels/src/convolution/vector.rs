@@ -23,6 +23,11 @@ pub(super) trait Vector: Copy {
     /// # Safety
     /// As for [`Self::splat`].
     unsafe fn add(self, other: Self) -> Self;
+    /// `self - other`.
+    ///
+    /// # Safety
+    /// As for [`Self::splat`].
+    unsafe fn sub(self, other: Self) -> Self;
     /// `a * b + self`.
     ///
     /// # Safety
@@ -61,6 +66,10 @@ impl Vector for Portable {
         Portable(std::array::from_fn(|i| self.0[i] + other.0[i]))
     }
     #[inline(always)]
+    unsafe fn sub(self, other: Self) -> Self {
+        Portable(std::array::from_fn(|i| self.0[i] - other.0[i]))
+    }
+    #[inline(always)]
     unsafe fn multiply_add(self, a: Self, b: Self) -> Self {
         Portable(std::array::from_fn(|i| a.0[i] * b.0[i] + self.0[i]))
     }
@@ -85,7 +94,7 @@ macro_rules! fused {
 
 /// Makes `$name` of the intrinsics of an instruction set.
 macro_rules! vector {
-    ($name:ident, $register:ty, $lanes:literal, $splat:ident, $load:ident, $store:ident, $add:ident,
+    ($name:ident, $register:ty, $lanes:literal, $splat:ident, $load:ident, $store:ident, $add:ident, $sub:ident,
         $max:ident, $min:ident, ($($fused:tt)*)) => {
         #[derive(Clone, Copy)]
         pub(in crate::convolution) struct $name($register);
@@ -115,6 +124,11 @@ macro_rules! vector {
                 $name(unsafe { $add(self.0, other.0) })
             }
             #[inline(always)]
+            unsafe fn sub(self, other: Self) -> Self {
+                // SAFETY: as above.
+                $name(unsafe { $sub(self.0, other.0) })
+            }
+            #[inline(always)]
             unsafe fn multiply_add(self, a: Self, b: Self) -> Self {
                 // SAFETY: as above.
                 $name(unsafe { fused!($($fused)*; self.0, a.0, b.0) })
@@ -133,9 +147,9 @@ mod x86 {
     use super::Vector;
     use std::arch::x86_64::*;
 
-    vector!(Avx2, __m256, 8, _mm256_set1_ps, _mm256_loadu_ps, _mm256_storeu_ps, _mm256_add_ps,
+    vector!(Avx2, __m256, 8, _mm256_set1_ps, _mm256_loadu_ps, _mm256_storeu_ps, _mm256_add_ps, _mm256_sub_ps,
         _mm256_max_ps, _mm256_min_ps, (_mm256_fmadd_ps last));
-    vector!(Avx512, __m512, 16, _mm512_set1_ps, _mm512_loadu_ps, _mm512_storeu_ps, _mm512_add_ps,
+    vector!(Avx512, __m512, 16, _mm512_set1_ps, _mm512_loadu_ps, _mm512_storeu_ps, _mm512_add_ps, _mm512_sub_ps,
         _mm512_max_ps, _mm512_min_ps, (_mm512_fmadd_ps last));
 }
 #[cfg(target_arch = "x86_64")]
@@ -146,7 +160,7 @@ mod arm {
     use super::Vector;
     use std::arch::aarch64::*;
 
-    vector!(Neon, float32x4_t, 4, vdupq_n_f32, vld1q_f32, vst1q_f32, vaddq_f32,
+    vector!(Neon, float32x4_t, 4, vdupq_n_f32, vld1q_f32, vst1q_f32, vaddq_f32, vsubq_f32,
         vmaxq_f32, vminq_f32, (vfmaq_f32 first));
 }
 #[cfg(target_arch = "aarch64")]

@@ -1,0 +1,393 @@
+//! 3x3 convolution with stride 1 by Winograd's minimal filtering F(2x2, 3x3) (Lavin and Gray 2016, section 4.1): four
+//! neighboring outputs, a tile, cost 16 multiply-adds for each pair of channels, where the definition takes 36.
+//!
+//! For a tile's 4x4 patch `d` of the input, `U = B' d B` for each input channel; with the weights `V = G g G'`, the
+//! products `M[i] = U[i] V[i]` of 16 matrices, tiles by channels; and the outputs `A' M A` for each output channel. (`'`
+//! transposes; the matrices hold zeros, ones and halves, so that all but the products are sums.)
+
+use std::ops::Range;
+
+use super::finish::Finish;
+use super::tile::multiply;
+#[cfg(target_arch = "aarch64")]
+use super::vector::Neon;
+#[cfg(target_arch = "x86_64")]
+use super::vector::{Avx2, Avx512};
+use super::vector::{Portable, Vector};
+use super::{Activation, Geometry, Packed, pack, scratch};
+use crate::isa::{Isa, for_each_isa_with};
+use rayon::prelude::*;
+
+/// Fewest input and output channels for which the saved multiply-adds outweigh the transforms.
+const FEWEST: usize = 8;
+
+/// Whether this is the faster way for so many channels; the input's have to be whole vectors.
+pub(crate) fn suits(isa: Isa, in_channels: usize, out_channels: usize) -> bool {
+    in_channels.is_multiple_of(pack::lanes(isa)) && in_channels >= FEWEST && out_channels >= FEWEST
+}
+
+/// Channels of the products: the output's, filled up to whole tiles of two vectors.
+pub(crate) fn filled(isa: Isa, out_channels: usize) -> usize {
+    out_channels.next_multiple_of(2 * pack::lanes(isa))
+}
+
+/// Numbers of the transformed weights.
+pub(crate) fn weights_len(isa: Isa, in_channels: usize, out_channels: usize) -> usize {
+    16 * in_channels * filled(isa, out_channels)
+}
+
+/// Transforms `weights` `[co, ci, 3, 3]` to `[16][co / tile][ci][tile]`, a tile of channels being two vectors.
+pub(crate) fn transform_weights(isa: Isa, in_channels: usize, weights: &[f32], transformed: &mut [f32]) {
+    let (ci, tile) = (in_channels, 2 * pack::lanes(isa));
+    let stride = transformed.len() / 16;
+    transformed.fill(0.0);
+    // G times a column of three.
+    let transform = |[a, b, c]: [f32; 3]| [a, (a + b + c) / 2.0, (a - b + c) / 2.0, c];
+    for (o, weights) in weights.chunks_exact(9 * ci).enumerate() {
+        let transformed = &mut transformed[o / tile * ci * tile + o % tile..];
+        for (c, g) in weights.as_chunks::<9>().0.iter().enumerate() {
+            let columns = [0, 1, 2].map(|x| transform([g[x], g[3 + x], g[6 + x]]));
+            for i in 0..4 {
+                let row = transform(columns.map(|column| column[i]));
+                for (j, value) in row.into_iter().enumerate() {
+                    transformed[(4 * i + j) * stride + c * tile] = value;
+                }
+            }
+        }
+    }
+}
+
+/// Pictures and the tiles over them: the tile in row y and column x makes output rows 2y, 2y + 1 and columns 2x, 2x + 1.
+#[derive(Clone, Copy)]
+pub(crate) struct Grid {
+    /// Rows, columns and channels of a picture.
+    pub(crate) height: usize,
+    pub(crate) width: usize,
+    pub(crate) channels: usize,
+    /// Zeros above and left of it.
+    pub(crate) padding: [usize; 2],
+    /// Rows and columns of tiles over a picture.
+    pub(crate) rows: usize,
+    pub(crate) columns: usize,
+}
+
+/// Numbers of a block's transformed patches and products, if that leaves it enough tiles: half of a common L2 cache.
+const BLOCK: usize = 1 << 16;
+
+/// Numbers of weights above which a block has more tiles, since reading weights, once a block, is what takes the time.
+const WEIGHTS: usize = 1 << 20;
+
+/// Numbers from one matrix of a block to the next: one cache line more than it has. Their distance would else often be a
+/// multiple of 4096 bytes, and the 16 lines that a transform touches at once would all want the same few places in the L1
+/// cache.
+pub(crate) fn matrix_len(tiles: usize, channels: usize) -> usize {
+    tiles * channels + 16
+}
+
+impl Grid {
+    /// Tiles of a block, for so many channels of the products.
+    pub(crate) fn block(&self, filled: usize) -> usize {
+        match 16 * self.channels * filled > WEIGHTS {
+            true => 64,
+            false => (BLOCK / (16 * (self.channels + filled))).clamp(24, 96),
+        }
+    }
+
+    /// Numbers of memory that [`products`] works in, for so many tiles.
+    pub(crate) fn scratch_len(&self, tiles: usize) -> usize {
+        16 * matrix_len(tiles, self.channels) + self.channels
+    }
+}
+
+// The vector, tiles at once.
+for_each_isa_with!(products, products_body,
+    avx512: [Avx512, 12], avx2: [Avx2, 6], neon: [Neon, 8], portable: [Portable, 4],
+    (grid: &Grid, pictures: &[f32], tiles: Range<usize>, weights: &[f32], scratch: &mut [f32], products: &mut [f32]));
+
+/// The 16 matrices `[tiles][filled channels]` of products, [`matrix_len`] apart, of the given tiles, counted over all
+/// pictures.
+#[inline(always)]
+fn products_body<V: Vector, const P: usize>(
+    grid: &Grid,
+    pictures: &[f32],
+    tiles: Range<usize>,
+    weights: &[f32],
+    scratch: &mut [f32],
+    products: &mut [f32],
+) {
+    let (ci, count) = (grid.channels, tiles.len());
+    let filled = weights.len() / (16 * ci);
+    let width = 2 * V::LANES;
+    assert!(ci.is_multiple_of(V::LANES) && filled.is_multiple_of(width) && weights.len() == 16 * ci * filled);
+    assert!(tiles.end <= pictures.len() / (grid.height * grid.width * ci) * grid.rows * grid.columns);
+    let [transformed_len, products_len] = [ci, filled].map(|channels| matrix_len(count, channels));
+    assert!(products.len() == 16 * products_len);
+    let (transformed, zeros) = scratch[..grid.scratch_len(count)].split_at_mut(16 * transformed_len);
+    zeros.fill(0.0);
+    for (i, tile) in tiles.enumerate() {
+        let patch = grid.patch(pictures, zeros, tile);
+        // SAFETY: each place of the patch has a picture's or the zeros' `ci` numbers, whole vectors by the first assertion;
+        // of the 16 matrices, row i is written; compiled for the instruction set of `V`.
+        unsafe { transform_patch::<V>(&patch, ci, transformed[i * ci..].as_mut_ptr(), transformed_len) };
+    }
+    let matrices = transformed
+        .chunks_exact(transformed_len)
+        .zip(weights.chunks_exact(ci * filled));
+    for ((transformed, weights), products) in matrices.zip(products.chunks_exact_mut(products_len)) {
+        for (tile, weights) in weights.chunks_exact(ci * width).enumerate() {
+            // As few register tiles as possible, and all about equally large: small ones waste arithmetic.
+            let pieces = count.div_ceil(P);
+            let (even, more) = (count / pieces, count % pieces);
+            let mut at = 0;
+            for piece in 0..pieces {
+                let rows = even + usize::from(piece < more);
+                let from = &transformed[at * ci..(at + rows) * ci];
+                let to = &mut products[at * filled + tile * width..][..(rows - 1) * filled + width];
+                macro_rules! one_of {
+                    ($($n:literal)*) => {
+                        match rows {
+                            // SAFETY: `from` has n rows of `ci` numbers, `to` n rows of two vectors, `filled` apart, and
+                            // `weights` two vectors for each of the `ci`; compiled for the instruction set of `V`.
+                            $($n if $n <= P => unsafe {
+                                rows_times::<V, $n>(from.as_ptr(), ci, weights.as_ptr(), to.as_mut_ptr(), filled)
+                            },)*
+                            _ => unreachable!("more rows than there is code for"),
+                        }
+                    };
+                }
+                one_of!(1 2 3 4 5 6 7 8 9 10 11 12);
+                at += rows;
+            }
+        }
+    }
+}
+
+impl Grid {
+    /// Where the channels of a tile's 4x4 patch are; at the zeros, what lies outside the picture.
+    #[inline(always)]
+    fn patch(&self, pictures: &[f32], zeros: &[f32], tile: usize) -> [*const f32; 16] {
+        let (row, x) = (tile / self.columns, tile % self.columns);
+        let (n, y) = (row / self.rows, row % self.rows);
+        let picture =
+            &pictures[n * self.height * self.width * self.channels..][..self.height * self.width * self.channels];
+        // Wrapping: above and left of the picture is far below and right of it.
+        let [top, left] =
+            [[y, self.padding[0]], [x, self.padding[1]]].map(|[at, border]| (2 * at).wrapping_sub(border));
+        let mut patch = [zeros.as_ptr(); 16];
+        for (i, place) in patch.iter_mut().enumerate() {
+            let (y, x) = (top.wrapping_add(i / 4), left.wrapping_add(i % 4));
+            if y < self.height && x < self.width {
+                *place = picture[(y * self.width + x) * self.channels..].as_ptr();
+            }
+        }
+        patch
+    }
+}
+
+/// `B' d B` for `channels`; the 16 results are `stride` apart.
+///
+/// # Safety
+/// `channels` are whole vectors, and so many numbers may be read at each of `patch` and written at each result; compiled
+/// for the instruction set of `V`.
+#[inline(always)]
+unsafe fn transform_patch<V: Vector>(patch: &[*const f32; 16], channels: usize, to: *mut f32, stride: usize) {
+    // SAFETY: the caller's promise. Loops, not `map` or `from_fn`: the compiler may leave their closures out of a function
+    // for an instruction set.
+    unsafe {
+        for c in (0..channels).step_by(V::LANES) {
+            let mut columns = [[V::splat(0.0); 4]; 4];
+            for x in 0..4 {
+                let mut column = [V::splat(0.0); 4];
+                for y in 0..4 {
+                    column[y] = V::load(patch[4 * y + x].add(c));
+                }
+                columns[x] = times_b(column);
+            }
+            for i in 0..4 {
+                let row = times_b([columns[0][i], columns[1][i], columns[2][i], columns[3][i]]);
+                for j in 0..4 {
+                    row[j].store(to.add((4 * i + j) * stride + c));
+                }
+            }
+        }
+    }
+}
+
+/// `B'` times a column of four.
+///
+/// # Safety
+/// Compiled for the instruction set of `V`.
+#[inline(always)]
+unsafe fn times_b<V: Vector>(d: [V; 4]) -> [V; 4] {
+    // SAFETY: the caller's promise.
+    unsafe { [d[0].sub(d[2]), d[1].add(d[2]), d[2].sub(d[1]), d[1].sub(d[3])] }
+}
+
+/// `P` rows of `len` numbers times weights `[len][two vectors]`, into rows `stride` apart.
+///
+/// # Safety
+/// As said where it is called.
+#[inline(always)]
+unsafe fn rows_times<V: Vector, const P: usize>(
+    rows: *const f32,
+    len: usize,
+    weights: *const f32,
+    to: *mut f32,
+    stride: usize,
+) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let mut values = [rows; P];
+        for p in 0..P {
+            values[p] = rows.add(p * len);
+        }
+        let sums = multiply(values, len, weights, [[V::splat(0.0); 2]; P]);
+        for p in 0..P {
+            for n in 0..2 {
+                sums[p][n].store(to.add(p * stride + n * V::LANES));
+            }
+        }
+    }
+}
+
+/// `A' M A` plus the bias: the outputs upper left, upper right, lower left, lower right, of two vectors of channels.
+///
+/// # Safety
+/// Two vectors may be read at each of the 16 `products`, `stride` apart; compiled for the instruction set of `V`.
+#[inline(always)]
+unsafe fn outputs<V: Vector>(products: *const f32, stride: usize, bias: [V; 2]) -> [[V; 2]; 4] {
+    let mut outputs = [bias; 4];
+    // SAFETY: the caller's promise.
+    unsafe {
+        for n in 0..2 {
+            let [mut upper, mut lower] = [[V::splat(0.0); 4]; 2];
+            for j in 0..4 {
+                let product = |i: usize| products.add((4 * i + j) * stride + n * V::LANES);
+                let middle = [V::load(product(1)), V::load(product(2))];
+                upper[j] = V::load(product(0)).add(middle[0].add(middle[1]));
+                lower[j] = middle[0].sub(middle[1]).sub(V::load(product(3)));
+            }
+            for (row, sums) in [upper, lower].into_iter().enumerate() {
+                outputs[2 * row][n] = bias[n].add(sums[0].add(sums[1].add(sums[2])));
+                outputs[2 * row + 1][n] = bias[n].add(sums[1].sub(sums[2]).sub(sums[3]));
+            }
+        }
+    }
+    outputs
+}
+
+/// Pieces of work for each thread.
+const PIECES: usize = 4;
+
+/// The convolution of `g`, whose weights were packed for this path.
+pub(super) fn forward(
+    isa: Isa,
+    g: &Geometry,
+    input: &[f32],
+    packed: &Packed,
+    residual: Option<&[f32]>,
+    activation: Activation,
+    output: &mut [f32],
+) {
+    let (height, width) = (g.output_height(), g.output_width());
+    let grid = Grid {
+        height: g.height,
+        width: g.width,
+        channels: g.in_channels,
+        padding: [g.padding[0], g.padding[1]],
+        rows: height.div_ceil(2),
+        columns: width.div_ceil(2),
+    };
+    let block = grid.block(packed.bias.len());
+    // Rows of tiles over all pictures. A piece of work has at least a block where that leaves something to every thread.
+    let (total, threads) = (g.batch * grid.rows, rayon::current_num_threads());
+    let whole = (total * grid.columns / block).min(PIECES * threads) / threads * threads;
+    let count = whole.max(threads).min(total);
+    // Rows of the output above a row of tiles.
+    let above = |row: usize| row / grid.rows * height + 2 * (row % grid.rows);
+    let (mut pieces, mut rest) = (Vec::new(), output);
+    for piece in 0..count {
+        let rows = total * piece / count..total * (piece + 1) / count;
+        let (output, later) = rest.split_at_mut((above(rows.end) - above(rows.start)) * width * g.out_channels);
+        pieces.push((rows, output));
+        rest = later;
+    }
+    pieces.into_par_iter().for_each(|(rows, output)| {
+        let start = above(rows.start) * width * g.out_channels;
+        let part = Part {
+            grid,
+            rows_above: above(rows.start),
+            size: [height, width],
+            channels: g.out_channels,
+            residual: residual.map(|residual| &residual[start..][..output.len()]),
+            activation,
+        };
+        let tiles = rows.start * grid.columns..rows.end * grid.columns;
+        let blocks = tiles.len().div_ceil(block);
+        let cut = |i: usize| tiles.start + tiles.len() * i / blocks;
+        let most = tiles.len().div_ceil(blocks);
+        scratch::with(
+            grid.scratch_len(most) + 16 * matrix_len(most, packed.bias.len()),
+            |buffer| {
+                for i in 0..blocks {
+                    let tiles = cut(i)..cut(i + 1);
+                    let (buffer, made) = buffer.split_at_mut(grid.scratch_len(most));
+                    let made = &mut made[..16 * matrix_len(tiles.len(), packed.bias.len())];
+                    products(isa, &grid, input, tiles.clone(), &packed.weights, buffer, made);
+                    finish(isa, &part, tiles, made, &packed.bias, output);
+                }
+            },
+        );
+    });
+}
+
+/// Some rows of the output.
+pub(crate) struct Part<'a> {
+    grid: Grid,
+    /// Rows of the output of all pictures before the first one here.
+    rows_above: usize,
+    /// Rows and columns of a picture of the output.
+    size: [usize; 2],
+    channels: usize,
+    residual: Option<&'a [f32]>,
+    activation: Activation,
+}
+
+for_each_isa_with!(finish, finish_body,
+    avx512: [Avx512], avx2: [Avx2], neon: [Neon], portable: [Portable],
+    (part: &Part, tiles: Range<usize>, products: &[f32], bias: &[f32], output: &mut [f32]));
+
+/// From the products of some tiles to their outputs.
+#[inline(always)]
+fn finish_body<V: Vector>(part: &Part, tiles: Range<usize>, products: &[f32], bias: &[f32], output: &mut [f32]) {
+    let (grid, [height, width], filled) = (&part.grid, part.size, bias.len());
+    let stride = matrix_len(tiles.len(), filled);
+    assert!(products.len() == 16 * stride && filled.is_multiple_of(2 * V::LANES));
+    for (i, tile) in tiles.enumerate() {
+        let (row, x) = (tile / grid.columns, 2 * (tile % grid.columns));
+        let y = 2 * (row % grid.rows);
+        let at = (row / grid.rows * height + y - part.rows_above) * width + x;
+        for first in (0..filled).step_by(2 * V::LANES) {
+            let finish = Finish {
+                activation: part.activation,
+                residual: part.residual,
+                first,
+                valid: (2 * V::LANES).min(part.channels - first),
+                stride: part.channels,
+            };
+            // SAFETY: two vectors from `first` on are in row i of each of the 16 matrices and in the bias; compiled for the
+            // instruction set of `V`.
+            unsafe {
+                let bias = bias.as_ptr().add(first);
+                let bias = [V::load(bias), V::load(bias.add(V::LANES))];
+                let [a, b, c, d] = outputs(products.as_ptr().add(i * filled + first), stride, bias);
+                for (row, [left, right]) in [[a, b], [c, d]].into_iter().enumerate().take(height - y) {
+                    match x + 1 < width {
+                        true => finish.pixels([left, right], at + row * width, output),
+                        false => finish.pixels([left], at + row * width, output),
+                    }
+                }
+            }
+        }
+    }
+}
