@@ -70,66 +70,87 @@ pub(crate) const CUT: u8 = 4;
 /// of the result, does not depend on the number of threads.
 const GROUP: usize = 4;
 
-// Packed weights, and sums of weight gradients.
+// Weights packed for the input gradient, and sums of weight gradients.
 thread_local!(static SHARED: Cell<[Buffer; 2]> = Cell::default());
 
-/// Pooled `output` `[n, h/2, w/2, co]` of `input` `[n, h, w, ci]`, `weights` `[co, ci, 3, 3]` and `bias` `[co]`.
-/// `winners`, as long as `output`, takes which of the four positions won (row-major 0 to 3, the first of equals), or 4
-/// where ReLU cut.
+/// Weights and bias in the order in which [`forward`] reads them, for one instruction set.
+#[derive(Clone, Debug)]
+pub struct Packed {
+    isa: Isa,
+    channels: [usize; 2],
+    numbers: Buffer,
+}
+
+/// Packs `weights` `[co, ci, 3, 3]` and `bias` `[co]`. Of `shape`, the channels matter; the result serves any number and
+/// size of pictures.
 ///
 /// # Panics
 /// Where a slice's length does not fit `shape`.
-pub fn forward(
-    isa: Isa,
-    shape: Shape,
-    input: &[f32],
-    weights: &[f32],
-    bias: &[f32],
-    output: &mut [f32],
-    winners: &mut [u8],
-) {
-    check(shape, input, weights, bias.len());
+pub fn pack(isa: Isa, shape: Shape, weights: &[f32], bias: &[f32]) -> Packed {
+    check(shape, weights, bias.len());
+    let (len, pack): (_, fn(_, _, &[f32], &[f32], &mut [f32])) = match winograd::suits(isa, shape) {
+        true => (winograd::packed_len(isa, shape), winograd::pack),
+        false => (direct::packed_len(isa, shape), direct::pack),
+    };
+    let mut numbers = Buffer::zeros(len);
+    pack(isa, shape, weights, bias, &mut numbers);
+    Packed {
+        isa,
+        channels: [shape.in_channels, shape.out_channels],
+        numbers,
+    }
+}
+
+/// Pieces of work for each thread, where there are fewer pictures than that.
+const PIECES: usize = 2;
+
+/// Pooled `output` `[n, h/2, w/2, co]` of `input` `[n, h, w, ci]`. `winners`, as long as `output`, takes which of the four
+/// positions won (row-major 0 to 3, the first of equals), or 4 where ReLU cut.
+///
+/// # Panics
+/// Where a slice's length does not fit `shape`, or `packed` was made for other channels or another instruction set.
+pub fn forward(isa: Isa, shape: Shape, input: &[f32], packed: &Packed, output: &mut [f32], winners: &mut [u8]) {
+    assert_eq!(packed.isa, isa, "packed for another instruction set");
+    assert_eq!(
+        packed.channels,
+        [shape.in_channels, shape.out_channels],
+        "packed for other channels"
+    );
+    assert_eq!(input.len(), shape.input_len(), "length of input");
     assert_eq!(output.len(), shape.output_len(), "length of output");
     assert_eq!(winners.len(), shape.output_len(), "length of winners");
     if output.is_empty() {
         return;
     }
-    let winograd = winograd::suits(isa, shape);
-    let mut kept = SHARED.take();
-    let [packed, _] = &mut kept;
-    let packed = if winograd {
-        let packed = packed.get(winograd::packed_len(isa, shape));
-        winograd::pack(isa, shape, weights, bias, packed);
-        packed
-    } else {
-        let packed = packed.get(direct::packed_len(isa, shape));
-        direct::pack(isa, shape, weights, bias, packed);
-        packed
+    let rows_of = match winograd::suits(isa, shape) {
+        true => winograd::rows_of,
+        false => direct::rows_of,
     };
+    let pieces = (PIECES * rayon::current_num_threads()).div_ceil(shape.batch);
+    let rows = shape.pooled_height().div_ceil(pieces);
+    let piece = rows * shape.pooled_width() * shape.out_channels;
     let pictures = input
         .par_chunks(shape.image_len())
-        .zip(output.par_chunks_mut(shape.pooled_len()));
-    pictures
-        .zip(winners.par_chunks_mut(shape.pooled_len()))
-        .for_each(|((input, output), winners)| {
-            if winograd {
-                winograd::image(isa, shape, input, packed, output, winners);
-            } else {
-                direct::image(isa, shape, input, packed, output, winners);
-            }
-        });
-    SHARED.set(kept);
+        .zip(output.par_chunks_mut(shape.pooled_len()))
+        .zip(winners.par_chunks_mut(shape.pooled_len()));
+    pictures.for_each(|((input, output), winners)| {
+        let pieces = output
+            .par_chunks_mut(piece)
+            .zip(winners.par_chunks_mut(piece))
+            .enumerate();
+        pieces
+            .for_each(|(i, (output, winners))| rows_of(isa, shape, i * rows, input, &packed.numbers, output, winners));
+    });
 }
 
 /// [`forward`] into new vectors: output and winners.
 ///
 /// # Panics
 /// As [`forward`].
-pub fn forward_new(isa: Isa, shape: Shape, input: &[f32], weights: &[f32], bias: &[f32]) -> (Vec<f32>, Vec<u8>) {
-    // SAFETY: `forward` stores each pooled number, and adds to none.
-    let mut output = unsafe { fresh(shape.output_len()) };
-    let mut winners = vec![0; shape.output_len()];
-    forward(isa, shape, input, weights, bias, &mut output, &mut winners);
+pub fn forward_new(isa: Isa, shape: Shape, input: &[f32], packed: &Packed) -> (Vec<f32>, Vec<u8>) {
+    // SAFETY: `forward` stores each pooled number and winner, and adds to none.
+    let (mut output, mut winners) = unsafe { (fresh(shape.output_len()), fresh(shape.output_len())) };
+    forward(isa, shape, input, packed, &mut output, &mut winners);
     (output, winners)
 }
 
@@ -150,7 +171,8 @@ pub fn backward(
     grad_bias: &mut [f32],
     grad_input: Option<&mut [f32]>,
 ) {
-    check(shape, input, weights, grad_bias.len());
+    check(shape, weights, grad_bias.len());
+    assert_eq!(input.len(), shape.input_len(), "length of input");
     assert_eq!(grad_weights.len(), shape.weight_len(), "length of grad_weights");
     assert_eq!(grad_output.len(), shape.output_len(), "length of grad_output");
     assert_eq!(winners.len(), shape.output_len(), "length of winners");
@@ -199,9 +221,39 @@ pub fn backward(
     SHARED.set(kept);
 }
 
-fn check(shape: Shape, input: &[f32], weights: &[f32], bias: usize) {
+/// [`backward`] into new vectors: gradients of weights, bias and, where asked for, input.
+///
+/// # Panics
+/// As [`backward`].
+pub fn backward_new(
+    isa: Isa,
+    shape: Shape,
+    input: &[f32],
+    weights: &[f32],
+    winners: &[u8],
+    grad_output: &[f32],
+    needs_input: bool,
+) -> (Vec<f32>, Vec<f32>, Option<Vec<f32>>) {
+    let (mut grad_weights, mut grad_bias) = (vec![0.0; shape.weight_len()], vec![0.0; shape.out_channels]);
+    // SAFETY: `backward` stores each number of the input's gradient, and adds to none.
+    let mut grad_input = needs_input.then(|| unsafe { fresh(shape.input_len()) });
+    let input_slice = grad_input.as_deref_mut();
+    backward(
+        isa,
+        shape,
+        input,
+        weights,
+        winners,
+        grad_output,
+        &mut grad_weights,
+        &mut grad_bias,
+        input_slice,
+    );
+    (grad_weights, grad_bias, grad_input)
+}
+
+fn check(shape: Shape, weights: &[f32], bias: usize) {
     assert!(shape.in_channels > 0 && shape.out_channels > 0, "no channels");
-    assert_eq!(input.len(), shape.input_len(), "length of input");
     assert_eq!(weights.len(), shape.weight_len(), "length of weights");
     assert_eq!(bias, shape.out_channels, "length of bias");
 }

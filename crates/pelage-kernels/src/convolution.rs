@@ -10,7 +10,6 @@ mod finish;
 mod grad_input;
 mod grad_weights;
 mod pack;
-mod scratch;
 mod tile;
 mod vector;
 pub(crate) mod winograd;

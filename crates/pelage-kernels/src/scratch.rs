@@ -1,30 +1,71 @@
-//! Buffers that a thread keeps between calls, aligned to cache lines.
+//! Memory that begins on a cache line, and buffers that each thread keeps between calls.
 //!
 //! A vector that straddles two cache lines costs two loads, which halves the speed of a loop that does one multiply-add
 //! a load; and memory that goes back to the system after each call costs its page faults anew at the next. So after
 //! the first training step the kernels allocate nothing of size.
 //!
-//! A kernel holds its buffers in a thread-local `Cell`, takes them out at its start and puts them back at its end: a
-//! call from within, as when a thread that waits for others is handed another picture, finds empty ones. (No closure
-//! does that, since a closure's body is compiled without the instruction set of the function around it.)
+//! A kernel that is compiled for an instruction set as a whole holds its buffers in a thread-local `Cell`, takes them out
+//! at its start and puts them back at its end: a call from within, as when a thread that waits for others is handed
+//! another picture, finds empty ones. [`with`] does the same for others; not for those, since a closure's body is compiled
+//! without the instruction set of the function around it.
 
-/// Bytes of a cache line, and of the widest vector.
-const LINE: usize = 64;
+use std::cell::RefCell;
+use std::ops::{Deref, DerefMut};
 
-/// Memory that grows and never shrinks.
-#[derive(Default)]
-pub(crate) struct Buffer(Vec<f32>);
+/// One cache line, as wide as the widest vector.
+#[derive(Clone, Copy, Debug)]
+#[repr(C, align(64))]
+struct Line([f32; 16]);
+
+/// Numbers that begin on a cache line; as memory to work in it grows and never shrinks.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Buffer {
+    lines: Vec<Line>,
+    len: usize,
+}
 
 impl Buffer {
-    /// `len` numbers of any value, the first one at the start of a cache line.
-    pub(crate) fn get(&mut self, len: usize) -> &mut [f32] {
-        let lead = LINE / size_of::<f32>();
-        if self.0.len() < len + lead {
-            // A new one, not `resize`: what the old one held is not worth copying.
-            self.0 = vec![0.0; len + lead];
+    pub(crate) fn zeros(len: usize) -> Self {
+        Buffer {
+            lines: vec![Line([0.0; 16]); len.div_ceil(16)],
+            len,
         }
-        // `align_offset` may answer that it does not know (under Miri); then the start is as good as any.
-        let start = self.0.as_ptr().align_offset(LINE).min(lead);
-        &mut self.0[start..start + len]
     }
+
+    /// `len` numbers of any value.
+    pub(crate) fn get(&mut self, len: usize) -> &mut [f32] {
+        if self.lines.len() * 16 < len {
+            // A new one, not `resize`: what the old one held is not worth copying.
+            *self = Buffer::zeros(len);
+        }
+        self.len = len;
+        self
+    }
+}
+
+impl Deref for Buffer {
+    type Target = [f32];
+    fn deref(&self) -> &[f32] {
+        // SAFETY: a `Line` is 16 numbers and nothing else, and `lines` has at least `len` of them.
+        unsafe { std::slice::from_raw_parts(self.lines.as_ptr().cast(), self.len) }
+    }
+}
+
+impl DerefMut for Buffer {
+    fn deref_mut(&mut self) -> &mut [f32] {
+        // SAFETY: as above, and borrowed mutably.
+        unsafe { std::slice::from_raw_parts_mut(self.lines.as_mut_ptr().cast(), self.len) }
+    }
+}
+
+thread_local! {
+    static FREE: RefCell<Vec<Buffer>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Runs `work` on `len` numbers of this thread's memory; what they hold is left over from earlier work. May be nested.
+pub(crate) fn with<R>(len: usize, work: impl FnOnce(&mut [f32]) -> R) -> R {
+    let mut buffer = FREE.with_borrow_mut(Vec::pop).unwrap_or_default();
+    let result = work(buffer.get(len));
+    FREE.with_borrow_mut(|free| free.push(buffer));
+    result
 }

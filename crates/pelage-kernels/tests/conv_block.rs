@@ -83,7 +83,8 @@ struct Ours {
 
 fn ours(isa: Isa, s: Shape, x: &[f32], w: &[f32], b: &[f32], dy: &[f32]) -> Ours {
     let (mut output, mut winners) = (vec![f32::NAN; s.output_len()], vec![9; s.output_len()]);
-    conv_block::forward(isa, s, x, w, b, &mut output, &mut winners);
+    let packed = conv_block::pack(isa, s, w, b);
+    conv_block::forward(isa, s, x, &packed, &mut output, &mut winners);
     let mut o = Ours {
         output,
         winners,
@@ -210,7 +211,8 @@ fn a_not_a_number_is_not_swallowed() {
     };
     for isa in Isa::available() {
         let (mut output, mut winners) = (vec![0.0; 4], vec![0; 4]);
-        conv_block::forward(isa, s, &[f32::NAN; 16], &[1.0; 9], &[0.0], &mut output, &mut winners);
+        let packed = conv_block::pack(isa, s, &[1.0; 9], &[0.0]);
+        conv_block::forward(isa, s, &[f32::NAN; 16], &packed, &mut output, &mut winners);
         assert!(output.iter().all(|v| v.is_nan()), "{}", isa.name());
     }
 }

@@ -13,7 +13,7 @@ pub mod optimizer;
 mod pooling;
 
 pub use batch_norm::{Normalized, batch_norm, batch_norm_composed};
-pub use conv_block::{conv_block, conv_block_composed};
+pub use conv_block::{PackedBlock, conv_block, conv_block_composed};
 pub use convolution::{Activation, Options, Packed, convolution, convolution_composed, convolution_packed};
 pub use dense::{dense, dense_composed};
 pub use dropout::dropout;

@@ -58,7 +58,11 @@ fn the_fused_block_is_the_composed_one() {
         ([1, 12, 13, 32], [32, 32, 3, 3]),
         ([3, 7, 7, 17], [40, 17, 3, 3]),
     ] {
-        let ours = run_block(ops::conv_block, input, weights);
+        let ours = run_block(
+            |x, w, b| ops::conv_block(x, w, b, ops::PackedBlock::default()),
+            input,
+            weights,
+        );
         let truth = run_block(ops::conv_block_composed, input, weights);
         for ((what, ours), truth) in ["output", "input", "weights", "bias"].iter().zip(&ours).zip(&truth) {
             let error = error(ours, truth);

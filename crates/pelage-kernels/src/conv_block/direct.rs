@@ -38,17 +38,20 @@ pub(super) fn pack(isa: Isa, shape: Shape, weights: &[f32], bias: &[f32], packed
     }
 }
 
-for_each_isa!(image, image_body, (
+for_each_isa!(rows_of, rows_body, (
     shape: Shape,
+    top: usize,
     input: &[f32],
     packed: &[f32],
     output: &mut [f32],
     winners: &mut [u8],
 ));
 
+/// Pooled rows of one picture, from row `top` on.
 #[inline(always)]
-fn image_body<const C: usize, const P: usize, const FUSED: bool>(
+fn rows_body<const C: usize, const P: usize, const FUSED: bool>(
     shape: Shape,
+    top: usize,
     input: &[f32],
     packed: &[f32],
     output: &mut [f32],
@@ -59,8 +62,8 @@ fn image_body<const C: usize, const P: usize, const FUSED: bool>(
     let mut kept = STRIP.take();
     let strip = &mut kept;
     let strip = strip.get(4 * size[1] * ci);
-    for y in 0..shape.pooled_height() {
-        copy_window(shape, input, [2 * y as isize - 1, -1], size, ci, strip);
+    for y in 0..output.len() / (width * co) {
+        copy_window(shape, input, [2 * (top + y) as isize - 1, -1], size, ci, strip);
         for (tile, packed) in packed.chunks_exact((9 * ci + 1) * C).enumerate() {
             let mut x = 0;
             while x < width {

@@ -30,8 +30,16 @@ pub(super) fn pack(isa: Isa, shape: Shape, weights: &[f32], bias: &[f32], packed
     filled[..bias.len()].copy_from_slice(bias);
 }
 
-/// One picture.
-pub(super) fn image(isa: Isa, shape: Shape, input: &[f32], packed: &[f32], output: &mut [f32], winners: &mut [u8]) {
+/// Pooled rows of one picture, from row `top` on.
+pub(super) fn rows_of(
+    isa: Isa,
+    shape: Shape,
+    top: usize,
+    input: &[f32],
+    packed: &[f32],
+    output: &mut [f32],
+    winners: &mut [u8],
+) {
     let filled = winograd::filled(isa, shape.out_channels);
     let (weights, bias) = packed.split_at(packed.len() - filled);
     let grid = Grid {
@@ -42,14 +50,16 @@ pub(super) fn image(isa: Isa, shape: Shape, input: &[f32], packed: &[f32], outpu
         rows: shape.pooled_height(),
         columns: shape.pooled_width(),
     };
-    let (pixels, most) = (grid.rows * grid.columns, grid.block(filled));
+    let (start, most) = (top * grid.columns, grid.block(filled));
+    let pixels = output.len() / shape.out_channels;
     let mut kept = BLOCK.take();
     let [scratch, products] = &mut kept;
     for first in (0..pixels).step_by(most) {
         let block = first..(first + most).min(pixels);
         let scratch = scratch.get(grid.scratch_len(block.len()));
         let products = products.get(16 * winograd::matrix_len(block.len(), filled));
-        winograd::products(isa, &grid, input, block.clone(), weights, scratch, products);
+        let tiles = start + block.start..start + block.end;
+        winograd::products(isa, &grid, input, tiles, weights, scratch, products);
         pool_block(isa, shape.out_channels, block, products, bias, output, winners);
     }
     BLOCK.set(kept);

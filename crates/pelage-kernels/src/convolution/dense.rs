@@ -4,8 +4,9 @@
 //! is cut into blocks of pixels whose input stays in the L2 cache; [`tile::block`] does one block.
 
 use super::tile::{self, Block};
-use super::{Activation, Geometry, Packed, scratch};
+use super::{Activation, Geometry, Packed};
 use crate::isa::Isa;
+use crate::scratch;
 use rayon::prelude::*;
 
 /// Numbers of input and output that a block works on: half of a common 512 KiB L2 cache.

@@ -7,8 +7,9 @@ use super::vector::Neon;
 #[cfg(target_arch = "x86_64")]
 use super::vector::{Avx2, Avx512};
 use super::vector::{Portable, Vector};
-use super::{Activation, Geometry, Packed, scratch};
+use super::{Activation, Geometry, Packed};
 use crate::isa::{Isa, for_each_isa_with};
+use crate::scratch;
 use rayon::prelude::*;
 
 /// Pieces of work for each thread, where there are fewer pictures than that.

@@ -5,8 +5,9 @@ use super::vector::Neon;
 #[cfg(target_arch = "x86_64")]
 use super::vector::{Avx2, Avx512};
 use super::vector::{Portable, Vector};
-use super::{Geometry, pack, scratch};
+use super::{Geometry, pack};
 use crate::isa::{Isa, for_each_isa_with};
+use crate::scratch;
 use rayon::prelude::*;
 
 /// Overwrites `grad_weights` `[channels, 1, kh, kw]`.

@@ -4,8 +4,9 @@
 //! so do columns. Each such phase is a convolution with those rows and columns, turned around, input and output channels
 //! exchanged. That holds for dense, grouped and depthwise convolutions, and [`forward`] is fast at all of them.
 
-use super::{Activation, Geometry, forward, pack, scratch};
+use super::{Activation, Geometry, forward, pack};
 use crate::isa::Isa;
+use crate::scratch;
 use rayon::prelude::*;
 
 /// One phase along one axis.

@@ -9,8 +9,9 @@ use super::vector::Neon;
 #[cfg(target_arch = "x86_64")]
 use super::vector::{Avx2, Avx512};
 use super::vector::{Portable, Vector};
-use super::{Geometry, pack, scratch, tile};
+use super::{Geometry, pack, tile};
 use crate::isa::{Isa, for_each_isa_with};
+use crate::scratch;
 use rayon::prelude::*;
 
 /// Numbers of input and gradient that are prepared at once, where several pictures fit.

@@ -1,8 +1,8 @@
 //! Weights in the order in which the kernels read them.
 
-use super::scratch::Aligned;
 use super::{Geometry, Path, path, winograd};
 use crate::isa::Isa;
+use crate::scratch::Buffer;
 
 /// Weights and bias of one convolution, packed for one instruction set.
 #[derive(Clone, Debug)]
@@ -14,7 +14,7 @@ pub struct Packed {
     winograd: bool,
     /// Dense: for each group and tile of channels `[kh][kw][ci / groups][tile]`. Depthwise: for each tile `[kh][kw][tile]`.
     /// Winograd: see [`winograd::transform_weights`].
-    pub(super) weights: Aligned,
+    pub(super) weights: Buffer,
     /// For each group (depthwise: for all), the bias, filled up with zeros to whole tiles.
     pub(super) bias: Vec<f32>,
     /// The window, cut so that a piece's weights for a tile of channels fit into half of an L1 cache.
@@ -139,7 +139,7 @@ pub fn pack(isa: Isa, geometry: &Geometry, weights: &[f32], bias: Option<&[f32]>
         kernel: geometry.kernel,
         groups: geometry.groups,
         winograd: path == Path::Winograd,
-        weights: Aligned::zeros(len),
+        weights: Buffer::zeros(len),
         bias: vec![0.0; groups * filled],
         pieces: pieces(geometry.kernel[0], geometry.kernel[1] * ci),
         tiles,

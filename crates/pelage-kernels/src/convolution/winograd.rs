@@ -14,8 +14,9 @@ use super::vector::Neon;
 #[cfg(target_arch = "x86_64")]
 use super::vector::{Avx2, Avx512};
 use super::vector::{Portable, Vector};
-use super::{Activation, Geometry, Packed, pack, scratch};
+use super::{Activation, Geometry, Packed, pack};
 use crate::isa::{Isa, for_each_isa_with};
+use crate::scratch;
 use rayon::prelude::*;
 
 /// Fewest input and output channels for which the saved multiply-adds outweigh the transforms.

@@ -110,8 +110,9 @@ fn block(side: usize, in_channels: usize, out_channels: usize, note: &mut impl F
     let (mut output, mut winners) = (vec![0.0; shape.output_len()], vec![0; shape.output_len()]);
     let plain = 18.0 * (in_channels * out_channels * side * side * BLOCK_BATCH) as f64;
     let name = format!("cnn3: block {side} px, {in_channels} to {out_channels}");
+    let packed = conv_block::pack(isa, shape, &weights, &bias);
     let seconds = median_seconds(ENOUGH, || {
-        conv_block::forward(isa, shape, &input, &weights, &bias, &mut output, &mut winners)
+        conv_block::forward(isa, shape, &input, &packed, &mut output, &mut winners)
     });
     note(format!("{name}, forward"), plain, seconds);
     let gradient = noise(3, shape.output_len());

@@ -30,6 +30,9 @@ pub(super) struct ConvolutionLayer {
     /// For inference without a norm; [`Layer::forget_packed`] where the weights change.
     #[module(skip)]
     packed: ops::Packed,
+    /// The same for [`ConvolutionLayer::forward_block`].
+    #[module(skip)]
+    packed_block: ops::PackedBlock,
 }
 
 /// Batch norm (Ioffe and Szegedy 2015): scale, shift and running statistics, each `[co]`.
@@ -56,6 +59,7 @@ impl Layer {
     pub(super) fn forget_packed(&mut self) {
         if let Layer::Convolution(layer) = self {
             layer.packed = ops::Packed::default();
+            layer.packed_block = ops::PackedBlock::default();
         }
     }
 }
@@ -74,6 +78,7 @@ impl ConvolutionLayer {
                 running_var: RunningState::new(tensor(named("norm.running_var").unwrap_or_default(), device)),
             }),
             packed: ops::Packed::default(),
+            packed_block: ops::PackedBlock::default(),
         }
     }
 
@@ -128,8 +133,14 @@ impl ConvolutionLayer {
     pub(super) fn forward_block(&self, input: Tensor<4>) -> Tensor<4> {
         // A block has a bias (`Graph::is_block`); without one it would be zero.
         let zeros = || Tensor::zeros([self.weight.val().dims()[0]], &input.device());
-        let bias = self.bias.as_ref().map_or_else(zeros, Param::val);
-        ops::conv_block(input, self.weight.val(), bias)
+        let (weight, bias) = (self.weight.val(), self.bias.as_ref().map_or_else(zeros, Param::val));
+        // In training the weights change from step to step.
+        let packed = if weight.is_autodiff() {
+            ops::PackedBlock::default()
+        } else {
+            self.packed_block.clone()
+        };
+        ops::conv_block(input, weight, bias, packed)
     }
 }
 

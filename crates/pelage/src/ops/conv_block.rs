@@ -1,5 +1,7 @@
 //! The fused block: 3x3 'same' convolution, bias, ReLU, 2x2 max-pooling.
 
+use std::sync::{Arc, OnceLock};
+
 use burn::Tensor;
 use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
 use burn::backend::autodiff::grads::Gradients;
@@ -22,6 +24,7 @@ pub(crate) trait ConvBlockBackend: Backend {
         input: FloatTensor<Self>,
         weights: FloatTensor<Self>,
         bias: FloatTensor<Self>,
+        packed: PackedBlock,
     ) -> (FloatTensor<Self>, IntTensor<Self>);
 }
 
@@ -37,9 +40,15 @@ pub(crate) trait ConvBlockBackward: Backend {
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
 }
 
+/// Weights and bias as the kernel wants them, made in the first block that uses them. Whoever changes the weights must take
+/// a new one.
+#[derive(Clone, Debug, Default)]
+pub struct PackedBlock(Arc<OnceLock<kernel::Packed>>);
+
 /// The fused block on `input` `[n, h, w, ci]` (channels last) with PyTorch's weight layout `[co, ci, 3, 3]` and
-/// `bias` `[co]`: `[n, h/2, w/2, co]`, odd borders cut as Keras's `MaxPooling2D` does.
-pub fn conv_block(input: Tensor<4>, weights: Tensor<4>, bias: Tensor<1>) -> Tensor<4> {
+/// `bias` `[co]`: `[n, h/2, w/2, co]`, odd borders cut as Keras's `MaxPooling2D` does. Weights are packed once for all calls with the same
+/// `packed`.
+pub fn conv_block(input: Tensor<4>, weights: Tensor<4>, bias: Tensor<1>, packed: PackedBlock) -> Tensor<4> {
     if !runs_on_kernels(&input) {
         return conv_block_composed(input, weights, bias);
     }
@@ -47,6 +56,7 @@ pub fn conv_block(input: Tensor<4>, weights: Tensor<4>, bias: Tensor<1>) -> Tens
         input.into_dispatch(),
         weights.into_dispatch(),
         bias.into_dispatch(),
+        packed,
     );
     Tensor::from_dispatch(output)
 }
@@ -71,11 +81,18 @@ fn shape_of(input: &FlexTensor, weights: &FlexTensor) -> Shape {
 }
 
 impl ConvBlockBackend for Flex {
-    fn fused_block(input: FlexTensor, weights: FlexTensor, bias: FlexTensor) -> (FlexTensor, FlexTensor) {
-        let (input, weights, bias) = (dense(input), dense(weights), dense(bias));
-        let shape = shape_of(&input, &weights);
-        let (output, winners) =
-            kernel::forward_new(Isa::best(), shape, values(&input), values(&weights), values(&bias));
+    fn fused_block(
+        input: FlexTensor,
+        weights: FlexTensor,
+        bias: FlexTensor,
+        packed: PackedBlock,
+    ) -> (FlexTensor, FlexTensor) {
+        let (isa, shape, input) = (Isa::best(), shape_of(&input, &weights), dense(input));
+        let packed = packed.0.get_or_init(|| {
+            let (weights, bias) = (dense(weights), dense(bias));
+            kernel::pack(isa, shape, values(&weights), values(&bias))
+        });
+        let (output, winners) = kernel::forward_new(isa, shape, values(&input), packed);
         let pooled = [
             shape.batch,
             shape.pooled_height(),
@@ -99,19 +116,14 @@ impl ConvBlockBackward for Flex {
     ) -> (FlexTensor, FlexTensor, FlexTensor) {
         let (input, weights, gradient) = (dense(input), dense(weights), dense(gradient));
         let shape = shape_of(&input, &weights);
-        let mut grad_weights = vec![0.0; shape.weight_len()];
-        let mut grad_bias = vec![0.0; shape.out_channels];
-        let mut grad_input = vec![0.0; if needs_input { shape.input_len() } else { 1 }];
-        kernel::backward(
+        let (grad_weights, grad_bias, grad_input) = kernel::backward_new(
             Isa::best(),
             shape,
             values(&input),
             values(&weights),
             winners.storage::<u8>(),
             values(&gradient),
-            &mut grad_weights,
-            &mut grad_bias,
-            needs_input.then_some(&mut grad_input[..]),
+            needs_input,
         );
         let input_shape = match needs_input {
             true => vec![shape.batch, shape.height, shape.width, shape.in_channels],
@@ -120,7 +132,7 @@ impl ConvBlockBackward for Flex {
         (
             tensor(grad_weights, [shape.out_channels, shape.in_channels, 3, 3]),
             tensor(grad_bias, [shape.out_channels]),
-            tensor(grad_input, input_shape),
+            tensor(grad_input.unwrap_or_else(|| vec![0.0]), input_shape),
         )
     }
 }
@@ -154,10 +166,11 @@ impl<B: ConvBlockBackend + ConvBlockBackward, C: CheckpointStrategy> ConvBlockBa
         input: FloatTensor<Self>,
         weights: FloatTensor<Self>,
         bias: FloatTensor<Self>,
+        packed: PackedBlock,
     ) -> (FloatTensor<Self>, IntTensor<Self>) {
         let nodes = [input.node(), weights.node(), bias.node()];
         let (input, weights) = (input.into_primitive(), weights.into_primitive());
-        let (output, winners) = B::fused_block(input.clone(), weights.clone(), bias.into_primitive());
+        let (output, winners) = B::fused_block(input.clone(), weights.clone(), bias.into_primitive(), packed);
         let output = match FusedBlock.prepare::<C>(nodes).compute_bound().stateful() {
             OpsKind::Tracked(prepared) => prepared.finish((input, weights, winners.clone()), output),
             OpsKind::UnTracked(prepared) => prepared.finish(output),
