@@ -3,6 +3,7 @@
 //! Weights are packed once ([`pack`]) and used for any number of pictures. [`path`] names the way a geometry is computed.
 
 mod activation;
+mod chain;
 mod dense;
 mod depthwise;
 mod depthwise_grad;
@@ -15,6 +16,7 @@ mod vector;
 pub(crate) mod winograd;
 
 pub use activation::{Activation, activate, activation_backward};
+pub use chain::{Link, forward_chain, forward_chain_new};
 pub use pack::{Packed, pack};
 
 use crate::fresh::fresh;

@@ -1,6 +1,6 @@
 //! Convolution against plain f64 loops, on every instruction set that this CPU has.
 
-use pelage_kernels::convolution::{self, Activation, Geometry, Path};
+use pelage_kernels::convolution::{self, Activation, Geometry, Link, Path};
 use pelage_kernels::isa::Isa;
 use proptest::prelude::*;
 
@@ -219,6 +219,62 @@ proptest! {
     #[test]
     fn backward_equals_the_definition(g in geometries(), seed in 0u64..1000) {
         check_backward(&g, seed);
+    }
+}
+
+/// Links of random sizes behind each other, some with windows that reach over several bands.
+fn chains() -> impl Strategy<Value = Vec<Geometry>> {
+    let size = (1usize..=2, 1usize..=70, 1usize..=40, 1usize..=40);
+    let link = (1usize..=4, 1usize..=2, 0usize..=2, 1usize..=40, any::<bool>());
+    (size, prop::collection::vec(link, 1..4)).prop_map(|((batch, height, width, channels), links)| {
+        let mut chain: Vec<Geometry> = Vec::new();
+        for (kernel, stride, padding, out_channels, depthwise) in links {
+            let before = chain.last().map_or([height, width, channels], |g| {
+                [g.output_height(), g.output_width(), g.out_channels]
+            });
+            chain.push(Geometry {
+                batch,
+                height: before[0],
+                width: before[1],
+                in_channels: before[2],
+                out_channels: if depthwise { before[2] } else { out_channels },
+                // Not 3x3, which Winograd's path would take.
+                kernel: [kernel, if depthwise { kernel } else { kernel.min(2) }],
+                stride: [stride; 2],
+                padding: [padding, padding, padding / 2, padding],
+                groups: if depthwise { before[2] } else { 1 },
+            });
+        }
+        chain
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(150))]
+    #[test]
+    fn a_chain_is_its_links_one_by_one(
+        chain in chains(), seed in 0u64..1000, residual in any::<bool>(), activation in activations(), threads in 1usize..4,
+    ) {
+        let input = noise(seed, chain[0].input_len());
+        let residual = residual.then(|| noise(seed + 1, chain[chain.len() - 1].output_len()));
+        for isa in Isa::available() {
+            let packed: Vec<_> = chain
+                .iter()
+                .enumerate()
+                .map(|(i, g)| convolution::pack(isa, g, &noise(seed + i as u64, g.weight_len()), None))
+                .collect();
+            let mut truth = input.clone();
+            for (i, (g, packed)) in chain.iter().zip(&packed).enumerate() {
+                let residual = residual.as_deref().filter(|_| i + 1 == chain.len());
+                truth = convolution::forward_new(isa, g, &truth, packed, residual, activation);
+            }
+            let links = chain.iter().zip(&packed);
+            let links: Vec<_> = links.map(|(&geometry, packed)| Link { geometry, packed, activation }).collect();
+            let mut output = vec![f32::NAN; truth.len()];
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| convolution::forward_chain(isa, &links, &input, residual.as_deref(), &mut output));
+            prop_assert!(output == truth, "{} for {chain:?}", isa.name());
+        }
     }
 }
 

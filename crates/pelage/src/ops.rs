@@ -4,6 +4,7 @@
 //! device the same result comes from a composition of Burn's own operations. All tensors are channels last.
 
 mod batch_norm;
+mod chain;
 mod conv_block;
 mod convolution;
 mod dense;
@@ -13,6 +14,7 @@ pub mod optimizer;
 mod pooling;
 
 pub use batch_norm::{Normalized, batch_norm, batch_norm_composed};
+pub use chain::{Link, convolution_chain};
 pub use conv_block::{PackedBlock, conv_block, conv_block_composed};
 pub use convolution::{Activation, Options, Packed, convolution, convolution_composed, convolution_packed};
 pub use dense::{dense, dense_composed};

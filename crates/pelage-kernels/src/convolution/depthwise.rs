@@ -110,7 +110,8 @@ fn rows_body<V: Vector, const P: usize>(g: &Geometry, packed: &Packed, block: &B
                 let valid = tile.min(co - first);
                 let line = Line {
                     g,
-                    input: &block.input[first..],
+                    // Empty where the input has no rows and all is border.
+                    input: block.input.get(first..).unwrap_or_default(),
                     pixel: block.pixel,
                     top,
                     rows,

@@ -17,8 +17,9 @@ impl Network {
     }
 
     /// The same, and `tap` sees the output of every operation by its name, can keep it, and gives what the network goes
-    /// on with: the same, or another of that shape. A convolution that is computed in one go with the max-pooling behind
-    /// it (`cnn3`, VGG) shows only the pooling's output, unless the network is [`Network::unfused`].
+    /// on with: the same, or another of that shape. Operations that are computed in one go, a convolution with the
+    /// max-pooling behind it (`cnn3`, VGG) or MobileNet's expansion, depthwise convolution and projection, show only the
+    /// last one's output, unless the network is [`Network::unfused`].
     pub fn forward_with(&self, pixels: Tensor<4>, dropout: Option<DropoutSeed>, tap: &mut Tap) -> Tensor<2> {
         self.run(pixels, 0, self.graph.nodes.len() - 1, dropout, tap)
             .flatten(1, 3)
@@ -71,8 +72,20 @@ impl Network {
             // A node reads only nodes before it, and each of those is kept until its last reader.
             value.unwrap_or_else(|| unreachable!("node {input} has been taken already"))
         };
+        // Those that lie within what is computed here.
+        let within = |chain: &&Vec<usize>| chain[0] > from && chain.last().is_some_and(|&last| last <= to);
+        let chains: Vec<_> = self.chains.values().filter(within).collect();
         values[from] = Some(if from == 0 { tap(&nodes[0].name, start) } else { start });
         for (i, node) in nodes.iter().enumerate().skip(from + 1) {
+            let chain = chains.iter().find(|chain| chain.contains(&i));
+            if let Some(chain) = chain {
+                if chain.last() == Some(&i) {
+                    let input = take(&mut values, nodes[chain[0]].inputs[0]);
+                    let residual = node.inputs.get(1).map(|&input| take(&mut values, input));
+                    values[i] = Some(tap(&node.name, self.chain(chain, input, residual)));
+                }
+                continue;
+            }
             let mut inputs: Vec<_> = node.inputs.iter().map(|&input| take(&mut values, input)).collect();
             values[i] = Some(match (&node.operation, self.layers.get(&node.name)) {
                 (Operation::Convolution(_), Some(Layer::Convolution(layer))) if self.blocks.contains(&i) => {
@@ -84,6 +97,24 @@ impl Network {
             });
         }
         take(&mut values, to)
+    }
+
+    /// What the convolutions of `chain` make of `input`, one after the other.
+    fn chain(&self, chain: &[usize], input: Tensor<4>, residual: Option<Tensor<4>>) -> Tensor<4> {
+        let [_, h, w, _] = input.dims();
+        let mut size = [h, w];
+        let mut links = Vec::new();
+        for &i in chain {
+            let node = &self.graph.nodes[i];
+            let (Operation::Convolution(convolution), Some(Layer::Convolution(layer))) =
+                (&node.operation, self.layers.get(&node.name))
+            else {
+                unreachable!("`Graph::chain` gives convolutions")
+            };
+            links.push(layer.link(convolution, size));
+            size = convolution.output_size(size);
+        }
+        ops::convolution_chain(input, links, residual)
     }
 
     /// What node `i` alone makes of its inputs.

@@ -129,6 +129,16 @@ impl ConvolutionLayer {
         self.weight.val()
     }
 
+    /// As a part of [`ops::convolution_chain`], for a layer without a norm and an input of `[h, w]`.
+    pub(super) fn link(&self, convolution: &Convolution, [h, w]: [usize; 2]) -> ops::Link {
+        ops::Link {
+            weight: self.weight.val(),
+            bias: self.bias.as_ref().map(Param::val),
+            options: convolution.options([h, w]),
+            packed: self.packed.clone(),
+        }
+    }
+
     /// The convolution of a block with its pooling, see [`ops::conv_block`].
     pub(super) fn forward_block(&self, input: Tensor<4>) -> Tensor<4> {
         // A block has a bias (`Graph::is_block`); without one it would be zero.

@@ -33,6 +33,8 @@ pub struct Network {
     frozen: BTreeSet<String>,
     /// Convolutions that are computed together with the max-pooling behind them.
     pub(super) blocks: Arc<BTreeSet<usize>>,
+    /// Convolutions that are computed together, by the last of them.
+    pub(super) chains: Arc<BTreeMap<usize, Vec<usize>>>,
 }
 
 impl Network {
@@ -102,7 +104,9 @@ impl Network {
             layers.insert(node.name.clone(), layer);
         }
         let blocks = (0..graph.nodes.len()).filter(|&i| graph.is_block(i)).collect();
+        let chains = (1..graph.nodes.len()).filter_map(|last| Some((last, graph.chain(last)?)));
         Network {
+            chains: Arc::new(chains.collect()),
             graph: Arc::new(graph),
             layers,
             frozen: BTreeSet::new(),
@@ -135,11 +139,12 @@ impl Network {
         Self::build(graph, values, &self.device()).with_frozen(|layer| self.is_frozen(layer))
     }
 
-    /// The same network, where a convolution is computed apart from the max-pooling behind it, so that its own output is
-    /// seen too (see [`Network::forward_with`]). Slower; equal to the original within rounding.
+    /// The same network, where every operation is computed by itself, so that its output is seen (see
+    /// [`Network::forward_with`]). Slower; equal to the original within rounding.
     pub fn unfused(self) -> Self {
         Network {
             blocks: Arc::default(),
+            chains: Arc::default(),
             ..self
         }
     }

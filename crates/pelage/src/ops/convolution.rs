@@ -14,7 +14,7 @@ use burn::tensor::{activation, module};
 use pelage_kernels::convolution as kernel;
 use pelage_kernels::isa::Isa;
 
-use super::flex::{runs_on_kernels, tensor, values};
+use super::flex::{dims, runs_on_kernels, tensor, values};
 
 /// What is applied to every output number.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -68,6 +68,15 @@ pub struct Options {
 /// must take a new one.
 #[derive(Clone, Debug, Default)]
 pub struct Packed(Arc<OnceLock<kernel::Packed>>);
+
+impl Packed {
+    pub(super) fn get(&self) -> Option<&kernel::Packed> {
+        self.0.get()
+    }
+    pub(super) fn get_or_init(&self, pack: impl FnOnce() -> kernel::Packed) -> &kernel::Packed {
+        self.0.get_or_init(pack)
+    }
+}
 
 /// `activation(input * weight + bias + residual)`.
 ///
@@ -180,10 +189,10 @@ pub(crate) struct Settings {
     has_residual: bool,
 }
 
-impl Settings {
-    fn geometry(&self, input: &impl TensorMetadata, weight: &impl TensorMetadata) -> kernel::Geometry {
-        let ([batch, height, width, in_channels], [out_channels, _, kh, kw]) =
-            (input.shape().dims(), weight.shape().dims());
+impl Options {
+    /// For an input `[n, h, w, ci]` and weights `[co, ci / groups, kh, kw]`.
+    pub(super) fn geometry(&self, input: [usize; 4], weight: [usize; 4]) -> kernel::Geometry {
+        let ([batch, height, width, in_channels], [out_channels, _, kh, kw]) = (input, weight);
         kernel::Geometry {
             batch,
             height,
@@ -191,9 +200,9 @@ impl Settings {
             in_channels,
             out_channels,
             kernel: [kh, kw],
-            stride: [self.options.stride; 2],
-            padding: self.options.padding,
-            groups: self.options.groups,
+            stride: [self.stride; 2],
+            padding: self.padding,
+            groups: self.groups,
         }
     }
 }
@@ -242,8 +251,8 @@ impl ConvolutionBackend for Flex {
         settings: Settings,
         packed: Packed,
     ) -> FlexTensor {
-        let (isa, geometry) = (Isa::best(), settings.geometry(&input, &weight));
-        let packed = packed.0.get_or_init(|| {
+        let (isa, geometry) = (Isa::best(), settings.options.geometry(dims(&input), dims(&weight)));
+        let packed = packed.get_or_init(|| {
             let (weight, bias) = (weight.to_contiguous(), bias.to_contiguous());
             kernel::pack(
                 isa,
@@ -275,7 +284,7 @@ impl ConvolutionBackward for Flex {
         settings: Settings,
         wanted: Wanted,
     ) -> (FlexTensor, FlexTensor, FlexTensor, FlexTensor) {
-        let (isa, geometry) = (Isa::best(), settings.geometry(&input, &weight));
+        let (isa, geometry) = (Isa::best(), settings.options.geometry(dims(&input), dims(&weight)));
         let (input, weight) = (input.to_contiguous(), weight.to_contiguous());
         // From the gradient behind the activation to the one before it, which is the residual's as well.
         let gradient = match settings.options.activation {

@@ -1,0 +1,128 @@
+//! Convolutions one behind the other, a band of rows at a time, so that what lies between them stays in the near caches:
+//! MobileNet's expansion, depthwise convolution and projection (Sandler et al. 2018, section 3.3) have maps between them
+//! that are six times as large as those at their ends.
+
+use std::ops::Range;
+
+use super::{Activation, Geometry, Packed, Path, forward, path};
+use crate::fresh::fresh;
+use crate::isa::Isa;
+use crate::scratch;
+use rayon::prelude::*;
+
+/// One convolution of a chain.
+#[derive(Clone, Copy, Debug)]
+pub struct Link<'a> {
+    /// Its sizes; the input is the output of the link before.
+    pub geometry: Geometry,
+    /// Its weights.
+    pub packed: &'a Packed,
+    /// What follows.
+    pub activation: Activation,
+}
+
+/// Numbers of the maps between the links that a band should not exceed by much: a common 512 KiB L2 cache.
+const BAND: usize = 1 << 17;
+
+/// `output` of the last of `links` from the `input` of the first; `residual`, as long as `output`, is added before the
+/// last activation. Rows at the edge of a band are computed for both bands. The same bits as [`forward`] link by link.
+///
+/// # Panics
+/// Where there is no link, a slice's length does not fit, the sizes of two links do not fit each other, or a link takes
+/// [`Path::Winograd`], whose bits depend on where a map is cut.
+pub fn forward_chain(isa: Isa, links: &[Link], input: &[f32], residual: Option<&[f32]>, output: &mut [f32]) {
+    let (first, last) = (links[0].geometry, links[links.len() - 1].geometry);
+    for pair in links.windows(2) {
+        let (one, next) = (pair[0].geometry, pair[1].geometry);
+        let made = [one.batch, one.output_height(), one.output_width(), one.out_channels];
+        assert_eq!(
+            made,
+            [next.batch, next.height, next.width, next.in_channels],
+            "links that do not fit"
+        );
+    }
+    let cut = |link: &Link| path(isa, &link.geometry) != Path::Winograd;
+    assert!(links.iter().all(cut), "a link that cannot be cut into bands");
+    assert_eq!(input.len(), first.input_len(), "length of input");
+    assert_eq!(output.len(), last.output_len(), "length of output");
+    assert!(
+        residual.is_none_or(|residual| residual.len() == output.len()),
+        "length of residual"
+    );
+    if output.is_empty() {
+        return;
+    }
+    let height = last.output_height();
+    let between: usize = links[..links.len() - 1]
+        .iter()
+        .map(|link| link.geometry.output_picture_len())
+        .sum();
+    let bands = between
+        .div_ceil(BAND)
+        .max(rayon::current_num_threads().div_ceil(last.batch));
+    let rows = height.div_ceil(bands);
+    let row = last.output_width() * last.out_channels;
+    output
+        .par_chunks_mut(height * row)
+        .enumerate()
+        .flat_map(|(n, output)| {
+            output
+                .par_chunks_mut(rows * row)
+                .enumerate()
+                .map(move |(i, output)| (n, i, output))
+        })
+        .for_each(|(n, i, output)| {
+            let input = &input[n * first.picture_len()..][..first.picture_len()];
+            let start = n * height * row + i * rows * row;
+            let residual = residual.map(|residual| &residual[start..][..output.len()]);
+            let wanted = i * rows..i * rows + output.len() / row;
+            band(isa, links, input, residual, wanted, output);
+        });
+}
+
+/// [`forward_chain`] into a new vector.
+///
+/// # Panics
+/// As [`forward_chain`].
+pub fn forward_chain_new(isa: Isa, links: &[Link], input: &[f32], residual: Option<&[f32]>) -> Vec<f32> {
+    // SAFETY: `forward_chain` has every output number stored by `forward`, and adds to none.
+    let mut output = unsafe { fresh(links[links.len() - 1].geometry.output_len()) };
+    forward_chain(isa, links, input, residual, &mut output);
+    output
+}
+
+/// Rows `wanted` of one picture's output.
+fn band(isa: Isa, links: &[Link], input: &[f32], residual: Option<&[f32]>, wanted: Range<usize>, output: &mut [f32]) {
+    let [before @ .., last] = links else { return };
+    let g = &last.geometry;
+    let (rows, part) = part(g, wanted);
+    let row = g.width * g.in_channels;
+    if before.is_empty() {
+        let input = &input[rows.start * row..rows.end * row];
+        return forward(isa, &part, input, last.packed, residual, last.activation, output);
+    }
+    scratch::with(rows.len() * row, |made| {
+        band(isa, before, input, None, rows, made);
+        forward(isa, &part, made, last.packed, residual, last.activation, output);
+    });
+}
+
+/// The rows of the input that rows `wanted` of the output see, and the convolution from these to those.
+fn part(g: &Geometry, wanted: Range<usize>) -> (Range<usize>, Geometry) {
+    let [top, left, _, right] = g.padding;
+    // In rows of the padded input.
+    let (start, end) = (wanted.start * g.stride[0], (wanted.end - 1) * g.stride[0] + g.kernel[0]);
+    let rows = start.saturating_sub(top).min(g.height)..end.saturating_sub(top).min(g.height);
+    let part = Geometry {
+        batch: 1,
+        height: rows.len(),
+        padding: [
+            top.saturating_sub(start),
+            left,
+            end.saturating_sub(top + g.height),
+            right,
+        ],
+        ..*g
+    };
+    (rows, part)
+}
