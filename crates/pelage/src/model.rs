@@ -5,6 +5,7 @@ pub mod cnn3;
 pub mod efficientnet_lite;
 mod fold;
 mod forward;
+mod fusion;
 pub mod googlenet;
 pub mod graph;
 pub mod head;

@@ -1,0 +1,50 @@
+//! Which operations of a graph are computed in one go.
+
+use super::graph::{Convolution, Graph, Node, Operation, Pool};
+use crate::ops::Activation;
+
+impl Graph {
+    /// Whether the convolution `i` and the max-pooling right behind it are what [`crate::ops::conv_block`] computes in one
+    /// go: 3x3 'same' with bias and ReLU, then 2x2, and nobody else reads the convolution's output.
+    pub(crate) fn is_block(&self, i: usize) -> bool {
+        let block = |c: &Convolution| {
+            c.norm.is_none()
+                && *c
+                    == Convolution {
+                        activation: Activation::Relu,
+                        ..Convolution::new(3, c.channels)
+                    }
+        };
+        let is = |node: &Node, wanted: &dyn Fn(&Operation) -> bool| node.inputs.len() == 1 && wanted(&node.operation);
+        let [convolution, pool] = [self.nodes.get(i), self.nodes.get(i + 1)];
+        self.readers(i) == 1
+            && convolution.is_some_and(|node| is(node, &|o| matches!(o, Operation::Convolution(c) if block(c))))
+            && pool.is_some_and(|node| node.inputs == [i] && is(node, &|o| *o == Operation::MaxPool(Pool::new(2, 2))))
+    }
+
+    /// The convolutions, `last` the last of them, that [`crate::ops::convolution_chain`] computes in one go: a depthwise one
+    /// and a 1x1 behind it, and where there is one a 1x1 before it (Sandler et al. 2018, section 3.3), without batch norms,
+    /// and nobody else reads what lies between.
+    pub(crate) fn chain(&self, last: usize) -> Option<Vec<usize>> {
+        let convolution = |i: usize| match &self.nodes[i].operation {
+            Operation::Convolution(convolution) if convolution.norm.is_none() => Some(convolution),
+            _ => None,
+        };
+        let pointwise = |i: usize| convolution(i).is_some_and(|c| (c.kernel, c.groups) == (1, 1));
+        // What is before a link, if that can be one too.
+        let before = |i: usize| {
+            let input = self.nodes[i].inputs[0];
+            (self.readers(input) == 1 && self.nodes[input].inputs.len() == 1).then_some(input)
+        };
+        let depthwise = before(last).filter(|_| pointwise(last))?;
+        convolution(depthwise).filter(|c| c.groups > 1 && c.groups == c.channels)?;
+        let expansion = before(depthwise).filter(|&i| pointwise(i));
+        Some(expansion.into_iter().chain([depthwise, last]).collect())
+    }
+
+    /// How many nodes read the output of node `i`.
+    fn readers(&self, i: usize) -> usize {
+        let inputs = self.nodes.iter().flat_map(|node| &node.inputs);
+        inputs.filter(|&&input| input == i).count()
+    }
+}
