@@ -20,6 +20,7 @@ struct Truth {
     mean: Vec<f64>,
     variance: Vec<f64>,
     output: Vec<f64>,
+    before: Vec<f64>,
     input: Vec<f64>,
     scale: Vec<f64>,
     shift: Vec<f64>,
@@ -56,6 +57,7 @@ fn truth(x: &[f32], gradient: &[f32], affine: &Affine, residual: Option<&[f32]>,
     };
     Truth {
         output: (0..x.len()).map(|i| before(i).clamp(cut[0], cut[1])).collect(),
+        before: (0..x.len()).map(before).collect(),
         input: (0..x.len()).map(at_input).collect(),
         sum: (0..x.len()).map(g).collect(),
         mean,
@@ -65,12 +67,13 @@ fn truth(x: &[f32], gradient: &[f32], affine: &Affine, residual: Option<&[f32]>,
     }
 }
 
-fn close(what: &str, ours: &[f32], truth: &[f64]) {
+fn close(what: &str, ours: &[f32], truth: &[f64], tolerance: f64) {
     assert_eq!(ours.len(), truth.len(), "{what}");
-    let largest = truth.iter().fold(1e-3f64, |largest, x| largest.max(x.abs()));
+    // At least 1, since a sum may cancel to almost nothing.
+    let largest = truth.iter().fold(1.0f64, |largest, x| largest.max(x.abs()));
     for (i, (a, b)) in ours.iter().zip(truth).enumerate() {
         assert!(
-            (f64::from(*a) - b).abs() < 3e-5 * largest,
+            (f64::from(*a) - b).abs() < tolerance * largest,
             "{what}[{i}]: {a} instead of {b}"
         );
     }
@@ -96,7 +99,12 @@ proptest! {
         let truth = truth(&x, &gradient, &affine, residual, cut);
         // Where the sum before the activation is too near to a cut, rounding decides on which side it is.
         prop_assume!(cut.iter().all(|cut| !cut.is_finite()
-            || truth.output.iter().all(|y| (y - cut).abs() > 1e-4 || y == cut)));
+            || truth.before.iter().all(|sum| (sum - cut).abs() > 1e-4)));
+        // A mean in f32 is off by half a unit in its last place, which counts in units of the standard deviation; and of few
+        // pixels the gradient of the input is the small rest of numbers that cancel.
+        let distance = truth.mean.iter().zip(&truth.variance).map(|(mean, variance)| mean.abs() / (variance + 1e-3).sqrt());
+        let tolerance = 1e-4 + 16.0 * f64::from(f32::EPSILON) * distance.fold(0.0, f64::max);
+        let close = |what, ours: &[f32], truth: &[f64]| close(what, ours, truth, tolerance);
         for isa in Isa::available() {
             let found = statistics(isa, channels, &x);
             close("mean", &found.mean, &truth.mean);

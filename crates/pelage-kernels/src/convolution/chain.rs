@@ -113,15 +113,12 @@ fn part(g: &Geometry, wanted: Range<usize>) -> (Range<usize>, Geometry) {
     // In rows of the padded input.
     let (start, end) = (wanted.start * g.stride[0], (wanted.end - 1) * g.stride[0] + g.kernel[0]);
     let rows = start.saturating_sub(top).min(g.height)..end.saturating_sub(top).min(g.height);
+    // A band may lie in the border as a whole.
+    let (above, below) = (end.min(top), start.max(top + g.height));
     let part = Geometry {
         batch: 1,
         height: rows.len(),
-        padding: [
-            top.saturating_sub(start),
-            left,
-            end.saturating_sub(top + g.height),
-            right,
-        ],
+        padding: [above.saturating_sub(start), left, end.saturating_sub(below), right],
         ..*g
     };
     (rows, part)

@@ -29,7 +29,7 @@ pub(super) fn forward(
 ) {
     let (height, width, co) = (g.output_height(), g.output_width(), g.out_channels);
     let share = height.div_ceil((PIECES * rayon::current_num_threads()).div_ceil(g.batch));
-    let fit = (BLOCK / (g.width * co * g.stride[0])).max(2 * g.kernel[0]);
+    let fit = (BLOCK / (g.width * co * g.stride[0]).max(1)).max(2 * g.kernel[0]);
     let rows = share.min(fit);
     let picture = g.output_picture_len();
     let blocks = output.par_chunks_mut(picture).enumerate().flat_map(|(n, output)| {
