@@ -4,8 +4,9 @@ use std::cell::Cell;
 
 use super::pool::pool;
 use super::{Shape, copy_window};
-use crate::isa::{Isa, for_each_isa, multiply_add};
+use crate::isa::{Isa, for_each_isa_with};
 use crate::scratch::Buffer;
+use crate::vector::Vector;
 
 thread_local!(static STRIP: Cell<Buffer> = Cell::default());
 
@@ -38,18 +39,17 @@ pub(super) fn pack(isa: Isa, shape: Shape, weights: &[f32], bias: &[f32], packed
     }
 }
 
-for_each_isa!(rows_of, rows_body, (
-    shape: Shape,
-    top: usize,
-    input: &[f32],
-    packed: &[f32],
-    output: &mut [f32],
-    winners: &mut [u8],
-));
+// The vector, vectors and channels of a tile, pooled pixels of a tile.
+#[cfg(target_arch = "x86_64")]
+use std::arch::x86_64::{__m256, __m512};
+for_each_isa_with!(rows_of, rows_body,
+    avx512: [__m512, 2, 32, 3], avx2: [__m256, 2, 16, 1], neon: [std::arch::aarch64::float32x4_t, 4, 16, 1],
+    portable: [[f32; 4], 2, 8, 1],
+    (shape: Shape, top: usize, input: &[f32], packed: &[f32], output: &mut [f32], winners: &mut [u8]));
 
 /// Pooled rows of one picture, from row `top` on.
 #[inline(always)]
-fn rows_body<const C: usize, const P: usize, const FUSED: bool>(
+fn rows_body<V: Vector, const N: usize, const C: usize, const P: usize>(
     shape: Shape,
     top: usize,
     input: &[f32],
@@ -70,13 +70,14 @@ fn rows_body<const C: usize, const P: usize, const FUSED: bool>(
                 let at = (y * width + x) * co + tile * C;
                 let (out, won) = (&mut output[at..], &mut winners[at..]);
                 let channels = (co - tile * C).min(C);
-                if x + P <= width {
-                    pixels::<C, P, FUSED>(shape, strip, x, packed, channels, out, won);
-                    x += P;
-                } else {
-                    pixels::<C, 1, FUSED>(shape, strip, x, packed, channels, out, won);
-                    x += 1;
+                let all = channels == C;
+                match x + P <= width {
+                    true if all => pixels::<V, N, C, P, true>(shape, strip, x, packed, channels, out, won),
+                    true => pixels::<V, N, C, P, false>(shape, strip, x, packed, channels, out, won),
+                    false if all => pixels::<V, N, C, 1, true>(shape, strip, x, packed, channels, out, won),
+                    false => pixels::<V, N, C, 1, false>(shape, strip, x, packed, channels, out, won),
                 }
+                x += if x + P <= width { P } else { 1 };
             }
         }
     }
@@ -85,7 +86,7 @@ fn rows_body<const C: usize, const P: usize, const FUSED: bool>(
 
 /// `P` pooled pixels of `C` channels, from pooled column `x` on, of which the first `channels` are wanted.
 #[inline(always)]
-fn pixels<const C: usize, const P: usize, const FUSED: bool>(
+fn pixels<V: Vector, const N: usize, const C: usize, const P: usize, const ALL: bool>(
     shape: Shape,
     strip: &[f32],
     x: usize,
@@ -96,28 +97,35 @@ fn pixels<const C: usize, const P: usize, const FUSED: bool>(
 ) {
     let (ci, row) = (shape.in_channels, (shape.width + 2) * shape.in_channels);
     let (weights, bias) = packed.split_at(9 * ci * C);
-    let mut sums = [[[0.0f32; C]; 4]; P];
+    let mut sums = [[[V::splat(0.0); N]; 4]; P];
     for (ky, weights) in weights.chunks_exact(3 * ci * C).enumerate() {
         let corner = ky * row + 2 * x * ci;
         // The last index read below; one check here stands for all of them.
         assert!(corner + row + (2 * P - 1) * ci + 3 * ci <= strip.len());
         for (k, weights) in weights.chunks_exact(C).enumerate() {
+            let weights: [V; N] = std::array::from_fn(|n| V::load(&weights[n * V::LANES..]));
             for (p, sums) in sums.iter_mut().enumerate() {
                 for (q, sums) in sums.iter_mut().enumerate() {
                     let index = corner + (q / 2) * row + (2 * p + q % 2) * ci + k;
                     // SAFETY: k < 3 * ci, p < P, q < 4, so the index is below the bound asserted above.
-                    let value = unsafe { *strip.get_unchecked(index) };
+                    let value = V::splat(unsafe { *strip.get_unchecked(index) });
                     for (sum, weight) in sums.iter_mut().zip(weights) {
-                        *sum = multiply_add::<FUSED>(value, *weight, *sum);
+                        *sum = value.multiply_add(weight, *sum);
                     }
                 }
             }
         }
     }
     for (p, sums) in sums.iter().enumerate() {
+        let mut values = [[0.0f32; C]; 4];
+        for (values, sums) in values.iter_mut().zip(sums) {
+            for (to, sum) in values.chunks_exact_mut(V::LANES).zip(sums) {
+                sum.store(to);
+            }
+        }
         let to = p * shape.out_channels;
-        pool(
-            sums,
+        pool::<C, ALL>(
+            &values,
             bias,
             &mut output[to..to + channels],
             &mut winners[to..to + channels],

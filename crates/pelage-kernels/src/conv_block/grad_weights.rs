@@ -45,3 +45,24 @@ pub(super) fn add_to(shape: Shape, sums: &[f32], grad_weights: &mut [f32], grad_
         *grad_bias += sums[bias];
     }
 }
+
+/// The part of a picture under `pooled` rows and columns of the output from `at` on, small enough for the innermost cache.
+#[derive(Clone, Copy)]
+struct Square {
+    at: [usize; 2],
+    pooled: [usize; 2],
+}
+
+impl Square {
+    /// All of a picture, from the top left.
+    fn all(shape: Shape) -> impl Iterator<Item = Square> {
+        let (height, width) = (shape.pooled_height(), shape.pooled_width());
+        let corners = (0..height)
+            .step_by(ROWS)
+            .flat_map(move |top| (0..width).step_by(COLUMNS).map(move |left| [top, left]));
+        corners.map(move |at| Square {
+            at,
+            pooled: [ROWS.min(height - at[0]), COLUMNS.min(width - at[1])],
+        })
+    }
+}

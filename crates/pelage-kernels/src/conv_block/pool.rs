@@ -3,35 +3,33 @@
 use super::CUT;
 
 /// Bias, ReLU and maximum of the four convolution outputs under a pooled pixel, for the first `output.len()` of `C`
-/// channels.
+/// channels. `ALL` says that these are all: known to the compiler, the length makes the copies stores of registers.
 #[inline(always)]
-pub(super) fn pool<const C: usize>(sums: &[[f32; C]; 4], bias: &[f32], output: &mut [f32], winners: &mut [u8]) {
+pub(super) fn pool<const C: usize, const ALL: bool>(
+    sums: &[[f32; C]; 4],
+    bias: &[f32],
+    output: &mut [f32],
+    winners: &mut [u8],
+) {
     let bias: &[f32; C] = bias.first_chunk().expect("a bias for each channel of the tile");
-    let (mut best, mut won) = (sums[0], [0u32; C]);
-    for (q, sums) in sums.iter().enumerate().skip(1) {
-        for j in 0..C {
-            let better = sums[j] > best[j];
-            won[j] = if better { q as u32 } else { won[j] };
-            best[j] = if better { sums[j] } else { best[j] };
-        }
-    }
-    let mut narrow = [0u8; C];
+    let (mut values, mut narrow) = ([0.0f32; C], [0u8; C]);
     for j in 0..C {
-        best[j] += bias[j];
-        let alive = best[j] > 0.0;
-        narrow[j] = if alive { won[j] as u8 } else { CUT };
+        let (mut best, mut won) = (sums[0][j], 0u32);
+        for q in 1..4 {
+            let better = sums[q][j] > best;
+            won = if better { q as u32 } else { won };
+            best = if better { sums[q][j] } else { best };
+        }
+        best += bias[j];
+        narrow[j] = if best > 0.0 { won as u8 } else { CUT };
         // Not max(): a NaN has to stay one, so that training notices.
-        best[j] = if best[j] <= 0.0 { 0.0 } else { best[j] };
+        values[j] = if best <= 0.0 { 0.0 } else { best };
     }
-    // A copy of a length known beforehand is a store of registers.
-    match (output.first_chunk_mut::<C>(), winners.first_chunk_mut::<C>()) {
-        (Some(output), Some(winners)) => {
-            *output = best;
-            *winners = narrow;
-        }
-        _ => {
-            output.copy_from_slice(&best[..output.len()]);
-            winners.copy_from_slice(&narrow[..winners.len()]);
-        }
+    if ALL {
+        *output.first_chunk_mut().expect("a place for each channel") = values;
+        *winners.first_chunk_mut().expect("a place for each channel") = narrow;
+    } else {
+        output.copy_from_slice(&values[..output.len()]);
+        winners.copy_from_slice(&narrow[..winners.len()]);
     }
 }

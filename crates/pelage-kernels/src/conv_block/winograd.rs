@@ -90,7 +90,12 @@ fn pool_body<const C: usize, const FUSED: bool>(
         for first in (0..channels).step_by(C) {
             let sums = transform_output::<C>(&products[i * filled + first..], stride);
             let at = pixel * channels + first..pixel * channels + (first + C).min(channels);
-            pool(&sums, &bias[first..], &mut output[at.clone()], &mut winners[at]);
+            let (bias, output, winners) = (&bias[first..], &mut output[at.clone()], &mut winners[at]);
+            if output.len() == C {
+                pool::<C, true>(&sums, bias, output, winners);
+            } else {
+                pool::<C, false>(&sums, bias, output, winners);
+            }
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-use super::{COLUMNS, ROWS};
+use super::{COLUMNS, ROWS, Square};
 use crate::conv_block::list::{Entry, add, add_pairs, load, store};
 use crate::conv_block::{CUT, Shape, copy_window};
 use crate::isa::for_each_isa;
@@ -56,7 +56,7 @@ for_each_isa!(vectors image, image_body, (
 
 #[inline(always)]
 fn image_body<V: Vector>(shape: Shape, input: &[f32], grad_output: &[f32], winners: &[u8], sums: &mut [f32]) {
-    let (height, width, co) = (shape.pooled_height(), shape.pooled_width(), shape.out_channels);
+    let co = shape.out_channels;
     let (run, len, pixel) = (3 * pixel_len(shape), run_len(shape), pixel_len(shape));
     let size = [2 * ROWS + 2, 2 * COLUMNS + 2];
     let row = size[1] * pixel;
@@ -69,54 +69,60 @@ fn image_body<V: Vector>(shape: Shape, input: &[f32], grad_output: &[f32], winne
     let mut kept = SQUARE.take();
     // The last piece of the last run may reach past the square.
     let square = kept.get(size[0] * row + len);
-    // Where a winner's window begins, from that of the upper left position.
-    let corners = [0, pixel, row, row + pixel, 0].map(|corner| corner as u32);
-    for top in (0..height).step_by(ROWS) {
-        for left in (0..width).step_by(COLUMNS) {
-            copy_window(
-                shape,
-                input,
-                [top, left].map(|at| 2 * at as isize - 1),
-                size,
-                pixel,
-                square,
-            );
-            let (rows, columns) = (ROWS.min(height - top), COLUMNS.min(width - left));
-            for (channel, sums) in sums.chunks_exact_mut(3 * len).enumerate() {
-                let mut list = [Entry::default(); ROWS * COLUMNS];
-                let mut count = 0;
-                for y in 0..rows {
-                    let at = ((top + y) * width + left) * co;
-                    let gradients = grad_output[at..][..columns * co].chunks_exact(co);
-                    let winners = winners[at..][..columns * co].chunks_exact(co);
-                    let mut corner = (2 * y * row) as u32;
-                    for (gradient, winner) in gradients.zip(winners) {
-                        let winner = winner[channel].min(CUT);
-                        list[count] = (corner + corners[usize::from(winner)], gradient[channel]);
-                        // Written always and kept only where something won: no branch to mispredict.
-                        count += usize::from(winner < CUT);
-                        corner += 2 * pixel as u32;
+    let mut list = [Entry::default(); ROWS * COLUMNS];
+    for part in Square::all(shape) {
+        let corner = part.at.map(|at| 2 * at as isize - 1);
+        copy_window(shape, input, corner, size, pixel, square);
+        for (channel, sums) in sums.chunks_exact_mut(3 * len).enumerate() {
+            let list = winners_of(shape, part, channel, [row, pixel], grad_output, winners, &mut list);
+            for (ky, sums) in sums.chunks_exact_mut(len).enumerate() {
+                let mut from = 0;
+                while from < run {
+                    let (square, sums) = (&square[ky * row + from..], &mut sums[from..]);
+                    let len = piece_len(run - from);
+                    match len / V::LANES {
+                        24 => piece::<V, 24>(square, list, sums),
+                        12 => piece::<V, 12>(square, list, sums),
+                        6 => pair_piece::<V, 6>(square, list, sums),
+                        _ => pair_piece::<V, 3>(square, list, sums),
                     }
-                }
-                let list = &list[..count];
-                for (ky, sums) in sums.chunks_exact_mut(len).enumerate() {
-                    let mut from = 0;
-                    while from < run {
-                        let (square, sums) = (&square[ky * row + from..], &mut sums[from..]);
-                        let len = piece_len(run - from);
-                        match len / V::LANES {
-                            24 => piece::<V, 24>(square, list, sums),
-                            12 => piece::<V, 12>(square, list, sums),
-                            6 => pair_piece::<V, 6>(square, list, sums),
-                            _ => pair_piece::<V, 3>(square, list, sums),
-                        }
-                        from += len;
-                    }
+                    from += len;
                 }
             }
         }
     }
     SQUARE.set(kept);
+}
+
+/// The winners of one channel: where their windows begin in the copy of a square, and their gradients.
+#[inline(always)]
+fn winners_of<'a>(
+    shape: Shape,
+    square: Square,
+    channel: usize,
+    [row, column]: [usize; 2],
+    grad_output: &[f32],
+    winners: &[u8],
+    list: &'a mut [Entry; ROWS * COLUMNS],
+) -> &'a [Entry] {
+    let co = shape.out_channels;
+    // From the window of the upper left of the four positions.
+    let shifts = [0, column, row, row + column, 0].map(|shift| shift as u32);
+    let mut count = 0;
+    for y in 0..square.pooled[0] {
+        let at = ((square.at[0] + y) * shape.pooled_width() + square.at[1]) * co;
+        let gradients = grad_output[at..][..square.pooled[1] * co].chunks_exact(co);
+        let winners = winners[at..][..square.pooled[1] * co].chunks_exact(co);
+        let mut corner = (2 * y * row) as u32;
+        for (gradient, winner) in gradients.zip(winners) {
+            let winner = winner[channel].min(CUT);
+            list[count] = (corner + shifts[usize::from(winner)], gradient[channel]);
+            // Written always and kept only where something won: no branch to mispredict.
+            count += usize::from(winner < CUT);
+            corner += 2 * column as u32;
+        }
+    }
+    &list[..count]
 }
 
 /// Adds gradient times window over `list` to the first `N` vectors of `sums`.

@@ -3,14 +3,14 @@
 
 use std::cell::Cell;
 
-use super::{COLUMNS, ROWS};
-use crate::conv_block::list::{add_one, load, store};
+use super::{COLUMNS, ROWS, Square};
+use crate::conv_block::list::{Entry, add_one, load, store};
 use crate::conv_block::{CUT, Shape, copy_window};
 use crate::isa::for_each_isa;
 use crate::scratch::Buffer;
 use crate::vector::Vector;
 
-thread_local!(static SQUARE: Cell<[Buffer; 2]> = Cell::default());
+thread_local!(static SQUARE: Cell<(Buffer, Buffer, Vec<Entry>)> = Cell::default());
 
 /// Windows of a square, and one of zeros.
 const WINDOWS: usize = 4 * ROWS * COLUMNS;
@@ -68,50 +68,63 @@ fn squares<V: Vector, const N: usize>(
     winners: &[u8],
     sums: &mut [f32],
 ) {
-    let (height, width, co) = (shape.pooled_height(), shape.pooled_width(), shape.out_channels);
-    let len = N * V::LANES;
+    let (len, co) = (N * V::LANES, shape.out_channels);
     let mut kept = SQUARE.take();
-    let [square, pixels] = &mut kept;
+    let (windows, pixels, entries) = &mut kept;
     // A window more than is used, since copies overrun.
-    let square = square.get((WINDOWS + 2) * len);
-    for top in (0..height).step_by(ROWS) {
-        for left in (0..width).step_by(COLUMNS) {
-            load_windows(shape, input, [top, left], len, square, pixels);
-            let (rows, columns) = (ROWS.min(height - top), COLUMNS.min(width - left));
-            for (channel, sums) in sums.chunks_exact_mut(len).enumerate() {
-                // Two sums, since a single one would wait for its own last addition.
-                let (mut even, mut odd) = (load::<V, N>(sums), [V::splat(0.0); N]);
-                for y in 0..rows {
-                    let at = ((top + y) * width + left) * co;
-                    let gradients = grad_output[at..][..columns * co].chunks_exact(co);
-                    let winners = winners[at..][..columns * co].chunks_exact(co);
-                    let mut values = gradients.zip(winners).enumerate();
-                    while let Some((x, (gradient, winner))) = values.next() {
-                        let window = window_of(y, x, winner[channel]) * len;
-                        add_one(&mut even, &square[window..], gradient[channel]);
-                        if let Some((x, (gradient, winner))) = values.next() {
-                            let window = window_of(y, x, winner[channel]) * len;
-                            add_one(&mut odd, &square[window..], gradient[channel]);
-                        }
-                    }
+    let windows = windows.get((WINDOWS + 2) * len);
+    entries.resize(ROWS * COLUMNS * co, Entry::default());
+    for square in Square::all(shape) {
+        load_windows(shape, input, square.at, len, windows, pixels);
+        let count = list_winners(shape, square, len, grad_output, winners, entries);
+        for (channel, sums) in sums.chunks_exact_mut(len).enumerate() {
+            // Two sums, since a single one would wait for its own last addition.
+            let (mut even, mut odd) = (load::<V, N>(sums), [V::splat(0.0); N]);
+            for pair in entries[..count * co].chunks_exact(2 * co) {
+                for (sums, (place, gradient)) in [(&mut even, pair[channel]), (&mut odd, pair[co + channel])] {
+                    add_one(sums, &windows[place as usize..], gradient);
                 }
-                for (even, odd) in even.iter_mut().zip(odd) {
-                    *even = even.add(odd);
-                }
-                store(even, sums);
             }
+            for (even, odd) in even.iter_mut().zip(odd) {
+                *even = even.add(odd);
+            }
+            store(even, sums);
         }
     }
     SQUARE.set(kept);
 }
 
-/// Which window of a square won at the pooled pixel in row `y` and column `x`.
+/// For each pooled pixel of the square, where the windows of its winners begin, and their gradients, `[pixel][co]`; filled
+/// up with nothing to an even number of pixels, which is returned.
 #[inline(always)]
-fn window_of(y: usize, x: usize, winner: u8) -> usize {
-    let q = usize::from(winner);
-    let window = (2 * y + q / 2) * 2 * COLUMNS + 2 * x + q % 2;
-    // What ReLU cut takes the zeros: no branch to mispredict.
-    if winner < CUT { window } else { WINDOWS }
+fn list_winners(
+    shape: Shape,
+    square: Square,
+    len: usize,
+    grad_output: &[f32],
+    winners: &[u8],
+    entries: &mut [Entry],
+) -> usize {
+    let (co, [rows, columns]) = (shape.out_channels, square.pooled);
+    let nothing = (WINDOWS * len) as u32;
+    let mut entries = entries.chunks_exact_mut(co);
+    for (y, x) in (0..rows).flat_map(|y| (0..columns).map(move |x| (y, x))) {
+        let at = ((square.at[0] + y) * shape.pooled_width() + square.at[1] + x) * co;
+        let (gradients, winners) = (&grad_output[at..at + co], &winners[at..at + co]);
+        let corner = (2 * (y * 2 * COLUMNS + x) * len) as u32;
+        let entries = entries.next().expect("an entry for each of the square's pixels");
+        for (entry, (gradient, winner)) in entries.iter_mut().zip(gradients.iter().zip(winners)) {
+            let winner = u32::from(*winner);
+            let window = corner + (winner / 2 * (2 * COLUMNS as u32) + winner % 2) * len as u32;
+            // What ReLU cut takes the zeros: no branch to mispredict.
+            *entry = (if winner < u32::from(CUT) { window } else { nothing }, *gradient);
+        }
+    }
+    let count = rows * columns;
+    if !count.is_multiple_of(2) {
+        entries.next().expect("an even number of places").fill((nothing, 0.0));
+    }
+    count.next_multiple_of(2)
 }
 
 /// Copies the windows under the square of pooled pixels from row and column `at` on.
@@ -121,18 +134,26 @@ fn load_windows(shape: Shape, input: &[f32], at: [usize; 2], len: usize, square:
     let (run, row) = (3 * ci, size[1] * ci);
     let pixels = pixels.get(size[0] * row + len);
     copy_window(shape, input, at.map(|at| 2 * at as isize - 1), size, ci, pixels);
-    for i in 0..WINDOWS {
-        let (y, x) = (i / (2 * COLUMNS), i % (2 * COLUMNS));
-        for ky in 0..3 {
-            let (from, to) = ((y + ky) * row + x * ci, i * len + ky * run);
-            // More than a run, in steps of constant length; what comes next overwrites the rest.
-            for step in (0..run).step_by(16) {
-                let values: &[f32; 16] = pixels[from + step..].first_chunk().expect("slack");
-                square[to + step..][..16].copy_from_slice(values);
-            }
-        }
-        square[i * len + 3 * run] = 1.0;
+    match run {
+        ..=16 => copy_windows::<16>(pixels, ci, row, len, square),
+        _ => copy_windows::<32>(pixels, ci, row, len, square),
     }
     // The last copies ran into the zeros.
     square[WINDOWS * len..(WINDOWS + 1) * len].fill(0.0);
+}
+
+/// Of a square's pixels, `row` numbers a row, those of each window next to each other, at most `COPY` of each row.
+#[inline(always)]
+fn copy_windows<const COPY: usize>(pixels: &[f32], ci: usize, row: usize, len: usize, square: &mut [f32]) {
+    let run = 3 * ci;
+    for i in 0..WINDOWS {
+        let (y, x) = (i / (2 * COLUMNS), i % (2 * COLUMNS));
+        let from = &pixels[y * row + x * ci..];
+        let to = &mut square[i * len..];
+        for ky in 0..3 {
+            // More than a run, so that the length is a constant; what comes next overwrites the rest.
+            to[ky * run..][..COPY].copy_from_slice(&from[ky * row..][..COPY]);
+        }
+        to[3 * run] = 1.0;
+    }
 }
