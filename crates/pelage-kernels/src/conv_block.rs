@@ -122,12 +122,13 @@ pub fn forward(isa: Isa, shape: Shape, input: &[f32], packed: &Packed, output: &
     if output.is_empty() {
         return;
     }
-    let rows_of = match winograd::suits(isa, shape) {
-        true => winograd::rows_of,
-        false => direct::rows_of,
+    type RowsOf = fn(Isa, Shape, usize, &[f32], &[f32], &mut [f32], &mut [u8]);
+    let (rows_of, tile_rows): (RowsOf, _) = match winograd::suits(isa, shape) {
+        true => (winograd::rows_of, winograd::tile_rows(isa, shape)),
+        false => (direct::rows_of, 1),
     };
     let pieces = (PIECES * rayon::current_num_threads()).div_ceil(shape.batch);
-    let rows = shape.pooled_height().div_ceil(pieces);
+    let rows = shape.pooled_height().div_ceil(pieces).next_multiple_of(tile_rows);
     let piece = rows * shape.pooled_width() * shape.out_channels;
     let pictures = input
         .par_chunks(shape.image_len())

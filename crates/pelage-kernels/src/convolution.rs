@@ -12,7 +12,7 @@ mod grad_input;
 mod grad_weights;
 mod pack;
 mod tile;
-mod vector;
+pub(crate) mod vector;
 pub(crate) mod winograd;
 
 pub use activation::{Activation, activate, activation_backward};

@@ -1,12 +1,17 @@
-//! Forward by Winograd's minimal filtering: a tile's four outputs are what lies under a pooled value.
+//! Forward by Winograd's minimal filtering: under a pooled value lie four outputs of a tile.
 
 use std::cell::Cell;
 use std::ops::Range;
 
 use super::Shape;
 use super::pool::pool;
+#[cfg(target_arch = "aarch64")]
+use crate::convolution::vector::Neon;
+#[cfg(target_arch = "x86_64")]
+use crate::convolution::vector::{Avx2, Avx512};
+use crate::convolution::vector::{Portable, Vector};
 use crate::convolution::winograd::{self, Grid};
-use crate::isa::{Isa, for_each_isa};
+use crate::isa::{Isa, for_each_isa_with};
 use crate::scratch::Buffer;
 
 thread_local!(static BLOCK: Cell<[Buffer; 2]> = Cell::default());
@@ -30,7 +35,12 @@ pub(super) fn pack(isa: Isa, shape: Shape, weights: &[f32], bias: &[f32], packed
     filled[..bias.len()].copy_from_slice(bias);
 }
 
-/// Pooled rows of one picture, from row `top` on.
+/// Pooled rows that a row of tiles makes.
+pub(super) fn tile_rows(isa: Isa, shape: Shape) -> usize {
+    winograd::side(isa, shape.in_channels, shape.out_channels) / 2
+}
+
+/// Pooled rows of one picture, from row `top` on, a multiple of [`tile_rows`].
 pub(super) fn rows_of(
     isa: Isa,
     shape: Shape,
@@ -42,94 +52,105 @@ pub(super) fn rows_of(
 ) {
     let filled = winograd::filled(isa, shape.out_channels);
     let (weights, bias) = packed.split_at(packed.len() - filled);
+    let pooled = tile_rows(isa, shape);
     let grid = Grid {
+        side: 2 * pooled,
         height: shape.height,
         width: shape.width,
         channels: shape.in_channels,
         padding: [1, 1],
-        rows: shape.pooled_height(),
-        columns: shape.pooled_width(),
+        rows: shape.pooled_height().div_ceil(pooled),
+        columns: shape.pooled_width().div_ceil(pooled),
     };
-    let (start, most) = (top * grid.columns, grid.block(filled));
-    let pixels = output.len() / shape.out_channels;
+    let rows = output.len() / (shape.pooled_width() * shape.out_channels);
+    let tiles = top / pooled * grid.columns..(top + rows).div_ceil(pooled) * grid.columns;
+    let most = grid.block(filled);
     let mut kept = BLOCK.take();
     let [scratch, products] = &mut kept;
-    for first in (0..pixels).step_by(most) {
-        let block = first..(first + most).min(pixels);
+    for first in tiles.clone().step_by(most) {
+        let block = first..(first + most).min(tiles.end);
         let scratch = scratch.get(grid.scratch_len(block.len()));
-        let products = products.get(16 * winograd::matrix_len(block.len(), filled));
-        let tiles = start + block.start..start + block.end;
-        winograd::products(isa, &grid, input, tiles, weights, scratch, products);
-        pool_block(isa, shape.out_channels, block, products, bias, output, winners);
+        let products = products.get(winograd::matrices(grid.side) * winograd::matrix_len(block.len(), filled));
+        winograd::products(isa, &grid, input, block.clone(), weights, scratch, products);
+        let part = Part { shape, grid, top };
+        pool_block(isa, &part, block, products, bias, output, winners);
     }
     BLOCK.set(kept);
 }
 
-// Channels at once: the two vectors that the products are filled up to.
-for_each_isa!(pool_block, pool_body, [avx512: 32; avx2: 16; neon: 8; portable: 8], (
-    channels: usize,
-    block: Range<usize>,
-    products: &[f32],
-    bias: &[f32],
-    output: &mut [f32],
-    winners: &mut [u8],
-));
+/// Some pooled rows of a picture, from row `top` on.
+pub(crate) struct Part {
+    shape: Shape,
+    grid: Grid,
+    top: usize,
+}
 
-/// From the products of a block of pooled pixels to their values.
+// The vector and its numbers.
+for_each_isa_with!(pool_block, pool_body,
+    avx512: [Avx512, 16], avx2: [Avx2, 8], neon: [Neon, 4], portable: [Portable, 4],
+    (part: &Part, block: Range<usize>, products: &[f32], bias: &[f32], output: &mut [f32], winners: &mut [u8]));
+
+/// From the products of a block of tiles to the pooled values.
 #[inline(always)]
-fn pool_body<const C: usize, const FUSED: bool>(
-    channels: usize,
+fn pool_body<V: Vector, const C: usize>(
+    part: &Part,
     block: Range<usize>,
     products: &[f32],
     bias: &[f32],
     output: &mut [f32],
     winners: &mut [u8],
 ) {
-    let (filled, stride) = (bias.len(), winograd::matrix_len(block.len(), bias.len()));
-    for (i, pixel) in block.enumerate() {
-        for first in (0..channels).step_by(C) {
-            let sums = transform_output::<C>(&products[i * filled + first..], stride);
-            let at = pixel * channels + first..pixel * channels + (first + C).min(channels);
-            let (bias, output, winners) = (&bias[first..], &mut output[at.clone()], &mut winners[at]);
-            if output.len() == C {
-                pool::<C, true>(&sums, bias, output, winners);
-            } else {
-                pool::<C, false>(&sums, bias, output, winners);
-            }
-        }
+    match part.grid.side {
+        2 => pool_tiles::<V, C, 2>(part, block, products, bias, output, winners),
+        _ => pool_tiles::<V, C, 4>(part, block, products, bias, output, winners),
     }
 }
 
-/// `A' M A`: the four convolution outputs of a pooled pixel; the 16 products are `stride` apart.
 #[inline(always)]
-fn transform_output<const C: usize>(products: &[f32], stride: usize) -> [[f32; C]; 4] {
-    let mut outputs = [[0.0f32; C]; 4];
-    for column in 0..4 {
-        let products = &products[column * stride..];
-        let (a, b, c, d) = (
-            &products[..C],
-            &products[4 * stride..][..C],
-            &products[8 * stride..][..C],
-            &products[12 * stride..][..C],
+fn pool_tiles<V: Vector, const C: usize, const SIDE: usize>(
+    part: &Part,
+    block: Range<usize>,
+    products: &[f32],
+    bias: &[f32],
+    output: &mut [f32],
+    winners: &mut [u8],
+) {
+    let (width, channels, filled) = (part.shape.pooled_width(), part.shape.out_channels, bias.len());
+    let rows = output.len() / (width * channels);
+    let stride = winograd::matrix_len(block.len(), filled);
+    assert!(C == V::LANES && filled.is_multiple_of(C) && channels <= filled);
+    assert!(products.len() == winograd::matrices(SIDE) * stride);
+    for (i, tile) in block.enumerate() {
+        // The first pooled row, from the part's first on, and column under the tile.
+        let (y, x) = (
+            tile / part.grid.columns * (SIDE / 2) - part.top,
+            tile % part.grid.columns * (SIDE / 2),
         );
-        for l in 0..C {
-            let (upper, lower) = (a[l] + b[l] + c[l], b[l] - c[l] - d[l]);
-            if column < 3 {
-                outputs[0][l] += upper;
-                outputs[2][l] += lower;
-            }
-            match column {
-                0 => {}
-                1 => {
-                    outputs[1][l] += upper;
-                    outputs[3][l] += lower;
+        for first in (0..channels).step_by(C) {
+            let mut values = [[0.0f32; C]; 16];
+            // SAFETY: a vector from `first` on is in row i of each of the matrices, and C numbers are a vector; compiled for
+            // the instruction set of `V`.
+            unsafe {
+                let products = products.as_ptr().add(i * filled + first);
+                let outputs = winograd::outputs::<V, SIDE>(products, stride, V::splat(0.0));
+                for q in 0..SIDE * SIDE {
+                    outputs[q].store(values[q].as_mut_ptr());
                 }
-                _ => {
-                    outputs[1][l] -= upper;
-                    outputs[3][l] -= lower;
+            }
+            for row in 0..(SIDE / 2).min(rows - y) {
+                for column in 0..(SIDE / 2).min(width - x) {
+                    let [upper, lower] = [0, 1].map(|lower| SIDE * (2 * row + lower) + 2 * column);
+                    let sums = [values[upper], values[upper + 1], values[lower], values[lower + 1]];
+                    let at = ((y + row) * width + x + column) * channels + first;
+                    let end = at + C.min(channels - first);
+                    let (bias, output, winners) = (&bias[first..], &mut output[at..end], &mut winners[at..end]);
+                    if output.len() == C {
+                        pool::<C, true>(&sums, bias, output, winners);
+                    } else {
+                        pool::<C, false>(&sums, bias, output, winners);
+                    }
                 }
             }
         }
     }
-    outputs
 }

@@ -1,7 +1,7 @@
 //! Vectors of numbers, one type for each instruction set, so that sums surely stay in registers.
 
 /// A vector register. All functions are compiled into their caller, which has to be compiled for the instruction set.
-pub(super) trait Vector: Copy {
+pub(crate) trait Vector: Copy {
     /// Numbers in it.
     const LANES: usize;
     /// Whether `multiply_add` rounds once.
@@ -42,7 +42,7 @@ pub(super) trait Vector: Copy {
 
 /// Plain Rust, the specification of the others.
 #[derive(Clone, Copy)]
-pub(super) struct Portable([f32; 4]);
+pub(crate) struct Portable([f32; 4]);
 
 impl Vector for Portable {
     const LANES: usize = 4;
@@ -97,7 +97,7 @@ macro_rules! vector {
     ($name:ident, $register:ty, $lanes:literal, $splat:ident, $load:ident, $store:ident, $add:ident, $sub:ident,
         $max:ident, $min:ident, ($($fused:tt)*)) => {
         #[derive(Clone, Copy)]
-        pub(in crate::convolution) struct $name($register);
+        pub(crate) struct $name($register);
 
         #[allow(unused_unsafe, reason = "where the instruction set is always there, its intrinsics are safe")]
         impl Vector for $name {
@@ -153,7 +153,7 @@ mod x86 {
         _mm512_max_ps, _mm512_min_ps, (_mm512_fmadd_ps last));
 }
 #[cfg(target_arch = "x86_64")]
-pub(super) use x86::{Avx2, Avx512};
+pub(crate) use x86::{Avx2, Avx512};
 
 #[cfg(target_arch = "aarch64")]
 mod arm {
@@ -164,4 +164,4 @@ mod arm {
         vmaxq_f32, vminq_f32, (vfmaq_f32 first));
 }
 #[cfg(target_arch = "aarch64")]
-pub(super) use arm::Neon;
+pub(crate) use arm::Neon;

@@ -1,9 +1,12 @@
-//! 3x3 convolution with stride 1 by Winograd's minimal filtering F(2x2, 3x3) (Lavin and Gray 2016, section 4.1): four
-//! neighboring outputs, a tile, cost 16 multiply-adds for each pair of channels, where the definition takes 36.
+//! 3x3 convolution with stride 1 by Winograd's minimal filtering (Lavin and Gray 2016): the outputs of a tile, `side` rows
+//! and columns, cost `(side + 2)^2` multiply-adds for each pair of channels, where the definition takes `9 side^2`.
 //!
-//! For a tile's 4x4 patch `d` of the input, `U = B' d B` for each input channel; with the weights `V = G g G'`, the
-//! products `M[i] = U[i] V[i]` of 16 matrices, tiles by channels; and the outputs `A' M A` for each output channel. (`'`
-//! transposes; the matrices hold zeros, ones and halves, so that all but the products are sums.)
+//! For the patch `d` of the input that a tile sees, `U = B' d B` for each input channel; with the weights `V = G g G'`, the
+//! products `M[i] = U[i] V[i]` of `(side + 2)^2` matrices, tiles by channels; and the outputs `A' M A` for each output
+//! channel. (`'` transposes.) The three matrices are those of [`two`] and [`four`].
+
+mod four;
+mod two;
 
 use std::ops::Range;
 
@@ -32,35 +35,66 @@ pub(crate) fn filled(isa: Isa, out_channels: usize) -> usize {
     out_channels.next_multiple_of(2 * pack::lanes(isa))
 }
 
-/// Numbers of the transformed weights.
-pub(crate) fn weights_len(isa: Isa, in_channels: usize, out_channels: usize) -> usize {
-    16 * in_channels * filled(isa, out_channels)
+/// Numbers of transformed weights that the last cache still holds.
+const CACHED: usize = 1 << 22;
+
+/// Rows and columns of a tile: 4, or 2 where the weights for 4 would have to come from memory for every few tiles.
+pub(crate) fn side(isa: Isa, in_channels: usize, out_channels: usize) -> usize {
+    if 36 * in_channels * filled(isa, out_channels) <= CACHED {
+        4
+    } else {
+        2
+    }
 }
 
-/// Transforms `weights` `[co, ci, 3, 3]` to `[16][co / tile][ci][tile]`, a tile of channels being two vectors.
+/// Matrices for tiles of this side.
+pub(crate) fn matrices(side: usize) -> usize {
+    (side + 2) * (side + 2)
+}
+
+/// Numbers of the transformed weights.
+pub(crate) fn weights_len(isa: Isa, in_channels: usize, out_channels: usize) -> usize {
+    matrices(side(isa, in_channels, out_channels)) * in_channels * filled(isa, out_channels)
+}
+
+/// Transforms `weights` `[co, ci, 3, 3]` to `[matrix][co / tile][ci][tile]`, a tile of channels being two vectors.
 pub(crate) fn transform_weights(isa: Isa, in_channels: usize, weights: &[f32], transformed: &mut [f32]) {
     let (ci, tile) = (in_channels, 2 * pack::lanes(isa));
-    let stride = transformed.len() / 16;
+    let side = side(isa, ci, weights.len() / (9 * ci));
+    let stride = transformed.len() / matrices(side);
     transformed.fill(0.0);
-    // G times a column of three.
-    let transform = |[a, b, c]: [f32; 3]| [a, (a + b + c) / 2.0, (a - b + c) / 2.0, c];
     for (o, weights) in weights.chunks_exact(9 * ci).enumerate() {
         let transformed = &mut transformed[o / tile * ci * tile + o % tile..];
         for (c, g) in weights.as_chunks::<9>().0.iter().enumerate() {
-            let columns = [0, 1, 2].map(|x| transform([g[x], g[3 + x], g[6 + x]]));
-            for i in 0..4 {
-                let row = transform(columns.map(|column| column[i]));
-                for (j, value) in row.into_iter().enumerate() {
-                    transformed[(4 * i + j) * stride + c * tile] = value;
-                }
+            let mut store = |i: usize, value: f32| transformed[i * stride + c * tile] = value;
+            match side {
+                2 => transform(g, two::weights)
+                    .as_flattened()
+                    .iter()
+                    .enumerate()
+                    .for_each(|(i, v)| store(i, *v)),
+                _ => transform(g, four::weights)
+                    .as_flattened()
+                    .iter()
+                    .enumerate()
+                    .for_each(|(i, v)| store(i, *v)),
             }
         }
     }
 }
 
-/// Pictures and the tiles over them: the tile in row y and column x makes output rows 2y, 2y + 1 and columns 2x, 2x + 1.
+/// `G g G'`.
+fn transform<const T: usize>(g: &[f32; 9], times_g: fn([f32; 3]) -> [f32; T]) -> [[f32; T]; T] {
+    let columns = [0, 1, 2].map(|x| times_g([g[x], g[3 + x], g[6 + x]]));
+    std::array::from_fn(|i| times_g(columns.map(|column| column[i])))
+}
+
+/// Pictures and the tiles over them: the tile in row y and column x makes the output's `side` rows from `side * y` on and
+/// `side` columns from `side * x` on.
 #[derive(Clone, Copy)]
 pub(crate) struct Grid {
+    /// Rows and columns of a tile: 2 or 4.
+    pub(crate) side: usize,
     /// Rows, columns and channels of a picture.
     pub(crate) height: usize,
     pub(crate) width: usize,
@@ -79,8 +113,7 @@ const BLOCK: usize = 1 << 16;
 const WEIGHTS: usize = 1 << 20;
 
 /// Numbers from one matrix of a block to the next: one cache line more than it has. Their distance would else often be a
-/// multiple of 4096 bytes, and the 16 lines that a transform touches at once would all want the same few places in the L1
-/// cache.
+/// multiple of 4096 bytes, and the lines that a transform touches at once would all want the same few places in the L1 cache.
 pub(crate) fn matrix_len(tiles: usize, channels: usize) -> usize {
     tiles * channels + 16
 }
@@ -88,15 +121,15 @@ pub(crate) fn matrix_len(tiles: usize, channels: usize) -> usize {
 impl Grid {
     /// Tiles of a block, for so many channels of the products.
     pub(crate) fn block(&self, filled: usize) -> usize {
-        match 16 * self.channels * filled > WEIGHTS {
+        match matrices(self.side) * self.channels * filled > WEIGHTS {
             true => 64,
-            false => (BLOCK / (16 * (self.channels + filled))).clamp(24, 96),
+            false => (BLOCK / (matrices(self.side) * (self.channels + filled))).clamp(24, 96),
         }
     }
 
     /// Numbers of memory that [`products`] works in, for so many tiles.
     pub(crate) fn scratch_len(&self, tiles: usize) -> usize {
-        16 * matrix_len(tiles, self.channels) + self.channels
+        matrices(self.side) * matrix_len(tiles, self.channels) + self.channels
     }
 }
 
@@ -105,7 +138,7 @@ for_each_isa_with!(products, products_body,
     avx512: [Avx512, 12], avx2: [Avx2, 6], neon: [Neon, 8], portable: [Portable, 4],
     (grid: &Grid, pictures: &[f32], tiles: Range<usize>, weights: &[f32], scratch: &mut [f32], products: &mut [f32]));
 
-/// The 16 matrices `[tiles][filled channels]` of products, [`matrix_len`] apart, of the given tiles, counted over all
+/// The matrices `[tiles][filled channels]` of products, [`matrix_len`] apart, of the given tiles, counted over all
 /// pictures.
 #[inline(always)]
 fn products_body<V: Vector, const P: usize>(
@@ -116,25 +149,31 @@ fn products_body<V: Vector, const P: usize>(
     scratch: &mut [f32],
     products: &mut [f32],
 ) {
-    let (ci, count) = (grid.channels, tiles.len());
-    let filled = weights.len() / (16 * ci);
+    let (ci, count, matrices) = (grid.channels, tiles.len(), matrices(grid.side));
+    let filled = weights.len() / (matrices * ci);
     let width = 2 * V::LANES;
-    assert!(ci.is_multiple_of(V::LANES) && filled.is_multiple_of(width) && weights.len() == 16 * ci * filled);
+    assert!(ci.is_multiple_of(V::LANES) && filled.is_multiple_of(width) && weights.len() == matrices * ci * filled);
     assert!(tiles.end <= pictures.len() / (grid.height * grid.width * ci) * grid.rows * grid.columns);
     let [transformed_len, products_len] = [ci, filled].map(|channels| matrix_len(count, channels));
-    assert!(products.len() == 16 * products_len);
-    let (transformed, zeros) = scratch[..grid.scratch_len(count)].split_at_mut(16 * transformed_len);
+    assert!(products.len() == matrices * products_len);
+    let (transformed, zeros) = scratch[..grid.scratch_len(count)].split_at_mut(matrices * transformed_len);
     zeros.fill(0.0);
     for (i, tile) in tiles.enumerate() {
         let patch = grid.patch(pictures, zeros, tile);
         // SAFETY: each place of the patch has a picture's or the zeros' `ci` numbers, whole vectors by the first assertion;
-        // of the 16 matrices, row i is written; compiled for the instruction set of `V`.
-        unsafe { transform_patch::<V>(&patch, ci, transformed[i * ci..].as_mut_ptr(), transformed_len) };
+        // of each matrix, row i is written; compiled for the instruction set of `V`.
+        unsafe {
+            let to = transformed[i * ci..].as_mut_ptr();
+            match grid.side {
+                2 => transform_patch::<V, 4>(&patch, ci, to, transformed_len),
+                _ => transform_patch::<V, 6>(&patch, ci, to, transformed_len),
+            }
+        }
     }
-    let matrices = transformed
+    let pairs = transformed
         .chunks_exact(transformed_len)
         .zip(weights.chunks_exact(ci * filled));
-    for ((transformed, weights), products) in matrices.zip(products.chunks_exact_mut(products_len)) {
+    for ((transformed, weights), products) in pairs.zip(products.chunks_exact_mut(products_len)) {
         for (tile, weights) in weights.chunks_exact(ci * width).enumerate() {
             // As few register tiles as possible, and all about equally large: small ones waste arithmetic.
             let pieces = count.div_ceil(P);
@@ -164,64 +203,83 @@ fn products_body<V: Vector, const P: usize>(
 }
 
 impl Grid {
-    /// Where the channels of a tile's 4x4 patch are; at the zeros, what lies outside the picture.
+    /// Where the channels of a tile's patch are, by rows; at the zeros, what lies outside the picture.
     #[inline(always)]
-    fn patch(&self, pictures: &[f32], zeros: &[f32], tile: usize) -> [*const f32; 16] {
+    fn patch(&self, pictures: &[f32], zeros: &[f32], tile: usize) -> [*const f32; 36] {
         let (row, x) = (tile / self.columns, tile % self.columns);
         let (n, y) = (row / self.rows, row % self.rows);
         let picture =
             &pictures[n * self.height * self.width * self.channels..][..self.height * self.width * self.channels];
         // Wrapping: above and left of the picture is far below and right of it.
         let [top, left] =
-            [[y, self.padding[0]], [x, self.padding[1]]].map(|[at, border]| (2 * at).wrapping_sub(border));
-        let mut patch = [zeros.as_ptr(); 16];
-        for (i, place) in patch.iter_mut().enumerate() {
-            let (y, x) = (top.wrapping_add(i / 4), left.wrapping_add(i % 4));
-            if y < self.height && x < self.width {
-                *place = picture[(y * self.width + x) * self.channels..].as_ptr();
+            [[y, self.padding[0]], [x, self.padding[1]]].map(|[at, border]| (self.side * at).wrapping_sub(border));
+        let mut patch = [zeros.as_ptr(); 36];
+        for (i, row) in patch.chunks_exact_mut(self.side + 2).take(self.side + 2).enumerate() {
+            let y = top.wrapping_add(i);
+            for (j, place) in row.iter_mut().enumerate() {
+                let x = left.wrapping_add(j);
+                if y < self.height && x < self.width {
+                    *place = picture[(y * self.width + x) * self.channels..].as_ptr();
+                }
             }
         }
         patch
     }
 }
 
-/// `B' d B` for `channels`; the 16 results are `stride` apart.
+/// `B' d B` for `channels` of a patch of T rows and columns; the results are `stride` apart.
 ///
 /// # Safety
-/// `channels` are whole vectors, and so many numbers may be read at each of `patch` and written at each result; compiled
+/// `channels` are whole vectors, and so many numbers may be read at each place of `patch` and written at each result; compiled
 /// for the instruction set of `V`.
 #[inline(always)]
-unsafe fn transform_patch<V: Vector>(patch: &[*const f32; 16], channels: usize, to: *mut f32, stride: usize) {
+unsafe fn transform_patch<V: Vector, const T: usize>(
+    patch: &[*const f32; 36],
+    channels: usize,
+    to: *mut f32,
+    stride: usize,
+) {
     // SAFETY: the caller's promise. Loops, not `map` or `from_fn`: the compiler may leave their closures out of a function
     // for an instruction set.
     unsafe {
         for c in (0..channels).step_by(V::LANES) {
-            let mut columns = [[V::splat(0.0); 4]; 4];
-            for x in 0..4 {
-                let mut column = [V::splat(0.0); 4];
-                for y in 0..4 {
-                    column[y] = V::load(patch[4 * y + x].add(c));
+            let mut columns = [[V::splat(0.0); T]; T];
+            for x in 0..T {
+                let mut column = [V::splat(0.0); T];
+                for y in 0..T {
+                    column[y] = V::load(patch[T * y + x].add(c));
                 }
                 columns[x] = times_b(column);
             }
-            for i in 0..4 {
-                let row = times_b([columns[0][i], columns[1][i], columns[2][i], columns[3][i]]);
-                for j in 0..4 {
-                    row[j].store(to.add((4 * i + j) * stride + c));
+            for i in 0..T {
+                let mut row = [V::splat(0.0); T];
+                for x in 0..T {
+                    row[x] = columns[x][i];
+                }
+                let row = times_b(row);
+                for j in 0..T {
+                    row[j].store(to.add((T * i + j) * stride + c));
                 }
             }
         }
     }
 }
 
-/// `B'` times a column of four.
+/// `B'` times a column.
 ///
 /// # Safety
 /// Compiled for the instruction set of `V`.
 #[inline(always)]
-unsafe fn times_b<V: Vector>(d: [V; 4]) -> [V; 4] {
+unsafe fn times_b<V: Vector, const T: usize>(d: [V; T]) -> [V; T] {
+    let mut product = d;
     // SAFETY: the caller's promise.
-    unsafe { [d[0].sub(d[2]), d[1].add(d[2]), d[2].sub(d[1]), d[1].sub(d[3])] }
+    unsafe {
+        match T {
+            4 => product.copy_from_slice(&two::patch([d[0], d[1], d[2], d[3]])),
+            _ => product.copy_from_slice(&four::patch([d[0], d[1], d[2], d[3], d[4], d[5]])),
+        }
+    }
+    product
 }
 
 /// `P` rows of `len` numbers times weights `[len][two vectors]`, into rows `stride` apart.
@@ -251,30 +309,51 @@ unsafe fn rows_times<V: Vector, const P: usize>(
     }
 }
 
-/// `A' M A` plus the bias: the outputs upper left, upper right, lower left, lower right, of two vectors of channels.
+/// `A' M A` plus the bias: for one vector of channels, the outputs of a tile by rows, the first SIDE * SIDE of 16.
 ///
 /// # Safety
-/// Two vectors may be read at each of the 16 `products`, `stride` apart; compiled for the instruction set of `V`.
+/// A vector may be read at each of the `products`, `stride` apart; compiled for the instruction set of `V`.
 #[inline(always)]
-unsafe fn outputs<V: Vector>(products: *const f32, stride: usize, bias: [V; 2]) -> [[V; 2]; 4] {
-    let mut outputs = [bias; 4];
+pub(crate) unsafe fn outputs<V: Vector, const SIDE: usize>(products: *const f32, stride: usize, bias: V) -> [V; 16] {
+    let mut outputs = [bias; 16];
     // SAFETY: the caller's promise.
     unsafe {
-        for n in 0..2 {
-            let [mut upper, mut lower] = [[V::splat(0.0); 4]; 2];
-            for j in 0..4 {
-                let product = |i: usize| products.add((4 * i + j) * stride + n * V::LANES);
-                let middle = [V::load(product(1)), V::load(product(2))];
-                upper[j] = V::load(product(0)).add(middle[0].add(middle[1]));
-                lower[j] = middle[0].sub(middle[1]).sub(V::load(product(3)));
+        let mut rows = [[V::splat(0.0); 6]; SIDE];
+        for j in 0..SIDE + 2 {
+            let mut column = [V::splat(0.0); 6];
+            for i in 0..SIDE + 2 {
+                column[i] = V::load(products.add(((SIDE + 2) * i + j) * stride));
             }
-            for (row, sums) in [upper, lower].into_iter().enumerate() {
-                outputs[2 * row][n] = bias[n].add(sums[0].add(sums[1].add(sums[2])));
-                outputs[2 * row + 1][n] = bias[n].add(sums[1].sub(sums[2]).sub(sums[3]));
+            let column = times_a::<V, SIDE>(column);
+            for i in 0..SIDE {
+                rows[i][j] = column[i];
+            }
+        }
+        for i in 0..SIDE {
+            let row = times_a::<V, SIDE>(rows[i]);
+            for j in 0..SIDE {
+                outputs[SIDE * i + j] = bias.add(row[j]);
             }
         }
     }
     outputs
+}
+
+/// `A'` times a column of SIDE + 2.
+///
+/// # Safety
+/// Compiled for the instruction set of `V`.
+#[inline(always)]
+unsafe fn times_a<V: Vector, const SIDE: usize>(m: [V; 6]) -> [V; SIDE] {
+    let mut product = [m[0]; SIDE];
+    // SAFETY: the caller's promise.
+    unsafe {
+        match SIDE {
+            2 => product.copy_from_slice(&two::outputs([m[0], m[1], m[2], m[3]])),
+            _ => product.copy_from_slice(&four::outputs(m)),
+        }
+    }
+    product
 }
 
 /// Pieces of work for each thread.
@@ -291,13 +370,15 @@ pub(super) fn forward(
     output: &mut [f32],
 ) {
     let (height, width) = (g.output_height(), g.output_width());
+    let side = side(isa, g.in_channels, g.out_channels);
     let grid = Grid {
+        side,
         height: g.height,
         width: g.width,
         channels: g.in_channels,
         padding: [g.padding[0], g.padding[1]],
-        rows: height.div_ceil(2),
-        columns: width.div_ceil(2),
+        rows: height.div_ceil(side),
+        columns: width.div_ceil(side),
     };
     let block = grid.block(packed.bias.len());
     // Rows of tiles over all pictures. A piece of work has at least a block where that leaves something to every thread.
@@ -305,7 +386,7 @@ pub(super) fn forward(
     let whole = (total * grid.columns / block).min(PIECES * threads) / threads * threads;
     let count = whole.max(threads).min(total);
     // Rows of the output above a row of tiles.
-    let above = |row: usize| row / grid.rows * height + 2 * (row % grid.rows);
+    let above = |row: usize| row / grid.rows * height + side * (row % grid.rows);
     let (mut pieces, mut rest) = (Vec::new(), output);
     for piece in 0..count {
         let rows = total * piece / count..total * (piece + 1) / count;
@@ -328,12 +409,12 @@ pub(super) fn forward(
         let cut = |i: usize| tiles.start + tiles.len() * i / blocks;
         let most = tiles.len().div_ceil(blocks);
         scratch::with(
-            grid.scratch_len(most) + 16 * matrix_len(most, packed.bias.len()),
+            grid.scratch_len(most) + matrices(side) * matrix_len(most, packed.bias.len()),
             |buffer| {
                 for i in 0..blocks {
                     let tiles = cut(i)..cut(i + 1);
                     let (buffer, made) = buffer.split_at_mut(grid.scratch_len(most));
-                    let made = &mut made[..16 * matrix_len(tiles.len(), packed.bias.len())];
+                    let made = &mut made[..matrices(side) * matrix_len(tiles.len(), packed.bias.len())];
                     products(isa, &grid, input, tiles.clone(), &packed.weights, buffer, made);
                     finish(isa, &part, tiles, made, &packed.bias, output);
                 }
@@ -361,31 +442,52 @@ for_each_isa_with!(finish, finish_body,
 /// From the products of some tiles to their outputs.
 #[inline(always)]
 fn finish_body<V: Vector>(part: &Part, tiles: Range<usize>, products: &[f32], bias: &[f32], output: &mut [f32]) {
+    match part.grid.side {
+        2 => finish_tiles::<V, 2>(part, tiles, products, bias, output),
+        _ => finish_tiles::<V, 4>(part, tiles, products, bias, output),
+    }
+}
+
+#[inline(always)]
+fn finish_tiles<V: Vector, const SIDE: usize>(
+    part: &Part,
+    tiles: Range<usize>,
+    products: &[f32],
+    bias: &[f32],
+    output: &mut [f32],
+) {
     let (grid, [height, width], filled) = (&part.grid, part.size, bias.len());
     let stride = matrix_len(tiles.len(), filled);
-    assert!(products.len() == 16 * stride && filled.is_multiple_of(2 * V::LANES));
+    assert!(products.len() == matrices(SIDE) * stride && filled.is_multiple_of(V::LANES) && part.channels <= filled);
     for (i, tile) in tiles.enumerate() {
-        let (row, x) = (tile / grid.columns, 2 * (tile % grid.columns));
-        let y = 2 * (row % grid.rows);
+        let (row, x) = (tile / grid.columns, SIDE * (tile % grid.columns));
+        let y = SIDE * (row % grid.rows);
         let at = (row / grid.rows * height + y - part.rows_above) * width + x;
-        for first in (0..filled).step_by(2 * V::LANES) {
+        for first in (0..part.channels).step_by(V::LANES) {
             let finish = Finish {
                 activation: part.activation,
                 residual: part.residual,
                 first,
-                valid: (2 * V::LANES).min(part.channels - first),
+                valid: V::LANES.min(part.channels - first),
                 stride: part.channels,
             };
-            // SAFETY: two vectors from `first` on are in row i of each of the 16 matrices and in the bias; compiled for the
-            // instruction set of `V`.
+            // SAFETY: a vector from `first` on is in row i of each of the matrices and in the bias; compiled for the instruction
+            // set of `V`.
             unsafe {
-                let bias = bias.as_ptr().add(first);
-                let bias = [V::load(bias), V::load(bias.add(V::LANES))];
-                let [a, b, c, d] = outputs(products.as_ptr().add(i * filled + first), stride, bias);
-                for (row, [left, right]) in [[a, b], [c, d]].into_iter().enumerate().take(height - y) {
-                    match x + 1 < width {
-                        true => finish.pixels([left, right], at + row * width, output),
-                        false => finish.pixels([left], at + row * width, output),
+                let bias = V::load(bias.as_ptr().add(first));
+                let outputs = outputs::<V, SIDE>(products.as_ptr().add(i * filled + first), stride, bias);
+                for row in 0..SIDE.min(height - y) {
+                    let mut pixels = [[bias]; SIDE];
+                    for column in 0..SIDE {
+                        pixels[column] = [outputs[SIDE * row + column]];
+                    }
+                    let at = at + row * width;
+                    if x + SIDE <= width {
+                        finish.pixels(pixels, at, output);
+                    } else {
+                        for column in 0..width - x {
+                            finish.pixels([pixels[column]], at + column, output);
+                        }
                     }
                 }
             }
