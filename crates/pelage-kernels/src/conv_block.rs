@@ -124,7 +124,7 @@ pub fn forward(isa: Isa, shape: Shape, input: &[f32], packed: &Packed, output: &
     }
     type RowsOf = fn(Isa, Shape, usize, &[f32], &[f32], &mut [f32], &mut [u8]);
     let (rows_of, tile_rows): (RowsOf, _) = match winograd::suits(isa, shape) {
-        true => (winograd::rows_of, winograd::tile_rows(isa, shape)),
+        true => (winograd::rows_of, winograd::TILE),
         false => (direct::rows_of, 1),
     };
     let pieces = (PIECES * rayon::current_num_threads()).div_ceil(shape.batch);

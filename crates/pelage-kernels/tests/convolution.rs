@@ -4,16 +4,8 @@ use pelage_kernels::convolution::{self, Activation, Geometry, Link, Path};
 use pelage_kernels::isa::Isa;
 use proptest::prelude::*;
 
-fn noise(seed: u64, len: usize) -> Vec<f32> {
-    let mut state = seed;
-    let mut next = || {
-        state = state
-            .wrapping_mul(6364136223846793005)
-            .wrapping_add(1442695040888963407);
-        (state >> 40) as f32 / (1u64 << 24) as f32 - 0.5
-    };
-    (0..len).map(|_| next()).collect()
-}
+mod support;
+use support::{noise, usual_sum};
 
 /// Calls `each` with the indices of output, input and weight for every product of the definition.
 fn products(g: &Geometry, mut each: impl FnMut(usize, usize, usize)) {
@@ -53,10 +45,12 @@ fn activated(activation: Activation, x: f64) -> f64 {
     }
 }
 
-/// Largest difference relative to the largest value.
-fn error(ours: &[f32], truth: &[f64]) -> f64 {
+/// Largest difference relative to the largest value, or to what a sum of so many terms usually is.
+fn error(ours: &[f32], truth: &[f64], terms: usize) -> f64 {
     assert_eq!(ours.len(), truth.len());
-    let scale = truth.iter().fold(1e-3, |m: f64, v| m.max(v.abs()));
+    let scale = truth
+        .iter()
+        .fold(usual_sum(terms).max(1e-3), |m: f64, v| m.max(v.abs()));
     ours.iter().zip(truth).fold(0.0, |m: f64, (a, b)| {
         let difference = (f64::from(*a) - b).abs();
         if difference.is_nan() {
@@ -97,7 +91,8 @@ fn check_forward(g: &Geometry, seed: u64, residual: bool, activation: Activation
     }
     truth.iter_mut().for_each(|x| *x = activated(activation, *x));
     for isa in Isa::available() {
-        let error = error(&forward(isa, g, seed, residual, activation), &truth);
+        let terms = g.multiply_adds() / g.output_len().max(1);
+        let error = error(&forward(isa, g, seed, residual, activation), &truth, terms);
         assert!(
             error < 2e-5,
             "forward on {}: relative error {error:e} for {g:?}",
@@ -137,7 +132,7 @@ fn check_backward(g: &Geometry, seed: u64) {
     for isa in Isa::available() {
         let ours = backward(isa, g, seed);
         for ((ours, truth), what) in ours.iter().zip(&truth).zip(["weights", "bias", "input"]) {
-            let error = error(ours, truth);
+            let error = error(ours, truth, g.multiply_adds() / truth.len().max(1));
             assert!(
                 error < 2e-5,
                 "gradient of {what} on {}: relative error {error:e} for {g:?}",
@@ -298,6 +293,7 @@ fn windows_larger_than_a_cache_piece() {
         layer(9, [130, 70], 3, 1, 1),
         layer(7, [300, 40], 3, 1, 1),
         layer(5, [1030, 24], 1, 1, 1),
+        layer(13, [192, 160], 3, 1, 1),
     ] {
         check_forward(&g, 3, true, Activation::Relu);
     }

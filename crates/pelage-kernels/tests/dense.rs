@@ -52,10 +52,10 @@ fn check(s: Shape, activation: Activation, seed: u64) {
             }
         }
         let what = |what: &str| format!("{what} on {} for {s:?}", isa.name());
-        assert_near(&what("output"), &o.output, &output, 1e-5);
-        assert_near(&what("grad_weights"), &o.grad_weights, &dw, 1e-5);
-        assert_near(&what("grad_bias"), &o.grad_bias, &db, 1e-5);
-        assert_near(&what("grad_input"), &o.grad_input, &dx, 1e-5);
+        assert_near(&what("output"), &o.output, &output, s.inputs, 1e-5);
+        assert_near(&what("grad_weights"), &o.grad_weights, &dw, s.batch, 1e-5);
+        assert_near(&what("grad_bias"), &o.grad_bias, &db, s.batch, 1e-5);
+        assert_near(&what("grad_input"), &o.grad_input, &dx, s.outputs, 1e-5);
     }
 }
 

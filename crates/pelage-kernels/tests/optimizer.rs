@@ -28,7 +28,7 @@ fn check(
         }
     }
     let exact: Vec<f64> = exact.iter().map(|(parameter, _)| *parameter).collect();
-    assert_near(what, &parameters, &exact, 1e-5);
+    assert_near(what, &parameters, &exact, 0, 1e-5);
 }
 
 proptest! {

@@ -35,12 +35,10 @@ pub(super) fn pack(isa: Isa, shape: Shape, weights: &[f32], bias: &[f32], packed
     filled[..bias.len()].copy_from_slice(bias);
 }
 
-/// Pooled rows that a row of tiles makes.
-pub(super) fn tile_rows(isa: Isa, shape: Shape) -> usize {
-    winograd::side(isa, shape.in_channels, shape.out_channels) / 2
-}
+/// Pooled rows and columns that a tile makes.
+pub(super) const TILE: usize = winograd::SIDE / 2;
 
-/// Pooled rows of one picture, from row `top` on, a multiple of [`tile_rows`].
+/// Pooled rows of one picture, from row `top` on, a multiple of [`TILE`].
 pub(super) fn rows_of(
     isa: Isa,
     shape: Shape,
@@ -52,25 +50,23 @@ pub(super) fn rows_of(
 ) {
     let filled = winograd::filled(isa, shape.out_channels);
     let (weights, bias) = packed.split_at(packed.len() - filled);
-    let pooled = tile_rows(isa, shape);
     let grid = Grid {
-        side: 2 * pooled,
         height: shape.height,
         width: shape.width,
         channels: shape.in_channels,
         padding: [1, 1],
-        rows: shape.pooled_height().div_ceil(pooled),
-        columns: shape.pooled_width().div_ceil(pooled),
+        rows: shape.pooled_height().div_ceil(TILE),
+        columns: shape.pooled_width().div_ceil(TILE),
     };
     let rows = output.len() / (shape.pooled_width() * shape.out_channels);
-    let tiles = top / pooled * grid.columns..(top + rows).div_ceil(pooled) * grid.columns;
+    let tiles = top / TILE * grid.columns..(top + rows).div_ceil(TILE) * grid.columns;
     let most = grid.block(filled);
     let mut kept = BLOCK.take();
     let [scratch, products] = &mut kept;
     for first in tiles.clone().step_by(most) {
         let block = first..(first + most).min(tiles.end);
         let scratch = scratch.get(grid.scratch_len(block.len()));
-        let products = products.get(winograd::matrices(grid.side) * winograd::matrix_len(block.len(), filled));
+        let products = products.get(winograd::MATRICES * winograd::matrix_len(block.len(), filled));
         winograd::products(isa, &grid, input, block.clone(), weights, scratch, products);
         let part = Part { shape, grid, top };
         pool_block(isa, &part, block, products, bias, output, winners);
@@ -100,47 +96,37 @@ fn pool_body<V: Vector, const C: usize>(
     output: &mut [f32],
     winners: &mut [u8],
 ) {
-    match part.grid.side {
-        2 => pool_tiles::<V, C, 2>(part, block, products, bias, output, winners),
-        _ => pool_tiles::<V, C, 4>(part, block, products, bias, output, winners),
-    }
-}
-
-#[inline(always)]
-fn pool_tiles<V: Vector, const C: usize, const SIDE: usize>(
-    part: &Part,
-    block: Range<usize>,
-    products: &[f32],
-    bias: &[f32],
-    output: &mut [f32],
-    winners: &mut [u8],
-) {
     let (width, channels, filled) = (part.shape.pooled_width(), part.shape.out_channels, bias.len());
     let rows = output.len() / (width * channels);
     let stride = winograd::matrix_len(block.len(), filled);
     assert!(C == V::LANES && filled.is_multiple_of(C) && channels <= filled);
-    assert!(products.len() == winograd::matrices(SIDE) * stride);
+    assert!(products.len() == winograd::MATRICES * stride);
     for (i, tile) in block.enumerate() {
         // The first pooled row, from the part's first on, and column under the tile.
         let (y, x) = (
-            tile / part.grid.columns * (SIDE / 2) - part.top,
-            tile % part.grid.columns * (SIDE / 2),
+            tile / part.grid.columns * TILE - part.top,
+            tile % part.grid.columns * TILE,
         );
         for first in (0..channels).step_by(C) {
-            let mut values = [[0.0f32; C]; 16];
+            let mut values = [[[0.0f32; C]; 2 * TILE]; 2 * TILE];
             // SAFETY: a vector from `first` on is in row i of each of the matrices, and C numbers are a vector; compiled for
             // the instruction set of `V`.
             unsafe {
                 let products = products.as_ptr().add(i * filled + first);
-                let outputs = winograd::outputs::<V, SIDE>(products, stride, V::splat(0.0));
-                for q in 0..SIDE * SIDE {
-                    outputs[q].store(values[q].as_mut_ptr());
+                let outputs = winograd::outputs(products, stride, V::splat(0.0));
+                for (values, output) in values.as_flattened_mut().iter_mut().zip(outputs.as_flattened()) {
+                    output.store(values.as_mut_ptr());
                 }
             }
-            for row in 0..(SIDE / 2).min(rows - y) {
-                for column in 0..(SIDE / 2).min(width - x) {
-                    let [upper, lower] = [0, 1].map(|lower| SIDE * (2 * row + lower) + 2 * column);
-                    let sums = [values[upper], values[upper + 1], values[lower], values[lower + 1]];
+            for row in 0..TILE.min(rows - y) {
+                let [upper, lower] = [values[2 * row], values[2 * row + 1]];
+                for column in 0..TILE.min(width - x) {
+                    let sums = [
+                        upper[2 * column],
+                        upper[2 * column + 1],
+                        lower[2 * column],
+                        lower[2 * column + 1],
+                    ];
                     let at = ((y + row) * width + x + column) * channels + first;
                     let end = at + C.min(channels - first);
                     let (bias, output, winners) = (&bias[first..], &mut output[at..end], &mut winners[at..end]);

@@ -1,12 +1,11 @@
-//! 3x3 convolution with stride 1 by Winograd's minimal filtering (Lavin and Gray 2016): the outputs of a tile, `side` rows
-//! and columns, cost `(side + 2)^2` multiply-adds for each pair of channels, where the definition takes `9 side^2`.
+//! 3x3 convolution with stride 1 by Winograd's minimal filtering F(4x4, 3x3) (Lavin and Gray 2016): the 16 outputs of a tile
+//! cost 36 multiply-adds for each pair of channels, where the definition takes 144.
 //!
-//! For the patch `d` of the input that a tile sees, `U = B' d B` for each input channel; with the weights `V = G g G'`, the
-//! products `M[i] = U[i] V[i]` of `(side + 2)^2` matrices, tiles by channels; and the outputs `A' M A` for each output
-//! channel. (`'` transposes.) The three matrices are those of [`two`] and [`four`].
+//! For the 6x6 patch `d` of the input that a tile sees, `U = B' d B` for each input channel; with the weights `V = G g G'`, the
+//! products `M[i] = U[i] V[i]` of 36 matrices, tiles by channels; and the outputs `A' M A` for each output channel. (`'`
+//! transposes.) The three matrices are in [`transform`].
 
-mod four;
-mod two;
+mod transform;
 
 use std::ops::Range;
 
@@ -35,66 +34,41 @@ pub(crate) fn filled(isa: Isa, out_channels: usize) -> usize {
     out_channels.next_multiple_of(2 * pack::lanes(isa))
 }
 
-/// Numbers of transformed weights that the last cache still holds.
-const CACHED: usize = 1 << 22;
+/// Rows and columns of a tile of outputs, and of the patch of inputs that it sees.
+pub(crate) const SIDE: usize = 4;
+const PATCH: usize = SIDE + 2;
 
-/// Rows and columns of a tile: 4, or 2 where the weights for 4 would have to come from memory for every few tiles.
-pub(crate) fn side(isa: Isa, in_channels: usize, out_channels: usize) -> usize {
-    if 36 * in_channels * filled(isa, out_channels) <= CACHED {
-        4
-    } else {
-        2
-    }
-}
-
-/// Matrices for tiles of this side.
-pub(crate) fn matrices(side: usize) -> usize {
-    (side + 2) * (side + 2)
-}
+/// Matrices of transformed numbers.
+pub(crate) const MATRICES: usize = PATCH * PATCH;
 
 /// Numbers of the transformed weights.
 pub(crate) fn weights_len(isa: Isa, in_channels: usize, out_channels: usize) -> usize {
-    matrices(side(isa, in_channels, out_channels)) * in_channels * filled(isa, out_channels)
+    MATRICES * in_channels * filled(isa, out_channels)
 }
 
 /// Transforms `weights` `[co, ci, 3, 3]` to `[matrix][co / tile][ci][tile]`, a tile of channels being two vectors.
 pub(crate) fn transform_weights(isa: Isa, in_channels: usize, weights: &[f32], transformed: &mut [f32]) {
     let (ci, tile) = (in_channels, 2 * pack::lanes(isa));
-    let side = side(isa, ci, weights.len() / (9 * ci));
-    let stride = transformed.len() / matrices(side);
+    let stride = transformed.len() / MATRICES;
     transformed.fill(0.0);
     for (o, weights) in weights.chunks_exact(9 * ci).enumerate() {
         let transformed = &mut transformed[o / tile * ci * tile + o % tile..];
         for (c, g) in weights.as_chunks::<9>().0.iter().enumerate() {
-            let mut store = |i: usize, value: f32| transformed[i * stride + c * tile] = value;
-            match side {
-                2 => transform(g, two::weights)
-                    .as_flattened()
-                    .iter()
-                    .enumerate()
-                    .for_each(|(i, v)| store(i, *v)),
-                _ => transform(g, four::weights)
-                    .as_flattened()
-                    .iter()
-                    .enumerate()
-                    .for_each(|(i, v)| store(i, *v)),
+            let columns = [0, 1, 2].map(|x| transform::weights([g[x], g[3 + x], g[6 + x]]));
+            for i in 0..PATCH {
+                let row = transform::weights(columns.map(|column| column[i]));
+                for (j, value) in row.into_iter().enumerate() {
+                    transformed[(PATCH * i + j) * stride + c * tile] = value;
+                }
             }
         }
     }
 }
 
-/// `G g G'`.
-fn transform<const T: usize>(g: &[f32; 9], times_g: fn([f32; 3]) -> [f32; T]) -> [[f32; T]; T] {
-    let columns = [0, 1, 2].map(|x| times_g([g[x], g[3 + x], g[6 + x]]));
-    std::array::from_fn(|i| times_g(columns.map(|column| column[i])))
-}
-
-/// Pictures and the tiles over them: the tile in row y and column x makes the output's `side` rows from `side * y` on and
-/// `side` columns from `side * x` on.
+/// Pictures and the tiles over them: the tile in row y and column x makes the output's 4 rows from 4y on and 4
+/// columns from 4x on.
 #[derive(Clone, Copy)]
 pub(crate) struct Grid {
-    /// Rows and columns of a tile: 2 or 4.
-    pub(crate) side: usize,
     /// Rows, columns and channels of a picture.
     pub(crate) height: usize,
     pub(crate) width: usize,
@@ -106,8 +80,8 @@ pub(crate) struct Grid {
     pub(crate) columns: usize,
 }
 
-/// Numbers of a block's transformed patches and products, if that leaves it enough tiles: half of a common L2 cache.
-const BLOCK: usize = 1 << 16;
+/// Numbers of a block's transformed patches and products, if that leaves it enough tiles: a quarter of a common L2 cache.
+const BLOCK: usize = 1 << 15;
 
 /// Numbers of weights above which a block has more tiles, since reading weights, once a block, is what takes the time.
 const WEIGHTS: usize = 1 << 20;
@@ -121,15 +95,15 @@ pub(crate) fn matrix_len(tiles: usize, channels: usize) -> usize {
 impl Grid {
     /// Tiles of a block, for so many channels of the products.
     pub(crate) fn block(&self, filled: usize) -> usize {
-        match matrices(self.side) * self.channels * filled > WEIGHTS {
+        match MATRICES * self.channels * filled > WEIGHTS {
             true => 64,
-            false => (BLOCK / (matrices(self.side) * (self.channels + filled))).clamp(24, 96),
+            false => (BLOCK / (MATRICES * (self.channels + filled))).clamp(12, 96),
         }
     }
 
     /// Numbers of memory that [`products`] works in, for so many tiles.
     pub(crate) fn scratch_len(&self, tiles: usize) -> usize {
-        matrices(self.side) * matrix_len(tiles, self.channels) + self.channels
+        MATRICES * matrix_len(tiles, self.channels) + self.channels
     }
 }
 
@@ -149,26 +123,20 @@ fn products_body<V: Vector, const P: usize>(
     scratch: &mut [f32],
     products: &mut [f32],
 ) {
-    let (ci, count, matrices) = (grid.channels, tiles.len(), matrices(grid.side));
-    let filled = weights.len() / (matrices * ci);
+    let (ci, count) = (grid.channels, tiles.len());
+    let filled = weights.len() / (MATRICES * ci);
     let width = 2 * V::LANES;
-    assert!(ci.is_multiple_of(V::LANES) && filled.is_multiple_of(width) && weights.len() == matrices * ci * filled);
+    assert!(ci.is_multiple_of(V::LANES) && filled.is_multiple_of(width) && weights.len() == MATRICES * ci * filled);
     assert!(tiles.end <= pictures.len() / (grid.height * grid.width * ci) * grid.rows * grid.columns);
     let [transformed_len, products_len] = [ci, filled].map(|channels| matrix_len(count, channels));
-    assert!(products.len() == matrices * products_len);
-    let (transformed, zeros) = scratch[..grid.scratch_len(count)].split_at_mut(matrices * transformed_len);
+    assert!(products.len() == MATRICES * products_len);
+    let (transformed, zeros) = scratch[..grid.scratch_len(count)].split_at_mut(MATRICES * transformed_len);
     zeros.fill(0.0);
     for (i, tile) in tiles.enumerate() {
         let patch = grid.patch(pictures, zeros, tile);
         // SAFETY: each place of the patch has a picture's or the zeros' `ci` numbers, whole vectors by the first assertion;
         // of each matrix, row i is written; compiled for the instruction set of `V`.
-        unsafe {
-            let to = transformed[i * ci..].as_mut_ptr();
-            match grid.side {
-                2 => transform_patch::<V, 4>(&patch, ci, to, transformed_len),
-                _ => transform_patch::<V, 6>(&patch, ci, to, transformed_len),
-            }
-        }
+        unsafe { transform_patch::<V>(&patch, ci, transformed[i * ci..].as_mut_ptr(), transformed_len) };
     }
     let pairs = transformed
         .chunks_exact(transformed_len)
@@ -205,16 +173,16 @@ fn products_body<V: Vector, const P: usize>(
 impl Grid {
     /// Where the channels of a tile's patch are, by rows; at the zeros, what lies outside the picture.
     #[inline(always)]
-    fn patch(&self, pictures: &[f32], zeros: &[f32], tile: usize) -> [*const f32; 36] {
+    fn patch(&self, pictures: &[f32], zeros: &[f32], tile: usize) -> [*const f32; MATRICES] {
         let (row, x) = (tile / self.columns, tile % self.columns);
         let (n, y) = (row / self.rows, row % self.rows);
         let picture =
             &pictures[n * self.height * self.width * self.channels..][..self.height * self.width * self.channels];
         // Wrapping: above and left of the picture is far below and right of it.
         let [top, left] =
-            [[y, self.padding[0]], [x, self.padding[1]]].map(|[at, border]| (self.side * at).wrapping_sub(border));
-        let mut patch = [zeros.as_ptr(); 36];
-        for (i, row) in patch.chunks_exact_mut(self.side + 2).take(self.side + 2).enumerate() {
+            [[y, self.padding[0]], [x, self.padding[1]]].map(|[at, border]| (SIDE * at).wrapping_sub(border));
+        let mut patch = [zeros.as_ptr(); MATRICES];
+        for (i, row) in patch.chunks_exact_mut(PATCH).enumerate() {
             let y = top.wrapping_add(i);
             for (j, place) in row.iter_mut().enumerate() {
                 let x = left.wrapping_add(j);
@@ -227,59 +195,36 @@ impl Grid {
     }
 }
 
-/// `B' d B` for `channels` of a patch of T rows and columns; the results are `stride` apart.
+/// `B' d B` for `channels`; the 36 results are `stride` apart.
 ///
 /// # Safety
 /// `channels` are whole vectors, and so many numbers may be read at each place of `patch` and written at each result; compiled
 /// for the instruction set of `V`.
 #[inline(always)]
-unsafe fn transform_patch<V: Vector, const T: usize>(
-    patch: &[*const f32; 36],
-    channels: usize,
-    to: *mut f32,
-    stride: usize,
-) {
+unsafe fn transform_patch<V: Vector>(patch: &[*const f32; MATRICES], channels: usize, to: *mut f32, stride: usize) {
     // SAFETY: the caller's promise. Loops, not `map` or `from_fn`: the compiler may leave their closures out of a function
     // for an instruction set.
     unsafe {
         for c in (0..channels).step_by(V::LANES) {
-            let mut columns = [[V::splat(0.0); T]; T];
-            for x in 0..T {
-                let mut column = [V::splat(0.0); T];
-                for y in 0..T {
-                    column[y] = V::load(patch[T * y + x].add(c));
+            let mut rows = [[V::splat(0.0); PATCH]; PATCH];
+            for x in 0..PATCH {
+                let mut column = [V::splat(0.0); PATCH];
+                for y in 0..PATCH {
+                    column[y] = V::load(patch[PATCH * y + x].add(c));
                 }
-                columns[x] = times_b(column);
+                let column = transform::patch(column);
+                for y in 0..PATCH {
+                    rows[y][x] = column[y];
+                }
             }
-            for i in 0..T {
-                let mut row = [V::splat(0.0); T];
-                for x in 0..T {
-                    row[x] = columns[x][i];
-                }
-                let row = times_b(row);
-                for j in 0..T {
-                    row[j].store(to.add((T * i + j) * stride + c));
+            for y in 0..PATCH {
+                let row = transform::patch(rows[y]);
+                for x in 0..PATCH {
+                    row[x].store(to.add((PATCH * y + x) * stride + c));
                 }
             }
         }
     }
-}
-
-/// `B'` times a column.
-///
-/// # Safety
-/// Compiled for the instruction set of `V`.
-#[inline(always)]
-unsafe fn times_b<V: Vector, const T: usize>(d: [V; T]) -> [V; T] {
-    let mut product = d;
-    // SAFETY: the caller's promise.
-    unsafe {
-        match T {
-            4 => product.copy_from_slice(&two::patch([d[0], d[1], d[2], d[3]])),
-            _ => product.copy_from_slice(&four::patch([d[0], d[1], d[2], d[3], d[4], d[5]])),
-        }
-    }
-    product
 }
 
 /// `P` rows of `len` numbers times weights `[len][two vectors]`, into rows `stride` apart.
@@ -309,51 +254,34 @@ unsafe fn rows_times<V: Vector, const P: usize>(
     }
 }
 
-/// `A' M A` plus the bias: for one vector of channels, the outputs of a tile by rows, the first SIDE * SIDE of 16.
+/// `A' M A` plus the bias: for one vector of channels, the outputs of a tile by rows.
 ///
 /// # Safety
-/// A vector may be read at each of the `products`, `stride` apart; compiled for the instruction set of `V`.
+/// A vector may be read at each of the 36 `products`, `stride` apart; compiled for the instruction set of `V`.
 #[inline(always)]
-pub(crate) unsafe fn outputs<V: Vector, const SIDE: usize>(products: *const f32, stride: usize, bias: V) -> [V; 16] {
-    let mut outputs = [bias; 16];
+pub(crate) unsafe fn outputs<V: Vector>(products: *const f32, stride: usize, bias: V) -> [[V; SIDE]; SIDE] {
+    let mut outputs = [[bias; SIDE]; SIDE];
     // SAFETY: the caller's promise.
     unsafe {
-        let mut rows = [[V::splat(0.0); 6]; SIDE];
-        for j in 0..SIDE + 2 {
-            let mut column = [V::splat(0.0); 6];
-            for i in 0..SIDE + 2 {
-                column[i] = V::load(products.add(((SIDE + 2) * i + j) * stride));
+        let mut rows = [[bias; PATCH]; SIDE];
+        for x in 0..PATCH {
+            let mut column = [bias; PATCH];
+            for y in 0..PATCH {
+                column[y] = V::load(products.add((PATCH * y + x) * stride));
             }
-            let column = times_a::<V, SIDE>(column);
-            for i in 0..SIDE {
-                rows[i][j] = column[i];
+            let column = transform::outputs(column);
+            for y in 0..SIDE {
+                rows[y][x] = column[y];
             }
         }
-        for i in 0..SIDE {
-            let row = times_a::<V, SIDE>(rows[i]);
-            for j in 0..SIDE {
-                outputs[SIDE * i + j] = bias.add(row[j]);
+        for y in 0..SIDE {
+            let row = transform::outputs(rows[y]);
+            for x in 0..SIDE {
+                outputs[y][x] = bias.add(row[x]);
             }
         }
     }
     outputs
-}
-
-/// `A'` times a column of SIDE + 2.
-///
-/// # Safety
-/// Compiled for the instruction set of `V`.
-#[inline(always)]
-unsafe fn times_a<V: Vector, const SIDE: usize>(m: [V; 6]) -> [V; SIDE] {
-    let mut product = [m[0]; SIDE];
-    // SAFETY: the caller's promise.
-    unsafe {
-        match SIDE {
-            2 => product.copy_from_slice(&two::outputs([m[0], m[1], m[2], m[3]])),
-            _ => product.copy_from_slice(&four::outputs(m)),
-        }
-    }
-    product
 }
 
 /// Pieces of work for each thread.
@@ -370,15 +298,13 @@ pub(super) fn forward(
     output: &mut [f32],
 ) {
     let (height, width) = (g.output_height(), g.output_width());
-    let side = side(isa, g.in_channels, g.out_channels);
     let grid = Grid {
-        side,
         height: g.height,
         width: g.width,
         channels: g.in_channels,
         padding: [g.padding[0], g.padding[1]],
-        rows: height.div_ceil(side),
-        columns: width.div_ceil(side),
+        rows: height.div_ceil(SIDE),
+        columns: width.div_ceil(SIDE),
     };
     let block = grid.block(packed.bias.len());
     // Rows of tiles over all pictures. A piece of work has at least a block where that leaves something to every thread.
@@ -386,7 +312,7 @@ pub(super) fn forward(
     let whole = (total * grid.columns / block).min(PIECES * threads) / threads * threads;
     let count = whole.max(threads).min(total);
     // Rows of the output above a row of tiles.
-    let above = |row: usize| row / grid.rows * height + side * (row % grid.rows);
+    let above = |row: usize| row / grid.rows * height + SIDE * (row % grid.rows);
     let (mut pieces, mut rest) = (Vec::new(), output);
     for piece in 0..count {
         let rows = total * piece / count..total * (piece + 1) / count;
@@ -409,12 +335,12 @@ pub(super) fn forward(
         let cut = |i: usize| tiles.start + tiles.len() * i / blocks;
         let most = tiles.len().div_ceil(blocks);
         scratch::with(
-            grid.scratch_len(most) + matrices(side) * matrix_len(most, packed.bias.len()),
+            grid.scratch_len(most) + MATRICES * matrix_len(most, packed.bias.len()),
             |buffer| {
                 for i in 0..blocks {
                     let tiles = cut(i)..cut(i + 1);
                     let (buffer, made) = buffer.split_at_mut(grid.scratch_len(most));
-                    let made = &mut made[..matrices(side) * matrix_len(tiles.len(), packed.bias.len())];
+                    let made = &mut made[..MATRICES * matrix_len(tiles.len(), packed.bias.len())];
                     products(isa, &grid, input, tiles.clone(), &packed.weights, buffer, made);
                     finish(isa, &part, tiles, made, &packed.bias, output);
                 }
@@ -442,23 +368,9 @@ for_each_isa_with!(finish, finish_body,
 /// From the products of some tiles to their outputs.
 #[inline(always)]
 fn finish_body<V: Vector>(part: &Part, tiles: Range<usize>, products: &[f32], bias: &[f32], output: &mut [f32]) {
-    match part.grid.side {
-        2 => finish_tiles::<V, 2>(part, tiles, products, bias, output),
-        _ => finish_tiles::<V, 4>(part, tiles, products, bias, output),
-    }
-}
-
-#[inline(always)]
-fn finish_tiles<V: Vector, const SIDE: usize>(
-    part: &Part,
-    tiles: Range<usize>,
-    products: &[f32],
-    bias: &[f32],
-    output: &mut [f32],
-) {
     let (grid, [height, width], filled) = (&part.grid, part.size, bias.len());
     let stride = matrix_len(tiles.len(), filled);
-    assert!(products.len() == matrices(SIDE) * stride && filled.is_multiple_of(V::LANES) && part.channels <= filled);
+    assert!(products.len() == MATRICES * stride && filled.is_multiple_of(V::LANES) && part.channels <= filled);
     for (i, tile) in tiles.enumerate() {
         let (row, x) = (tile / grid.columns, SIDE * (tile % grid.columns));
         let y = SIDE * (row % grid.rows);
@@ -475,18 +387,14 @@ fn finish_tiles<V: Vector, const SIDE: usize>(
             // set of `V`.
             unsafe {
                 let bias = V::load(bias.as_ptr().add(first));
-                let outputs = outputs::<V, SIDE>(products.as_ptr().add(i * filled + first), stride, bias);
-                for row in 0..SIDE.min(height - y) {
-                    let mut pixels = [[bias]; SIDE];
-                    for column in 0..SIDE {
-                        pixels[column] = [outputs[SIDE * row + column]];
-                    }
+                let outputs = outputs(products.as_ptr().add(i * filled + first), stride, bias);
+                for (row, outputs) in outputs.iter().enumerate().take(height - y) {
                     let at = at + row * width;
                     if x + SIDE <= width {
-                        finish.pixels(pixels, at, output);
+                        finish.pixels(outputs.map(|output| [output]), at, output);
                     } else {
-                        for column in 0..width - x {
-                            finish.pixels([pixels[column]], at + column, output);
+                        for (column, made) in outputs.iter().enumerate().take(width - x) {
+                            finish.pixels([[*made]], at + column, output);
                         }
                     }
                 }

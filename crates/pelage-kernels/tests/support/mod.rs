@@ -13,11 +13,19 @@ pub(crate) fn noise(seed: u64, len: usize) -> Vec<f32> {
     (0..len).map(|_| next()).collect()
 }
 
-/// Panics where a difference is above `tolerance` times the largest value.
+/// How large a sum of so many products of [`noise`] usually is: what its rounding error is to be compared with, since some
+/// sums happen to be next to nothing.
+pub(crate) fn usual_sum(terms: usize) -> f64 {
+    // The variance of a number from -0.5 to 0.5 is 1/12.
+    (terms as f64).sqrt() / 12.0
+}
+
+/// Panics where a difference is above `tolerance` times the largest value, or times [`usual_sum`] of `terms`.
 #[track_caller]
-pub(crate) fn assert_near(what: &str, ours: &[f32], truth: &[f64], tolerance: f64) {
+pub(crate) fn assert_near(what: &str, ours: &[f32], truth: &[f64], terms: usize, tolerance: f64) {
     assert_eq!(ours.len(), truth.len(), "{what}: length");
-    let scale = truth.iter().fold(1e-3, |m: f64, v| m.max(v.abs()));
+    let least = usual_sum(terms).max(1e-3);
+    let scale = truth.iter().fold(least, |m: f64, v| m.max(v.abs()));
     for (i, (a, b)) in ours.iter().zip(truth).enumerate() {
         // Written so that a NaN fails.
         let near = (f64::from(*a) - b).abs() <= tolerance * scale;

@@ -1,4 +1,4 @@
-//! F(4x4, 3x3): 16 outputs for 36 multiply-adds, by points 0, plus and minus a, plus and minus b, and infinity.
+//! The transforms of F(4x4, 3x3), one column at a time, by points 0, plus and minus a, plus and minus b, and infinity.
 //!
 //! Lavin and Gray 2016 (section 4.2) take a = 1 and b = 2, which costs five times the rounding error of the definition. With
 //! `a = 1 / sqrt(2)` and `b = sqrt(2)` it is twice that error: the powers of the points grow less, and `ab = 1` leaves most
