@@ -7,6 +7,8 @@
 
 mod transform;
 
+pub(crate) use transform::{outputs, transform_weights};
+
 use std::ops::Range;
 
 use super::finish::Finish;
@@ -44,25 +46,6 @@ pub(crate) const MATRICES: usize = PATCH * PATCH;
 /// Numbers of the transformed weights.
 pub(crate) fn weights_len(isa: Isa, in_channels: usize, out_channels: usize) -> usize {
     MATRICES * in_channels * filled(isa, out_channels)
-}
-
-/// Transforms `weights` `[co, ci, 3, 3]` to `[matrix][co / tile][ci][tile]`, a tile of channels being two vectors.
-pub(crate) fn transform_weights(isa: Isa, in_channels: usize, weights: &[f32], transformed: &mut [f32]) {
-    let (ci, tile) = (in_channels, 2 * pack::lanes(isa));
-    let stride = transformed.len() / MATRICES;
-    transformed.fill(0.0);
-    for (o, weights) in weights.chunks_exact(9 * ci).enumerate() {
-        let transformed = &mut transformed[o / tile * ci * tile + o % tile..];
-        for (c, g) in weights.as_chunks::<9>().0.iter().enumerate() {
-            let columns = [0, 1, 2].map(|x| transform::weights([g[x], g[3 + x], g[6 + x]]));
-            for i in 0..PATCH {
-                let row = transform::weights(columns.map(|column| column[i]));
-                for (j, value) in row.into_iter().enumerate() {
-                    transformed[(PATCH * i + j) * stride + c * tile] = value;
-                }
-            }
-        }
-    }
 }
 
 /// Pictures and the tiles over them: the tile in row y and column x makes the output's 4 rows from 4y on and 4
@@ -136,7 +119,7 @@ fn products_body<V: Vector, const P: usize>(
         let patch = grid.patch(pictures, zeros, tile);
         // SAFETY: each place of the patch has a picture's or the zeros' `ci` numbers, whole vectors by the first assertion;
         // of each matrix, row i is written; compiled for the instruction set of `V`.
-        unsafe { transform_patch::<V>(&patch, ci, transformed[i * ci..].as_mut_ptr(), transformed_len) };
+        unsafe { transform::transform_patch::<V>(&patch, ci, transformed[i * ci..].as_mut_ptr(), transformed_len) };
     }
     let pairs = transformed
         .chunks_exact(transformed_len)
@@ -195,38 +178,6 @@ impl Grid {
     }
 }
 
-/// `B' d B` for `channels`; the 36 results are `stride` apart.
-///
-/// # Safety
-/// `channels` are whole vectors, and so many numbers may be read at each place of `patch` and written at each result; compiled
-/// for the instruction set of `V`.
-#[inline(always)]
-unsafe fn transform_patch<V: Vector>(patch: &[*const f32; MATRICES], channels: usize, to: *mut f32, stride: usize) {
-    // SAFETY: the caller's promise. Loops, not `map` or `from_fn`: the compiler may leave their closures out of a function
-    // for an instruction set.
-    unsafe {
-        for c in (0..channels).step_by(V::LANES) {
-            let mut rows = [[V::splat(0.0); PATCH]; PATCH];
-            for x in 0..PATCH {
-                let mut column = [V::splat(0.0); PATCH];
-                for y in 0..PATCH {
-                    column[y] = V::load(patch[PATCH * y + x].add(c));
-                }
-                let column = transform::patch(column);
-                for y in 0..PATCH {
-                    rows[y][x] = column[y];
-                }
-            }
-            for y in 0..PATCH {
-                let row = transform::patch(rows[y]);
-                for x in 0..PATCH {
-                    row[x].store(to.add((PATCH * y + x) * stride + c));
-                }
-            }
-        }
-    }
-}
-
 /// `P` rows of `len` numbers times weights `[len][two vectors]`, into rows `stride` apart.
 ///
 /// # Safety
@@ -252,36 +203,6 @@ unsafe fn rows_times<V: Vector, const P: usize>(
             }
         }
     }
-}
-
-/// `A' M A` plus the bias: for one vector of channels, the outputs of a tile by rows.
-///
-/// # Safety
-/// A vector may be read at each of the 36 `products`, `stride` apart; compiled for the instruction set of `V`.
-#[inline(always)]
-pub(crate) unsafe fn outputs<V: Vector>(products: *const f32, stride: usize, bias: V) -> [[V; SIDE]; SIDE] {
-    let mut outputs = [[bias; SIDE]; SIDE];
-    // SAFETY: the caller's promise.
-    unsafe {
-        let mut rows = [[bias; PATCH]; SIDE];
-        for x in 0..PATCH {
-            let mut column = [bias; PATCH];
-            for y in 0..PATCH {
-                column[y] = V::load(products.add((PATCH * y + x) * stride));
-            }
-            let column = transform::outputs(column);
-            for y in 0..SIDE {
-                rows[y][x] = column[y];
-            }
-        }
-        for y in 0..SIDE {
-            let row = transform::outputs(rows[y]);
-            for x in 0..SIDE {
-                outputs[y][x] = bias.add(row[x]);
-            }
-        }
-    }
-    outputs
 }
 
 /// Pieces of work for each thread.
@@ -387,7 +308,7 @@ fn finish_body<V: Vector>(part: &Part, tiles: Range<usize>, products: &[f32], bi
             // set of `V`.
             unsafe {
                 let bias = V::load(bias.as_ptr().add(first));
-                let outputs = outputs(products.as_ptr().add(i * filled + first), stride, bias);
+                let outputs = transform::outputs(products.as_ptr().add(i * filled + first), stride, bias);
                 for (row, outputs) in outputs.iter().enumerate().take(height - y) {
                     let at = at + row * width;
                     if x + SIDE <= width {

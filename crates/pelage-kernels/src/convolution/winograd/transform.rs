@@ -1,4 +1,4 @@
-//! The transforms of F(4x4, 3x3), one column at a time, by points 0, plus and minus a, plus and minus b, and infinity.
+//! The transforms of F(4x4, 3x3), by points 0, plus and minus a, plus and minus b, and infinity.
 //!
 //! Lavin and Gray 2016 (section 4.2) take a = 1 and b = 2, which costs five times the rounding error of the definition. With
 //! `a = 1 / sqrt(2)` and `b = sqrt(2)` it is twice that error: the powers of the points grow less, and `ab = 1` leaves most
@@ -6,11 +6,100 @@
 
 use std::f32::consts::{FRAC_1_SQRT_2 as A, SQRT_2 as B};
 
+use super::{MATRICES, PATCH, SIDE};
+use crate::convolution::pack;
 use crate::convolution::vector::Vector;
+use crate::isa::Isa;
+
+/// Transforms `weights` `[co, ci, 3, 3]` to `[matrix][co / tile][ci][tile]`, a tile of channels being two vectors.
+pub(crate) fn transform_weights(isa: Isa, in_channels: usize, weights: &[f32], transformed: &mut [f32]) {
+    let (ci, tile) = (in_channels, 2 * pack::lanes(isa));
+    let stride = transformed.len() / MATRICES;
+    transformed.fill(0.0);
+    for (o, weights) in weights.chunks_exact(9 * ci).enumerate() {
+        let transformed = &mut transformed[o / tile * ci * tile + o % tile..];
+        for (c, g) in weights.as_chunks::<9>().0.iter().enumerate() {
+            let columns = [0, 1, 2].map(|x| weights_column([g[x], g[3 + x], g[6 + x]]));
+            for i in 0..PATCH {
+                let row = weights_column(columns.map(|column| column[i]));
+                for (j, value) in row.into_iter().enumerate() {
+                    transformed[(PATCH * i + j) * stride + c * tile] = value;
+                }
+            }
+        }
+    }
+}
+
+/// `B' d B` for `channels`; the 36 results are `stride` apart.
+///
+/// # Safety
+/// `channels` are whole vectors, and so many numbers may be read at each place of `patch` and written at each result; compiled
+/// for the instruction set of `V`.
+#[inline(always)]
+pub(super) unsafe fn transform_patch<V: Vector>(
+    patch: &[*const f32; MATRICES],
+    channels: usize,
+    to: *mut f32,
+    stride: usize,
+) {
+    // SAFETY: the caller's promise. Loops, not `map` or `from_fn`: the compiler may leave their closures out of a function
+    // for an instruction set.
+    unsafe {
+        for c in (0..channels).step_by(V::LANES) {
+            let mut rows = [[V::splat(0.0); PATCH]; PATCH];
+            for x in 0..PATCH {
+                let mut column = [V::splat(0.0); PATCH];
+                for y in 0..PATCH {
+                    column[y] = V::load(patch[PATCH * y + x].add(c));
+                }
+                let column = patch_column(column);
+                for y in 0..PATCH {
+                    rows[y][x] = column[y];
+                }
+            }
+            for y in 0..PATCH {
+                let row = patch_column(rows[y]);
+                for x in 0..PATCH {
+                    row[x].store(to.add((PATCH * y + x) * stride + c));
+                }
+            }
+        }
+    }
+}
+
+/// `A' M A` plus the bias: for one vector of channels, the outputs of a tile by rows.
+///
+/// # Safety
+/// A vector may be read at each of the 36 `products`, `stride` apart; compiled for the instruction set of `V`.
+#[inline(always)]
+pub(crate) unsafe fn outputs<V: Vector>(products: *const f32, stride: usize, bias: V) -> [[V; SIDE]; SIDE] {
+    let mut outputs = [[bias; SIDE]; SIDE];
+    // SAFETY: the caller's promise.
+    unsafe {
+        let mut rows = [[bias; PATCH]; SIDE];
+        for x in 0..PATCH {
+            let mut column = [bias; PATCH];
+            for y in 0..PATCH {
+                column[y] = V::load(products.add((PATCH * y + x) * stride));
+            }
+            let column = outputs_column(column);
+            for y in 0..SIDE {
+                rows[y][x] = column[y];
+            }
+        }
+        for y in 0..SIDE {
+            let row = outputs_column(rows[y]);
+            for x in 0..SIDE {
+                outputs[y][x] = bias.add(row[x]);
+            }
+        }
+    }
+    outputs
+}
 
 /// `G` times a column of three: at each point the value of the polynomial with these coefficients, over the product of the
 /// point's distances to the others.
-pub(super) fn weights([a, b, c]: [f32; 3]) -> [f32; 6] {
+fn weights_column([a, b, c]: [f32; 3]) -> [f32; 6] {
     let (even, odd) = (a + c / 2.0, b * A);
     let (even_b, odd_b) = (a + c * 2.0, b * B);
     [
@@ -28,7 +117,7 @@ pub(super) fn weights([a, b, c]: [f32; 3]) -> [f32; 6] {
 /// # Safety
 /// Compiled for the instruction set of `V`.
 #[inline(always)]
-pub(super) unsafe fn patch<V: Vector>(d: [V; 6]) -> [V; 6] {
+unsafe fn patch_column<V: Vector>(d: [V; 6]) -> [V; 6] {
     // SAFETY: the caller's promise.
     unsafe {
         let [two, half, both] = [V::splat(-2.0), V::splat(-0.5), V::splat(-2.5)];
@@ -50,7 +139,7 @@ pub(super) unsafe fn patch<V: Vector>(d: [V; 6]) -> [V; 6] {
 /// # Safety
 /// Compiled for the instruction set of `V`.
 #[inline(always)]
-pub(super) unsafe fn outputs<V: Vector>(m: [V; 6]) -> [V; 4] {
+unsafe fn outputs_column<V: Vector>(m: [V; 6]) -> [V; 4] {
     // SAFETY: the caller's promise.
     unsafe {
         let zero = V::splat(0.0);
