@@ -72,6 +72,49 @@ fn the_fused_block_is_the_composed_one() {
 }
 
 #[test]
+fn a_chain_is_its_composed_convolutions_one_by_one() {
+    let device = Device::flex();
+    let options = |stride: usize, groups: usize, activation| ops::Options {
+        stride,
+        padding: if groups > 1 { [1; 4] } else { [0; 4] },
+        groups,
+        activation,
+    };
+    // MobileNet's inverted residual, once with its input added and once with stride 2.
+    for (stride, has_residual) in [(1, true), (2, false)] {
+        let x = tensor(1, [2, 9, 7, 12], &device);
+        let layers = [
+            (
+                tensor(2, [30, 12, 1, 1], &device),
+                options(1, 1, ops::Activation::Relu6),
+            ),
+            (
+                tensor(3, [30, 1, 3, 3], &device),
+                options(stride, 30, ops::Activation::Relu6),
+            ),
+            (tensor(4, [12, 30, 1, 1], &device), options(1, 1, ops::Activation::None)),
+        ];
+        let residual = |last: bool| (last && has_residual).then(|| x.clone());
+        let mut links = Vec::new();
+        let mut truth = x.clone();
+        for (i, (weight, options)) in layers.into_iter().enumerate() {
+            let bias: Tensor<1> = tensor(5, [weight.dims()[0]], &device);
+            truth = ops::convolution_composed(truth, weight.clone(), Some(bias.clone()), &options, residual(i == 2));
+            links.push(ops::Link {
+                weight,
+                bias: Some(bias),
+                options,
+                packed: ops::Packed::default(),
+            });
+        }
+        let ours = ops::convolution_chain(x.clone(), links, residual(true));
+        assert_eq!(ours.dims(), truth.dims());
+        let error = error(&to_vec(ours), &to_vec(truth));
+        assert!(error < 1e-5, "stride {stride}: {error:e}");
+    }
+}
+
+#[test]
 fn the_dense_layer_is_the_composed_one() {
     let device = Device::flex().autodiff();
     for (n, inputs, outputs) in [(1, 5, 2), (7, 1500, 33), (32, 100, 64)] {
