@@ -34,6 +34,6 @@ for _ in range(rounds):
         seconds[name].append(peer(name))
 for epoch, title in enumerate(["first epoch", "second epoch"]):
     medians = {name: statistics.median(times[epoch] for times in rounds) for name, rounds in seconds.items()}
-    said = ", ".join(f"{name} {value:.1f} s" for name, value in medians.items())
+    said = ", ".join(f"{name} {' and '.join(f'{times[epoch]:.1f}' for times in rounds)} s" for name, rounds in seconds.items())
     ratios = ", ".join(f"{medians[name] / medians['pelage']:.2f} x {name}" for name in peers)
     print(f"{title}: {said}; pelage is {ratios}", flush=True)

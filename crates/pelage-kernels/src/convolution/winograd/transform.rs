@@ -120,16 +120,17 @@ fn weights_column([a, b, c]: [f32; 3]) -> [f32; 6] {
 unsafe fn patch_column<V: Vector>(d: [V; 6]) -> [V; 6] {
     // SAFETY: the caller's promise.
     unsafe {
-        let [two, half, both] = [V::splat(-2.0), V::splat(-0.5), V::splat(-2.5)];
-        let (even, odd) = (d[4].multiply_add(two, d[2]), d[3].multiply_add(two, d[1]));
-        let (even_b, odd_b) = (d[4].multiply_add(half, d[2]), d[3].multiply_add(half, d[1]));
+        // -a * a, -b * b and their sum.
+        let [minus_aa, minus_bb, minus_both] = [V::splat(-0.5), V::splat(-2.0), V::splat(-2.5)];
+        let (even, odd) = (d[4].multiply_add(minus_bb, d[2]), d[3].multiply_add(minus_bb, d[1]));
+        let (even_b, odd_b) = (d[4].multiply_add(minus_aa, d[2]), d[3].multiply_add(minus_aa, d[1]));
         [
-            d[0].add(d[4]).multiply_add(both, d[2]),
+            d[0].add(d[4]).multiply_add(minus_both, d[2]),
             even.multiply_add(V::splat(A), odd),
             even.multiply_add(V::splat(-A), odd),
             even_b.multiply_add(V::splat(B), odd_b),
             even_b.multiply_add(V::splat(-B), odd_b),
-            d[1].add(d[5]).multiply_add(both, d[3]),
+            d[1].add(d[5]).multiply_add(minus_both, d[3]),
         ]
     }
 }
