@@ -110,12 +110,6 @@ impl std::error::Error for Unavailable {}
 /// The parameters are the sizes given for each set (of a register tile, say) and, last, whether multiply-add is fused;
 /// after `fused`, that alone; after `vectors`, the type of the [`Vector`](crate::vector::Vector) instead.
 macro_rules! for_each_isa {
-    // Channels a tile and pooled pixels a tile.
-    ($name:ident, $body:ident, ($($arguments:tt)*)) => {
-        $crate::isa::for_each_isa!(
-            $name, $body, [avx512: 32, 3; avx2: 16, 1; neon: 16, 1; portable: 8, 1], ($($arguments)*)
-        );
-    };
     (
         $name:ident, $body:ident,
         [avx512: $($avx512:literal),*; avx2: $($avx2:literal),*; neon: $($neon:literal),*; portable: $($portable:literal),*],

@@ -44,14 +44,10 @@ pub fn normalize(isa: Isa, pixels: &[u8], normalization: &Normalization, out: &m
     dispatch_normalize(isa, pixels, normalization, out);
 }
 
-for_each_isa!(dispatch_normalize, normalize_body, (pixels: &[u8], normalization: &Normalization, out: &mut [f32]));
+for_each_isa!(fused dispatch_normalize, normalize_body, (pixels: &[u8], normalization: &Normalization, out: &mut [f32]));
 
 #[inline(always)]
-fn normalize_body<const _CHANNELS: usize, const _PIXELS: usize, const FUSED: bool>(
-    pixels: &[u8],
-    normalization: &Normalization,
-    out: &mut [f32],
-) {
+fn normalize_body<const FUSED: bool>(pixels: &[u8], normalization: &Normalization, out: &mut [f32]) {
     let scale: [f32; PIECE] = std::array::from_fn(|i| normalization.scale[i % 3]);
     let shift: [f32; PIECE] = std::array::from_fn(|i| normalization.shift[i % 3]);
     let one = |i: usize, value: u8| multiply_add::<FUSED>(f32::from(value), scale[i], shift[i]);

@@ -40,11 +40,9 @@ pub(super) fn pack(isa: Isa, shape: Shape, weights: &[f32], bias: &[f32], packed
 }
 
 // The vector, vectors and channels of a tile, pooled pixels of a tile.
-#[cfg(target_arch = "x86_64")]
-use std::arch::x86_64::{__m256, __m512};
 for_each_isa_with!(rows_of, rows_body,
-    avx512: [__m512, 2, 32, 3], avx2: [__m256, 2, 16, 1], neon: [std::arch::aarch64::float32x4_t, 4, 16, 1],
-    portable: [[f32; 4], 2, 8, 1],
+    avx512: [std::arch::x86_64::__m512, 2, 32, 3], avx2: [std::arch::x86_64::__m256, 2, 16, 1],
+    neon: [std::arch::aarch64::float32x4_t, 4, 16, 1], portable: [[f32; 4], 2, 8, 1],
     (shape: Shape, top: usize, input: &[f32], packed: &[f32], output: &mut [f32], winners: &mut [u8]));
 
 /// Pooled rows of one picture, from row `top` on.
@@ -70,14 +68,14 @@ fn rows_body<V: Vector, const N: usize, const C: usize, const P: usize>(
                 let at = (y * width + x) * co + tile * C;
                 let (out, won) = (&mut output[at..], &mut winners[at..]);
                 let channels = (co - tile * C).min(C);
-                let all = channels == C;
-                match x + P <= width {
-                    true if all => pixels::<V, N, C, P, true>(shape, strip, x, packed, channels, out, won),
-                    true => pixels::<V, N, C, P, false>(shape, strip, x, packed, channels, out, won),
-                    false if all => pixels::<V, N, C, 1, true>(shape, strip, x, packed, channels, out, won),
-                    false => pixels::<V, N, C, 1, false>(shape, strip, x, packed, channels, out, won),
+                let step = if x + P <= width { P } else { 1 };
+                match (step == P, channels == C) {
+                    (true, true) => pixels::<V, N, C, P, true>(shape, strip, x, packed, channels, out, won),
+                    (true, false) => pixels::<V, N, C, P, false>(shape, strip, x, packed, channels, out, won),
+                    (false, true) => pixels::<V, N, C, 1, true>(shape, strip, x, packed, channels, out, won),
+                    (false, false) => pixels::<V, N, C, 1, false>(shape, strip, x, packed, channels, out, won),
                 }
-                x += if x + P <= width { P } else { 1 };
+                x += step;
             }
         }
     }

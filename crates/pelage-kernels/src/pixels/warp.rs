@@ -90,19 +90,13 @@ pub fn warp(
 }
 
 for_each_isa!(
-    dispatch_warp,
+    fused dispatch_warp,
     warp_body,
     (picture: &Picture, map: &Map, border: Border, finish: &Finish, out: &mut [f32])
 );
 
 #[inline(always)]
-fn warp_body<const _CHANNELS: usize, const _PIXELS: usize, const FUSED: bool>(
-    picture: &Picture,
-    map: &Map,
-    border: Border,
-    finish: &Finish,
-    out: &mut [f32],
-) {
+fn warp_body<const FUSED: bool>(picture: &Picture, map: &Map, border: Border, finish: &Finish, out: &mut [f32]) {
     let fixed = |value: f64| (value * ONE as f64).round() as i64;
     let step = [fixed(map.matrix[0][1]), fixed(map.matrix[1][1])];
     let (last, width) = (picture.last(), picture.width);
