@@ -141,36 +141,52 @@ fn same_end(folder: &Path, whole: &str, parts: &str) {
     assert_eq!(a, b);
 }
 
+/// How many epochs the run has begun, as its log says; one that was resumed counts again.
+fn begun(run: &Path) -> usize {
+    let log = std::fs::read_to_string(run.join("log.txt")).unwrap_or_default();
+    log.lines().filter(|line| line.contains("begins")).count()
+}
+
 #[test]
 fn killed_at_any_moment_and_resumed_it_ends_with_the_same_weights() {
     let folder = tempfile::tempdir().unwrap();
     data(folder.path(), 50, 10);
-    let steady = train(&["--optimizer", "adam", "--learning-rate", "0.001", "--out"]);
+    let steady = train_for(
+        "40",
+        "16",
+        &["--optimizer", "adam", "--learning-rate", "0.001", "--out"],
+    );
     succeed(folder.path(), &[&steady[..], &["whole"]].concat());
+    let run = folder.path().join("killed");
     let mut arguments: Vec<&str> = [&steady[..], &["killed"]].concat();
-    let (mut kills, mut ended) = (0, false);
-    for round in 0..200u64 {
+    let mut kills = 0;
+    for round in 0..12 {
+        let before = begun(&run);
         let mut child = pelage(folder.path())
             .args(&arguments)
             .stderr(Stdio::null())
             .stdout(Stdio::null())
             .spawn()
             .unwrap();
-        // A different moment in every round, later and later so that the run gets on.
-        std::thread::sleep(Duration::from_millis(40 + round * 37 % 90 + round * 12));
-        if let Some(status) = child.try_wait().unwrap() {
-            assert!(status.success(), "round {round}: {status}");
-            ended = true;
-            break;
+        // The moments follow what the run does, not the clock, or a fast machine would end it unharmed. In between,
+        // some fall into its start, and all at another place of an epoch.
+        while round % 4 > 0 && begun(&run) < before + round % 4 && child.try_wait().unwrap().is_none() {}
+        std::thread::sleep(Duration::from_millis((round * 5 % 12) as u64));
+        if child.try_wait().unwrap().is_none() {
+            kills += 1;
         }
         child.kill().unwrap();
         child.wait().unwrap();
-        kills += 1;
-        if folder.path().join("killed/config.toml").exists() {
+        if run.join("config.toml").exists() {
             arguments = vec!["train", "--resume", "killed"];
         }
     }
-    assert!(ended && kills >= 3, "{kills} kills");
+    assert!(
+        kills >= 3 && begun(&run) > 3,
+        "{kills} kills, {} epochs begun",
+        begun(&run)
+    );
+    succeed(folder.path(), &arguments);
     same_end(folder.path(), "whole", "killed");
 }
 
@@ -179,23 +195,18 @@ fn killed_at_any_moment_and_resumed_it_ends_with_the_same_weights() {
 fn interrupted_in_mid_epoch_it_saves_says_how_to_go_on_and_does() {
     let folder = tempfile::tempdir().unwrap();
     data(folder.path(), 300, 10);
-    succeed(folder.path(), &train_for("2", "2", &["--out", "whole"]));
-    let arguments = train_for("2", "2", &["--out", "parts"]);
+    succeed(folder.path(), &train_for("3", "2", &["--out", "whole"]));
+    let arguments = train_for("3", "2", &["--out", "parts"]);
     let child = pelage(folder.path())
         .args(&arguments)
         .stderr(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    let log = folder.path().join("parts/log.txt");
-    // Once the first epoch has begun, its 300 steps take a while.
-    while !std::fs::read_to_string(&log)
-        .unwrap_or_default()
-        .contains("epoch 1/2 begins")
-    {
-        std::thread::sleep(Duration::from_millis(5));
+    // Each epoch is 300 steps, and only a step takes notice.
+    while begun(&folder.path().join("parts")) == 0 {
+        std::thread::sleep(Duration::from_millis(1));
     }
-    std::thread::sleep(Duration::from_millis(60));
     let pid = child.id().to_string();
     assert!(
         std::process::Command::new("kill")
@@ -209,7 +220,7 @@ fn interrupted_in_mid_epoch_it_saves_says_how_to_go_on_and_does() {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert!(said.contains("pelage train --resume parts"), "{said}");
     succeed(folder.path(), &["train", "--resume", "parts"]);
-    let log = std::fs::read_to_string(&log).unwrap();
+    let log = std::fs::read_to_string(folder.path().join("parts/log.txt")).unwrap();
     assert!(log.contains("goes on after step"), "{log}");
     same_end(folder.path(), "whole", "parts");
 }
