@@ -10,7 +10,6 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::catalog::{Catalog, Item};
-use crate::decode::{self, Limits};
 use crate::preprocess::Preprocessing;
 use crate::source::Progress;
 use crate::{Error, Result};
@@ -231,7 +230,7 @@ fn examples(unreadable: &[Unreadable]) -> String {
 /// One picture at size, or why not.
 fn read(item: &Item, preprocessing: &Preprocessing) -> std::result::Result<Vec<u8>, String> {
     let bytes = item.location.read().map_err(|failure| failure.reason())?;
-    Ok(preprocessing.resize(&decode::decode(&bytes, &Limits::default())?))
+    preprocessing.decode(&bytes)
 }
 
 fn resolve(mode: CacheMode, bytes: usize) -> CacheMode {

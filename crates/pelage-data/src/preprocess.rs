@@ -1,5 +1,6 @@
 //! How pictures become a network's input: one record, saved in the model file and used wherever pixels are touched.
 
+use crate::decode::{self, Limits};
 use fast_image_resize::{self as resizer, FilterType, PixelType, ResizeAlg, ResizeOptions, images};
 use image::RgbImage;
 use pelage_kernels::isa::Isa;
@@ -87,8 +88,28 @@ impl Preprocessing {
         self.len() == 0
     }
 
+    /// The picture of a file at this size, as [`Preprocessing::resize`] makes it of what is decoded: of a large JPEG,
+    /// reduced as far as its sides stay twice what is asked for, so that the filter still sees more than it gives. The
+    /// nearest pixel is taken of the whole picture.
+    ///
+    /// # Errors
+    /// As [`decode::decode`].
+    pub fn decode(&self, bytes: &[u8]) -> Result<Vec<u8>, String> {
+        let at_least = match self.filter {
+            ResizeFilter::Nearest => u32::MAX,
+            _ => self.width.max(self.height).saturating_mul(2),
+        };
+        let decoded = decode::decode_at_least(bytes, &Limits::default(), at_least)?;
+        Ok(self.resize_part(&decoded.picture, decoded.part))
+    }
+
     /// The picture at this size: rows of RGB, `height * width * 3` values of 0 to 255.
     pub fn resize(&self, picture: &RgbImage) -> Vec<u8> {
+        self.resize_part(picture, decode::all_of(picture))
+    }
+
+    /// Of a part of the picture: left, top, width, height in its pixels.
+    fn resize_part(&self, picture: &RgbImage, part: [f64; 4]) -> Vec<u8> {
         if picture.dimensions() == (self.width, self.height) {
             return picture.as_raw().clone();
         }
@@ -98,11 +119,17 @@ impl Preprocessing {
             ResizeFilter::Bicubic => ResizeAlg::Convolution(FilterType::CatmullRom),
             ResizeFilter::Lanczos3 => ResizeAlg::Convolution(FilterType::Lanczos3),
         };
-        let options = ResizeOptions::new().resize_alg(algorithm);
-        let options = match self.fit {
-            Fit::Squash => options,
-            Fit::Crop => options.fit_into_destination(None),
+        let [left, top, width, height] = part;
+        let (across, down) = match self.fit {
+            Fit::Squash => (width, height),
+            Fit::Crop => {
+                let (to_width, to_height) = (f64::from(self.width), f64::from(self.height));
+                let scale = (width / to_width).min(height / to_height);
+                (to_width * scale, to_height * scale)
+            }
         };
+        let (left, top) = (left + (width - across) / 2.0, top + (height - down) / 2.0);
+        let options = ResizeOptions::new().resize_alg(algorithm).crop(left, top, across, down);
         let (width, height) = picture.dimensions();
         let mut output = vec![0; self.len()];
         let done = images::ImageRef::new(width, height, picture.as_raw(), PixelType::U8x3).is_ok_and(|from| {

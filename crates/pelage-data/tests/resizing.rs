@@ -1,8 +1,11 @@
 //! Resizing against Pillow, which Keras resizes with, as recorded by fixtures/keras/make.py.
 
+use std::path::Path;
+
 use base64::prelude::{BASE64_STANDARD, Engine};
 use image::RgbImage;
-use pelage_data::preprocess::{Preprocessing, ResizeFilter};
+use pelage_data::decode::{Limits, decode, decode_at_least};
+use pelage_data::preprocess::{Fit, Preprocessing, ResizeFilter};
 
 #[derive(serde::Deserialize)]
 struct Case {
@@ -56,4 +59,78 @@ fn every_filter_as_pillow() {
         count += 1;
     }
     assert_eq!(count, 16);
+}
+
+/// Decoded at a half, a quarter and an eighth, against Pillow's way by the whole picture (`fixtures/reduced/make.py`).
+#[test]
+fn a_large_jpeg_is_decoded_reduced_and_looks_the_same() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/reduced");
+    for name in ["420.jpg", "444.jpg", "progressive.jpg", "gray.jpg", "turned.jpg"] {
+        let bytes = std::fs::read(folder.join(name)).unwrap();
+        for (size, side) in [(58, 2), (28, 4), (14, 8)] {
+            let reduced = decode_at_least(&bytes, &Limits::default(), 2 * size).unwrap().picture;
+            let sides = if name == "turned.jpg" {
+                (250, 349)
+            } else {
+                (349u32, 250u32)
+            };
+            assert_eq!(
+                reduced.dimensions(),
+                (sides.0.div_ceil(side), sides.1.div_ceil(side)),
+                "{name}"
+            );
+
+            let ours = Preprocessing::new(size).decode(&bytes).unwrap();
+            let pillow = std::fs::read(folder.join(format!("{name}.{size}.rgb"))).unwrap();
+            assert_eq!(ours.len(), pillow.len());
+            let (mean, largest) = apart(&ours, &pillow);
+            // At an eighth, the chroma of 4:2:0 has been halved twice.
+            let (allowed, allowed_largest) = if side == 8 { (2.5, 12.0) } else { (1.2, 8.0) };
+            assert!(
+                mean < allowed && largest <= allowed_largest,
+                "{name} at 1/{side}: mean {mean:.2}, largest {largest}"
+            );
+        }
+    }
+}
+
+/// A side that is no multiple of a block ends, or once turned begins, in the middle of a reduced pixel.
+#[test]
+fn a_reduced_picture_is_not_shifted_whichever_way_it_is_turned() {
+    let bytes = include_bytes!("fixtures/reduced/turned.jpg");
+    let tag = bytes
+        .windows(4)
+        .position(|four| four == [0x12, 0x01, 3, 0] || four == [0x01, 0x12, 0, 3])
+        .unwrap();
+    let value = (tag + 8..tag + 10).find(|&at| bytes[at] == 6).unwrap();
+    for orientation in 1..=8 {
+        let mut turned = bytes.to_vec();
+        turned[value] = orientation;
+        for fit in [Fit::Squash, Fit::Crop] {
+            let small = Preprocessing {
+                height: 24,
+                fit,
+                ..Preprocessing::new(28)
+            };
+            let whole = decode(&turned, &Limits::default()).unwrap();
+            let (mean, largest) = apart(&small.decode(&turned).unwrap(), &small.resize(&whole));
+            assert!(
+                mean < 1.2 && largest <= 8.0,
+                "{orientation} {fit:?}: mean {mean:.2}, largest {largest}"
+            );
+        }
+    }
+}
+
+/// The mean and the largest difference.
+fn apart(ours: &[u8], theirs: &[u8]) -> (f64, f64) {
+    let apart: Vec<f64> = ours
+        .iter()
+        .zip(theirs)
+        .map(|(a, b)| f64::from(a.abs_diff(*b)))
+        .collect();
+    (
+        apart.iter().sum::<f64>() / apart.len() as f64,
+        apart.iter().copied().fold(0.0, f64::max),
+    )
 }

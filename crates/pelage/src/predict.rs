@@ -2,7 +2,7 @@
 
 use burn::Tensor;
 use burn::tensor::{Device, TensorData};
-use pelage_data::decode::{self, Limits};
+
 use pelage_data::source::Entry;
 use std::path::Path;
 
@@ -79,9 +79,8 @@ pub fn predict_bytes(model: &Model, judge: &Judge, name: &str, bytes: &[u8], dev
 }
 
 fn prepare(model: &Model, bytes: &[u8]) -> std::result::Result<Vec<f32>, String> {
-    let picture = decode::decode(bytes, &Limits::default())?;
     let preprocessing = &model.facts.preprocessing;
-    let pixels = preprocessing.resize(&picture);
+    let pixels = preprocessing.decode(bytes)?;
     let mut input = vec![0.0; pixels.len()];
     preprocessing.normalize(&pixels, &mut input);
     Ok(input)

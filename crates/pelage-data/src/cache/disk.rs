@@ -18,7 +18,7 @@ use crate::source::read_at;
 use crate::{Error, Result};
 
 /// Ends every complete cache file, and names the version of its layout and of the decoding.
-const MARK: &[u8; 16] = b"pelage-pictures2";
+const MARK: &[u8; 16] = b"pelage-pictures3";
 
 /// Bytes behind the JSON.
 const TRAILER: usize = 8 + 8 + MARK.len();

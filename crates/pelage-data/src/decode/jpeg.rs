@@ -1,6 +1,8 @@
 //! JPEG by zune-jpeg itself and not through the `image` crate, which reads the headers three times over and lets it
 //! fill what a truncated or damaged file lacks with gray.
 
+mod reduced;
+
 use image::RgbImage;
 use image::metadata::Orientation;
 use zune_core::bytestream::ZCursor;
@@ -8,23 +10,23 @@ use zune_core::colorspace::ColorSpace;
 use zune_core::options::DecoderOptions;
 use zune_jpeg::JpegDecoder;
 
-use super::Limits;
+use super::{Decoded, Limits};
 
-pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<RgbImage, String> {
+pub(super) fn decode(bytes: &[u8], limits: &Limits, at_least: u32) -> Result<Decoded, String> {
     let structure = Structure::of(bytes);
     if structure.ended {
-        return decode_ended(bytes, structure.progressive, limits);
+        return decode_ended(bytes, structure.progressive, limits, at_least);
     }
     if structure.lone_baseline_scan
         && let Some(picture) = whole_but_for_its_end(bytes, limits)
     {
-        return Ok(picture);
+        return Ok(Decoded::whole(picture));
     }
     Err("truncated JPEG: the file ends before the picture does".into())
 }
 
 /// Decodes a file that has its end-of-image marker.
-fn decode_ended(bytes: &[u8], progressive: bool, limits: &Limits) -> Result<RgbImage, String> {
+fn decode_ended(bytes: &[u8], progressive: bool, limits: &Limits, at_least: u32) -> Result<Decoded, String> {
     // Strict: bad entropy-coded data is an error and not a gray patch.
     let options = DecoderOptions::default()
         .set_strict_mode(true)
@@ -46,10 +48,16 @@ fn decode_ended(bytes: &[u8], progressive: bool, limits: &Limits) -> Result<RgbI
             0
         },
     )?;
+    let orientation = |decoder: &JpegDecoder<_>| {
+        let told = decoder.exif().and_then(|exif| Orientation::from_exif_chunk(exif));
+        told.unwrap_or(Orientation::NoTransforms)
+    };
+    if let Some(reduced) = reduced::decode(bytes, width, height, at_least) {
+        return Ok(reduced.turned(orientation(&decoder)));
+    }
     let pixels = decoder.decode().map_err(damaged)?;
-    let orientation = decoder.exif().and_then(|exif| Orientation::from_exif_chunk(exif));
     let picture = RgbImage::from_raw(width, height, pixels).ok_or("damaged JPEG: not as many pixels as it says")?;
-    Ok(super::turned(picture, orientation.unwrap_or(Orientation::NoTransforms)))
+    Ok(Decoded::whole(super::turned(picture, orientation(&decoder))))
 }
 
 /// What the markers tell.
@@ -114,11 +122,12 @@ fn whole_but_for_its_end(bytes: &[u8], limits: &Limits) -> Option<RgbImage> {
     // Enough to change every block of one unit (ten at most), of which a tiny picture shows but a corner.
     const MORE: usize = 512;
     let scan = &bytes[..bytes.iter().rposition(|&byte| byte != 0xFF)? + 1];
-    let followed_by =
-        |scan: &[u8], data: u8| decode_ended(&[scan, &[data; MORE], &[0xFF, 0xD9]].concat(), false, limits).ok();
+    let followed_by = |scan: &[u8], data: u8| {
+        decode_ended(&[scan, &[data; MORE], &[0xFF, 0xD9]].concat(), false, limits, u32::MAX).ok()
+    };
     let settled = |scan: &[u8]| {
-        let picture = followed_by(scan, 0x00)?;
-        (followed_by(scan, 0x55)? == picture).then_some(picture)
+        let picture = followed_by(scan, 0x00)?.picture;
+        (followed_by(scan, 0x55)?.picture == picture).then_some(picture)
     };
     let shorter = &scan[..scan.len().saturating_sub(16)];
     settled(scan).filter(|_| settled(shorter).is_none())

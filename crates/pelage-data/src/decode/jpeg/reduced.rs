@@ -1,0 +1,62 @@
+//! A large JPEG at a half, a quarter or an eighth of its sides: the inverse transform makes 4, 2 or 1 instead of 8
+//! pixels of each block side, each the mean of those that it stands for. zune-jpeg has no such transform, jpeg-decoder
+//! has.
+
+use image::RgbImage;
+use image::metadata::Orientation;
+use jpeg_decoder::{Decoder, PixelFormat};
+
+use crate::decode::{Decoded, turned};
+
+/// A reduced picture as it is stored, not yet upright.
+pub(super) struct Reduced {
+    picture: RgbImage,
+    /// Columns and rows of the picture; the last ones may be a part of a pixel.
+    exact: [f64; 2],
+}
+
+/// The picture as small as neither side falls below `at_least`; none where no reduction is that large, and for what only
+/// zune-jpeg reads.
+pub(super) fn decode(bytes: &[u8], width: u32, height: u32, at_least: u32) -> Option<Reduced> {
+    let reduced = |side: u32, eighths: u32| (side * eighths).div_ceil(8);
+    let eighths = [1, 2, 4]
+        .into_iter()
+        .find(|&eighths| reduced(width.min(height), eighths) >= at_least)?;
+    let exact = [width, height].map(|side| f64::from(side * eighths) / 8.0);
+    let (width, height) = (reduced(width, eighths), reduced(height, eighths));
+    let mut decoder = Decoder::new(bytes);
+    // It takes the smallest scale that gives one of these sides, and so both.
+    decoder.scale(width as u16, height as u16).ok()?;
+    let pixels = decoder.decode().ok()?;
+    let info = decoder.info()?;
+    let pixels = match info.pixel_format {
+        PixelFormat::RGB24 => pixels,
+        PixelFormat::L8 => pixels.iter().flat_map(|&gray| [gray; 3]).collect(),
+        _ => return None,
+    };
+    let size = (u32::from(info.width), u32::from(info.height));
+    let picture = RgbImage::from_raw(width, height, pixels).filter(|_| size == (width, height))?;
+    Some(Reduced { picture, exact })
+}
+
+impl Reduced {
+    /// Upright; a last column or row that is a part of a pixel may then be the first.
+    pub(super) fn turned(self, orientation: Orientation) -> Decoded {
+        use Orientation::*;
+        let picture = turned(self.picture, orientation);
+        let [mut width, mut height] = self.exact;
+        if matches!(orientation, Rotate90 | Rotate270 | Rotate90FlipH | Rotate270FlipH) {
+            (width, height) = (height, width);
+        }
+        let left = match orientation {
+            FlipHorizontal | Rotate180 | Rotate90 | Rotate270FlipH => f64::from(picture.width()) - width,
+            _ => 0.0,
+        };
+        let top = match orientation {
+            FlipVertical | Rotate180 | Rotate270 | Rotate270FlipH => f64::from(picture.height()) - height,
+            _ => 0.0,
+        };
+        let part = [left, top, width, height];
+        Decoded { picture, part }
+    }
+}
