@@ -1,10 +1,12 @@
 //! The fused block: 3x3 'same' convolution, bias, ReLU, 2x2 max-pooling, forward and backward.
 //!
-//! Forward, the four convolution outputs under a pooled value stay in registers, so the full-size convolution output is
-//! never written to memory; which of the four won is remembered. Backward, at most one in four convolution outputs has a
-//! gradient, and none where ReLU cut, so both gradients are sums over winners alone: a quarter of the dense arithmetic.
+//! Forward, by Winograd's minimal filtering, the four convolution outputs under a pooled value stay in registers, so the
+//! full-size convolution output is never written to memory; which of the four won is remembered. Backward, at most one in
+//! four convolution outputs has a gradient, and none where ReLU cut, so both gradients are sums over winners alone: a quarter
+//! of the dense arithmetic. Only with few input channels, where there is less to save than it costs to list the winners,
+//! is the weights' gradient dense, and by Winograd's filtering as well.
 
-mod direct;
+mod columns;
 mod grad_input;
 mod grad_weights;
 mod list;
@@ -90,7 +92,7 @@ pub fn pack(isa: Isa, shape: Shape, weights: &[f32], bias: &[f32]) -> Packed {
     check(shape, weights, bias.len());
     let (len, pack): (_, fn(_, _, &[f32], &[f32], &mut [f32])) = match winograd::suits(isa, shape) {
         true => (winograd::packed_len(isa, shape), winograd::pack),
-        false => (direct::packed_len(isa, shape), direct::pack),
+        false => (columns::packed_len(isa, shape), columns::pack),
     };
     let mut numbers = Buffer::zeros(len);
     pack(isa, shape, weights, bias, &mut numbers);
@@ -125,7 +127,7 @@ pub fn forward(isa: Isa, shape: Shape, input: &[f32], packed: &Packed, output: &
     type RowsOf = fn(Isa, Shape, usize, &[f32], &[f32], &mut [f32], &mut [u8]);
     let (rows_of, tile_rows): (RowsOf, _) = match winograd::suits(isa, shape) {
         true => (winograd::rows_of, winograd::TILE),
-        false => (direct::rows_of, 1),
+        false => (columns::rows_of, columns::TILE),
     };
     let pieces = (PIECES * rayon::current_num_threads()).div_ceil(shape.batch);
     let rows = shape.pooled_height().div_ceil(pieces).next_multiple_of(tile_rows);

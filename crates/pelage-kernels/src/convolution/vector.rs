@@ -33,6 +33,11 @@ pub(crate) trait Vector: Copy {
     /// # Safety
     /// As for [`Self::splat`].
     unsafe fn multiply_add(self, a: Self, b: Self) -> Self;
+    /// `self` where the byte of the lane is `byte`, else 0.
+    ///
+    /// # Safety
+    /// As for [`Self::splat`], and [`Self::LANES`] bytes may be read at `bytes`.
+    unsafe fn where_equal(self, bytes: *const u8, byte: u8) -> Self;
     /// `self` between `low` and `high`; a NaN stays one.
     ///
     /// # Safety
@@ -74,6 +79,12 @@ impl Vector for Portable {
         Portable(std::array::from_fn(|i| a.0[i] * b.0[i] + self.0[i]))
     }
     #[inline(always)]
+    unsafe fn where_equal(self, bytes: *const u8, byte: u8) -> Self {
+        // SAFETY: the caller's promise.
+        let bytes: [u8; 4] = unsafe { *bytes.cast() };
+        Portable(std::array::from_fn(|i| if bytes[i] == byte { self.0[i] } else { 0.0 }))
+    }
+    #[inline(always)]
     unsafe fn clamp(self, low: Self, high: Self) -> Self {
         Portable(std::array::from_fn(|i| {
             let x = if low.0[i] > self.0[i] { low.0[i] } else { self.0[i] };
@@ -95,7 +106,7 @@ macro_rules! fused {
 /// Makes `$name` of the intrinsics of an instruction set.
 macro_rules! vector {
     ($name:ident, $register:ty, $lanes:literal, $splat:ident, $load:ident, $store:ident, $add:ident, $sub:ident,
-        $max:ident, $min:ident, ($($fused:tt)*)) => {
+        $max:ident, $min:ident, $where_equal:ident, ($($fused:tt)*)) => {
         #[derive(Clone, Copy)]
         pub(crate) struct $name($register);
 
@@ -134,6 +145,11 @@ macro_rules! vector {
                 $name(unsafe { fused!($($fused)*; self.0, a.0, b.0) })
             }
             #[inline(always)]
+            unsafe fn where_equal(self, bytes: *const u8, byte: u8) -> Self {
+                // SAFETY: as above, and so many bytes may be read.
+                $name(unsafe { $where_equal(self.0, bytes, byte) })
+            }
+            #[inline(always)]
             unsafe fn clamp(self, low: Self, high: Self) -> Self {
                 // SAFETY: as above. The instructions give their second operand where either is a NaN.
                 $name(unsafe { $min(high.0, $max(low.0, self.0)) })
@@ -147,10 +163,34 @@ mod x86 {
     use super::Vector;
     use std::arch::x86_64::*;
 
+    /// # Safety
+    /// That of [`Vector::where_equal`]; so below.
+    #[inline(always)]
+    unsafe fn where_equal_avx2(values: __m256, bytes: *const u8, byte: u8) -> __m256 {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let bytes = _mm256_cvtepu8_epi32(_mm_loadl_epi64(bytes.cast()));
+            let equal = _mm256_cmpeq_epi32(bytes, _mm256_set1_epi32(byte.into()));
+            _mm256_and_ps(values, _mm256_castsi256_ps(equal))
+        }
+    }
+
+    /// # Safety
+    /// As above.
+    #[inline(always)]
+    unsafe fn where_equal_avx512(values: __m512, bytes: *const u8, byte: u8) -> __m512 {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let bytes = _mm512_cvtepu8_epi32(_mm_loadu_si128(bytes.cast()));
+            let equal = _mm512_cmpeq_epi32_mask(bytes, _mm512_set1_epi32(byte.into()));
+            _mm512_maskz_mov_ps(equal, values)
+        }
+    }
+
     vector!(Avx2, __m256, 8, _mm256_set1_ps, _mm256_loadu_ps, _mm256_storeu_ps, _mm256_add_ps, _mm256_sub_ps,
-        _mm256_max_ps, _mm256_min_ps, (_mm256_fmadd_ps last));
+        _mm256_max_ps, _mm256_min_ps, where_equal_avx2, (_mm256_fmadd_ps last));
     vector!(Avx512, __m512, 16, _mm512_set1_ps, _mm512_loadu_ps, _mm512_storeu_ps, _mm512_add_ps, _mm512_sub_ps,
-        _mm512_max_ps, _mm512_min_ps, (_mm512_fmadd_ps last));
+        _mm512_max_ps, _mm512_min_ps, where_equal_avx512, (_mm512_fmadd_ps last));
 }
 #[cfg(target_arch = "x86_64")]
 pub(crate) use x86::{Avx2, Avx512};
@@ -160,8 +200,21 @@ mod arm {
     use super::Vector;
     use std::arch::aarch64::*;
 
+    /// # Safety
+    /// That of [`Vector::where_equal`].
+    #[inline(always)]
+    unsafe fn where_equal_neon(values: float32x4_t, bytes: *const u8, byte: u8) -> float32x4_t {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let bytes: [u8; 4] = *bytes.cast();
+            let bytes = vld1q_u32(bytes.map(u32::from).as_ptr());
+            let equal = vceqq_u32(bytes, vdupq_n_u32(byte.into()));
+            vreinterpretq_f32_u32(vandq_u32(vreinterpretq_u32_f32(values), equal))
+        }
+    }
+
     vector!(Neon, float32x4_t, 4, vdupq_n_f32, vld1q_f32, vst1q_f32, vaddq_f32, vsubq_f32,
-        vmaxq_f32, vminq_f32, (vfmaq_f32 first));
+        vmaxq_f32, vminq_f32, where_equal_neon, (vfmaq_f32 first));
 }
 #[cfg(target_arch = "aarch64")]
 pub(crate) use arm::Neon;

@@ -5,7 +5,7 @@
 //! products `M[i] = U[i] V[i]` of 36 matrices, tiles by channels; and the outputs `A' M A` for each output channel. (`'`
 //! transposes.) The three matrices are in [`transform`].
 
-mod transform;
+pub(crate) mod transform;
 
 pub(crate) use transform::{outputs, transform_weights};
 
@@ -38,7 +38,7 @@ pub(crate) fn filled(isa: Isa, out_channels: usize) -> usize {
 
 /// Rows and columns of a tile of outputs, and of the patch of inputs that it sees.
 pub(crate) const SIDE: usize = 4;
-const PATCH: usize = SIDE + 2;
+pub(crate) const PATCH: usize = SIDE + 2;
 
 /// Matrices of transformed numbers.
 pub(crate) const MATRICES: usize = PATCH * PATCH;

@@ -1,15 +1,24 @@
-//! With many input channels: windows share their pixels, and each row of a window, three pixels, is a run of numbers.
+//! With many input channels: for each output channel, a sum of input windows over its winners.
+//!
+//! The picture is walked in squares small enough for the innermost cache; each channel's winners pick their windows from it, and
+//! the sums stay in registers. Windows share their pixels, and each row of a window, three pixels, is a run of numbers.
 
 use std::cell::Cell;
 
-use super::{COLUMNS, ROWS, Square};
-use crate::conv_block::list::{Entry, add, add_pairs, load, store};
+use crate::conv_block::list::{Entry, add, add_one, add_pairs, load, store};
 use crate::conv_block::{CUT, Shape, copy_window};
 use crate::isa::for_each_isa;
 use crate::scratch::Buffer;
 use crate::vector::Vector;
 
 thread_local!(static SQUARE: Cell<Buffer> = Cell::default());
+
+/// Pooled rows and columns of a square.
+const ROWS: usize = 4;
+const COLUMNS: usize = 8;
+
+/// Numbers of a cache line.
+const LINE: usize = 16;
 
 /// Numbers from a pixel to the next: a whole number of vectors.
 fn pixel_len(shape: Shape) -> usize {
@@ -37,13 +46,69 @@ fn piece_len(rest: usize) -> usize {
 pub(super) fn sums_len(shape: Shape) -> usize {
     shape.out_channels * (3 * run_len(shape) + 1)
 }
-/// Where in the sums the gradients of a channel's tap begin, one for each input channel.
-pub(super) fn tap(shape: Shape, channel: usize, k: usize) -> usize {
-    (channel * 3 + k / 3) * run_len(shape) + k % 3 * pixel_len(shape)
+
+/// Adds sums to gradients in the layout `[co, ci, 3, 3]` and `[co]`.
+pub(super) fn add_to(shape: Shape, sums: &[f32], grad_weights: &mut [f32], grad_bias: &mut [f32]) {
+    let (ci, len, pixel) = (shape.in_channels, run_len(shape), pixel_len(shape));
+    let (sums, bias) = sums.split_at(3 * shape.out_channels * len);
+    for (grads, sums) in grad_weights.chunks_exact_mut(9 * ci).zip(sums.chunks_exact(3 * len)) {
+        for k in 0..9 {
+            for (c, sum) in sums[k / 3 * len + k % 3 * pixel..][..ci].iter().enumerate() {
+                grads[c * 9 + k] += sum;
+            }
+        }
+    }
+    grad_bias.iter_mut().zip(bias).for_each(|(grad, sum)| *grad += sum);
 }
-/// Where in the sums the gradient of a channel's bias is.
-pub(super) fn bias(shape: Shape, channel: usize) -> usize {
-    3 * shape.out_channels * run_len(shape) + channel
+
+/// The part of a picture under `pooled` rows and columns of the output from `at` on, small enough for the innermost cache.
+#[derive(Clone, Copy)]
+struct Square {
+    at: [usize; 2],
+    pooled: [usize; 2],
+}
+
+impl Square {
+    /// The input under it and around, and how far apart its rows are: in place, or where that reaches past the picture, or
+    /// its pixels are no whole cache lines, copied next to zeros. Of the last runs, `len` numbers may be read.
+    #[inline(always)]
+    fn pixels<'a>(
+        self,
+        shape: Shape,
+        input: &'a [f32],
+        pixel: usize,
+        len: usize,
+        copy: &'a mut Buffer,
+    ) -> (&'a [f32], usize) {
+        let size = [2 * ROWS + 2, 2 * COLUMNS + 2];
+        let corner = self.at.map(|at| 2 * at as isize - 1);
+        let row = shape.width * shape.in_channels;
+        if let [Ok(y), Ok(x)] = corner.map(usize::try_from)
+            && let Some(square) = input.get(y * row + x * shape.in_channels..)
+            && shape.in_channels.is_multiple_of(LINE)
+            && square.as_ptr().cast::<[f32; LINE]>().align_offset(4 * LINE) == 0
+            && x + size[1] <= shape.width
+            && y + size[0] <= shape.height
+        {
+            return (square, row);
+        }
+        let row = size[1] * pixel;
+        let square = copy.get(size[0] * row + len);
+        copy_window(shape, input, corner, size, pixel, square);
+        (square, row)
+    }
+
+    /// All of a picture, from the top left.
+    fn all(shape: Shape) -> impl Iterator<Item = Square> {
+        let (height, width) = (shape.pooled_height(), shape.pooled_width());
+        let corners = (0..height)
+            .step_by(ROWS)
+            .flat_map(move |top| (0..width).step_by(COLUMNS).map(move |left| [top, left]));
+        corners.map(move |at| Square {
+            at,
+            pooled: [ROWS.min(height - at[0]), COLUMNS.min(width - at[1])],
+        })
+    }
 }
 
 for_each_isa!(vectors image, image_body, (
@@ -58,8 +123,6 @@ for_each_isa!(vectors image, image_body, (
 fn image_body<V: Vector>(shape: Shape, input: &[f32], grad_output: &[f32], winners: &[u8], sums: &mut [f32]) {
     let co = shape.out_channels;
     let (run, len, pixel) = (3 * pixel_len(shape), run_len(shape), pixel_len(shape));
-    let size = [2 * ROWS + 2, 2 * COLUMNS + 2];
-    let row = size[1] * pixel;
     let (sums, bias) = sums.split_at_mut(3 * co * len);
     for (gradients, winners) in grad_output.chunks_exact(co).zip(winners.chunks_exact(co)) {
         for (sum, (gradient, winner)) in bias.iter_mut().zip(gradients.iter().zip(winners)) {
@@ -67,27 +130,31 @@ fn image_body<V: Vector>(shape: Shape, input: &[f32], grad_output: &[f32], winne
         }
     }
     let mut kept = SQUARE.take();
-    // The last piece of the last run may reach past the square.
-    let square = kept.get(size[0] * row + len);
     let mut list = [Entry::default(); ROWS * COLUMNS];
     for part in Square::all(shape) {
-        let corner = part.at.map(|at| 2 * at as isize - 1);
-        copy_window(shape, input, corner, size, pixel, square);
+        let (square, row) = part.pixels(shape, input, pixel, len, &mut kept);
         for (channel, sums) in sums.chunks_exact_mut(3 * len).enumerate() {
             let list = winners_of(shape, part, channel, [row, pixel], grad_output, winners, &mut list);
-            for (ky, sums) in sums.chunks_exact_mut(len).enumerate() {
-                let mut from = 0;
-                while from < run {
-                    let (square, sums) = (&square[ky * row + from..], &mut sums[from..]);
-                    let len = piece_len(run - from);
-                    match len / V::LANES {
-                        24 => piece::<V, 24>(square, list, sums),
-                        12 => piece::<V, 12>(square, list, sums),
-                        6 => pair_piece::<V, 6>(square, list, sums),
-                        _ => pair_piece::<V, 3>(square, list, sums),
+            let mut from = 0;
+            while from < run {
+                let (piece, square) = (piece_len(run - from), &square[from..]);
+                let sums = &mut sums[from..];
+                match (V::LANES, piece) {
+                    (16, 96) => rows::<V, 6>(square, row, list, sums, len),
+                    (16, _) => rows::<V, 3>(square, row, list, sums, len),
+                    _ => {
+                        for (ky, sums) in sums.chunks_mut(len).enumerate() {
+                            let square = &square[ky * row..];
+                            match piece / V::LANES {
+                                24 => store(add(load::<V, 24>(sums), square, list, 0), sums),
+                                12 => store(add(load::<V, 12>(sums), square, list, 0), sums),
+                                // In two sums, since six are too few to hide the latency of multiply-add.
+                                _ => store(add_pairs(load::<V, 6>(sums), square, list), sums),
+                            }
+                        }
                     }
-                    from += len;
                 }
+                from += piece;
             }
         }
     }
@@ -125,14 +192,21 @@ fn winners_of<'a>(
     &list[..count]
 }
 
-/// Adds gradient times window over `list` to the first `N` vectors of `sums`.
+/// Adds gradient times window over `list` to the first `N` vectors of each of the three rows of `sums`, `len` apart. For
+/// an instruction set with registers for all three.
 #[inline(always)]
-fn piece<V: Vector, const N: usize>(square: &[f32], list: &[Entry], sums: &mut [f32]) {
-    store(add(load::<V, N>(sums), square, list, 0), sums);
-}
-
-/// The same in two sums, where `N` is too few to hide the latency of multiply-add.
-#[inline(always)]
-fn pair_piece<V: Vector, const N: usize>(square: &[f32], list: &[Entry], sums: &mut [f32]) {
-    store(add_pairs(load::<V, N>(sums), square, list), sums);
+fn rows<V: Vector, const N: usize>(square: &[f32], row: usize, list: &[Entry], sums: &mut [f32], len: usize) {
+    let mut kept = [[V::splat(0.0); N]; 3];
+    // No `map`: the compiler may leave its closure out of a function for an instruction set.
+    for ky in 0..3 {
+        kept[ky] = load(&sums[ky * len..]);
+    }
+    for &(place, gradient) in list {
+        for ky in 0..3 {
+            add_one(&mut kept[ky], &square[place as usize + ky * row..], gradient);
+        }
+    }
+    for ky in 0..3 {
+        store(kept[ky], &mut sums[ky * len..]);
+    }
 }

@@ -99,7 +99,7 @@ pub(crate) unsafe fn outputs<V: Vector>(products: *const f32, stride: usize, bia
 
 /// `G` times a column of three: at each point the value of the polynomial with these coefficients, over the product of the
 /// point's distances to the others.
-fn weights_column([a, b, c]: [f32; 3]) -> [f32; 6] {
+pub(crate) fn weights_column([a, b, c]: [f32; 3]) -> [f32; 6] {
     let (even, odd) = (a + c / 2.0, b * A);
     let (even_b, odd_b) = (a + c * 2.0, b * B);
     [
@@ -112,12 +112,23 @@ fn weights_column([a, b, c]: [f32; 3]) -> [f32; 6] {
     ]
 }
 
+/// `G'` times a column of six: the gradient of [`weights_column`].
+pub(crate) fn grad_weights_column(s: [f32; 6]) -> [f32; 3] {
+    let (even, odd) = ((s[1] + s[2]) / -1.5, (s[1] - s[2]) / -1.5);
+    let (even_b, odd_b) = ((s[3] + s[4]) / 6.0, (s[3] - s[4]) / 6.0);
+    [
+        s[0] + even + even_b,
+        A * odd + B * odd_b,
+        s[5] + even / 2.0 + even_b * 2.0,
+    ]
+}
+
 /// `B'` times a column of six.
 ///
 /// # Safety
 /// Compiled for the instruction set of `V`.
 #[inline(always)]
-unsafe fn patch_column<V: Vector>(d: [V; 6]) -> [V; 6] {
+pub(crate) unsafe fn patch_column<V: Vector>(d: [V; 6]) -> [V; 6] {
     // SAFETY: the caller's promise.
     unsafe {
         // -a * a, -b * b and their sum.
@@ -140,7 +151,7 @@ unsafe fn patch_column<V: Vector>(d: [V; 6]) -> [V; 6] {
 /// # Safety
 /// Compiled for the instruction set of `V`.
 #[inline(always)]
-unsafe fn outputs_column<V: Vector>(m: [V; 6]) -> [V; 4] {
+pub(crate) unsafe fn outputs_column<V: Vector>(m: [V; 6]) -> [V; 4] {
     // SAFETY: the caller's promise.
     unsafe {
         let zero = V::splat(0.0);
@@ -153,6 +164,34 @@ unsafe fn outputs_column<V: Vector>(m: [V; 6]) -> [V; 4] {
                 .multiply_add(V::splat(2.0), even_b),
             m[5].multiply_add(V::splat(A / 2.0), odd)
                 .multiply_add(V::splat(B * 2.0), odd_b),
+        ]
+    }
+}
+
+/// `A` times a column of four: the gradient of [`outputs_column`].
+///
+/// # Safety
+/// Compiled for the instruction set of `V`.
+#[inline(always)]
+pub(crate) unsafe fn grad_outputs_column<V: Vector>(g: [V; 4]) -> [V; 6] {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let zero = V::splat(0.0);
+        let even = g[0].multiply_add(V::splat(0.5), g[2]);
+        let odd = zero
+            .multiply_add(V::splat(A), g[1])
+            .multiply_add(V::splat(A / 2.0), g[3]);
+        let even_b = g[0].multiply_add(V::splat(2.0), g[2]);
+        let odd_b = zero
+            .multiply_add(V::splat(B), g[1])
+            .multiply_add(V::splat(B * 2.0), g[3]);
+        [
+            g[0],
+            even.add(odd),
+            even.sub(odd),
+            even_b.add(odd_b),
+            even_b.sub(odd_b),
+            g[3],
         ]
     }
 }
