@@ -214,6 +214,29 @@ fn the_same_bits_on_any_number_of_threads() {
     }
 }
 
+/// Of whole cache lines, windows are read where they are; else they are copied.
+#[test]
+fn the_same_bits_wherever_the_input_lies() {
+    let s = Shape {
+        batch: 2,
+        height: 37,
+        width: 40,
+        in_channels: 32,
+        out_channels: 9,
+    };
+    check(s, 3);
+    let (x, w, b, dy) = tensors(s, 3);
+    for isa in Isa::available() {
+        let somewhere = ours(isa, s, &x, &w, &b, &dy);
+        for shift in 0..16 {
+            let shifted = [&vec![0.0; shift][..], &x].concat();
+            let o = ours(isa, s, &shifted[shift..], &w, &b, &dy);
+            assert_eq!(somewhere.output, o.output);
+            assert_eq!(somewhere.grad_weights, o.grad_weights, "{} {shift}", isa.name());
+        }
+    }
+}
+
 #[test]
 fn a_not_a_number_is_not_swallowed() {
     let s = Shape {
