@@ -1,9 +1,10 @@
 //! Losses over logits, averaged over the pictures of a batch.
 
 use burn::Tensor;
-use burn::tensor::{TensorData, activation};
+use burn::tensor::activation;
 
 use super::recipe::{ClassWeights, Loss, Recipe};
+use crate::ops::{self, Targets};
 
 /// The mean loss of `logits` `[n, classes]` against `labels`, as a tensor of one number.
 ///
@@ -11,33 +12,29 @@ use super::recipe::{ClassWeights, Loss, Recipe};
 /// for two classes it equals cross-entropy. The focal loss is Lin et al. 2017, eq. 4, with gamma 2. Class weights
 /// scale each picture's loss, as Keras's `class_weight` does.
 pub fn loss(recipe: &Recipe, logits: Tensor<2>, labels: &[usize], class_weights: Option<&[f32]>) -> Tensor<1> {
-    let ([n, classes], device) = (logits.dims(), logits.device());
-    let smooth = recipe.label_smoothing as f32;
-    let mut targets = vec![smooth / classes as f32; n * classes];
-    for (i, &label) in labels.iter().enumerate() {
-        targets[i * classes + label] += 1.0 - smooth;
-    }
-    let targets = Tensor::<2>::from_data(TensorData::new(targets, [n, classes]), &device);
-    let log_probabilities = activation::log_softmax(logits, 1);
-    let each = match recipe.loss {
-        Loss::CrossEntropy => (targets * log_probabilities).sum_dim(1).neg(),
-        Loss::BinaryCrossEntropy => {
-            let others = (log_probabilities.clone().exp().neg() + 1.0).clamp_min(1e-7).log();
-            let entropy = targets.clone() * log_probabilities + (targets.neg() + 1.0) * others;
-            entropy.mean_dim(1).neg()
-        }
-        Loss::Focal => {
-            let easy = log_probabilities.clone().exp().neg() + 1.0;
-            (targets * easy.clone() * easy * log_probabilities).sum_dim(1).neg()
-        }
+    let targets = Targets {
+        labels: labels.to_vec(),
+        smoothing: recipe.label_smoothing as f32,
+        class_weights: class_weights.map(<[f32]>::to_vec),
     };
-    match class_weights {
-        None => each.mean(),
-        Some(weights) => {
-            let weights: Vec<f32> = labels.iter().map(|&label| weights[label]).collect();
-            (each * Tensor::from_data(TensorData::new(weights, [n, 1]), &device)).mean()
-        }
-    }
+    let each: fn(Tensor<2>, Tensor<2>) -> Tensor<2> = match recipe.loss {
+        Loss::CrossEntropy => return ops::cross_entropy(logits, targets),
+        Loss::BinaryCrossEntropy => binary_cross_entropy,
+        Loss::Focal => focal,
+    };
+    let probabilities = targets.probabilities(logits.dims()[1], &logits.device());
+    targets.mean(each(probabilities, activation::log_softmax(logits, 1)))
+}
+
+fn binary_cross_entropy(targets: Tensor<2>, log_probabilities: Tensor<2>) -> Tensor<2> {
+    let others = (log_probabilities.clone().exp().neg() + 1.0).clamp_min(1e-7).log();
+    let entropy = targets.clone() * log_probabilities + (targets.neg() + 1.0) * others;
+    entropy.mean_dim(1).neg()
+}
+
+fn focal(targets: Tensor<2>, log_probabilities: Tensor<2>) -> Tensor<2> {
+    let easy = log_probabilities.clone().exp().neg() + 1.0;
+    (targets * easy.clone() * easy * log_probabilities).sum_dim(1).neg()
 }
 
 /// `balanced`: pictures / (classes x pictures of the class), as in scikit-learn; `none`: nothing.

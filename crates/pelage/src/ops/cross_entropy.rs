@@ -1,0 +1,129 @@
+//! Softmax cross-entropy, the usual loss of a classifier.
+
+use burn::Tensor;
+use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
+use burn::backend::autodiff::grads::Gradients;
+use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
+use burn::backend::flex::FlexTensor;
+use burn::backend::tensor::FloatTensor;
+use burn::backend::{Autodiff, Backend, Dispatch, Flex, backend_extension};
+use burn::tensor::{Device, TensorData, activation};
+use pelage_kernels::loss as kernel;
+
+use super::flex::{dense, dims, runs_on_kernels, tensor, values};
+
+/// What the logits of a batch should say.
+#[derive(Clone, Debug)]
+pub struct Targets {
+    /// The class of each picture.
+    pub labels: Vec<usize>,
+    /// How much of a target, 0 to 1, is spread over all classes (Szegedy et al. 2016, section 7).
+    pub smoothing: f32,
+    /// A factor for the loss of the pictures of each class; they are not divided out again.
+    pub class_weights: Option<Vec<f32>>,
+}
+
+impl Targets {
+    /// Target probabilities `[n, classes]`.
+    pub fn probabilities(&self, classes: usize, device: &Device) -> Tensor<2> {
+        let n = self.labels.len();
+        let mut targets = vec![self.smoothing / classes as f32; n * classes];
+        for (targets, &label) in targets.chunks_exact_mut(classes).zip(&self.labels) {
+            targets[label] += 1.0 - self.smoothing;
+        }
+        Tensor::from_data(TensorData::new(targets, [n, classes]), device)
+    }
+
+    /// The mean of the pictures' losses `[n, 1]`, each times the weight of its class.
+    pub fn mean(&self, losses: Tensor<2>) -> Tensor<1> {
+        let Some(weights) = &self.class_weights else {
+            return losses.mean();
+        };
+        let weights: Vec<f32> = self.labels.iter().map(|&label| weights[label]).collect();
+        let weights = TensorData::new(weights, losses.dims());
+        let device = losses.device();
+        (losses * Tensor::from_data(weights, &device)).mean()
+    }
+}
+
+/// The mean over the pictures of the cross-entropy between `targets` and the softmax of `logits` `[n, classes]`.
+pub fn cross_entropy(logits: Tensor<2>, targets: Targets) -> Tensor<1> {
+    if !runs_on_kernels(&logits) {
+        return cross_entropy_composed(logits, targets);
+    }
+    Tensor::from_dispatch(<Dispatch as CrossEntropyBackend>::softmax_cross_entropy(
+        logits.into_dispatch(),
+        targets,
+    ))
+}
+
+/// The same composed of Burn's own operations: what other devices run, and the reference for tests.
+pub fn cross_entropy_composed(logits: Tensor<2>, targets: Targets) -> Tensor<1> {
+    let probabilities = targets.probabilities(logits.dims()[1], &logits.device());
+    let each = (probabilities * activation::log_softmax(logits, 1)).sum_dim(1).neg();
+    targets.mean(each)
+}
+
+/// The loss, one number, as a Burn backend extension.
+#[backend_extension(Flex, Autodiff)]
+pub(crate) trait CrossEntropyBackend: Backend {
+    /// The loss `[1]` of logits `[n, classes]`.
+    fn softmax_cross_entropy(logits: FloatTensor<Self>, targets: Targets) -> FloatTensor<Self>;
+}
+
+/// The loss with its gradient, which costs nothing more; a trait of its own, so that nobody asks for a gradient's gradient.
+pub(crate) trait CrossEntropyGradient: Backend {
+    /// The loss `[1]` and the gradient of the logits.
+    fn loss_and_gradient(logits: FloatTensor<Self>, targets: &Targets) -> (FloatTensor<Self>, FloatTensor<Self>);
+}
+
+impl CrossEntropyGradient for Flex {
+    fn loss_and_gradient(logits: FlexTensor, targets: &Targets) -> (FlexTensor, FlexTensor) {
+        let logits = dense(logits);
+        let [n, classes] = dims(&logits);
+        let mut gradient = vec![0.0; n * classes];
+        let loss = kernel::cross_entropy(
+            classes,
+            values(&logits),
+            &targets.labels,
+            targets.smoothing,
+            targets.class_weights.as_deref(),
+            &mut gradient,
+        );
+        (tensor(vec![loss], [1]), tensor(gradient, [n, classes]))
+    }
+}
+
+impl CrossEntropyBackend for Flex {
+    fn softmax_cross_entropy(logits: FlexTensor, targets: Targets) -> FlexTensor {
+        Flex::loss_and_gradient(logits, &targets).0
+    }
+}
+
+#[derive(Debug)]
+struct SoftmaxCrossEntropy;
+
+impl<B: CrossEntropyGradient> Backward<B, 1> for SoftmaxCrossEntropy {
+    /// The gradient of the logits.
+    type State = FloatTensor<B>;
+
+    fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _checkpointer: &mut Checkpointer) {
+        let [logits_node] = ops.parents;
+        let gradient = grads.consume::<B>(&ops.node);
+        if let Some(node) = logits_node {
+            let gradient = B::float_reshape(gradient, [1, 1].into());
+            grads.register::<B>(node.id, B::float_mul(ops.state, gradient));
+        }
+    }
+}
+
+impl<B: CrossEntropyGradient, C: CheckpointStrategy> CrossEntropyBackend for Autodiff<B, C> {
+    fn softmax_cross_entropy(logits: FloatTensor<Self>, targets: Targets) -> FloatTensor<Self> {
+        let nodes = [logits.node()];
+        let (loss, gradient) = B::loss_and_gradient(logits.into_primitive(), &targets);
+        match SoftmaxCrossEntropy.prepare::<C>(nodes).compute_bound().stateful() {
+            OpsKind::Tracked(prepared) => prepared.finish(gradient, loss),
+            OpsKind::UnTracked(prepared) => prepared.finish(loss),
+        }
+    }
+}
