@@ -125,7 +125,9 @@ impl Preprocessing {
             Fit::Crop => {
                 let (to_width, to_height) = (f64::from(self.width), f64::from(self.height));
                 let scale = (width / to_width).min(height / to_height);
-                (to_width * scale, to_height * scale)
+                // In steps that sums of f64 hold exactly: a part that reached past the picture by a rounding would be refused.
+                let side = |to: f64| ((to * scale * 1024.0).floor() / 1024.0).max(1.0 / 1024.0);
+                (side(to_width), side(to_height))
             }
         };
         let (left, top) = (left + (width - across) / 2.0, top + (height - down) / 2.0);

@@ -6,6 +6,7 @@ use base64::prelude::{BASE64_STANDARD, Engine};
 use image::RgbImage;
 use pelage_data::decode::{Limits, decode, decode_at_least};
 use pelage_data::preprocess::{Fit, Preprocessing, ResizeFilter};
+use proptest::prelude::*;
 
 #[derive(serde::Deserialize)]
 struct Case {
@@ -133,4 +134,20 @@ fn apart(ours: &[u8], theirs: &[u8]) -> (f64, f64) {
         apart.iter().sum::<f64>() / apart.len() as f64,
         apart.iter().copied().fold(0.0, f64::max),
     )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Whatever the sizes, all of the result comes from the picture, and nothing else does.
+    #[test]
+    fn of_one_color_comes_one_color(
+        from in (1u32..400, 1u32..400), width in 1u32..64, height in 1u32..64, crop: bool,
+    ) {
+        let fit = if crop { Fit::Crop } else { Fit::Squash };
+        let preprocessing = Preprocessing { width, height, fit, ..Preprocessing::new(1) };
+        let picture = RgbImage::from_pixel(from.0, from.1, image::Rgb([200, 100, 50]));
+        let resized = preprocessing.resize(&picture);
+        prop_assert!(resized.chunks_exact(3).all(|pixel| pixel == [200, 100, 50]), "{fit:?}");
+    }
 }
