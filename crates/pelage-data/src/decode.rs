@@ -74,7 +74,7 @@ pub struct Decoded {
     /// The pixels, upright.
     pub picture: RgbImage,
     /// What of these is the picture, in pixels: left, top, width, height. At an eighth of its sides, say, a picture of
-    /// 37 columns has four and five eighths; what fills the last pixel is not of it.
+    /// 37 columns has four and five eighths; the last pixel is in part what the file was padded with.
     pub part: [f64; 4],
 }
 
@@ -92,7 +92,8 @@ pub(crate) fn all_of(picture: &RgbImage) -> [f64; 4] {
 }
 
 /// As [`decode`], but a picture that takes less time at a half, a quarter or an eighth of its sides comes as small as
-/// neither side falls below `at_least` pixels. Only JPEGs do.
+/// neither side falls below `at_least` pixels. Only JPEGs do. Another decoder reads these, so that data which is damaged but
+/// not cut short may be refused here and not there, or the other way round.
 ///
 /// # Errors
 /// As [`decode`].

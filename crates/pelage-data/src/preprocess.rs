@@ -88,8 +88,8 @@ impl Preprocessing {
         self.len() == 0
     }
 
-    /// The picture of a file at this size, as [`Preprocessing::resize`] makes it of what is decoded: of a large JPEG,
-    /// reduced as far as its sides stay twice what is asked for, so that the filter still sees more than it gives. The
+    /// The picture of a file at this size, as [`Preprocessing::resize`] makes it of what is decoded: a large JPEG reduced
+    /// as far as its shorter side stays twice the longer one here, so that the filter still sees more than it gives. The
     /// nearest pixel is taken of the whole picture.
     ///
     /// # Errors
@@ -100,18 +100,19 @@ impl Preprocessing {
             _ => self.width.max(self.height).saturating_mul(2),
         };
         let decoded = decode::decode_at_least(bytes, &Limits::default(), at_least)?;
-        Ok(self.resize_part(&decoded.picture, decoded.part))
+        self.resize_part(&decoded.picture, decoded.part)
     }
 
     /// The picture at this size: rows of RGB, `height * width * 3` values of 0 to 255.
     pub fn resize(&self, picture: &RgbImage) -> Vec<u8> {
-        self.resize_part(picture, decode::all_of(picture))
+        // An RgbImage has as many bytes as its sides ask for, both pixel types are the same, and all of it is inside.
+        self.resize_part(picture, decode::all_of(picture)).expect("a picture")
     }
 
     /// Of a part of the picture: left, top, width, height in its pixels.
-    fn resize_part(&self, picture: &RgbImage, part: [f64; 4]) -> Vec<u8> {
+    fn resize_part(&self, picture: &RgbImage, part: [f64; 4]) -> Result<Vec<u8>, String> {
         if picture.dimensions() == (self.width, self.height) {
-            return picture.as_raw().clone();
+            return Ok(picture.as_raw().clone());
         }
         let algorithm = match self.filter {
             ResizeFilter::Nearest => ResizeAlg::Nearest,
@@ -125,22 +126,22 @@ impl Preprocessing {
             Fit::Crop => {
                 let (to_width, to_height) = (f64::from(self.width), f64::from(self.height));
                 let scale = (width / to_width).min(height / to_height);
-                // In steps that sums of f64 hold exactly: a part that reached past the picture by a rounding would be refused.
-                let side = |to: f64| ((to * scale * 1024.0).floor() / 1024.0).max(1.0 / 1024.0);
-                (side(to_width), side(to_height))
+                // The larger by rounding, it would begin before the picture does.
+                ((to_width * scale).min(width), (to_height * scale).min(height))
             }
         };
         let (left, top) = (left + (width - across) / 2.0, top + (height - down) / 2.0);
         let options = ResizeOptions::new().resize_alg(algorithm).crop(left, top, across, down);
-        let (width, height) = picture.dimensions();
         let mut output = vec![0; self.len()];
-        let done = images::ImageRef::new(width, height, picture.as_raw(), PixelType::U8x3).is_ok_and(|from| {
-            images::Image::from_slice_u8(self.width, self.height, &mut output, PixelType::U8x3)
-                .is_ok_and(|mut to| resizer::Resizer::new().resize(&from, &mut to, &options).is_ok())
-        });
-        // An RgbImage has as many bytes as its sides ask for, and both pixel types are the same.
-        debug_assert!(done, "resize of {width}x{height}");
-        output
+        let failed = |what: &dyn std::fmt::Display| format!("resizing failed: {what}");
+        let from = images::ImageRef::new(picture.width(), picture.height(), picture.as_raw(), PixelType::U8x3)
+            .map_err(|failure| failed(&failure))?;
+        let mut to = images::Image::from_slice_u8(self.width, self.height, &mut output, PixelType::U8x3)
+            .map_err(|failure| failed(&failure))?;
+        resizer::Resizer::new()
+            .resize(&from, &mut to, &options)
+            .map_err(|failure| failed(&failure))?;
+        Ok(output)
     }
 
     /// `(value / 255 - mean) / std`, channel by channel.

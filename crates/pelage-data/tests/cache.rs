@@ -205,16 +205,24 @@ fn killed_while_writing() {
         return;
     }
     let (folder, source, cache) = scratch(1500);
+    let unfinished = || {
+        let entries = std::fs::read_dir(&cache).into_iter().flatten();
+        let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        names.filter(|name| name.ends_with(".tmp")).count()
+    };
     let mut killed = 0;
     for round in 0..60 {
+        let before = unfinished();
         let mut child = child("killed_while_writing", "PELAGE_CACHE_TEST", folder.path())
             .spawn()
             .unwrap();
-        while !cache.exists() && child.try_wait().unwrap().is_none() {}
+        let running = |child: &mut std::process::Child| child.try_wait().unwrap().is_none();
+        while unfinished() == before && cached(&cache).is_empty() && running(&mut child) {}
         std::thread::sleep(Duration::from_millis(round % 6 * 2));
+        let in_time = running(&mut child);
         child.kill().unwrap();
         child.wait().unwrap();
-        if cached(&cache).is_empty() {
+        if in_time && cached(&cache).is_empty() {
             killed += 1;
         } else {
             // It was done before it was killed; how fast it is must not matter.

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use burn::tensor::{Device, Tensor, TensorData};
-use pelage::data::decode::{self, Limits};
+
 use pelage::data::source;
 use pelage::model::Architecture;
 use pelage::model::parameters::to_vec;
@@ -73,8 +73,7 @@ fn real_weights_give_pytorchs_logits_and_classes() {
                 .find(|(path, _)| path.ends_with(picture.as_str()))
                 .unwrap()
                 .1;
-            let decoded = decode::decode(&entry.location.read().unwrap(), &Limits::default()).unwrap();
-            let resized = preprocessing.resize(&decoded);
+            let resized = preprocessing.decode(&entry.location.read().unwrap()).unwrap();
             let mut pixels = vec![0.0; resized.len()];
             preprocessing.normalize(&resized, &mut pixels);
             let ours = logits(pixels);

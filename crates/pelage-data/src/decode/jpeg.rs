@@ -15,6 +15,13 @@ use super::{Decoded, Limits};
 pub(super) fn decode(bytes: &[u8], limits: &Limits, at_least: u32) -> Result<Decoded, String> {
     let structure = Structure::of(bytes);
     if structure.ended {
+        // A hostile file may have scans without end, of a few bytes each, that only zune-jpeg stops at.
+        let scans = if structure.progressive {
+            100
+        } else {
+            structure.components.into()
+        };
+        let at_least = if structure.scans <= scans { at_least } else { u32::MAX };
         return decode_ended(bytes, structure.progressive, limits, at_least);
     }
     if structure.lone_baseline_scan
@@ -52,7 +59,9 @@ fn decode_ended(bytes: &[u8], progressive: bool, limits: &Limits, at_least: u32)
         let told = decoder.exif().and_then(|exif| Orientation::from_exif_chunk(exif));
         told.unwrap_or(Orientation::NoTransforms)
     };
-    if let Some(reduced) = reduced::decode(bytes, width, height, at_least) {
+    // Of other colors each decoder has its own opinion.
+    let known = matches!(decoder.input_colorspace(), Some(ColorSpace::YCbCr | ColorSpace::Luma));
+    if known && let Some(reduced) = reduced::decode(bytes, width, height, at_least) {
         return Ok(reduced.turned(orientation(&decoder)));
     }
     let pixels = decoder.decode().map_err(damaged)?;
@@ -67,6 +76,8 @@ struct Structure {
     /// cameras append behind it matter.
     ended: bool,
     progressive: bool,
+    scans: usize,
+    components: u8,
     /// Not progressive, and its only scan holds all components.
     lone_baseline_scan: bool,
 }
@@ -74,7 +85,6 @@ struct Structure {
 impl Structure {
     fn of(bytes: &[u8]) -> Structure {
         let mut found = Structure::default();
-        let (mut scans, mut components) = (0, 0);
         let mut rest = bytes;
         while let Some(at) = rest.iter().position(|&byte| byte == 0xFF) {
             rest = &rest[at + 1..];
@@ -84,7 +94,7 @@ impl Structure {
                 0xFF => continue,
                 0x00 | 0x01 | 0xD0..=0xD8 => rest = &rest[1..],
                 0xD9 => {
-                    found.ended = scans > 0;
+                    found.ended = found.scans > 0;
                     break;
                 }
                 _ => {
@@ -95,12 +105,12 @@ impl Structure {
                     match marker {
                         0xC0..=0xC2 => {
                             found.progressive = marker == 0xC2;
-                            components = segment.get(5).copied().unwrap_or(0);
+                            found.components = segment.get(5).copied().unwrap_or(0);
                         }
                         0xDA => {
-                            scans += 1;
-                            let all = segment.first() == Some(&components);
-                            found.lone_baseline_scan = scans == 1 && all && !found.progressive;
+                            found.scans += 1;
+                            let all = segment.first() == Some(&found.components);
+                            found.lone_baseline_scan = found.scans == 1 && all && !found.progressive;
                         }
                         _ => {}
                     }

@@ -1,8 +1,8 @@
-//! Forward with few input channels, by Winograd's F(4, 3) along the columns alone: half of the multiply-adds of the
-//! definition, and each channel's nine taps next to each other in the transformed rows, as they are in the picture.
+//! Forward of any channels, by Winograd's F(4, 3) along the columns alone: half of the multiply-adds of the definition; in each
+//! transformed row, what a window sees is next to each other, as it is in the picture.
 //!
 //! In both directions, as [`winograd`](super::winograd) does it, there would be a quarter of the multiply-adds, but of so
-//! few channels a transformed patch is no vector.
+//! few channels, or so odd a number, a transformed patch is no vector.
 
 use std::cell::Cell;
 
@@ -135,8 +135,8 @@ fn rows_body<V: Vector, const N: usize, const C: usize, const W: usize>(
                 // SAFETY: the products read the 3 * ci numbers from `at` and `at + ci` on of rows `stride` apart, inside by the
                 // assertion, and all of `weights`; compiled for the instruction set of `V`.
                 unsafe {
-                    for first in (0..2).step_by(W) {
-                        let from = transformed.as_ptr().add(at + first * ci);
+                    for left in (0..2).step_by(W) {
+                        let from = transformed.as_ptr().add(at + left * ci);
                         let products = products::<V, N, W>(from, stride, ci, weights.as_ptr());
                         for column in 0..W {
                             for n in 0..N {
@@ -146,7 +146,7 @@ fn rows_body<V: Vector, const N: usize, const C: usize, const W: usize>(
                                 }
                                 let sums = outputs_column(sums);
                                 for row in 0..SIDE {
-                                    let values = &mut values[row][first + column];
+                                    let values = &mut values[row][left + column];
                                     sums[row].store(values[n * V::LANES..][..V::LANES].as_mut_ptr());
                                 }
                             }

@@ -1,6 +1,8 @@
 //! A large JPEG at a half, a quarter or an eighth of its sides: the inverse transform makes 4, 2 or 1 instead of 8
-//! pixels of each block side, each the mean of those that it stands for. zune-jpeg has no such transform, jpeg-decoder
-//! has.
+//! pixels of each block side, which leaves out what is finer; at an eighth each is the mean of its block. zune-jpeg has no
+//! such transform, jpeg-decoder has.
+
+use std::panic::catch_unwind;
 
 use image::RgbImage;
 use image::metadata::Orientation;
@@ -15,8 +17,7 @@ pub(super) struct Reduced {
     exact: [f64; 2],
 }
 
-/// The picture as small as neither side falls below `at_least`; none where no reduction is that large, and for what only
-/// zune-jpeg reads.
+/// The picture as small as neither side falls below `at_least`; none where no reduction is that large, or where it fails.
 pub(super) fn decode(bytes: &[u8], width: u32, height: u32, at_least: u32) -> Option<Reduced> {
     let reduced = |side: u32, eighths: u32| (side * eighths).div_ceil(8);
     let eighths = [1, 2, 4]
@@ -24,19 +25,23 @@ pub(super) fn decode(bytes: &[u8], width: u32, height: u32, at_least: u32) -> Op
         .find(|&eighths| reduced(width.min(height), eighths) >= at_least)?;
     let exact = [width, height].map(|side| f64::from(side * eighths) / 8.0);
     let (width, height) = (reduced(width, eighths), reduced(height, eighths));
+    // Nor must a panic cost a file that zune-jpeg can read.
+    let pixels = catch_unwind(|| pixels(bytes, width as u16, height as u16)).ok()??;
+    let picture = RgbImage::from_raw(width, height, pixels)?;
+    Some(Reduced { picture, exact })
+}
+
+fn pixels(bytes: &[u8], width: u16, height: u16) -> Option<Vec<u8>> {
     let mut decoder = Decoder::new(bytes);
     // It takes the smallest scale that gives one of these sides, and so both.
-    decoder.scale(width as u16, height as u16).ok()?;
-    let pixels = decoder.decode().ok()?;
-    let info = decoder.info()?;
-    let pixels = match info.pixel_format {
-        PixelFormat::RGB24 => pixels,
-        PixelFormat::L8 => pixels.iter().flat_map(|&gray| [gray; 3]).collect(),
-        _ => return None,
-    };
-    let size = (u32::from(info.width), u32::from(info.height));
-    let picture = RgbImage::from_raw(width, height, pixels).filter(|_| size == (width, height))?;
-    Some(Reduced { picture, exact })
+    if decoder.scale(width, height).ok()? != (width, height) {
+        return None;
+    }
+    match decoder.info()?.pixel_format {
+        PixelFormat::RGB24 => decoder.decode().ok(),
+        PixelFormat::L8 => Some(decoder.decode().ok()?.iter().flat_map(|&gray| [gray; 3]).collect()),
+        _ => None,
+    }
 }
 
 impl Reduced {

@@ -70,7 +70,7 @@ struct Square {
 
 impl Square {
     /// The input under it and around, and how far apart its rows are: in place, or where that reaches past the picture, or
-    /// its pixels are no whole cache lines, copied next to zeros. Of the last runs, `len` numbers may be read.
+    /// its pixels are not whole cache lines, copied next to zeros. Of the last runs, `len` numbers may be read.
     #[inline(always)]
     fn pixels<'a>(
         self,
@@ -86,7 +86,7 @@ impl Square {
         if let [Ok(y), Ok(x)] = corner.map(usize::try_from)
             && let Some(square) = input.get(y * row + x * shape.in_channels..)
             && shape.in_channels.is_multiple_of(LINE)
-            && square.as_ptr().cast::<[f32; LINE]>().align_offset(4 * LINE) == 0
+            && square.as_ptr().addr().is_multiple_of(4 * LINE)
             && x + size[1] <= shape.width
             && y + size[0] <= shape.height
         {
@@ -161,7 +161,7 @@ fn image_body<V: Vector>(shape: Shape, input: &[f32], grad_output: &[f32], winne
     SQUARE.set(kept);
 }
 
-/// The winners of one channel: where their windows begin in the copy of a square, and their gradients.
+/// The winners of one channel: where their windows begin in a square, and their gradients.
 #[inline(always)]
 fn winners_of<'a>(
     shape: Shape,
