@@ -13,7 +13,7 @@ tf.config.threading.set_inter_op_parallelism_threads(2)
 
 
 def photograph(seed):
-    """Smooth shades and the grain of a sensor: some 3 MB, as a telephone makes them."""
+    """Smooth shades and the grain of a sensor: some 2 MB, as a telephone makes them."""
     random = np.random.default_rng(seed)
     y, x = np.mgrid[0:HEIGHT, 0:WIDTH].astype(np.float32) / HEIGHT
     picture = 128 + random.normal(0, 5, (HEIGHT, WIDTH, 1)).astype(np.float32) + np.zeros(3, np.float32)

@@ -44,6 +44,7 @@ impl Picture {
     /// Why it cannot be read.
     pub fn decode(bytes: &[u8], preprocessing: &Preprocessing, device: &Device) -> std::result::Result<Self, String> {
         let picture = decode::decode(bytes, &Limits::default())?;
+        // Decoded twice, since what the network sees may come of a reduced picture.
         let (resized, mut input) = (preprocessing.decode(bytes)?, vec![0.0; preprocessing.len()]);
         preprocessing.normalize(&resized, &mut input);
         let shape = [1, preprocessing.height as usize, preprocessing.width as usize, 3];

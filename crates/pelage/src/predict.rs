@@ -2,7 +2,6 @@
 
 use burn::Tensor;
 use burn::tensor::{Device, TensorData};
-
 use pelage_data::source::Entry;
 use std::path::Path;
 

@@ -162,12 +162,7 @@ fn rows_body<V: Vector, const N: usize, const C: usize, const W: usize>(
                     ];
                     let at = ((y + row) * width + x) * co + first;
                     let end = at + C.min(co - first);
-                    let (output, winners) = (&mut output[at..end], &mut winners[at..end]);
-                    if output.len() == C {
-                        pool::<C, true>(&sums, bias, output, winners);
-                    } else {
-                        pool::<C, false>(&sums, bias, output, winners);
-                    }
+                    pool(&sums, bias, &mut output[at..end], &mut winners[at..end]);
                 }
             }
         }

@@ -3,9 +3,19 @@
 use super::CUT;
 
 /// Bias, ReLU and maximum of the four convolution outputs under a pooled pixel, for the first `output.len()` of `C`
-/// channels. `ALL` says that these are all: known to the compiler, the length makes the copies stores of registers.
+/// channels.
 #[inline(always)]
-pub(super) fn pool<const C: usize, const ALL: bool>(
+pub(super) fn pool<const C: usize>(sums: &[[f32; C]; 4], bias: &[f32], output: &mut [f32], winners: &mut [u8]) {
+    if output.len() == C {
+        channels::<C, true>(sums, bias, output, winners);
+    } else {
+        channels::<C, false>(sums, bias, output, winners);
+    }
+}
+
+/// `ALL` says that all channels are wanted: known to the compiler, the length makes the copies stores of registers.
+#[inline(always)]
+fn channels<const C: usize, const ALL: bool>(
     sums: &[[f32; C]; 4],
     bias: &[f32],
     output: &mut [f32],

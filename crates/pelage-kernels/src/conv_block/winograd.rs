@@ -129,12 +129,7 @@ fn pool_body<V: Vector, const C: usize>(
                     ];
                     let at = ((y + row) * width + x + column) * channels + first;
                     let end = at + C.min(channels - first);
-                    let (bias, output, winners) = (&bias[first..], &mut output[at..end], &mut winners[at..end]);
-                    if output.len() == C {
-                        pool::<C, true>(&sums, bias, output, winners);
-                    } else {
-                        pool::<C, false>(&sums, bias, output, winners);
-                    }
+                    pool(&sums, &bias[first..], &mut output[at..end], &mut winners[at..end]);
                 }
             }
         }
