@@ -1,18 +1,23 @@
 //! Whether one run is better than another, or was lucky: both are asked about the same pictures.
 
+pub mod difference;
+
 use std::path::{Path, PathBuf};
 
-use pelage_data::catalog::{self, Catalog};
-use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
+use pelage_data::source::Progress;
+use pelage_model::networks::summary;
+use pelage_model::probability::argmax;
+use pelage_model::saved::Facts;
 use serde::Serialize;
 
-use crate::bundle::Facts;
-use crate::evaluate::Scores;
-use crate::evaluate::metrics::largest;
-use crate::model::summary;
-use crate::report::history::{self, HistoryRow};
-use crate::{Error, Result};
+use crate::compute::Compute;
+use crate::draw::comparison::{Curve, comparison_svg};
+use crate::evaluate::{self, Embeddings, Evaluation, Scores};
+use crate::runs::{history, images};
+use crate::train::facts::Training;
+use crate::train::history::HistoryRow;
+use crate::{Error, Model, Result};
+pub use difference::Difference;
 
 /// A run, as it tells of itself.
 #[derive(Clone, Debug, Serialize)]
@@ -39,140 +44,165 @@ impl Summary {
     /// Of a model's facts and the rows of its run's history.
     pub fn new(run: &Path, facts: &Facts, history: Option<&[HistoryRow]>) -> Self {
         let side = &facts.preprocessing;
+        let training = Training::of(facts);
         let layers = summary::of(&facts.graph(), [side.height, side.width].map(|side| side as usize));
         Summary {
             run: run.to_path_buf(),
             architecture: facts.architecture.name(),
             parameters: layers.iter().map(|layer| layer.parameters).sum(),
-            best_epoch: facts.training.epoch,
+            best_epoch: training.epoch,
             epochs: history.map(<[_]>::len),
             seconds: history.map(|rows| rows.iter().map(|row| row.seconds).sum()),
-            validation_loss: facts.training.validation_loss,
-            validation_accuracy: facts.training.validation_accuracy,
+            validation_loss: training.validation_loss,
+            validation_accuracy: training.validation_accuracy,
         }
     }
+}
+
+/// Runs side by side.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    /// Images that all were asked about.
+    pub pictures: usize,
+    /// One line per run, in the order given.
+    pub runs: Vec<Line>,
+    /// The history of each run; `None` of a lone model file.
+    #[serde(skip)]
+    pub histories: Vec<Option<Vec<HistoryRow>>>,
+}
+
+/// One run: what it tells of itself, and what it is worth on the images of the comparison.
+#[derive(Clone, Debug, Serialize)]
+pub struct Line {
+    /// What the run tells of itself.
+    #[serde(flatten)]
+    pub summary: Summary,
+    /// Its accuracy on these images, 0 to 1.
+    pub accuracy: f64,
+    /// Its log loss on them.
+    pub log_loss: f64,
+    /// How it differs from the first run; `None` of that one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub difference: Option<Difference>,
+}
+
+/// Asks the models of all `runs` about the same images: the validation part of `data`, or by default those that all were
+/// validated on.
+///
+/// # Errors
+/// Runs without a model, or validated on different images; images that are not there, or change meanwhile.
+pub fn compare(
+    runs: &[PathBuf],
+    data: Option<&Path>,
+    compute: &Compute,
+    progress: &(dyn Fn(Progress) + Sync),
+) -> Result<Report> {
+    let device = compute.open()?;
+    let models = runs
+        .iter()
+        .map(|run| Model::load(run, &device))
+        .collect::<Result<Vec<_>>>()?;
+    let histories = runs.iter().map(|run| history(run)).collect::<Result<Vec<_>>>()?;
+    let catalog = match data {
+        Some(data) => images::validation_part(data)?,
+        None => images::common_validation(&models.iter().map(|model| &model.facts).collect::<Vec<_>>())?,
+    };
+    let mut first: Option<(Vec<String>, Vec<bool>)> = None;
+    let mut lines = Vec::new();
+    for ((run, model), history) in runs.iter().zip(&models).zip(&histories) {
+        let (cache, drop) = (compute.cache, Embeddings::Drop);
+        let scores = evaluate::open_and_score(model, &catalog, cache, drop, "comparing", progress)?;
+        let evaluation = Evaluation::of(&scores);
+        let correct = correct(&scores);
+        let difference = match &first {
+            None => None,
+            Some((names, _)) if *names != scores.names => {
+                return Err(Error::Settings("images changed while they were compared on".into()));
+            }
+            // Any seed will do; always the same, for the same answer.
+            Some((_, first)) => Some(Difference::new(first, &correct, 0)),
+        };
+        first.get_or_insert((scores.names, correct));
+        lines.push(Line {
+            summary: Summary::new(run, &model.facts, history.as_deref()),
+            accuracy: evaluation.accuracy,
+            log_loss: evaluation.log_loss,
+            difference,
+        });
+    }
+    Ok(Report {
+        pictures: first.map_or(0, |(names, _)| names.len()),
+        runs: lines,
+        histories,
+    })
+}
+
+impl Report {
+    /// Validation loss and accuracy over the epochs of all runs, as SVG.
+    ///
+    /// # Errors
+    /// A figure that cannot be drawn.
+    pub fn svg(&self) -> Result<String> {
+        let names = names(
+            &self
+                .runs
+                .iter()
+                .map(|line| line.summary.run.as_path())
+                .collect::<Vec<_>>(),
+        );
+        let curves = self.runs.iter().zip(&self.histories).zip(&names);
+        let curves = curves.map(|((line, history), name)| Curve {
+            name,
+            history: history.as_deref().unwrap_or_default(),
+            best_epoch: line.summary.best_epoch,
+        });
+        let plural = if names.len() == 1 { "" } else { "s" };
+        let count = names.len();
+        let title = format!("{count} run{plural} on validation (ring and number: the epoch that was kept)");
+        comparison_svg(&title, &curves.collect::<Vec<_>>()).map_err(|reason| Error::Rendering {
+            what: "the comparison",
+            reason,
+        })
+    }
+}
+
+/// The last part of each path, or the whole path where that is another's too.
+fn names(runs: &[&Path]) -> Vec<String> {
+    let last = |run: &Path| {
+        run.file_name()
+            .unwrap_or(run.as_os_str())
+            .to_string_lossy()
+            .into_owned()
+    };
+    let name = |run: &&Path| match runs.iter().filter(|other| last(other) == last(run)).count() {
+        1 => last(run),
+        _ => run.display().to_string(),
+    };
+    runs.iter().map(name).collect()
 }
 
 /// The history of a run; `None` of a model file that lies in no run folder.
 ///
 /// # Errors
 /// A history that is damaged.
-pub fn history(run: &Path) -> Result<Option<Vec<HistoryRow>>> {
+fn history(run: &Path) -> Result<Option<Vec<HistoryRow>>> {
     let path = run.join("history.csv");
     path.exists().then(|| history::read_csv(&path)).transpose()
 }
 
-/// The validation pictures that all runs were validated on.
-///
-/// # Errors
-/// Runs on different pictures, or pictures that are not there.
-pub fn common_pictures(facts: &[&Facts]) -> Result<Catalog> {
-    let ask = "name the pictures to compare on by --data";
-    let recipes = || facts.iter().map(|facts| &facts.training.recipe);
-    let Some(first) = recipes().next() else {
-        return Err(Error::Input("there is no run to compare".into()));
-    };
-    // The seed decides who is in the validation part, where pelage made it.
-    let same = recipes().all(|recipe| {
-        let seed = first.validation_split.is_none() || recipe.seed == first.seed;
-        (&recipe.data, recipe.validation_split) == (&first.data, first.validation_split) && seed
-    });
-    if !same {
-        return Err(Error::Input(format!(
-            "the runs were validated on different pictures; {ask}"
-        )));
-    }
-    if !first.data.exists() {
-        return Err(Error::Input(format!(
-            "the runs' pictures are not at {}, seen from here; {ask}",
-            first.data.display()
-        )));
-    }
-    Ok(catalog::open_dataset(&first.data, first.validation_split, first.seed)?.validation)
-}
-
-/// Whether each picture was told right.
-pub fn told_right(scores: &Scores) -> Vec<bool> {
+/// Whether each image was classified correctly.
+fn correct(scores: &Scores) -> Vec<bool> {
     let rows = scores.logits.chunks(scores.classes.len()).zip(&scores.labels);
-    rows.map(|(row, &label)| largest(row) == label).collect()
+    rows.map(|(row, &label)| argmax(row) == label).collect()
 }
 
-/// How a run differs from the first one on the same pictures.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct Difference {
-    /// Its accuracy less the first one's, -1 to 1.
-    pub accuracy: f64,
-    /// Where that lies with 95 % confidence, by [`bootstrap`].
-    pub interval: (f64, f64),
-    /// Pictures that the first run alone tells right.
-    pub only_first: usize,
-    /// Pictures that this run alone tells right.
-    pub only_this: usize,
-    /// Decimal logarithm of the p-value, see [`mcnemar`].
-    pub log10_p: f64,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl Difference {
-    /// Of whether each picture was told right by the first run and by `this`; `seed` draws the samples.
-    pub fn new(first: &[bool], this: &[bool], seed: u64) -> Self {
-        let pairs = || first.iter().zip(this);
-        let count = |wanted: (bool, bool)| pairs().filter(|&(&first, &this)| (first, this) == wanted).count();
-        let (only_first, only_this) = (count((true, false)), count((false, true)));
-        let differences: Vec<i8> = pairs()
-            .map(|(&first, &this)| i8::from(this) - i8::from(first))
-            .collect();
-        Difference {
-            accuracy: (only_this as f64 - only_first as f64) / first.len().max(1) as f64,
-            interval: bootstrap(&differences, seed),
-            only_first,
-            only_this,
-            log10_p: mcnemar(only_first, only_this),
-        }
+    #[test]
+    fn runs_of_one_name_are_told_apart() {
+        let paths = ["a/x", "b/x", "b/y"].map(Path::new);
+        assert_eq!(names(&paths), ["a/x", "b/x", "y"]);
     }
-}
-
-/// The decimal logarithm of the p-value of McNemar's exact test (1947; two-sided binomial): how probable discordant
-/// pictures so unequally divided, or more so, are for two models that are equally good. A logarithm, since the p-value
-/// itself may be smaller than any f64.
-pub fn mcnemar(only_first: usize, only_second: usize) -> f64 {
-    let (n, least) = (only_first + only_second, only_first.min(only_second));
-    if 2 * least == n {
-        return 0.0;
-    }
-    // ln of the binomial coefficients, one from the other; their sum by the largest, which is the last.
-    let (mut coefficient, mut logarithms) = (0.0, vec![0.0]);
-    for k in 0..least {
-        coefficient += (((n - k) as f64) / ((k + 1) as f64)).ln();
-        logarithms.push(coefficient);
-    }
-    let sum = coefficient + logarithms.iter().map(|ln| (ln - coefficient).exp()).sum::<f64>().ln();
-    let ln_p = sum + (1.0 - n as f64) * std::f64::consts::LN_2;
-    (ln_p / std::f64::consts::LN_10).min(0.0)
-}
-
-/// Samples that [`bootstrap`] draws.
-const SAMPLES: usize = 2000;
-
-/// The 95 % interval of the mean of `differences` by the bootstrap's percentiles (Efron 1979): the mean of as many, drawn
-/// with replacement, 2,000 times. The pairs stay together, so what both runs find hard does not widen it.
-pub fn bootstrap(differences: &[i8], seed: u64) -> (f64, f64) {
-    if differences.is_empty() {
-        return (0.0, 0.0);
-    }
-    let mut random = ChaCha8Rng::seed_from_u64(seed);
-    let n = differences.len();
-    let mut mean = || {
-        let drawn = (0..n).map(|_| i64::from(differences[random.random_range(0..n)]));
-        drawn.sum::<i64>() as f64 / n as f64
-    };
-    let mut means: Vec<_> = (0..SAMPLES).map(|_| mean()).collect();
-    means.sort_by(f64::total_cmp);
-    (percentile(&means, 0.025), percentile(&means, 0.975))
-}
-
-/// Between the two nearest of `sorted`, as numpy does by default.
-fn percentile(sorted: &[f64], share: f64) -> f64 {
-    let at = share * (sorted.len() - 1) as f64;
-    let (below, above) = (sorted[at as usize], sorted[at.ceil() as usize]);
-    below + at.fract() * (above - below)
 }

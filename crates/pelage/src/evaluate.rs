@@ -1,70 +1,110 @@
-//! How well a model does on labelled pictures.
+//! How well a model does on labelled images.
 
 pub mod calibration;
 pub mod coverage;
 pub mod curves;
 pub mod doubtful;
 pub mod metrics;
+pub mod rejection;
 pub mod scores;
 
 use std::path::Path;
+use std::sync::Arc;
 
-use burn::Tensor;
-use pelage_data::catalog::{self, Catalog};
-use serde::{Deserialize, Serialize};
+use pelage_data::cache::{CacheMode, Pictures, default_dir};
+use pelage_data::catalog::Catalog;
+use pelage_data::source::Progress;
+use pelage_model::trust::Judge;
+use serde::Serialize;
 
-use crate::Result;
-use crate::model::parameters::to_vec;
+use crate::compute::Compute;
+use crate::runs::images;
+use crate::{Model, Result};
 pub use metrics::{Evaluation, PerClass};
+use rejection::Rejection;
 pub use scores::{Embeddings, Scores, score};
 
-/// Sums over pictures, so that means are exact whatever the last batch's size.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Metrics {
-    /// Pictures seen.
-    pub images: usize,
-    loss_sum: f64,
-    correct: usize,
+/// The evaluation of a model, and what a calibration adds to it.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    /// As the model was trained.
+    #[serde(flatten)]
+    pub evaluation: Evaluation,
+    /// Of a calibrated model: its probabilities after calibration.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub calibrated: Option<Calibrated>,
+    /// Where answers are rejected: what that gains.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rejection: Option<Rejection>,
 }
 
-impl Metrics {
-    /// Adds a batch with its mean loss and how many of its pictures were told right.
-    pub fn add(&mut self, images: usize, mean_loss: f64, correct: usize) {
-        self.images += images;
-        self.loss_sum += mean_loss * images as f64;
-        self.correct += correct;
-    }
-
-    /// Mean loss a picture.
-    pub fn loss(&self) -> f64 {
-        self.loss_sum / self.images.max(1) as f64
-    }
-
-    /// Share of the pictures told right, 0 to 1.
-    pub fn accuracy(&self) -> f64 {
-        self.correct as f64 / self.images.max(1) as f64
-    }
+/// How good the probabilities are after calibration.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Calibrated {
+    /// What logits are divided by.
+    pub temperature: f64,
+    /// See [`Evaluation::log_loss`].
+    pub log_loss: f64,
+    /// See [`Evaluation::brier_score`].
+    pub brier_score: f64,
+    /// See [`Evaluation::expected_calibration_error`].
+    pub expected_calibration_error: f64,
 }
 
-/// How many of `logits` `[n, classes]` are largest at their label.
-pub fn count_correct(logits: Tensor<2>, labels: &[usize]) -> usize {
-    let classes = logits.dims()[1];
-    let values = to_vec(logits);
-    values
-        .chunks(classes)
-        .zip(labels)
-        .filter(|(row, label)| metrics::largest(row) == **label)
-        .count()
-}
-
-/// What there is to evaluate on in `path`: the validation part of an organised folder, else all labelled pictures.
+/// Evaluates the model of `run` on the validation part of `data`, or on all of its images where it has no parts.
+/// `reject`: answers below this confidence, 0 to 1, and those to images too far from training count as not given.
 ///
 /// # Errors
-/// A path that does not exist or holds no labelled pictures.
-pub fn catalog(path: &Path) -> Result<Catalog> {
-    match catalog::open_dataset(path, None, 0) {
-        Ok(split) => Ok(split.validation),
-        Err(failure) if path.join("train").is_dir() => Err(failure.into()),
-        Err(_) => Ok(Catalog::from_source(path, None)?),
+/// No model, no images, classes that the model does not know; `reject` out of range, or without a calibration.
+pub fn evaluate(
+    run: &Path,
+    data: &Path,
+    reject: Option<f64>,
+    compute: &Compute,
+    progress: &(dyn Fn(Progress) + Sync),
+) -> Result<Report> {
+    let model = Model::load(run, &compute.open()?)?;
+    let judge = Judge::open(run, reject)?;
+    let catalog = images::validation_part(data)?;
+    let embeddings = if judge.rejects() {
+        Embeddings::Keep
+    } else {
+        Embeddings::Drop
+    };
+    let scores = open_and_score(&model, &catalog, compute.cache, embeddings, "evaluating", progress)?;
+    Ok(Report {
+        evaluation: Evaluation::of(&scores),
+        calibrated: judge.temperature().map(|temperature| calibrated(&scores, temperature)),
+        rejection: judge.rejects().then(|| Rejection::of(&scores, &judge)),
+    })
+}
+
+fn calibrated(scores: &Scores, temperature: f64) -> Calibrated {
+    let probabilities = scores.probabilities(temperature);
+    let figures = Evaluation::new(&scores.classes, &scores.labels, &probabilities, Vec::new());
+    Calibrated {
+        temperature,
+        log_loss: figures.log_loss,
+        brier_score: figures.brier_score,
+        expected_calibration_error: figures.expected_calibration_error,
     }
+}
+
+/// Opens the images of `catalog` and lets `model` score them; `what` is being done, for whoever shows the progress.
+///
+/// # Errors
+/// As [`Pictures::open`] and [`score`].
+pub fn open_and_score(
+    model: &Model,
+    catalog: &Catalog,
+    cache: CacheMode,
+    embeddings: Embeddings,
+    what: &'static str,
+    progress: &(dyn Fn(Progress) + Sync),
+) -> Result<Scores> {
+    let pictures = Pictures::open(catalog, &model.facts.preprocessing, cache, &default_dir(), progress)?;
+    let total = pictures.len();
+    score(model, Arc::new(pictures), embeddings, &mut |done| {
+        progress(Progress { done, total, what })
+    })
 }

@@ -16,12 +16,14 @@ pub mod sheet;
 pub mod strongest;
 
 use burn::Tensor;
-use burn::tensor::{Device, TensorData};
+use burn::tensor::Device;
 use image::{RgbImage, imageops};
 use pelage_data::decode::{self, Limits};
 use pelage_data::preprocess::{Fit, Preprocessing};
 
-use crate::model::graph::{Graph, Operation};
+use pelage_model::input;
+use pelage_model::networks::graph::{Graph, Operation};
+
 use crate::{Error, Result};
 
 /// A picture three times: for people, and for a network.
@@ -45,14 +47,13 @@ impl Picture {
     pub fn decode(bytes: &[u8], preprocessing: &Preprocessing, device: &Device) -> std::result::Result<Self, String> {
         let picture = decode::decode(bytes, &Limits::default())?;
         // Decoded twice, since what the network sees may come of a reduced picture.
-        let (resized, mut input) = (preprocessing.decode(bytes)?, vec![0.0; preprocessing.len()]);
-        preprocessing.normalize(&resized, &mut input);
-        let shape = [1, preprocessing.height as usize, preprocessing.width as usize, 3];
+        let resized = preprocessing.decode(bytes)?;
+        let values = input::normalized(&resized, preprocessing);
         Ok(Picture {
             shown: shown(&picture, preprocessing),
             // As many bytes as the input has numbers.
             seen: RgbImage::from_raw(preprocessing.width, preprocessing.height, resized).unwrap_or_default(),
-            pixels: Tensor::from_data(TensorData::new(input, shape), device),
+            pixels: input::images(values, preprocessing, device),
         })
     }
 }
@@ -103,10 +104,11 @@ pub fn layer(graph: &Graph, name: Option<&str>) -> Result<usize> {
     let found = known.iter().copied().find(|&i| graph.nodes()[i].name == name);
     found.ok_or_else(|| {
         let names: Vec<_> = known.iter().map(|&i| graph.nodes()[i].name.as_str()).collect();
-        Error::Input(format!(
-            "no layer with a map is called '{name}'; known: {}",
-            names.join(", ")
-        ))
+        Error::setting(
+            "layer",
+            format!("'{name}'"),
+            format!("a layer with a map: {}", names.join(", ")),
+        )
     })
 }
 

@@ -14,10 +14,11 @@ use pelage_data::loader::{self, Batch, Order};
 use pelage_data::preprocess::Preprocessing;
 use pelage_data::source::Progress;
 
-use crate::model::parameters::to_vec;
-use crate::model::{Network, Pooling};
-use crate::ops;
-use crate::train::step::pixels;
+use pelage_model::input;
+use pelage_model::networks::pooled::{self, BATCH};
+use pelage_model::networks::{Network, Pooling};
+use pelage_model::values::to_vec;
+
 use crate::{Error, Result, atomic};
 
 /// Feature maps of labelled pictures, in the order of their catalog.
@@ -46,13 +47,10 @@ pub struct Extractor<'a> {
     pub flip: bool,
 }
 
-/// Pictures a forward pass: few, so that their maps stay in the cache of the CPU.
-pub(crate) const BATCH: usize = 2;
-
 impl Extractor<'_> {
     /// The last feature map of pixels `[n, h, w, 3]`, pooled where that is asked for.
     pub fn forward(&self, pixels: Tensor<4>) -> Tensor<4> {
-        features(self.network, pixels, self.pooling, self.flip)
+        pooled::features(self.network, pixels, self.pooling, self.flip)
     }
 
     /// What the cache knows these features of these pictures by.
@@ -71,19 +69,6 @@ impl Extractor<'_> {
             .update(pictures.as_bytes())
             .update(made.as_bytes());
         hash.finalize().to_hex()[..32].to_string()
-    }
-}
-
-/// The last feature map of pixels `[n, h, w, 3]`; with [`Pooling::Average`] `[n, 1, 1, c]`. With `flip`, the mean over the
-/// picture and its mirror image.
-pub(crate) fn features(network: &Network, pixels: Tensor<4>, pooling: Pooling, flip: bool) -> Tensor<4> {
-    let one = |pixels: Tensor<4>| match pooling {
-        Pooling::Average => ops::global_average_pool(network.features(pixels, None)),
-        Pooling::Flatten => network.features(pixels, None),
-    };
-    match flip {
-        true => (one(pixels.clone()) + one(pixels.flip([2]))) * 0.5,
-        false => one(pixels),
     }
 }
 
@@ -235,8 +220,7 @@ fn compute(
     let (mut values, mut shape, mut done) = (Vec::new(), [0; 3], 0);
     for batch in loader::batches(pictures.clone(), BATCH, Order::Sequential, None, 0) {
         let batch = batch?;
-        let [height, width] = [extractor.preprocessing.height, extractor.preprocessing.width].map(|side| side as usize);
-        let maps = extractor.forward(pixels(batch.pixels, [height, width, 3], device));
+        let maps = extractor.forward(input::images(batch.pixels, extractor.preprocessing, device));
         let [_, h, w, c] = maps.dims();
         if done == 0 {
             values.reserve_exact(total * h * w * c);
@@ -262,27 +246,4 @@ fn compute(
         values,
         reasons: reasons.collect(),
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::Architecture;
-    use burn::tensor::Distribution;
-
-    #[test]
-    fn flipped_features_do_not_tell_a_picture_from_its_mirror_image() {
-        let device = Device::flex();
-        let network = Network::new(Architecture::ResNet18, [32, 32], 2, 0, &device);
-        let picture = Tensor::<4>::random([1, 32, 32, 3], Distribution::Normal(0.0, 1.0), &device);
-        let gap = |flip| {
-            let [one, other] = [picture.clone(), picture.clone().flip([2])]
-                .map(|pixels| to_vec(features(&network, pixels, Pooling::Average, flip)));
-            let largest = one.iter().fold(0f32, |largest, x| largest.max(x.abs()));
-            let gap = one.iter().zip(&other).fold(0f32, |gap, (a, b)| gap.max((a - b).abs()));
-            gap / largest
-        };
-        assert!(gap(true) < 1e-5, "{}", gap(true));
-        assert!(gap(false) > 1e-3, "{}", gap(false));
-    }
 }

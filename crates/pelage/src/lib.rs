@@ -1,38 +1,30 @@
 //! pelage: from a folder of pictures to an image classifier.
-//!
-//! The modules stand in the order in which data meets them: [`ops`] (our operations inside Burn), [`model`]
-//! (the networks), [`weights`] (pretrained ones), [`features`] (what a frozen backbone sees), [`train`] (one readable [`train::fit`]), [`bundle`] (the saved model), [`evaluate`],
-//! [`predict`], [`explain`] (what a network looks at), [`confidence`] (how far to trust an answer), [`submit`] (Kaggle's file),
-//! [`compare`] (of runs), [`report`] (history, figures, a page), [`mod@bench`] (how fast it is here).
-//!
-//! ```no_run
-//! use pelage::train::{Control, Recipe, run::Run};
-//!
-//! # fn main() -> pelage::Result<()> {
-//! let recipe = Recipe { data: "data".into(), epochs: 10, ..Recipe::default() };
-//! let run = Run::create(recipe, "runs/mine".as_ref(), &|_progress| {})?;
-//! let outcome = run.train(&mut |_event| Control::Continue)?;
-//! # Ok(()) }
-//! ```
 #![forbid(unsafe_code)]
 
 pub mod atomic;
 pub mod bench;
-pub mod bundle;
+pub mod calibrate;
 pub mod compare;
-pub mod confidence;
-pub mod device;
-pub mod error;
+pub mod compute;
+pub mod draw;
 pub mod evaluate;
 pub mod explain;
 pub mod features;
-pub mod model;
-pub mod ops;
 pub mod predict;
 pub mod report;
+pub mod runs;
 pub mod submit;
 pub mod train;
-pub mod weights;
+pub mod zoo;
 
-pub use error::{Error, Result};
+pub use burn;
+pub use compute::Compute;
 pub use pelage_data as data;
+pub use pelage_model as model;
+pub use pelage_model::device;
+pub use pelage_model::networks::Architecture;
+pub use pelage_model::predict::Prediction;
+pub use pelage_model::saved::Model;
+pub use pelage_model::{Error, Result};
+pub use runs::{Config, Run};
+pub use train::{Control, Event, Outcome, Recipe};

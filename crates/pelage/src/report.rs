@@ -1,11 +1,8 @@
-//! What a run leaves to look at: its history and curves, and the page that `pelage report` makes.
+//! One self-contained page about a run: `findings` gathers what `page` shows.
 
-pub mod chart;
-pub mod comparison;
-pub mod curves;
 pub mod findings;
-pub mod history;
-pub mod markup;
 pub mod page;
-pub mod png;
 mod thumbnail;
+
+pub use findings::Findings;
+pub use page::html;

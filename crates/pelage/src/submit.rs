@@ -60,7 +60,7 @@ pub fn pictures(source: &Path) -> Result<Vec<Entry>> {
     let mut entries = source::list(source)?;
     entries.retain(Entry::claims_to_be_picture);
     if entries.is_empty() {
-        return Err(Error::Input(format!("{}: holds no pictures", source.display())));
+        return Err(Error::model(source, "holds no pictures"));
     }
     Ok(entries)
 }
@@ -74,13 +74,21 @@ impl Columns {
     pub fn one(classes: &[String], label: Label, positive: Option<&str>) -> Result<Self> {
         match (label, positive) {
             (Label::Class, None) => Ok(Columns::Class),
-            (Label::Class, Some(_)) => Err(Error::Input(
-                "--positive chooses whose probability is written, but the label is the name of a class".into(),
+            (Label::Class, Some(_)) => Err(Error::setting(
+                "positive",
+                "given",
+                "left out where the label is the name of a class: it chooses whose probability is written",
             )),
             (Label::Probability, None) => Ok(Columns::Probability(1)),
             (Label::Probability, Some(name)) => {
                 let class = classes.iter().position(|class| class == name);
-                let known = || Error::Input(format!("--positive {name}: the model knows {}", classes.join(", ")));
+                let known = || {
+                    Error::setting(
+                        "positive",
+                        format!("'{name}'"),
+                        format!("a class of the model: {}", classes.join(", ")),
+                    )
+                };
                 class.map(Columns::Probability).ok_or_else(known)
             }
         }
@@ -139,7 +147,10 @@ impl Layout {
             let what = "pictures that cannot be read (`--fill-unreadable` gives them equal probabilities)";
             refuse(what, broken.collect())?;
         }
-        let failed = |failure: csv::Error| Error::Input(format!("cannot write the submission: {failure}"));
+        let failed = |failure: csv::Error| Error::Rendering {
+            what: "the submission",
+            reason: failure.to_string(),
+        };
         let mut writer = csv::Writer::from_writer(Vec::new());
         writer.write_record(&self.header).map_err(failed)?;
         for (id, prediction) in self.ids.iter().zip(predictions) {
@@ -156,7 +167,7 @@ impl Layout {
         let probabilities = probabilities(classes, prediction);
         if probabilities.iter().any(|p| !p.is_finite()) {
             let path = &prediction.path;
-            return Err(Error::Input(format!("{path}: the model gives no finite probabilities")));
+            return Err(Error::model(path, "the model gives no finite probabilities"));
         }
         let clipped = |class: usize| probabilities[class].clamp(clip, 1.0 - clip);
         // As f32: as many digits as there are.
@@ -198,9 +209,11 @@ pub fn check_clip(clip: f64, classes: usize) -> Result<()> {
     let most = 1.0 / classes as f64;
     match (0.0..most).contains(&clip) {
         true => Ok(()),
-        false => Err(Error::Input(format!(
-            "--clip is {clip}, it must be 0 or more and below {most} for {classes} classes"
-        ))),
+        false => Err(Error::setting(
+            "clip",
+            clip,
+            format!("0 or more and below {most} for {classes} classes"),
+        )),
     }
 }
 
@@ -239,7 +252,7 @@ fn refuse(what: &str, wrong: Vec<String>) -> Result<()> {
         true => format!("\n  and {} more", total - 5),
         false => String::new(),
     };
-    Err(Error::Input(format!(
+    Err(Error::Settings(format!(
         "nothing is written: there are {what}:{some}{more}"
     )))
 }
@@ -301,7 +314,7 @@ mod tests {
 
     #[test]
     fn probabilities_are_clipped_and_doubt_is_even() {
-        let doubt = crate::confidence::Doubt::Confidence {
+        let doubt = pelage_model::trust::Doubt::Confidence {
             confidence: 0.6,
             least: 0.9,
         };

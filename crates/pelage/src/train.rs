@@ -1,91 +1,74 @@
 //! Training: one loop that reads top to bottom. It emits events; bars, logs and figures are observers that can only ask
-//! it to stop.
+//! it to stop. It writes nothing itself: what is to be kept goes to a [`Keep`].
 
 pub mod average;
+pub mod backbone;
 pub mod checkpoint;
 pub mod events;
+pub mod facts;
 pub mod forecast;
+pub mod gradients;
+pub mod history;
+pub mod keep;
 pub mod loss;
+pub mod memory;
+pub mod metrics;
 pub mod optimizer;
+pub mod outcome;
+pub mod progress;
 pub mod recipe;
-pub mod record;
-pub mod run;
 pub mod samples;
 pub mod schedule;
 pub mod start;
 pub mod step;
-pub mod tensorboard;
 pub mod transfer;
 
-use std::path::Path;
 use std::time::Instant;
 
 use burn::tensor::Device;
 use pelage_data::loader::Order;
+use pelage_model::input;
+use pelage_model::networks::Mode;
+use pelage_model::values::to_vec;
 
-use crate::evaluate::{self, Metrics};
-use crate::model::parameters;
-use crate::report::history::HistoryRow;
-use crate::{Result, bundle};
-use checkpoint::{Progress, Snapshot};
+use crate::{Error, Result};
+use checkpoint::Snapshot;
 pub use events::{Control, Event};
+pub use keep::Keep;
+pub use memory::train;
+use metrics::Metrics;
+pub use outcome::{EndReason, Outcome};
+use progress::Progress;
 pub use recipe::Recipe;
-pub use samples::Samples;
+pub use samples::{Data, Samples};
 use schedule::Scheduler;
 pub use start::Start;
 use step::Learner;
 
-/// The two sets of a run.
-pub struct Data {
-    /// What is learnt from.
-    pub train: Samples,
-    /// What is never augmented nor learnt from.
-    pub validation: Samples,
-}
-
-/// How a run ended.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Outcome {
-    /// One row an epoch.
-    pub history: Vec<HistoryRow>,
-    /// The epoch (from 1) whose weights are in `best.safetensors`; `None` before the first epoch ended.
-    pub best_epoch: Option<usize>,
-    /// Why it ended.
-    pub reason: EndReason,
-}
-
-/// Why training ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EndReason {
-    /// All epochs of the recipe are done.
-    Finished,
-    /// The validation loss did not improve for `patience` epochs.
-    EarlyStop,
-    /// The observer asked to stop; the checkpoint says where to go on.
-    Interrupted,
-}
-
 /// Seconds between two checkpoints within an epoch.
 const CHECKPOINT_SECONDS: f64 = 60.0;
 
-/// Trains the network of `start` by `recipe` and keeps checkpoints in `folder`; goes on from `folder`'s checkpoint where there is one.
+/// Trains the network of `start` by `recipe` on `device`; goes on from `from` where there is such a checkpoint. What is
+/// worth keeping goes to `keep`, what happens to `observe`.
 ///
 /// # Errors
-/// Unreadable checkpoints or ones of other pictures, a full disk, a loss that is no number any more.
+/// A checkpoint of another network or other images, a loss that became NaN, images that cannot be read any more, and
+/// whatever `keep` fails with.
 pub fn fit(
     recipe: &Recipe,
     start: &Start,
     data: &Data,
-    folder: &Path,
     device: &Device,
+    from: Option<Snapshot>,
+    keep: &mut dyn Keep,
     observe: &mut dyn FnMut(&Event) -> Control,
 ) -> Result<Outcome> {
     let batches = data.train.len().div_ceil(recipe.batch_size);
-    let scheduler = Scheduler::new(recipe, batches);
+    let scheduler = Scheduler::new(recipe, batches.div_ceil(recipe.accumulate));
     let shape = data.train.shape();
     let fresh = Learner::new(recipe, start.network.clone(), data, device);
-    let (mut learner, mut progress) = match checkpoint::load(folder)? {
-        Some(snapshot) => snapshot.restore(fresh, data, folder)?,
+    let (mut learner, mut progress) = match from {
+        Some(snapshot) => snapshot.restore(fresh, data).map_err(|reason| keep.refused(reason))?,
         None => (fresh, Progress::default()),
     };
     let mut reason = progress.finished(recipe);
@@ -99,19 +82,19 @@ pub fn fit(
             batches,
             done: progress.batch,
         });
-        let source = data.train.batches(
-            recipe.batch_size,
-            Order::Shuffled {
-                seed: recipe.seed,
-                epoch: progress.epoch as u64,
-            },
-            recipe.augmentation(),
-            progress.batch,
-        );
-        for batch in source {
+        let order = Order::Shuffled {
+            seed: recipe.seed,
+            epoch: progress.epoch as u64,
+        };
+        let augmentation = recipe.augmentation();
+        let mut source = data
+            .train
+            .batches(recipe.batch_size, order, augmentation, progress.batch);
+        while progress.batch < batches {
             let learning_rate = scheduler.rate(progress.step, &progress);
+            let accumulated = source.by_ref().take(recipe.accumulate);
             let learnt;
-            (learner, learnt) = learner.step(batch?, shape, progress.step, learning_rate)?;
+            (learner, learnt) = learner.step(accumulated, shape, progress.step, learning_rate)?;
             progress.add(learnt);
             let control = observe(&Event::Batch {
                 batch: progress.batch,
@@ -126,7 +109,7 @@ pub fn fit(
             if stop || last_saved.elapsed().as_secs_f64() > CHECKPOINT_SECONDS {
                 let mut so_far = progress.clone();
                 so_far.seconds += started.elapsed().as_secs_f64();
-                Snapshot::take(&learner, so_far, data).save(folder)?;
+                keep.checkpoint(&|| Snapshot::take(&learner, so_far.clone(), data))?;
                 last_saved = Instant::now();
             }
             if stop {
@@ -140,15 +123,11 @@ pub fn fit(
         let images = data.train.len() + data.validation.len();
         let improved = progress.end_epoch(recipe, rate, &validation, seconds, images);
         if improved {
-            let facts = bundle::Facts::new(recipe, &progress, data);
-            bundle::save(
-                &folder.join("best.safetensors"),
-                &start.whole(learner.evaluated()?)?,
-                &facts,
-            )?;
+            let network = start.whole(evaluated(&learner)?)?;
+            keep.best(network, &progress)?;
         }
         reason = progress.finished(recipe);
-        Snapshot::take(&learner, progress.clone(), data).save(folder)?;
+        keep.checkpoint(&|| Snapshot::take(&learner, progress.clone(), data))?;
         let control = observe(&Event::EpochEnd {
             history: progress.history.clone(),
             best_epoch: progress.best_epoch(),
@@ -162,24 +141,26 @@ pub fn fit(
     Ok(progress.outcome(reason.unwrap_or(EndReason::Finished)))
 }
 
+fn evaluated(learner: &Learner) -> Result<pelage_model::networks::Network> {
+    learner.evaluated().map_err(Error::Settings)
+}
+
 /// Loss and accuracy over the whole validation set, without augmentation, dropout or gradients.
 fn validate(learner: &Learner, data: &Data, observe: &mut dyn FnMut(&Event) -> Control) -> Result<Metrics> {
-    let (network, total) = (learner.evaluated()?, data.validation.len());
-    let mut metrics = Metrics::default();
+    let (network, total) = (evaluated(learner)?, data.validation.len());
+    let mut running = Metrics::default();
     let batch_size = learner.recipe.batch_size;
     for batch in data.validation.batches(batch_size, Order::Sequential, None, 0) {
         let batch = batch?;
-        let logits = network.forward(
-            step::pixels(batch.pixels, data.validation.shape(), &learner.device),
-            None,
-        );
+        let pixels = input::tensor(batch.pixels, data.validation.shape(), &learner.device);
+        let logits = network.forward(pixels, Mode::Infer);
         let loss = learner.loss(logits.clone(), &batch.labels);
-        let correct = evaluate::count_correct(logits, &batch.labels);
-        metrics.add(batch.labels.len(), f64::from(parameters::to_vec(loss)[0]), correct);
+        let correct = metrics::count_correct(logits, &batch.labels);
+        running.add(batch.labels.len(), f64::from(to_vec(loss)[0]), correct);
         observe(&Event::Validation {
-            images: metrics.images,
+            images: running.images,
             total,
         });
     }
-    Ok(metrics)
+    Ok(running)
 }

@@ -3,9 +3,9 @@
 use burn::tensor::{Device, Tensor, TensorData};
 use serde::Serialize;
 
-use super::{median_seconds, noise};
-use crate::features;
-use crate::model::{Architecture, Network, catalog};
+use super::timing::{median_seconds, noise};
+use pelage_model::networks::pooled::BATCH;
+use pelage_model::networks::{Architecture, Mode, Network};
 
 /// One architecture at one batch size.
 #[derive(Clone, Debug, Serialize)]
@@ -35,7 +35,7 @@ pub fn inference(
         let size = match architecture {
             // The size of the reference recipe, also for the tutorial's VGG16.
             Architecture::Vgg16 => 150,
-            _ => catalog::input_size(architecture) as usize,
+            _ => architecture.input_size() as usize,
         };
         let network = Network::new(architecture, [size; 2], 1000, 0, device).folded(|_| true);
         for batch in BATCHES {
@@ -43,9 +43,9 @@ pub fn inference(
             let pixels = Tensor::<4>::from_data(pixels, device);
             let seconds = median_seconds(1.0, || {
                 let done = match scratch {
-                    true => network.forward(pixels.clone(), None),
+                    true => network.forward(pixels.clone(), Mode::Infer),
                     false => {
-                        let pieces = pixels.clone().split(features::BATCH, 0).into_iter();
+                        let pieces = pixels.clone().split(BATCH, 0).into_iter();
                         Tensor::cat(pieces.map(|piece| network.pooled_features(piece)).collect(), 0)
                     }
                 };

@@ -6,7 +6,8 @@ use pelage_kernels::convolution::{self, Activation, Geometry};
 use pelage_kernels::isa::Isa;
 use serde::Serialize;
 
-use super::{Machine, median_seconds, noise};
+use super::machine::Machine;
+use super::timing::{median_seconds, noise};
 
 /// One kernel at one size.
 #[derive(Clone, Debug, Serialize)]

@@ -10,11 +10,14 @@ use pelage_data::catalog;
 use pelage_data::loader::Order;
 use pelage_data::preprocess::Preprocessing;
 use pelage_data::sample;
+use pelage_model::input;
+use pelage_model::networks::{Mode, Network};
+use pelage_model::values::to_vec;
 use serde::Serialize;
 
-use super::median_seconds;
-use crate::model::{Network, parameters};
-use crate::train::step::{Learner, pixels};
+use super::timing::median_seconds;
+
+use crate::train::step::Learner;
 use crate::train::{Data, Recipe, Samples};
 use crate::{Error, Result};
 
@@ -92,7 +95,7 @@ pub fn training(device: &Device, observe: &mut dyn FnMut(&'static str)) -> Resul
     let (mut failure, mut number) = (None, 0);
     let mut learn = |batch| {
         if let Some(one) = learner.take() {
-            match one.step(batch, shape, number, 1e-4) {
+            match one.step(std::iter::once(Ok(batch)), shape, number, 1e-4) {
                 Ok((next, _)) => learner = Some(next),
                 Err(reason) => failure = Some(reason),
             }
@@ -110,9 +113,10 @@ pub fn training(device: &Device, observe: &mut dyn FnMut(&'static str)) -> Resul
     }
     match (learner, failure) {
         (Some(learner), None) => {
-            let network = learner.evaluated()?.valid();
+            let network = learner.evaluated().map_err(Error::Settings)?.valid();
             for batch in data.validation.batches(recipe.batch_size, Order::Sequential, None, 0) {
-                parameters::to_vec(network.forward(pixels(batch?.pixels, shape, device), None));
+                let pixels = input::tensor(batch?.pixels, shape, device);
+                to_vec(network.forward(pixels, Mode::Infer));
             }
             let epoch = total as f64 / started.elapsed().as_secs_f64();
             Ok(Training {
@@ -122,6 +126,6 @@ pub fn training(device: &Device, observe: &mut dyn FnMut(&'static str)) -> Resul
                 epoch,
             })
         }
-        (_, failure) => Err(failure.unwrap_or_else(|| Error::Input("training made no step".into()))),
+        (_, failure) => Err(failure.unwrap_or_else(|| Error::Settings("training made no step".into()))),
     }
 }

@@ -1,9 +1,10 @@
 //! Whether a probability of 80 % is right 80 times in 100, and one number that makes it so.
 
+use pelage_model::probability::argmax;
 use serde::Serialize;
 
-use super::metrics::largest;
-use super::scores::{Scores, softmax};
+use super::scores::Scores;
+use pelage_model::probability::softmax;
 
 /// Pictures whose confidence (the probability of the predicted class) lies in one bin.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -27,7 +28,7 @@ pub const BINS: usize = 15;
 pub fn reliability(labels: &[usize], probabilities: &[f32], classes: usize, bins: usize) -> Vec<Bin> {
     let mut sums = vec![(0usize, 0.0, 0usize); bins];
     for (row, &label) in probabilities.chunks(classes).zip(labels) {
-        let predicted = largest(row);
+        let predicted = argmax(row);
         let confidence = f64::from(row[predicted]);
         // Bins are open below and closed above, as in the paper.
         let bin = ((confidence * bins as f64).ceil() as usize).clamp(1, bins) - 1;

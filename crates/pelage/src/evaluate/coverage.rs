@@ -1,9 +1,8 @@
 //! What is gained by leaving the least certain pictures without an answer: accuracy over coverage (El-Yaniv and Wiener
 //! 2010; Geifman and El-Yaniv 2017).
 
+use pelage_model::probability::argmax;
 use serde::Serialize;
-
-use super::metrics::largest;
 
 /// What is answered at one threshold on the confidence.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -54,7 +53,7 @@ impl Coverage {
     pub fn of(labels: &[usize], probabilities: &[f32], classes: usize) -> Self {
         let rows = probabilities.chunks(classes).zip(labels);
         let answers = rows.map(|(row, &label)| {
-            let predicted = largest(row);
+            let predicted = argmax(row);
             (row[predicted], predicted == label)
         });
         Self::new(&answers.collect::<Vec<_>>())

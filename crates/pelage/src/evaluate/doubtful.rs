@@ -1,7 +1,7 @@
 //! Pictures worth looking at: the largest losses, the least and most certain, labels that are probably wrong.
 
-use super::metrics::largest;
 use super::scores::Scores;
+use pelage_model::probability::argmax;
 
 /// One picture of [`Scores`], by its index, and what the model says of it.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -22,7 +22,7 @@ pub struct Seen {
 pub fn all(scores: &Scores, probabilities: &[f32]) -> Vec<Seen> {
     let rows = probabilities.chunks(scores.classes.len()).zip(&scores.labels);
     let seen = |(picture, (row, &label)): (usize, (&[f32], &usize))| {
-        let predicted = largest(row);
+        let predicted = argmax(row);
         Seen {
             picture,
             label,

@@ -1,6 +1,7 @@
 //! Metrics from labels and probabilities; definitions as in scikit-learn.
 
 use pelage_data::cache::Unreadable;
+use pelage_model::probability::argmax;
 use serde::Serialize;
 
 use super::calibration::{self, BINS};
@@ -69,7 +70,7 @@ impl Evaluation {
         let mut matrix = vec![vec![0usize; k]; k];
         let mut log_loss = 0.0;
         for (row, &label) in rows() {
-            matrix[label][largest(row)] += 1;
+            matrix[label][argmax(row)] += 1;
             log_loss -= f64::from(row[label]).clamp(1e-15, 1.0).ln();
         }
         let rankings: Vec<_> = (0..k)
@@ -112,11 +113,6 @@ impl Evaluation {
             unreadable,
         }
     }
-}
-
-/// Index of the largest value, the first of equals.
-pub fn largest(row: &[f32]) -> usize {
-    (1..row.len()).fold(0, |best, i| if row[i] > row[best] { i } else { best })
 }
 
 #[cfg(test)]

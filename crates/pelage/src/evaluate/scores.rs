@@ -2,14 +2,13 @@
 
 use std::sync::Arc;
 
-use burn::Tensor;
-use burn::tensor::{Device, TensorData};
 use pelage_data::cache::{Pictures, Unreadable};
 use pelage_data::loader::{self, Order};
+use pelage_model::input;
+use pelage_model::probability::softmax;
+use pelage_model::values::to_vec;
 
-use crate::bundle::Model;
-use crate::model::parameters::to_vec;
-use crate::{Error, Result};
+use crate::{Error, Model, Result};
 
 /// Labels and logits of pictures, in the order of their catalog.
 #[derive(Clone, Debug, Default)]
@@ -48,15 +47,6 @@ impl Scores {
     }
 }
 
-/// The softmax of `logits / temperature`.
-pub fn softmax(logits: &[f32], temperature: f64) -> Vec<f64> {
-    let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let powers = logits.iter().map(|&z| (f64::from(z - largest) / temperature).exp());
-    let powers: Vec<_> = powers.collect();
-    let sum: f64 = powers.iter().sum();
-    powers.into_iter().map(|power| power / sum).collect()
-}
-
 /// Whether [`score`] keeps what the last dense layer reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Embeddings {
@@ -73,7 +63,6 @@ pub enum Embeddings {
 pub fn score(
     model: &Model,
     pictures: Arc<Pictures>,
-    device: &Device,
     embeddings: Embeddings,
     observe: &mut dyn FnMut(usize),
 ) -> Result<Scores> {
@@ -81,13 +70,13 @@ pub fn score(
     let to_model = pictures.classes().iter().map(|class| {
         known.iter().position(|name| name == class).ok_or_else(|| {
             let names = known.join(", ");
-            Error::Input(format!(
+            Error::Settings(format!(
                 "class '{class}' is unknown to the model, which knows {names}; rename its folder"
             ))
         })
     });
     let to_model = to_model.collect::<Result<Vec<_>>>()?;
-    let side = &model.facts.preprocessing;
+    let device = model.device();
     let mut scores = Scores {
         classes: known.clone(),
         names: (0..pictures.len()).map(|i| pictures.name(i).to_string()).collect(),
@@ -96,8 +85,7 @@ pub fn score(
     };
     for batch in loader::batches(pictures.clone(), 32, Order::Sequential, None, 0) {
         let batch = batch?;
-        let shape = [batch.labels.len(), side.height as usize, side.width as usize, 3];
-        let pixels = Tensor::from_data(TensorData::new(batch.pixels, shape), device);
+        let pixels = input::images(batch.pixels, &model.facts.preprocessing, &device);
         let (logits, embedding) = model.logits_and_embedding(pixels);
         scores.logits.extend(to_vec(logits));
         if embeddings == Embeddings::Keep {

@@ -15,10 +15,10 @@ use burn::tensor::{TensorData, activation};
 use image::{Rgb, RgbImage};
 
 use super::peak;
-use crate::model::Network;
-use crate::model::parameters::to_vec;
-use crate::ops::Activation;
 use crate::{Error, Result};
+use pelage_model::networks::{Mode, Network};
+use pelage_model::ops::Activation;
+use pelage_model::values::to_vec;
 
 /// What stops the signal at an activation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,9 +59,11 @@ pub fn project(
     let nodes = &network.graph().nodes()[..=layer];
     if let Some(channel) = channels.iter().find(|&&channel| channel >= nodes[layer].channels) {
         let (name, count) = (&nodes[layer].name, nodes[layer].channels);
-        return Err(Error::Input(format!(
-            "layer '{name}' has no channel {channel}; it has {count}, counted from 0"
-        )));
+        return Err(Error::setting(
+            "channel",
+            channel,
+            format!("below {count}, the channels of layer '{name}'"),
+        ));
     }
     let device = pixels.device();
     let [count, height, width, _] = pixels.dims();
@@ -129,7 +131,7 @@ fn transpose(linear: &Network, i: usize, inputs: Vec<Tensor<4>>, signal: Tensor<
         .into_iter()
         .map(|input| Tensor::from_inner(input).require_grad())
         .collect();
-    let output = linear.node(i, leaves.clone(), None);
+    let output = linear.node(i, leaves.clone(), Mode::Infer);
     let gradients = (output * Tensor::from_inner(signal)).sum().backward();
     let back = |leaf: &Tensor<4>| {
         leaf.grad(&gradients)

@@ -5,8 +5,9 @@ use image::RgbImage;
 
 use super::heat::color;
 use super::sheet::{self, Tile};
-use crate::model::Network;
-use crate::model::parameters::to_vec;
+use crate::Result;
+use pelage_model::networks::Network;
+use pelage_model::values::to_vec;
 
 /// The output of one layer for one picture.
 #[derive(Clone, Debug, PartialEq)]
@@ -74,7 +75,7 @@ impl FeatureMap {
     ///
     /// # Errors
     /// A sheet too large to draw.
-    pub fn sheet(&self) -> Result<RgbImage, String> {
+    pub fn sheet(&self) -> Result<RgbImage> {
         let [h, w, c] = self.shape;
         let mut channels = self.strongest(MOST);
         channels.sort_unstable();

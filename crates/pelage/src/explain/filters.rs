@@ -3,10 +3,10 @@
 use image::{Rgb, RgbImage};
 
 use super::sheet::{self, Tile};
-use crate::model::Network;
-use crate::model::graph::Operation;
-use crate::model::parameters::to_vec;
-use crate::{Error, Result};
+use crate::Result;
+use pelage_model::networks::Network;
+use pelage_model::networks::graph::Operation;
+use pelage_model::values::to_vec;
 
 /// Side of a drawn filter in pixels, nearly.
 const SIDE: u32 = 56;
@@ -58,5 +58,5 @@ pub fn filter_sheet(network: &Network) -> Result<RgbImage> {
             label: i.to_string(),
         })
         .collect();
-    sheet::sheet(&lines, &tiles, 16).map_err(Error::Input)
+    sheet::sheet(&lines, &tiles, 16)
 }

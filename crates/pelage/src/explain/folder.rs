@@ -18,9 +18,10 @@ use super::receptive_field::receptive_field;
 use super::sheet::{self, Tile};
 use super::strongest::{self, Most};
 use super::{Picture, filters, heat};
-use crate::bundle::Model;
-use crate::model::parameters::to_vec;
+use crate::Model;
 use crate::{Error, Result, atomic};
+use pelage_model::probability::argmax;
+use pelage_model::values::to_vec;
 
 /// What is explained.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -142,9 +143,7 @@ impl Job<'_> {
         std::fs::create_dir_all(&folder).map_err(Error::io(&folder))?;
         let probabilities = to_vec(self.model.probabilities(picture.pixels.clone()));
         let mut classes: Vec<_> = names.iter().cloned().zip(probabilities.iter().copied()).collect();
-        let class = self
-            .class
-            .unwrap_or_else(|| crate::evaluate::metrics::largest(&probabilities));
+        let class = self.class.unwrap_or_else(|| argmax(&probabilities));
         classes.sort_by(|a, b| b.1.total_cmp(&a.1));
 
         write(&folder.join(page::PICTURE), shown)?;
@@ -165,7 +164,7 @@ impl Job<'_> {
             .enumerate()
         {
             let file = format!("layer-{:02}-{}.png", i + 1, map.layer);
-            write(&folder.join(&file), &map.sheet().map_err(Error::Input)?)?;
+            write(&folder.join(&file), &map.sheet()?)?;
             maps.push((map.layer.clone(), map.shape, file));
             if map.layer == network.graph().nodes()[self.layer].name {
                 write(&folder.join(page::PROJECTION), &self.projections(picture, map)?)?;
@@ -216,7 +215,7 @@ impl Job<'_> {
             "what the strongest number of each sees, and what comes back of it: deconvnet, then guided; gray is nothing"
                 .to_string(),
         ];
-        sheet::sheet(&lines, &tiles, channels.len()).map_err(Error::Input)
+        sheet::sheet(&lines, &tiles, channels.len())
     }
 
     /// The channels that a data set excites most, as number and file.
@@ -250,7 +249,7 @@ fn class(model: &Model, name: &str) -> Result<usize> {
     let known = &model.facts.classes;
     known.iter().position(|class| class == name).ok_or_else(|| {
         let known = known.join(", ");
-        Error::Input(format!("the model knows no class '{name}'; known: {known}"))
+        Error::setting("class", format!("'{name}'"), format!("a class of the model: {known}"))
     })
 }
 
@@ -271,10 +270,7 @@ fn claim(folder: &Path) -> Result<()> {
     if empty || ours() {
         return atomic::write(&folder.join(page::INDEX), page::unfinished().as_bytes());
     }
-    Err(Error::Input(format!(
-        "{} holds other files already; give a new folder",
-        folder.display()
-    )))
+    Err(Error::model(folder, "holds other files already; give a new folder"))
 }
 
 fn write(path: &Path, picture: &RgbImage) -> Result<()> {

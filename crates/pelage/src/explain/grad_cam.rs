@@ -5,10 +5,10 @@ use burn::module::Module;
 use burn::tensor::TensorData;
 
 use super::heat::Heatmap;
-use crate::bundle::Model;
-use crate::model::Network;
-use crate::model::parameters::to_vec;
+use crate::Model;
 use crate::{Error, Result};
+use pelage_model::networks::{Mode, Network};
+use pelage_model::values::to_vec;
 
 /// How gradients become the weights of the channels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,13 +56,15 @@ pub fn heatmaps(
     let nodes = network.graph().nodes();
     let count = nodes.last().map_or(0, |node| node.channels);
     if let Some(class) = classes.iter().find(|&&class| class >= count) {
-        return Err(Error::Input(format!(
-            "there is no class {class}; the model has {count}"
-        )));
+        return Err(Error::setting(
+            "class",
+            class,
+            format!("below {count}, the model's number of classes"),
+        ));
     }
     let network = network.clone().unfused().train().with_frozen(|_| true);
     let mut leaf = None;
-    let logits = network.forward_with(Tensor::from_inner(pixels), None, &mut |name, value| {
+    let logits = network.forward_with(Tensor::from_inner(pixels), Mode::Infer, &mut |name, value| {
         if name != nodes[layer].name {
             return value;
         }

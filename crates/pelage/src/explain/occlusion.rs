@@ -5,9 +5,9 @@ use burn::Tensor;
 use burn::tensor::TensorData;
 
 use super::heat::Heatmap;
-use crate::bundle::Model;
-use crate::model::parameters::to_vec;
+use crate::Model;
 use crate::{Error, Result};
+use pelage_model::values::to_vec;
 
 /// The square that hides a part of the picture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,9 +51,11 @@ const BATCH: usize = 32;
 pub fn occlusion(model: &Model, pixels: Tensor<4>, class: usize, square: Square) -> Result<Occlusion> {
     let ([_, h, w, channels], device, count) = (pixels.dims(), pixels.device(), model.facts.classes.len());
     if class >= count {
-        return Err(Error::Input(format!(
-            "there is no class {class}; the model has {count}"
-        )));
+        return Err(Error::setting(
+            "class",
+            class,
+            format!("below {count}, the model's number of classes"),
+        ));
     }
     check(square, [h, w])?;
     let picture = to_vec(pixels.clone());
@@ -107,7 +109,7 @@ pub(super) fn check(square: Square, [h, w]: [usize; 2]) -> Result<()> {
     if (1..=most).contains(&side) && (1..=most).contains(&stride) {
         return Ok(());
     }
-    Err(Error::Input(format!(
+    Err(Error::Settings(format!(
         "a patch of {side} pixels moved by {stride} does not fit the model's input of {w} x {h}: take 1 to {most} for each"
     )))
 }

@@ -3,7 +3,7 @@
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::folder::Explained;
-use crate::bundle::Model;
+use crate::Model;
 
 pub(super) const INDEX: &str = "index.html";
 pub(super) const FILTERS: &str = "filters.png";

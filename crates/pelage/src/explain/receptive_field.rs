@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use crate::model::graph::{Graph, Operation};
+use pelage_model::networks::graph::{Graph, Operation};
 
 /// One axis: position `p` sees the pixels `p * jump + first` to `p * jump + last`, as far as the picture goes.
 #[derive(Clone, Copy, Debug, PartialEq)]

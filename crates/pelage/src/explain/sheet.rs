@@ -4,8 +4,9 @@ use std::ops::Range;
 
 use image::{Rgb, RgbImage, imageops};
 
-use crate::report::markup::escaped;
-use crate::report::png;
+use crate::draw::markup::escaped;
+use crate::draw::png;
+use crate::{Error, Result};
 
 /// One small picture of a grid.
 pub struct Tile {
@@ -27,7 +28,7 @@ const FRAME: Rgb<u8> = Rgb([213, 94, 0]);
 ///
 /// # Errors
 /// A sheet too large to draw.
-pub fn sheet(lines: &[String], tiles: &[Tile], columns: usize) -> Result<RgbImage, String> {
+pub fn sheet(lines: &[String], tiles: &[Tile], columns: usize) -> Result<RgbImage> {
     let columns = columns.clamp(1, tiles.len().max(1));
     let cell_width = tiles.iter().map(|tile| tile.picture.width()).max().unwrap_or(1);
     let head = MARGIN + 6 + 19 * lines.len() as u32;
@@ -66,7 +67,10 @@ pub fn sheet(lines: &[String], tiles: &[Tile], columns: usize) -> Result<RgbImag
     }
     svg += "</g></svg>";
 
-    let drawn = png::render(&svg, 1.0)?;
+    let drawn = png::render(&svg, 1.0).map_err(|reason| Error::Rendering {
+        what: "a contact sheet",
+        reason,
+    })?;
     let mut sheet = RgbImage::from_fn(drawn.width(), drawn.height(), |x, y| {
         let pixel = drawn.pixels()[(y * drawn.width() + x) as usize];
         Rgb([pixel.red(), pixel.green(), pixel.blue()])

@@ -12,9 +12,9 @@ use super::deconvnet::{self, Stop};
 use super::peak;
 use super::receptive_field::receptive_field;
 use super::sheet::{self, Tile};
-use crate::bundle::Model;
-use crate::model::parameters::to_vec;
-use crate::{Error, Result};
+use crate::Model;
+use crate::Result;
+use pelage_model::values::to_vec;
 
 /// The pictures that excite one channel most, strongest first.
 #[derive(Clone, Debug, PartialEq)]
@@ -167,5 +167,5 @@ pub fn channel_sheet(
     }
     let (columns, tiles) = (channel.best.len(), rows.into_iter().flatten().collect::<Vec<_>>());
     let lines = [format!("{}, channel {}", node.name, channel.channel)];
-    sheet::sheet(&lines, &tiles, columns).map_err(Error::Input)
+    sheet::sheet(&lines, &tiles, columns)
 }

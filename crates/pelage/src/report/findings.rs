@@ -4,21 +4,24 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use burn::tensor::{Device, Tensor, TensorData};
-use pelage_data::cache::{CacheMode, Pictures, Unreadable, default_dir};
-use pelage_data::catalog::{self, Catalog, Item};
+use pelage_data::cache::{Pictures, Unreadable, default_dir};
+use pelage_data::catalog::{self, Catalog, Item, Split};
 use pelage_data::inspect;
 use pelage_data::source::Progress;
+use pelage_model::input;
+use pelage_model::networks::summary::{self, Layer};
+use pelage_model::saved::Facts;
 use rayon::prelude::*;
 
-use super::history::{self, HistoryRow};
 use super::thumbnail;
-use crate::bundle::{self, Facts, Model};
+use crate::compute::Compute;
 use crate::evaluate::doubtful::{self, Seen};
 use crate::evaluate::{self, Embeddings, Evaluation, Scores, calibration};
 use crate::explain::{grad_cam, heat};
-use crate::model::summary::{self, Layer};
-use crate::{Error, Result};
+use crate::runs::{history, images};
+use crate::train::facts::Training;
+use crate::train::history::HistoryRow;
+use crate::{Model, Result};
 
 /// All that a report shows.
 pub struct Findings {
@@ -28,6 +31,10 @@ pub struct Findings {
     pub data: PathBuf,
     /// What the model file says about itself.
     pub facts: Facts,
+    /// How its weights came about.
+    pub training: Training,
+    /// The settings of the run as TOML; empty where the file does not tell them.
+    pub settings: String,
     /// The network.
     pub layers: Vec<Layer>,
     /// The epochs; none for a lone model file.
@@ -92,10 +99,10 @@ impl Findings {
     pub fn gather(
         run: &Path,
         data: Option<&Path>,
-        device: &Device,
+        compute: &Compute,
         progress: &(dyn Fn(Progress) + Sync),
     ) -> Result<Findings> {
-        let model = bundle::load(run, device)?;
+        let model = Model::load(run, &compute.open()?)?;
         let history = match run.join("history.csv") {
             file if file.exists() => history::read_csv(&file)?,
             _ => Vec::new(),
@@ -103,9 +110,9 @@ impl Findings {
         let (data, validation, train) = open(&model.facts, data)?;
         let looked = inspect::inspect(&data, progress)?;
         let preprocessing = &model.facts.preprocessing;
-        let pictures = Pictures::open(&validation, preprocessing, CacheMode::Auto, &default_dir(), progress)?;
+        let pictures = Pictures::open(&validation, preprocessing, compute.cache, &default_dir(), progress)?;
         let (pictures, total) = (Arc::new(pictures), validation.items.len());
-        let scores = evaluate::score(&model, pictures.clone(), device, Embeddings::Drop, &mut |done| {
+        let scores = evaluate::score(&model, pictures.clone(), Embeddings::Drop, &mut |done| {
             let what = "evaluating";
             progress(Progress { done, total, what });
         })?;
@@ -136,6 +143,10 @@ impl Findings {
             unreadable: looked.unreadable,
             thumbnails: HashMap::new(),
             overlays: HashMap::new(),
+            training: Training::of(&model.facts),
+            settings: images::settings(&model.facts)
+                .and_then(|settings| settings.to_toml())
+                .unwrap_or_default(),
             facts: model.facts.clone(),
             scores,
         };
@@ -147,7 +158,7 @@ impl Findings {
             Some((picture, small))
         };
         let small: HashMap<usize, image::RgbImage> = shown.par_iter().filter_map(small).collect();
-        found.overlays = overlays(&model, &pictures, &found.top_losses, &small, device, progress)?;
+        found.overlays = overlays(&model, &pictures, &found.top_losses, &small, progress)?;
         let address = |(picture, small): (&usize, &image::RgbImage)| Some((*picture, thumbnail::address(small).ok()?));
         found.thumbnails = small.par_iter().filter_map(address).collect();
         Ok(found)
@@ -163,22 +174,19 @@ impl Findings {
     }
 }
 
-/// Where the pictures are, those for validation, and those for training where they are told apart.
+/// Where the images are, those for validation, and those for training where they are told apart.
 fn open(facts: &Facts, data: Option<&Path>) -> Result<(PathBuf, Catalog, Catalog)> {
-    let recipe = &facts.training.recipe;
-    let data = data.unwrap_or(&recipe.data);
-    if *data == recipe.data && !data.exists() {
-        return Err(Error::Input(format!(
-            "the run's pictures are not at '{}', seen from here; say where they are: `pelage report RUN DATA`",
-            data.display()
-        )));
-    }
-    let ratio = recipe.validation_split.filter(|_| *data == recipe.data);
-    match catalog::open_dataset(data, ratio, recipe.seed) {
-        Ok(split) => Ok((data.to_path_buf(), split.validation, split.train)),
-        // Labelled pictures without a training part.
-        Err(_) if ratio.is_none() => Ok((data.to_path_buf(), evaluate::catalog(data)?, Catalog::default())),
-        Err(failure) => Err(failure.into()),
+    let settings = images::settings(facts).ok();
+    let own = settings.filter(|settings| data.is_none_or(|data| data == settings.data));
+    let parted = |(path, split): (PathBuf, Split)| (path, split.validation, split.train);
+    match (data, own) {
+        (None, _) => images::trained_on(facts).map(parted),
+        (Some(_), Some(settings)) if settings.validation_split.is_some() => images::trained_on(facts).map(parted),
+        (Some(data), _) => match catalog::open_dataset(data, None, 0) {
+            Ok(split) => Ok(parted((data.to_path_buf(), split))),
+            // Labelled images without a training part.
+            Err(_) => Ok((data.to_path_buf(), images::validation_part(data)?, Catalog::default())),
+        },
     }
 }
 
@@ -228,16 +236,13 @@ fn overlays(
     pictures: &Pictures,
     top: &[Seen],
     small: &HashMap<usize, image::RgbImage>,
-    device: &Device,
     progress: &(dyn Fn(Progress) + Sync),
 ) -> Result<HashMap<usize, String>> {
-    let preprocessing = &model.facts.preprocessing;
+    let (preprocessing, device) = (&model.facts.preprocessing, model.device());
     let mut overlays = HashMap::new();
     for (done, one) in top.iter().enumerate() {
-        let mut input = vec![0.0; preprocessing.len()];
-        preprocessing.normalize(&pictures.pixels(one.picture)?, &mut input);
-        let shape = [1, preprocessing.height as usize, preprocessing.width as usize, 3];
-        let pixels = Tensor::from_data(TensorData::new(input, shape), device);
+        let values = input::normalized(&pictures.pixels(one.picture)?, preprocessing);
+        let pixels = input::images(values, preprocessing, &device);
         let heatmap = grad_cam::grad_cam(model, pixels, one.predicted)?;
         if let Some(Ok(address)) = small
             .get(&one.picture)

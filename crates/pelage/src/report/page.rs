@@ -6,7 +6,10 @@ mod tables;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
+use pelage_model::networks::summary::Layer;
+
 use super::findings::Findings;
+use crate::draw::text::{percent, thousands};
 
 const STYLE: &str = include_str!("page/style.css");
 const SORT: &str = include_str!("page/sort.js");
@@ -68,7 +71,7 @@ fn subtitle(found: &Findings) -> String {
     let classes = found.scores.classes.len();
     format!(
         "{architecture}, {classes} classes, on the {} readable validation pictures of {}",
-        count(found.scores.len()),
+        thousands((found.scores.len()) as u64),
         found.data.display()
     )
 }
@@ -85,7 +88,7 @@ fn tiles(found: &Findings) -> Markup {
             (tile("Log loss", format!("{:.4}", evaluation.log_loss), "natural logarithm".into()))
             @if let Some(auc) = evaluation.auc { (tile("AUC", format!("{auc:.4}"), "area under the ROC curve".into())) }
             (tile("Calibration error", percent(evaluation.expected_calibration_error, 2), "expected, 15 bins".into()))
-            (tile("Wrong", count(evaluation.images - right(found)), format!("of {} pictures", count(evaluation.images))))
+            (tile("Wrong", thousands((evaluation.images - right(found)) as u64), format!("of {} pictures", thousands((evaluation.images) as u64))))
         }
     }
 }
@@ -96,21 +99,24 @@ fn right(found: &Findings) -> usize {
 }
 
 fn settings(found: &Findings) -> Markup {
-    let (facts, training) = (&found.facts, &found.facts.training);
+    let (facts, training) = (&found.facts, &found.training);
     let side = &facts.preprocessing;
-    let sum = |value: fn(&crate::model::summary::Layer) -> u64| found.layers.iter().map(value).sum::<u64>() as usize;
+    let sum = |value: fn(&Layer) -> u64| found.layers.iter().map(value).sum::<u64>();
     let seconds: f64 = found.history.iter().map(|row| row.seconds).sum();
     let mut rows = vec![
         ("Architecture", facts.architecture.name().to_string()),
-        ("Parameters", count(sum(|layer| layer.parameters))),
-        ("Multiply-adds a picture", count(sum(|layer| layer.multiply_adds))),
+        ("Parameters", thousands(sum(|layer| layer.parameters))),
+        ("Multiply-adds a picture", thousands(sum(|layer| layer.multiply_adds))),
         ("Classes", facts.classes.join(", ")),
         (
             "Input",
             format!("{} x {} pixels, {:?} resize", side.width, side.height, side.filter).to_lowercase(),
         ),
-        ("Training pictures", count(training.train_images)),
-        ("Validation pictures then", count(training.validation_images)),
+        ("Training pictures", thousands((training.train_images) as u64)),
+        (
+            "Validation pictures then",
+            thousands((training.validation_images) as u64),
+        ),
         (
             "Epoch of these weights",
             format!(
@@ -130,7 +136,7 @@ fn settings(found: &Findings) -> Markup {
     }
     html! {
         div.scroll { table { tbody { @for (name, value) in rows { tr { th scope="row" { (name) } td.wide { (value) } } } } } }
-        details { summary { "All settings (config.toml)" } pre { (training.recipe.to_toml().unwrap_or_default()) } }
+        details { summary { "All settings (config.toml)" } pre { (found.settings) } }
         details {
             summary { "Layers" }
             div.scroll { table {
@@ -138,7 +144,7 @@ fn settings(found: &Findings) -> Markup {
                 tbody { @for layer in &found.layers { tr {
                     td { (layer.name) } td.left { (layer.kind) }
                     td { (layer.output_shape.iter().map(usize::to_string).collect::<Vec<_>>().join(" x ")) }
-                    td { (count(layer.parameters as usize)) } td { (count(layer.multiply_adds as usize)) }
+                    td { (thousands(layer.parameters)) } td { (thousands(layer.multiply_adds)) }
                 } } }
             } }
         }
@@ -156,22 +162,6 @@ fn wilson(share: f64, n: usize) -> [f64; 2] {
     [middle - half, middle + half].map(|end| end / (1.0 + z * z / n))
 }
 
-fn percent(share: f64, decimals: usize) -> String {
-    format!("{:.decimals$} %", 100.0 * share)
-}
-
-/// 1,355,938.
-fn count(number: usize) -> String {
-    let digits = number.to_string();
-    let parts: Vec<&str> = digits
-        .as_bytes()
-        .rchunks(3)
-        .rev()
-        .filter_map(|part| std::str::from_utf8(part).ok())
-        .collect();
-    parts.join(",")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -184,6 +174,5 @@ mod tests {
             (low - 0.786_397).abs() < 1e-5 && (high - 0.956_524).abs() < 1e-5,
             "{low} {high}"
         );
-        assert_eq!(count(1_355_938), "1,355,938");
     }
 }

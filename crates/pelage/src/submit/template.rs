@@ -24,7 +24,7 @@ impl Template {
     /// # Errors
     /// A file that cannot be read, is no CSV, or has no line; ids that are empty or stand twice.
     pub fn read(path: &Path) -> Result<Self> {
-        let refused = |reason: String| Error::Input(format!("{}: {reason}", path.display()));
+        let refused = |reason: String| Error::Settings(format!("{}: {reason}", path.display()));
         let bytes = std::fs::read(path).map_err(Error::io(path))?;
         let mut reader = csv::ReaderBuilder::new()
             .trim(csv::Trim::All)
@@ -76,7 +76,7 @@ impl Template {
                 let order: Vec<_> = each.iter().filter_map(named).collect();
                 let distinct: HashSet<_> = order.iter().collect();
                 if each.len() != classes.len() || distinct.len() != classes.len() {
-                    return Err(Error::Input(format!(
+                    return Err(Error::Settings(format!(
                         "the template's columns are {}; understood are an id and one more, or an id and one for each \
                          class of the model: {}",
                         self.header.join(", "),
@@ -84,8 +84,8 @@ impl Template {
                     )));
                 }
                 if label.is_some() || positive.is_some() {
-                    return Err(Error::Input(
-                        "the template has a column for each class; leave --label and --positive out".into(),
+                    return Err(Error::Settings(
+                        "the template has a column for each class; leave the label and the positive class out".into(),
                     ));
                 }
                 Ok(Columns::EachClass(order))

@@ -1,8 +1,8 @@
 //! The running average of the weights, which is what is validated and saved: it lies in the middle of where the steps
 //! jump about, and is the better network (Polyak and Juditsky 1992; Izmailov et al. 2018).
 
-use crate::model::Network;
-use crate::model::parameters::{self, Named};
+use pelage_model::networks::{Network, parameters};
+use pelage_model::values::Named;
 
 /// Steps from one update to the next: the weights hardly move in between.
 const EVERY: u64 = 8;
@@ -39,7 +39,7 @@ impl Average {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Architecture;
+    use pelage_model::networks::Architecture;
 
     #[test]
     fn equals_the_formula_number_by_number() {

@@ -1,6 +1,6 @@
 //! What happens in training, as data.
 
-use crate::report::history::HistoryRow;
+use super::history::HistoryRow;
 
 /// One thing that happened.
 #[derive(Clone, Debug)]

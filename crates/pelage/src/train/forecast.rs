@@ -4,13 +4,17 @@ use std::time::{Duration, Instant};
 
 use pelage_data::loader::{Batch, Order};
 
-use super::samples::Batches;
-use super::step::Learner;
-use super::{Data, Recipe, Start, step};
-use crate::Result;
-use crate::model::parameters;
 use burn::module::Module;
 use burn::tensor::Device;
+use pelage_model::input;
+use pelage_model::networks::Mode;
+use pelage_model::values::to_vec;
+
+use super::recipe::Recipe;
+use super::samples::{Batches, Data};
+use super::start::Start;
+use super::step::Learner;
+use crate::Result;
 
 /// Steps that warm caches and are not measured, and steps measured at most.
 const WARM_UP: usize = 2;
@@ -21,7 +25,7 @@ const ENOUGH: Duration = Duration::from_secs(3);
 /// What the measured steps promise.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Forecast {
-    /// Pictures learnt from a second, input pipeline and all.
+    /// Training images per second, input pipeline and all.
     pub train_images_per_second: f64,
     /// Seconds for one epoch, training and validation.
     pub epoch_seconds: f64,
@@ -32,7 +36,7 @@ pub struct Forecast {
 /// Times a few steps of `recipe` on a throw-away network; the run itself is not touched.
 ///
 /// # Errors
-/// Pictures that cannot be read any more, a loss that is no number.
+/// Images that cannot be read any more, a loss that became NaN.
 pub fn forecast(recipe: &Recipe, start: &Start, data: &Data, device: &Device) -> Result<Forecast> {
     let mut learner = None;
     let order = Order::Shuffled {
@@ -46,7 +50,7 @@ pub fn forecast(recipe: &Recipe, start: &Start, data: &Data, device: &Device) ->
         let fresh = learner
             .take()
             .unwrap_or_else(|| Learner::new(recipe, start.network.clone(), data, device));
-        learner = Some(fresh.step(batch, data.train.shape(), 0, rate)?.0);
+        learner = Some(fresh.step(std::iter::once(Ok(batch)), data.train.shape(), 0, rate)?.0);
         Ok(images)
     })?;
 
@@ -54,7 +58,8 @@ pub fn forecast(recipe: &Recipe, start: &Start, data: &Data, device: &Device) ->
     let source = data.validation.batches(recipe.batch_size, Order::Sequential, None, 0);
     let validation = rate_of(source, |batch| {
         let images = batch.labels.len();
-        parameters::to_vec(network.forward(step::pixels(batch.pixels, data.validation.shape(), device), None));
+        let pixels = input::tensor(batch.pixels, data.validation.shape(), device);
+        to_vec(network.forward(pixels, Mode::Infer));
         Ok(images)
     })?;
     let epoch_seconds = data.train.len() as f64 / train + data.validation.len() as f64 / validation;
@@ -65,7 +70,7 @@ pub fn forecast(recipe: &Recipe, start: &Start, data: &Data, device: &Device) ->
     })
 }
 
-/// Pictures a second over the first batches of `source`.
+/// Images per second over the first batches of `source`.
 fn rate_of(source: Batches, mut work: impl FnMut(Batch) -> Result<usize>) -> Result<f64> {
     let (mut started, mut images) = (Instant::now(), 0);
     for (i, batch) in source.take(WARM_UP + MEASURED).enumerate() {

@@ -1,16 +1,17 @@
-//! Losses over logits, averaged over the pictures of a batch.
+//! Losses over logits, averaged over the images of a batch.
 
 use burn::Tensor;
 use burn::tensor::activation;
 
-use super::recipe::{ClassWeights, Loss, Recipe};
-use crate::ops::{self, Targets};
+use pelage_model::ops::{self, Targets};
 
-/// The mean loss of `logits` `[n, classes]` against `labels`, as a tensor of one number.
+use super::recipe::{ClassWeights, Loss, Recipe};
+
+/// The mean loss of `logits` `[n, classes]` against `labels`, as a tensor of one value.
 ///
 /// Binary cross-entropy is Keras's: of the softmax outputs against the one-hot labels, averaged over the classes;
 /// for two classes it equals cross-entropy. The focal loss is Lin et al. 2017, eq. 4, with gamma 2. Class weights
-/// scale each picture's loss, as Keras's `class_weight` does.
+/// scale each image's loss, as Keras's `class_weight` does.
 pub fn loss(recipe: &Recipe, logits: Tensor<2>, labels: &[usize], class_weights: Option<&[f32]>) -> Tensor<1> {
     let targets = Targets {
         labels: labels.to_vec(),
@@ -37,7 +38,7 @@ fn focal(targets: Tensor<2>, log_probabilities: Tensor<2>) -> Tensor<2> {
     (targets * easy.clone() * easy * log_probabilities).sum_dim(1).neg()
 }
 
-/// `balanced`: pictures / (classes x pictures of the class), as in scikit-learn; `none`: nothing.
+/// `balanced`: images / (classes x images of the class), as in scikit-learn; `none`: nothing.
 pub fn class_weights(kind: ClassWeights, labels: &[usize], classes: usize) -> Option<Vec<f32>> {
     match kind {
         ClassWeights::None => None,

@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 
 use burn::Tensor;
 use burn::module::{Module, ModuleMapper, Param};
-use burn::tensor::{Gradients, TensorData};
+use burn::tensor::TensorData;
 
+use super::gradients::Gradients;
 use super::recipe::{OptimizerKind, Recipe};
-use crate::model::Network;
-use crate::model::parameters::{Named, Path, Values, to_vec};
-use crate::ops::optimizer::{self, Adam, Rate, RmsProp, Sgd};
+use pelage_model::networks::Network;
+use pelage_model::networks::parameters::Path;
+use pelage_model::ops::optimizer::{self, Adam, Rate, RmsProp, Sgd};
+use pelage_model::values::{Named, Values, to_vec};
 
 /// Keras's defaults.
 const RMS_PROP: RmsProp = RmsProp {
@@ -127,13 +129,19 @@ struct Step<'a> {
     path: Path,
 }
 
-impl Step<'_> {
-    /// The share of the learning rate that a parameter moves with.
-    fn share(&self, name: &str) -> f64 {
-        match &self.recipe.transfer {
-            Some(transfer) if !name.starts_with("head") => transfer.backbone_rate,
-            _ => 1.0,
-        }
+/// How the parameter `name` moves: its group's learning rate and weight decay.
+fn rate(recipe: &Recipe, name: &str, learning_rate: f64) -> Rate {
+    let share = match &recipe.transfer {
+        Some(transfer) if !name.starts_with("head") => transfer.backbone_rate,
+        _ => 1.0,
+    };
+    let is_norm_or_bias = name.ends_with(".bias") || name.contains(".norm.");
+    Rate {
+        learning_rate: learning_rate * share,
+        weight_decay: match recipe.decay_norms || !is_norm_or_bias {
+            true => recipe.weight_decay,
+            false => 0.0,
+        },
     }
 }
 
@@ -145,21 +153,19 @@ impl ModuleMapper for Step<'_> {
         self.path.exit();
     }
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-        let Some(gradient) = param.val().grad_remove(&mut self.gradients) else {
+        let name = self.path.name();
+        let Some(gradient) = self.gradients.take(&name) else {
             return param;
         };
         let (id, value, mapper) = param.consume();
-        let (shape, name) = (value.dims(), self.path.name());
+        let shape = value.dims();
         let count = shape.iter().product::<usize>();
         let updated = self.optimizer.update(
             self.recipe,
-            Rate {
-                learning_rate: self.learning_rate * self.share(&name),
-                weight_decay: self.recipe.weight_decay,
-            },
+            rate(self.recipe, &name, self.learning_rate),
             name,
             value.inner().reshape([count]),
-            gradient.reshape([count]),
+            gradient,
         );
         Param::from_mapped_value(id, Tensor::from_inner(updated.reshape(shape)).require_grad(), mapper)
     }
@@ -168,9 +174,9 @@ impl ModuleMapper for Step<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::parameters::read;
-    use crate::model::{Architecture, Head};
     use crate::train::transfer::Transfer;
+    use pelage_model::networks::parameters::read;
+    use pelage_model::networks::{Architecture, Head, Mode};
 
     #[test]
     fn a_backbone_moves_by_its_share_of_the_rate_and_the_head_by_all_of_it() {
@@ -189,7 +195,9 @@ mod tests {
                 ..Recipe::default()
             };
             let pixels = Tensor::<4>::ones([2, 32, 32, 3], &device);
-            let gradients = network.forward(pixels, None).powi_scalar(2).sum().backward();
+            let mode = Mode::Infer;
+            let gradients = network.forward(pixels, mode).powi_scalar(2).sum().backward();
+            let gradients = Gradients::of(&network, gradients);
             let after = read(&Optimizer::new().step(&recipe, 0.1, network.clone(), gradients));
             let distance = |name: &str| {
                 let pairs = after[name].data.iter().zip(&before[name].data);
@@ -204,5 +212,20 @@ mod tests {
                 "{i}: {part:?} {whole:?}"
             );
         }
+    }
+
+    #[test]
+    fn norms_and_biases_decay_only_where_they_are_meant_to() {
+        let decays = |decay_norms| {
+            let recipe = Recipe {
+                weight_decay: 0.5,
+                decay_norms,
+                ..Recipe::default()
+            };
+            ["conv1.weight", "conv1.norm.weight", "conv1.norm.bias", "head.bias"]
+                .map(|name| rate(&recipe, name, 0.1).weight_decay)
+        };
+        assert_eq!(decays(true), [0.5; 4]);
+        assert_eq!(decays(false), [0.5, 0.0, 0.0, 0.0]);
     }
 }

@@ -1,108 +1,100 @@
-//! All that is needed to repeat a run: written into it as `config.toml`, readable with `--config`.
-
-use std::path::{Path, PathBuf};
+//! The settings of training: what is learnt and how. Where it runs is [`crate::compute`]'s.
 
 use pelage_data::augment::Augmentation;
-use pelage_data::cache::CacheMode;
 use pelage_data::preprocess::{Preprocessing, ResizeFilter};
+use pelage_model::networks::{Architecture, Head};
 use serde::{Deserialize, Serialize};
 
 use super::transfer::{Transfer, Unfreeze};
-use crate::model::Architecture;
 use crate::{Error, Result};
 
-/// The settings of a training run; the defaults are the reference recipe.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Recipe {
-    /// The organised tree, or class folders or a zip together with `validation_split`.
-    pub data: PathBuf,
-    /// Share of the pictures for validation (0 to 1), where `data` has no validation part.
-    pub validation_split: Option<f64>,
-    /// The network.
-    pub model: Architecture,
-    /// Epochs at most.
-    pub epochs: usize,
-    /// Pictures a step.
-    pub batch_size: usize,
-    /// Side of the square that pictures are brought to, in pixels.
-    pub image_size: u32,
-    /// How pictures are brought to that size; none: bilinear, or as the pretrained weights want it.
-    pub resize_filter: Option<ResizeFilter>,
-    /// The optimizer.
-    pub optimizer: OptimizerKind,
-    /// The learning rate at the top of the schedule.
-    pub learning_rate: f64,
-    /// Momentum of `sgd`.
-    pub momentum: f64,
-    /// Nesterov's momentum for `sgd`.
-    pub nesterov: bool,
-    /// L2 regularization; decoupled for `adamw`.
-    pub weight_decay: f64,
-    /// How the learning rate changes.
-    pub schedule: Schedule,
-    /// Epochs in which the learning rate first rises from 0 (Goyal et al. 2017).
-    pub warm_up: f64,
-    /// Share of the running average of the weights that is kept a step, see [`super::average`]; 0: the weights
-    /// themselves are validated and saved.
-    pub ema_momentum: f64,
-    /// What is minimized.
-    pub loss: Loss,
-    /// Share of each target spread over all classes (0 to 1).
-    pub label_smoothing: f64,
-    /// Weights against class imbalance.
-    pub class_weights: ClassWeights,
-    /// Epochs without a better validation loss before training stops; 0: never stop early.
-    pub patience: usize,
-    /// By how much the validation loss must fall to count as better.
-    pub min_delta: f64,
-    /// Seeds weights, order, augmentation and dropout.
-    pub seed: u64,
-    /// CPU threads; 0: all.
-    pub threads: usize,
-    /// Where to compute, see [`crate::device`].
-    pub device: String,
-    /// Where decoded pictures are kept.
-    pub cache: CacheMode,
-    /// Write TensorBoard event files.
-    pub tensorboard: bool,
-    /// Random changes to training pictures.
-    pub augmentation: Augmentation,
-    /// How to begin from pretrained weights of `model`; none: from scratch.
-    pub transfer: Option<Transfer>,
+/// Declares the settings: each with its type, its default, and what it must be, as a rule and in words.
+macro_rules! settings {
+    (
+        $(#[$doc:meta])*
+        pub struct $name:ident {
+            $($(#[$field_doc:meta])* $field:ident: $type:ty = $default:expr $(, $rule:expr, $allowed:expr)?;)+
+        }
+    ) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+        #[serde(default, deny_unknown_fields)]
+        pub struct $name { $($(#[$field_doc])* pub $field: $type),+ }
+
+        impl Default for $name {
+            fn default() -> Self {
+                $name { $($field: $default),+ }
+            }
+        }
+
+        impl $name {
+            /// The first setting that is out of its range.
+            fn check_ranges(&self) -> Result<()> {
+                $($(
+                    let rule: fn(&$type) -> bool = $rule;
+                    if !rule(&self.$field) {
+                        let value = serde_json::to_value(&self.$field).unwrap_or_default();
+                        return Err(Error::setting(stringify!($field), value, $allowed));
+                    }
+                )?)+
+                Ok(())
+            }
+        }
+    };
 }
 
-impl Default for Recipe {
-    fn default() -> Self {
-        Recipe {
-            data: PathBuf::new(),
-            validation_split: None,
-            model: Architecture::Cnn3,
-            epochs: 50,
-            batch_size: 32,
-            image_size: 150,
-            resize_filter: None,
-            optimizer: OptimizerKind::Sgd,
-            learning_rate: 0.01,
-            momentum: 0.9,
-            nesterov: false,
-            weight_decay: 0.0,
-            schedule: Schedule::TimeDecay,
-            warm_up: 0.0,
-            ema_momentum: 0.999,
-            loss: Loss::CrossEntropy,
-            label_smoothing: 0.0,
-            class_weights: ClassWeights::None,
-            patience: 2,
-            min_delta: 0.0,
-            seed: 0,
-            threads: 0,
-            device: "cpu".into(),
-            cache: CacheMode::Auto,
-            tensorboard: false,
-            augmentation: Augmentation::article(),
-            transfer: None,
-        }
+settings! {
+    /// The settings of training; the defaults are the reference recipe.
+    pub struct Recipe {
+        /// The network.
+        model: Architecture = Architecture::Cnn3;
+        /// Epochs at most.
+        epochs: usize = 50, |n| *n >= 1, "at least 1";
+        /// Images per batch.
+        batch_size: usize = 32, |n| (1..=65_536).contains(n), "1 to 65536";
+        /// Batches per step: their gradients are averaged into one update, as if they were one larger batch.
+        accumulate: usize = 1, |n| (1..=65_536).contains(n), "1 to 65536";
+        /// Side of the square that images are brought to, in pixels.
+        image_size: u32 = 150, |n| (8..=4096).contains(n), "8 to 4096 pixels";
+        /// How images are brought to that size; none: bilinear, or as the pretrained weights want it.
+        resize_filter: Option<ResizeFilter> = None;
+        /// The optimizer.
+        optimizer: OptimizerKind = OptimizerKind::Sgd;
+        /// The learning rate at the top of the schedule.
+        learning_rate: f64 = 0.01, |rate| *rate > 0.0 && rate.is_finite(), "above 0";
+        /// Momentum of `sgd`.
+        momentum: f64 = 0.9, |share| (0.0..1.0).contains(share), "0 or more and below 1";
+        /// Nesterov's momentum for `sgd`.
+        nesterov: bool = false;
+        /// L2 regularization; decoupled for `adamw`.
+        weight_decay: f64 = 0.0, |decay| *decay >= 0.0 && decay.is_finite(), "0 or more";
+        /// Whether biases and the scales and shifts of batch norms decay too.
+        decay_norms: bool = true;
+        /// Gradients are scaled down to this norm, over all parameters together; 0: never.
+        clip_norm: f64 = 0.0, |norm| *norm >= 0.0 && norm.is_finite(), "0 or more";
+        /// How the learning rate changes.
+        schedule: Schedule = Schedule::TimeDecay;
+        /// Epochs in which the learning rate first rises from 0 (Goyal et al. 2017).
+        warm_up: f64 = 0.0, |epochs| *epochs >= 0.0 && epochs.is_finite(), "0 or more epochs";
+        /// Share of the running average of the weights that is kept per step, see [`super::average`]; 0: the weights
+        /// themselves are validated and saved.
+        ema_momentum: f64 = 0.999, |share| (0.0..1.0).contains(share), "0 or more and below 1";
+        /// What is minimized.
+        loss: Loss = Loss::CrossEntropy;
+        /// Share of each target spread over all classes (0 to 1).
+        label_smoothing: f64 = 0.0, |share| (0.0..1.0).contains(share), "0 or more and below 1";
+        /// Weights against class imbalance.
+        class_weights: ClassWeights = ClassWeights::None;
+        /// Epochs without a better validation loss before training stops; 0: never stop early.
+        patience: usize = 2;
+        /// By how much the validation loss must fall to count as better.
+        min_delta: f64 = 0.0, |delta| *delta >= 0.0 && delta.is_finite(), "0 or more";
+        /// Seeds weights, order, augmentation and dropout.
+        seed: u64 = 0;
+        /// Random changes to training images.
+        augmentation: Augmentation = Augmentation::article();
+        /// How to begin from pretrained weights of `model`; none: from scratch.
+        transfer: Option<Transfer> = None;
     }
 }
 
@@ -148,7 +140,7 @@ choices! {
         TimeDecay = "time-decay",
         /// Always the same.
         Constant = "constant",
-        /// Half a cosine down to zero.
+        /// Half a cosine down to zero over the run.
         Cosine = "cosine",
         /// A tenth after each third of the epochs.
         Step = "step",
@@ -172,7 +164,7 @@ choices! {
 choices! {
     /// Weights against class imbalance.
     ClassWeights {
-        /// Every picture counts the same.
+        /// Every image counts the same.
         None = "none",
         /// Every class counts the same.
         Balanced = "balanced",
@@ -180,21 +172,38 @@ choices! {
 }
 
 impl Recipe {
-    /// Reads a recipe; unknown keys are errors.
-    ///
-    /// # Errors
-    /// A missing file, TOML that does not parse, unknown keys or values, with the line.
-    pub fn read(path: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(path).map_err(Error::io(path))?;
-        toml::from_str(&text).map_err(|failure| Error::Input(format!("{}: {failure}", path.display())))
-    }
-
-    /// The recipe as `config.toml`.
-    ///
-    /// # Errors
-    /// Where a path is not UTF-8.
-    pub fn to_toml(&self) -> Result<String> {
-        toml::to_string(self).map_err(|failure| Error::Input(format!("cannot write the settings as TOML: {failure}")))
+    /// The defaults for a head on pretrained weights of `architecture`: Adam with a cosine, as many epochs as a head needs;
+    /// for the tutorial's head, its RMSprop for 15 epochs.
+    pub fn transfer(architecture: Architecture, transfer: Transfer) -> Recipe {
+        let fine_tuning = transfer.unfreeze != Unfreeze::None;
+        let article = transfer.head == Head::article();
+        Recipe {
+            model: architecture,
+            image_size: architecture.input_size(),
+            optimizer: if article {
+                OptimizerKind::RmsProp
+            } else {
+                OptimizerKind::Adam
+            },
+            schedule: if article { Schedule::Constant } else { Schedule::Cosine },
+            learning_rate: 1e-3,
+            epochs: match (fine_tuning, article) {
+                (true, _) => 5,
+                (false, true) => 15,
+                (false, false) => 30,
+            },
+            patience: if article { 0 } else { 5 },
+            warm_up: if fine_tuning { 0.5 } else { 0.0 },
+            augmentation: if fine_tuning {
+                Augmentation::article()
+            } else {
+                Augmentation::default()
+            },
+            // The cosine ends in weights that stand still.
+            ema_momentum: 0.0,
+            transfer: Some(transfer),
+            ..Recipe::default()
+        }
     }
 
     /// What every step that touches pixels uses, given what the network was made for.
@@ -207,7 +216,7 @@ impl Recipe {
         }
     }
 
-    /// How training pictures are changed; `None` where they are not, such as where features are computed only once.
+    /// How training images are changed; `None` where they are not, such as where features are computed only once.
     pub fn augmentation(&self) -> Option<Augmentation> {
         let changes = !self.augmentation.is_none() && !self.learns_from_features();
         changes.then(|| self.augmentation.clone())
@@ -220,65 +229,64 @@ impl Recipe {
             .is_some_and(|transfer| transfer.unfreeze == Unfreeze::None)
     }
 
-    /// Checks that the numbers make sense.
+    /// Sets the setting `name` (a field of the recipe, of its augmentation or of its transfer) to what `text` says, as a
+    /// configuration file would; lists are separated by commas.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] where there is no such setting, or `text` is none of its values. Ranges are checked by
+    /// [`Recipe::validate`].
+    pub fn set(&mut self, name: &'static str, text: &str) -> Result<()> {
+        let refused = |reason: String| Error::setting(name, format!("'{text}'"), reason);
+        let mut recipe = serde_json::to_value(&*self).map_err(|failure| refused(failure.to_string()))?;
+        let Some(place) = place(&mut recipe, name) else {
+            return Err(refused("a setting of training, which this is not".into()));
+        };
+        *place = value(place, text);
+        *self = serde_json::from_value(recipe).map_err(|failure| refused(format!("another value: {failure}")))?;
+        Ok(())
+    }
+
+    /// Checks that the values make sense, one by one and together.
     ///
     /// # Errors
     /// Names the first setting out of its range, and the range.
     pub fn validate(&self) -> Result<()> {
-        let smallest = self.model.smallest_size() as u32;
-        let checks = [
-            (self.epochs >= 1, "--epochs must be at least 1".to_string()),
-            (
-                (1..=65_536).contains(&self.batch_size),
-                "--batch-size must be 1 to 65536".into(),
-            ),
-            (
-                (smallest..=4096).contains(&self.image_size),
-                format!(
-                    "--image-size must be {smallest} to 4096 pixels for {}",
-                    self.model.name()
-                ),
-            ),
-            (
-                self.learning_rate > 0.0 && self.learning_rate.is_finite(),
-                "--learning-rate must be above 0".into(),
-            ),
-            (
-                (0.0..1.0).contains(&self.momentum),
-                "--momentum must be 0 or more and below 1".into(),
-            ),
-            (
-                (0.0..1.0).contains(&self.ema_momentum),
-                "--ema-momentum must be 0 or more and below 1".into(),
-            ),
-            (
-                self.weight_decay >= 0.0 && self.weight_decay.is_finite(),
-                "--weight-decay must be 0 or more".into(),
-            ),
-            (
-                (0.0..1.0).contains(&self.label_smoothing),
-                "--label-smoothing must be 0 or more and below 1".into(),
-            ),
-            (
-                self.min_delta >= 0.0 && self.min_delta.is_finite(),
-                "--min-delta must be 0 or more".into(),
-            ),
-            (
-                self.warm_up >= 0.0 && self.warm_up.is_finite(),
-                "--warm-up must be 0 or more epochs".into(),
-            ),
-            (
-                self.validation_split.is_none_or(|split| split > 0.0 && split < 1.0),
-                "--validation-split must lie between 0 and 1".into(),
-            ),
-        ];
-        self.augmentation.validate()?;
-        if let Some(transfer) = &self.transfer {
-            transfer.validate(self.model)?;
+        self.check_ranges()?;
+        let smallest = self.model.smallest_size();
+        if (self.image_size as usize) < smallest {
+            let allowed = format!("{smallest} to 4096 pixels for {}", self.model.name());
+            return Err(Error::setting("image_size", self.image_size, allowed));
         }
-        match checks.into_iter().find(|(holds, _)| !holds) {
-            Some((_, message)) => Err(Error::Input(message)),
+        self.augmentation.validate()?;
+        match &self.transfer {
+            Some(transfer) => transfer.validate(self.model),
             None => Ok(()),
+        }
+    }
+}
+
+/// The value called `name` in a recipe as JSON.
+fn place<'a>(recipe: &'a mut serde_json::Value, name: &str) -> Option<&'a mut serde_json::Value> {
+    let tables = recipe.as_object_mut()?;
+    if tables.contains_key(name) {
+        return tables.get_mut(name);
+    }
+    let parts = ["augmentation", "transfer"];
+    let (_, part) = tables
+        .iter_mut()
+        .find(|(part, inner)| parts.contains(&part.as_str()) && inner.get(name).is_some())?;
+    part.get_mut(name)
+}
+
+/// `text` as JSON of the kind that `now` is.
+fn value(now: &serde_json::Value, text: &str) -> serde_json::Value {
+    let plain = || serde_json::Value::String(text.into());
+    match now {
+        serde_json::Value::String(_) => plain(),
+        _ => {
+            let list = format!("[{text}]");
+            let text = if text.contains(',') { &list } else { text };
+            serde_json::from_str(text).unwrap_or_else(|_| plain())
         }
     }
 }
@@ -288,26 +296,63 @@ mod tests {
     use super::*;
 
     #[test]
-    fn toml_round_trip_and_unknown_keys() {
-        let recipe = Recipe {
-            loss: Loss::Focal,
-            validation_split: Some(0.25),
-            ..Recipe::default()
+    fn nonsense_is_named_with_its_range() {
+        let named = |change: fn(&mut Recipe)| {
+            let mut recipe = Recipe::default();
+            change(&mut recipe);
+            recipe.validate().unwrap_err().to_string()
         };
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("config.toml");
-        std::fs::write(&path, recipe.to_toml().unwrap()).unwrap();
-        assert_eq!(Recipe::read(&path).unwrap(), recipe);
-        std::fs::write(&path, "learning_rat = 0.1").unwrap();
-        assert!(Recipe::read(&path).unwrap_err().to_string().contains("learning_rat"));
+        assert_eq!(
+            named(|r| r.momentum = 1.0),
+            "momentum is 1.0; it must be 0 or more and below 1"
+        );
+        assert_eq!(named(|r| r.epochs = 0), "epochs is 0; it must be at least 1");
+        assert!(named(|r| r.image_size = 4).starts_with("image_size is 4"));
+        assert!(named(|r| r.learning_rate = f64::NAN).starts_with("learning_rate is"));
+        assert!(Recipe::default().validate().is_ok());
     }
 
     #[test]
-    fn nonsense_is_named() {
-        let recipe = Recipe {
-            momentum: 1.0,
+    fn settings_are_set_by_name_wherever_they_lie() {
+        let mut recipe = Recipe::default();
+        for (name, text) in [
+            ("learning_rate", "3e-4"),
+            ("epochs", "7"),
+            ("optimizer", "adamw"),
+            ("nesterov", "true"),
+            ("resize_filter", "nearest"),
+            ("zoom_range", "0.5"),
+            ("brightness_range", "0.5,1.5"),
+            ("fill_mode", "wrap"),
+        ] {
+            recipe
+                .set(name, text)
+                .unwrap_or_else(|failure| panic!("{name}: {failure}"));
+        }
+        let expected = Recipe {
+            learning_rate: 3e-4,
+            epochs: 7,
+            optimizer: OptimizerKind::AdamW,
+            nesterov: true,
+            resize_filter: Some(ResizeFilter::Nearest),
+            augmentation: Augmentation {
+                zoom_range: 0.5,
+                brightness_range: Some([0.5, 1.5]),
+                fill_mode: pelage_data::augment::FillMode::Wrap,
+                ..Augmentation::article()
+            },
             ..Recipe::default()
         };
-        assert!(recipe.validate().unwrap_err().to_string().contains("--momentum"));
+        assert_eq!(recipe, expected);
+        for (name, text) in [
+            ("epochs", "many"),
+            ("epochs", "-1"),
+            ("optimizer", "sdg"),
+            ("colour", "red"),
+        ] {
+            let refused = recipe.set(name, text).unwrap_err().to_string();
+            assert!(refused.contains(name) && refused.contains(text), "{refused}");
+        }
+        assert_eq!(recipe, expected);
     }
 }

@@ -9,6 +9,14 @@ use pelage_data::preprocess::Preprocessing;
 
 use crate::features::Features;
 
+/// The two sets of a run.
+pub struct Data {
+    /// What is learnt from.
+    pub train: Samples,
+    /// What is never augmented nor learnt from.
+    pub validation: Samples,
+}
+
 /// Labelled samples in a fixed order.
 #[derive(Clone)]
 pub enum Samples {

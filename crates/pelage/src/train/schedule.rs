@@ -2,7 +2,7 @@
 
 use std::f64::consts::PI;
 
-use super::checkpoint::Progress;
+use super::progress::Progress;
 use super::recipe::{Recipe, Schedule};
 
 /// What a schedule needs to know of a run.

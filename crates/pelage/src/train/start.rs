@@ -4,16 +4,18 @@ use std::path::Path;
 use std::sync::Arc;
 
 use burn::tensor::Device;
-use pelage_data::cache::{self, Pictures};
+use pelage_data::cache::{self, CacheMode, Pictures};
 use pelage_data::catalog::{Catalog, Split};
 use pelage_data::preprocess::Preprocessing;
 use pelage_data::source::Progress;
+use pelage_model::networks::{Network, parameters};
 
+use super::backbone::backbone;
+use super::recipe::Recipe;
+use super::samples::{Data, Samples};
 use super::transfer::{Transfer, Unfreeze};
-use super::{Data, Recipe, Samples};
 use crate::features::Features;
-use crate::model::{Network, parameters};
-use crate::{Error, Result, bundle};
+use crate::{Error, Model, Result};
 
 /// The network of a run before its first step.
 #[derive(Clone)]
@@ -26,7 +28,10 @@ pub struct Start {
 
 impl Start {
     /// The network to save and to predict with, where `learnt` is what [`Start::network`] has become.
-    pub(super) fn whole(&self, learnt: Network) -> Result<Network> {
+    ///
+    /// # Errors
+    /// A network of another shape.
+    pub fn whole(&self, learnt: Network) -> Result<Network> {
         match &self.backbone {
             None => Ok(learnt),
             Some(backbone) => with_head_parameters(backbone, &learnt),
@@ -42,16 +47,17 @@ fn with_head_parameters(network: &Network, other: &Network) -> Result<Network> {
             .into_iter()
             .filter(|(name, _)| name.starts_with("head")),
     );
-    Network::assemble(network.graph().clone(), values, &network.device()).map_err(Error::Input)
+    Network::assemble(network.graph().clone(), values, &network.device()).map_err(Error::Settings)
 }
 
 /// The network and the samples of `recipe`; `progress` hears of decoding and of features.
 ///
 /// # Errors
 /// Pictures or weights that cannot be read, or do not fit.
-pub(super) fn open(
+pub fn open(
     recipe: &Recipe,
     split: &Split,
+    cache_mode: CacheMode,
     device: &Device,
     progress: &(dyn Fn(Progress) + Sync),
 ) -> Result<(Start, Data)> {
@@ -59,7 +65,7 @@ pub(super) fn open(
     let classes = split.train.classes.len();
     let pictures = |preprocessing: &Preprocessing| {
         let cache = cache::default_dir();
-        let open = |catalog| Pictures::open(catalog, preprocessing, recipe.cache, &cache, progress).map(Arc::new);
+        let open = |catalog| Pictures::open(catalog, preprocessing, cache_mode, &cache, progress).map(Arc::new);
         let (train, validation) = (open(&split.train)?, open(&split.validation)?);
         Ok::<_, Error>(Data {
             train: Samples::Pictures(train),
@@ -81,7 +87,7 @@ pub(super) fn open(
     if transfer.unfreeze == Unfreeze::None {
         return on_features(recipe, transfer, split, device, progress);
     }
-    let backbone = transfer.backbone(recipe, classes, &learning)?;
+    let backbone = backbone(transfer, recipe, classes, &learning)?;
     let network = match &transfer.head_from {
         None => backbone.network,
         Some(path) => with_head_of(&backbone.network, path, transfer, &split.train)?,
@@ -104,10 +110,10 @@ fn on_features(
     progress: &(dyn Fn(Progress) + Sync),
 ) -> Result<(Start, Data)> {
     let classes = split.train.classes.len();
-    let backbone = transfer.backbone(recipe, classes, device)?;
+    let backbone = backbone(transfer, recipe, classes, device)?;
     // What stands still need not compute its batch norms one by one.
     let network = backbone.network.folded(|_| true);
-    let extractor = transfer.extractor(&backbone, &network);
+    let extractor = backbone.extractor(transfer, &network);
     let cache = cache::default_dir();
     let open = |catalog: &Catalog| {
         let features = Features::open(catalog, &extractor, &cache, device, progress)?;
@@ -135,7 +141,7 @@ fn on_features(
 
 /// `network` with the head of a model that was trained for the same classes.
 fn with_head_of(network: &Network, path: &Path, transfer: &Transfer, pictures: &Catalog) -> Result<Network> {
-    let model = bundle::load(path, &network.device())?;
+    let model = Model::load(path, &network.device())?;
     if model.facts.head.as_ref() != Some(&transfer.head) || model.facts.classes != pictures.classes {
         return Err(Error::model(
             path,
@@ -165,7 +171,7 @@ fn thawed(network: Network, unfreeze: Unfreeze) -> Network {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Architecture, Head};
+    use pelage_model::networks::{Architecture, Head};
 
     #[test]
     fn what_is_unfrozen_is_the_last_of_the_backbone_and_always_the_head() {

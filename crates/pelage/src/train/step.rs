@@ -1,14 +1,19 @@
-//! One training step: forward, loss, backward, update.
+//! One training step, in two halves: the gradients of a batch (forward, loss, backward), then the update that they make.
 
 use burn::module::Module;
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Device, Tensor};
 use pelage_data::loader::Batch;
+use pelage_model::input;
+use pelage_model::networks::{Mode, Network, parameters};
+use pelage_model::values::to_vec;
 
 use super::average::Average;
+use super::gradients::Gradients;
+use super::loss;
+use super::metrics;
 use super::optimizer::Optimizer;
-use super::{Data, Recipe, loss};
-use crate::evaluate;
-use crate::model::{DropoutSeed, Network, parameters};
+use super::recipe::Recipe;
+use super::samples::Data;
 use crate::{Error, Result};
 
 /// All that changes while a network learns, and what it takes to change it.
@@ -27,13 +32,15 @@ pub struct Learner<'a> {
 }
 
 /// What one step found.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Learnt {
-    /// Pictures in the batch.
+    /// Batches of the step.
+    pub batches: usize,
+    /// Images in them.
     pub images: usize,
     /// Their mean loss, before the update.
     pub loss: f64,
-    /// Those told right, before the update.
+    /// Those classified correctly, before the update.
     pub correct: usize,
 }
 
@@ -52,64 +59,98 @@ impl<'a> Learner<'a> {
         }
     }
 
-    /// Learns from one batch, by value so that weights are updated in place; `step` counts over the whole run and, with the seed, decides what dropout drops.
+    /// Learns from the batches of one step (one, or as many as are accumulated), by value so that weights are updated in
+    /// place. `shape` is that of one sample; `step` counts over the whole run and, with the seed, decides what dropout drops.
     ///
     /// # Errors
-    /// A loss that is no number.
-    /// `shape` is that of one sample.
-    pub fn step(mut self, batch: Batch, shape: [usize; 3], step: u64, learning_rate: f64) -> Result<(Self, Learnt)> {
-        let dropout = DropoutSeed {
-            seed: self.recipe.seed,
-            step,
-        };
-        let input = pixels(batch.pixels, shape, &self.device.clone().autodiff());
-        let logits = self.network.forward(input, Some(dropout));
+    /// A loss that became NaN or infinite; batches that cannot be read.
+    pub fn step(
+        self,
+        batches: impl Iterator<Item = pelage_data::Result<Batch>>,
+        shape: [usize; 3],
+        step: u64,
+        learning_rate: f64,
+    ) -> Result<(Self, Learnt)> {
+        let mut sum: Option<(Gradients, Learnt)> = None;
+        for (i, batch) in batches.enumerate() {
+            let mode = Mode::Train {
+                seed: self.recipe.seed,
+                step: step * self.recipe.accumulate as u64 + i as u64,
+            };
+            let (gradients, learnt) = self.gradients(batch?, shape, mode);
+            if !learnt.loss.is_finite() {
+                return Err(Error::Diverged {
+                    step,
+                    rate: learning_rate,
+                });
+            }
+            sum = Some(match sum {
+                None => (gradients, learnt),
+                Some(sum) => mean(sum, (gradients, learnt)),
+            });
+        }
+        match sum {
+            None => Ok((self, Learnt::default())),
+            Some((gradients, learnt)) => Ok((self.apply(gradients, step, learning_rate), learnt)),
+        }
+    }
+
+    /// Forward, loss and backward for one batch.
+    pub fn gradients(&self, batch: Batch, shape: [usize; 3], mode: Mode) -> (Gradients, Learnt) {
+        let input = input::tensor(batch.pixels, shape, &self.device.clone().autodiff());
+        let logits = self.network.forward(input, mode);
         let loss = self.loss(logits.clone(), &batch.labels);
         let learnt = Learnt {
+            batches: 1,
             images: batch.labels.len(),
-            loss: f64::from(parameters::to_vec(loss.clone().inner())[0]),
-            correct: evaluate::count_correct(logits.inner(), &batch.labels),
+            loss: f64::from(to_vec(loss.clone().inner())[0]),
+            correct: metrics::count_correct(logits.inner(), &batch.labels),
         };
-        if !learnt.loss.is_finite() {
-            return Err(diverged(step, learning_rate));
+        (Gradients::of(&self.network, loss.backward()), learnt)
+    }
+
+    /// Clips the gradients, moves the weights, and takes them into the average.
+    pub fn apply(mut self, mut gradients: Gradients, step: u64, learning_rate: f64) -> Self {
+        if self.recipe.clip_norm > 0.0 {
+            gradients.clip(self.recipe.clip_norm);
         }
-        self.network = self
-            .optimizer
-            .step(self.recipe, learning_rate, self.network, loss.backward());
+        self.network = self.optimizer.step(self.recipe, learning_rate, self.network, gradients);
         if self.recipe.ema_momentum > 0.0 {
             self.average.update(&self.network, step + 1, self.recipe.ema_momentum);
         }
-        Ok((self, learnt))
+        self
     }
 
     /// The network to validate and to save, without autodiff: the average of the weights, where there is one.
     ///
     /// # Errors
-    /// An average of another network.
-    pub fn evaluated(&self) -> Result<Network> {
+    /// A message where the average is that of another network.
+    pub fn evaluated(&self) -> std::result::Result<Network, String> {
         let network = self.network.valid();
         match self.average.values.is_empty() {
             true => Ok(network),
-            false => parameters::write(network, self.average.values.clone()).map_err(Error::Input),
+            false => parameters::write(network, self.average.values.clone()),
         }
     }
 
-    /// The mean loss of a batch, as a tensor of one number.
+    /// The mean loss of a batch, as a tensor of one value.
     pub fn loss(&self, logits: Tensor<2>, labels: &[usize]) -> Tensor<1> {
         loss::loss(self.recipe, logits, labels, self.class_weights.as_deref())
     }
 }
 
-/// Samples of `[h, w, c]` each as `[n, h, w, c]` on `device`.
-pub(crate) fn pixels(values: Vec<f32>, [h, w, c]: [usize; 3], device: &Device) -> Tensor<4> {
-    let shape = [values.len() / (h * w * c), h, w, c];
-    Tensor::from_data(TensorData::new(values, shape), device)
-}
-
-fn diverged(step: u64, learning_rate: f64) -> Error {
-    Error::Input(format!(
-        "the loss is no number any more at step {step} with learning rate {learning_rate:.3e}; \
-         try --learning-rate {:.0e}, and look at the pictures with `pelage inspect`",
-        learning_rate / 10.0
-    ))
+/// Two batches as one: gradients and loss are means over the images of both.
+fn mean((mut sum, one): (Gradients, Learnt), (mut next, two): (Gradients, Learnt)) -> (Gradients, Learnt) {
+    let images = one.images + two.images;
+    let [first, second] = [one.images, two.images].map(|part| part as f64 / images as f64);
+    sum.scale(first);
+    next.scale(second);
+    sum.add(next);
+    let learnt = Learnt {
+        batches: one.batches + two.batches,
+        images,
+        loss: one.loss * first + two.loss * second,
+        correct: one.correct + two.correct,
+    };
+    (sum, learnt)
 }

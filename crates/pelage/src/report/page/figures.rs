@@ -2,12 +2,12 @@
 
 use maud::{Markup, PreEscaped, html};
 
-use super::percent;
+use crate::draw::chart::{Axis, Chart, Corner, Mark, Series, svg, thinned};
+use crate::draw::text::percent;
 use crate::evaluate::calibration::{BINS, Bin, brier_score, expected_calibration_error, reliability};
 use crate::evaluate::curves::Ranking;
-use crate::report::chart::{Axis, Chart, Corner, Mark, Series, svg, thinned};
 use crate::report::findings::Findings;
-use crate::report::history::HistoryRow;
+use crate::train::history::HistoryRow;
 
 /// Classes whose curves are drawn where there are more than two.
 const CURVES: usize = 6;
@@ -32,7 +32,7 @@ pub(super) fn curves(found: &Findings) -> Result<Markup, String> {
     if history.is_empty() {
         return Ok(html! { p { "There is no history beside this model." } });
     }
-    let best = found.facts.training.epoch;
+    let best = found.training.epoch;
     let panel = |name: &str, train: fn(&HistoryRow) -> f64, validation: fn(&HistoryRow) -> f64| {
         let points = |value: fn(&HistoryRow) -> f64| -> Vec<(f64, f64)> {
             let all = history.iter().map(|row| (row.epoch as f64, value(row)));

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::{count, percent};
+use crate::draw::text::{percent, thousands};
 use crate::evaluate::curves::Ranking;
 use crate::evaluate::doubtful;
 use crate::report::findings::Findings;
@@ -25,7 +25,7 @@ pub(super) fn confusion(found: &Findings) -> Markup {
         let share = number as f64 / all.max(1) as f64;
         html! {
             td.right[label == predicted] style=(format!("--share:{share:.3}")) {
-                @if shown(label, predicted) { a href=(format!("#confused-{label}-{predicted}")) { (count(number)) } } @else { (count(number)) }
+                @if shown(label, predicted) { a href=(format!("#confused-{label}-{predicted}")) { (thousands((number) as u64)) } } @else { (thousands((number) as u64)) }
                 small { (percent(share, 1)) }
             }
         }
@@ -59,7 +59,7 @@ pub(super) fn classes(found: &Findings) -> Markup {
             caption { "A press on a heading sorts." }
             thead { tr { @for head in heads { th scope="col" { (head) } } } }
             tbody { @for class in &found.evaluation.classes { tr {
-                td { (class.name) } td data-value=(class.support) { (count(class.support)) }
+                td { (class.name) } td data-value=(class.support) { (thousands((class.support) as u64)) }
                 @for figure in [class.precision, class.recall, class.f1] { td { (format!("{figure:.4}")) } }
                 td { (optional(class.auc)) } td { (optional(class.average_precision)) }
             } } }
@@ -130,7 +130,7 @@ fn answered(found: &Findings) -> Markup {
             tbody { @for (threshold, answered, right) in rows { tr {
                 @let coverage = answered as f64 / seen.len().max(1) as f64;
                 @let accuracy = right as f64 / answered.max(1) as f64;
-                td { (format!("{threshold:.2}")) } td data-value=(answered) { (count(answered)) } td data-value=(coverage) { (percent(coverage, 1)) }
+                td { (format!("{threshold:.2}")) } td data-value=(answered) { (thousands((answered) as u64)) } td data-value=(coverage) { (percent(coverage, 1)) }
                 td data-value=(accuracy) { @if answered > 0 { (percent(accuracy, 2)) } @else { "" } }
             } } }
         } }

@@ -1,0 +1,122 @@
+//! What can go wrong with a model, in its training, and on the way to both.
+
+use std::path::PathBuf;
+
+/// The result of everything in pelage that can fail.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Says what was wrong, where, and what to do about it.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Something on the way from files to batches.
+    #[error(transparent)]
+    Data(#[from] pelage_data::Error),
+    /// A file could not be read or written.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A setting is out of its range.
+    #[error("{name} is {value}; it must be {allowed}")]
+    Setting {
+        /// The setting as the library calls it: the name of a field.
+        name: &'static str,
+        /// What it was set to.
+        value: String,
+        /// What it may be, in words.
+        allowed: String,
+    },
+    /// Settings that do not go together, or ask for what is not there; the message says which and what to do.
+    #[error("{0}")]
+    Settings(String),
+    /// Training diverged: the loss became NaN or infinite.
+    #[error("the loss became NaN at step {step} with learning rate {rate:.3e}; try {:.0e}, and look at the images", rate / 10.0)]
+    Diverged {
+        /// The step, counted over the whole run.
+        step: u64,
+        /// The learning rate of that step.
+        rate: f64,
+    },
+    /// A figure or page could not be drawn.
+    #[error("cannot draw {what}: {reason}")]
+    Rendering {
+        /// What was being drawn.
+        what: &'static str,
+        /// Why it failed.
+        reason: String,
+    },
+    /// A model file, checkpoint or run is missing, damaged or of another kind.
+    #[error("{}: {reason}", path.display())]
+    Model {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it, and what to do.
+        reason: String,
+    },
+    /// A model has no calibration where one is needed, or one that cannot be used.
+    #[error("{}: {reason}", model.display())]
+    Calibration {
+        /// The run folder or model file.
+        model: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// Pretrained weights are not here or could not be fetched.
+    #[error("{reason}")]
+    Weights {
+        /// What is wrong.
+        reason: String,
+        /// The file that would help, where one is known.
+        wanted: Option<Wanted>,
+    },
+}
+
+/// A published file of pretrained weights.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    /// The name of the architecture.
+    pub architecture: &'static str,
+    /// The name of the file.
+    pub file: String,
+    /// Where it is to be had.
+    pub source: String,
+    /// Whether that is an address that it can be downloaded from.
+    pub downloadable: bool,
+}
+
+impl Error {
+    /// An I/O error at `path`, as a function for `map_err`.
+    pub fn io(path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.into();
+        move |source| Error::Io { path, source }
+    }
+
+    /// A damaged or foreign model file at `path`.
+    pub fn model(path: impl Into<PathBuf>, reason: impl Into<String>) -> Self {
+        Error::Model {
+            path: path.into(),
+            reason: reason.into(),
+        }
+    }
+
+    /// The setting `name` is `value`, which is not `allowed`.
+    pub fn setting(name: &'static str, value: impl std::fmt::Display, allowed: impl Into<String>) -> Self {
+        Error::Setting {
+            name,
+            value: value.to_string(),
+            allowed: allowed.into(),
+        }
+    }
+
+    /// Pretrained weights that nothing more is known about.
+    pub fn weights(reason: impl Into<String>) -> Self {
+        Error::Weights {
+            reason: reason.into(),
+            wanted: None,
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! The networks: a closed set, one family a file, each a description ([`graph`]) that [`network`] runs.
+
+pub mod cnn3;
+pub mod efficientnet_lite;
+mod fold;
+mod forward;
+mod fusion;
+pub mod googlenet;
+pub mod graph;
+pub mod head;
+mod init;
+mod layer;
+pub mod mobilenet_v2;
+pub mod network;
+pub mod parameters;
+pub mod pooled;
+pub mod resnet;
+pub mod summary;
+mod variants;
+pub mod vgg;
+
+use serde::{Deserialize, Serialize};
+
+pub use forward::Tap;
+use graph::Graph;
+pub use head::{Head, Pooling};
+use init::Init;
+pub use network::{Mode, Network};
+
+/// The architectures that pelage knows, by the names used on the command line and in model files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "&'static str", try_from = "String")]
+pub enum Architecture {
+    /// Three convolution blocks and two dense layers, see [`cnn3`].
+    Cnn3,
+    /// See [`vgg`].
+    Vgg16,
+    /// See [`vgg`].
+    Vgg19,
+    /// See [`resnet`].
+    ResNet18,
+    /// See [`resnet`].
+    ResNet34,
+    /// See [`resnet`].
+    ResNet50,
+    /// Inception v1, see [`googlenet`].
+    GoogLeNet,
+    /// See [`mobilenet_v2`].
+    MobileNetV2,
+    /// See [`efficientnet_lite`].
+    EfficientNetLite0,
+    /// See [`efficientnet_lite`].
+    EfficientNetLite1,
+    /// See [`efficientnet_lite`].
+    EfficientNetLite2,
+}
+
+/// The architectures that there are pretrained weights of.
+pub const BACKBONES: [Architecture; 10] = {
+    let [_cnn3, backbones @ ..] = Architecture::ALL;
+    backbones
+};
+
+impl Architecture {
+    /// Every architecture.
+    pub const ALL: [Architecture; 11] = [
+        Architecture::Cnn3,
+        Architecture::Vgg16,
+        Architecture::Vgg19,
+        Architecture::ResNet18,
+        Architecture::ResNet34,
+        Architecture::ResNet50,
+        Architecture::GoogLeNet,
+        Architecture::MobileNetV2,
+        Architecture::EfficientNetLite0,
+        Architecture::EfficientNetLite1,
+        Architecture::EfficientNetLite2,
+    ];
+
+    /// The name used on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Architecture::Cnn3 => "cnn3",
+            Architecture::Vgg16 => "vgg16",
+            Architecture::Vgg19 => "vgg19",
+            Architecture::ResNet18 => "resnet18",
+            Architecture::ResNet34 => "resnet34",
+            Architecture::ResNet50 => "resnet50",
+            Architecture::GoogLeNet => "googlenet",
+            Architecture::MobileNetV2 => "mobilenet_v2",
+            Architecture::EfficientNetLite0 => "efficientnet_lite0",
+            Architecture::EfficientNetLite1 => "efficientnet_lite1",
+            Architecture::EfficientNetLite2 => "efficientnet_lite2",
+        }
+    }
+
+    /// The smallest picture side in pixels that the network can take.
+    pub fn smallest_size(self) -> usize {
+        match self {
+            Architecture::Cnn3 => 8,
+            // Five times halved, one pixel is left.
+            _ => 32,
+        }
+    }
+
+    /// Side in pixels of the images that the network is meant for.
+    pub fn input_size(self) -> u32 {
+        match self {
+            Architecture::Cnn3 => 150,
+            Architecture::EfficientNetLite1 => 240,
+            Architecture::EfficientNetLite2 => 260,
+            _ => 224,
+        }
+    }
+
+    /// The network's operations for pictures of `size` `[h, w]` and `classes` classes.
+    pub fn graph(self, size: [usize; 2], classes: usize) -> Graph {
+        match self {
+            Architecture::Cnn3 => cnn3::graph(size, classes),
+            Architecture::Vgg16 => vgg::graph(vgg::VGG16, classes),
+            Architecture::Vgg19 => vgg::graph(vgg::VGG19, classes),
+            Architecture::ResNet18 => resnet::graph(resnet::RESNET18, classes),
+            Architecture::ResNet34 => resnet::graph(resnet::RESNET34, classes),
+            Architecture::ResNet50 => resnet::graph(resnet::RESNET50, classes),
+            Architecture::GoogLeNet => googlenet::graph(classes),
+            Architecture::MobileNetV2 => mobilenet_v2::graph(classes),
+            Architecture::EfficientNetLite0 => efficientnet_lite::graph(efficientnet_lite::LITE0, classes),
+            Architecture::EfficientNetLite1 => efficientnet_lite::graph(efficientnet_lite::LITE1, classes),
+            Architecture::EfficientNetLite2 => efficientnet_lite::graph(efficientnet_lite::LITE2, classes),
+        }
+    }
+
+    /// The same with another head, where one is given.
+    pub fn graph_with(self, head: Option<&Head>, size: [usize; 2], classes: usize) -> Graph {
+        let mut graph = self.graph(size, classes);
+        if let Some(head) = head {
+            head.put_on(&mut graph, size, classes);
+        }
+        graph
+    }
+
+    fn init(self) -> Init {
+        match self {
+            Architecture::Cnn3 => Init::Glorot,
+            _ => Init::He,
+        }
+    }
+}
+
+impl From<Architecture> for &'static str {
+    fn from(architecture: Architecture) -> Self {
+        architecture.name()
+    }
+}
+
+impl TryFrom<String> for Architecture {
+    type Error = String;
+
+    fn try_from(name: String) -> Result<Self, String> {
+        name.parse()
+    }
+}
+
+impl std::str::FromStr for Architecture {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        let found = Self::ALL.into_iter().find(|known| known.name() == name);
+        found.ok_or_else(|| {
+            let known: Vec<_> = Self::ALL.iter().map(|known| known.name()).collect();
+            format!("no architecture is called '{name}'; known: {}", known.join(", "))
+        })
+    }
+}

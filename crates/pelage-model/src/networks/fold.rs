@@ -1,0 +1,33 @@
+//! Batch norm as part of the convolution before it.
+
+use crate::values::{Named, Values};
+
+/// Replaces the batch norm of the convolution `name` by other weights and a bias, computed in f64:
+/// `w * a` and `beta - mean * a` with `a = gamma / sqrt(variance + epsilon)` (Jacob et al. 2018, section 3.2).
+pub(super) fn fold(name: &str, epsilon: f64, values: &mut Named) {
+    let mut take = |suffix: &str| values.remove(&format!("{name}.norm.{suffix}")).unwrap_or_default().data;
+    let (gamma, beta) = (take("weight"), take("bias"));
+    let (mean, variance) = (take("running_mean"), take("running_var"));
+    let scales: Vec<f64> = gamma
+        .iter()
+        .zip(&variance)
+        .map(|(&gamma, &v)| f64::from(gamma) / (f64::from(v) + epsilon).sqrt())
+        .collect();
+    if let Some(weight) = values.get_mut(&format!("{name}.weight")) {
+        let each = weight.data.len() / scales.len().max(1);
+        for (kernel, scale) in weight.data.chunks_mut(each.max(1)).zip(&scales) {
+            kernel.iter_mut().for_each(|w| *w = (f64::from(*w) * scale) as f32);
+        }
+    }
+    let shifted = beta.iter().zip(&mean).zip(&scales);
+    let data: Vec<f32> = shifted
+        .map(|((&b, &m), scale)| (f64::from(b) - f64::from(m) * scale) as f32)
+        .collect();
+    values.insert(
+        format!("{name}.bias"),
+        Values {
+            shape: vec![data.len()],
+            data,
+        },
+    );
+}

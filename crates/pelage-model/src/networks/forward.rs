@@ -1,0 +1,164 @@
+//! What a network computes: its nodes one after the other, or a part of them.
+
+use burn::Tensor;
+
+use super::graph::Operation;
+use super::layer::Layer;
+use super::network::{Mode, Network};
+use crate::ops;
+
+/// What sees the output of every operation by its name, and gives what the network goes on with.
+pub type Tap<'a> = dyn FnMut(&str, Tensor<4>) -> Tensor<4> + 'a;
+
+impl Network {
+    /// Logits `[n, classes]` for pixels `[n, h, w, 3]`.
+    pub fn forward(&self, pixels: Tensor<4>, mode: Mode) -> Tensor<2> {
+        self.forward_with(pixels, mode, &mut |_, value| value)
+    }
+
+    /// The same, and `tap` sees the output of every operation by its name, can keep it, and gives what the network goes
+    /// on with: the same, or another of that shape. Operations that are computed in one go, a convolution with the
+    /// max-pooling behind it (`cnn3`, VGG) or MobileNet's expansion, depthwise convolution and projection, show only the
+    /// last one's output, unless the network is [`Network::unfused`].
+    pub fn forward_with(&self, pixels: Tensor<4>, mode: Mode, tap: &mut Tap) -> Tensor<2> {
+        self.run(pixels, 0, self.graph.nodes.len() - 1, mode, tap).flatten(1, 3)
+    }
+
+    /// The output of node `to` of the graph for pixels `[n, h, w, 3]`; `tap` sees those before it.
+    pub fn forward_to(&self, pixels: Tensor<4>, to: usize, tap: &mut Tap) -> Tensor<4> {
+        self.run(pixels, 0, to, Mode::Infer, tap)
+    }
+
+    /// The last feature map `[n, h', w', c]` for pixels `[n, h, w, 3]`.
+    pub fn features(&self, pixels: Tensor<4>) -> Tensor<4> {
+        self.run(pixels, 0, self.graph.features, Mode::Infer, &mut |_, value| value)
+    }
+
+    /// The means of the last feature map, `[n, c]`, for pixels `[n, h, w, 3]`.
+    pub fn pooled_features(&self, pixels: Tensor<4>) -> Tensor<2> {
+        ops::global_average_pool(self.features(pixels)).flatten(1, 3)
+    }
+
+    /// Logits `[n, classes]` for the last feature map, as [`Network::features`] gives it.
+    pub fn head(&self, features: Tensor<4>) -> Tensor<2> {
+        self.head_with(features, &mut |_, value| value)
+    }
+
+    /// The same with a `tap`, as in [`Network::forward_with`].
+    pub fn head_with(&self, features: Tensor<4>, tap: &mut Tap) -> Tensor<2> {
+        let (from, to) = (self.graph.features, self.graph.nodes.len() - 1);
+        self.run(features, from, to, Mode::Infer, tap).flatten(1, 3)
+    }
+
+    /// The nodes behind `from`, whose output is `start`, up to `to`.
+    fn run(&self, start: Tensor<4>, from: usize, to: usize, mode: Mode, tap: &mut Tap) -> Tensor<4> {
+        let nodes = &self.graph.nodes[..=to];
+        let mut readers = vec![0usize; nodes.len()];
+        nodes[from + 1..]
+            .iter()
+            .flat_map(|node| &node.inputs)
+            .for_each(|&input| readers[input] += 1);
+        readers[to] += 1;
+        let mut values: Vec<Option<Tensor<4>>> = vec![None; nodes.len()];
+        // The last reader takes a value, so that its memory is free as soon as nobody needs it.
+        let mut take = |values: &mut Vec<Option<Tensor<4>>>, input: usize| {
+            readers[input] -= 1;
+            let value = if readers[input] == 0 {
+                values[input].take()
+            } else {
+                values[input].clone()
+            };
+            // A node reads only nodes before it, and each of those is kept until its last reader.
+            value.unwrap_or_else(|| unreachable!("node {input} has been taken already"))
+        };
+        // Those that lie within what is computed here.
+        let within = |chain: &&Vec<usize>| chain[0] > from && chain.last().is_some_and(|&last| last <= to);
+        let chains: Vec<_> = self.chains.values().filter(within).collect();
+        values[from] = Some(if from == 0 { tap(&nodes[0].name, start) } else { start });
+        for (i, node) in nodes.iter().enumerate().skip(from + 1) {
+            let chain = chains.iter().find(|chain| chain.contains(&i));
+            if let Some(chain) = chain {
+                if chain.last() == Some(&i) {
+                    let input = take(&mut values, nodes[chain[0]].inputs[0]);
+                    let residual = node.inputs.get(1).map(|&input| take(&mut values, input));
+                    values[i] = Some(tap(&node.name, self.chain(chain, input, residual)));
+                }
+                continue;
+            }
+            let mut inputs: Vec<_> = node.inputs.iter().map(|&input| take(&mut values, input)).collect();
+            values[i] = Some(match (&node.operation, self.layers.get(&node.name)) {
+                (Operation::Convolution(_), Some(Layer::Convolution(layer))) if self.blocks.contains(&i) => {
+                    // The pooling is part of it already; the convolution's own output is nowhere to be seen.
+                    layer.forward_block(inputs.swap_remove(0))
+                }
+                (Operation::MaxPool(_), _) if self.blocks.contains(&(i - 1)) => tap(&node.name, inputs.swap_remove(0)),
+                _ => tap(&node.name, self.node(i, inputs, mode)),
+            });
+        }
+        take(&mut values, to)
+    }
+
+    /// What the convolutions of `chain` make of `input`, one after the other.
+    fn chain(&self, chain: &[usize], input: Tensor<4>, residual: Option<Tensor<4>>) -> Tensor<4> {
+        let [_, h, w, _] = input.dims();
+        let mut size = [h, w];
+        let mut links = Vec::new();
+        for &i in chain {
+            let node = &self.graph.nodes[i];
+            let (Operation::Convolution(convolution), Some(Layer::Convolution(layer))) =
+                (&node.operation, self.layers.get(&node.name))
+            else {
+                unreachable!("`Graph::chain` gives convolutions")
+            };
+            links.push(layer.link(convolution, size));
+            size = convolution.output_size(size);
+        }
+        ops::convolution_chain(input, links, residual)
+    }
+
+    /// What node `i` alone makes of its inputs.
+    pub fn node(&self, i: usize, mut inputs: Vec<Tensor<4>>, mode: Mode) -> Tensor<4> {
+        let node = &self.graph.nodes[i];
+        let x = inputs.remove(0);
+        match (&node.operation, self.layers.get(&node.name)) {
+            (Operation::Convolution(convolution), Some(Layer::Convolution(layer))) => layer.forward(
+                x,
+                inputs.pop(),
+                convolution,
+                matches!(mode, Mode::Train { .. }) && !self.is_frozen(&node.name),
+            ),
+            (Operation::Dense { activation }, Some(Layer::Dense(layer))) => layer.forward(x, *activation),
+            (Operation::MaxPool(pool), _) => {
+                let [_, h, w, _] = x.dims();
+                ops::max_pool(x, pool.kernel, pool.stride, pool.padding([h, w]))
+            }
+            (Operation::Concatenate, _) => {
+                inputs.insert(0, x);
+                Tensor::cat(inputs, 3)
+            }
+            (Operation::AveragePool { side }, _) => ops::average_pool(x, [*side; 2]),
+            (Operation::Flatten, _) => {
+                let [n, h, w, c] = x.dims();
+                x.reshape([n, 1, 1, h * w * c])
+            }
+            (Operation::Dropout(rate), _) => {
+                let is_dropout = |node: &&super::graph::Node| matches!(node.operation, Operation::Dropout(_));
+                let number = self.graph.nodes[..=i].iter().filter(is_dropout).count();
+                drop(x, *rate, number as u64, mode)
+            }
+            _ => unreachable!("`build` gives every node its layer, and the input is not computed"),
+        }
+    }
+}
+
+/// Inverted dropout (Srivastava et al. 2014): a counter-based mask, so a resumed run draws the very same one.
+fn drop(x: Tensor<4>, probability: f32, layer: u64, mode: Mode) -> Tensor<4> {
+    let Mode::Train { seed, step } = mode else {
+        return x;
+    };
+    let key = seed
+        .wrapping_mul(0x9E37_79B9_7F4A_7C15)
+        .wrapping_add(step.wrapping_mul(8).wrapping_add(layer));
+    let shape = x.dims();
+    ops::dropout(x.flatten(1, 3), key, probability).reshape(shape)
+}

@@ -1,0 +1,204 @@
+//! The layers that hold parameters.
+
+use burn::Tensor;
+use burn::module::{Module, Param, RunningState};
+use burn::tensor::{Device, TensorData};
+
+use super::graph::Convolution;
+use crate::ops::{self, Activation, Options};
+use crate::values::{Named, Values};
+
+/// A layer with parameters.
+#[derive(Module, Debug)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "a network has a hundred of them at most, nearly all convolutions"
+)]
+pub(super) enum Layer {
+    /// A convolution with a bias or a batch norm.
+    Convolution(ConvolutionLayer),
+    /// A dense layer.
+    Dense(DenseLayer),
+}
+
+/// Weights of a convolution: `[co, ci / groups, kh, kw]`, and either a bias `[co]` or a batch norm.
+#[derive(Module, Debug)]
+pub(super) struct ConvolutionLayer {
+    weight: Param<Tensor<4>>,
+    bias: Option<Param<Tensor<1>>>,
+    norm: Option<BatchNorm>,
+    /// For inference without a norm; [`Layer::forget_packed`] where the weights change.
+    #[module(skip)]
+    packed: ops::Packed,
+    /// The same for [`ConvolutionLayer::forward_block`].
+    #[module(skip)]
+    packed_block: ops::PackedBlock,
+}
+
+/// Batch norm (Ioffe and Szegedy 2015): scale, shift and running statistics, each `[co]`.
+#[derive(Module, Debug)]
+pub(super) struct BatchNorm {
+    weight: Param<Tensor<1>>,
+    bias: Param<Tensor<1>>,
+    running_mean: RunningState<Tensor<1>>,
+    running_var: RunningState<Tensor<1>>,
+}
+
+/// Weights of a dense layer: `[out, in]` as in PyTorch, bias `[out]`.
+#[derive(Module, Debug)]
+pub(super) struct DenseLayer {
+    weight: Param<Tensor<2>>,
+    bias: Param<Tensor<1>>,
+}
+
+/// By how much a batch moves the running statistics: PyTorch's default.
+const MOMENTUM: f64 = 0.1;
+
+impl Layer {
+    /// Must be called on a layer whose parameters may be others than before.
+    pub(super) fn forget_packed(&mut self) {
+        if let Layer::Convolution(layer) = self {
+            layer.packed = ops::Packed::default();
+            layer.packed_block = ops::PackedBlock::default();
+        }
+    }
+}
+
+impl ConvolutionLayer {
+    /// Takes the tensors called `name.…` out of `values`, whose shapes have been checked.
+    pub(super) fn take(name: &str, values: &mut Named, device: &Device) -> Self {
+        let mut named = |suffix: &str| values.remove(&format!("{name}.{suffix}"));
+        ConvolutionLayer {
+            weight: Param::from_tensor(tensor(named("weight").unwrap_or_default(), device)),
+            bias: named("bias").map(|bias| Param::from_tensor(tensor(bias, device))),
+            norm: named("norm.weight").map(|weight| BatchNorm {
+                weight: Param::from_tensor(tensor(weight, device)),
+                bias: Param::from_tensor(tensor(named("norm.bias").unwrap_or_default(), device)),
+                running_mean: RunningState::new(tensor(named("norm.running_mean").unwrap_or_default(), device)),
+                running_var: RunningState::new(tensor(named("norm.running_var").unwrap_or_default(), device)),
+            }),
+            packed: ops::Packed::default(),
+            packed_block: ops::PackedBlock::default(),
+        }
+    }
+
+    /// `[n, h, w, ci]` to `[n, h', w', co]`. In training, a batch norm takes the statistics of the batch and
+    /// moves its running ones; otherwise the running ones stay and become part of the convolution.
+    pub(super) fn forward(
+        &self,
+        input: Tensor<4>,
+        residual: Option<Tensor<4>>,
+        convolution: &Convolution,
+        training: bool,
+    ) -> Tensor<4> {
+        let [_, h, w, _] = input.dims();
+        let (options, weight) = (convolution.options([h, w]), self.weight.val());
+        let bias = self.bias.as_ref().map(Param::val);
+        let Some((norm, epsilon)) = self.norm.as_ref().zip(convolution.norm) else {
+            // In training the weights change from step to step.
+            let packed = if weight.is_autodiff() {
+                ops::Packed::default()
+            } else {
+                self.packed.clone()
+            };
+            return ops::convolution_packed(input, weight, bias, &options, residual, packed);
+        };
+        if training {
+            let plain = Options {
+                activation: Activation::None,
+                ..options
+            };
+            let convolved = ops::convolution(input, weight, None, &plain, None);
+            return norm.train(convolved, epsilon, residual, options.activation);
+        }
+        let (scale, shift) = norm.scale_and_shift(epsilon);
+        let channels = scale.dims()[0];
+        ops::convolution(
+            input,
+            weight * scale.reshape([channels, 1, 1, 1]),
+            Some(shift),
+            &options,
+            residual,
+        )
+    }
+}
+
+impl ConvolutionLayer {
+    /// The weights, `[co, ci / groups, kh, kw]`.
+    pub(super) fn kernel(&self) -> Tensor<4> {
+        self.weight.val()
+    }
+
+    /// As a part of [`ops::convolution_chain`], for a layer without a norm and an input of `[h, w]`.
+    pub(super) fn link(&self, convolution: &Convolution, [h, w]: [usize; 2]) -> ops::Link {
+        ops::Link {
+            weight: self.weight.val(),
+            bias: self.bias.as_ref().map(Param::val),
+            options: convolution.options([h, w]),
+            packed: self.packed.clone(),
+        }
+    }
+
+    /// The convolution of a block with its pooling, see [`ops::conv_block`].
+    pub(super) fn forward_block(&self, input: Tensor<4>) -> Tensor<4> {
+        // A block has a bias (`Graph::is_block`); without one it would be zero.
+        let zeros = || Tensor::zeros([self.weight.val().dims()[0]], &input.device());
+        let (weight, bias) = (self.weight.val(), self.bias.as_ref().map_or_else(zeros, Param::val));
+        // In training the weights change from step to step.
+        let packed = if weight.is_autodiff() {
+            ops::PackedBlock::default()
+        } else {
+            self.packed_block.clone()
+        };
+        ops::conv_block(input, weight, bias, packed)
+    }
+}
+
+impl BatchNorm {
+    /// Normalizes by the batch's mean and variance over all but the channels, adds the residual, and activates.
+    fn train(&self, x: Tensor<4>, epsilon: f64, residual: Option<Tensor<4>>, activation: Activation) -> Tensor<4> {
+        let [n, h, w, _] = x.dims();
+        let done = ops::batch_norm(x, self.weight.val(), self.bias.val(), epsilon, residual, activation);
+        // The variance that is kept is the unbiased one, as in PyTorch.
+        let count = (n * h * w) as f64;
+        let unbiased = done.variance * (count / (count - 1.0).max(1.0));
+        for (state, new) in [(&self.running_mean, done.mean), (&self.running_var, unbiased)] {
+            state.update(state.value_sync() * (1.0 - MOMENTUM) + new * MOMENTUM);
+            // Without this the state that is saved would be one batch behind.
+            state.value_sync();
+        }
+        done.output
+    }
+
+    /// `a` and `b` with which the norm by running statistics is `a * x + b`.
+    fn scale_and_shift(&self, epsilon: f64) -> (Tensor<1>, Tensor<1>) {
+        let scale = self.weight.val() / (self.running_var.value_sync() + epsilon).sqrt();
+        let shift = self.bias.val() - self.running_mean.value_sync() * scale.clone();
+        (scale, shift)
+    }
+}
+
+impl DenseLayer {
+    /// Takes `name.weight` and `name.bias` out of `values`, whose shapes have been checked.
+    pub(super) fn take(name: &str, values: &mut Named, device: &Device) -> Self {
+        let mut named = |suffix: &str| values.remove(&format!("{name}.{suffix}")).unwrap_or_default();
+        DenseLayer {
+            weight: Param::from_tensor(tensor(named("weight"), device)),
+            bias: Param::from_tensor(tensor(named("bias"), device)),
+        }
+    }
+
+    /// `[n, 1, 1, in]` to `[n, 1, 1, out]`.
+    pub(super) fn forward(&self, x: Tensor<4>, activation: Activation) -> Tensor<4> {
+        let [n, _, _, inputs] = x.dims();
+        let (rows, relu) = (x.reshape([n, inputs]), activation == Activation::Relu);
+        let x = ops::dense(rows, self.weight.val(), self.bias.val(), relu);
+        let outputs = x.dims()[1];
+        let x = if relu { x } else { activation.apply(x) };
+        x.reshape([n, 1, 1, outputs])
+    }
+}
+
+fn tensor<const D: usize>(values: Values, device: &Device) -> Tensor<D> {
+    Tensor::from_data(TensorData::new(values.data, values.shape), device)
+}

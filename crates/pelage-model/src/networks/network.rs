@@ -1,0 +1,219 @@
+//! A network that runs: a [`Graph`] and the layers that hold its parameters, as one Burn module.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use burn::Tensor;
+use burn::module::{Devices, Module, ModuleMapper, ModuleVisitor};
+use burn::tensor::Device;
+
+use super::graph::{Graph, Operation};
+use super::layer::{ConvolutionLayer, DenseLayer, Layer};
+use super::{Architecture, head::Head, init};
+use crate::values::Named;
+
+/// What a forward pass is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Prediction: nothing is dropped, and batch norms use their running statistics.
+    Infer,
+    /// Learning: dropout drops, and batch norms that are not frozen use the batch's statistics and move their running ones.
+    Train {
+        /// The seed of the run; the same seed and step give the same dropout masks.
+        seed: u64,
+        /// The step, counted over the whole run.
+        step: u64,
+    },
+}
+
+/// A network of any architecture.
+///
+/// A clone shares the running statistics of its batch norms with the original, as Burn's own batch norm does.
+#[derive(Clone, Debug)]
+pub struct Network {
+    pub(super) graph: Arc<Graph>,
+    pub(super) layers: BTreeMap<String, Layer>,
+    /// Names of the layers that stand still in training.
+    pub(super) frozen: BTreeSet<String>,
+    /// Convolutions that are computed together with the max-pooling behind them.
+    pub(super) blocks: Arc<BTreeSet<usize>>,
+    /// Convolutions that are computed together, by the last of them.
+    pub(super) chains: Arc<BTreeMap<usize, Vec<usize>>>,
+}
+
+impl Network {
+    /// Freshly initialized, the weights a function of `seed` alone; for pictures of `size` `[h, w]`.
+    pub fn new(architecture: Architecture, size: [usize; 2], classes: usize, seed: u64, device: &Device) -> Self {
+        let graph = architecture.graph(size, classes);
+        let values = init::values(&graph, architecture.init(), seed);
+        Self::build(graph, values, device)
+    }
+
+    /// The network of `graph` with `values` for its parameters. A convolution of `graph` with batch norm may be there
+    /// with the norm folded into it (see [`Network::folded`]).
+    ///
+    /// # Errors
+    /// A message that names the first missing, surplus or misshapen tensor.
+    pub fn assemble(graph: Graph, values: Named, device: &Device) -> Result<Self, String> {
+        let graph = folded_as(graph, &values);
+        let mut known = 0;
+        for (name, wanted) in graph.nodes().iter().flat_map(|node| graph.tensors(node)) {
+            match values.get(&name) {
+                Some(values) if values.shape == wanted && values.data.len() == wanted.iter().product::<usize>() => {
+                    known += 1
+                }
+                Some(values) => {
+                    return Err(format!(
+                        "tensor '{name}' has shape {:?}, expected {wanted:?}",
+                        values.shape
+                    ));
+                }
+                None => return Err(format!("tensor '{name}' is missing")),
+            }
+        }
+        if known == values.len() {
+            return Ok(Self::build(graph, values, device));
+        }
+        let known: Vec<_> = graph
+            .nodes()
+            .iter()
+            .flat_map(|node| graph.tensors(node))
+            .map(|(name, _)| name)
+            .collect();
+        let surplus = values
+            .into_keys()
+            .find(|name| !known.contains(name))
+            .unwrap_or_default();
+        Err(format!("has a tensor '{surplus}' that the architecture does not know"))
+    }
+
+    /// A head alone, freshly initialized, over feature maps of `[h, w, c]`.
+    pub fn of_head(head: &Head, map: [usize; 3], classes: usize, seed: u64, device: &Device) -> Self {
+        let graph = head.graph(map, classes);
+        let values = init::head(&graph, seed);
+        Self::build(graph, values, device)
+    }
+
+    /// `values` are those of `graph`, neither more nor less.
+    pub(crate) fn build(graph: Graph, mut values: Named, device: &Device) -> Self {
+        let mut layers = BTreeMap::new();
+        for node in graph.nodes() {
+            let layer = match node.operation {
+                Operation::Convolution(_) => {
+                    Layer::Convolution(ConvolutionLayer::take(&node.name, &mut values, device))
+                }
+                Operation::Dense { .. } => Layer::Dense(DenseLayer::take(&node.name, &mut values, device)),
+                _ => continue,
+            };
+            layers.insert(node.name.clone(), layer);
+        }
+        let blocks = (0..graph.nodes.len()).filter(|&i| graph.is_block(i)).collect();
+        let chains = (1..graph.nodes.len()).filter_map(|last| Some((last, graph.chain(last)?)));
+        Network {
+            chains: Arc::new(chains.collect()),
+            graph: Arc::new(graph),
+            layers,
+            frozen: BTreeSet::new(),
+            blocks: Arc::new(blocks),
+        }
+    }
+
+    /// What the network computes, as data.
+    pub fn graph(&self) -> &Graph {
+        &self.graph
+    }
+
+    /// The weights of a convolution, `[co, ci / groups, kh, kw]`.
+    pub fn kernel(&self, layer: &str) -> Option<Tensor<4>> {
+        match self.layers.get(layer) {
+            Some(Layer::Convolution(convolution)) => Some(convolution.kernel()),
+            _ => None,
+        }
+    }
+
+    /// Whether a layer stands still in training.
+    pub fn is_frozen(&self, layer: &str) -> bool {
+        self.frozen.contains(layer)
+    }
+
+    /// Where the network lives.
+    pub fn device(&self) -> Device {
+        // Every network has a layer with parameters.
+        self.devices().swap_remove(0)
+    }
+}
+
+/// `graph` without the batch norms that `values` show folded: a bias stands there, and no norm.
+fn folded_as(mut graph: Graph, values: &Named) -> Graph {
+    for node in &mut graph.nodes {
+        if let Operation::Convolution(convolution) = &mut node.operation {
+            let has = |suffix: &str| values.contains_key(&format!("{}.{suffix}", node.name));
+            if has("bias") && !has("norm.weight") {
+                convolution.norm = None;
+            }
+        }
+    }
+    graph
+}
+
+/// By hand, because Burn derives it for fields, not for layers by name.
+impl Module for Network {
+    fn collect_devices(&self, devices: Devices) -> Devices {
+        self.layers
+            .values()
+            .fold(devices, |devices, layer| layer.collect_devices(devices))
+    }
+
+    fn fork(self, device: &Device) -> Self {
+        self.each(|_, layer| layer.fork(device))
+    }
+
+    fn to_device(self, device: &Device) -> Self {
+        self.each(|_, layer| layer.to_device(device))
+    }
+
+    fn train(self) -> Self {
+        self.each(|_, layer| layer.train())
+    }
+
+    fn valid(&self) -> Self {
+        self.clone().each(|_, layer| layer.valid())
+    }
+
+    fn materialize(self) -> Self {
+        self.each(|_, layer| layer.materialize())
+    }
+
+    fn visit<V: ModuleVisitor>(&self, visitor: &mut V) {
+        for (name, layer) in &self.layers {
+            visitor.enter_module(name, "Network");
+            layer.visit(visitor);
+            visitor.exit_module(name, "Network");
+        }
+    }
+
+    fn map<M: ModuleMapper>(self, mapper: &mut M) -> Self {
+        self.each(|name, layer| {
+            mapper.enter_module(name, "Network");
+            let layer = layer.map(mapper);
+            mapper.exit_module(name, "Network");
+            layer
+        })
+    }
+}
+
+impl Network {
+    /// Every layer changed by `change`, with nothing kept from the old ones.
+    pub(super) fn each(self, mut change: impl FnMut(&str, Layer) -> Layer) -> Self {
+        let mut changed = BTreeMap::new();
+        for (name, layer) in self.layers {
+            let mut layer = change(&name, layer);
+            layer.forget_packed();
+            changed.insert(name, layer);
+        }
+        Network {
+            layers: changed,
+            ..self
+        }
+    }
+}

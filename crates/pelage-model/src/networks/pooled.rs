@@ -1,0 +1,47 @@
+//! A backbone's features as a head reads them: the last feature map or its means, of the image alone or with its mirror
+//! image.
+
+use burn::Tensor;
+
+use super::{Network, Pooling};
+use crate::ops;
+
+/// Images per forward pass of a backbone: few, so that their maps stay in the cache of the CPU.
+pub const BATCH: usize = 2;
+
+/// The last feature map of pixels `[n, h, w, 3]`; with [`Pooling::Average`] `[n, 1, 1, c]`. With `flip`, the mean over the
+/// image and its mirror image.
+pub fn features(network: &Network, pixels: Tensor<4>, pooling: Pooling, flip: bool) -> Tensor<4> {
+    let one = |pixels: Tensor<4>| match pooling {
+        Pooling::Average => ops::global_average_pool(network.features(pixels)),
+        Pooling::Flatten => network.features(pixels),
+    };
+    match flip {
+        true => (one(pixels.clone()) + one(pixels.flip([2]))) * 0.5,
+        false => one(pixels),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::networks::Architecture;
+    use crate::values::to_vec;
+    use burn::tensor::{Device, Distribution};
+
+    #[test]
+    fn flipped_features_do_not_tell_an_image_from_its_mirror_image() {
+        let device = Device::flex();
+        let network = Network::new(Architecture::ResNet18, [32, 32], 2, 0, &device);
+        let image = Tensor::<4>::random([1, 32, 32, 3], Distribution::Normal(0.0, 1.0), &device);
+        let gap = |flip| {
+            let [one, other] = [image.clone(), image.clone().flip([2])]
+                .map(|pixels| to_vec(features(&network, pixels, Pooling::Average, flip)));
+            let largest = one.iter().fold(0f32, |largest, x| largest.max(x.abs()));
+            let gap = one.iter().zip(&other).fold(0f32, |gap, (a, b)| gap.max((a - b).abs()));
+            gap / largest
+        };
+        assert!(gap(true) < 1e-5, "{}", gap(true));
+        assert!(gap(false) > 1e-3, "{}", gap(false));
+    }
+}

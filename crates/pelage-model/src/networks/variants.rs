@@ -1,0 +1,85 @@
+//! Networks made from a network: norms folded, layers frozen, another head, every operation by itself.
+
+use std::sync::Arc;
+
+use burn::module::Module;
+
+use super::graph::{Node, Operation};
+use super::head::Head;
+use super::network::Network;
+use super::{init, parameters};
+use crate::ops::Activation;
+
+impl Network {
+    /// The same network without batch norms in the convolutions that `choose` names: they become part of the weights
+    /// and of a bias (Jacob et al. 2018, section 3.2). Equal to the original within rounding, except in training.
+    pub fn folded(&self, choose: impl Fn(&str) -> bool) -> Self {
+        let has_norm = |node: &Node| matches!(&node.operation, Operation::Convolution(c) if c.norm.is_some());
+        if !self.graph.nodes.iter().any(|node| has_norm(node) && choose(&node.name)) {
+            return self.clone();
+        }
+        let mut values = parameters::read(self);
+        let mut graph = (*self.graph).clone();
+        for node in &mut graph.nodes {
+            if let Operation::Convolution(convolution) = &mut node.operation
+                && choose(&node.name)
+                && let Some(epsilon) = convolution.norm.take()
+            {
+                super::fold::fold(&node.name, epsilon, &mut values);
+            }
+        }
+        Self::build(graph, values, &self.device()).with_frozen(|layer| self.is_frozen(layer))
+    }
+
+    /// The same network, where every operation is computed by itself, so that its output is seen (see
+    /// [`Network::forward_with`]). Slower; equal to the original within rounding.
+    pub fn unfused(self) -> Self {
+        Network {
+            blocks: Arc::default(),
+            chains: Arc::default(),
+            ..self
+        }
+    }
+
+    /// The same network without activations, unfused: what it does to small changes where every activation lets them pass.
+    pub fn without_activations(&self) -> Self {
+        let mut graph = (*self.graph).clone();
+        for node in &mut graph.nodes {
+            if let Some(activation) = node.activation_mut() {
+                *activation = Activation::None;
+            }
+        }
+        Network {
+            graph: Arc::new(graph),
+            ..self.clone().unfused()
+        }
+    }
+
+    /// The same network where exactly the layers that `choose` names stand still in training: no gradients, and batch
+    /// norms keep their running statistics and use them.
+    pub fn with_frozen(self, choose: impl Fn(&str) -> bool) -> Self {
+        let frozen = self.layers.keys().filter(|name| choose(name)).cloned().collect();
+        let network = self.each(|name, layer| layer.set_require_grad(!choose(name)));
+        Network { frozen, ..network }
+    }
+
+    /// The same network with another, freshly initialized head for `classes`; `size` `[h, w]` is that of the pictures.
+    pub fn with_head(&self, head: &Head, size: [usize; 2], classes: usize, seed: u64) -> Self {
+        let mut graph = (*self.graph).clone();
+        graph.behead();
+        let keep: Vec<_> = graph
+            .nodes()
+            .iter()
+            .flat_map(|node| graph.tensors(node))
+            .map(|(name, _)| name)
+            .collect();
+        head.put_on(&mut graph, size, classes);
+        let mut values = init::head(&graph, seed);
+        let old = parameters::read(self)
+            .into_iter()
+            .filter(|(name, _)| keep.contains(name));
+        values.extend(old);
+        let network = Self::build(graph, values, &self.device());
+        network.with_frozen(|layer| self.is_frozen(layer) && !layer.starts_with("head"))
+    }
+}

@@ -1,0 +1,276 @@
+//! Batch normalization in training with what networks put right behind it: residual sum and activation.
+
+use burn::Tensor;
+use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
+use burn::backend::autodiff::grads::Gradients;
+use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
+use burn::backend::flex::FlexTensor;
+use burn::backend::tensor::FloatTensor;
+use burn::backend::{Autodiff, AutodiffBackend, Backend, Dispatch, Flex, TensorMetadata, backend_extension};
+use burn::tensor::module;
+use pelage_kernels::batch_norm::{self as kernel, Affine, Statistics};
+use pelage_kernels::isa::Isa;
+
+use super::convolution::Activation;
+use super::flex::{dims, runs_on_kernels, tensor, values};
+
+/// What a batch norm gives in training.
+pub struct Normalized {
+    /// As large as the input.
+    pub output: Tensor<4>,
+    /// Of the batch, `[c]`, without gradient.
+    pub mean: Tensor<1>,
+    /// Of the batch, the biased one, `[c]`, without gradient.
+    pub variance: Tensor<1>,
+}
+
+/// `activation((input - mean) / sqrt(variance + epsilon) * scale + shift + residual)`, by the mean and variance of each
+/// channel over the batch (Ioffe and Szegedy 2015).
+///
+/// # Shapes
+/// `input` and `residual` `[n, h, w, c]`; `scale` and `shift` `[c]`.
+pub fn batch_norm(
+    input: Tensor<4>,
+    scale: Tensor<1>,
+    shift: Tensor<1>,
+    epsilon: f64,
+    residual: Option<Tensor<4>>,
+    activation: Activation,
+) -> Normalized {
+    if !runs_on_kernels(&input) {
+        return batch_norm_composed(input, scale, shift, epsilon, residual, activation);
+    }
+    // SiLU cannot be told from its output, which is all that is kept for the backward step.
+    let fused = match activation {
+        Activation::Silu => Activation::None,
+        other => other,
+    };
+    let settings = Settings {
+        epsilon: epsilon as f32,
+        activation: fused,
+        has_residual: residual.is_some(),
+    };
+    let device = input.device();
+    let (output, mean, variance) = <Dispatch as BatchNormBackend>::normalize_batch(
+        input.into_dispatch(),
+        scale.into_dispatch(),
+        shift.into_dispatch(),
+        residual
+            .unwrap_or_else(|| Tensor::zeros([1; 4], &device))
+            .into_dispatch(),
+        settings,
+    );
+    let output = Tensor::from_dispatch(output);
+    Normalized {
+        output: if fused == activation {
+            output
+        } else {
+            activation.apply(output)
+        },
+        mean: Tensor::from_dispatch(mean),
+        variance: Tensor::from_dispatch(variance),
+    }
+}
+
+/// The same composed of Burn's own operations: what other devices run, and the reference for tests.
+pub fn batch_norm_composed(
+    input: Tensor<4>,
+    scale: Tensor<1>,
+    shift: Tensor<1>,
+    epsilon: f64,
+    residual: Option<Tensor<4>>,
+    activation: Activation,
+) -> Normalized {
+    let done = module::batch_norm_train(input.permute([0, 3, 1, 2]), scale, shift, epsilon);
+    let normal = done.output.permute([0, 2, 3, 1]);
+    let sum = match residual {
+        Some(residual) => normal + residual,
+        None => normal,
+    };
+    Normalized {
+        output: activation.apply(sum),
+        mean: done.mean,
+        variance: done.variance,
+    }
+}
+
+/// What a batch norm needs besides tensors. A residual that is not there is one unused number.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Settings {
+    epsilon: f32,
+    activation: Activation,
+    has_residual: bool,
+}
+
+/// Batch norm in training, as a Burn backend extension.
+#[backend_extension(Flex, Autodiff)]
+pub(crate) trait BatchNormBackend: Backend {
+    /// The output, and mean and variance of the batch.
+    fn normalize_batch(
+        input: FloatTensor<Self>,
+        scale: FloatTensor<Self>,
+        shift: FloatTensor<Self>,
+        residual: FloatTensor<Self>,
+        settings: Settings,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
+}
+
+/// What the backward step needs of the forward step: input, scale, shift, mean, variance, output.
+type Kept<B> = [FloatTensor<B>; 6];
+
+/// Its backward step; a trait of its own, so that nobody can ask for the backward step of a backward step.
+pub(crate) trait BatchNormBackward: Backend {
+    /// Gradients of input, scale, shift and residual from that of the output.
+    fn normalize_batch_backward(
+        kept: Kept<Self>,
+        gradient: FloatTensor<Self>,
+        settings: Settings,
+    ) -> [FloatTensor<Self>; 4];
+}
+
+impl BatchNormBackend for Flex {
+    fn normalize_batch(
+        input: FlexTensor,
+        scale: FlexTensor,
+        shift: FlexTensor,
+        residual: FlexTensor,
+        settings: Settings,
+    ) -> (FlexTensor, FlexTensor, FlexTensor) {
+        let [input, scale, shift, residual] = [input, scale, shift, residual].map(|tensor| tensor.to_contiguous());
+        let channels = scale.shape().num_elements();
+        let statistics = kernel::statistics(Isa::best(), channels, values(&input));
+        let affine = affine(&scale, &shift, settings);
+        let residual = settings.has_residual.then(|| values(&residual));
+        let output = kernel::forward(Isa::best(), values(&input), &statistics, &affine, residual);
+        (
+            tensor(output, dims::<4>(&input)),
+            tensor(statistics.mean, [channels]),
+            tensor(statistics.variance, [channels]),
+        )
+    }
+}
+
+impl BatchNormBackward for Flex {
+    fn normalize_batch_backward(kept: Kept<Self>, gradient: FlexTensor, settings: Settings) -> [FlexTensor; 4] {
+        let [input, scale, shift, mean, variance, output] = kept.map(|tensor| tensor.to_contiguous());
+        let statistics = Statistics {
+            mean: values(&mean).to_vec(),
+            variance: values(&variance).to_vec(),
+        };
+        let found = kernel::backward(
+            Isa::best(),
+            values(&input),
+            &statistics,
+            &affine(&scale, &shift, settings),
+            values(&output),
+            values(&gradient.to_contiguous()),
+        );
+        let (shape, channels) = (dims::<4>(&input), [statistics.mean.len()]);
+        [
+            tensor(found.input, shape),
+            tensor(found.scale, channels),
+            tensor(found.shift, channels),
+            tensor(found.sum, shape),
+        ]
+    }
+}
+
+fn affine<'a>(scale: &'a FlexTensor, shift: &'a FlexTensor, settings: Settings) -> Affine<'a> {
+    Affine {
+        scale: values(scale),
+        shift: values(shift),
+        epsilon: settings.epsilon,
+        activation: settings.activation.of_kernel(),
+    }
+}
+
+#[derive(Debug)]
+struct NormalizeBatch;
+
+impl<B: BatchNormBackward> Backward<B, 4> for NormalizeBatch {
+    type State = (Kept<B>, Settings);
+
+    fn backward(self, ops: Ops<Self::State, 4>, grads: &mut Gradients, _checkpointer: &mut Checkpointer) {
+        let (kept, settings) = ops.state;
+        let gradient = grads.consume::<B>(&ops.node);
+        let found = B::normalize_batch_backward(kept, gradient, settings);
+        for (node, gradient) in ops.parents.into_iter().zip(found) {
+            if let Some(node) = node {
+                grads.register::<B>(node.id, gradient);
+            }
+        }
+    }
+}
+
+impl<B: BatchNormBackend + BatchNormBackward, C: CheckpointStrategy> BatchNormBackend for Autodiff<B, C> {
+    fn normalize_batch(
+        input: FloatTensor<Self>,
+        scale: FloatTensor<Self>,
+        shift: FloatTensor<Self>,
+        residual: FloatTensor<Self>,
+        settings: Settings,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
+        let nodes = [input.node(), scale.node(), shift.node(), residual.node()];
+        let (input, scale) = (input.into_primitive(), scale.into_primitive());
+        let (shift, residual) = (shift.into_primitive(), residual.into_primitive());
+        let (output, mean, variance) =
+            B::normalize_batch(input.clone(), scale.clone(), shift.clone(), residual, settings);
+        let kept = [input, scale, shift, mean.clone(), variance.clone(), output.clone()];
+        let output = match NormalizeBatch.prepare::<C>(nodes).compute_bound().stateful() {
+            OpsKind::Tracked(prepared) => prepared.finish((kept, settings), output),
+            OpsKind::UnTracked(prepared) => prepared.finish(output),
+        };
+        (output, Self::from_inner(mean), Self::from_inner(variance))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::values::to_vec;
+    use burn::tensor::{Device, Distribution};
+
+    #[test]
+    fn kernels_equal_the_composition_forward_and_backward() {
+        let device = Device::flex();
+        let normal = Distribution::Normal(0.5, 2.0);
+        for activation in [Activation::None, Activation::Relu, Activation::Relu6, Activation::Silu] {
+            for with_residual in [false, true] {
+                let input = Tensor::<4>::random([3, 7, 9, 6], normal, &device);
+                let residual = Tensor::<4>::random([3, 7, 9, 6], normal, &device);
+                let [scale, shift] = [0, 1].map(|_| Tensor::<1>::random([6], normal, &device));
+                let run = |composed: bool| {
+                    let [input, residual] = [&input, &residual].map(|t| Tensor::from_inner(t.clone()).require_grad());
+                    let [scale, shift] = [&scale, &shift].map(|t| Tensor::from_inner(t.clone()).require_grad());
+                    let normalize = if composed { batch_norm_composed } else { batch_norm };
+                    let more = with_residual.then(|| residual.clone());
+                    let done = normalize(input.clone(), scale.clone(), shift.clone(), 1e-5, more, activation);
+                    // A gradient that differs from number to number.
+                    let gradients = (done.output.clone() * done.output.clone().detach().sin())
+                        .sum()
+                        .backward();
+                    let wide = |t: &Tensor<4>| t.grad(&gradients).map_or(Vec::new(), to_vec);
+                    let row = |t: &Tensor<1>| t.grad(&gradients).map_or(Vec::new(), to_vec);
+                    [
+                        to_vec(done.output.inner()),
+                        to_vec(done.mean.inner()),
+                        to_vec(done.variance.inner()),
+                        wide(&input),
+                        wide(&residual),
+                        row(&scale),
+                        row(&shift),
+                    ]
+                };
+                for (what, (a, b)) in run(false).iter().zip(&run(true)).enumerate() {
+                    assert_eq!(a.len(), b.len(), "{what}");
+                    let largest = b.iter().fold(0f32, |largest, x| largest.max(x.abs()));
+                    let error = a.iter().zip(b).fold(0f32, |error, (a, b)| error.max((a - b).abs()));
+                    assert!(
+                        error <= 3e-5 * largest,
+                        "{what} with {activation:?}: {error} of {largest}"
+                    );
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,424 @@
+//! Convolution with everything that networks put right behind it: bias, residual sum, activation.
+
+use std::sync::{Arc, OnceLock};
+
+use burn::Tensor;
+use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
+use burn::backend::autodiff::grads::Gradients;
+use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
+use burn::backend::flex::FlexTensor;
+use burn::backend::tensor::FloatTensor;
+use burn::backend::{Autodiff, Backend, Dispatch, Flex, TensorMetadata, backend_extension};
+use burn::tensor::ops::ConvOptions;
+use burn::tensor::{activation, module};
+use pelage_kernels::convolution as kernel;
+use pelage_kernels::isa::Isa;
+
+use super::flex::{dims, runs_on_kernels, tensor, values};
+
+/// What is applied to every output number.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Activation {
+    /// Nothing.
+    #[default]
+    None,
+    /// max(x, 0).
+    Relu,
+    /// min(max(x, 0), 6), Howard et al. 2017.
+    Relu6,
+    /// x * sigmoid(x).
+    Silu,
+}
+
+impl Activation {
+    /// The function itself.
+    pub fn apply<const D: usize>(self, x: Tensor<D>) -> Tensor<D> {
+        match self {
+            Activation::None => x,
+            Activation::Relu => activation::relu(x),
+            Activation::Relu6 => x.clamp(0.0, 6.0),
+            Activation::Silu => activation::silu(x),
+        }
+    }
+
+    pub(super) fn of_kernel(self) -> kernel::Activation {
+        match self {
+            Activation::None => kernel::Activation::None,
+            Activation::Relu => kernel::Activation::Relu,
+            Activation::Relu6 => kernel::Activation::Relu6,
+            Activation::Silu => kernel::Activation::Silu,
+        }
+    }
+}
+
+/// How a kernel moves over the picture, and what follows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// Pixels from one output to the next.
+    pub stride: usize,
+    /// Zeros around the picture: top, left, bottom, right.
+    pub padding: [usize; 4],
+    /// Channels are cut into so many parts that do not see each other; as many as channels: depthwise.
+    pub groups: usize,
+    /// What follows.
+    pub activation: Activation,
+}
+
+/// Weights and bias as the kernels want them, made in the first convolution that uses them. Whoever changes the weights
+/// must take a new one.
+#[derive(Clone, Debug, Default)]
+pub struct Packed(Arc<OnceLock<kernel::Packed>>);
+
+impl Packed {
+    pub(super) fn get(&self) -> Option<&kernel::Packed> {
+        self.0.get()
+    }
+    pub(super) fn get_or_init(&self, pack: impl FnOnce() -> kernel::Packed) -> &kernel::Packed {
+        self.0.get_or_init(pack)
+    }
+}
+
+/// `activation(input * weight + bias + residual)`.
+///
+/// # Shapes
+/// `input` `[n, h, w, ci]`, `weight` `[co, ci / groups, kh, kw]` (PyTorch's order), `bias` `[co]`; output and
+/// `residual` `[n, (h + top + bottom - kh) / stride + 1, (w + left + right - kw) / stride + 1, co]`.
+pub fn convolution(
+    input: Tensor<4>,
+    weight: Tensor<4>,
+    bias: Option<Tensor<1>>,
+    options: &Options,
+    residual: Option<Tensor<4>>,
+) -> Tensor<4> {
+    convolution_packed(input, weight, bias, options, residual, Packed::default())
+}
+
+/// The same, with weights that are packed once for many calls.
+pub fn convolution_packed(
+    input: Tensor<4>,
+    weight: Tensor<4>,
+    bias: Option<Tensor<1>>,
+    options: &Options,
+    residual: Option<Tensor<4>>,
+    packed: Packed,
+) -> Tensor<4> {
+    if !runs_on_kernels(&input) || is_dense(&input, &weight, options) {
+        return convolution_composed(input, weight, bias, options, residual);
+    }
+    // The kernels' SiLU cannot be told from its output alone, which is all that is kept for the backward step.
+    let fused = if options.activation == Activation::Silu {
+        Activation::None
+    } else {
+        options.activation
+    };
+    let settings = Settings {
+        options: Options {
+            activation: fused,
+            ..*options
+        },
+        has_bias: bias.is_some(),
+        has_residual: residual.is_some(),
+    };
+    let device = input.device();
+    let output = <Dispatch as ConvolutionBackend>::convolve(
+        input.into_dispatch(),
+        weight.into_dispatch(),
+        bias.unwrap_or_else(|| Tensor::zeros([1], &device)).into_dispatch(),
+        residual
+            .unwrap_or_else(|| Tensor::zeros([1; 4], &device))
+            .into_dispatch(),
+        settings,
+        packed,
+    );
+    let output = Tensor::from_dispatch(output);
+    if fused == options.activation {
+        output
+    } else {
+        options.activation.apply(output)
+    }
+}
+
+/// The same composed of Burn's own operations: what other devices run, and the reference for tests.
+pub fn convolution_composed(
+    input: Tensor<4>,
+    weight: Tensor<4>,
+    bias: Option<Tensor<1>>,
+    options: &Options,
+    residual: Option<Tensor<4>>,
+) -> Tensor<4> {
+    let output = match is_dense(&input, &weight, options) {
+        true => dense(input, weight, bias),
+        false => {
+            let [top, left, bottom, right] = options.padding;
+            let (stride, padding) = ([options.stride; 2], [(top, bottom), (left, right)]);
+            let settings = ConvOptions::new_with_padding(stride, padding, [1, 1], options.groups);
+            module::conv2d(input.permute([0, 3, 1, 2]), weight, bias, settings).permute([0, 2, 3, 1])
+        }
+    };
+    let output = match residual {
+        Some(residual) => output + residual,
+        None => output,
+    };
+    options.activation.apply(output)
+}
+
+/// Whether the kernel is as large as the picture (VGG's first dense layer): then the convolution is a product of matrices,
+/// each weight is used once a picture, and packing them would cost more than it saves.
+fn is_dense(input: &Tensor<4>, weight: &Tensor<4>, options: &Options) -> bool {
+    let ([_, h, w, _], [_, _, kh, kw]) = (input.dims(), weight.dims());
+    options.groups == 1 && options.padding == [0; 4] && [h, w] == [kh, kw] && h * w > 1
+}
+
+fn dense(input: Tensor<4>, weight: Tensor<4>, bias: Option<Tensor<1>>) -> Tensor<4> {
+    let ([n, h, w, ci], co) = (input.dims(), weight.dims()[0]);
+    let rows = input.permute([0, 3, 1, 2]).reshape([n, ci * h * w]);
+    let product = rows
+        .matmul(weight.reshape([co, ci * h * w]).transpose())
+        .reshape([n, 1, 1, co]);
+    match bias {
+        Some(bias) => product + bias.reshape([1, 1, 1, co]),
+        None => product,
+    }
+}
+
+/// What a convolution needs besides tensors. A bias or residual that is not there is one unused number.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Settings {
+    options: Options,
+    has_bias: bool,
+    has_residual: bool,
+}
+
+impl Options {
+    /// For an input `[n, h, w, ci]` and weights `[co, ci / groups, kh, kw]`.
+    pub(super) fn geometry(&self, input: [usize; 4], weight: [usize; 4]) -> kernel::Geometry {
+        let ([batch, height, width, in_channels], [out_channels, _, kh, kw]) = (input, weight);
+        kernel::Geometry {
+            batch,
+            height,
+            width,
+            in_channels,
+            out_channels,
+            kernel: [kh, kw],
+            stride: [self.stride; 2],
+            padding: self.padding,
+            groups: self.groups,
+        }
+    }
+}
+
+/// Which gradients are wanted: of input, weight, bias, residual.
+type Wanted = [bool; 4];
+
+/// The convolution and its backward step, as a Burn backend extension.
+#[backend_extension(Flex, Autodiff)]
+pub(crate) trait ConvolutionBackend: Backend {
+    /// See [`convolution`].
+    fn convolve(
+        input: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        residual: FloatTensor<Self>,
+        settings: Settings,
+        packed: Packed,
+    ) -> FloatTensor<Self>;
+}
+
+/// Its backward step; a trait of its own, so that nobody can ask for the backward step of a backward step.
+pub(crate) trait ConvolutionBackward: Backend {
+    /// Gradients of input, weight, bias and residual from that of the output; one unused number where not wanted.
+    fn convolve_backward(
+        input: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        output: FloatTensor<Self>,
+        gradient: FloatTensor<Self>,
+        settings: Settings,
+        wanted: Wanted,
+    ) -> (
+        FloatTensor<Self>,
+        FloatTensor<Self>,
+        FloatTensor<Self>,
+        FloatTensor<Self>,
+    );
+}
+
+impl ConvolutionBackend for Flex {
+    fn convolve(
+        input: FlexTensor,
+        weight: FlexTensor,
+        bias: FlexTensor,
+        residual: FlexTensor,
+        settings: Settings,
+        packed: Packed,
+    ) -> FlexTensor {
+        let (isa, geometry) = (Isa::best(), settings.options.geometry(dims(&input), dims(&weight)));
+        let packed = packed.get_or_init(|| {
+            let (weight, bias) = (weight.to_contiguous(), bias.to_contiguous());
+            kernel::pack(
+                isa,
+                &geometry,
+                values(&weight),
+                settings.has_bias.then(|| values(&bias)),
+            )
+        });
+        let (input, residual) = (input.to_contiguous(), residual.to_contiguous());
+        let output = kernel::forward_new(
+            isa,
+            &geometry,
+            values(&input),
+            packed,
+            settings.has_residual.then(|| values(&residual)),
+            settings.options.activation.of_kernel(),
+        );
+        let [n, h, w] = [geometry.batch, geometry.output_height(), geometry.output_width()];
+        tensor(output, [n, h, w, geometry.out_channels])
+    }
+}
+
+impl ConvolutionBackward for Flex {
+    fn convolve_backward(
+        input: FlexTensor,
+        weight: FlexTensor,
+        output: FlexTensor,
+        gradient: FlexTensor,
+        settings: Settings,
+        wanted: Wanted,
+    ) -> (FlexTensor, FlexTensor, FlexTensor, FlexTensor) {
+        let (isa, geometry) = (Isa::best(), settings.options.geometry(dims(&input), dims(&weight)));
+        let (input, weight) = (input.to_contiguous(), weight.to_contiguous());
+        // From the gradient behind the activation to the one before it, which is the residual's as well.
+        let gradient = match settings.options.activation {
+            Activation::None => gradient.to_contiguous(),
+            cut => {
+                let mut before = values(&gradient.to_contiguous()).to_vec();
+                kernel::activation_backward(isa, cut.of_kernel(), values(&output.to_contiguous()), &mut before);
+                tensor(before, gradient.shape().to_vec())
+            }
+        };
+        let room = |wanted: bool, length: usize| vec![0.0f32; if wanted { length } else { 1 }];
+        let mut grad_input = room(wanted[0], geometry.input_len());
+        let mut grad_weight = room(wanted[1], geometry.weight_len());
+        let mut grad_bias = room(wanted[2], geometry.out_channels);
+        kernel::backward(
+            isa,
+            &geometry,
+            values(&input),
+            values(&weight),
+            values(&gradient),
+            wanted[1].then_some(&mut grad_weight[..]),
+            wanted[2].then_some(&mut grad_bias[..]),
+            wanted[0].then_some(&mut grad_input[..]),
+        );
+        let shaped =
+            |values: Vec<f32>, wanted: bool, shape: Vec<usize>| tensor(values, if wanted { shape } else { vec![1] });
+        (
+            shaped(grad_input, wanted[0], input.shape().to_vec()),
+            shaped(grad_weight, wanted[1], weight.shape().to_vec()),
+            shaped(grad_bias, wanted[2], vec![geometry.out_channels]),
+            gradient,
+        )
+    }
+}
+
+#[derive(Debug)]
+struct Convolve;
+
+impl<B: ConvolutionBackward> Backward<B, 4> for Convolve {
+    type State = (FloatTensor<B>, FloatTensor<B>, FloatTensor<B>, Settings);
+
+    fn backward(self, ops: Ops<Self::State, 4>, grads: &mut Gradients, _checkpointer: &mut Checkpointer) {
+        let (input, weight, output, settings) = ops.state;
+        let gradient = grads.consume::<B>(&ops.node);
+        let wanted = [0, 1, 2, 3].map(|i| ops.parents[i].is_some());
+        let (input, weight, bias, residual) = B::convolve_backward(input, weight, output, gradient, settings, wanted);
+        for (node, gradient) in ops.parents.into_iter().zip([input, weight, bias, residual]) {
+            if let Some(node) = node {
+                grads.register::<B>(node.id, gradient);
+            }
+        }
+    }
+}
+
+impl<B: ConvolutionBackend + ConvolutionBackward, C: CheckpointStrategy> ConvolutionBackend for Autodiff<B, C> {
+    fn convolve(
+        input: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        residual: FloatTensor<Self>,
+        settings: Settings,
+        packed: Packed,
+    ) -> FloatTensor<Self> {
+        let nodes = [input.node(), weight.node(), bias.node(), residual.node()];
+        let (input, weight) = (input.into_primitive(), weight.into_primitive());
+        let (bias, residual) = (bias.into_primitive(), residual.into_primitive());
+        let output = B::convolve(input.clone(), weight.clone(), bias, residual, settings, packed);
+        match Convolve.prepare::<C>(nodes).compute_bound().stateful() {
+            OpsKind::Tracked(prepared) => prepared.finish((input, weight, output.clone(), settings), output),
+            OpsKind::UnTracked(prepared) => prepared.finish(output),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use burn::tensor::{Device, Distribution};
+
+    /// Output and gradients of input, weight, bias and residual.
+    fn run(composed: bool, tensors: &[Tensor<4>; 3], bias: &Tensor<1>, options: &Options, all: bool) -> Vec<Vec<f32>> {
+        let [input, weight, residual] = tensors.clone().map(|t| Tensor::from_inner(t).require_grad());
+        let bias = Tensor::from_inner(bias.clone()).require_grad();
+        let (with_bias, with_residual) = (all.then(|| bias.clone()), all.then(|| residual.clone()));
+        let convolve = if composed { convolution_composed } else { convolution };
+        let output = convolve(input.clone(), weight.clone(), with_bias, options, with_residual);
+        // A gradient that differs from number to number.
+        let gradients = (output.clone() * output.clone().detach().sin()).sum().backward();
+        let vec = |t: Option<Tensor<4>>| t.map_or(Vec::new(), crate::values::to_vec);
+        let grad_bias = bias.grad(&gradients).map_or(Vec::new(), crate::values::to_vec);
+        vec![
+            crate::values::to_vec(output.inner()),
+            vec(input.grad(&gradients)),
+            vec(weight.grad(&gradients)),
+            vec(residual.grad(&gradients)),
+            grad_bias,
+        ]
+    }
+
+    #[test]
+    fn kernels_equal_the_composition_forward_and_backward() {
+        let device = Device::flex();
+        let shapes = [
+            (3, 8, 3, 2, 1, [1; 4]),
+            (6, 6, 5, 2, 6, [1, 2, 2, 2]),
+            (8, 12, 1, 1, 1, [0; 4]),
+            (4, 8, 3, 1, 2, [1; 4]),
+        ];
+        for (ci, co, k, stride, groups, padding) in shapes {
+            for activation in [Activation::None, Activation::Relu, Activation::Relu6, Activation::Silu] {
+                for all in [false, true] {
+                    let options = Options {
+                        stride,
+                        padding,
+                        groups,
+                        activation,
+                    };
+                    let draw = |shape: [usize; 4]| Tensor::<4>::random(shape, Distribution::Normal(0.0, 2.0), &device);
+                    let (input, weight) = (draw([2, 9, 11, ci]), draw([co, ci / groups, k, k]));
+                    let out = |i: usize, p: usize| (i + p - k) / stride + 1;
+                    let rows = out(9, padding[0] + padding[2]);
+                    let residual = draw([2, rows, out(11, padding[1] + padding[3]), co]);
+                    let bias = Tensor::<1>::random([co], Distribution::Normal(0.0, 1.0), &device);
+                    let tensors = [input, weight, residual];
+                    let ours = run(false, &tensors, &bias, &options, all);
+                    let theirs = run(true, &tensors, &bias, &options, all);
+                    for (what, (a, b)) in ours.iter().zip(&theirs).enumerate() {
+                        assert_eq!(a.len(), b.len());
+                        let largest = b.iter().fold(0f32, |largest, x| largest.max(x.abs()));
+                        let error = a.iter().zip(b).fold(0f32, |error, (a, b)| error.max((a - b).abs()));
+                        assert!(error <= 2e-5 * largest, "{what} of {options:?}: {error} of {largest}");
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,24 @@
+//! Which files a run folder or a model file stands for.
+
+use std::path::{Path, PathBuf};
+
+/// The model file in a run folder.
+pub const BEST: &str = "best.safetensors";
+
+/// The model file that `path` means: itself, or the best model of a run folder.
+pub fn model(path: &Path) -> PathBuf {
+    match path.is_dir() {
+        true => path.join(BEST),
+        false => path.to_path_buf(),
+    }
+}
+
+/// Where the calibration of a run folder or a model file lies: `calibration.safetensors` in a run folder, else
+/// `NAME.calibration.safetensors` beside `NAME.safetensors`.
+pub fn calibration(path: &Path) -> PathBuf {
+    let file = model(path);
+    match file.file_name().is_some_and(|name| name == BEST) {
+        true => file.with_file_name("calibration.safetensors"),
+        false => file.with_extension("calibration.safetensors"),
+    }
+}

@@ -1,0 +1,121 @@
+//! From images to ranked classes, keyed by name: none dropped, none reordered.
+
+use image::RgbImage;
+use rayon::prelude::*;
+use serde::Serialize;
+
+use crate::input;
+use crate::probability::softmax;
+use crate::saved::Model;
+use crate::trust::Doubt;
+use crate::values::to_vec;
+
+/// What the model says about one image.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Prediction {
+    /// The image, as the user would name it.
+    pub path: String,
+    /// Class and probability (0 to 1), most likely first; empty where the image could not be read.
+    pub classes: Vec<(String, f32)>,
+    /// What the logits were divided by, where the model is calibrated.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub temperature: Option<f64>,
+    /// Why the first class should not be believed; the answer is then [`UNKNOWN`].
+    #[serde(flatten)]
+    pub doubt: Option<Doubt>,
+    /// Why there is no prediction.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+/// What is said of an image that the model should not be asked about.
+pub const UNKNOWN: &str = "unknown";
+
+impl Prediction {
+    /// The answer: the most likely class, or [`UNKNOWN`]; `None` where the image could not be read.
+    pub fn answer(&self) -> Option<&str> {
+        let (first, _) = self.classes.first()?;
+        Some(if self.doubt.is_some() { UNKNOWN } else { first })
+    }
+}
+
+/// Images per forward pass.
+pub const BATCH: usize = 32;
+
+impl Model {
+    /// What the model says about one encoded image (JPEG, PNG and so on), called `name` in the answer.
+    pub fn predict_bytes(&self, name: &str, bytes: &[u8]) -> Prediction {
+        self.predict_one(name, input::decode(bytes, &self.facts.preprocessing))
+    }
+
+    /// What the model says about one image in memory, called `name` in the answer.
+    pub fn predict_image(&self, name: &str, image: &RgbImage) -> Prediction {
+        self.predict_one(name, Ok(input::resize(image, &self.facts.preprocessing)))
+    }
+
+    /// What the model says about many encoded images, in their order; a name with the bytes, or with why there are none.
+    /// They are decoded by all threads and go through the network together.
+    pub fn predict_batch(&self, images: &[(String, Result<Vec<u8>, String>)]) -> Vec<Prediction> {
+        let decode = |(_, bytes): &(String, Result<Vec<u8>, String>)| {
+            let bytes = bytes.as_ref().map_err(String::clone)?;
+            input::decode(bytes, &self.facts.preprocessing)
+        };
+        let mut predictions = Vec::with_capacity(images.len());
+        for chunk in images.chunks(BATCH) {
+            let inputs: Vec<_> = chunk.par_iter().map(decode).collect();
+            let names = chunk.iter().map(|(name, _)| name.clone());
+            predictions.extend(self.ranked(names, inputs));
+        }
+        predictions
+    }
+
+    fn predict_one(&self, name: &str, input: Result<Vec<f32>, String>) -> Prediction {
+        self.ranked(std::iter::once(name.to_string()), vec![input]).remove(0)
+    }
+
+    fn ranked(&self, names: impl Iterator<Item = String>, inputs: Vec<Result<Vec<f32>, String>>) -> Vec<Prediction> {
+        let readable: Vec<f32> = inputs.iter().flatten().flatten().copied().collect();
+        let count = inputs.iter().flatten().count();
+        let (logits, embeddings) = match count {
+            0 => Default::default(),
+            _ => {
+                let pixels = input::images(readable, &self.facts.preprocessing, &self.device());
+                let (logits, embeddings) = self.logits_and_embedding(pixels);
+                (to_vec(logits), to_vec(embeddings))
+            }
+        };
+        let width = (embeddings.len() / count.max(1)).max(1);
+        let mut rows = logits.chunks(self.facts.classes.len()).zip(embeddings.chunks(width));
+        let one = |(path, input): (String, Result<Vec<f32>, String>)| match input {
+            Err(reason) => Prediction {
+                path,
+                classes: Vec::new(),
+                temperature: None,
+                doubt: None,
+                error: Some(reason),
+            },
+            Ok(_) => {
+                let (logits, embedding) = rows.next().unwrap_or_default();
+                self.judged(path, logits, embedding)
+            }
+        };
+        names.zip(inputs).map(one).collect()
+    }
+
+    fn judged(&self, path: String, logits: &[f32], embedding: &[f32]) -> Prediction {
+        let temperature = self.judge.temperature();
+        let probabilities = softmax(logits, temperature.unwrap_or(1.0))
+            .into_iter()
+            .map(|p| p as f32);
+        let mut classes: Vec<_> = self.facts.classes.iter().cloned().zip(probabilities).collect();
+        classes.sort_by(|a, b| b.1.total_cmp(&a.1));
+        let confidence = classes.first().map_or(0.0, |(_, probability)| f64::from(*probability));
+        Prediction {
+            path,
+            doubt: self.judge.doubt(confidence, embedding),
+            classes,
+            temperature,
+            error: None,
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! What is done with a model's answers before they are given: scaled, and doubted.
+
+use std::path::Path;
+
+use serde::ser::SerializeStruct;
+use serde::{Serialize, Serializer};
+
+use super::calibration::{Calibration, load_beside};
+use crate::{Error, Result};
+
+/// What is done with a model's answers before they are given; by default nothing.
+#[derive(Clone, Debug, Default)]
+pub struct Judge {
+    calibration: Option<Calibration>,
+    reject: Option<f64>,
+}
+
+impl Judge {
+    /// With what lies beside the model of `run`. `reject`: answers below this confidence, 0 to 1, and those to pictures
+    /// too far from training are doubted.
+    ///
+    /// # Errors
+    /// See [`load_beside`]; `reject` out of range, or without a calibration.
+    pub fn open(run: &Path, reject: Option<f64>) -> Result<Self> {
+        if let Some(reject) = reject.filter(|reject| !(0.0..=1.0).contains(reject)) {
+            return Err(Error::setting("reject", reject, "0 to 1"));
+        }
+        let calibration = load_beside(run)?;
+        if reject.is_some() && calibration.is_none() {
+            return Err(Error::Calibration {
+                model: run.to_path_buf(),
+                reason: "only a calibrated model can reject, and this one is not; calibrate it first".into(),
+            });
+        }
+        Ok(Judge { calibration, reject })
+    }
+
+    /// What is known about the model.
+    pub fn calibration(&self) -> Option<&Calibration> {
+        self.calibration.as_ref()
+    }
+
+    /// What logits are divided by, where the model is calibrated.
+    pub fn temperature(&self) -> Option<f64> {
+        self.calibration.as_ref().map(|known| known.facts.temperature)
+    }
+
+    /// Whether there can be doubts, for which embeddings are needed.
+    pub fn rejects(&self) -> bool {
+        self.reject.is_some()
+    }
+
+    /// Why an answer of this calibrated `confidence`, on a picture with this `embedding`, should not be given.
+    pub fn doubt(&self, confidence: f64, embedding: &[f32]) -> Option<Doubt> {
+        let (least, known) = (self.reject?, self.calibration.as_ref()?);
+        if confidence < least {
+            return Some(Doubt::Confidence { confidence, least });
+        }
+        let (distance, most) = (known.density.distance(embedding), known.facts.distance);
+        (distance > most).then_some(Doubt::Distance { distance, most })
+    }
+}
+
+/// Why the answer is "unknown".
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Doubt {
+    /// The model is not certain.
+    Confidence {
+        /// Calibrated probability of the predicted class, 0 to 1.
+        confidence: f64,
+        /// What was asked for.
+        least: f64,
+    },
+    /// The picture is like none of training.
+    Distance {
+        /// Its distance, see [`Density::distance`].
+        distance: f64,
+        /// The largest that is answered.
+        most: f64,
+    },
+}
+
+impl std::fmt::Display for Doubt {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Doubt::Confidence { confidence, least } => write!(f, "confidence {confidence:.2} below {least}"),
+            Doubt::Distance { distance, most } => write!(f, "distance {distance:.1} above {most:.1}"),
+        }
+    }
+}
+
+/// As `"unknown": true` and `"reason"`.
+impl Serialize for Doubt {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        let mut doubt = serializer.serialize_struct("Doubt", 2)?;
+        doubt.serialize_field("unknown", &true)?;
+        doubt.serialize_field("reason", &self.to_string())?;
+        doubt.end()
+    }
+}

@@ -1,0 +1,27 @@
+//! Tensors in plain memory: what is saved, loaded, counted and handed out.
+
+use std::collections::BTreeMap;
+
+use burn::Tensor;
+
+/// A tensor in plain memory, row-major.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Values {
+    /// Lengths of the axes.
+    pub shape: Vec<usize>,
+    /// The values.
+    pub data: Vec<f32>,
+}
+
+/// Tensors by name (`conv1.weight`), in name order.
+pub type Named = BTreeMap<String, Values>;
+
+/// The values of an f32 tensor, row-major.
+pub fn to_vec<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
+    let data = tensor.into_data();
+    match data.try_into_vec::<f32>() {
+        Ok(values) => values,
+        // Every device that pelage offers computes in f32.
+        Err(_) => unreachable!("a float tensor that is not f32"),
+    }
+}

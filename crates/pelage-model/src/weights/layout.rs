@@ -1,0 +1,238 @@
+//! Who called a tensor what: rules from pelage's names to those of other projects, and the preprocessing that their
+//! weights were trained with.
+
+use pelage_data::preprocess::{Fit, Preprocessing, ResizeFilter};
+use serde::{Deserialize, Serialize};
+
+use crate::networks::Architecture::{self, *};
+use crate::networks::efficientnet_lite::{LITE0, LITE1, LITE2};
+use crate::networks::graph::{Graph, Node, Operation};
+use crate::networks::mobilenet_v2::STAGES;
+
+/// A project whose files pelage reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Layout {
+    /// torchvision; timm calls ResNet's tensors the same.
+    Torchvision,
+    /// timm; of EfficientNet-Lite, the weights that came from TensorFlow (`tf_efficientnet_lite0`), with its padding.
+    Timm,
+    /// The port of EfficientNet-Lite to PyTorch: `_conv_stem`, `_blocks.0._depthwise_conv`.
+    EfficientNetLitePort,
+    /// Keras's applications without their heads ("notop").
+    Keras,
+}
+
+/// What stands before `.weight` and so on in the names of a layer's tensors.
+#[derive(Debug, PartialEq)]
+pub(super) struct Prefixes {
+    layer: String,
+    norm: String,
+}
+
+impl Prefixes {
+    fn new(layer: impl Into<String>, norm: impl Into<String>) -> Self {
+        Prefixes {
+            layer: layer.into(),
+            norm: norm.into(),
+        }
+    }
+
+    /// The file's name for our `weight`, `bias`, `norm.weight`, `norm.running_mean` and so on.
+    pub(super) fn tensor(&self, ours: &str) -> String {
+        match ours.strip_prefix("norm.") {
+            Some(rest) => format!("{}.{rest}", self.norm),
+            None => format!("{}.{ours}", self.layer),
+        }
+    }
+}
+
+impl Layout {
+    /// Every layout, in the order in which they are tried.
+    pub const ALL: [Layout; 4] = [
+        Layout::Torchvision,
+        Layout::Timm,
+        Layout::EfficientNetLitePort,
+        Layout::Keras,
+    ];
+
+    /// Whether the project has weights of this architecture.
+    pub fn knows(self, architecture: Architecture) -> bool {
+        match architecture {
+            Cnn3 => false,
+            Vgg16 | Vgg19 => self != Layout::EfficientNetLitePort,
+            ResNet18 | ResNet34 | ResNet50 | GoogLeNet => self == Layout::Torchvision,
+            MobileNetV2 => matches!(self, Layout::Torchvision | Layout::Timm),
+            EfficientNetLite0 | EfficientNetLite1 | EfficientNetLite2 => {
+                matches!(self, Layout::Timm | Layout::EfficientNetLitePort)
+            }
+        }
+    }
+
+    /// Each layer of `graph` that has parameters, with the names that this project gives its tensors.
+    pub(super) fn layers(self, architecture: Architecture, graph: &Graph) -> Vec<(&Node, Prefixes)> {
+        let with_parameters =
+            |node: &&Node| matches!(node.operation, Operation::Convolution(_) | Operation::Dense { .. });
+        let nodes = graph.nodes().iter().filter(with_parameters);
+        match architecture {
+            Cnn3 => Vec::new(),
+            Vgg16 | Vgg19 => self.vgg(graph),
+            ResNet18 | ResNet34 | ResNet50 => nodes.map(|node| (node, resnet(&node.name))).collect(),
+            GoogLeNet => nodes.map(|node| (node, googlenet(&node.name))).collect(),
+            MobileNetV2 | EfficientNetLite0 | EfficientNetLite1 | EfficientNetLite2 => nodes
+                .map(|node| (node, self.inverted_residual(architecture, &node.name)))
+                .collect(),
+        }
+    }
+
+    /// Whether a tensor may be there without being used.
+    pub(super) fn is_known_surplus(self, architecture: Architecture, name: &str) -> bool {
+        name.ends_with(".num_batches_tracked")
+            || architecture == GoogLeNet && (name.starts_with("aux1.") || name.starts_with("aux2."))
+    }
+
+    /// torchvision and timm number convolutions, ReLUs and poolings in one row; Keras has its own names.
+    fn vgg(self, graph: &Graph) -> Vec<(&Node, Prefixes)> {
+        let (mut layers, mut index) = (Vec::new(), 0);
+        for node in graph.nodes() {
+            let name = match (&node.name[..], self) {
+                (name, Layout::Keras) if name.starts_with("conv") => {
+                    name.replace("conv", "block").replace('_', "_conv")
+                }
+                (name, _) if name.starts_with("conv") => format!("features.{index}"),
+                ("fc6", Layout::Timm) => "pre_logits.fc1".into(),
+                ("fc7", Layout::Timm) => "pre_logits.fc2".into(),
+                ("fc8", Layout::Timm) => "head.fc".into(),
+                ("fc6", _) => "classifier.0".into(),
+                ("fc7", _) => "classifier.3".into(),
+                ("fc8", _) => "classifier.6".into(),
+                (name, _) => {
+                    index += usize::from(name.starts_with("pool"));
+                    continue;
+                }
+            };
+            index += 2;
+            layers.push((node, Prefixes::new(name, "")));
+        }
+        layers
+    }
+
+    /// MobileNetV2 and EfficientNet-Lite.
+    fn inverted_residual(self, architecture: Architecture, name: &str) -> Prefixes {
+        let stages = match architecture {
+            EfficientNetLite1 => LITE1.stages(),
+            EfficientNetLite2 => LITE2.stages(),
+            EfficientNetLite0 => LITE0.stages(),
+            _ => STAGES,
+        };
+        let (flat, part) = match name.strip_prefix("blocks.").and_then(|rest| rest.split_once('.')) {
+            Some((flat, part)) => (flat.parse().unwrap_or(0), part),
+            None => (0, name),
+        };
+        // The first block has no expansion, and so other numbers.
+        let first = flat == 0;
+        match self {
+            Layout::Torchvision => {
+                let block = |conv: &str, norm: &str| {
+                    let block = format!("features.{}.conv", flat + 1);
+                    Prefixes::new(format!("{block}.{conv}"), format!("{block}.{norm}"))
+                };
+                match part {
+                    "stem" => Prefixes::new("features.0.0", "features.0.1"),
+                    "expand" => block("0.0", "0.1"),
+                    "depthwise" if first => block("0.0", "0.1"),
+                    "depthwise" => block("1.0", "1.1"),
+                    "project" if first => block("1", "2"),
+                    "project" => block("2", "3"),
+                    "top" => Prefixes::new("features.18.0", "features.18.1"),
+                    _ => Prefixes::new("classifier.1", ""),
+                }
+            }
+            Layout::EfficientNetLitePort => {
+                let block = |conv: &str, norm: &str| {
+                    Prefixes::new(
+                        format!("_blocks.{flat}._{conv}_conv"),
+                        format!("_blocks.{flat}._{norm}"),
+                    )
+                };
+                match part {
+                    "stem" => Prefixes::new("_conv_stem", "_bn0"),
+                    "expand" => block("expand", "bn0"),
+                    "depthwise" => block("depthwise", "bn1"),
+                    "project" => block("project", "bn2"),
+                    "top" => Prefixes::new("_conv_head", "_bn1"),
+                    _ => Prefixes::new("_fc", ""),
+                }
+            }
+            Layout::Timm | Layout::Keras => {
+                let (mut stage, mut i) = (0, flat);
+                while stage < stages.len() && i >= stages[stage].blocks {
+                    i -= stages[stage].blocks;
+                    stage += 1;
+                }
+                let block = |conv: &str, norm: &str| {
+                    Prefixes::new(
+                        format!("blocks.{stage}.{i}.{conv}"),
+                        format!("blocks.{stage}.{i}.{norm}"),
+                    )
+                };
+                match part {
+                    "stem" => Prefixes::new("conv_stem", "bn1"),
+                    "expand" => block("conv_pw", "bn1"),
+                    "depthwise" if first => block("conv_dw", "bn1"),
+                    "depthwise" => block("conv_dw", "bn2"),
+                    "project" if first => block("conv_pw", "bn2"),
+                    "project" => block("conv_pwl", "bn3"),
+                    "top" => Prefixes::new("conv_head", "bn2"),
+                    _ => Prefixes::new("classifier", ""),
+                }
+            }
+        }
+    }
+
+    /// How pictures become input for weights in this layout.
+    ///
+    /// The sizes are those of the weights' training. The projects' own evaluation cuts a margin off first; pelage keeps
+    /// the whole picture or its largest middle part.
+    pub fn preprocessing(self, architecture: Architecture) -> Preprocessing {
+        let size = architecture.input_size();
+        let is_lite = matches!(architecture, EfficientNetLite0 | EfficientNetLite1 | EfficientNetLite2);
+        let (mean, std) = match self {
+            // torchvision's own weights came from TensorFlow, and its network maps ImageNet's norm to this one first.
+            Layout::Torchvision if architecture == GoogLeNet => ([0.5; 3], [0.5; 3]),
+            Layout::Timm if is_lite => ([0.5; 3], [0.5; 3]),
+            Layout::Torchvision | Layout::Timm => ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]),
+            Layout::EfficientNetLitePort => ([127.0 / 255.0; 3], [128.0 / 255.0; 3]),
+            // Caffe's way: 0 to 255 minus the mean, red first here (see `convert`).
+            Layout::Keras => ([123.68 / 255.0, 116.779 / 255.0, 103.939 / 255.0], [1.0 / 255.0; 3]),
+        };
+        let filter = match self {
+            Layout::Torchvision | Layout::Keras => ResizeFilter::Bilinear,
+            Layout::Timm if matches!(architecture, Vgg16 | Vgg19) => ResizeFilter::Bilinear,
+            Layout::Timm | Layout::EfficientNetLitePort => ResizeFilter::Bicubic,
+        };
+        Preprocessing {
+            filter,
+            fit: Fit::Crop,
+            mean,
+            std,
+            ..Preprocessing::new(size)
+        }
+    }
+}
+
+/// torchvision's names for ResNet: the number of a convolution is that of its batch norm.
+fn resnet(name: &str) -> Prefixes {
+    match name.ends_with("downsample") {
+        true => Prefixes::new(format!("{name}.0"), format!("{name}.1")),
+        false => Prefixes::new(name, name.replace("conv", "bn")),
+    }
+}
+
+/// torchvision's names for GoogLeNet.
+fn googlenet(name: &str) -> Prefixes {
+    match name {
+        "fc" => Prefixes::new(name, ""),
+        _ => Prefixes::new(format!("{name}.conv"), format!("{name}.bn")),
+    }
+}

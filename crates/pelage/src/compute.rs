@@ -1,0 +1,52 @@
+//! Where work runs: the device, the CPU threads, and where decoded images are kept meanwhile.
+
+use burn::tensor::Device;
+use pelage_data::cache::CacheMode;
+use serde::{Deserialize, Serialize};
+
+use crate::{Error, Result, device};
+
+/// Where work runs. What is learnt does not depend on threads or cache, and on a device only within rounding.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Compute {
+    /// A device of [`device::names`].
+    pub device: String,
+    /// CPU threads; 0: all.
+    pub threads: usize,
+    /// Where decoded images are kept.
+    pub cache: CacheMode,
+}
+
+impl Default for Compute {
+    fn default() -> Self {
+        Compute {
+            device: "cpu".into(),
+            threads: 0,
+            cache: CacheMode::Auto,
+        }
+    }
+}
+
+impl Compute {
+    /// Opens the device, and from the first call on lets the process compute on that many threads: those of Rayon's global
+    /// pool, which is made once.
+    ///
+    /// # Errors
+    /// A device that is not known or not there, more than 1024 threads, or another number than the pool was made with.
+    pub fn open(&self) -> Result<Device> {
+        let device = device::open(&self.device)?;
+        if self.threads > 1024 {
+            return Err(Error::setting("threads", self.threads, "0 (all) to 1024"));
+        }
+        let built = rayon::ThreadPoolBuilder::new().num_threads(self.threads).build_global();
+        let running = rayon::current_num_threads();
+        match built {
+            Err(_) if self.threads != 0 && self.threads != running => {
+                let allowed = format!("{running} in this process, which has begun with so many");
+                Err(Error::setting("threads", self.threads, allowed))
+            }
+            _ => Ok(device),
+        }
+    }
+}

@@ -1,0 +1,30 @@
+//! Figures as people write them.
+
+/// 1,355,938.
+pub fn thousands(number: u64) -> String {
+    let digits = number.to_string();
+    let group = |(i, digit): (usize, char)| {
+        let comma = i > 0 && (digits.len() - i).is_multiple_of(3);
+        comma.then_some(',').into_iter().chain([digit])
+    };
+    digits.chars().enumerate().flat_map(group).collect()
+}
+
+/// A share of 0 to 1 as a percentage.
+pub fn percent(share: f64, decimals: usize) -> String {
+    format!("{:.decimals$} %", 100.0 * share)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_are_written_as_people_do() {
+        assert_eq!(
+            [0, 999, 1000, 1_355_938].map(thousands),
+            ["0", "999", "1,000", "1,355,938"]
+        );
+        assert_eq!(percent(0.98765, 2), "98.77 %");
+    }
+}

@@ -1,0 +1,13 @@
+//! Run folders: made, locked to their settings, resumed, and all that they keep.
+
+pub mod config;
+pub mod fine_tune;
+pub mod folder;
+pub mod history;
+pub mod images;
+pub mod record;
+pub mod run;
+pub mod tensorboard;
+
+pub use config::Config;
+pub use run::{Extension, Run, free_folder};

@@ -1,0 +1,179 @@
+//! All that is needed to repeat a run: written into it as `config.toml`.
+
+use std::path::{Path, PathBuf};
+
+use serde::de::Error as _;
+use toml::{Table, Value};
+
+use crate::compute::Compute;
+use crate::train::Recipe;
+use crate::{Error, Result};
+
+/// A run's images, its settings, and where it runs.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Config {
+    /// The organised tree, or class folders or a zip together with `validation_split`.
+    pub data: PathBuf,
+    /// Share of the images for validation (0 to 1), where `data` has no validation part.
+    pub validation_split: Option<f64>,
+    /// Whether TensorBoard event files are written.
+    pub tensorboard: bool,
+    /// Where it runs.
+    pub compute: Compute,
+    /// What is learnt and how.
+    pub recipe: Recipe,
+}
+
+/// The keys that [`Compute`] has; files of pelage 0.1 had them among the settings of training.
+const COMPUTE: [&str; 3] = ["device", "threads", "cache"];
+
+impl Config {
+    /// The reference recipe on the images in `data`.
+    pub fn new(data: impl Into<PathBuf>) -> Self {
+        Config {
+            data: data.into(),
+            ..Config::default()
+        }
+    }
+
+    /// Checks that the settings make sense.
+    ///
+    /// # Errors
+    /// Names the first setting out of its range, and the range.
+    pub fn validate(&self) -> Result<()> {
+        match self.validation_split {
+            Some(split) if !(split > 0.0 && split < 1.0) => {
+                Err(Error::setting("validation_split", split, "between 0 and 1"))
+            }
+            _ => self.recipe.validate(),
+        }
+    }
+
+    /// Reads a `config.toml`; unknown keys are errors.
+    ///
+    /// # Errors
+    /// A missing file, TOML that does not parse, unknown keys or values, with the line where it is known.
+    pub fn read(path: &Path) -> Result<Self> {
+        let text = std::fs::read_to_string(path).map_err(Error::io(path))?;
+        let refused = |failure: toml::de::Error| Error::Settings(format!("{}: {failure}", path.display()));
+        Self::from_table(text.parse().map_err(refused)?).map_err(refused)
+    }
+
+    /// The run's settings as a model file keeps them among its training facts; `None` where there are none that this
+    /// version knows.
+    pub fn from_json(value: &serde_json::Value) -> Option<Self> {
+        let table: Table = serde_json::from_value(without_nulls(value)).ok()?;
+        Self::from_table(table).ok()
+    }
+
+    fn from_table(mut table: Table) -> std::result::Result<Self, toml::de::Error> {
+        let mut compute = match table.remove("compute") {
+            Some(Value::Table(table)) => table,
+            Some(_) => return Err(toml::de::Error::custom("compute must be a table")),
+            None => Table::new(),
+        };
+        for key in COMPUTE {
+            if let Some(value) = table.remove(key) {
+                compute.entry(key).or_insert(value);
+            }
+        }
+        let data = table.remove("data").map(Value::try_into).transpose()?;
+        let validation_split = table.remove("validation_split").map(Value::try_into).transpose()?;
+        let tensorboard = table.remove("tensorboard").map(Value::try_into).transpose()?;
+        Ok(Config {
+            data: data.unwrap_or_default(),
+            validation_split,
+            tensorboard: tensorboard.unwrap_or_default(),
+            compute: compute.try_into()?,
+            recipe: table.try_into()?,
+        })
+    }
+
+    /// As a table: the settings of training at its top, those of [`Compute`] in a table of their own.
+    ///
+    /// # Errors
+    /// Where a path is not UTF-8.
+    pub fn to_table(&self) -> Result<Table> {
+        let refused =
+            |failure: toml::ser::Error| Error::Settings(format!("cannot write the settings as TOML: {failure}"));
+        let mut table = Table::new();
+        table.insert("data".into(), Value::try_from(&self.data).map_err(refused)?);
+        if let Some(split) = self.validation_split {
+            table.insert("validation_split".into(), split.into());
+        }
+        table.insert("tensorboard".into(), self.tensorboard.into());
+        table.extend(Table::try_from(&self.recipe).map_err(refused)?);
+        table.insert("compute".into(), Value::try_from(&self.compute).map_err(refused)?);
+        Ok(table)
+    }
+
+    /// As `config.toml`.
+    ///
+    /// # Errors
+    /// Where a path is not UTF-8.
+    pub fn to_toml(&self) -> Result<String> {
+        Ok(self.to_table()?.to_string())
+    }
+}
+
+/// JSON without the entries that are null, which TOML leaves out.
+fn without_nulls(value: &serde_json::Value) -> serde_json::Value {
+    use serde_json::Value;
+    match value {
+        Value::Object(entries) => Value::Object(
+            entries
+                .iter()
+                .filter(|(_, value)| !value.is_null())
+                .map(|(key, value)| (key.clone(), without_nulls(value)))
+                .collect(),
+        ),
+        other => other.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::train::recipe::Loss;
+    use pelage_data::cache::CacheMode;
+
+    fn read(text: &str) -> Result<Config> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("config.toml");
+        std::fs::write(&path, text).unwrap();
+        Config::read(&path)
+    }
+
+    #[test]
+    fn comes_back_as_it_was_written() {
+        let config = Config {
+            validation_split: Some(0.25),
+            compute: Compute {
+                threads: 3,
+                ..Compute::default()
+            },
+            recipe: Recipe {
+                loss: Loss::Focal,
+                ..Recipe::default()
+            },
+            ..Config::new("pictures")
+        };
+        assert_eq!(read(&config.to_toml().unwrap()).unwrap(), config);
+        let json = serde_json::to_value(config.to_table().unwrap()).unwrap();
+        assert_eq!(Config::from_json(&json), Some(config));
+    }
+
+    #[test]
+    fn unknown_keys_are_named_and_old_ones_understood() {
+        for text in ["learning_rat = 0.1", "[compute]\ndevise = 1"] {
+            let refused = read(text).unwrap_err().to_string();
+            assert!(
+                refused.contains("learning_rat") || refused.contains("devise"),
+                "{refused}"
+            );
+        }
+        let old = read("data = \"d\"\nthreads = 2\ncache = \"off\"\ndevice = \"cpu\"\nepochs = 3").unwrap();
+        assert_eq!((old.compute.threads, old.compute.cache), (2, CacheMode::Off));
+        assert_eq!((old.recipe.epochs, old.data), (3, PathBuf::from("d")));
+    }
+}

@@ -1,0 +1,58 @@
+//! Two stages: first the head on frozen features, then everything from there at a lower rate, as in fastai (Howard and
+//! Gugger 2020).
+
+use std::path::Path;
+
+use pelage_data::source::Progress;
+
+use super::config::Config;
+use super::run::{Extension, Run};
+use crate::Result;
+use crate::train::Recipe;
+use crate::train::transfer::{Transfer, Unfreeze};
+
+/// The first stage of fine-tuning by `config` in `folder`: a run of the head alone in `folder/head`, new, or resumed where
+/// it was interrupted. With it come the settings of the second stage, for [`Run::create`] in `folder` once the first is
+/// trained; settings without a backbone are only given back.
+///
+/// # Errors
+/// As [`Run::create`] and [`Run::resume`].
+pub fn head_first(
+    mut config: Config,
+    folder: &Path,
+    progress: &(dyn Fn(Progress) + Sync),
+) -> Result<(Option<Run>, Config)> {
+    let at = folder.join("head");
+    let Some(transfer) = &mut config.recipe.transfer else {
+        return Ok((None, config));
+    };
+    let still = Transfer {
+        unfreeze: Unfreeze::None,
+        head_from: None,
+        ..transfer.clone()
+    };
+    transfer.head_from = Some(at.clone());
+    let Recipe {
+        model,
+        image_size,
+        resize_filter,
+        batch_size,
+        seed,
+        ..
+    } = config.recipe;
+    let head = Config {
+        recipe: Recipe {
+            image_size,
+            resize_filter,
+            batch_size,
+            seed,
+            ..Recipe::transfer(model, still)
+        },
+        ..config.clone()
+    };
+    let run = match at.join("config.toml").exists() {
+        true => Run::resume(&at, Extension::default(), progress),
+        false => Run::create(head, &at, progress),
+    };
+    Ok((Some(run?), config))
+}

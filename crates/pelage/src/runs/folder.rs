@@ -1,0 +1,64 @@
+//! The checkpoint and the best model of a run, in its folder.
+
+use std::path::{Path, PathBuf};
+
+use pelage_model::networks::Network;
+use pelage_model::{paths, saved};
+
+use super::config::Config;
+use crate::train::checkpoint::Snapshot;
+use crate::train::facts::facts;
+use crate::train::progress::Progress;
+use crate::train::{Data, Keep};
+use crate::{Error, Result, atomic};
+
+/// The name of the checkpoint in a run folder.
+pub const CHECKPOINT: &str = "last.safetensors";
+
+/// Keeps everything in files, each written whole or not at all.
+pub struct Folder<'a> {
+    /// The run folder.
+    pub path: &'a Path,
+    /// The run's settings.
+    pub config: &'a Config,
+    /// The run's images, or their features.
+    pub data: &'a Data,
+}
+
+impl Keep for Folder<'_> {
+    fn checkpoint(&mut self, take: &dyn Fn() -> Snapshot) -> Result<()> {
+        let path = checkpoint_path(self.path);
+        let bytes = take().encode().map_err(|reason| Error::model(&path, reason))?;
+        atomic::write(&path, &bytes)
+    }
+
+    fn best(&mut self, network: Network, progress: &Progress) -> Result<()> {
+        let path = self.path.join(paths::BEST);
+        let refused = |reason: String| Error::model(&path, reason);
+        let settings = serde_json::to_value(self.config.to_table()?).map_err(|failure| refused(failure.to_string()))?;
+        let facts = facts(&self.config.recipe, progress, self.data, settings);
+        atomic::write(&path, &saved::encode(&network, &facts).map_err(refused)?)
+    }
+
+    fn refused(&self, reason: String) -> Error {
+        Error::model(checkpoint_path(self.path), reason)
+    }
+}
+
+/// The checkpoint of the run in `folder`; `None` where there is none yet.
+///
+/// # Errors
+/// A damaged checkpoint.
+pub fn checkpoint(folder: &Path) -> Result<Option<Snapshot>> {
+    let path = checkpoint_path(folder);
+    if !path.exists() {
+        return Ok(None);
+    }
+    let bytes = std::fs::read(&path).map_err(Error::io(&path))?;
+    let snapshot = Snapshot::decode(&bytes).map_err(|reason| Error::model(&path, reason))?;
+    Ok(Some(snapshot))
+}
+
+fn checkpoint_path(folder: &Path) -> PathBuf {
+    folder.join(CHECKPOINT)
+}

@@ -1,0 +1,59 @@
+//! The history of a run: one row per epoch, as `history.csv`.
+
+use std::path::Path;
+
+use crate::train::history::HistoryRow;
+use crate::{Error, Result, atomic};
+
+/// Writes the rows to `path`, atomically.
+///
+/// # Errors
+/// A full disk or a folder that cannot be written.
+pub fn write_csv(path: &Path, history: &[HistoryRow]) -> Result<()> {
+    let failed = |failure: std::io::Error| Error::io(path)(failure);
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    for row in history {
+        writer.serialize(row).map_err(|failure| failed(failure.into()))?;
+    }
+    atomic::write(
+        path,
+        &writer.into_inner().map_err(|failure| failed(failure.into_error()))?,
+    )
+}
+
+/// Reads what [`write_csv`] wrote.
+///
+/// # Errors
+/// A missing file, or a line that does not fit.
+pub fn read_csv(path: &Path) -> Result<Vec<HistoryRow>> {
+    let failed = |failure: csv::Error| Error::io(path)(failure.into());
+    let mut reader = csv::Reader::from_path(path).map_err(failed)?;
+    reader
+        .deserialize()
+        .collect::<std::result::Result<_, _>>()
+        .map_err(failed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn round_trip() {
+        let row = HistoryRow {
+            epoch: 1,
+            step: 400,
+            learning_rate: 0.01,
+            train_loss: 0.69,
+            train_accuracy: 0.5,
+            validation_loss: 0.6875,
+            validation_accuracy: 0.515625,
+            seconds: 12.5,
+            images_per_second: 1024.0,
+        };
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("history.csv");
+        write_csv(&path, std::slice::from_ref(&row)).unwrap();
+        assert_eq!(read_csv(&path).unwrap(), [row]);
+    }
+}

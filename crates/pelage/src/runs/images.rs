@@ -1,0 +1,74 @@
+//! Which images a model was trained and validated on, and which part of a data set another command means.
+
+use std::path::{Path, PathBuf};
+
+use pelage_data::catalog::{self, Catalog, Split};
+use pelage_model::saved::Facts;
+
+use super::config::Config;
+use crate::train::facts::Training;
+use crate::{Error, Result};
+
+/// What there is to evaluate on in `path`: the validation part of an organised folder, else all labelled images.
+///
+/// # Errors
+/// A path that does not exist or holds no labelled images.
+pub fn validation_part(path: &Path) -> Result<Catalog> {
+    match catalog::open_dataset(path, None, 0) {
+        Ok(split) => Ok(split.validation),
+        Err(failure) if path.join("train").is_dir() => Err(failure.into()),
+        Err(_) => Ok(Catalog::from_source(path, None)?),
+    }
+}
+
+/// The settings that the model of `facts` was trained by.
+///
+/// # Errors
+/// A model file that does not tell them, or tells them as another version of pelage would.
+pub fn settings(facts: &Facts) -> Result<Config> {
+    Config::from_json(&Training::of(facts).settings)
+        .ok_or_else(|| Error::Settings("the model file does not tell which images it was trained on; name them".into()))
+}
+
+/// The images that the model of `facts` was trained and validated on.
+///
+/// # Errors
+/// Images that are not where the settings say, seen from the working directory.
+pub fn trained_on(facts: &Facts) -> Result<(PathBuf, Split)> {
+    let Config {
+        data,
+        validation_split,
+        recipe,
+        ..
+    } = settings(facts)?;
+    if !data.exists() {
+        return Err(Error::Settings(format!(
+            "the images that the model was trained on are not at '{}', seen from here; say where they are",
+            data.display()
+        )));
+    }
+    let split = catalog::open_dataset(&data, validation_split, recipe.seed)?;
+    Ok((data, split))
+}
+
+/// The validation images that the models of all `facts` were validated on.
+///
+/// # Errors
+/// Models of different images, or images that are not there.
+pub fn common_validation(facts: &[&Facts]) -> Result<Catalog> {
+    let all = facts.iter().map(|facts| settings(facts)).collect::<Result<Vec<_>>>()?;
+    let Some(first) = all.first() else {
+        return Err(Error::Settings("there is no run to compare".into()));
+    };
+    // The seed decides who is in the validation part, where pelage made it.
+    let same = all.iter().all(|config| {
+        let seed = first.validation_split.is_none() || config.recipe.seed == first.recipe.seed;
+        (&config.data, config.validation_split) == (&first.data, first.validation_split) && seed
+    });
+    if !same {
+        return Err(Error::Settings(
+            "the runs were validated on different images; name those to compare on".into(),
+        ));
+    }
+    Ok(trained_on(facts[0])?.1.validation)
+}

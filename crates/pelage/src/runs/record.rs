@@ -1,0 +1,172 @@
+//! What a run folder keeps besides weights: `log.txt`, `history.csv`, `curves.svg`, `curves.png`, TensorBoard events.
+
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use super::config::Config;
+use super::history;
+use super::tensorboard::EventFile;
+use crate::draw::{curves, png};
+use crate::train::history::HistoryRow;
+use crate::train::{Event, Outcome};
+use crate::{Error, Result, atomic};
+
+/// Steps between two TensorBoard values of the running training loss.
+const TENSORBOARD_STEPS: u64 = 20;
+
+/// Writes events into a run folder.
+pub struct Recorder {
+    folder: PathBuf,
+    title: String,
+    log: File,
+    tensorboard: Option<EventFile>,
+}
+
+impl Recorder {
+    /// Opens the files of `folder`; those of an earlier part of the run are gone on with.
+    ///
+    /// # Errors
+    /// A folder that cannot be written.
+    pub fn open(folder: &Path, config: &Config) -> Result<Self> {
+        let path = folder.join("log.txt");
+        let log = File::options()
+            .create(true)
+            .append(true)
+            .open(&path)
+            .map_err(Error::io(&path))?;
+        let tensorboard = config
+            .tensorboard
+            .then(|| EventFile::create(&folder.join("tensorboard")))
+            .transpose()?;
+        let name = folder.file_name().unwrap_or(folder.as_os_str()).to_string_lossy();
+        let title = format!("{} on {}: {name}", config.recipe.model.name(), config.data.display());
+        Ok(Recorder {
+            folder: folder.to_path_buf(),
+            title,
+            log,
+            tensorboard,
+        })
+    }
+
+    /// A line in `log.txt`, with the time (UTC) before it.
+    ///
+    /// # Errors
+    /// A full disk.
+    pub fn log(&mut self, line: &str) -> Result<()> {
+        let now = jiff::Timestamp::now().strftime("%Y-%m-%d %H:%M:%S");
+        writeln!(self.log, "{now}  {line}").map_err(Error::io(self.folder.join("log.txt")))
+    }
+
+    /// Writes down what happened.
+    ///
+    /// # Errors
+    /// A full disk.
+    pub fn observe(&mut self, event: &Event) -> Result<()> {
+        match event {
+            Event::EpochStart {
+                epoch,
+                epochs,
+                batches,
+                done: 0,
+            } => self.log(&format!("epoch {epoch}/{epochs} begins, {batches} steps")),
+            Event::EpochStart {
+                epoch,
+                epochs,
+                batches,
+                done,
+            } => self.log(&format!(
+                "epoch {epoch}/{epochs} goes on after step {done} of {batches}"
+            )),
+            Event::Batch {
+                step,
+                loss,
+                accuracy,
+                learning_rate,
+                ..
+            } if step % TENSORBOARD_STEPS == 0 => {
+                let values = [
+                    ("loss/step", *loss),
+                    ("accuracy/step", *accuracy),
+                    ("learning_rate", *learning_rate),
+                ];
+                self.scalars(*step, &values)
+            }
+            Event::Batch { .. } | Event::Validation { .. } => Ok(()),
+            Event::EpochEnd {
+                history,
+                best_epoch,
+                epochs,
+                improved,
+            } => {
+                let Some(row) = history.last() else { return Ok(()) };
+                self.log(&format!(
+                    "{}{}",
+                    line(row, *epochs),
+                    if *improved { ", best so far" } else { "" }
+                ))?;
+                self.scalars(
+                    row.step,
+                    &[
+                        ("loss/train", row.train_loss),
+                        ("loss/validation", row.validation_loss),
+                        ("accuracy/train", row.train_accuracy),
+                        ("accuracy/validation", row.validation_accuracy),
+                        ("images_per_second", row.images_per_second),
+                    ],
+                )?;
+                self.figures(history, *best_epoch)
+            }
+        }
+    }
+
+    /// How the run ended. The figures once more: a kill between the last checkpoint and them may have left old ones.
+    ///
+    /// # Errors
+    /// A full disk.
+    pub fn end(&mut self, outcome: &Outcome) -> Result<()> {
+        self.figures(&outcome.history, outcome.best_epoch)?;
+        self.log(&format!(
+            "ended: {:?}, best epoch {:?}",
+            outcome.reason, outcome.best_epoch
+        ))
+    }
+
+    fn scalars(&mut self, step: u64, values: &[(&str, f64)]) -> Result<()> {
+        match &mut self.tensorboard {
+            Some(events) => events
+                .scalars(step, values)
+                .map_err(Error::io(self.folder.join("tensorboard"))),
+            None => Ok(()),
+        }
+    }
+
+    fn figures(&self, rows: &[HistoryRow], best_epoch: Option<usize>) -> Result<()> {
+        if rows.is_empty() {
+            return Ok(());
+        }
+        history::write_csv(&self.folder.join("history.csv"), rows)?;
+        let drawn = |reason: String| Error::Rendering {
+            what: "the curves",
+            reason,
+        };
+        let svg = curves::curves_svg(&self.title, rows, best_epoch).map_err(drawn)?;
+        let png = png::svg_to_png(&svg, 2.0).map_err(drawn)?;
+        atomic::write(&self.folder.join("curves.svg"), svg.as_bytes())?;
+        atomic::write(&self.folder.join("curves.png"), &png)
+    }
+}
+
+/// An epoch in one line.
+pub fn line(row: &HistoryRow, epochs: usize) -> String {
+    format!(
+        "epoch {:>2}/{epochs}  loss {:.4}  accuracy {:5.2} %  |  validation loss {:.4}  accuracy {:5.2} %  |  {:.1} s, {:.0} images/s",
+        row.epoch,
+        row.train_loss,
+        100.0 * row.train_accuracy,
+        row.validation_loss,
+        100.0 * row.validation_accuracy,
+        row.seconds,
+        row.images_per_second
+    )
+}

@@ -1,0 +1,248 @@
+//! A run: settings, the images they name, and the folder that keeps what comes of them.
+
+use std::path::{Path, PathBuf};
+
+use burn::tensor::Device;
+use pelage_data::cache::CacheMode;
+use pelage_data::catalog::{self, Split};
+use pelage_data::source::Progress;
+
+use super::config::Config;
+use super::folder::{self, Folder};
+use super::record::Recorder;
+use crate::train::backbone::note_weights;
+use crate::train::forecast::{self, Forecast};
+use crate::train::{Control, Data, EndReason, Event, Outcome, Recipe, Start, fit, start};
+use crate::{Error, Result, atomic};
+
+/// The settings of a run, in its folder.
+const CONFIG: &str = "config.toml";
+
+/// A run that is ready to train.
+pub struct Run {
+    /// The settings, as `config.toml` has them.
+    pub config: Config,
+    /// The images, or their features.
+    pub data: Data,
+    /// The network.
+    pub start: Start,
+    /// The run folder.
+    pub folder: PathBuf,
+    /// Why there is nothing left to train, where a resumed run was complete already.
+    pub complete: Option<EndReason>,
+    device: Device,
+}
+
+/// What a resumed run may change; any other setting would make another run of it.
+#[derive(Clone, Debug, Default)]
+pub struct Extension {
+    /// More (or fewer) epochs.
+    pub epochs: Option<usize>,
+    /// Another patience.
+    pub patience: Option<usize>,
+    /// Another device; the weights then agree within rounding.
+    pub device: Option<String>,
+    /// Another number of CPU threads; the weights do not depend on it.
+    pub threads: Option<usize>,
+    /// Another place for decoded images; the weights do not depend on it.
+    pub cache: Option<CacheMode>,
+}
+
+impl Extension {
+    fn of(self, mut config: Config) -> Config {
+        let (recipe, compute) = (&mut config.recipe, &mut config.compute);
+        recipe.epochs = self.epochs.unwrap_or(recipe.epochs);
+        recipe.patience = self.patience.unwrap_or(recipe.patience);
+        compute.device = self.device.unwrap_or_else(|| compute.device.clone());
+        compute.threads = self.threads.unwrap_or(compute.threads);
+        compute.cache = self.cache.unwrap_or(compute.cache);
+        config
+    }
+}
+
+impl Run {
+    /// Opens the images of `config` and makes `folder` with `config.toml` and, where pelage split the images, the
+    /// split as `split.csv`. `progress` hears of decoding.
+    ///
+    /// # Errors
+    /// Settings or images that training cannot work with; a folder that holds a run already, or cannot be written.
+    pub fn create(mut config: Config, folder: &Path, progress: &(dyn Fn(Progress) + Sync)) -> Result<Run> {
+        config.validate()?;
+        if folder.join(CONFIG).exists() {
+            return Err(Error::model(
+                folder,
+                "holds a run already; resume it, or choose another folder",
+            ));
+        }
+        if let Some(transfer) = &mut config.recipe.transfer {
+            note_weights(transfer)?;
+        }
+        let device = config.compute.open()?;
+        let split = catalog::open_dataset(&config.data, config.validation_split, config.recipe.seed)?;
+        let (start, data) = start::open(&config.recipe, &split, config.compute.cache, &device, progress)?;
+        std::fs::create_dir_all(folder).map_err(Error::io(folder))?;
+        if config.validation_split.is_some() {
+            atomic::write(&folder.join("split.csv"), manifest(&split)?.as_slice())?;
+        }
+        write_unreadable(folder, &data)?;
+        // Last: a folder with config.toml is a run that can be resumed.
+        atomic::write(&folder.join(CONFIG), config.to_toml()?.as_bytes())?;
+        Ok(Run {
+            config,
+            data,
+            start,
+            folder: folder.to_path_buf(),
+            complete: None,
+            device,
+        })
+    }
+
+    /// Opens a run that was interrupted, to go on just where its last checkpoint stands.
+    ///
+    /// # Errors
+    /// No run there, or settings or images that do not fit any more.
+    pub fn resume(folder: &Path, extension: Extension, progress: &(dyn Fn(Progress) + Sync)) -> Result<Run> {
+        let path = folder.join(CONFIG);
+        if !path.exists() {
+            return Err(Error::model(folder, "holds no run to resume (no config.toml)"));
+        }
+        let written = Config::read(&path)?;
+        let config = extension.of(written.clone());
+        config.validate()?;
+        let device = config.compute.open()?;
+        let snapshot = folder::checkpoint(folder)?;
+        let complete = snapshot.and_then(|snapshot| snapshot.progress().finished(&config.recipe));
+        let split = catalog::open_dataset(&config.data, config.validation_split, config.recipe.seed)?;
+        let (start, data) = start::open(&config.recipe, &split, config.compute.cache, &device, progress)?;
+        if config != written {
+            atomic::write(&path, config.to_toml()?.as_bytes())?;
+        }
+        Ok(Run {
+            config,
+            data,
+            start,
+            folder: folder.to_path_buf(),
+            complete,
+            device,
+        })
+    }
+
+    /// How long it will take, measured on a few steps.
+    ///
+    /// # Errors
+    /// Images that cannot be read any more.
+    pub fn forecast(&self) -> Result<Forecast> {
+        forecast::forecast(&self.config.recipe, &self.start, &self.data, &self.device)
+    }
+
+    /// Trains to the end or until `observe` asks to stop; everything is kept in the folder.
+    ///
+    /// # Errors
+    /// See [`fit`]; and a full disk.
+    pub fn train(&self, observe: &mut dyn FnMut(&Event) -> Control) -> Result<Outcome> {
+        let mut recorder = Recorder::open(&self.folder, &self.config)?;
+        recorder.log(&self.describe())?;
+        let mut failure = None;
+        let mut record = |event: &Event| {
+            let control = observe(event);
+            match recorder.observe(event) {
+                Ok(()) => control,
+                Err(unwritable) => {
+                    failure = Some(unwritable);
+                    Control::Stop
+                }
+            }
+        };
+        let mut keep = Folder {
+            path: &self.folder,
+            config: &self.config,
+            data: &self.data,
+        };
+        let outcome = folder::checkpoint(&self.folder).and_then(|from| {
+            let (recipe, start) = (&self.config.recipe, &self.start);
+            fit(recipe, start, &self.data, &self.device, from, &mut keep, &mut record)
+        });
+        match (outcome, failure) {
+            (_, Some(failure)) => Err(failure),
+            (Err(failure), None) => {
+                // What went wrong belongs into the log; that the log cannot be written either matters less.
+                let _ = recorder.log(&format!("failed: {failure}"));
+                Err(failure)
+            }
+            (Ok(outcome), None) => {
+                recorder.end(&outcome)?;
+                Ok(outcome)
+            }
+        }
+    }
+
+    /// What is trained on what, in a few lines.
+    pub fn describe(&self) -> String {
+        let (train, validation) = (&self.data.train, &self.data.validation);
+        let model = self.config.recipe.model.name();
+        let what = match &self.config.recipe.transfer {
+            None => model.to_string(),
+            Some(transfer) => {
+                let weights = transfer
+                    .weights
+                    .as_ref()
+                    .map_or("random weights".into(), |path| path.display().to_string());
+                format!("{model} from {weights}, unfrozen: {},", String::from(transfer.unfreeze))
+            }
+        };
+        format!(
+            "pelage {}: {} on {}, {} classes ({}), {} training and {} validation pictures, {} unreadable",
+            env!("CARGO_PKG_VERSION"),
+            what,
+            self.config.data.display(),
+            train.classes().len(),
+            train.classes().join(", "),
+            train.len(),
+            validation.len(),
+            train.unreadable().len() + validation.unreadable().len()
+        )
+    }
+}
+
+/// A name for a new run in `parent`: the model's, and the first number that is free.
+pub fn free_folder(parent: &Path, recipe: &Recipe) -> PathBuf {
+    let numbered = |number: usize| parent.join(format!("{}-{number}", recipe.model.name()));
+    (1..)
+        .map(numbered)
+        .find(|folder| !folder.exists())
+        .unwrap_or_else(|| parent.to_path_buf())
+}
+
+/// `unreadable.csv`, where there is anything to tell.
+fn write_unreadable(folder: &Path, data: &Data) -> Result<()> {
+    let skipped = || data.train.unreadable().iter().chain(data.validation.unreadable());
+    if skipped().next().is_none() {
+        return Ok(());
+    }
+    let rows = skipped().map(|one| [one.path.clone(), one.reason.clone()]);
+    atomic::write(&folder.join("unreadable.csv"), &table(["path", "reason"], rows)?)
+}
+
+fn manifest(split: &Split) -> Result<Vec<u8>> {
+    let sets = [("train", &split.train), ("validation", &split.validation)];
+    let rows = sets.into_iter().flat_map(|(set, catalog)| {
+        let row = move |item: &catalog::Item| [item.name.clone(), catalog.classes[item.label].clone(), set.to_string()];
+        catalog.items.iter().map(row)
+    });
+    table(["path", "class", "set"], rows)
+}
+
+fn table<const N: usize>(head: [&str; N], rows: impl Iterator<Item = [String; N]>) -> Result<Vec<u8>> {
+    let failed = |failure: csv::Error| Error::Rendering {
+        what: "a table",
+        reason: failure.to_string(),
+    };
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    writer.write_record(head).map_err(failed)?;
+    for row in rows {
+        writer.write_record(&row).map_err(failed)?;
+    }
+    writer
+        .into_inner()
+        .map_err(|failure| failed(failure.into_error().into()))
+}

@@ -1,0 +1,92 @@
+//! Pretrained weights under a head, ready to learn or to make features.
+
+use std::path::Path;
+
+use burn::tensor::Device;
+use pelage_data::preprocess::Preprocessing;
+use pelage_model::networks::Network;
+use pelage_model::weights;
+
+use super::recipe::Recipe;
+use super::transfer::Transfer;
+use crate::features::Extractor;
+use crate::{Error, Result, zoo};
+
+/// A backbone ready to be put under a head.
+pub struct Backbone {
+    /// The pretrained network under the transfer's head, freshly initialized.
+    pub network: Network,
+    /// How pictures become input for it.
+    pub preprocessing: Preprocessing,
+    /// Tells these weights from others.
+    pub fingerprint: String,
+}
+
+impl Backbone {
+    /// What makes the features that a head learns on by `transfer`; `network` is the backbone's, folded.
+    pub fn extractor<'a>(&'a self, transfer: &Transfer, network: &'a Network) -> Extractor<'a> {
+        Extractor {
+            network,
+            preprocessing: &self.preprocessing,
+            fingerprint: &self.fingerprint,
+            pooling: transfer.head.pooling,
+            flip: transfer.flip,
+        }
+    }
+}
+
+/// Reads the weights of `transfer` and puts its head on, for `classes` classes and images of a square of `image_size` pixels.
+///
+/// # Errors
+/// Weights that are missing, damaged, those of another architecture, or others than the run began with.
+pub fn backbone(transfer: &Transfer, recipe: &Recipe, classes: usize, device: &Device) -> Result<Backbone> {
+    let size = [recipe.image_size as usize; 2];
+    let Some(path) = &transfer.weights else {
+        let layout = weights::Layout::ALL
+            .into_iter()
+            .find(|layout| layout.knows(recipe.model));
+        let preprocessing = layout.map_or_else(
+            || Preprocessing::new(recipe.image_size),
+            |layout| layout.preprocessing(recipe.model),
+        );
+        let network = Network::new(recipe.model, size, classes, recipe.seed, device);
+        return Ok(Backbone {
+            network: network.with_head(&transfer.head, size, classes, recipe.seed),
+            preprocessing: recipe.preprocessing(preprocessing),
+            fingerprint: format!("random {}", recipe.seed),
+        });
+    };
+    let hash = hash_of(path)?;
+    if transfer.weights_hash.as_ref().is_some_and(|noted| *noted != hash) {
+        return Err(Error::model(
+            path,
+            "is not the file that the run began with; bring that one back, or start a new run",
+        ));
+    }
+    let pretrained = zoo::load(path, recipe.model)?;
+    let preprocessing = recipe.preprocessing(pretrained.preprocessing.clone());
+    Ok(Backbone {
+        network: pretrained.with_head(&transfer.head, size, classes, recipe.seed, device),
+        preprocessing,
+        fingerprint: hash,
+    })
+}
+
+/// Notes in `transfer` which file of weights it names, so that a resumed run goes on with no other.
+///
+/// # Errors
+/// A file that cannot be read.
+pub fn note_weights(transfer: &mut Transfer) -> Result<()> {
+    if let (Some(path), None) = (&transfer.weights, &transfer.weights_hash) {
+        transfer.weights_hash = Some(hash_of(path)?);
+    }
+    Ok(())
+}
+
+/// The hash of a file's content.
+fn hash_of(path: &Path) -> Result<String> {
+    let mut hasher = blake3::Hasher::new();
+    let file = std::fs::File::open(path).map_err(Error::io(path))?;
+    hasher.update_reader(file).map_err(Error::io(path))?;
+    Ok(hasher.finalize().to_hex()[..32].to_string())
+}

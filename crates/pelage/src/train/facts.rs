@@ -1,0 +1,62 @@
+//! What a model file tells of the training that it came from.
+
+use pelage_model::saved::Facts;
+use serde_json::{Value, json};
+
+use super::progress::Progress;
+use super::recipe::Recipe;
+use super::samples::Data;
+
+/// How a model's weights came about, as far as its file tells.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Training {
+    /// The epoch of these weights, from 1; 0 where it is not known.
+    pub epoch: usize,
+    /// Images learnt from.
+    pub train_images: usize,
+    /// Images validated on.
+    pub validation_images: usize,
+    /// Validation loss of these weights; NaN where it is not known.
+    pub validation_loss: f64,
+    /// Validation accuracy of these weights, 0 to 1; NaN where it is not known.
+    pub validation_accuracy: f64,
+    /// The settings, as JSON.
+    pub settings: Value,
+}
+
+impl Training {
+    /// What `facts` tell; whatever is missing there or of another kind counts as not known.
+    pub fn of(facts: &Facts) -> Self {
+        let count = |name: &str| facts.training[name].as_u64().unwrap_or(0) as usize;
+        let figure = |name: &str| facts.training[name].as_f64().unwrap_or(f64::NAN);
+        Training {
+            epoch: count("epoch"),
+            train_images: count("train_images"),
+            validation_images: count("validation_images"),
+            validation_loss: figure("validation_loss"),
+            validation_accuracy: figure("validation_accuracy"),
+            settings: facts.training["recipe"].clone(),
+        }
+    }
+}
+
+/// The facts of the model of the epoch that `progress` has just closed; `settings` are kept with them.
+pub fn facts(recipe: &Recipe, progress: &Progress, data: &Data, settings: Value) -> Facts {
+    let row = progress.history.last();
+    let transfer = recipe.transfer.as_ref();
+    Facts {
+        architecture: recipe.model,
+        head: transfer.map(|transfer| transfer.head.clone()),
+        flip: transfer.is_some_and(|transfer| transfer.flip),
+        classes: data.train.classes().to_vec(),
+        preprocessing: data.train.preprocessing().clone(),
+        training: json!({
+            "recipe": settings,
+            "epoch": progress.epoch,
+            "train_images": data.train.len(),
+            "validation_images": data.validation.len(),
+            "validation_loss": row.map(|row| row.validation_loss),
+            "validation_accuracy": row.map(|row| row.validation_accuracy),
+        }),
+    }
+}

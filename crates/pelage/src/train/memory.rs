@@ -1,0 +1,70 @@
+//! Training without a folder: images in, a model out.
+
+use burn::tensor::Device;
+use pelage_data::cache::CacheMode;
+use pelage_data::catalog::Split;
+use pelage_model::networks::Network;
+use pelage_model::trust::Judge;
+
+use super::checkpoint::Snapshot;
+use super::events::{Control, Event};
+use super::facts::facts;
+use super::keep::Keep;
+use super::outcome::Outcome;
+use super::progress::Progress;
+use super::recipe::Recipe;
+use super::samples::Data;
+use super::{fit, start};
+use crate::{Error, Model, Result};
+
+/// Keeps the best network and nothing else.
+struct Best<'a> {
+    recipe: &'a Recipe,
+    data: &'a Data,
+    model: Option<Model>,
+}
+
+impl Keep for Best<'_> {
+    fn checkpoint(&mut self, _take: &dyn Fn() -> Snapshot) -> Result<()> {
+        Ok(())
+    }
+
+    fn best(&mut self, network: Network, progress: &Progress) -> Result<()> {
+        let settings = serde_json::to_value(self.recipe).unwrap_or_default();
+        self.model = Some(Model {
+            network: network.folded(|_| true),
+            facts: facts(self.recipe, progress, self.data, settings),
+            judge: Judge::default(),
+        });
+        Ok(())
+    }
+}
+
+/// Trains by `recipe` on the images of `split`, wherever they come from, and gives the model of the best epoch. Nothing is
+/// written, but for what `cache` keeps of decoded images.
+///
+/// # Errors
+/// Settings or images that training cannot work with, a loss that became NaN, or `observe` having stopped it before the
+/// first epoch ended.
+pub fn train(
+    recipe: &Recipe,
+    split: &Split,
+    cache: CacheMode,
+    device: &Device,
+    observe: &mut dyn FnMut(&Event) -> Control,
+) -> Result<(Model, Outcome)> {
+    recipe.validate()?;
+    let (start, data) = start::open(recipe, split, cache, device, &|_| {})?;
+    let mut best = Best {
+        recipe,
+        data: &data,
+        model: None,
+    };
+    let outcome = fit(recipe, &start, &data, device, None, &mut best, observe)?;
+    match best.model {
+        Some(model) => Ok((model, outcome)),
+        None => Err(Error::Settings(
+            "training was stopped before its first epoch ended".into(),
+        )),
+    }
+}

@@ -1,0 +1,42 @@
+//! Running loss and accuracy, in training and validation.
+
+use burn::Tensor;
+use pelage_model::probability::argmax;
+use pelage_model::values::to_vec;
+use serde::{Deserialize, Serialize};
+
+/// Sums over images, so that means are exact whatever the last batch's size.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Metrics {
+    /// Images seen.
+    pub images: usize,
+    loss_sum: f64,
+    correct: usize,
+}
+
+impl Metrics {
+    /// Adds a batch with its mean loss and how many of its images were classified correctly.
+    pub fn add(&mut self, images: usize, mean_loss: f64, correct: usize) {
+        self.images += images;
+        self.loss_sum += mean_loss * images as f64;
+        self.correct += correct;
+    }
+
+    /// Mean loss per image.
+    pub fn loss(&self) -> f64 {
+        self.loss_sum / self.images.max(1) as f64
+    }
+
+    /// Share of the images classified correctly, 0 to 1.
+    pub fn accuracy(&self) -> f64 {
+        self.correct as f64 / self.images.max(1) as f64
+    }
+}
+
+/// How many of `logits` `[n, classes]` are largest at their label.
+pub fn count_correct(logits: Tensor<2>, labels: &[usize]) -> usize {
+    let classes = logits.dims()[1];
+    let values = to_vec(logits);
+    let rows = values.chunks(classes).zip(labels);
+    rows.filter(|(row, label)| argmax(row) == **label).count()
+}

@@ -1,0 +1,25 @@
+//! How training ended.
+
+use super::history::HistoryRow;
+
+/// How a run ended.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Outcome {
+    /// One row per epoch.
+    pub history: Vec<HistoryRow>,
+    /// The epoch (from 1) with the lowest validation loss, whose weights are kept; `None` before the first epoch ended.
+    pub best_epoch: Option<usize>,
+    /// Why it ended.
+    pub reason: EndReason,
+}
+
+/// Why training ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EndReason {
+    /// All epochs of the recipe are done.
+    Finished,
+    /// The validation loss did not improve for `patience` epochs.
+    EarlyStop,
+    /// The observer asked to stop; the checkpoint says where to go on.
+    Interrupted,
+}

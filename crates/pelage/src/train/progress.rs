@@ -1,0 +1,98 @@
+//! Where a run stands: what a checkpoint remembers beside tensors, and what decides when training ends.
+
+use serde::{Deserialize, Serialize};
+
+use super::history::HistoryRow;
+use super::metrics::Metrics;
+use super::outcome::{EndReason, Outcome};
+use super::recipe::Recipe;
+use super::step::Learnt;
+
+/// Where a run stands.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Progress {
+    /// Epochs done.
+    pub epoch: usize,
+    /// Batches done in the epoch under way.
+    pub batch: usize,
+    /// Steps done over the whole run.
+    pub step: u64,
+    /// Sums over the images of the epoch under way.
+    pub train: Metrics,
+    /// Seconds spent in the epoch under way before a resume.
+    pub seconds: f64,
+    /// The lowest validation loss and its epoch, from 1.
+    pub best: Option<(f64, usize)>,
+    /// Epochs since the last better one.
+    pub waited: usize,
+    /// How often the plateau schedule has halved the rate.
+    pub plateaus: usize,
+    /// One row per epoch done.
+    pub history: Vec<HistoryRow>,
+}
+
+impl Progress {
+    /// Adds one step's batches to the epoch under way.
+    pub fn add(&mut self, learnt: Learnt) {
+        self.train.add(learnt.images, learnt.loss, learnt.correct);
+        self.batch += learnt.batches;
+        self.step += 1;
+    }
+
+    /// Closes the epoch with its validation; whether these are the best weights so far.
+    pub fn end_epoch(&mut self, recipe: &Recipe, rate: f64, validation: &Metrics, seconds: f64, images: usize) -> bool {
+        let loss = validation.loss();
+        // A first epoch without a number still counts as the best there is.
+        let improved = self
+            .best
+            .is_none_or(|(best, _)| best.is_nan() || loss < best - recipe.min_delta);
+        if improved {
+            self.best = Some((loss, self.epoch + 1));
+            self.waited = 0;
+        } else {
+            self.waited += 1;
+            self.plateaus += 1;
+        }
+        self.history.push(HistoryRow {
+            epoch: self.epoch + 1,
+            step: self.step,
+            learning_rate: rate,
+            train_loss: self.train.loss(),
+            train_accuracy: self.train.accuracy(),
+            validation_loss: loss,
+            validation_accuracy: validation.accuracy(),
+            seconds,
+            images_per_second: images as f64 / seconds.max(1e-9),
+        });
+        self.epoch += 1;
+        self.batch = 0;
+        self.train = Metrics::default();
+        self.seconds = 0.0;
+        improved
+    }
+
+    /// Whether the run is over, and why.
+    pub fn finished(&self, recipe: &Recipe) -> Option<EndReason> {
+        if recipe.patience > 0 && self.waited >= recipe.patience {
+            Some(EndReason::EarlyStop)
+        } else if self.epoch >= recipe.epochs {
+            Some(EndReason::Finished)
+        } else {
+            None
+        }
+    }
+
+    /// The epoch (from 1) with the lowest validation loss.
+    pub fn best_epoch(&self) -> Option<usize> {
+        self.best.map(|(_, epoch)| epoch)
+    }
+
+    /// The public account of a run that ended for `reason`.
+    pub fn outcome(&self, reason: EndReason) -> Outcome {
+        Outcome {
+            history: self.history.clone(),
+            best_epoch: self.best_epoch(),
+            reason,
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! The zoo: pretrained weights of other projects, read, kept and fetched.
+
+pub mod fetch;
+mod keras;
+pub mod load;
+pub mod published;
+pub mod store;
+
+pub use load::load;

@@ -1,0 +1,287 @@
+//! The pretrained weights that are kept on this machine: one checked file for each architecture, in the user's cache folder.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use pelage_data::cache;
+use pelage_data::preprocess::Preprocessing;
+use pelage_model::error::Wanted;
+use pelage_model::networks::Architecture;
+use pelage_model::weights::Pretrained;
+use serde::Serialize;
+
+use super::fetch::{self, Patience};
+use super::load::load;
+use super::published::{self, Source, Weights};
+use crate::{Error, Result, atomic};
+
+/// The kept weights: `weights/<architecture>/<file>` in a cache folder. Emptying the picture cache leaves them.
+#[derive(Clone, Debug)]
+pub struct Store {
+    folder: PathBuf,
+}
+
+/// A kept file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Kept {
+    /// Whose weights they are.
+    pub architecture: Architecture,
+    /// The file.
+    pub path: PathBuf,
+    /// Its size.
+    pub bytes: u64,
+}
+
+/// What [`Store::add`] did.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Added {
+    /// The new file.
+    pub kept: Kept,
+    /// The earlier file whose place it took.
+    pub replaced: Option<PathBuf>,
+    /// Classes of the head in the file; none where there is only the backbone.
+    pub classes: Option<usize>,
+    /// How pictures become input for these weights.
+    pub preprocessing: Preprocessing,
+}
+
+impl Default for Store {
+    /// In the user's cache folder, see [`cache::default_dir`].
+    fn default() -> Self {
+        Store::new(&cache::default_dir())
+    }
+}
+
+impl Store {
+    /// In the cache folder `cache`, which need not be there.
+    pub fn new(cache: &Path) -> Self {
+        Store {
+            folder: cache.join("weights"),
+        }
+    }
+
+    /// The folder that holds one folder for each architecture.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Checks that `file` holds the weights of `architecture` and keeps a copy of it instead of an earlier one.
+    ///
+    /// # Errors
+    /// As [`load`]; a file that bears a published name without being that file; a store that cannot be written.
+    /// The earlier file then stays.
+    pub fn add(&self, file: &Path, architecture: Architecture) -> Result<Added> {
+        self.keep(file, architecture, atomic::copy)
+    }
+
+    /// Downloads `weights` of `architecture` (see [`published`]) and keeps them like [`Store::add`]; where that very file
+    /// is kept already, it only looks. The only thing in pelage that uses the network.
+    ///
+    /// # Errors
+    /// As [`fetch::fetch`] and [`Store::add`]; the message says which file to bring where this machine cannot fetch it.
+    pub fn fetch(
+        &self,
+        architecture: Architecture,
+        weights: &Weights,
+        patience: &Patience,
+        progress: &mut dyn FnMut(u64, Option<u64>),
+    ) -> Result<Added> {
+        let kept = self.place(architecture).join(&weights.file);
+        if kept.is_file() && !weights.sha256.is_empty() && sha256(&kept)?.starts_with(weights.sha256) {
+            let found = load(&kept, architecture)?;
+            return Added::new(kept, None, found);
+        }
+        let download = self.folder.join("downloads").join(&weights.file);
+        fetch::fetch(weights, &download, patience, progress).map_err(|failure| match failure {
+            Error::Weights { reason, .. } => Error::Weights {
+                reason,
+                wanted: Some(Wanted {
+                    downloadable: false,
+                    ..wanted(architecture, weights)
+                }),
+            },
+            other => other,
+        })?;
+        let added = self.keep(&download, architecture, atomic::rename);
+        if added.is_err() {
+            // Whatever it is, it is of no use; the failure is what matters.
+            let _ = std::fs::remove_file(&download);
+        }
+        added
+    }
+
+    fn keep(&self, file: &Path, architecture: Architecture, place: fn(&Path, &Path) -> Result<()>) -> Result<Added> {
+        let found = load(file, architecture)?;
+        check_name(file, architecture)?;
+        let earlier = self.files(architecture)?;
+        let folder = self.place(architecture);
+        std::fs::create_dir_all(&folder).map_err(Error::io(&folder))?;
+        let path = folder.join(file.file_name().unwrap_or_default());
+        place(file, &path)?;
+        for old in earlier.iter().filter(|old| **old != path) {
+            std::fs::remove_file(old).map_err(Error::io(old))?;
+        }
+        Added::new(path, earlier.into_iter().next(), found)
+    }
+
+    /// The kept file of `architecture`.
+    ///
+    /// # Errors
+    /// Where there is none: [`Error::Weights`], with the file that is wanted.
+    pub fn find(&self, architecture: Architecture) -> Result<PathBuf> {
+        match self.files(architecture)?.into_iter().next() {
+            Some(path) => Ok(path),
+            None => Err(self.missing(architecture)),
+        }
+    }
+
+    /// Every kept file, in the order of [`Architecture::ALL`].
+    ///
+    /// # Errors
+    /// A folder that cannot be read.
+    pub fn list(&self) -> Result<Vec<Kept>> {
+        let mut kept = Vec::new();
+        for architecture in Architecture::ALL {
+            if let Some(path) = self.files(architecture)?.into_iter().next() {
+                kept.push(Kept::new(architecture, path)?);
+            }
+        }
+        Ok(kept)
+    }
+
+    /// Removes the kept file of `architecture`, and says which one it was.
+    ///
+    /// # Errors
+    /// As [`Store::find`]; a folder that cannot be written.
+    pub fn remove(&self, architecture: Architecture) -> Result<Kept> {
+        let kept = Kept::new(architecture, self.find(architecture)?)?;
+        let folder = self.place(architecture);
+        std::fs::remove_dir_all(&folder).map_err(Error::io(&folder))?;
+        Ok(kept)
+    }
+
+    fn place(&self, architecture: Architecture) -> PathBuf {
+        self.folder.join(architecture.name())
+    }
+
+    /// The files kept for `architecture`, the newest first: a kill may leave the one that was being replaced.
+    fn files(&self, architecture: Architecture) -> Result<Vec<PathBuf>> {
+        let folder = self.place(architecture);
+        let read = || -> std::io::Result<Vec<_>> {
+            let mut files = Vec::new();
+            for entry in std::fs::read_dir(&folder)? {
+                let entry = entry?;
+                let metadata = entry.metadata()?;
+                if metadata.is_file() && !atomic::is_unfinished(&entry.file_name().to_string_lossy()) {
+                    files.push((metadata.modified()?, entry.path()));
+                }
+            }
+            Ok(files)
+        };
+        match read() {
+            Ok(mut files) => {
+                files.sort();
+                Ok(files.into_iter().rev().map(|(_, path)| path).collect())
+            }
+            Err(absent) if absent.kind() == std::io::ErrorKind::NotFound => Ok(Vec::new()),
+            Err(failure) => Err(Error::io(folder)(failure)),
+        }
+    }
+
+    /// Says how weights of `architecture` come here.
+    fn missing(&self, architecture: Architecture) -> Error {
+        let known = published::entry(architecture).weights;
+        let first = published(architecture, None).ok().or_else(|| known.first().cloned());
+        let none = if known.is_empty() { "; none are published" } else { "" };
+        Error::Weights {
+            reason: format!(
+                "there are no pretrained weights of {} in {}{none}",
+                architecture.name(),
+                self.place(architecture).display()
+            ),
+            wanted: first.map(|weights| wanted(architecture, &weights)),
+        }
+    }
+}
+
+impl Added {
+    fn new(path: PathBuf, replaced: Option<PathBuf>, found: Pretrained) -> Result<Self> {
+        let Pretrained {
+            architecture,
+            classes,
+            preprocessing,
+            ..
+        } = found;
+        Ok(Added {
+            kept: Kept::new(architecture, path)?,
+            replaced,
+            classes,
+            preprocessing,
+        })
+    }
+}
+
+impl Kept {
+    fn new(architecture: Architecture, path: PathBuf) -> Result<Self> {
+        let bytes = path.metadata().map_err(Error::io(&path))?.len();
+        Ok(Kept {
+            architecture,
+            path,
+            bytes,
+        })
+    }
+}
+
+/// The published weights of `architecture` in the file `file`, by default the first that has an address.
+///
+/// # Errors
+/// Where there are none.
+pub fn published(architecture: Architecture, file: Option<&str>) -> Result<Weights> {
+    let (name, mut known) = (architecture.name(), published::entry(architecture).weights);
+    let wanted = |weights: &Weights| match file {
+        Some(file) => weights.file == file,
+        None => matches!(weights.source, Source::Url(_)),
+    };
+    if let Some(index) = known.iter().position(wanted) {
+        return Ok(known.swap_remove(index));
+    }
+    let files: Vec<_> = known.iter().map(|weights| weights.file.as_str()).collect();
+    Err(Error::Settings(match (file, files.is_empty()) {
+        (Some(file), false) => format!(
+            "no published weights of {name} are called {file}; known: {}",
+            files.join(", ")
+        ),
+        _ => format!("no known weights of {name} can be downloaded"),
+    }))
+}
+
+/// `weights` as an error tells of them.
+fn wanted(architecture: Architecture, weights: &Weights) -> Wanted {
+    Wanted {
+        architecture: architecture.name(),
+        file: weights.file.clone(),
+        source: weights.source.to_string(),
+        downloadable: matches!(weights.source, Source::Url(_)),
+    }
+}
+
+/// Published files carry the beginning of their SHA-256 in the name; one that bears such a name must be that file.
+fn check_name(file: &Path, architecture: Architecture) -> Result<()> {
+    let name = file.file_name().unwrap_or_default().to_string_lossy();
+    let promised = |weights: &Weights| weights.file == name && name.contains(weights.sha256);
+    let Some(weights) = published::entry(architecture).weights.into_iter().find(promised) else {
+        return Ok(());
+    };
+    let found = sha256(file)?;
+    match found.starts_with(weights.sha256) {
+        true => Ok(()),
+        false => Err(Error::model(
+            file,
+            format!("is damaged, or another file of that name: its SHA-256 is {found}; download it again"),
+        )),
+    }
+}
+
+fn sha256(file: &Path) -> Result<String> {
+    File::open(file).and_then(fetch::sha256).map_err(Error::io(file))
+}
