@@ -4,6 +4,7 @@ mod bench;
 mod cache;
 mod calibrate;
 mod compare;
+mod compute;
 mod demo;
 mod evaluate;
 mod explain;
@@ -23,7 +24,8 @@ mod weights;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Parser, Subcommand};
 
-use crate::failure::{Failure, Outcome};
+use crate::failure::Outcome;
+pub(crate) use train::flag;
 
 /// From a folder of pictures to an image classifier.
 #[derive(Parser)]
@@ -95,13 +97,4 @@ where
     T: std::str::FromStr<Err = String> + Clone + Send + Sync + 'static,
 {
     PossibleValuesParser::new(names).try_map(|name| name.parse::<T>())
-}
-
-/// Computes on `threads` CPU threads from now on; 0 means all there are.
-fn use_threads(threads: usize) -> Result<(), Failure> {
-    if threads > 1024 {
-        return Err(Failure::Usage(format!("--threads {threads} is more than 1024")));
-    }
-    let built = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
-    built.map_err(|failure| Failure::Failed(format!("cannot start {threads} threads: {failure}")))
 }

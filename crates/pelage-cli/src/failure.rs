@@ -2,6 +2,10 @@
 
 use std::process::ExitCode;
 
+use pelage::model::error::Wanted;
+
+use crate::commands::flag;
+
 /// The result of a command: the document for stdout.
 pub(crate) type Outcome = Result<String, Failure>;
 
@@ -30,20 +34,53 @@ impl std::fmt::Display for Failure {
     }
 }
 
+/// Says what to type, where the library says what to do.
 impl From<pelage::Error> for Failure {
     fn from(error: pelage::Error) -> Self {
+        use pelage::Error;
         match error {
-            pelage::Error::Input(_) | pelage::Error::Data(pelage::data::Error::Input(_)) => {
-                Failure::Usage(error.to_string())
+            Error::Data(error) => error.into(),
+            Error::Setting { name, value, allowed } => {
+                Failure::Usage(format!("{} is {value}; it must be {allowed}", flag(name)))
             }
+            Error::Settings(_) => Failure::Usage(error.to_string()),
+            Error::Diverged { rate, .. } => Failure::Failed(format!(
+                "{error}: `--learning-rate {:.0e}`, `pelage inspect`",
+                rate / 10.0
+            )),
+            Error::Calibration { ref model, .. } => {
+                Failure::Failed(format!("{error}: `pelage calibrate {}`", model.display()))
+            }
+            Error::Weights {
+                wanted: Some(ref wanted),
+                ..
+            } => Failure::Failed(format!("{error}; {}", bring(wanted))),
             _ => Failure::Failed(error.to_string()),
         }
     }
 }
 
+/// How a file of weights comes here.
+fn bring(wanted: &Wanted) -> String {
+    let Wanted {
+        architecture,
+        file,
+        source,
+        downloadable,
+    } = wanted;
+    let bring = format!("bring the file {file} from {source} and type `pelage weights add {file} --model {architecture}`");
+    match downloadable {
+        true => format!("type `pelage weights fetch {architecture}`, or, without a network here, {bring}"),
+        false => bring,
+    }
+}
+
 impl From<pelage::data::Error> for Failure {
     fn from(error: pelage::data::Error) -> Self {
-        pelage::Error::from(error).into()
+        match error {
+            pelage::data::Error::Input(_) => Failure::Usage(error.to_string()),
+            _ => Failure::Failed(error.to_string()),
+        }
     }
 }
 

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use pelage::data::source::Progress;
-use pelage::train::{Control, Event, record};
+use pelage::runs::record;
+use pelage::train::{Control, Event};
 
 use crate::table::{duration, megabytes};
 

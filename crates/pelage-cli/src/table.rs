@@ -1,5 +1,7 @@
 //! Tables for people.
 
+pub(crate) use pelage::draw::text::thousands;
+
 use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
 
 /// A line above, one below the heading, one at the end.
@@ -26,19 +28,6 @@ pub(crate) fn table(head: &[&str], right: std::ops::Range<usize>, rows: impl Ite
     }
     // The border already ends the last line.
     format!("{table}\n")
-}
-
-/// A whole number with separators between thousands: 1,355,938.
-pub(crate) fn thousands(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 /// `1 picture`, `2 pictures`.
@@ -81,10 +70,6 @@ mod tests {
 
     #[test]
     fn numbers_as_people_write_them() {
-        assert_eq!(
-            ["7", "999", "1,000", "1,355,938"],
-            [7, 999, 1000, 1_355_938].map(thousands)[..]
-        );
         assert_eq!(duration(59.4), "59 s");
         assert_eq!(duration(200.0), "3 min 20 s");
         assert_eq!(duration(3900.0), "1 h 05 min");

@@ -78,7 +78,7 @@ impl Architecture {
     ];
 
     /// The name used on the command line.
-    pub fn name(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             Architecture::Cnn3 => "cnn3",
             Architecture::Vgg16 => "vgg16",

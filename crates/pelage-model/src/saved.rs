@@ -64,12 +64,20 @@ impl Model {
     /// The model of a run folder or model file, on the CPU, with the calibration that lies beside it.
     ///
     /// # Errors
-    /// As [`Model::load`] and [`crate::trust::load_beside`].
+    /// As [`Model::load`] and [`Judge::open`].
     pub fn open(path: impl AsRef<Path>) -> Result<Model> {
-        let path = path.as_ref();
-        let model = Model::load(path, &crate::device::cpu()?)?;
+        Model::open_on(path.as_ref(), &crate::device::cpu()?, None)
+    }
+
+    /// The same on `device`. `reject`: answers below this confidence, 0 to 1, and those to images too far from training
+    /// are "unknown".
+    ///
+    /// # Errors
+    /// As [`Model::load`] and [`Judge::open`].
+    pub fn open_on(path: &Path, device: &Device, reject: Option<f64>) -> Result<Model> {
+        let model = Model::load(path, device)?;
         Ok(Model {
-            judge: Judge::open(path, None)?,
+            judge: Judge::open(path, reject)?,
             ..model
         })
     }

@@ -4,9 +4,10 @@
 use burn::Tensor;
 use burn::module::Module;
 use burn::tensor::{Device, TensorData};
-use pelage::model::parameters::{self, Named, Values, to_vec};
-use pelage::model::{Architecture, Network};
+use pelage::model::values::{Named, Values, to_vec};
+use pelage::model::networks::{Architecture, Mode, Network, parameters};
 use pelage::train::Recipe;
+use pelage::train::gradients::Gradients;
 use pelage::train::loss;
 use pelage::train::optimizer::Optimizer;
 use safetensors::SafeTensors;
@@ -90,7 +91,7 @@ fn logits_gradients_and_ten_steps() {
     let (mut network, mut optimizer) = (network(&device), Optimizer::new());
     let mut losses = Vec::new();
     for step in 0..10 {
-        let logits = network.forward(pixels(), None);
+        let logits = network.forward(pixels(), Mode::Infer);
         let loss = loss::loss(&recipe, logits.clone(), &LABELS, None);
         losses.push(to_vec(loss.clone().inner())[0]);
         let gradients = loss.backward();
@@ -103,15 +104,15 @@ fn logits_gradients_and_ten_steps() {
                 momentum: 0.0,
                 ..Recipe::default()
             };
-            let moved = Optimizer::new().step(&plain, 1.0, network.clone(), gradients);
+            let moved = Optimizer::new().step(&plain, 1.0, network.clone(), Gradients::of(&network, gradients));
             for (name, values) in parameters::read(&moved) {
                 let old = &before[&name].data;
                 let gradient: Vec<f32> = old.iter().zip(&values.data).map(|(old, new)| old - new).collect();
                 let worst = error(&gradient, &recorded(&file, &format!("gradient/{name}")));
                 assert!(worst < 1e-4, "gradient of {name}: relative error {worst:e}");
             }
-            let loss = loss::loss(&recipe, network.forward(pixels(), None), &LABELS, None);
-            network = optimizer.step(&recipe, 0.05, network, loss.backward());
+            let loss = loss::loss(&recipe, network.forward(pixels(), Mode::Infer), &LABELS, None);
+            network = optimizer.step(&recipe, 0.05, network.clone(), Gradients::of(&network, loss.backward()));
             for (name, values) in parameters::read(&network) {
                 if values.data.len() < 3000 {
                     let worst = error(&values.data, &recorded(&file, &format!("first/{name}")));
@@ -119,7 +120,7 @@ fn logits_gradients_and_ten_steps() {
                 }
             }
         } else {
-            network = optimizer.step(&recipe, 0.05, network, gradients);
+            network = optimizer.step(&recipe, 0.05, network.clone(), Gradients::of(&network, gradients));
         }
     }
     let worst = error(&losses, &recorded(&file, "losses"));

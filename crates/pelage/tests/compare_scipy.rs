@@ -1,7 +1,7 @@
 //! Comparisons of two models and the accuracy-coverage curve, against numbers of SciPy and numpy that
 //! `fixtures/sklearn/mcnemar.py` recorded.
 
-use pelage::compare::{Difference, bootstrap, mcnemar};
+use pelage::compare::difference::{Difference, bootstrap, mcnemar};
 use pelage::evaluate::coverage::Coverage;
 use serde::Deserialize;
 

@@ -1,6 +1,6 @@
 //! Distances of embeddings against scikit-learn's Ledoit-Wolf covariance, recorded by `fixtures/sklearn/mahalanobis.py`.
 
-use pelage::confidence::density::{Density, MOST_NUMBERS};
+use pelage::model::trust::density::{Density, MOST_NUMBERS};
 use serde::Deserialize;
 
 #[derive(Deserialize)]

@@ -4,7 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use burn::tensor::{Device, Tensor, TensorData};
-use pelage::bundle::{Facts, Model, Training};
+use pelage::Model;
+use pelage::model::saved::Facts;
 use pelage::data::cache::{CacheMode, Pictures};
 use pelage::data::catalog::Catalog;
 use pelage::data::preprocess::Preprocessing;
@@ -13,11 +14,11 @@ use pelage::explain::grad_cam::{Variant, grad_cam, grad_cam_plus_plus, heatmaps}
 use pelage::explain::occlusion::{Square, occlusion};
 use pelage::explain::strongest::{Excited, Most, strongest};
 use pelage::explain::{feature_maps, filters, layer, layers, receptive_field::receptive_field};
-use pelage::model::graph::Graph;
-use pelage::model::parameters::{Named, to_vec};
-use pelage::model::{Architecture, Head, Network};
-use pelage::train::Recipe;
-use pelage::weights;
+use pelage::model::networks::graph::Graph;
+use pelage::model::values::{Named, to_vec};
+use pelage::model::networks::{Architecture, Head, Mode, Network};
+use pelage::model::trust::Judge;
+use pelage::model::weights;
 use safetensors::SafeTensors;
 use support::formula;
 
@@ -76,15 +77,9 @@ fn model(network: Network, [h, w]: [usize; 2]) -> Model {
             flip: false,
             classes: ["a", "b", "c"].map(String::from).to_vec(),
             preprocessing,
-            training: Training {
-                recipe: Recipe::default(),
-                epoch: 1,
-                train_images: 1,
-                validation_images: 1,
-                validation_loss: 1.0,
-                validation_accuracy: 0.5,
-            },
+            training: serde_json::Value::Null,
         },
+        judge: Judge::default(),
     }
 }
 
@@ -142,7 +137,7 @@ fn grad_cam_equals_pytorch() {
         }
     }
     let network = cnn3(SIZE);
-    let logits = to_vec(network.forward(pixels(SIZE), None));
+    let logits = to_vec(network.forward(pixels(SIZE), Mode::Infer));
     assert_close(&logits, &recorded.get("cnn3/logits"), 1e-5, "logits");
     let model = model(network, SIZE);
     let map = grad_cam(&model, pixels(SIZE), CLASS).unwrap();
@@ -320,7 +315,7 @@ fn feature_maps_show_what_is_computed_fused() {
     let names: Vec<_> = maps.iter().map(|map| map.layer.as_str()).collect();
     assert_eq!(names, ["conv1", "pool1", "conv2", "pool2", "conv3", "pool3"]);
     let mut fused = Vec::new();
-    network.forward_with(pixels(SIZE), None, &mut |name, value| {
+    network.forward_with(pixels(SIZE), Mode::Infer, &mut |name, value| {
         fused.push((name.to_string(), to_vec(value.clone())));
         value
     });

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use pelage::Error;
-use pelage::model::catalog::{Source, Weights};
-use pelage::weights::Layout;
-use pelage::weights::fetch::{self, Patience};
+use pelage::zoo::published::{Source, Weights};
+use pelage::model::weights::Layout;
+use pelage::zoo::fetch::{self, Patience};
 use sha2::{Digest, Sha256};
 
 use server::{Habit, Server};
@@ -76,7 +76,7 @@ impl Target {
 
     fn fetch(&self, weights: &Weights) -> Result<(), String> {
         let told = |failure| match failure {
-            Error::Weights(message) => message,
+            Error::Weights { reason: message, .. } => message,
             other => panic!("{other}"),
         };
         fetch::fetch(weights, &self.file(), &PATIENCE, &mut |_, _| {}).map_err(told)

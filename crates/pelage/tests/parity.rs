@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use burn::tensor::{Device, Tensor, TensorData};
-use pelage::model::parameters::{Named, read, to_vec};
-use pelage::model::{Architecture, DropoutSeed, Head, Network};
-use pelage::weights::{self, Layout, Pretrained};
+use pelage::model::networks::parameters::{read};
+use pelage::model::values::{Named, to_vec};
+use pelage::model::networks::{Architecture, Mode, Head, Network};
+use pelage::model::weights::{self, Layout, Pretrained};
 use serde::Deserialize;
 
 use support::formula;
@@ -77,7 +78,7 @@ fn compare(network: &Network, record: &Record, what: &str) {
         .collect();
     assert_close(&pooled, &record.pooled, &format!("pooled features of {what}"));
     assert_close(
-        &to_vec(network.forward(pixels, None)),
+        &to_vec(network.forward(pixels, Mode::Infer)),
         &record.logits,
         &format!("logits of {what}"),
     );
@@ -149,7 +150,7 @@ fn a_training_step_of_resnet18_equals_torchvision() {
         .unwrap();
     let (truth, device) = (training().resnet18, Device::flex().autodiff());
     let network = pretrained(record).network(&device).unwrap();
-    let logits = network.forward(pixels([4, 32, 48], &device), Some(DropoutSeed { seed: 0, step: 0 }));
+    let logits = network.forward(pixels([4, 32, 48], &device), Mode::Train { seed: 0, step: 0 });
     assert_close(&to_vec(logits.clone().inner()), &truth.logits, "logits in training");
     let mut one_hot = vec![0.0; truth.labels.len() * CLASSES];
     truth
@@ -190,7 +191,7 @@ fn vgg16_of_keras_without_its_head() {
     found.preprocessing.normalize(&bytes, &mut rgb);
     let pixels = Tensor::from_data(TensorData::new(rgb, [1, h, w, 3]), &device);
     let network = found.with_head(&Head::linear(), SIZE, 2, 0, &device);
-    let features = network.features(pixels, None);
+    let features = network.features(pixels);
     assert_eq!(features.dims(), truth.shape);
     let first_channel: Vec<f32> = to_vec(features).into_iter().step_by(truth.shape[3]).collect();
     assert_close(&first_channel, &truth.features, "features of Keras's VGG16");

@@ -9,9 +9,10 @@ use std::path::PathBuf;
 use burn::tensor::{Device, Tensor, TensorData};
 
 use pelage::data::source;
-use pelage::model::Architecture;
-use pelage::model::parameters::to_vec;
-use pelage::weights;
+use pelage::Architecture;
+use pelage::model::networks::Mode;
+use pelage::model::values::to_vec;
+use pelage::model::weights;
 use serde::Deserialize;
 
 use support::formula;
@@ -59,7 +60,7 @@ fn real_weights_give_pytorchs_logits_and_classes() {
         let logits = |pixels: Vec<f32>| {
             to_vec(network.forward(
                 Tensor::from_data(TensorData::new(pixels, [1, 224, 224, 3]), &device),
-                None,
+                Mode::Infer,
             ))
         };
         let ours: Vec<f32> = logits(formula::pixels(224 * 224 * 3)).into_iter().step_by(16).collect();

@@ -4,11 +4,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use pelage::data::cache;
-use pelage::model::Architecture;
-use pelage::model::catalog::{self, Source, Weights};
-use pelage::weights::fetch::Patience;
-use pelage::weights::store::{self, Store};
-use pelage::weights::{self, Layout};
+use pelage::model::error::Wanted;
+use pelage::{Architecture, Error};
+use pelage::zoo::published::{self, Source, Weights};
+use pelage::zoo::fetch::Patience;
+use pelage::zoo::store::{self, Store};
+use pelage::model::weights::{self, Layout};
 use sha2::{Digest, Sha256};
 
 use server::{Habit, Server};
@@ -35,6 +36,16 @@ fn files(folder: &Path) -> Vec<PathBuf> {
         .collect();
     found.sort();
     found
+}
+
+/// The file that an error asks for.
+fn wanted(failure: Error) -> Wanted {
+    match failure {
+        Error::Weights {
+            wanted: Some(wanted), ..
+        } => wanted,
+        other => panic!("{other}"),
+    }
 }
 
 #[test]
@@ -73,13 +84,8 @@ fn one_file_is_kept_for_each_architecture() {
 
     assert_eq!(store.remove(RESNET18).unwrap(), second.kept);
     assert_eq!(files(folder.path()), [keras.kept.path]);
-    assert!(
-        store
-            .remove(RESNET18)
-            .unwrap_err()
-            .to_string()
-            .contains("pelage weights fetch resnet18")
-    );
+    let missing = wanted(store.remove(RESNET18).unwrap_err());
+    assert!(missing.downloadable && missing.architecture == "resnet18");
     assert!(fixture("resnet18.pth").is_file() && fixture("resnet18-legacy.pth").is_file());
 }
 
@@ -131,7 +137,8 @@ fn what_is_missing_is_told_exactly() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::new(folder.path());
     for architecture in Architecture::ALL {
-        let (name, told) = (architecture.name(), store.find(architecture).unwrap_err().to_string());
+        let (name, failure) = (architecture.name(), store.find(architecture).unwrap_err());
+        let told = failure.to_string();
         assert!(
             told.contains(name) && told.contains(folder.path().to_str().unwrap()),
             "{told}"
@@ -142,13 +149,13 @@ fn what_is_missing_is_told_exactly() {
         };
         let Weights { file, source, .. } = weights;
         assert!(matches!(source, Source::Url(_)));
-        for part in [
-            format!("pelage weights fetch {name}"),
-            format!("pelage weights add {file} --model {name}"),
-        ] {
-            assert!(told.contains(&part), "{told}");
-        }
-        assert!(told.contains(&source.to_string()), "{told}");
+        let expected = Wanted {
+            architecture: name,
+            file,
+            source: source.to_string(),
+            downloadable: true,
+        };
+        assert_eq!(wanted(failure), expected);
     }
     let second = store::published(Architecture::ResNet50, Some("resnet50-11ad3fa6.pth")).unwrap();
     assert_eq!(second.top1, 80.858);
@@ -192,7 +199,7 @@ fn a_fetched_file_is_checked_and_kept() {
         file: "resnet18-new.pth".into(),
         source: Source::Url(format!("{}/resnet18-new.pth", server.url)),
         sha256: sum.leak(),
-        ..catalog::entry(RESNET18).weights.remove(0)
+        ..published::entry(RESNET18).weights.remove(0)
     };
     let earlier = store.add(&fixture("resnet18-legacy.pth"), RESNET18).unwrap().kept;
     let fetch = |architecture, weights: &Weights| store.fetch(architecture, weights, &patience, &mut |_, _| {});
@@ -214,7 +221,9 @@ fn a_fetched_file_is_checked_and_kept() {
 
     weights.file = "resnet18-newer.pth".into();
     weights.sha256 = "00000000";
-    let told = fetch(RESNET18, &weights).unwrap_err().to_string();
-    assert!(told.contains("wrong checksum") && told.contains("pelage weights add resnet18-newer.pth --model resnet18"));
+    let failure = fetch(RESNET18, &weights).unwrap_err();
+    assert!(failure.to_string().contains("wrong checksum"), "{failure}");
+    let missing = wanted(failure);
+    assert!(!missing.downloadable && missing.file == "resnet18-newer.pth");
     assert_eq!(files(folder.path()), [added.kept.path]);
 }

@@ -3,9 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use burn::tensor::{Device, Tensor, TensorData};
-use pelage::model::Architecture;
-use pelage::model::parameters::{Named, to_vec};
-use pelage::weights::{self, Layout};
+use pelage::Architecture;
+use pelage::model::networks::Mode;
+use pelage::model::values::{Named, to_vec};
+use pelage::model::weights::{self, Layout};
+use pelage::zoo;
 use serde::Deserialize;
 
 use support::formula;
@@ -23,7 +25,7 @@ fn problem(bytes: &[u8]) -> String {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("weights");
     std::fs::write(&path, bytes).unwrap();
-    let message = weights::load(&path, Architecture::ResNet18).unwrap_err().to_string();
+    let message = zoo::load(&path, Architecture::ResNet18).unwrap_err().to_string();
     assert!(message.starts_with(path.to_str().unwrap()), "{message}");
     message
 }
@@ -38,10 +40,10 @@ fn both_formats_of_pytorch_are_read() {
     let truth: Truth = serde_json::from_str(include_str!("fixtures/torch/training.json")).unwrap();
     let device = Device::flex();
     for name in ["resnet18.pth", "resnet18-legacy.pth"] {
-        let found = weights::load(&fixture(name), Architecture::ResNet18).unwrap();
+        let found = zoo::load(&fixture(name), Architecture::ResNet18).unwrap();
         assert_eq!((found.layout, found.classes), (Layout::Torchvision, Some(10)));
         let pixels = Tensor::from_data(TensorData::new(formula::pixels(64 * 80 * 3), [1, 64, 80, 3]), &device);
-        let logits = to_vec(found.network(&device).unwrap().forward(pixels, None));
+        let logits = to_vec(found.network(&device).unwrap().forward(pixels, Mode::Infer));
         let largest = truth.files.iter().fold(0f32, |largest, x| largest.max(x.abs()));
         for (a, b) in logits.iter().zip(&truth.files) {
             assert!((a - b).abs() <= 1e-4 * largest, "{name}: {logits:?} {:?}", truth.files);
@@ -65,7 +67,7 @@ fn a_truncated_file_is_an_error_wherever_it_ends() {
             .chain(bytes.len() - 64..bytes.len());
         for end in ends {
             std::fs::write(&path, &bytes[..end]).unwrap();
-            assert!(weights::load(&path, architecture).is_err(), "{name} cut at {end}");
+            assert!(zoo::load(&path, architecture).is_err(), "{name} cut at {end}");
         }
     }
 }
@@ -81,7 +83,7 @@ fn a_changed_byte_is_no_panic() {
             bytes[at] ^= 0x55;
             std::fs::write(&path, &bytes).unwrap();
             // Another architecture's, so that what can still be read is not computed with.
-            assert!(weights::load(&path, Architecture::ResNet50).is_err());
+            assert!(zoo::load(&path, Architecture::ResNet50).is_err());
         }
     }
 }
@@ -96,11 +98,11 @@ fn what_is_no_weights_is_told() {
     // A header of 2^56 bytes.
     assert!(problem(b"\0\0\0\0\0\0\0\x01{}").contains("safetensors"));
     assert!(problem(b"\x80\x02]q\x00.").contains("a list"));
-    let missing = weights::load(Path::new("/nonexistent/weights.pth"), Architecture::ResNet18).unwrap_err();
+    let missing = zoo::load(Path::new("/nonexistent/weights.pth"), Architecture::ResNet18).unwrap_err();
     assert!(missing.to_string().contains("/nonexistent/weights.pth"));
     let folder = tempfile::tempdir().unwrap();
     assert!(
-        weights::load(folder.path(), Architecture::ResNet18)
+        zoo::load(folder.path(), Architecture::ResNet18)
             .unwrap_err()
             .to_string()
             .contains("not a file")
@@ -128,7 +130,7 @@ fn a_pickle_with_code_is_refused_and_not_run() {
 
 #[test]
 fn claimed_sizes_are_checked_before_memory_is_taken() {
-    let message = weights::load(&fixture("huge.pth"), Architecture::ResNet18)
+    let message = zoo::load(&fixture("huge.pth"), Architecture::ResNet18)
         .unwrap_err()
         .to_string();
     assert!(

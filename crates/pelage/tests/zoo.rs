@@ -1,16 +1,18 @@
 //! What every architecture keeps, whichever it is.
 
 use burn::tensor::{Device, Tensor, TensorData, activation};
-use pelage::model::parameters::{Named, is_statistic, read, to_vec, write};
-use pelage::model::{Architecture, DropoutSeed, Head, Network, Pooling};
+use pelage::model::networks::parameters::{is_statistic, read, write};
+use pelage::model::values::{Named, to_vec};
+use pelage::model::networks::{Architecture, Head, Mode, Network, Pooling};
 use pelage::train::Recipe;
+use pelage::train::gradients::Gradients;
 use pelage::train::optimizer::Optimizer;
 
 mod support;
 
 const SIZE: [usize; 2] = [40, 48];
 const CLASSES: usize = 3;
-const TRAINING: Option<DropoutSeed> = Some(DropoutSeed { seed: 7, step: 1 });
+const TRAINING: Mode = Mode::Train { seed: 7, step: 1 };
 
 fn pixels(count: usize, device: &Device) -> Tensor<4> {
     let numbers = (0..count * SIZE[0] * SIZE[1] * 3).map(|i| (((i * 2_654_435_761) >> 7) % 2001) as f32 / 1000.0 - 1.0);
@@ -39,7 +41,7 @@ fn every_parameter_gets_a_finite_gradient(network: &Network) {
     let logits = network.forward(pixels(2, &network.device()), TRAINING);
     let weights = Tensor::<2>::from_floats([[1.0, -2.0, 0.5], [0.3, 0.7, -1.0]], &network.device());
     let loss = (activation::log_softmax(logits, 1) * weights).sum();
-    let gradients = support::gradients(network, loss.backward());
+    let gradients = support::gradients(&network, loss.backward());
     let held = read(network);
     let parameters: Vec<_> = held.keys().filter(|name| !is_statistic(name)).collect();
     assert_eq!(gradients.keys().collect::<Vec<_>>(), parameters);
@@ -67,7 +69,7 @@ fn shapes_are_as_described(network: &Network) {
         .map(|(node, [h, w])| (&node.name[..], [1, h, w, node.channels]));
     let described: std::collections::BTreeMap<_, _> = described.collect();
     let mut seen = 0;
-    let logits = network.forward_with(pixels(1, &network.device()), None, &mut |name, value| {
+    let logits = network.forward_with(pixels(1, &network.device()), Mode::Infer, &mut |name, value| {
         assert_eq!(value.dims(), described[name], "{name}");
         seen += 1;
         value
@@ -78,10 +80,10 @@ fn shapes_are_as_described(network: &Network) {
         "{seen} of {} operations were seen",
         described.len()
     );
-    let features = network.features(pixels(1, &network.device()), None);
+    let features = network.features(pixels(1, &network.device()));
     assert_eq!(features.dims(), described[&graph.nodes()[graph.features()].name[..]]);
     assert_eq!(
-        bits(to_vec(network.head(features, None))),
+        bits(to_vec(network.head(features))),
         bits(to_vec(logits)),
         "the head alone"
     );
@@ -89,9 +91,9 @@ fn shapes_are_as_described(network: &Network) {
 
 fn two_pictures_are_each_for_itself(network: &Network) {
     let both = pixels(2, &network.device());
-    let together = to_vec(network.forward(both.clone(), None));
+    let together = to_vec(network.forward(both.clone(), Mode::Infer));
     let alone: Vec<f32> = (0..2)
-        .flat_map(|i| to_vec(network.forward(both.clone().narrow(0, i, 1), None)))
+        .flat_map(|i| to_vec(network.forward(both.clone().narrow(0, i, 1), Mode::Infer)))
         .collect();
     let largest = alone.iter().fold(0f32, |largest, value| largest.max(value.abs()));
     assert!(largest > 0.0);
@@ -106,12 +108,12 @@ fn reading_and_writing_keeps_every_bit(network: &Network, architecture: Architec
     assert_ne!(read(&other), held);
     let written = write(other, held.clone()).unwrap();
     assert!(read(&written) == held);
-    let logits = |network: &Network| bits(to_vec(network.forward(pixels(1, &network.device()), None)));
+    let logits = |network: &Network| bits(to_vec(network.forward(pixels(1, &network.device()), Mode::Infer)));
     assert_eq!(logits(&written), logits(network));
 }
 
 fn a_new_head_leaves_the_backbone_alone(network: &Network) {
-    let features = |network: &Network| bits(to_vec(network.features(pixels(1, &network.device()), None)));
+    let features = |network: &Network| bits(to_vec(network.features(pixels(1, &network.device()))));
     let before = features(network);
     let article = Head {
         pooling: Pooling::Flatten,
@@ -121,7 +123,7 @@ fn a_new_head_leaves_the_backbone_alone(network: &Network) {
     for head in [Head::linear(), article] {
         let headed = network.with_head(&head, SIZE, 7, 3);
         assert_eq!(features(&headed), before);
-        assert_eq!(headed.forward(pixels(2, &network.device()), None).dims(), [2, 7]);
+        assert_eq!(headed.forward(pixels(2, &network.device()), Mode::Infer).dims(), [2, 7]);
         let twice = headed.with_head(&head, SIZE, 7, 3);
         assert!(read(&twice) == read(&headed));
     }
@@ -172,7 +174,7 @@ fn step(network: Network) -> (Named, Named, Network) {
     let loss = activation::log_softmax(network.forward(pixels(2, &network.device()), TRAINING), 1)
         .mean()
         .neg();
-    let network = Optimizer::new().step(&Recipe::default(), 0.01, network, loss.backward());
+    let network = Optimizer::new().step(&Recipe::default(), 0.01, network.clone(), Gradients::of(&network, loss.backward()));
     let after = read(&network);
     (before, after, network)
 }
@@ -239,11 +241,11 @@ fn folding_changes_nothing_but_the_training_of_norms() {
     for _ in 0..3 {
         network.forward(pixels(2, &device), TRAINING);
     }
-    let truth = to_vec(network.forward(pixels(2, &device), None));
+    let truth = to_vec(network.forward(pixels(2, &device), Mode::Infer));
     let folded = network.folded(|layer| layer.starts_with("blocks.1"));
     assert!(read(&folded).contains_key("blocks.1.expand.bias") && read(&folded).contains_key("stem.norm.weight"));
     let largest = truth.iter().fold(0f32, |largest, value| largest.max(value.abs()));
-    for (a, b) in to_vec(folded.forward(pixels(2, &device), None)).iter().zip(&truth) {
+    for (a, b) in to_vec(folded.forward(pixels(2, &device), Mode::Infer)).iter().zip(&truth) {
         assert!((a - b).abs() <= 1e-5 * largest);
     }
     // What has been saved folded comes back folded into a fresh network.
@@ -255,7 +257,7 @@ fn folding_changes_nothing_but_the_training_of_norms() {
 fn a_tap_can_put_another_value_in_place() {
     let device = Device::flex();
     let network = Network::new(Architecture::ResNet18, SIZE, CLASSES, 1, &device);
-    let logits = network.forward_with(pixels(1, &device), None, &mut |name, value| match name {
+    let logits = network.forward_with(pixels(1, &device), Mode::Infer, &mut |name, value| match name {
         "avgpool" => value.zeros_like(),
         _ => value,
     });

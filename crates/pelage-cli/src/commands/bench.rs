@@ -1,15 +1,16 @@
 //! `pelage bench`.
 
 use clap::{Args, ValueEnum};
+use pelage::Architecture;
 use pelage::bench::inference::{self, Inference};
 use pelage::bench::kernels::{self, Speed};
 use pelage::bench::training::{self, Training};
 use pelage::bench::{self, Machine};
 use pelage::data::source::Progress;
-use pelage::model::Architecture;
 use serde::Serialize;
 
-use super::{one_of, use_threads};
+use super::compute::Computing;
+use super::one_of;
 use crate::failure::{Outcome, json};
 use crate::progress::Task;
 use crate::table::table;
@@ -27,9 +28,8 @@ pub(super) struct Arguments {
     /// Architectures for inference [default: cnn3, vgg16, resnet50, mobilenet_v2, efficientnet_lite0]
     #[arg(long = "model", value_name = "NAME", value_parser = one_of::<Architecture>(Architecture::ALL.map(Architecture::name)))]
     models: Vec<Architecture>,
-    /// CPU threads [default: all]
-    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
-    threads: usize,
+    #[command(flatten)]
+    computing: Computing,
     /// Print one JSON document
     #[arg(long)]
     json: bool,
@@ -67,8 +67,7 @@ const USUAL: [Architecture; 5] = [
 ];
 
 pub(super) fn run(arguments: &Arguments) -> Outcome {
-    use_threads(arguments.threads)?;
-    let device = pelage::device::open("cpu")?;
+    let device = arguments.computing.compute().open()?;
     let wanted = |part| arguments.parts.is_empty() || arguments.parts.contains(&part);
     let models = if arguments.models.is_empty() {
         &USUAL[..]
@@ -103,11 +102,6 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         measured.training = Some(training::training(&device, &mut show)?);
     }
     if wanted(Part::Inference) {
-        let models = if arguments.models.is_empty() {
-            &USUAL[..]
-        } else {
-            &arguments.models
-        };
         measured.inference = inference::inference(models, &device, &mut |_| show("measuring inference"));
     }
     task.finish();

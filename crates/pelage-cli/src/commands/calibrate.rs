@@ -1,17 +1,14 @@
 //! `pelage calibrate`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
-use pelage::bundle;
-use pelage::confidence::{self, Calibration};
-use pelage::data::catalog::{self, Split};
-use pelage::evaluate::{Embeddings, Evaluation, Scores, calibration};
-use pelage::train::Recipe;
+use pelage::calibrate::{self, Calibrated};
+use pelage::evaluate::{Evaluation, calibration};
 
-use super::evaluate::score;
-use super::use_threads;
-use crate::failure::{Failure, Outcome};
+use super::compute::Caching;
+use crate::failure::Outcome;
+use crate::progress::Task;
 use crate::table::{count, table};
 
 /// Make a model's probabilities honest, and let it tell what it has never seen
@@ -29,44 +26,24 @@ pub(super) struct Arguments {
     /// Share of the validation pictures that are near enough to be answered, above 0 and at most 1
     #[arg(long, value_name = "SHARE", default_value_t = 0.95)]
     coverage: f64,
-    /// CPU threads [default: all]
-    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
-    threads: usize,
+    #[command(flatten)]
+    caching: Caching,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Outcome {
-    use_threads(arguments.threads)?;
-    let device = pelage::device::open("cpu")?;
-    // Before the model is loaded: were it replaced in between, the calibration would not be taken for the new one's.
-    let hash = confidence::model_hash(&arguments.run);
-    let model = bundle::load(&arguments.run, &device)?;
-    confidence::check(&model, arguments.coverage, &device)?;
-    let split = split(arguments.data.as_deref(), &model.facts.training.recipe)?;
-    let validation = score(&model, &split.validation, Embeddings::Keep, "validation")?;
-    let train = score(&model, &split.train, Embeddings::Keep, "training")?;
-    let fitted = Calibration::fit(&train, &validation, arguments.coverage, hash?)?;
-    let path = fitted.save_beside(&arguments.run)?;
-    Ok(described(&fitted, &validation, &path))
+    let (task, compute) = (Task::new(), arguments.caching.compute());
+    let (data, show) = (arguments.data.as_deref(), |progress| task.show(progress));
+    let calibrated = calibrate::calibrate(&arguments.run, data, arguments.coverage, &compute, &show);
+    task.finish();
+    Ok(described(&calibrated?))
 }
 
-fn split(data: Option<&Path>, recipe: &Recipe) -> Result<Split, Failure> {
-    let open = |data: &Path, split| catalog::open_dataset(data, split, recipe.seed);
-    match data {
-        Some(data) => open(data, None)
-            .or_else(|failure| match recipe.validation_split {
-                Some(_) => open(data, recipe.validation_split),
-                None => Err(failure),
-            })
-            .map_err(Failure::from),
-        None if !recipe.data.exists() => Err(Failure::Usage(format!(
-            "the pictures that the model was trained on are not at {}, seen from here; name them after the run",
-            recipe.data.display()
-        ))),
-        None => Ok(open(&recipe.data, recipe.validation_split)?),
-    }
-}
-
-fn described(fitted: &Calibration, validation: &Scores, path: &Path) -> String {
+fn described(calibrated: &Calibrated) -> String {
+    let Calibrated {
+        calibration: fitted,
+        validation,
+        path,
+    } = calibrated;
     let figures = |probabilities: &[f32]| {
         let (classes, labels) = (&validation.classes, &validation.labels);
         Evaluation::new(classes, labels, probabilities, Vec::new())

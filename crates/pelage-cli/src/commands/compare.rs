@@ -3,18 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use pelage::bundle::{self, Model};
-use pelage::compare::{self, Difference, Summary};
-use pelage::data::catalog::Catalog;
-use pelage::evaluate::{self, Embeddings, Evaluation};
-use pelage::report::comparison::{Curve, comparison_svg};
-use pelage::report::history::HistoryRow;
-use pelage::report::png::svg_to_png;
-use serde::Serialize;
+use pelage::compare::{self, Report};
+use pelage::draw::png::svg_to_png;
 
-use super::evaluate::score;
-use super::use_threads;
+use super::compute::Caching;
 use crate::failure::{Failure, Outcome, json};
+use crate::progress::Task;
 use crate::table::{count, duration, table, thousands};
 
 /// Several runs side by side, and whether their differences are more than luck
@@ -34,31 +28,11 @@ pub(super) struct Arguments {
     /// Draw validation loss and accuracy over the epochs of all runs, as .svg or .png
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
-    /// CPU threads [default: all]
-    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
-    threads: usize,
+    #[command(flatten)]
+    caching: Caching,
     /// Print one JSON document
     #[arg(long)]
     json: bool,
-}
-
-/// All that is said.
-#[derive(Serialize)]
-struct Report {
-    pictures: usize,
-    runs: Vec<Line>,
-}
-
-/// One run: what it tells of itself, and what it is worth on the pictures of the comparison.
-#[derive(Serialize)]
-struct Line {
-    #[serde(flatten)]
-    summary: Summary,
-    accuracy: f64,
-    log_loss: f64,
-    /// None of the first run.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    difference: Option<Difference>,
 }
 
 /// How a figure is written.
@@ -69,57 +43,20 @@ enum Format {
 
 pub(super) fn run(arguments: &Arguments) -> Outcome {
     let format = arguments.out.as_deref().map(format).transpose()?;
-    use_threads(arguments.threads)?;
-    let device = pelage::device::open("cpu")?;
-    let load = |run: &PathBuf| bundle::load(run, &device);
-    let models = arguments.runs.iter().map(load).collect::<pelage::Result<Vec<_>>>()?;
-    let histories = arguments.runs.iter().map(|run| compare::history(run));
-    let histories = histories.collect::<pelage::Result<Vec<_>>>()?;
-    let catalog = match &arguments.data {
-        Some(data) => evaluate::catalog(data)?,
-        None => compare::common_pictures(&models.iter().map(|model| &model.facts).collect::<Vec<_>>())?,
-    };
-    let report = report(&arguments.runs, &models, &histories, &catalog)?;
+    let (task, compute) = (Task::new(), arguments.caching.compute());
+    let report = compare::compare(&arguments.runs, arguments.data.as_deref(), &compute, &|progress| {
+        task.show(progress)
+    });
+    task.finish();
+    let report = report?;
     if let (Some(out), Some(format)) = (&arguments.out, format) {
-        draw(out, format, &report, &histories)?;
+        draw(out, format, &report)?;
     }
     if arguments.json {
         json(&report)
     } else {
         Ok(described(&report))
     }
-}
-
-fn report(
-    runs: &[PathBuf],
-    models: &[Model],
-    histories: &[Option<Vec<HistoryRow>>],
-    catalog: &Catalog,
-) -> Result<Report, Failure> {
-    let mut first: Option<(Vec<String>, Vec<bool>)> = None;
-    let mut lines = Vec::new();
-    for ((run, model), history) in runs.iter().zip(models).zip(histories) {
-        let scores = score(model, catalog, Embeddings::Drop, "comparing")?;
-        let evaluation = Evaluation::of(&scores);
-        let right = compare::told_right(&scores);
-        let difference = match &first {
-            None => None,
-            Some((names, _)) if *names != scores.names => {
-                return Err(Failure::Failed("pictures changed while they were compared on".into()));
-            }
-            // Any seed will do; always the same, for the same answer.
-            Some((_, first)) => Some(Difference::new(first, &right, 0)),
-        };
-        first.get_or_insert((scores.names, right));
-        lines.push(Line {
-            summary: Summary::new(run, &model.facts, history.as_deref()),
-            accuracy: evaluation.accuracy,
-            log_loss: evaluation.log_loss,
-            difference,
-        });
-    }
-    let pictures = first.map_or(0, |(names, _)| names.len());
-    Ok(Report { pictures, runs: lines })
 }
 
 fn format(out: &Path) -> Result<Format, Failure> {
@@ -136,50 +73,14 @@ fn format(out: &Path) -> Result<Format, Failure> {
     }
 }
 
-fn draw(out: &Path, format: Format, report: &Report, histories: &[Option<Vec<HistoryRow>>]) -> Result<(), Failure> {
-    let names = names(
-        &report
-            .runs
-            .iter()
-            .map(|line| line.summary.run.as_path())
-            .collect::<Vec<_>>(),
-    );
-    let curves = report
-        .runs
-        .iter()
-        .zip(histories)
-        .zip(&names)
-        .map(|((line, history), name)| Curve {
-            name,
-            history: history.as_deref().unwrap_or_default(),
-            best_epoch: line.summary.best_epoch,
-        });
-    let title = format!(
-        "{} on validation (ring and number: the epoch that was kept)",
-        count(names.len(), "run")
-    );
-    let refused = |reason| Failure::Failed(format!("{}: cannot be drawn: {reason}", out.display()));
-    let svg = comparison_svg(&title, &curves.collect::<Vec<_>>()).map_err(refused)?;
+fn draw(out: &Path, format: Format, report: &Report) -> Result<(), Failure> {
+    let svg = report.svg()?;
     let bytes = match format {
         Format::Svg => svg.into_bytes(),
-        Format::Png => svg_to_png(&svg, 2.0).map_err(refused)?,
+        Format::Png => svg_to_png(&svg, 2.0)
+            .map_err(|reason| Failure::Failed(format!("{}: cannot be drawn: {reason}", out.display())))?,
     };
     Ok(pelage::atomic::write(out, &bytes)?)
-}
-
-/// The last part of each path, or the whole path where that is another's too.
-fn names(runs: &[&Path]) -> Vec<String> {
-    let last = |run: &Path| {
-        run.file_name()
-            .unwrap_or(run.as_os_str())
-            .to_string_lossy()
-            .into_owned()
-    };
-    let name = |run: &&Path| match runs.iter().filter(|other| last(other) == last(run)).count() {
-        1 => last(run),
-        _ => run.display().to_string(),
-    };
-    runs.iter().map(name).collect()
 }
 
 fn described(report: &Report) -> String {
@@ -264,11 +165,5 @@ mod tests {
         assert_eq!(p_value(0.012f64.log10()), "0.012");
         assert_eq!(p_value(3.14e-9f64.log10()), "3.1e-9");
         assert_eq!(p_value(-411.5), "3.2e-412");
-    }
-
-    #[test]
-    fn runs_of_one_name_are_told_apart() {
-        let paths = ["a/x", "b/x", "b/y"].map(Path::new);
-        assert_eq!(names(&paths), ["a/x", "b/x", "y"]);
     }
 }

@@ -1,21 +1,16 @@
 //! `pelage demo`.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use clap::Args;
-use pelage::bundle;
-use pelage::confidence::Judge;
-use pelage::data::cache::{CacheMode, Pictures, default_dir};
 use pelage::data::organize::{self, Link};
 use pelage::data::{sample, source};
-use pelage::evaluate::{self, Embeddings, Evaluation};
-use pelage::predict;
-use pelage::train::Recipe;
+use pelage::runs::images;
 use pelage::train::recipe::OptimizerKind;
-use pelage::train::run::Run;
+use pelage::{Config, Model, Recipe, Run, evaluate, predict};
 
-use super::{organize as organize_verb, train, use_threads};
+use super::compute::Caching;
+use super::{organize as organize_verb, train};
 use crate::failure::{Failure, Outcome};
 use crate::progress::Task;
 use crate::table::count;
@@ -36,10 +31,13 @@ pub(super) struct Arguments {
     /// Seed of drawing, split and training
     #[arg(long, default_value_t = 0)]
     seed: u64,
+    #[command(flatten)]
+    caching: Caching,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Outcome {
-    use_threads(0)?;
+    let compute = arguments.caching.compute();
+    compute.open()?;
     let out = &arguments.out;
     let [drawn, data, folder] = ["drawn", "data", "run"].map(|name| out.join(name));
     if out.exists() {
@@ -76,44 +74,38 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         labels: None,
         force: false,
     };
-    let report = organize::organize(&options, &|progress| task.show(progress));
+    let organized = organize::organize(&options, &|progress| task.show(progress));
     task.finish();
-    eprint!("{}", organize_verb::described(&report?));
+    eprint!("{}", organize_verb::described(&organized?));
 
     step(
         3,
         &format!("pelage train {} --out {}", data.display(), folder.display()),
     );
     let recipe = Recipe {
-        data: data.clone(),
         image_size: SIZE,
         epochs: EPOCHS,
         optimizer: OptimizerKind::Adam,
         learning_rate: 0.001,
         patience: 0,
         seed: arguments.seed,
-        cache: CacheMode::Ram,
         ..Recipe::default()
     };
-    let run = Run::create(recipe, &folder, &|progress| task.show(progress));
+    let config = Config {
+        compute: compute.clone(),
+        recipe,
+        ..Config::new(&data)
+    };
+    let run = Run::create(config, &folder, &|progress| task.show(progress));
     task.finish();
     eprint!("{}", train::train(&run?)?);
 
     step(4, &format!("pelage evaluate {} {}", folder.display(), data.display()));
-    let device = pelage::device::open("cpu")?;
-    let model = bundle::load(&folder, &device)?;
-    let catalog = evaluate::catalog(&data)?;
-    let pictures = Pictures::open(
-        &catalog,
-        &model.facts.preprocessing,
-        CacheMode::Ram,
-        &default_dir(),
-        &|_| {},
-    )?;
-    let scores = evaluate::score(&model, Arc::new(pictures), &device, Embeddings::Drop, &mut |_| {})?;
-    let evaluation = Evaluation::of(&scores);
-    eprint!("{}", super::evaluate::described(&evaluation));
+    let report = evaluate::evaluate(&folder, &data, None, &compute, &|_| {})?;
+    eprint!("{}", super::evaluate::described(&report.evaluation));
 
+    let model = Model::open(&folder)?;
+    let catalog = images::validation_part(&data)?;
     let some: Vec<_> = catalog
         .items
         .iter()
@@ -128,9 +120,9 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
             location: item.location.clone(),
         })
         .collect();
-    let predictions = predict::predict(&model, &Judge::default(), &entries, &device, &mut |_| {});
+    let predictions = predict::predict(&model, &entries, &mut |_| {});
     eprint!("{}", super::predict::described(&model, &predictions, 0));
-    Ok(next(out, &folder, evaluation.accuracy))
+    Ok(next(out, &folder, report.evaluation.accuracy))
 }
 
 fn step(number: usize, what: &str) {

@@ -1,19 +1,12 @@
 //! `pelage evaluate`.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use clap::Args;
-use pelage::bundle::{self, Model};
-use pelage::confidence::Judge;
-use pelage::confidence::rejection::Rejection;
-use pelage::data::cache::{CacheMode, Pictures, default_dir};
-use pelage::data::catalog::Catalog;
-use pelage::data::source::Progress;
-use pelage::evaluate::{self, Embeddings, Evaluation, Scores};
-use serde::Serialize;
+use pelage::evaluate::rejection::Rejection;
+use pelage::evaluate::{self, Calibrated, Evaluation};
 
-use super::use_threads;
+use super::compute::Caching;
 use crate::failure::{Outcome, json};
 use crate::progress::Task;
 use crate::table::{count, some, table, thousands};
@@ -32,50 +25,19 @@ pub(super) struct Arguments {
     /// accuracy of the other answers, and at several coverages. Needs `pelage calibrate`
     #[arg(long, value_name = "CONFIDENCE")]
     reject: Option<f64>,
-    /// CPU threads [default: all]
-    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
-    threads: usize,
+    #[command(flatten)]
+    caching: Caching,
     /// Print one JSON document
     #[arg(long)]
     json: bool,
 }
 
-/// The evaluation, and what a calibration adds to it.
-#[derive(Serialize)]
-struct Report {
-    #[serde(flatten)]
-    evaluation: Evaluation,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    calibrated: Option<Calibrated>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    rejection: Option<Rejection>,
-}
-
-#[derive(Serialize)]
-struct Calibrated {
-    temperature: f64,
-    log_loss: f64,
-    brier_score: f64,
-    expected_calibration_error: f64,
-}
-
 pub(super) fn run(arguments: &Arguments) -> Outcome {
-    use_threads(arguments.threads)?;
-    let device = pelage::device::open("cpu")?;
-    let model = bundle::load(&arguments.run, &device)?;
-    let judge = Judge::open(&arguments.run, arguments.reject)?;
-    let catalog = evaluate::catalog(&arguments.data)?;
-    let embeddings = if judge.rejects() {
-        Embeddings::Keep
-    } else {
-        Embeddings::Drop
-    };
-    let scores = score(&model, &catalog, embeddings, "evaluating")?;
-    let report = Report {
-        evaluation: Evaluation::of(&scores),
-        calibrated: judge.temperature().map(|temperature| calibrated(&scores, temperature)),
-        rejection: judge.rejects().then(|| Rejection::of(&scores, &judge)),
-    };
+    let (task, compute) = (Task::new(), arguments.caching.compute());
+    let show = |progress| task.show(progress);
+    let report = evaluate::evaluate(&arguments.run, &arguments.data, arguments.reject, &compute, &show);
+    task.finish();
+    let report = report?;
     if arguments.json {
         return json(&report);
     }
@@ -83,40 +45,6 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     text += &report.calibrated.as_ref().map_or(String::new(), described_calibrated);
     text += &report.rejection.as_ref().map_or(String::new(), described_rejection);
     Ok(text)
-}
-
-/// Opens the pictures of `catalog` and lets `model` score them; `what` is being done, for the bar.
-pub(super) fn score(
-    model: &Model,
-    catalog: &Catalog,
-    embeddings: Embeddings,
-    what: &'static str,
-) -> pelage::Result<Scores> {
-    let device = pelage::device::open("cpu")?;
-    let task = Task::new();
-    let preprocessing = &model.facts.preprocessing;
-    let scored = Pictures::open(catalog, preprocessing, CacheMode::Auto, &default_dir(), &|progress| {
-        task.show(progress)
-    })
-    .map_err(pelage::Error::from)
-    .and_then(|pictures| {
-        let total = pictures.len();
-        let show = &mut |done| task.show(Progress { done, total, what });
-        evaluate::score(model, Arc::new(pictures), &device, embeddings, show)
-    });
-    task.finish();
-    scored
-}
-
-fn calibrated(scores: &Scores, temperature: f64) -> Calibrated {
-    let probabilities = scores.probabilities(temperature);
-    let figures = Evaluation::new(&scores.classes, &scores.labels, &probabilities, Vec::new());
-    Calibrated {
-        temperature,
-        log_loss: figures.log_loss,
-        brier_score: figures.brier_score,
-        expected_calibration_error: figures.expected_calibration_error,
-    }
 }
 
 fn described_calibrated(calibrated: &Calibrated) -> String {

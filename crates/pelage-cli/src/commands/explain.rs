@@ -4,13 +4,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
-use pelage::bundle::{self, Model};
-use pelage::data::cache::{CacheMode, Pictures, default_dir};
+use pelage::data::cache::{Pictures, default_dir};
 use pelage::data::source;
-use pelage::evaluate;
 use pelage::explain::folder::{Explained, Options, explain};
+use pelage::runs::images;
+use pelage::{Compute, Model};
 
-use super::use_threads;
+use super::compute::Caching;
 use crate::failure::{Failure, Outcome};
 use crate::progress::Task;
 use crate::table::{count, some, table};
@@ -45,15 +45,13 @@ pub(super) struct Arguments {
     /// Pixels that the square moves at a time [default: a third of its side]
     #[arg(long, value_name = "PX")]
     stride: Option<usize>,
-    /// CPU threads [default: all]
-    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
-    threads: usize,
+    #[command(flatten)]
+    caching: Caching,
 }
 
 pub(super) fn run(arguments: Arguments) -> Outcome {
-    use_threads(arguments.threads)?;
-    let device = pelage::device::open("cpu")?;
-    let model = bundle::load(&arguments.run, &device)?;
+    let compute = arguments.caching.compute();
+    let model = Model::load(&arguments.run, &compute.open()?)?;
     let mut entries = Vec::new();
     for path in &arguments.pictures {
         entries.extend(source::list(path)?);
@@ -65,7 +63,7 @@ pub(super) fn run(arguments: Arguments) -> Outcome {
     let dataset = arguments
         .dataset
         .as_deref()
-        .map(|path| open(path, &model, &task))
+        .map(|path| open(path, &model, &compute, &task))
         .transpose();
     let options = Options {
         class: arguments.class,
@@ -81,7 +79,6 @@ pub(super) fn run(arguments: Arguments) -> Outcome {
             dataset.as_ref(),
             &options,
             &arguments.out,
-            &device,
             show,
         )
     });
@@ -101,10 +98,10 @@ pub(super) fn run(arguments: Arguments) -> Outcome {
     Ok(described(&explained, unreadable, &arguments.out))
 }
 
-fn open(path: &Path, model: &Model, task: &Task) -> pelage::Result<Arc<Pictures>> {
-    let (catalog, preprocessing) = (evaluate::catalog(path)?, &model.facts.preprocessing);
+fn open(path: &Path, model: &Model, compute: &Compute, task: &Task) -> pelage::Result<Arc<Pictures>> {
+    let (catalog, preprocessing) = (images::validation_part(path)?, &model.facts.preprocessing);
     let show = &|progress| task.show(progress);
-    let pictures = Pictures::open(&catalog, preprocessing, CacheMode::Auto, &default_dir(), show)?;
+    let pictures = Pictures::open(&catalog, preprocessing, compute.cache, &default_dir(), show)?;
     Ok(Arc::new(pictures))
 }
 

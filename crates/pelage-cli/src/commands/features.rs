@@ -3,15 +3,16 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use pelage::Error;
 use pelage::data::cache::default_dir;
 use pelage::data::catalog::{self, Catalog};
 use pelage::features::Features;
-use pelage::model::{Architecture, BACKBONES, Head};
-use pelage::train::Recipe;
+use pelage::model::networks::{BACKBONES, Head};
+use pelage::train::backbone::backbone;
+use pelage::{Architecture, Error, Recipe};
 
+use super::compute::Computing;
+use super::one_of;
 use super::train::Choosing;
-use super::{one_of, use_threads};
 use crate::failure::{Failure, Outcome};
 use crate::progress::Task;
 use crate::table::{count, some};
@@ -35,21 +36,19 @@ pub(super) struct Arguments {
     /// Side of the square that pictures are brought to, in pixels [default: the backbone's]
     #[arg(long, value_name = "PX")]
     image_size: Option<u32>,
-    /// CPU threads [default: all]
-    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
-    threads: usize,
+    #[command(flatten)]
+    computing: Computing,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Outcome {
-    use_threads(arguments.threads)?;
     let transfer = arguments.choosing.transfer(arguments.backbone, Head::linear())?;
     let mut recipe = Recipe::transfer(arguments.backbone, transfer.clone());
     recipe.image_size = arguments.image_size.unwrap_or(recipe.image_size);
     recipe.validate()?;
-    let device = pelage::device::open("cpu")?;
-    let backbone = transfer.backbone(&recipe, 2, &device)?;
+    let device = arguments.computing.compute().open()?;
+    let backbone = backbone(&transfer, &recipe, 2, &device)?;
     let network = backbone.network.folded(|_| true);
-    let extractor = transfer.extractor(&backbone, &network);
+    let extractor = backbone.extractor(&transfer, &network);
     let mut text = String::new();
     for (name, catalog) in sets(&arguments.data)? {
         let task = Task::new();

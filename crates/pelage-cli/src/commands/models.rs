@@ -1,10 +1,10 @@
 //! `pelage models`.
 
 use clap::Args;
+use pelage::Architecture;
 use pelage::data::preprocess::{Fit, Preprocessing, ResizeFilter};
-use pelage::model::Architecture;
-use pelage::model::catalog::{self, Entry};
-use pelage::weights::store::{Kept, Store};
+use pelage::zoo::published::{self, Entry};
+use pelage::zoo::store::{Kept, Store};
 use serde::Serialize;
 
 use crate::failure::{Outcome, json};
@@ -32,7 +32,7 @@ struct Model {
 #[derive(Serialize)]
 struct Weights {
     #[serde(flatten)]
-    published: catalog::Weights,
+    published: published::Weights,
     preprocessing: Preprocessing,
 }
 
@@ -46,7 +46,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
             multiply_adds,
             weights,
             ..
-        } = catalog::entry(architecture);
+        } = published::entry(architecture);
         let weights = weights.into_iter().map(|published| Weights {
             preprocessing: published.layout.preprocessing(architecture),
             published,

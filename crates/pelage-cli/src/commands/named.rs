@@ -3,9 +3,8 @@
 use std::path::Path;
 
 use clap::Args;
-use pelage::bundle;
-use pelage::model::graph::Graph;
-use pelage::model::{Architecture, catalog};
+use pelage::model::networks::graph::Graph;
+use pelage::{Architecture, Model};
 
 use crate::failure::Failure;
 
@@ -36,7 +35,7 @@ impl Named {
         match self.model.parse::<Architecture>() {
             Ok(architecture) => {
                 let smallest = architecture.smallest_size();
-                let side = self.image_size.unwrap_or(catalog::input_size(architecture) as usize);
+                let side = self.image_size.unwrap_or(architecture.input_size() as usize);
                 let usual = if architecture == Architecture::Cnn3 { 2 } else { 1000 };
                 let classes = self.classes.unwrap_or(usual);
                 if !(smallest..=4096).contains(&side) || classes < 2 {
@@ -56,7 +55,7 @@ impl Named {
                 "there is no file or folder of that name, and {unknown}"
             ))),
             Err(_) => {
-                let facts = bundle::load(Path::new(&self.model), &pelage::device::open("cpu")?)?.facts;
+                let facts = Model::load(Path::new(&self.model), &pelage::device::cpu()?)?.facts;
                 let (graph, side) = (facts.graph(), facts.preprocessing);
                 Ok(Found {
                     architecture: facts.architecture,

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 use pelage::atomic;
-use pelage::model::picture;
-use pelage::report::png::svg_to_png;
+use pelage::draw::network;
+use pelage::draw::png::svg_to_png;
 
 use super::named::{Found, Named};
 use crate::failure::{Failure, Outcome};
@@ -37,7 +37,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         size,
         ..
     } = arguments.model.find()?;
-    let svg = picture::svg(architecture.name(), &graph, size);
+    let svg = network::svg(architecture.name(), &graph, size);
     let bytes = match ending == "svg" {
         true => svg.into_bytes(),
         // Twice as large, for print and for dense screens.

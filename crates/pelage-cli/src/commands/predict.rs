@@ -4,12 +4,11 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use pelage::bundle::{self, Model};
-use pelage::confidence::Judge;
 use pelage::data::source::{self, Progress};
-use pelage::predict::{self, Prediction, UNKNOWN};
+use pelage::predict::{self, UNKNOWN};
+use pelage::{Model, Prediction};
 
-use super::use_threads;
+use super::compute::Computing;
 use crate::failure::{Failure, Outcome, json};
 use crate::progress::Task;
 use crate::table::{count, table};
@@ -38,16 +37,13 @@ pub(super) struct Arguments {
     /// How many classes to show, most likely first
     #[arg(long, default_value_t = 5, value_name = "N")]
     top: usize,
-    /// CPU threads [default: all]
-    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
-    threads: usize,
+    #[command(flatten)]
+    computing: Computing,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Outcome {
-    use_threads(arguments.threads)?;
-    let device = pelage::device::open("cpu")?;
-    let model = bundle::load(&arguments.run, &device)?;
-    let judge = Judge::open(&arguments.run, arguments.reject)?;
+    let device = arguments.computing.compute().open()?;
+    let model = Model::open_on(&arguments.run, &device, arguments.reject)?;
     let mut predictions = Vec::new();
     for path in &arguments.paths {
         if path == Path::new("-") {
@@ -56,7 +52,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
                 .lock()
                 .read_to_end(&mut bytes)
                 .map_err(|failure| Failure::Failed(format!("standard input: {failure}")))?;
-            predictions.push(predict::predict_bytes(&model, &judge, "-", &bytes, &device));
+            predictions.push(model.predict_bytes("-", &bytes));
             continue;
         }
         let entries = source::list(path)?;
@@ -68,7 +64,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
                 what: "predicting",
             })
         };
-        predictions.extend(predict::predict(&model, &judge, &entries, &device, show));
+        predictions.extend(predict::predict(&model, &entries, show));
         task.finish();
     }
     let unreadable = predictions
@@ -94,7 +90,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     if arguments.json {
         return json(&predictions);
     }
-    let calibrated = judge.temperature().map_or(String::new(), |temperature| {
+    let calibrated = model.judge.temperature().map_or(String::new(), |temperature| {
         format!("probabilities are calibrated (temperature {temperature:.3})\n")
     });
     Ok(described(&model, &predictions, unreadable) + &calibrated)

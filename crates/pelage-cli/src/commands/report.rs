@@ -3,11 +3,10 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use pelage::report::findings::Findings;
-use pelage::report::page;
+use pelage::report::{self, Findings};
 use pelage::{Error, atomic};
 
-use super::use_threads;
+use super::compute::Caching;
 use crate::failure::{Failure, Outcome};
 use crate::progress::Task;
 use crate::table::megabytes;
@@ -28,20 +27,17 @@ pub(super) struct Arguments {
     /// The page to write
     #[arg(long, value_name = "FILE", default_value = "report.html")]
     out: PathBuf,
-    /// CPU threads [default: all]
-    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
-    threads: usize,
+    #[command(flatten)]
+    caching: Caching,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Outcome {
-    use_threads(arguments.threads)?;
-    let device = pelage::device::open("cpu")?;
-    let task = Task::new();
-    let found = Findings::gather(&arguments.run, arguments.data.as_deref(), &device, &|progress| {
+    let (task, compute) = (Task::new(), arguments.caching.compute());
+    let found = Findings::gather(&arguments.run, arguments.data.as_deref(), &compute, &|progress| {
         task.show(progress)
     });
     task.finish();
-    let page = page::html(&found?).map_err(Failure::Failed)?;
+    let page = report::html(&found?).map_err(Failure::Failed)?;
     if let Some(folder) = arguments.out.parent() {
         std::fs::create_dir_all(folder).map_err(Error::io(folder))?;
     }

@@ -3,14 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use pelage::confidence::Judge;
 use pelage::data::source::Progress;
 use pelage::submit::template::Template;
 use pelage::submit::{self, Columns, Layout, Unreadable};
-use pelage::{bundle, predict};
+use pelage::{Model, predict};
 use serde::Serialize;
 
-use super::use_threads;
+use super::compute::Computing;
 use crate::failure::{Failure, Outcome, json};
 use crate::progress::Task;
 use crate::table::{count, thousands};
@@ -51,9 +50,8 @@ pub(super) struct Arguments {
     /// Give pictures that cannot be read equal probabilities (or the first class) instead of refusing
     #[arg(long)]
     fill_unreadable: bool,
-    /// CPU threads [default: all]
-    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
-    threads: usize,
+    #[command(flatten)]
+    computing: Computing,
     /// Print one JSON document about what was written
     #[arg(long)]
     json: bool,
@@ -81,10 +79,8 @@ struct Written {
 
 pub(super) fn run(arguments: &Arguments) -> Outcome {
     check_out(arguments)?;
-    use_threads(arguments.threads)?;
-    let device = pelage::device::open("cpu")?;
-    let model = bundle::load(&arguments.run, &device)?;
-    let judge = Judge::open(&arguments.run, arguments.reject)?;
+    let device = arguments.computing.compute().open()?;
+    let model = Model::open_on(&arguments.run, &device, arguments.reject)?;
     let classes = &model.facts.classes;
     let clip = arguments.clip.unwrap_or(0.01 / classes.len() as f64);
     submit::check_clip(clip, classes.len())?;
@@ -98,7 +94,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
             what: "predicting",
         })
     };
-    let predictions = predict::predict(&model, &judge, &layout.pictures, &device, show);
+    let predictions = predict::predict(&model, &layout.pictures, show);
     task.finish();
     let unreadable = match arguments.fill_unreadable {
         true => Unreadable::Fill,
@@ -112,7 +108,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         columns: described_columns(&layout, classes),
         pictures: predictions.len(),
         clip: (layout.columns != Columns::Class).then_some(clip),
-        temperature: judge.temperature(),
+        temperature: model.judge.temperature(),
         unknown: predictions.iter().filter(|one| one.doubt.is_some()).count(),
         unreadable: predictions.iter().filter(|one| one.error.is_some()).count(),
     };

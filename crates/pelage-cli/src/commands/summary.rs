@@ -1,7 +1,7 @@
 //! `pelage summary`.
 
 use clap::Args;
-use pelage::model::summary::{self, Layer};
+use pelage::model::networks::summary::{self, Layer};
 use serde::Serialize;
 
 use super::named::{Found, Named};

@@ -1,79 +1,47 @@
 //! `pelage train`.
 
 mod arguments;
+mod settings;
 
 use std::path::Path;
 
-use pelage::train::run::{self, Extension, Run};
-use pelage::train::transfer::{Transfer, Unfreeze};
-use pelage::train::{EndReason, Outcome as Trained, Recipe};
+use pelage::Run;
+use pelage::runs::{fine_tune, free_folder};
+use pelage::train::{EndReason, Outcome as Trained};
 
-use super::use_threads;
 use crate::failure::{Failure, Outcome};
 use crate::progress::{self, Task, Training};
 use crate::table::{count, duration, some};
 pub(super) use arguments::{Arguments, Choosing};
-use arguments::{extension, recipe};
+use arguments::{config, extension};
+pub(crate) use settings::flag;
 
 pub(super) fn run(arguments: Arguments) -> Outcome {
     let task = Task::new();
+    let show = |progress| task.show(progress);
     let opened = match &arguments.resume {
-        Some(folder) => {
-            let extension = extension(&arguments)?;
-            Run::resume(folder, extension, &|progress| task.show(progress))
-        }
+        Some(folder) => Run::resume(folder, extension(&arguments)?, &show),
         None => {
-            let recipe = recipe(&arguments)?;
-            use_threads(recipe.threads)?;
-            let free = || run::free_folder(Path::new("runs"), &recipe);
+            let mut config = config(&arguments)?;
+            let free = || free_folder(Path::new("runs"), &config.recipe);
             let folder = arguments.out.clone().unwrap_or_else(free);
-            let recipe = match arguments.transferring.fine_tune {
-                true => head_first(recipe, &folder, &task)?,
-                false => Some(recipe),
-            };
-            let Some(recipe) = recipe else {
-                return Ok("interrupted; the same command goes on\n".into());
-            };
-            Run::create(recipe, &folder, &|progress| task.show(progress))
+            if arguments.transferring.fine_tune {
+                let (head, whole) = fine_tune::head_first(config, &folder, &show)?;
+                config = whole;
+                task.finish();
+                if let Some(head) = head {
+                    let trained = trained(&head)?;
+                    eprint!("{}", described(&head, &trained));
+                    if trained.reason == EndReason::Interrupted {
+                        return Ok("interrupted; the same command goes on\n".into());
+                    }
+                }
+            }
+            Run::create(config, &folder, &show)
         }
     };
     task.finish();
     train(&opened?)
-}
-
-/// Trains the head of `recipe` on frozen features first, in a folder of its own, and gives the settings that go on from
-/// there; none where that was interrupted. Two stages, the second at a lower rate, as in fastai (Howard and Gugger 2020).
-fn head_first(mut recipe: Recipe, folder: &Path, task: &Task) -> Result<Option<Recipe>, Failure> {
-    let at = folder.join("head");
-    let Some(transfer) = &mut recipe.transfer else {
-        return Ok(Some(recipe));
-    };
-    let still = Transfer {
-        unfreeze: Unfreeze::None,
-        head_from: None,
-        ..transfer.clone()
-    };
-    transfer.head_from = Some(at.clone());
-    let head = Recipe {
-        data: recipe.data.clone(),
-        validation_split: recipe.validation_split,
-        image_size: recipe.image_size,
-        resize_filter: recipe.resize_filter,
-        batch_size: recipe.batch_size,
-        seed: recipe.seed,
-        threads: recipe.threads,
-        device: recipe.device.clone(),
-        ..Recipe::transfer(recipe.model, still)
-    };
-    let run = match at.join("config.toml").exists() {
-        true => Run::resume(&at, Extension::default(), &|progress| task.show(progress)),
-        false => Run::create(head, &at, &|progress| task.show(progress)),
-    };
-    task.finish();
-    let run = run?;
-    let trained = trained(&run)?;
-    eprint!("{}", described(&run, &trained));
-    Ok((trained.reason != EndReason::Interrupted).then_some(recipe))
 }
 
 /// Trains `run` under bars, and says what came of it.
@@ -109,8 +77,8 @@ fn trained(run: &Run) -> Result<Trained, Failure> {
             forecast.train_images_per_second,
             duration(forecast.epoch_seconds),
             duration(forecast.total_seconds),
-            count(run.recipe.epochs, "epoch"),
-            if run.recipe.patience > 0 {
+            count(run.config.recipe.epochs, "epoch"),
+            if run.config.recipe.patience > 0 {
                 " (early stopping may end it sooner)"
             } else {
                 ""
@@ -133,7 +101,7 @@ fn described(run: &Run, trained: &Trained) -> String {
         EndReason::Finished => "done".to_string(),
         EndReason::EarlyStop => format!(
             "stopped early: no better validation loss in {}",
-            count(run.recipe.patience, "epoch")
+            count(run.config.recipe.patience, "epoch")
         ),
         EndReason::Interrupted => format!("interrupted and saved; go on by `pelage train --resume {folder}`"),
     };
@@ -147,7 +115,7 @@ fn described(run: &Run, trained: &Trained) -> String {
             row.epoch,
             row.validation_loss,
             100.0 * row.validation_accuracy,
-            run.recipe.data.display()
+            run.config.data.display()
         );
     }
     text + "\n"

@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use pelage::model::Architecture;
-use pelage::weights::fetch::Patience;
-use pelage::weights::store::{self, Added, Kept, Store};
+use pelage::Architecture;
+use pelage::zoo::fetch::Patience;
+use pelage::zoo::store::{self, Added, Kept, Store};
 
 use super::one_of;
 use crate::failure::{Outcome, json};

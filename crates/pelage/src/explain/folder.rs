@@ -68,10 +68,9 @@ pub fn explain(
     dataset: Option<&Arc<Pictures>>,
     options: &Options,
     folder: &Path,
-    device: &Device,
     observe: &mut dyn FnMut(Progress),
 ) -> Result<Vec<Explained>> {
-    let side = &model.facts.preprocessing;
+    let (side, device) = (&model.facts.preprocessing, model.device());
     let size = [side.height as usize, side.width as usize];
     let job = Job {
         model,
@@ -92,7 +91,7 @@ pub fn explain(
         });
         let path = entry.location.to_string();
         let read = entry.location.read().map_err(|failure| failure.to_string());
-        match read.and_then(|bytes| Picture::decode(&bytes, side, device)) {
+        match read.and_then(|bytes| Picture::decode(&bytes, side, &device)) {
             Err(reason) => explained.push(Explained {
                 path,
                 classes: Vec::new(),
@@ -117,7 +116,7 @@ pub fn explain(
         sections: &sections,
         explained: &explained,
         channels: &match dataset {
-            Some(pictures) => job.dataset(pictures, device, observe)?,
+            Some(pictures) => job.dataset(pictures, &device, observe)?,
             None => Vec::new(),
         },
     };

@@ -1,6 +1,6 @@
 //! `uniform`, `values` and `pixels` of `fixtures/torch/zoo.py`.
 
-use pelage::model::parameters::Values;
+use pelage::model::values::Values;
 
 /// Numbers of 24 bits in [-1, 1): splitmix64 (Steele et al. 2014) seeded by the FNV-1a hash of the name.
 fn uniform(name: &str, count: usize) -> impl Iterator<Item = f64> {

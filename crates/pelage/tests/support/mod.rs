@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::{Gradients, Tensor};
-use pelage::model::Network;
-use pelage::model::parameters::to_vec;
+use pelage::model::networks::Network;
+use pelage::model::values::to_vec;
 
 /// The gradient of each parameter that has one, by name.
 pub(crate) fn gradients(network: &Network, gradients: Gradients) -> BTreeMap<String, Vec<f32>> {

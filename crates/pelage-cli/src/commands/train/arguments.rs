@@ -3,17 +3,16 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use pelage::data::augment::{Augmentation, FillMode};
-use pelage::data::cache::CacheMode;
-use pelage::data::preprocess::ResizeFilter;
-use pelage::model::{Architecture, BACKBONES, Head, Pooling};
-use pelage::train::Recipe;
-use pelage::train::recipe::{ClassWeights, Loss, OptimizerKind, Schedule};
-use pelage::train::run::Extension;
+use pelage::data::augment::Augmentation;
+use pelage::model::networks::{BACKBONES, Head, Pooling};
+use pelage::runs::Extension;
 use pelage::train::transfer::{Transfer, Unfreeze};
-use pelage::weights::store::Store;
+use pelage::zoo::store::Store;
+use pelage::{Architecture, Config, Recipe};
 
-use super::super::{one_of, use_threads};
+use super::super::compute::Caching;
+use super::super::one_of;
+use super::settings::{Settings, flag};
 use crate::failure::Failure;
 
 /// Train a network; every default is the reference recipe
@@ -30,7 +29,7 @@ pub(in crate::commands) struct Arguments {
     /// The run folder to make [default: runs/MODEL-N]
     #[arg(long, value_name = "RUN")]
     pub(super) out: Option<PathBuf>,
-    /// Go on with a run; only --epochs, --patience, --threads and --cache may change
+    /// Go on with a run; only --epochs, --patience, --device, --threads and --cache may change
     #[arg(long, value_name = "RUN", conflicts_with_all = ["data", "out", "config"])]
     pub(super) resume: Option<PathBuf>,
     /// Settings to start from, such as another run's config.toml; flags win
@@ -39,98 +38,27 @@ pub(in crate::commands) struct Arguments {
     /// Share of the pictures for validation, where DATA has no validation part
     #[arg(long, value_name = "SHARE")]
     validation_split: Option<f64>,
-    /// Seed of weights, order, augmentation and dropout [default: 0]
-    #[arg(long)]
-    seed: Option<u64>,
-    /// CPU threads [default: all]
-    #[arg(long, value_name = "N")]
-    threads: Option<usize>,
-    /// Where to compute: cpu, or a GPU that this build knows [default: cpu]
-    #[arg(long, value_parser = clap::builder::PossibleValuesParser::new(pelage::device::names()))]
-    device: Option<String>,
-    /// Where decoded pictures are kept between epochs [default: auto]
-    #[arg(long, value_parser = one_of::<CacheMode>(["auto", "off", "ram", "disk"]))]
-    cache: Option<CacheMode>,
     /// Write TensorBoard event files into RUN/tensorboard
     #[arg(long)]
     tensorboard: bool,
-    #[command(flatten, next_help_heading = "Network and learning")]
-    learning: Learning,
+    #[command(flatten)]
+    caching: Caching,
     #[command(
         flatten,
         next_help_heading = "Pretrained networks (`pelage models` lists them); defaults of learning are then others"
     )]
     pub(super) transferring: Transferring,
-    #[command(
-        flatten,
-        next_help_heading = "Augmentation of training pictures (validation is never augmented)"
-    )]
-    augmentation: Augmenting,
-}
-
-#[derive(Args)]
-struct Learning {
-    /// The network [default: cnn3]
-    #[arg(long, value_parser = one_of::<Architecture>(Architecture::ALL.map(Architecture::name)), conflicts_with = "backbone")]
-    model: Option<Architecture>,
-    /// Side of the square that pictures are brought to, in pixels [default: 150, or the backbone's]
-    #[arg(long, value_name = "PX")]
-    image_size: Option<u32>,
-    /// How they are brought to that size; Keras's flow_from_directory uses nearest [default: bilinear, antialiased; or the backbone's]
-    #[arg(long, value_parser = one_of::<ResizeFilter>(["nearest", "bilinear", "bicubic", "lanczos3"]))]
-    resize_filter: Option<ResizeFilter>,
-    /// Epochs at most [default: 50]
-    #[arg(long, value_name = "N")]
-    epochs: Option<usize>,
-    /// Pictures a step [default: 32]
-    #[arg(long, value_name = "N")]
-    batch_size: Option<usize>,
-    /// [default: sgd]
-    #[arg(long, value_parser = one_of::<OptimizerKind>(OptimizerKind::NAMES.iter().copied()))]
-    optimizer: Option<OptimizerKind>,
-    /// [default: 0.01]
-    #[arg(long, value_name = "RATE")]
-    learning_rate: Option<f64>,
-    /// Momentum of sgd [default: 0.9]
-    #[arg(long)]
-    momentum: Option<f64>,
-    /// Nesterov's momentum
-    #[arg(long)]
-    nesterov: bool,
-    /// L2 regularization; decoupled with adamw [default: 0]
-    #[arg(long, value_name = "DECAY")]
-    weight_decay: Option<f64>,
-    /// How the learning rate changes [default: time-decay]
-    #[arg(long, value_parser = one_of::<Schedule>(Schedule::NAMES.iter().copied()))]
-    schedule: Option<Schedule>,
-    /// Epochs in which the learning rate rises from 0 [default: 0; 0.5 where a backbone moves]
-    #[arg(long, value_name = "EPOCHS")]
-    warm_up: Option<f64>,
-    /// Share of the running average of the weights that is kept a step; this average is validated and saved. 0: the
-    /// weights themselves, as in the tutorial [default: 0.999; 0 with a backbone]
-    #[arg(long, value_name = "MOMENTUM")]
-    ema_momentum: Option<f64>,
-    /// [default: cross-entropy]
-    #[arg(long, value_parser = one_of::<Loss>(Loss::NAMES.iter().copied()))]
-    loss: Option<Loss>,
-    /// Share of each target spread over all classes [default: 0]
-    #[arg(long, value_name = "SHARE")]
-    label_smoothing: Option<f64>,
-    /// Weights against class imbalance [default: none]
-    #[arg(long, value_parser = one_of::<ClassWeights>(ClassWeights::NAMES.iter().copied()))]
-    class_weights: Option<ClassWeights>,
-    /// Epochs without a better validation loss before training stops; 0: never [default: 2]
-    #[arg(long, value_name = "N")]
-    patience: Option<usize>,
-    /// By how much the validation loss must fall to count as better [default: 0]
-    #[arg(long, value_name = "DELTA")]
-    min_delta: Option<f64>,
+    /// Start from no augmentation at all instead of the reference recipe's
+    #[arg(long, help_heading = "Augmentation of training pictures (validation is never augmented)")]
+    no_augmentation: bool,
+    #[command(flatten)]
+    settings: Settings,
 }
 
 #[derive(Args)]
 pub(super) struct Transferring {
     /// Begin from pretrained weights of this architecture
-    #[arg(long, value_name = "NAME", conflicts_with_all = ["config", "resume"],
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["config", "resume", "model"],
         value_parser = one_of::<Architecture>(BACKBONES.map(Architecture::name)))]
     backbone: Option<Architecture>,
     #[command(flatten)]
@@ -166,81 +94,54 @@ pub(in crate::commands) struct Choosing {
     tta: Option<String>,
 }
 
-#[derive(Args)]
-struct Augmenting {
-    /// Start from no augmentation at all instead of the reference recipe's
-    #[arg(long)]
-    no_augmentation: bool,
-    /// Degrees either way [default: 0]
-    #[arg(long, value_name = "DEGREES")]
-    rotation_range: Option<f32>,
-    /// Below 1 a share of the width, else pixels [default: 0]
-    #[arg(long, value_name = "SHIFT")]
-    width_shift_range: Option<f32>,
-    /// Below 1 a share of the height, else pixels [default: 0]
-    #[arg(long, value_name = "SHIFT")]
-    height_shift_range: Option<f32>,
-    /// Degrees either way, as in Keras today (the 2017 recipe's 0.2 was in radians) [default: 11.46]
-    #[arg(long, value_name = "DEGREES")]
-    shear_range: Option<f32>,
-    /// Between 1 - Z and 1 + Z, drawn for x and y independently [default: 0.2]
-    #[arg(long, value_name = "Z")]
-    zoom_range: Option<f32>,
-    /// Added to each channel, of 255, either way [default: 0]
-    #[arg(long, value_name = "VALUE")]
-    channel_shift_range: Option<f32>,
-    /// Factor on the values, drawn between the two
-    #[arg(long, num_args = 2, value_names = ["LOW", "HIGH"])]
-    brightness_range: Option<Vec<f32>>,
-    /// Swap left and right in one of two [default: true]
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", require_equals = true)]
-    horizontal_flip: Option<bool>,
-    /// Swap top and bottom in one of two [default: false]
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", require_equals = true)]
-    vertical_flip: Option<bool>,
-    /// What is seen beyond the border [default: nearest]
-    #[arg(long, value_parser = one_of::<FillMode>(["nearest", "constant", "reflect", "wrap"]))]
-    fill_mode: Option<FillMode>,
-}
-
 /// What `--resume` may change; any other setting would make another run of it.
 pub(super) fn extension(arguments: &Arguments) -> Result<Extension, Failure> {
-    let Learning { epochs, patience, .. } = arguments.learning;
-    let untouched = Recipe::default();
-    let mut asked = untouched.clone();
-    apply(arguments, &mut asked);
-    let Recipe { threads, cache, .. } = untouched;
-    let allowed = Recipe {
-        epochs: untouched.epochs,
-        patience: untouched.patience,
-        threads,
-        cache,
-        ..asked.clone()
-    };
-    if allowed != untouched {
-        let message = "--resume keeps the run's settings; only --epochs, --patience, --threads and --cache may change";
-        return Err(Failure::Usage(message.into()));
+    let changed = arguments.settings.names().any(|name| !["epochs", "patience"].contains(&name));
+    if changed || arguments.validation_split.is_some() || arguments.tensorboard || arguments.no_augmentation {
+        return Err(Failure::Usage(
+            "--resume keeps the run's settings; only --epochs, --patience, --device, --threads and --cache may change".into(),
+        ));
     }
-    use_threads(arguments.threads.unwrap_or(0))?;
+    let number = |name: &'static str| {
+        let text = arguments.settings.get(name);
+        let number = text.map(|text| text.parse::<usize>());
+        let refused = |_| Failure::Usage(format!("{} must be a whole number", flag(name)));
+        number.transpose().map_err(refused)
+    };
+    let Caching { computing, cache } = &arguments.caching;
     Ok(Extension {
-        epochs,
-        patience,
-        cache: arguments.cache,
+        epochs: number("epochs")?,
+        patience: number("patience")?,
+        device: computing.device.clone(),
+        threads: computing.threads,
+        cache: *cache,
     })
 }
 
-/// The settings that `arguments` ask for.
-pub(super) fn recipe(arguments: &Arguments) -> Result<Recipe, Failure> {
-    let mut recipe = match (&arguments.config, arguments.transferring.backbone) {
-        (Some(file), _) => Recipe::read(file)?,
-        (None, Some(architecture)) => Recipe::transfer(architecture, transfer(arguments, architecture)?),
-        (None, None) => Recipe::default(),
+/// The run that `arguments` ask for.
+pub(super) fn config(arguments: &Arguments) -> Result<Config, Failure> {
+    let mut config = match (&arguments.config, arguments.transferring.backbone) {
+        (Some(file), _) => Config::read(file)?,
+        (None, Some(architecture)) => Config {
+            recipe: Recipe::transfer(architecture, transfer(arguments, architecture)?),
+            ..Config::default()
+        },
+        (None, None) => Config::default(),
     };
-    apply(arguments, &mut recipe);
-    if recipe.data.as_os_str().is_empty() {
+    if let Some(data) = &arguments.data {
+        config.data.clone_from(data);
+    }
+    config.validation_split = arguments.validation_split.or(config.validation_split);
+    config.tensorboard |= arguments.tensorboard;
+    arguments.caching.apply(&mut config.compute);
+    if arguments.no_augmentation {
+        config.recipe.augmentation = Augmentation::default();
+    }
+    arguments.settings.apply(&mut config.recipe)?;
+    if config.data.as_os_str().is_empty() {
         return Err(Failure::Usage("the settings name no pictures; give DATA".into()));
     }
-    Ok(recipe)
+    Ok(config)
 }
 
 /// How to begin from the backbone `architecture`.
@@ -284,51 +185,6 @@ impl Choosing {
             ..Transfer::new(weights)
         })
     }
-}
-
-fn apply(arguments: &Arguments, recipe: &mut Recipe) {
-    set(&mut recipe.data, &arguments.data);
-    recipe.validation_split = arguments.validation_split.or(recipe.validation_split);
-    set(&mut recipe.seed, &arguments.seed);
-    set(&mut recipe.threads, &arguments.threads);
-    set(&mut recipe.device, &arguments.device);
-    set(&mut recipe.cache, &arguments.cache);
-    recipe.tensorboard |= arguments.tensorboard;
-    let learning = &arguments.learning;
-    set(&mut recipe.model, &learning.model);
-    set(&mut recipe.image_size, &learning.image_size);
-    recipe.resize_filter = learning.resize_filter.or(recipe.resize_filter);
-    set(&mut recipe.epochs, &learning.epochs);
-    set(&mut recipe.batch_size, &learning.batch_size);
-    set(&mut recipe.optimizer, &learning.optimizer);
-    set(&mut recipe.learning_rate, &learning.learning_rate);
-    set(&mut recipe.momentum, &learning.momentum);
-    recipe.nesterov |= learning.nesterov;
-    set(&mut recipe.weight_decay, &learning.weight_decay);
-    set(&mut recipe.schedule, &learning.schedule);
-    set(&mut recipe.warm_up, &learning.warm_up);
-    set(&mut recipe.ema_momentum, &learning.ema_momentum);
-    set(&mut recipe.loss, &learning.loss);
-    set(&mut recipe.label_smoothing, &learning.label_smoothing);
-    set(&mut recipe.class_weights, &learning.class_weights);
-    set(&mut recipe.patience, &learning.patience);
-    set(&mut recipe.min_delta, &learning.min_delta);
-    let (augmenting, augmentation) = (&arguments.augmentation, &mut recipe.augmentation);
-    if augmenting.no_augmentation {
-        *augmentation = Augmentation::default();
-    }
-    set(&mut augmentation.rotation_range, &augmenting.rotation_range);
-    set(&mut augmentation.width_shift_range, &augmenting.width_shift_range);
-    set(&mut augmentation.height_shift_range, &augmenting.height_shift_range);
-    set(&mut augmentation.shear_range, &augmenting.shear_range);
-    set(&mut augmentation.zoom_range, &augmenting.zoom_range);
-    set(&mut augmentation.channel_shift_range, &augmenting.channel_shift_range);
-    if let Some([low, high]) = augmenting.brightness_range.as_deref() {
-        augmentation.brightness_range = Some([*low, *high]);
-    }
-    set(&mut augmentation.horizontal_flip, &augmenting.horizontal_flip);
-    set(&mut augmentation.vertical_flip, &augmenting.vertical_flip);
-    set(&mut augmentation.fill_mode, &augmenting.fill_mode);
 }
 
 fn set<T: Clone>(setting: &mut T, asked: &Option<T>) {

@@ -1,0 +1,58 @@
+//! Where a verb computes: the same options, with the same meaning, for every verb that does.
+
+use clap::Args;
+use pelage::data::cache::CacheMode;
+use pelage::{Compute, device};
+
+use super::one_of;
+
+/// The device and the threads.
+#[derive(Args)]
+pub(super) struct Computing {
+    /// Where to compute: cpu, or a GPU that this build knows [default: cpu]
+    #[arg(long, value_parser = clap::builder::PossibleValuesParser::new(device::names()))]
+    pub(super) device: Option<String>,
+    /// CPU threads [default: all]
+    #[arg(long, value_name = "N")]
+    pub(super) threads: Option<usize>,
+}
+
+/// The same, and where decoded pictures are kept.
+#[derive(Args)]
+pub(super) struct Caching {
+    #[command(flatten)]
+    pub(super) computing: Computing,
+    /// Where decoded pictures are kept [default: auto]
+    #[arg(long, value_parser = one_of::<CacheMode>(["auto", "off", "ram", "disk"]))]
+    pub(super) cache: Option<CacheMode>,
+}
+
+impl Computing {
+    pub(super) fn compute(&self) -> Compute {
+        let mut compute = Compute::default();
+        self.apply(&mut compute);
+        compute
+    }
+
+    /// Changes what was asked for.
+    pub(super) fn apply(&self, compute: &mut Compute) {
+        if let Some(device) = &self.device {
+            compute.device.clone_from(device);
+        }
+        compute.threads = self.threads.unwrap_or(compute.threads);
+    }
+}
+
+impl Caching {
+    pub(super) fn compute(&self) -> Compute {
+        let mut compute = Compute::default();
+        self.apply(&mut compute);
+        compute
+    }
+
+    /// Changes what was asked for.
+    pub(super) fn apply(&self, compute: &mut Compute) {
+        self.computing.apply(compute);
+        compute.cache = self.cache.unwrap_or(compute.cache);
+    }
+}

@@ -1,0 +1,182 @@
+//! One flag for each setting of training, named as the setting is.
+
+use clap::builder::PossibleValuesParser;
+use clap::{Arg, ArgMatches, Command, FromArgMatches};
+use pelage::train::Recipe;
+use pelage::train::recipe::{ClassWeights, Loss, OptimizerKind, Schedule};
+use pelage::{Architecture, Result};
+
+/// A flag: the setting's name, what stands for its value in the help, the help, and the values there are where these are
+/// few.
+struct Flag(&'static str, &'static str, &'static str, Values);
+
+/// What a flag takes.
+enum Values {
+    /// One value.
+    Any,
+    /// Two values.
+    Two,
+    /// Nothing, or `=true` or `=false`.
+    Switch,
+    /// One of these.
+    OneOf(&'static [&'static str]),
+}
+use Values::{Any, OneOf, Switch, Two};
+
+const MODELS: [&str; Architecture::ALL.len()] = {
+    let mut names = [""; Architecture::ALL.len()];
+    let mut i = 0;
+    while i < names.len() {
+        names[i] = Architecture::ALL[i].name();
+        i += 1;
+    }
+    names
+};
+
+const LEARNING: &[Flag] = &[
+    Flag("model", "MODEL", "The network", OneOf(&MODELS)),
+    Flag("image_size", "PX", "Side of the square that pictures are brought to, in pixels [default: 150, or the backbone's]", Any),
+    Flag(
+        "resize_filter",
+        "FILTER",
+        "How they are brought to that size; Keras's flow_from_directory uses nearest [default: bilinear, antialiased; or the \
+         backbone's]",
+        OneOf(&["nearest", "bilinear", "bicubic", "lanczos3"]),
+    ),
+    Flag("epochs", "N", "Epochs at most", Any),
+    Flag("batch_size", "N", "Pictures per batch", Any),
+    Flag("accumulate", "N", "Batches per step: their gradients become one update, as of one larger batch", Any),
+    Flag("optimizer", "OPTIMIZER", "How weights follow gradients", OneOf(OptimizerKind::NAMES)),
+    Flag("learning_rate", "RATE", "The learning rate at the top of the schedule", Any),
+    Flag("momentum", "MOMENTUM", "Momentum of sgd", Any),
+    Flag("nesterov", "BOOL", "Nesterov's momentum", Switch),
+    Flag("weight_decay", "DECAY", "L2 regularization; decoupled with adamw", Any),
+    Flag("decay_norms", "BOOL", "Whether biases, and scales and shifts of batch norms, decay too", Switch),
+    Flag("clip_norm", "NORM", "Scale gradients down to this norm, over all parameters together; 0: never", Any),
+    Flag("schedule", "SCHEDULE", "How the learning rate changes", OneOf(Schedule::NAMES)),
+    Flag(
+        "warm_up",
+        "EPOCHS",
+        "Epochs in which the learning rate rises from 0 [default: 0; 0.5 where a backbone moves]",
+        Any,
+    ),
+    Flag(
+        "ema_momentum",
+        "MOMENTUM",
+        "Share of the running average of the weights that is kept per step; this average is validated and saved. 0: the \
+         weights themselves, as in the tutorial [default: 0.999; 0 with a backbone]",
+        Any,
+    ),
+    Flag("loss", "LOSS", "What is minimized", OneOf(Loss::NAMES)),
+    Flag("label_smoothing", "SHARE", "Share of each target spread over all classes", Any),
+    Flag("class_weights", "WEIGHTS", "Weights against class imbalance", OneOf(ClassWeights::NAMES)),
+    Flag("patience", "N", "Epochs without a better validation loss before training stops; 0: never", Any),
+    Flag("min_delta", "DELTA", "By how much the validation loss must fall to count as better", Any),
+    Flag("seed", "SEED", "Seed of weights, order, augmentation and dropout", Any),
+];
+
+const AUGMENTATION: &[Flag] = &[
+    Flag("rotation_range", "DEGREES", "Degrees either way", Any),
+    Flag("width_shift_range", "SHIFT", "Below 1 a share of the width, else pixels", Any),
+    Flag("height_shift_range", "SHIFT", "Below 1 a share of the height, else pixels", Any),
+    Flag(
+        "shear_range",
+        "DEGREES",
+        "Degrees either way, as in Keras today (the 2017 recipe's 0.2 was in radians)",
+        Any,
+    ),
+    Flag("zoom_range", "Z", "Between 1 - Z and 1 + Z, drawn for x and y independently", Any),
+    Flag("channel_shift_range", "VALUE", "Added to each channel, of 255, either way", Any),
+    Flag("brightness_range", "LOW HIGH", "Factor on the values, drawn between the two [default: none]", Two),
+    Flag("horizontal_flip", "BOOL", "Swap left and right in one of two", Switch),
+    Flag("vertical_flip", "BOOL", "Swap top and bottom in one of two", Switch),
+    Flag("fill_mode", "MODE", "What is seen beyond the border", OneOf(&["nearest", "constant", "reflect", "wrap"])),
+];
+
+const HEADINGS: [(&str, &[Flag]); 2] = [
+    ("Network and learning", LEARNING),
+    ("Augmentation of training pictures (validation is never augmented)", AUGMENTATION),
+];
+
+/// The settings that were given, by name, as they were written.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Settings(Vec<(&'static str, String)>);
+
+impl Settings {
+    /// Puts them into `recipe`.
+    pub(super) fn apply(&self, recipe: &mut Recipe) -> Result<()> {
+        self.0.iter().try_for_each(|(name, text)| recipe.set(name, text))
+    }
+
+    /// What was given for the setting `name`.
+    pub(super) fn get(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(given, _)| *given == name).map(|(_, text)| text.as_str())
+    }
+
+    /// The names of those that were given.
+    pub(super) fn names(&self) -> impl Iterator<Item = &'static str> {
+        self.0.iter().map(|(name, _)| *name)
+    }
+}
+
+/// The flag of a setting: `learning_rate` is `--learning-rate`.
+pub(crate) fn flag(name: &str) -> String {
+    format!("--{}", name.replace('_', "-"))
+}
+
+impl clap::Args for Settings {
+    fn augment_args(mut command: Command) -> Command {
+        let defaults = serde_json::to_value(Recipe::default()).unwrap_or_default();
+        for (heading, flags) in HEADINGS {
+            command = command.next_help_heading(heading);
+            for flag in flags {
+                command = command.arg(argument(flag, &defaults));
+            }
+        }
+        command
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
+fn argument(Flag(name, value, help, values): &Flag, defaults: &serde_json::Value) -> Arg {
+    let default = defaults.get(name).or_else(|| defaults["augmentation"].get(name));
+    let help = match default {
+        Some(default) if !help.contains("[default") => {
+            let default = default.as_str().map_or_else(|| default.to_string(), String::from);
+            format!("{help} [default: {}]", default.strip_suffix(".0").unwrap_or(&default))
+        }
+        _ => help.to_string(),
+    };
+    let argument = Arg::new(*name).long(name.replace('_', "-")).value_name(*value).help(help);
+    match values {
+        Any => argument,
+        Two => argument.num_args(2).value_names(value.split(' ').collect::<Vec<_>>()),
+        Switch => argument
+            .num_args(0..=1)
+            .default_missing_value("true")
+            .require_equals(true)
+            .value_parser(PossibleValuesParser::new(["true", "false"]))
+            .hide_possible_values(true),
+        OneOf(names) => argument.value_parser(PossibleValuesParser::new(names.iter().copied())),
+    }
+}
+
+impl FromArgMatches for Settings {
+    fn from_arg_matches(matches: &ArgMatches) -> std::result::Result<Self, clap::Error> {
+        let mut settings = Settings::default();
+        settings.update_from_arg_matches(matches)?;
+        Ok(settings)
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> std::result::Result<(), clap::Error> {
+        for Flag(name, ..) in HEADINGS.iter().flat_map(|(_, flags)| flags.iter()) {
+            if let Some(values) = matches.get_many::<String>(name) {
+                self.0.push((name, values.cloned().collect::<Vec<_>>().join(",")));
+            }
+        }
+        Ok(())
+    }
+}
