@@ -8,7 +8,7 @@
 use rayon::prelude::*;
 
 use crate::convolution::{Activation, activate, activation_backward};
-use crate::fresh::fresh;
+use crate::fresh::Fresh;
 use crate::isa::{Isa, for_each_isa, multiply_add};
 
 /// Numbers a parallel piece, about; small enough for the first cache.
@@ -131,12 +131,12 @@ pub fn forward(
         repeated(statistics.mean.iter().copied(), wide),
         repeated(affine.shift.iter().copied(), wide),
     );
-    // SAFETY: `normalize_piece` writes every number of its piece, and pieces cover all.
-    let mut output = unsafe { fresh(input.len()) };
+    let mut output = Fresh::new(input.len());
     let size = piece(channels);
-    output.par_chunks_mut(size).enumerate().for_each(|(i, output)| {
+    output.slots().par_chunks_mut(size).enumerate().for_each(|(i, output)| {
         let at = i * size..i * size + output.len();
-        normalize_piece(isa, &input[at.clone()], [&mean, &factor, &shift], output);
+        let output = output.write_copy_of_slice(&input[at.clone()]);
+        normalize_piece(isa, [&mean, &factor, &shift], output);
         if let Some(residual) = residual {
             output
                 .iter_mut()
@@ -145,7 +145,8 @@ pub fn forward(
         }
         activate(isa, affine.activation, output);
     });
-    output
+    // SAFETY: each piece is written whole by the copy, and pieces cover all.
+    unsafe { output.into_vec() }
 }
 
 /// Gradients from that at the output; `output` is what [`forward`] gave (SiLU, which cannot be told from its output, is not
@@ -171,14 +172,14 @@ pub fn backward(
     );
     let (wide, size) = (wide(channels), piece(channels));
     let mean = repeated(statistics.mean.iter().copied(), wide);
-    // SAFETY: each piece is written whole by the copy below.
-    let mut before = unsafe { fresh(input.len()) };
+    let mut before = Fresh::new(input.len());
     let parts: Vec<Vec<f32>> = before
+        .slots()
         .par_chunks_mut(size)
         .enumerate()
         .map(|(i, before)| {
             let at = i * size..i * size + before.len();
-            before.copy_from_slice(&gradient[at.clone()]);
+            let before = before.write_copy_of_slice(&gradient[at.clone()]);
             activation_backward(isa, affine.activation, &output[at.clone()], before);
             let (mut sum, mut product) = (vec![0.0; wide], vec![0.0; wide]);
             sum_piece(isa, before, &mut sum);
@@ -188,6 +189,8 @@ pub fn backward(
             [&sum[..channels], &product[..channels]].concat()
         })
         .collect();
+    // SAFETY: each piece is written whole by the copy, and pieces cover all.
+    let before = unsafe { before.into_vec() };
     let mut sums = vec![0f64; 2 * channels];
     for part in &parts {
         sums.iter_mut()
@@ -203,13 +206,18 @@ pub fn backward(
     let constant = |c: usize| -factor(c) * sum[c] / pixels;
     let row = |value: &dyn Fn(usize) -> f64| repeated((0..channels).map(|c| value(c) as f32), wide);
     let (factors, slopes, constants) = (row(&factor), row(&slope), row(&constant));
-    // SAFETY: `input_piece` writes every number of its piece.
-    let mut grad_input = unsafe { fresh(input.len()) };
-    grad_input.par_chunks_mut(size).enumerate().for_each(|(i, grad_input)| {
-        let at = i * size..i * size + grad_input.len();
-        let rows = [&mean[..], &factors, &slopes, &constants];
-        input_piece(isa, &input[at.clone()], &before[at], rows, grad_input);
-    });
+    let mut grad_input = Fresh::new(input.len());
+    grad_input
+        .slots()
+        .par_chunks_mut(size)
+        .enumerate()
+        .for_each(|(i, gradient)| {
+            let at = i * size..i * size + gradient.len();
+            let gradient = gradient.write_copy_of_slice(&before[at.clone()]);
+            input_piece(isa, &input[at], [&mean, &factors, &slopes, &constants], gradient);
+        });
+    // SAFETY: each piece is written whole by the copy, and pieces cover all.
+    let grad_input = unsafe { grad_input.into_vec() };
     Gradients {
         input: grad_input,
         scale: (0..channels).map(|c| (product[c] * deviation(c)) as f32).collect(),
@@ -271,38 +279,27 @@ fn product_body<const FUSED: bool>(input: &[f32], gradient: &[f32], mean: &[f32]
     }
 }
 
-for_each_isa!(fused normalize_piece, normalize_body, (input: &[f32], rows: [&[f32]; 3], output: &mut [f32]));
+for_each_isa!(fused normalize_piece, normalize_body, (rows: [&[f32]; 3], values: &mut [f32]));
 
 #[inline(always)]
-fn normalize_body<const FUSED: bool>(input: &[f32], [mean, factor, shift]: [&[f32]; 3], output: &mut [f32]) {
-    let wide = mean.len();
-    for (row, output) in input.chunks(wide).zip(output.chunks_mut(wide)) {
-        for ((((out, x), mean), factor), shift) in output.iter_mut().zip(row).zip(mean).zip(factor).zip(shift) {
-            *out = multiply_add::<FUSED>(x - mean, *factor, *shift);
+fn normalize_body<const FUSED: bool>([mean, factor, shift]: [&[f32]; 3], values: &mut [f32]) {
+    for row in values.chunks_mut(mean.len()) {
+        for (((x, mean), factor), shift) in row.iter_mut().zip(mean).zip(factor).zip(shift) {
+            *x = multiply_add::<FUSED>(*x - mean, *factor, *shift);
         }
     }
 }
 
-for_each_isa!(fused input_piece, input_body,
-    (input: &[f32], gradient: &[f32], rows: [&[f32]; 4], output: &mut [f32]));
+for_each_isa!(fused input_piece, input_body, (input: &[f32], rows: [&[f32]; 4], gradient: &mut [f32]));
 
+/// Turns the gradient at the output into that at the input.
 #[inline(always)]
-fn input_body<const FUSED: bool>(
-    input: &[f32],
-    gradient: &[f32],
-    [mean, factor, slope, constant]: [&[f32]; 4],
-    output: &mut [f32],
-) {
+fn input_body<const FUSED: bool>(input: &[f32], [mean, factor, slope, constant]: [&[f32]; 4], gradient: &mut [f32]) {
     let wide = mean.len();
-    let rows = input
-        .chunks(wide)
-        .zip(gradient.chunks(wide))
-        .zip(output.chunks_mut(wide));
-    for ((row, gradient), output) in rows {
-        let numbers = output.iter_mut().zip(row).zip(gradient);
-        for (i, ((out, x), gradient)) in numbers.enumerate() {
+    for (row, gradient) in input.chunks(wide).zip(gradient.chunks_mut(wide)) {
+        for (i, (gradient, x)) in gradient.iter_mut().zip(row).enumerate() {
             let deviation = multiply_add::<FUSED>(x - mean[i], slope[i], constant[i]);
-            *out = multiply_add::<FUSED>(*gradient, factor[i], deviation);
+            *gradient = multiply_add::<FUSED>(*gradient, factor[i], deviation);
         }
     }
 }

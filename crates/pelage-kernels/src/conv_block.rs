@@ -14,10 +14,11 @@ mod pool;
 mod winograd;
 
 use std::cell::Cell;
+use std::mem::MaybeUninit;
 
 use rayon::prelude::*;
 
-use crate::fresh::fresh;
+use crate::fresh::{Fresh, as_uninit};
 use crate::isa::Isa;
 use crate::scratch::Buffer;
 
@@ -112,6 +113,20 @@ const PIECES: usize = 2;
 /// # Panics
 /// Where a slice's length does not fit `shape`, or `packed` was made for other channels or another instruction set.
 pub fn forward(isa: Isa, shape: Shape, input: &[f32], packed: &Packed, output: &mut [f32], winners: &mut [u8]) {
+    // SAFETY: it writes values and winners.
+    let (output, winners) = unsafe { (as_uninit(output), as_uninit(winners)) };
+    write(isa, shape, input, packed, output, winners);
+}
+
+/// [`forward`] into memory that may not be initialised: every element is written, and none is read before.
+fn write(
+    isa: Isa,
+    shape: Shape,
+    input: &[f32],
+    packed: &Packed,
+    output: &mut [MaybeUninit<f32>],
+    winners: &mut [MaybeUninit<u8>],
+) {
     assert_eq!(packed.isa, isa, "packed for another instruction set");
     assert_eq!(
         packed.channels,
@@ -124,7 +139,7 @@ pub fn forward(isa: Isa, shape: Shape, input: &[f32], packed: &Packed, output: &
     if output.is_empty() {
         return;
     }
-    type RowsOf = fn(Isa, Shape, usize, &[f32], &[f32], &mut [f32], &mut [u8]);
+    type RowsOf = fn(Isa, Shape, usize, &[f32], &[f32], &mut [MaybeUninit<f32>], &mut [MaybeUninit<u8>]);
     let (rows_of, tile_rows): (RowsOf, _) = match winograd::suits(isa, shape) {
         true => (winograd::rows_of, winograd::TILE),
         false => (columns::rows_of, columns::TILE),
@@ -151,10 +166,10 @@ pub fn forward(isa: Isa, shape: Shape, input: &[f32], packed: &Packed, output: &
 /// # Panics
 /// As [`forward`].
 pub fn forward_new(isa: Isa, shape: Shape, input: &[f32], packed: &Packed) -> (Vec<f32>, Vec<u8>) {
-    // SAFETY: `forward` stores each pooled number and winner, and adds to none.
-    let (mut output, mut winners) = unsafe { (fresh(shape.output_len()), fresh(shape.output_len())) };
-    forward(isa, shape, input, packed, &mut output, &mut winners);
-    (output, winners)
+    let (mut output, mut winners) = (Fresh::new(shape.output_len()), Fresh::new(shape.output_len()));
+    write(isa, shape, input, packed, output.slots(), winners.slots());
+    // SAFETY: `write` writes every element of both.
+    unsafe { (output.into_vec(), winners.into_vec()) }
 }
 
 /// Gradients of weights, bias and, where asked for, input, from `grad_output` `[n, h/2, w/2, co]`; all are overwritten.
@@ -162,7 +177,6 @@ pub fn forward_new(isa: Isa, shape: Shape, input: &[f32], packed: &Packed) -> (V
 ///
 /// # Panics
 /// Where a slice's length does not fit `shape`.
-#[allow(clippy::too_many_arguments, reason = "one slice for each tensor of the step")]
 pub fn backward(
     isa: Isa,
     shape: Shape,
@@ -174,6 +188,34 @@ pub fn backward(
     grad_bias: &mut [f32],
     grad_input: Option<&mut [f32]>,
 ) {
+    // SAFETY: it writes sums.
+    let grad_input = grad_input.map(|grad| unsafe { as_uninit(grad) });
+    write_gradients(
+        isa,
+        shape,
+        input,
+        weights,
+        winners,
+        grad_output,
+        grad_weights,
+        grad_bias,
+        grad_input,
+    );
+}
+
+/// [`backward`] with an input gradient in memory that may not be initialised: every element is written, and none is read
+/// before.
+fn write_gradients(
+    isa: Isa,
+    shape: Shape,
+    input: &[f32],
+    weights: &[f32],
+    winners: &[u8],
+    grad_output: &[f32],
+    grad_weights: &mut [f32],
+    grad_bias: &mut [f32],
+    grad_input: Option<&mut [MaybeUninit<f32>]>,
+) {
     check(shape, weights, grad_bias.len());
     assert_eq!(input.len(), shape.input_len(), "length of input");
     assert_eq!(grad_weights.len(), shape.weight_len(), "length of grad_weights");
@@ -182,7 +224,7 @@ pub fn backward(
     grad_weights.fill(0.0);
     grad_bias.fill(0.0);
     if shape.output_len() == 0 {
-        grad_input.into_iter().for_each(|grad| grad.fill(0.0));
+        grad_input.into_iter().for_each(|grad| grad.fill(MaybeUninit::new(0.0)));
         return;
     }
     let (image, pooled) = (shape.image_len(), shape.pooled_len());
@@ -238,10 +280,8 @@ pub fn backward_new(
     needs_input: bool,
 ) -> (Vec<f32>, Vec<f32>, Option<Vec<f32>>) {
     let (mut grad_weights, mut grad_bias) = (vec![0.0; shape.weight_len()], vec![0.0; shape.out_channels]);
-    // SAFETY: `backward` stores each number of the input's gradient, and adds to none.
-    let mut grad_input = needs_input.then(|| unsafe { fresh(shape.input_len()) });
-    let input_slice = grad_input.as_deref_mut();
-    backward(
+    let mut grad_input = needs_input.then(|| Fresh::new(shape.input_len()));
+    write_gradients(
         isa,
         shape,
         input,
@@ -250,8 +290,10 @@ pub fn backward_new(
         grad_output,
         &mut grad_weights,
         &mut grad_bias,
-        input_slice,
+        grad_input.as_mut().map(Fresh::slots),
     );
+    // SAFETY: `write_gradients` writes every element.
+    let grad_input = grad_input.map(|grad| unsafe { grad.into_vec() });
     (grad_weights, grad_bias, grad_input)
 }
 

@@ -12,14 +12,15 @@ mod grad_input;
 mod grad_weights;
 mod pack;
 mod tile;
-pub(crate) mod vector;
 pub(crate) mod winograd;
 
 pub use activation::{Activation, activate, activation_backward};
 pub use chain::{Link, forward_chain, forward_chain_new};
 pub use pack::{Packed, pack};
 
-use crate::fresh::fresh;
+use std::mem::MaybeUninit;
+
+use crate::fresh::{Fresh, as_uninit};
 use crate::isa::Isa;
 
 /// The sizes of one convolution over pictures with channels last.
@@ -151,6 +152,21 @@ pub fn forward(
     activation: Activation,
     output: &mut [f32],
 ) {
+    // SAFETY: it writes sums.
+    let output = unsafe { as_uninit(output) };
+    write(isa, geometry, input, packed, residual, activation, output);
+}
+
+/// [`forward`] into memory that may not be initialised: every element is written, and none is read before.
+fn write(
+    isa: Isa,
+    geometry: &Geometry,
+    input: &[f32],
+    packed: &Packed,
+    residual: Option<&[f32]>,
+    activation: Activation,
+    output: &mut [MaybeUninit<f32>],
+) {
     packed.check(isa, geometry);
     assert_eq!(input.len(), geometry.input_len(), "length of input");
     assert_eq!(output.len(), geometry.output_len(), "length of output");
@@ -181,10 +197,10 @@ pub fn forward_new(
     residual: Option<&[f32]>,
     activation: Activation,
 ) -> Vec<f32> {
-    // SAFETY: every path of `forward` stores each output number, and adds to none.
-    let mut output = unsafe { fresh(geometry.output_len()) };
-    forward(isa, geometry, input, packed, residual, activation, &mut output);
-    output
+    let mut output = Fresh::new(geometry.output_len());
+    write(isa, geometry, input, packed, residual, activation, output.slots());
+    // SAFETY: `write` writes every element.
+    unsafe { output.into_vec() }
 }
 
 /// Gradients at the convolution's own sums: of `weights` `[co, ci / groups, kh, kw]`, bias `[co]` and `input`, each only

@@ -3,7 +3,8 @@
 use std::hint::black_box;
 use std::time::Instant;
 
-use crate::isa::{Isa, for_each_isa, multiply_add};
+use crate::isa::{Isa, for_each_isa};
+use crate::vector::{Simd, Vector};
 
 /// Multiply-adds of each chain in one timed run, some microseconds: short enough to fall between interruptions.
 const LENGTH: usize = 4096;
@@ -21,17 +22,22 @@ pub fn flops(isa: Isa) -> f64 {
 }
 
 // Twelve vectors (AVX-512: 24), which hides a latency of four cycles in two pipes with some to spare.
-for_each_isa!(chains, chains_body, [avx512: 384; avx2: 96; neon: 48; portable: 48], (start: f32, lanes: &mut usize));
+for_each_isa!(vectors chains, chains_body,
+    [avx512: 24; avx2: 12; neon: 12; portable: 12],
+    (start: f32, lanes: &mut usize));
 
 #[inline(always)]
-fn chains_body<const N: usize, const FUSED: bool>(start: f32, lanes: &mut usize) {
-    let mut values: [f32; N] = std::array::from_fn(|i| start + i as f32);
-    let (factor, addend) = (black_box(0.999), black_box(0.001));
+fn chains_body<V: Vector, const N: usize>(simd: Simd<V>, start: f32, lanes: &mut usize) {
+    let mut values = [V::splat(simd, start); N];
+    for i in 0..N {
+        values[i] = V::splat(simd, start + i as f32);
+    }
+    let (factor, addend) = (V::splat(simd, black_box(0.999)), V::splat(simd, black_box(0.001)));
     for _ in 0..LENGTH {
-        for value in &mut values {
-            *value = multiply_add::<FUSED>(*value, factor, addend);
+        for i in 0..N {
+            values[i] = addend.multiply_add(values[i], factor);
         }
     }
     black_box(values);
-    *lanes = N;
+    *lanes = N * V::LANES;
 }

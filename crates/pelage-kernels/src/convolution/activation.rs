@@ -1,6 +1,6 @@
 //! Activations, in the convolution's epilogue and on whole slices.
 
-use crate::isa::{Isa, for_each_isa_with, multiply_add};
+use crate::isa::{Isa, for_each_isa, multiply_add};
 use rayon::prelude::*;
 
 /// What is applied to a convolution's sum.
@@ -81,9 +81,7 @@ pub fn activation_backward(isa: Isa, activation: Activation, saved: &[f32], grad
     pieces.for_each(|(grad, saved)| backward_piece(isa, activation, saved, grad));
 }
 
-for_each_isa_with!(activate_piece, activate_body,
-    avx512: [true], avx2: [true], neon: [true], portable: [false],
-    (activation: Activation, values: &mut [f32]));
+for_each_isa!(fused activate_piece, activate_body, (activation: Activation, values: &mut [f32]));
 
 #[inline(always)]
 fn activate_body<const FUSED: bool>(activation: Activation, values: &mut [f32]) {
@@ -98,9 +96,7 @@ fn activate_body<const FUSED: bool>(activation: Activation, values: &mut [f32]) 
     }
 }
 
-for_each_isa_with!(backward_piece, backward_body,
-    avx512: [true], avx2: [true], neon: [true], portable: [false],
-    (activation: Activation, saved: &[f32], grad: &mut [f32]));
+for_each_isa!(fused backward_piece, backward_body, (activation: Activation, saved: &[f32], grad: &mut [f32]));
 
 #[inline(always)]
 fn backward_body<const FUSED: bool>(activation: Activation, saved: &[f32], grad: &mut [f32]) {

@@ -2,10 +2,11 @@
 //! MobileNet's expansion, depthwise convolution and projection (Sandler et al. 2018, section 3.3) have maps between them
 //! that are six times as large as those at their ends.
 
+use std::mem::MaybeUninit;
 use std::ops::Range;
 
-use super::{Activation, Geometry, Packed, Path, forward, path};
-use crate::fresh::fresh;
+use super::{Activation, Geometry, Packed, Path, path, write};
+use crate::fresh::{Fresh, as_uninit};
 use crate::isa::Isa;
 use crate::scratch;
 use rayon::prelude::*;
@@ -31,6 +32,12 @@ const BAND: usize = 1 << 17;
 /// Where there is no link, a slice's length does not fit, the sizes of two links do not fit each other, or a link takes
 /// [`Path::Winograd`], whose bits depend on where a map is cut.
 pub fn forward_chain(isa: Isa, links: &[Link], input: &[f32], residual: Option<&[f32]>, output: &mut [f32]) {
+    // SAFETY: it writes sums.
+    write_chain(isa, links, input, residual, unsafe { as_uninit(output) });
+}
+
+/// [`forward_chain`] into memory that may not be initialised: every element is written, and none is read before.
+fn write_chain(isa: Isa, links: &[Link], input: &[f32], residual: Option<&[f32]>, output: &mut [MaybeUninit<f32>]) {
     let (first, last) = (links[0].geometry, links[links.len() - 1].geometry);
     for pair in links.windows(2) {
         let (one, next) = (pair[0].geometry, pair[1].geometry);
@@ -85,28 +92,36 @@ pub fn forward_chain(isa: Isa, links: &[Link], input: &[f32], residual: Option<&
 /// # Panics
 /// As [`forward_chain`].
 pub fn forward_chain_new(isa: Isa, links: &[Link], input: &[f32], residual: Option<&[f32]>) -> Vec<f32> {
-    // SAFETY: `forward_chain` has every output number stored by `forward`, and adds to none.
-    let mut output = unsafe { fresh(links[links.len() - 1].geometry.output_len()) };
-    forward_chain(isa, links, input, residual, &mut output);
-    output
+    let mut output = Fresh::new(links[links.len() - 1].geometry.output_len());
+    write_chain(isa, links, input, residual, output.slots());
+    // SAFETY: `write_chain` writes every element.
+    unsafe { output.into_vec() }
 }
 
 /// Rows `wanted` of one picture's output.
-fn band(isa: Isa, links: &[Link], input: &[f32], residual: Option<&[f32]>, wanted: Range<usize>, output: &mut [f32]) {
+fn band(
+    isa: Isa,
+    links: &[Link],
+    input: &[f32],
+    residual: Option<&[f32]>,
+    wanted: Range<usize>,
+    output: &mut [MaybeUninit<f32>],
+) {
     let [before @ .., last] = links else { return };
     let g = &last.geometry;
     let (rows, part) = part(g, wanted);
     let row = g.width * g.in_channels;
     if before.is_empty() {
         let input = &input[rows.start * row..rows.end * row];
-        return forward(isa, &part, input, last.packed, residual, last.activation, output);
+        return write(isa, &part, input, last.packed, residual, last.activation, output);
     }
     scratch::with(rows.len() * row, |made| {
         // A band that lies in the border sees no row at all.
         if !rows.is_empty() {
-            band(isa, before, input, None, rows, made);
+            // SAFETY: it writes sums.
+            band(isa, before, input, None, rows, unsafe { as_uninit(made) });
         }
-        forward(isa, &part, made, last.packed, residual, last.activation, output);
+        write(isa, &part, made, last.packed, residual, last.activation, output);
     });
 }
 

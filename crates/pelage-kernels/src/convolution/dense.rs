@@ -3,6 +3,8 @@
 //! A window is `kh` runs of `kw * ci` neighboring numbers, so a pixel is known by the offset of its window's corner. Work
 //! is cut into blocks of pixels whose input stays in the L2 cache; [`tile::block`] does one block.
 
+use std::mem::MaybeUninit;
+
 use super::tile::{self, Block};
 use super::{Activation, Geometry, Packed};
 use crate::isa::Isa;
@@ -23,7 +25,7 @@ pub(super) fn direct(
     packed: &Packed,
     residual: Option<&[f32]>,
     activation: Activation,
-    output: &mut [f32],
+    output: &mut [MaybeUninit<f32>],
 ) {
     let (mut height, mut width, co) = (g.output_height(), g.output_width(), g.out_channels);
     let (row, step) = (g.width * g.in_channels, g.stride[1] * g.in_channels);
@@ -73,7 +75,7 @@ pub(super) fn copied(
     packed: &Packed,
     residual: Option<&[f32]>,
     activation: Activation,
-    output: &mut [f32],
+    output: &mut [MaybeUninit<f32>],
 ) {
     let (height, width, co, ci) = (g.output_height(), g.output_width(), g.out_channels, g.group_inputs());
     let padded = (width - 1) * g.stride[1] + g.kernel[1];

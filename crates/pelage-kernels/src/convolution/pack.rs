@@ -72,15 +72,6 @@ fn pieces(rows: usize, len: usize) -> Vec<Piece> {
     (0..rows).flat_map(parts).collect()
 }
 
-/// Numbers in a vector.
-pub(super) fn lanes(isa: Isa) -> usize {
-    match isa.name() {
-        "avx512" => 16,
-        "avx2" => 8,
-        _ => 4,
-    }
-}
-
 /// Splits channels into tiles of two vectors, and one of one vector where that is enough for the rest.
 fn tiles(channels: usize, lanes: usize) -> Vec<Tile> {
     let firsts = (0..channels).step_by(2 * lanes);
@@ -125,8 +116,8 @@ pub fn pack(isa: Isa, geometry: &Geometry, weights: &[f32], bias: Option<&[f32]>
     };
     let (ci, area) = (geometry.group_inputs(), geometry.kernel[0] * geometry.kernel[1]);
     let tiles = match depthwise {
-        true => overlapping_tiles(group, 2 * lanes(isa)),
-        false => tiles(group, lanes(isa)),
+        true => overlapping_tiles(group, 2 * isa.lanes()),
+        false => tiles(group, isa.lanes()),
     };
     let filled: usize = tiles.iter().map(|tile| tile.width).sum();
     let len = match path {

@@ -2,13 +2,10 @@
 
 use super::finish::Finish;
 use super::pack::{Piece, Tile};
-#[cfg(target_arch = "aarch64")]
-use super::vector::Neon;
-#[cfg(target_arch = "x86_64")]
-use super::vector::{Avx2, Avx512};
-use super::vector::{Portable, Vector};
 use super::{Activation, Geometry, Packed};
-use crate::isa::for_each_isa_with;
+use crate::isa::for_each_isa;
+use crate::vector::{Simd, Vector};
+use std::mem::MaybeUninit;
 use std::ops::Range;
 
 /// Pixels, where their windows are, and what happens to the sums.
@@ -36,18 +33,19 @@ const UNROLL: usize = 4;
 const PART: usize = 96;
 
 // The vector, pixels of a tile of two vectors, of one.
-for_each_isa_with!(block, block_body,
-    avx512: [Avx512, 12, 12], avx2: [Avx2, 6, 12], neon: [Neon, 8, 12], portable: [Portable, 4, 8],
-    (g: &Geometry, packed: &Packed, group: usize, block: &Block, waiting: &mut [f32], output: &mut [f32]));
+for_each_isa!(vectors block, block_body,
+    [avx512: 12, 12; avx2: 6, 12; neon: 8, 12; portable: 4, 8],
+    (g: &Geometry, packed: &Packed, group: usize, block: &Block, waiting: &mut [f32], output: &mut [MaybeUninit<f32>]));
 
 #[inline(always)]
 fn block_body<V: Vector, const P: usize, const Q: usize>(
+    simd: Simd<V>,
     g: &Geometry,
     packed: &Packed,
     group: usize,
     block: &Block,
     waiting: &mut [f32],
-    output: &mut [f32],
+    output: &mut [MaybeUninit<f32>],
 ) {
     let window = g.kernel[0] * g.kernel[1] * g.group_inputs();
     let filled = packed.bias.len() / g.groups;
@@ -77,9 +75,9 @@ fn block_body<V: Vector, const P: usize, const Q: usize>(
                 pieces: &packed.pieces,
             };
             if width == 2 * V::LANES {
-                columns.over::<V, 2, P>(block, pixels.clone(), waiting, output);
+                columns.over::<V, 2, P>(simd, block, pixels.clone(), waiting, output);
             } else {
-                columns.over::<V, 1, Q>(block, pixels.clone(), waiting, output);
+                columns.over::<V, 1, Q>(simd, block, pixels.clone(), waiting, output);
             }
         }
     }
@@ -118,10 +116,11 @@ impl Columns<'_> {
     #[inline(always)]
     fn over<V: Vector, const N: usize, const P: usize>(
         &self,
+        simd: Simd<V>,
         block: &Block,
         pixels: Range<usize>,
         waiting: &mut [f32],
-        output: &mut [f32],
+        output: &mut [MaybeUninit<f32>],
     ) {
         let width = N * V::LANES;
         assert!(self.bias.len() == width && waiting.len() >= pixels.len() * width);
@@ -148,9 +147,9 @@ impl Columns<'_> {
                         match count {
                             // SAFETY: the stage points at `width` numbers for each of `count` pixels, or at the bias; the
                             // piece is one of the window's, whose end `block_body` has checked for each offset; `now`
-                            // holds its weights; compiled for the instruction set of `V`.
+                            // holds its weights.
                             $($n if $n <= P => unsafe {
-                                self.pixels::<V, N, $n>(block, *piece, now, at, stage, output)
+                                self.pixels::<V, N, $n>(simd, block, *piece, now, at, stage, output)
                             },)*
                             _ => unreachable!("a tile of more pixels than there is code for"),
                         }
@@ -167,25 +166,25 @@ impl Columns<'_> {
     /// # Safety
     /// As said where it is called.
     #[inline(always)]
-    #[allow(clippy::too_many_arguments, reason = "a register tile")]
     unsafe fn pixels<V: Vector, const N: usize, const P: usize>(
         &self,
+        simd: Simd<V>,
         block: &Block,
         piece: Piece,
         weights: &[f32],
         at: usize,
         stage: Stage,
-        output: &mut [f32],
+        output: &mut [MaybeUninit<f32>],
     ) {
         let offsets: &[usize; P] = block.offsets[at..].first_chunk().expect("an offset for each pixel");
         // SAFETY: the caller's promise. Loops, not `map` or `from_fn`: the compiler may leave their closures out of a
         // function for an instruction set.
         unsafe {
-            let mut sums = [[V::splat(0.0); N]; P];
+            let mut sums = [[V::splat(simd, 0.0); N]; P];
             let mut values = [std::ptr::null(); P];
             for p in 0..P {
                 for n in 0..N {
-                    sums[p][n] = V::load(stage.from.add(p * stage.stride + n * V::LANES));
+                    sums[p][n] = V::load_at(simd, stage.from.add(p * stage.stride + n * V::LANES));
                 }
                 values[p] = block
                     .source
@@ -198,15 +197,15 @@ impl Columns<'_> {
                 for p in 0..P {
                     line[p] = values[p].add(row * block.row);
                 }
-                sums = multiply(line, piece.len, weights, sums);
+                sums = multiply(simd, line, piece.len, weights, sums);
                 weights = weights.add(piece.len * N * V::LANES);
             }
             let Some(waiting) = stage.waiting else {
-                return self.finish.pixels(sums, at, output);
+                return self.finish.pixels(simd, sums, at, output);
             };
             for p in 0..P {
                 for n in 0..N {
-                    sums[p][n].store(waiting.add((p * N + n) * V::LANES));
+                    sums[p][n].store_at(waiting.add((p * N + n) * V::LANES));
                 }
             }
         }
@@ -216,9 +215,10 @@ impl Columns<'_> {
 /// The innermost loop: `len` numbers of each of `P` pixels times their weights `[len][N vectors]`.
 ///
 /// # Safety
-/// Compiled for the instruction set of `V`; so much may be read.
+/// So much may be read.
 #[inline(always)]
 pub(super) unsafe fn multiply<V: Vector, const N: usize, const P: usize>(
+    simd: Simd<V>,
     values: [*const f32; P],
     len: usize,
     weights: *const f32,
@@ -231,12 +231,12 @@ pub(super) unsafe fn multiply<V: Vector, const N: usize, const P: usize>(
         let mut k = 0;
         while k < whole {
             for i in 0..UNROLL {
-                step(values, weights, k + i, &mut sums);
+                step(simd, values, weights, k + i, &mut sums);
             }
             k += UNROLL;
         }
         while k < len {
-            step(values, weights, k, &mut sums);
+            step(simd, values, weights, k, &mut sums);
             k += 1;
         }
     }
@@ -246,10 +246,11 @@ pub(super) unsafe fn multiply<V: Vector, const N: usize, const P: usize>(
 /// Number `k` of each pixel times its weights.
 ///
 /// # Safety
-/// Compiled for the instruction set of `V`; more than `k` numbers may be read at all `values`, more than `k` times N vectors
+/// More than `k` numbers may be read at all `values`, more than `k` times N vectors
 /// at `weights`.
 #[inline(always)]
 unsafe fn step<V: Vector, const N: usize, const P: usize>(
+    simd: Simd<V>,
     values: [*const f32; P],
     weights: *const f32,
     k: usize,
@@ -257,12 +258,12 @@ unsafe fn step<V: Vector, const N: usize, const P: usize>(
 ) {
     // SAFETY: the caller's promise.
     unsafe {
-        let mut row = [V::splat(0.0); N];
+        let mut row = [V::splat(simd, 0.0); N];
         for n in 0..N {
-            row[n] = V::load(weights.add((k * N + n) * V::LANES));
+            row[n] = V::load_at(simd, weights.add((k * N + n) * V::LANES));
         }
         for p in 0..P {
-            let value = V::splat(*values[p].add(k));
+            let value = V::splat(simd, *values[p].add(k));
             for n in 0..N {
                 sums[p][n] = sums[p][n].multiply_add(value, row[n]);
             }

@@ -9,18 +9,15 @@ pub(crate) mod transform;
 
 pub(crate) use transform::{outputs, transform_weights};
 
+use std::mem::MaybeUninit;
 use std::ops::Range;
 
 use super::finish::Finish;
 use super::tile::multiply;
-#[cfg(target_arch = "aarch64")]
-use super::vector::Neon;
-#[cfg(target_arch = "x86_64")]
-use super::vector::{Avx2, Avx512};
-use super::vector::{Portable, Vector};
-use super::{Activation, Geometry, Packed, pack};
-use crate::isa::{Isa, for_each_isa_with};
+use super::{Activation, Geometry, Packed};
+use crate::isa::{Isa, for_each_isa};
 use crate::scratch;
+use crate::vector::{Simd, Vector};
 use rayon::prelude::*;
 
 /// Fewest input and output channels for which the saved multiply-adds outweigh the transforms.
@@ -28,12 +25,12 @@ const FEWEST: usize = 8;
 
 /// Whether this is the faster way for so many channels; the input's have to be whole vectors.
 pub(crate) fn suits(isa: Isa, in_channels: usize, out_channels: usize) -> bool {
-    in_channels.is_multiple_of(pack::lanes(isa)) && in_channels >= FEWEST && out_channels >= FEWEST
+    in_channels.is_multiple_of(isa.lanes()) && in_channels >= FEWEST && out_channels >= FEWEST
 }
 
 /// Channels of the products: the output's, filled up to whole tiles of two vectors.
 pub(crate) fn filled(isa: Isa, out_channels: usize) -> usize {
-    out_channels.next_multiple_of(2 * pack::lanes(isa))
+    out_channels.next_multiple_of(2 * isa.lanes())
 }
 
 /// Rows and columns of a tile of outputs, and of the patch of inputs that it sees.
@@ -91,14 +88,15 @@ impl Grid {
 }
 
 // The vector, tiles at once.
-for_each_isa_with!(products, products_body,
-    avx512: [Avx512, 12], avx2: [Avx2, 6], neon: [Neon, 8], portable: [Portable, 4],
+for_each_isa!(vectors products, products_body,
+    [avx512: 12; avx2: 6; neon: 8; portable: 4],
     (grid: &Grid, pictures: &[f32], tiles: Range<usize>, weights: &[f32], scratch: &mut [f32], products: &mut [f32]));
 
 /// The matrices `[tiles][filled channels]` of products, [`matrix_len`] apart, of the given tiles, counted over all
 /// pictures.
 #[inline(always)]
 fn products_body<V: Vector, const P: usize>(
+    simd: Simd<V>,
     grid: &Grid,
     pictures: &[f32],
     tiles: Range<usize>,
@@ -118,8 +116,8 @@ fn products_body<V: Vector, const P: usize>(
     for (i, tile) in tiles.enumerate() {
         let patch = grid.patch(pictures, zeros, tile);
         // SAFETY: each place of the patch has a picture's or the zeros' `ci` numbers, whole vectors by the first assertion;
-        // of each matrix, row i is written; compiled for the instruction set of `V`.
-        unsafe { transform::transform_patch::<V>(&patch, ci, transformed[i * ci..].as_mut_ptr(), transformed_len) };
+        // of each matrix, row i is written.
+        unsafe { transform::transform_patch(simd, &patch, ci, transformed[i * ci..].as_mut_ptr(), transformed_len) };
     }
     let pairs = transformed
         .chunks_exact(transformed_len)
@@ -138,9 +136,9 @@ fn products_body<V: Vector, const P: usize>(
                     ($($n:literal)*) => {
                         match rows {
                             // SAFETY: `from` has n rows of `ci` numbers, `to` n rows of two vectors, `filled` apart, and
-                            // `weights` two vectors for each of the `ci`; compiled for the instruction set of `V`.
+                            // `weights` two vectors for each of the `ci`.
                             $($n if $n <= P => unsafe {
-                                rows_times::<V, $n>(from.as_ptr(), ci, weights.as_ptr(), to.as_mut_ptr(), filled)
+                                rows_times::<V, $n>(simd, from.as_ptr(), ci, weights.as_ptr(), to.as_mut_ptr(), filled)
                             },)*
                             _ => unreachable!("more rows than there is code for"),
                         }
@@ -184,6 +182,7 @@ impl Grid {
 /// As said where it is called.
 #[inline(always)]
 unsafe fn rows_times<V: Vector, const P: usize>(
+    simd: Simd<V>,
     rows: *const f32,
     len: usize,
     weights: *const f32,
@@ -196,10 +195,10 @@ unsafe fn rows_times<V: Vector, const P: usize>(
         for p in 0..P {
             values[p] = rows.add(p * len);
         }
-        let sums = multiply(values, len, weights, [[V::splat(0.0); 2]; P]);
+        let sums = multiply(simd, values, len, weights, [[V::splat(simd, 0.0); 2]; P]);
         for p in 0..P {
             for n in 0..2 {
-                sums[p][n].store(to.add(p * stride + n * V::LANES));
+                sums[p][n].store_at(to.add(p * stride + n * V::LANES));
             }
         }
     }
@@ -216,7 +215,7 @@ pub(super) fn forward(
     packed: &Packed,
     residual: Option<&[f32]>,
     activation: Activation,
-    output: &mut [f32],
+    output: &mut [MaybeUninit<f32>],
 ) {
     let (height, width) = (g.output_height(), g.output_width());
     let grid = Grid {
@@ -282,13 +281,19 @@ pub(crate) struct Part<'a> {
     activation: Activation,
 }
 
-for_each_isa_with!(finish, finish_body,
-    avx512: [Avx512], avx2: [Avx2], neon: [Neon], portable: [Portable],
-    (part: &Part, tiles: Range<usize>, products: &[f32], bias: &[f32], output: &mut [f32]));
+for_each_isa!(vectors finish, finish_body,
+    (part: &Part, tiles: Range<usize>, products: &[f32], bias: &[f32], output: &mut [MaybeUninit<f32>]));
 
 /// From the products of some tiles to their outputs.
 #[inline(always)]
-fn finish_body<V: Vector>(part: &Part, tiles: Range<usize>, products: &[f32], bias: &[f32], output: &mut [f32]) {
+fn finish_body<V: Vector>(
+    simd: Simd<V>,
+    part: &Part,
+    tiles: Range<usize>,
+    products: &[f32],
+    bias: &[f32],
+    output: &mut [MaybeUninit<f32>],
+) {
     let (grid, [height, width], filled) = (&part.grid, part.size, bias.len());
     let stride = matrix_len(tiles.len(), filled);
     assert!(products.len() == MATRICES * stride && filled.is_multiple_of(V::LANES) && part.channels <= filled);
@@ -304,19 +309,16 @@ fn finish_body<V: Vector>(part: &Part, tiles: Range<usize>, products: &[f32], bi
                 valid: V::LANES.min(part.channels - first),
                 stride: part.channels,
             };
-            // SAFETY: a vector from `first` on is in row i of each of the matrices and in the bias; compiled for the instruction
-            // set of `V`.
-            unsafe {
-                let bias = V::load(bias.as_ptr().add(first));
-                let outputs = transform::outputs(products.as_ptr().add(i * filled + first), stride, bias);
-                for (row, outputs) in outputs.iter().enumerate().take(height - y) {
-                    let at = at + row * width;
-                    if x + SIDE <= width {
-                        finish.pixels(outputs.map(|output| [output]), at, output);
-                    } else {
-                        for (column, made) in outputs.iter().enumerate().take(width - x) {
-                            finish.pixels([[*made]], at + column, output);
-                        }
+            let bias = V::load(simd, &bias[first..]);
+            // SAFETY: a vector from `first` on is in row i of each of the matrices.
+            let outputs = unsafe { outputs(simd, products.as_ptr().add(i * filled + first), stride, bias) };
+            for (row, outputs) in outputs.iter().enumerate().take(height - y) {
+                let at = at + row * width;
+                if x + SIDE <= width {
+                    finish.pixels(simd, outputs.map(|output| [output]), at, output);
+                } else {
+                    for (column, made) in outputs.iter().enumerate().take(width - x) {
+                        finish.pixels(simd, [[*made]], at + column, output);
                     }
                 }
             }

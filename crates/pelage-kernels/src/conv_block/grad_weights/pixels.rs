@@ -9,13 +9,20 @@ use crate::conv_block::list::{Entry, add, add_one, add_pairs, load, store};
 use crate::conv_block::{CUT, Shape, copy_window};
 use crate::isa::for_each_isa;
 use crate::scratch::Buffer;
-use crate::vector::Vector;
+use crate::vector::{Simd, Vector};
 
 thread_local!(static SQUARE: Cell<Buffer> = Cell::default());
 
 /// Pooled rows and columns of a square.
 const ROWS: usize = 4;
 const COLUMNS: usize = 8;
+
+/// Values of a piece of a run, held in registers.
+const WIDE_PIECE: usize = 96;
+const NARROW_PIECE: usize = 48;
+
+/// Vectors that are too few to hide the latency of multiply-add; they are summed in two halves.
+const FEW: usize = 6;
 
 /// Numbers of a cache line.
 const LINE: usize = 16;
@@ -37,8 +44,8 @@ fn run_len(shape: Shape) -> usize {
 /// Length of the piece, held in registers, that a run's `rest` begins with.
 fn piece_len(rest: usize) -> usize {
     match rest {
-        ..=48 => 48,
-        _ => 96,
+        ..=NARROW_PIECE => NARROW_PIECE,
+        _ => WIDE_PIECE,
     }
 }
 
@@ -111,7 +118,9 @@ impl Square {
     }
 }
 
-for_each_isa!(vectors image, image_body, (
+// The vector, how many of them are a wide and a narrow piece of a run, and whether there are registers for three of them.
+for_each_isa!(vectors image, image_body,
+    [avx512: 6, 3, true; avx2: 12, 6, false; neon: 24, 12, false; portable: 24, 12, false], (
     shape: Shape,
     input: &[f32],
     grad_output: &[f32],
@@ -120,7 +129,15 @@ for_each_isa!(vectors image, image_body, (
 ));
 
 #[inline(always)]
-fn image_body<V: Vector>(shape: Shape, input: &[f32], grad_output: &[f32], winners: &[u8], sums: &mut [f32]) {
+fn image_body<V: Vector, const WIDE: usize, const NARROW: usize, const THREE: bool>(
+    simd: Simd<V>,
+    shape: Shape,
+    input: &[f32],
+    grad_output: &[f32],
+    winners: &[u8],
+    sums: &mut [f32],
+) {
+    assert!([WIDE * V::LANES, NARROW * V::LANES] == [WIDE_PIECE, NARROW_PIECE]);
     let co = shape.out_channels;
     let (run, len, pixel) = (3 * pixel_len(shape), run_len(shape), pixel_len(shape));
     let (sums, bias) = sums.split_at_mut(3 * co * len);
@@ -139,17 +156,18 @@ fn image_body<V: Vector>(shape: Shape, input: &[f32], grad_output: &[f32], winne
             while from < run {
                 let (piece, square) = (piece_len(run - from), &square[from..]);
                 let sums = &mut sums[from..];
-                match (V::LANES, piece) {
-                    (16, 96) => rows::<V, 6>(square, row, list, sums, len),
-                    (16, _) => rows::<V, 3>(square, row, list, sums, len),
-                    _ => {
+                match (THREE, piece) {
+                    (true, WIDE_PIECE) => rows::<V, WIDE>(simd, square, row, list, sums, len),
+                    (true, _) => rows::<V, NARROW>(simd, square, row, list, sums, len),
+                    (false, _) => {
                         for (ky, sums) in sums.chunks_mut(len).enumerate() {
                             let square = &square[ky * row..];
-                            match piece / V::LANES {
-                                24 => store(add(load::<V, 24>(sums), square, list, 0), sums),
-                                12 => store(add(load::<V, 12>(sums), square, list, 0), sums),
-                                // In two sums, since six are too few to hide the latency of multiply-add.
-                                _ => store(add_pairs(load::<V, 6>(sums), square, list), sums),
+                            if piece == WIDE_PIECE {
+                                store(add(simd, load::<V, WIDE>(simd, sums), square, list, 0), sums);
+                            } else if NARROW > FEW {
+                                store(add(simd, load::<V, NARROW>(simd, sums), square, list, 0), sums);
+                            } else {
+                                store(add_pairs(simd, load::<V, NARROW>(simd, sums), square, list), sums);
                             }
                         }
                     }
@@ -195,15 +213,22 @@ fn winners_of<'a>(
 /// Adds gradient times window over `list` to the first `N` vectors of each of the three rows of `sums`, `len` apart. For
 /// an instruction set with registers for all three.
 #[inline(always)]
-fn rows<V: Vector, const N: usize>(square: &[f32], row: usize, list: &[Entry], sums: &mut [f32], len: usize) {
-    let mut kept = [[V::splat(0.0); N]; 3];
+fn rows<V: Vector, const N: usize>(
+    simd: Simd<V>,
+    square: &[f32],
+    row: usize,
+    list: &[Entry],
+    sums: &mut [f32],
+    len: usize,
+) {
+    let mut kept = [[V::splat(simd, 0.0); N]; 3];
     // No `map`: the compiler may leave its closure out of a function for an instruction set.
     for ky in 0..3 {
-        kept[ky] = load(&sums[ky * len..]);
+        kept[ky] = load(simd, &sums[ky * len..]);
     }
     for &(place, gradient) in list {
         for ky in 0..3 {
-            add_one(&mut kept[ky], &square[place as usize + ky * row..], gradient);
+            add_one(simd, &mut kept[ky], &square[place as usize + ky * row..], gradient);
         }
     }
     for ky in 0..3 {
