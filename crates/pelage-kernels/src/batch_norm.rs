@@ -5,6 +5,8 @@
 //! taken in pieces that fit the first cache, and pieces are added up in double precision in their order, so that nothing
 //! depends on the number of threads. Rows of few channels are taken several at once, so that vectors are full.
 
+use std::mem::MaybeUninit;
+
 use rayon::prelude::*;
 
 use crate::convolution::{Activation, activate, activation_backward};
@@ -135,8 +137,9 @@ pub fn forward(
     let size = piece(channels);
     output.slots().par_chunks_mut(size).enumerate().for_each(|(i, output)| {
         let at = i * size..i * size + output.len();
-        let output = output.write_copy_of_slice(&input[at.clone()]);
-        normalize_piece(isa, [&mean, &factor, &shift], output);
+        normalize_piece(isa, &input[at.clone()], [&mean, &factor, &shift], output);
+        // SAFETY: `normalize_piece` wrote every element.
+        let output = unsafe { output.assume_init_mut() };
         if let Some(residual) = residual {
             output
                 .iter_mut()
@@ -145,7 +148,7 @@ pub fn forward(
         }
         activate(isa, affine.activation, output);
     });
-    // SAFETY: each piece is written whole by the copy, and pieces cover all.
+    // SAFETY: each piece was written as above, and pieces cover all.
     unsafe { output.into_vec() }
 }
 
@@ -211,12 +214,12 @@ pub fn backward(
         .slots()
         .par_chunks_mut(size)
         .enumerate()
-        .for_each(|(i, gradient)| {
-            let at = i * size..i * size + gradient.len();
-            let gradient = gradient.write_copy_of_slice(&before[at.clone()]);
-            input_piece(isa, &input[at], [&mean, &factors, &slopes, &constants], gradient);
+        .for_each(|(i, grad_input)| {
+            let at = i * size..i * size + grad_input.len();
+            let rows = [&mean[..], &factors, &slopes, &constants];
+            input_piece(isa, &input[at.clone()], &before[at], rows, grad_input);
         });
-    // SAFETY: each piece is written whole by the copy, and pieces cover all.
+    // SAFETY: `input_piece` writes every element of its piece, and pieces cover all.
     let grad_input = unsafe { grad_input.into_vec() };
     Gradients {
         input: grad_input,
@@ -279,27 +282,43 @@ fn product_body<const FUSED: bool>(input: &[f32], gradient: &[f32], mean: &[f32]
     }
 }
 
-for_each_isa!(fused normalize_piece, normalize_body, (rows: [&[f32]; 3], values: &mut [f32]));
+for_each_isa!(fused normalize_piece, normalize_body,
+    (input: &[f32], rows: [&[f32]; 3], output: &mut [MaybeUninit<f32>]));
 
 #[inline(always)]
-fn normalize_body<const FUSED: bool>([mean, factor, shift]: [&[f32]; 3], values: &mut [f32]) {
-    for row in values.chunks_mut(mean.len()) {
-        for (((x, mean), factor), shift) in row.iter_mut().zip(mean).zip(factor).zip(shift) {
-            *x = multiply_add::<FUSED>(*x - mean, *factor, *shift);
+fn normalize_body<const FUSED: bool>(
+    input: &[f32],
+    [mean, factor, shift]: [&[f32]; 3],
+    output: &mut [MaybeUninit<f32>],
+) {
+    let wide = mean.len();
+    for (row, output) in input.chunks(wide).zip(output.chunks_mut(wide)) {
+        for ((((out, x), mean), factor), shift) in output.iter_mut().zip(row).zip(mean).zip(factor).zip(shift) {
+            out.write(multiply_add::<FUSED>(x - mean, *factor, *shift));
         }
     }
 }
 
-for_each_isa!(fused input_piece, input_body, (input: &[f32], rows: [&[f32]; 4], gradient: &mut [f32]));
+for_each_isa!(fused input_piece, input_body,
+    (input: &[f32], gradient: &[f32], rows: [&[f32]; 4], output: &mut [MaybeUninit<f32>]));
 
-/// Turns the gradient at the output into that at the input.
 #[inline(always)]
-fn input_body<const FUSED: bool>(input: &[f32], [mean, factor, slope, constant]: [&[f32]; 4], gradient: &mut [f32]) {
+fn input_body<const FUSED: bool>(
+    input: &[f32],
+    gradient: &[f32],
+    [mean, factor, slope, constant]: [&[f32]; 4],
+    output: &mut [MaybeUninit<f32>],
+) {
     let wide = mean.len();
-    for (row, gradient) in input.chunks(wide).zip(gradient.chunks_mut(wide)) {
-        for (i, (gradient, x)) in gradient.iter_mut().zip(row).enumerate() {
+    let rows = input
+        .chunks(wide)
+        .zip(gradient.chunks(wide))
+        .zip(output.chunks_mut(wide));
+    for ((row, gradient), output) in rows {
+        let values = output.iter_mut().zip(row).zip(gradient);
+        for (i, ((out, x), gradient)) in values.enumerate() {
             let deviation = multiply_add::<FUSED>(x - mean[i], slope[i], constant[i]);
-            *gradient = multiply_add::<FUSED>(*gradient, factor[i], deviation);
+            out.write(multiply_add::<FUSED>(*gradient, factor[i], deviation));
         }
     }
 }

@@ -105,7 +105,8 @@ impl Geometry {
     }
 }
 
-fn windows(size: usize, kernel: usize, stride: usize) -> usize {
+/// How many windows of `kernel` pixels, `stride` apart, fit into `size` pixels.
+pub(crate) fn windows(size: usize, kernel: usize, stride: usize) -> usize {
     if size < kernel { 0 } else { (size - kernel) / stride + 1 }
 }
 
