@@ -1,9 +1,10 @@
-//! Batch normalization in training (Ioffe and Szegedy 2015), with residual sum and activation, forward and backward,
-//! channels last.
+//! Batch normalization in training (Ioffe and Szegedy 2015), with residual addition and activation, forward and
+//! backward, channels last.
 //!
-//! Two passes over the numbers each way, which memory limits: one for sums over all pixels, one that writes. Sums are
-//! taken in pieces that fit the first cache, and pieces are added up in double precision in their order, so that nothing
-//! depends on the number of threads. Rows of few channels are taken several at once, so that vectors are full.
+//! Each direction makes two passes over memory, whose bandwidth is the limit: one sums over all pixels, one writes.
+//! Sums are taken in pieces that fit the L1 cache, and pieces are added up in double precision and in order, so that
+//! nothing depends on the number of threads. Rows of few channels are taken several at a time, so that vectors are
+//! full.
 
 use std::mem::MaybeUninit;
 
@@ -13,12 +14,12 @@ use crate::convolution::{Activation, activate, activation_backward};
 use crate::fresh::Fresh;
 use crate::isa::{Isa, for_each_isa, multiply_add};
 
-/// Numbers a parallel piece, about; small enough for the first cache.
+/// Values in a parallel piece, about; few enough for the L1 cache.
 const PIECE: usize = 4096;
-/// Numbers that a row of channels is repeated to, about.
+/// Values in a row of channels after it is repeated, about.
 const WIDE: usize = 64;
 
-/// Mean and variance (the biased one) of each channel over all pixels of a batch.
+/// Mean and (biased) variance of each channel over all pixels of a batch.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Statistics {
     /// `[c]`.
@@ -27,7 +28,7 @@ pub struct Statistics {
     pub variance: Vec<f32>,
 }
 
-/// What follows the mean and the variance: `activation((x - mean) / sqrt(variance + epsilon) * scale + shift +
+/// How a batch is normalized: `activation((x - mean) / sqrt(variance + epsilon) * scale + shift +
 /// residual)`.
 #[derive(Clone, Copy, Debug)]
 pub struct Affine<'a> {
@@ -37,7 +38,7 @@ pub struct Affine<'a> {
     pub shift: &'a [f32],
     /// Added to the variance.
     pub epsilon: f32,
-    /// What follows.
+    /// Applied last.
     pub activation: Activation,
 }
 
@@ -50,7 +51,7 @@ pub struct Gradients {
     pub scale: Vec<f32>,
     /// At the shift, `[c]`.
     pub shift: Vec<f32>,
-    /// Before the activation, `[pixels, c]`: that of the residual.
+    /// Before the activation, `[pixels, c]`: also that of the residual.
     pub sum: Vec<f32>,
 }
 
@@ -59,7 +60,7 @@ fn wide(channels: usize) -> usize {
     channels * WIDE.div_ceil(channels)
 }
 
-/// Numbers of a piece: whole wide rows.
+/// Values in a piece: whole wide rows.
 fn piece(channels: usize) -> usize {
     let wide = wide(channels);
     wide * (PIECE / wide).max(1)
@@ -73,7 +74,7 @@ fn repeated(row: impl Iterator<Item = f32>, wide: usize) -> Vec<f32> {
 /// Mean and variance of each channel of `input` `[pixels, c]`.
 ///
 /// # Panics
-/// Where the length is no multiple of `channels`, or 0.
+/// If the length is 0 or not a multiple of `channels`.
 pub fn statistics(isa: Isa, channels: usize, input: &[f32]) -> Statistics {
     check(channels, input.len());
     let parts: Vec<Vec<f32>> = input
@@ -111,7 +112,7 @@ pub fn statistics(isa: Isa, channels: usize, input: &[f32]) -> Statistics {
 /// `input` `[pixels, c]` normalized by `statistics`, see [`Affine`]; `residual` is as long as `input`.
 ///
 /// # Panics
-/// Where the lengths do not fit.
+/// If the lengths do not match.
 pub fn forward(
     isa: Isa,
     input: &[f32],
@@ -152,11 +153,11 @@ pub fn forward(
     unsafe { output.into_vec() }
 }
 
-/// Gradients from that at the output; `output` is what [`forward`] gave (SiLU, which cannot be told from its output, is not
-/// for this).
+/// Gradients from the one at the output; `output` is what [`forward`] returned. SiLU is not possible here: its gradient
+/// does not follow from its output.
 ///
 /// # Panics
-/// Where the lengths do not fit, or the activation is SiLU.
+/// If the lengths do not match, or the activation is SiLU.
 pub fn backward(
     isa: Isa,
     input: &[f32],
@@ -171,7 +172,7 @@ pub fn backward(
     assert_eq!(gradient.len(), input.len(), "length of gradient");
     assert!(
         affine.activation != Activation::Silu,
-        "SiLU does not show in its output"
+        "the gradient of SiLU does not follow from its output"
     );
     let (wide, size) = (wide(channels), piece(channels));
     let mean = repeated(statistics.mean.iter().copied(), wide);
@@ -235,7 +236,7 @@ fn factors<'a>(statistics: &'a Statistics, affine: &'a Affine) -> impl Iterator<
 }
 
 fn check(channels: usize, numbers: usize) {
-    assert!(channels > 0 && numbers > 0, "a size of 0");
+    assert!(channels > 0 && numbers > 0, "a size is 0");
     assert!(numbers.is_multiple_of(channels), "length of input");
 }
 
@@ -258,7 +259,7 @@ fn sum_body<const FUSED: bool>(input: &[f32], sum: &mut [f32]) {
 
 for_each_isa!(fused square_piece, square_body, (input: &[f32], mean: &[f32], square: &mut [f32]));
 
-/// Squared deviations.
+/// Adds squared deviations.
 #[inline(always)]
 fn square_body<const FUSED: bool>(input: &[f32], mean: &[f32], square: &mut [f32]) {
     for row in input.chunks(square.len()) {
@@ -271,7 +272,7 @@ fn square_body<const FUSED: bool>(input: &[f32], mean: &[f32], square: &mut [f32
 
 for_each_isa!(fused product_piece, product_body, (input: &[f32], gradient: &[f32], mean: &[f32], product: &mut [f32]));
 
-/// Gradients times deviations.
+/// Adds gradients times deviations.
 #[inline(always)]
 fn product_body<const FUSED: bool>(input: &[f32], gradient: &[f32], mean: &[f32], product: &mut [f32]) {
     let wide = product.len();

@@ -1,9 +1,9 @@
 //! Memory for results that is not cleared first: clearing what is overwritten at once costs a tenth of a forward pass.
 //!
-//! Kernels write such results as `&mut [MaybeUninit<T>]` down to where a tile leaves its registers. Above that point
-//! they only cut slices, and only there do values become memory; so what was not written cannot be read by accident,
-//! and the one promise left is [`Fresh::into_vec`]'s, that all was written. Memory that kernels work in, and results in a
-//! caller's slice, are ordinary values, see [`as_uninit`].
+//! Kernels take such memory as `&mut [MaybeUninit<T>]`, down to where a tile leaves its registers: above that point they
+//! only cut slices, at that point they only write. So nothing can be read before it is written, and one promise is left,
+//! that all was written: [`Fresh::into_vec`]'s. Scratch memory, and sums that kernels add to, are ordinary values. So are
+//! the slices that callers bring for results; [`as_uninit`] lets them take the same way.
 
 use std::mem::MaybeUninit;
 

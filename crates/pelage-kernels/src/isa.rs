@@ -1,4 +1,4 @@
-//! Which vector instructions to use, found out once at run time.
+//! Which vector instructions to use, determined once at run time.
 
 use std::fmt;
 use std::sync::OnceLock;
@@ -21,10 +21,11 @@ pub(crate) enum Kind {
 }
 
 impl Isa {
-    /// The best one here, or the one that the environment variable `PELAGE_ISA` names, see [`Isa::from_environment`].
+    /// The best one of this CPU, or the one that the environment variable `PELAGE_ISA` names, see
+    /// [`Isa::from_environment`].
     ///
     /// # Panics
-    /// Where the variable names one that this CPU does not have; a program checks that first, to say it politely.
+    /// If the variable names one that this CPU does not have; a program checks that first, to report it as an error.
     pub fn best() -> Isa {
         static BEST: OnceLock<Isa> = OnceLock::new();
         *BEST.get_or_init(|| Isa::from_environment().unwrap_or_else(|error| panic!("{error}")))
@@ -99,7 +100,7 @@ impl Isa {
     }
 }
 
-/// `PELAGE_ISA` names an instruction set that is not known or not here.
+/// `PELAGE_ISA` names an instruction set that is unknown or that this CPU lacks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unavailable {
     wanted: String,
@@ -110,7 +111,7 @@ impl fmt::Display for Unavailable {
         let names: Vec<_> = Isa::available().iter().map(|isa| isa.name()).collect();
         write!(
             f,
-            "PELAGE_ISA is \"{}\", but this CPU can do {}; choose one of these or unset it",
+            "PELAGE_ISA is \"{}\", but this CPU has {}; choose one of these or unset it",
             self.wanted,
             names.join(", ")
         )
@@ -120,13 +121,13 @@ impl fmt::Display for Unavailable {
 impl std::error::Error for Unavailable {}
 
 /// Compiles `$body`, an `#[inline(always)]` generic function, once for each instruction set, and makes
-/// `$name(isa, arguments)`, which chooses among them. A new [`Kind`] has to be given its arm here, and its sizes wherever
-/// there are sizes, or nothing compiles.
+/// `$name(isa, arguments)`, which chooses among them. A new [`Kind`] has to be given its arm here, and its sizes
+/// wherever there are sizes, or nothing compiles.
 ///
 /// - `for_each_isa!(fused name, body, (arguments))` calls `body::<FUSED>(arguments)`; `FUSED` says whether
 ///   [`multiply_add`] rounds once.
-/// - `for_each_isa!(vectors name, body, [sizes], (arguments))` calls `body::<V, SIZES..>(simd, arguments)`, where `V` is a
-///   [`Vector`] and `simd` the [`Simd<V>`](crate::vector::Simd) that proves that this CPU has it. The sizes, of a
+/// - `for_each_isa!(vectors name, body, [sizes], (arguments))` calls `body::<V, SIZES..>(simd, arguments)`, where `V`
+///   is a [`Vector`] and `simd` the [`Simd<V>`](crate::vector::Simd) that proves that this CPU has it. The sizes, of a
 ///   register tile, say, are given for each instruction set; without any, the brackets are left out.
 macro_rules! for_each_isa {
     (fused $name:ident, $body:ident, $arguments:tt) => {

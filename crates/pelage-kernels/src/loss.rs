@@ -15,12 +15,12 @@ const ROUNDING: f32 = 1e-3;
 /// The mean over the images of the cross-entropy between `targets` and the softmax of `logits` `[n, classes]`; its
 /// gradient goes to `grad_logits`.
 ///
-/// Label smoothing replaces a target `t` by `(1 - smoothing) t + smoothing / classes` (Szegedy et al. 2016, section 7).
-/// `class_weights` `[classes]` scale the loss of an image by the weight of its class, or by the mean of the weights under
-/// its distribution before smoothing; they are not divided out again.
+/// Label smoothing replaces a target `t` by `(1 - smoothing) t + smoothing / classes` (Szegedy et al. 2016, section
+/// 7). `class_weights` `[classes]` scale the loss of an image by the weight of its class, or by the mean of the
+/// weights under its distribution before smoothing; they are not divided out again.
 ///
 /// # Panics
-/// Where a slice's length does not fit, a class is not below `classes`, or a distribution does not sum to 1.
+/// If a slice's length does not match, a class is not below `classes`, or a distribution does not sum to 1.
 pub fn cross_entropy(
     classes: usize,
     logits: &[f32],

@@ -1,4 +1,4 @@
-//! The most multiply-adds a second that one core can do: what every kernel is measured against.
+//! The most multiply-adds per second that one core can do: what every kernel is measured against.
 
 use std::hint::black_box;
 use std::time::Instant;
@@ -6,10 +6,10 @@ use std::time::Instant;
 use crate::isa::{Isa, for_each_isa};
 use crate::vector::{Simd, Vector};
 
-/// Multiply-adds of each chain in one timed run, some microseconds: short enough to fall between interruptions.
+/// Multiply-adds of each chain in one timed run, a few microseconds: short enough to fall between interruptions.
 const LENGTH: usize = 4096;
 
-/// Floating-point operations a second of one core, two a multiply-add: the best of many short runs of independent
+/// Floating-point operations per second of one core, two per multiply-add: the best of many short runs of independent
 /// chains held in registers.
 pub fn flops(isa: Isa) -> f64 {
     let (mut best, mut lanes) = (f64::MAX, 0);

@@ -5,10 +5,10 @@ use rayon::prelude::*;
 use crate::convolution::windows;
 use crate::fresh::Fresh;
 
-/// The sizes of one pooling over pictures with channels last.
+/// The shape of one pooling over images with channels last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Geometry {
-    /// Pictures.
+    /// Images in the batch.
     pub batch: usize,
     /// Rows of the input.
     pub height: usize,
@@ -16,11 +16,11 @@ pub struct Geometry {
     pub width: usize,
     /// Channels.
     pub channels: usize,
-    /// Rows and columns of a window; of at most 255 pixels.
+    /// Rows and columns of a window, at most 255 pixels.
     pub kernel: [usize; 2],
     /// Steps between windows, down and right.
     pub stride: [usize; 2],
-    /// Border: top, left, bottom, right; smaller than the kernel. It never wins.
+    /// Padding: top, left, bottom, right; smaller than the kernel. It never wins.
     pub padding: [usize; 4],
 }
 
@@ -33,11 +33,11 @@ impl Geometry {
     pub fn output_width(&self) -> usize {
         self.windows(self.width, 1)
     }
-    /// Numbers in the input `[n, h, w, c]`.
+    /// Values in the input `[n, h, w, c]`.
     pub fn input_len(&self) -> usize {
         self.batch * self.height * self.width * self.channels
     }
-    /// Numbers in the output `[n, oh, ow, c]`.
+    /// Values in the output `[n, oh, ow, c]`.
     pub fn output_len(&self) -> usize {
         self.batch * self.output_height() * self.output_width() * self.channels
     }
@@ -49,14 +49,14 @@ impl Geometry {
 
     fn check(&self, input: usize, output: usize) {
         let sizes = self.kernel.iter().chain(&self.stride);
-        assert!(self.channels > 0 && sizes.copied().all(|size| size > 0), "a size of 0");
+        assert!(self.channels > 0 && sizes.copied().all(|size| size > 0), "a size is 0");
         assert!(
             self.kernel[0] * self.kernel[1] <= 255,
-            "a window of more than 255 pixels"
+            "the window has more than 255 pixels"
         );
         assert!(
             (0..4).all(|side| self.padding[side] < self.kernel[side % 2]),
-            "padding as large as the kernel"
+            "the padding is as large as the kernel"
         );
         assert_eq!(input, self.input_len(), "length of input");
         assert_eq!(output, self.output_len(), "length of output");
@@ -72,11 +72,11 @@ impl Geometry {
     }
 }
 
-/// Maximum of each window into `output` `[n, oh, ow, c]`. `winners`, as long as `output`, takes which pixel of the window
-/// it was (row by row, the first of equals; a NaN wins over all numbers).
+/// Maximum of each window into `output` `[n, oh, ow, c]`. `winners`, as long as `output`, takes which pixel of the
+/// window it was (row by row, the first of equals; a NaN wins over all numbers).
 ///
 /// # Panics
-/// Where a slice's length does not fit `geometry`.
+/// If a slice's length does not match `geometry`.
 pub fn max_forward(geometry: &Geometry, input: &[f32], output: &mut [f32], winners: &mut [u8]) {
     let g = geometry;
     g.check(input.len(), output.len());
@@ -114,7 +114,7 @@ pub fn max_forward(geometry: &Geometry, input: &[f32], output: &mut [f32], winne
 /// Gradient at the input of a maximum from that at its output: each goes to the winner.
 ///
 /// # Panics
-/// Where a slice's length does not fit `geometry`, or a winner lies outside the input.
+/// If a slice's length does not match `geometry`, or a winner lies outside the input.
 pub fn max_backward(geometry: &Geometry, winners: &[u8], grad_output: &[f32], grad_input: &mut [f32]) {
     let g = geometry;
     g.check(grad_input.len(), grad_output.len());
@@ -145,9 +145,9 @@ pub fn max_backward(geometry: &Geometry, winners: &[u8], grad_output: &[f32], gr
 /// Mean over the pixels of each image: of `input` `[n, pixels, channels]`, `[n, channels]`.
 ///
 /// # Panics
-/// Where the length does not fit, or there are no pixels.
+/// If the length does not match, or there are no pixels.
 pub fn global_average_forward(pixels: usize, channels: usize, input: &[f32]) -> Vec<f32> {
-    assert!(pixels > 0 && channels > 0, "a size of 0");
+    assert!(pixels > 0 && channels > 0, "a size is 0");
     assert!(input.len().is_multiple_of(pixels * channels), "length of input");
     let mut output = vec![0.0f32; input.len() / pixels];
     let images = output.par_chunks_mut(channels).zip(input.par_chunks(pixels * channels));
@@ -170,9 +170,9 @@ pub fn global_average_forward(pixels: usize, channels: usize, input: &[f32]) -> 
 /// Gradient at the input of [`global_average_forward`] `[n, pixels, channels]` from `grad_output` `[n, channels]`.
 ///
 /// # Panics
-/// Where the length does not fit, or there are no pixels.
+/// If the length does not match, or there are no pixels.
 pub fn global_average_backward(pixels: usize, channels: usize, grad_output: &[f32]) -> Vec<f32> {
-    assert!(pixels > 0 && channels > 0, "a size of 0");
+    assert!(pixels > 0 && channels > 0, "a size is 0");
     assert!(grad_output.len().is_multiple_of(channels), "length of grad_output");
     let share = 1.0 / pixels as f32;
     let mut grad_input = Fresh::new(grad_output.len() * pixels);

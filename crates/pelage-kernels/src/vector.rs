@@ -238,3 +238,46 @@ mod arm {
 }
 #[cfg(target_arch = "aarch64")]
 pub(crate) use arm::Neon;
+
+#[cfg(test)]
+mod tests {
+    use super::{Simd, Vector};
+    use crate::isa::{Isa, for_each_isa};
+
+    for_each_isa!(vectors check, check_body, (lanes: usize));
+
+    fn check_body<V: Vector>(simd: Simd<V>, lanes: usize) {
+        assert_eq!(V::LANES, lanes);
+        // Small integers, so that rounding once or twice is the same.
+        let numbers = |from: f32| -> Vec<f32> { (0..lanes).map(|i| from + i as f32).collect() };
+        let (mut a, b, c) = (numbers(-3.0), numbers(5.0), numbers(2.0));
+        a[1] = f32::NAN;
+        let bytes: Vec<u8> = (0..lanes as u8).map(|i| i % 3).collect();
+        let is = |result: V, truth: &dyn Fn(usize) -> f32| {
+            let mut values = vec![0.0; lanes];
+            result.store(&mut values);
+            for (i, value) in values.into_iter().enumerate() {
+                assert!(
+                    value == truth(i) || value.is_nan() && truth(i).is_nan(),
+                    "lane {i}: {value}"
+                );
+            }
+        };
+        let [x, y, z] = [&a, &b, &c].map(|values| V::load(simd, values));
+        is(V::splat(simd, 7.0), &|_| 7.0);
+        is(x.add(y), &|i| a[i] + b[i]);
+        is(y.sub(z), &|i| b[i] - c[i]);
+        is(x.multiply_add(y, z), &|i| b[i] * c[i] + a[i]);
+        is(x.clamp(V::splat(simd, -2.0), V::splat(simd, 0.0)), &|i| {
+            a[i].clamp(-2.0, 0.0)
+        });
+        is(y.where_equal(&bytes, 1), &|i| if bytes[i] == 1 { b[i] } else { 0.0 });
+    }
+
+    #[test]
+    fn operations_equal_their_definitions() {
+        for isa in Isa::available() {
+            check(isa, isa.lanes());
+        }
+    }
+}

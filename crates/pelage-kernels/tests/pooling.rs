@@ -82,7 +82,9 @@ proptest! {
     }
 
     #[test]
-    fn global_average_equals_the_definition(n in 0usize..4, pixels in 1usize..300, c in 1usize..40, seed in 0u64..1000) {
+    fn global_average_equals_the_definition(
+        n in 0usize..4, pixels in 1usize..300, c in 1usize..40, seed in 0u64..1000,
+    ) {
         let (x, dy) = (noise(seed, n * pixels * c), noise(seed + 1, n * c));
         let (mut sums, mut grads) = (vec![0.0; n * c], vec![]);
         for (i, x) in x.iter().enumerate() {

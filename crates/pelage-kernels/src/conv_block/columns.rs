@@ -1,8 +1,8 @@
-//! Forward of any channels, by Winograd's F(4, 3) along the columns alone: half of the multiply-adds of the definition; in each
-//! transformed row, what a window sees is next to each other, as it is in the picture.
+//! Forward of any channels, by Winograd's F(4, 3) along the columns alone: half of the multiply-adds of the
+//! definition; in each transformed row, what a window sees is next to each other, as it is in the image.
 //!
-//! In both directions, as [`winograd`](super::winograd) does it, there would be a quarter of the multiply-adds, but of so
-//! few channels, or so odd a number, a transformed patch is no vector.
+//! In both directions, as [`winograd`](super::winograd) does it, there would be a quarter of the multiply-adds, but of
+//! so few channels, or so odd a number, a transformed patch is no vector.
 
 use std::cell::Cell;
 use std::mem::MaybeUninit;
@@ -22,12 +22,13 @@ pub(super) fn tile_channels(isa: Isa) -> usize {
     2 * isa.lanes()
 }
 
-/// Numbers of the packed weights and bias.
+/// Values in the packed weights and bias.
 pub(super) fn packed_len(isa: Isa, shape: Shape) -> usize {
     shape.out_channels.next_multiple_of(tile_channels(isa)) * (3 * PATCH * shape.in_channels + 1)
 }
 
-/// For each tile of C channels, transformed weights as `[kx][ci][row][C]` and bias as `[C]`; zeros fill up the last one.
+/// For each tile of C channels, transformed weights as `[kx][ci][row][C]` and bias as `[C]`; zeros fill up the last
+/// one.
 pub(super) fn pack(isa: Isa, shape: Shape, weights: &[f32], bias: &[f32], packed: &mut [f32]) {
     let (tile, ci) = (tile_channels(isa), shape.in_channels);
     let len = 3 * PATCH * ci * tile;
@@ -64,7 +65,7 @@ impl Strip {
         simd: Simd<V>,
         shape: Shape,
         top: usize,
-        picture: &[f32],
+        image: &[f32],
     ) -> (&[f32], usize) {
         let size = [PATCH, shape.width + 2];
         let row = size[1] * shape.in_channels;
@@ -73,7 +74,7 @@ impl Strip {
         let pixels = self.pixels.get(PATCH * row + V::LANES);
         copy_window(
             shape,
-            picture,
+            image,
             [2 * top as isize - 1, -1],
             size,
             shape.in_channels,
@@ -96,10 +97,17 @@ impl Strip {
 
 // The vector, channels of a tile of two vectors, columns whose sums fit the registers.
 for_each_isa!(vectors rows_of, rows_body,
-    [avx512: 32, 2; avx2: 16, 1; neon: 8, 2; portable: 8, 1],
-    (shape: Shape, top: usize, input: &[f32], packed: &[f32], output: &mut [MaybeUninit<f32>], winners: &mut [MaybeUninit<u8>]));
+[avx512: 32, 2; avx2: 16, 1; neon: 8, 2; portable: 8, 1],
+(
+    shape: Shape,
+    top: usize,
+    input: &[f32],
+    packed: &[f32],
+    output: &mut [MaybeUninit<f32>],
+    winners: &mut [MaybeUninit<u8>],
+));
 
-/// Pooled rows of one picture, from row `top` on, a multiple of [`TILE`].
+/// Pooled rows of one image, from row `top` on, a multiple of [`TILE`].
 #[inline(always)]
 fn rows_body<V: Vector, const C: usize, const W: usize>(
     simd: Simd<V>,
@@ -125,8 +133,8 @@ fn rows_body<V: Vector, const C: usize, const W: usize>(
                 let at = 2 * x * ci;
                 assert!(PATCH * stride <= transformed.len() && at + 4 * ci <= stride);
                 for left in (0..2).step_by(W) {
-                    // SAFETY: the products read the 3 * ci values from `at` and `at + ci` on of rows `stride` apart, inside by the
-                    // assertion, and all of `weights`.
+                    // SAFETY: the products read the 3 * ci values from `at` and `at + ci` on of rows `stride` apart,
+                    // inside by the assertion, and all of `weights`.
                     let products = unsafe {
                         let from = transformed.as_ptr().add(at + left * ci);
                         products::<V, W>(simd, from, stride, ci, weights.as_ptr())
@@ -161,11 +169,11 @@ fn rows_body<V: Vector, const C: usize, const W: usize>(
     STRIP.set(strip);
 }
 
-/// For each transformed row and `W` neighboring columns, the sums of two vectors over the 3 * `ci` numbers that begin
+/// For each transformed row and `W` neighboring columns, the sums of two vectors over the 3 * `ci` values that begin
 /// there.
 ///
 /// # Safety
-/// Each of the six rows, `stride` apart, has (`W` + 2) * `ci` numbers; `weights` are `[3 * ci][row][two vectors]`.
+/// Each of the six rows, `stride` apart, has (`W` + 2) * `ci` values; `weights` are `[3 * ci][row][two vectors]`.
 #[inline(always)]
 unsafe fn products<V: Vector, const W: usize>(
     simd: Simd<V>,

@@ -17,7 +17,7 @@ use crate::vector::{Simd, Vector};
 const BLOCK: usize = 32;
 const WINDOW: usize = 3 * BLOCK;
 
-/// Weights as `[ci / BLOCK][co][ky][kx][BLOCK]`, filled up with zeros.
+/// Weights as `[ci / BLOCK][co][ky][kx][BLOCK]`, padded with zeros.
 pub(super) fn pack(shape: Shape, weights: &[f32], packed: &mut [f32]) {
     let (ci, co) = (shape.in_channels, shape.out_channels);
     packed.fill(0.0);
@@ -30,7 +30,7 @@ pub(super) fn pack(shape: Shape, weights: &[f32], packed: &mut [f32]) {
     }
 }
 
-/// Numbers of the packed weights.
+/// Values in the packed weights.
 pub(super) fn packed_len(shape: Shape) -> usize {
     shape.in_channels.div_ceil(BLOCK) * shape.out_channels * 9 * BLOCK
 }
@@ -53,7 +53,7 @@ impl Row {
     #[inline(always)]
     fn fill(&mut self, shape: Shape, gradients: &[f32], winners: &[u8]) {
         let co = shape.out_channels;
-        // Two stretches that can grow to both sides, and a place for what ReLU cut.
+        // Two stretches that can grow in both directions, and a place for what ReLU zeroed.
         let len = 4 * co + 1;
         self.entries.resize(shape.pooled_width() * len, Entry::default());
         self.bounds.resize(2 * shape.pooled_width(), [0; 3]);
@@ -146,8 +146,8 @@ fn image_body<V: Vector, const N: usize>(
     ROWS.set(kept);
 }
 
-/// One input row: `lists(x)` are the entries of convolution column `x`, each list with what to add to where its weights
-/// lie. The sums of three pixels are `N` vectors.
+/// One input row: `lists(x)` are the entries of convolution column `x`, each list with what to add to where its
+/// weights lie. The sums of three pixels are `N` vectors.
 #[inline(always)]
 fn row<'a, V: Vector, const N: usize>(
     simd: Simd<V>,

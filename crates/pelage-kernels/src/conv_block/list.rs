@@ -2,10 +2,10 @@
 
 use crate::vector::{Simd, Vector};
 
-/// Where the numbers of a winner begin, and its gradient.
+/// Where a winner's values begin, and its gradient.
 pub(super) type Entry = (u32, f32);
 
-/// `N` vectors of `sums` plus, for each entry, gradient times the numbers from its place and `shift` on.
+/// `N` vectors of `sums` plus, for each entry, gradient times the values from its place and `shift` on.
 #[inline(always)]
 pub(super) fn add<V: Vector, const N: usize>(
     simd: Simd<V>,
@@ -21,7 +21,7 @@ pub(super) fn add<V: Vector, const N: usize>(
     sums
 }
 
-/// The same with every other entry in second sums, since few sums would wait for their own last addition.
+/// The same with every other entry in a second set of sums: with few sums, each would wait for its own last addition.
 #[inline(always)]
 pub(super) fn add_pairs<V: Vector, const N: usize>(
     simd: Simd<V>,
@@ -41,7 +41,7 @@ pub(super) fn add_pairs<V: Vector, const N: usize>(
     add(simd, sums, values, rest, 0)
 }
 
-/// Adds gradient times the first numbers of `values`.
+/// Adds gradient times the first values of `values`.
 #[inline(always)]
 pub(super) fn add_one<V: Vector, const N: usize>(simd: Simd<V>, sums: &mut [V; N], values: &[f32], gradient: f32) {
     let (values, gradient) = (&values[..N * V::LANES], V::splat(simd, gradient));

@@ -1,4 +1,4 @@
-//! What follows a tile of convolution outputs while it is still in registers: bias, ReLU, maximum.
+//! What happens to a tile of convolution outputs while it is still in registers: bias, ReLU, maximum.
 
 use std::mem::MaybeUninit;
 
@@ -39,7 +39,7 @@ fn channels<const C: usize, const ALL: bool>(
         }
         best += bias[j];
         narrow[j] = if best > 0.0 { won as u8 } else { CUT };
-        // Not max(): a NaN has to stay one, so that training notices.
+        // Not max(): a NaN has to stay one, so that training notices it.
         values[j] = if best <= 0.0 { 0.0 } else { best };
     }
     if ALL {

@@ -18,12 +18,12 @@ pub(super) fn suits(isa: Isa, shape: Shape) -> bool {
     winograd::suits(isa, shape.in_channels, shape.out_channels)
 }
 
-/// Numbers of the packed weights and bias.
+/// Values in the packed weights and bias.
 pub(super) fn packed_len(isa: Isa, shape: Shape) -> usize {
     winograd::weights_len(isa, shape.in_channels, shape.out_channels) + winograd::filled(isa, shape.out_channels)
 }
 
-/// Transformed weights, then the bias, filled up with zeros.
+/// Transformed weights, then the bias, padded with zeros.
 pub(super) fn pack(isa: Isa, shape: Shape, weights: &[f32], bias: &[f32], packed: &mut [f32]) {
     let len = winograd::weights_len(isa, shape.in_channels, shape.out_channels);
     let (transformed, filled) = packed.split_at_mut(len);
@@ -35,7 +35,7 @@ pub(super) fn pack(isa: Isa, shape: Shape, weights: &[f32], bias: &[f32], packed
 /// Pooled rows and columns that a tile makes.
 pub(super) const TILE: usize = winograd::SIDE / 2;
 
-/// Pooled rows of one picture, from row `top` on, a multiple of [`TILE`].
+/// Pooled rows of one image, from row `top` on, a multiple of [`TILE`].
 pub(super) fn rows_of(
     isa: Isa,
     shape: Shape,
@@ -71,17 +71,24 @@ pub(super) fn rows_of(
     BLOCK.set(kept);
 }
 
-/// Some pooled rows of a picture, from row `top` on.
+/// Some pooled rows of an image, from row `top` on.
 pub(crate) struct Part {
     shape: Shape,
     grid: Grid,
     top: usize,
 }
 
-// The vector and its numbers.
+// The vector and its lanes.
 for_each_isa!(vectors pool_block, pool_body,
-    [avx512: 16; avx2: 8; neon: 4; portable: 4],
-    (part: &Part, block: Range<usize>, products: &[f32], bias: &[f32], output: &mut [MaybeUninit<f32>], winners: &mut [MaybeUninit<u8>]));
+[avx512: 16; avx2: 8; neon: 4; portable: 4],
+(
+    part: &Part,
+    block: Range<usize>,
+    products: &[f32],
+    bias: &[f32],
+    output: &mut [MaybeUninit<f32>],
+    winners: &mut [MaybeUninit<u8>],
+));
 
 /// From the products of a block of tiles to the pooled values.
 #[inline(always)]

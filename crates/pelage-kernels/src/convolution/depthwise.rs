@@ -10,10 +10,10 @@ use crate::scratch;
 use crate::vector::{Simd, Vector};
 use rayon::prelude::*;
 
-/// Pieces of work for each thread, where there are fewer pictures than that.
+/// Pieces of work per thread, if there are fewer images than that.
 const PIECES: usize = 4;
 
-/// Numbers of input that a piece of work should not exceed by much: half of a common 512 KiB L2 cache.
+/// Values of input in a piece of work, about: half of a common 512 KiB L2 cache.
 const BLOCK: usize = 1 << 16;
 
 pub(super) fn forward(
@@ -29,14 +29,14 @@ pub(super) fn forward(
     let share = height.div_ceil((PIECES * rayon::current_num_threads()).div_ceil(g.batch));
     let fit = (BLOCK / (g.width * co * g.stride[0]).max(1)).max(2 * g.kernel[0]);
     let rows = share.min(fit);
-    let picture = g.output_picture_len();
-    let blocks = output.par_chunks_mut(picture).enumerate().flat_map(|(n, output)| {
+    let image = g.output_image_len();
+    let blocks = output.par_chunks_mut(image).enumerate().flat_map(|(n, output)| {
         let blocks = output.par_chunks_mut(rows * width * co).enumerate();
         blocks.map(move |(block, output)| (n, block * rows, output))
     });
     blocks.for_each(|(n, first, output)| {
-        let input = &input[n * g.picture_len()..][..g.picture_len()];
-        let residual = residual.map(|residual| &residual[n * picture + first * width * co..][..output.len()]);
+        let input = &input[n * g.image_len()..][..g.image_len()];
+        let residual = residual.map(|residual| &residual[n * image + first * width * co..][..output.len()]);
         let tile = packed.tiles[0].width;
         if co >= tile {
             let block = Block {
@@ -48,7 +48,7 @@ pub(super) fn forward(
             };
             return rows_of(isa, g, packed, &block, output);
         }
-        // Fewer channels than a tile has: a copy in which each pixel is filled up.
+        // Fewer channels than a tile has: a copy in which each pixel is padded.
         scratch::with(g.height * g.width * tile, |copy| {
             for (to, from) in copy.chunks_exact_mut(tile).zip(input.chunks_exact(co)) {
                 to.fill(0.0);
@@ -67,9 +67,9 @@ pub(super) fn forward(
 }
 
 pub(super) struct Block<'a> {
-    /// One picture.
+    /// One image.
     input: &'a [f32],
-    /// Numbers between its pixels.
+    /// Values between its pixels.
     pixel: usize,
     /// The first output row.
     first: usize,
@@ -77,10 +77,10 @@ pub(super) struct Block<'a> {
     activation: Activation,
 }
 
-/// Out of the input, where the border is.
+/// Read instead of the input where the padding is.
 const ZEROS: [f32; 32] = [0.0; 32];
 
-// The vector, output pixels at once: pictures are often a multiple of 7 wide.
+// The vector, output pixels at once: a map's width is often a multiple of 7.
 for_each_isa!(vectors rows_of, rows_body,
     [avx512: 7; avx2: 7; neon: 7; portable: 4],
     (g: &Geometry, packed: &Packed, block: &Block, output: &mut [MaybeUninit<f32>]));
@@ -114,7 +114,7 @@ fn rows_body<V: Vector, const P: usize>(
                 let valid = tile.min(co - first);
                 let line = Line {
                     g,
-                    // Empty where the input has no rows and all is border.
+                    // Empty if the input has no rows and all is padding.
                     input: block.input.get(first..).unwrap_or_default(),
                     pixel: block.pixel,
                     top,
@@ -143,9 +143,9 @@ fn rows_body<V: Vector, const P: usize>(
 /// One output row of one tile of channels.
 struct Line<'a> {
     g: &'a Geometry,
-    /// One picture, from the tile's first channel on.
+    /// One image, from the tile's first channel on.
     input: &'a [f32],
-    /// Numbers between its pixels.
+    /// Values between its pixels.
     pixel: usize,
     /// The row of the padded input that the window begins on.
     top: usize,
@@ -181,7 +181,7 @@ impl Line<'_> {
         one_of!(1 2 3 4 5 6 7);
     }
 
-    /// `P` pixels from pixel `x` on, whose windows lie `INSIDE` the columns of the input, or partly on the border.
+    /// `P` pixels from pixel `x` on, whose windows lie `INSIDE` the columns of the input, or partly on the padding.
     #[inline(always)]
     fn pixels<V: Vector, const P: usize, const S: usize, const INSIDE: bool>(
         &self,

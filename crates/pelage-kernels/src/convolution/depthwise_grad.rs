@@ -37,8 +37,8 @@ for_each_isa!(vectors add, add_body, (
     sums: &mut [f32],
 ));
 
-/// Adds to `sums` `[kh][kw][two vectors]` for the channels from `first` on. `ring` takes the last `kh` padded input rows,
-/// `line` one row of the gradient, each with the tile's channels alone.
+/// Adds to `sums` `[kh][kw][two vectors]` for the channels from `first` on. `ring` takes the last `kh` padded input
+/// rows, `line` one row of the gradient, each with the tile's channels alone.
 #[inline(always)]
 fn add_body<V: Vector>(
     simd: Simd<V>,
@@ -59,10 +59,10 @@ fn add_body<V: Vector>(
         padding: [0; 4],
         ..*g
     };
-    let pictures = input
-        .chunks_exact(g.picture_len())
-        .zip(grad_output.chunks_exact(g.output_picture_len()));
-    for (input, grad_output) in pictures {
+    let images = input
+        .chunks_exact(g.image_len())
+        .zip(grad_output.chunks_exact(g.output_image_len()));
+    for (input, grad_output) in images {
         let mut have = 0;
         for y in 0..outputs.height {
             let top = y * g.stride[0];
@@ -98,8 +98,8 @@ fn taps<V: Vector, const K: usize>(simd: Simd<V>, line: &[f32], values: &[f32], 
     let pixels = line.len() / width;
     assert!(sums.len() == K * width && values.len() >= ((pixels - 1) * stride + K) * width);
     let (line, values, sums) = (line.as_ptr(), values.as_ptr(), sums.as_mut_ptr());
-    // SAFETY: `sums` holds two vectors for each of K weights, `line` two for each
-    // of `pixels`, and `values` two for each column up to (pixels - 1) * stride + K.
+    // SAFETY: `sums` holds two vectors for each of K weights, `line` two for each of `pixels`, and `values` two for each
+    // column up to (pixels - 1) * stride + K.
     unsafe {
         let mut local = [[V::splat(simd, 0.0); 2]; K];
         for k in 0..K {

@@ -1,4 +1,4 @@
-//! What happens to finished sums: residual, activation, and out.
+//! What happens to finished sums: residual, activation, store.
 
 use std::mem::MaybeUninit;
 
@@ -6,7 +6,7 @@ use super::Activation;
 use super::activation::silu;
 use crate::vector::{Simd, Vector};
 
-/// The most numbers in the vectors of one pixel: two of 16.
+/// The most values of one pixel in a tile: two vectors of 16.
 const WIDEST: usize = 32;
 
 /// The end of a convolution, for one tile of channels.
@@ -18,7 +18,7 @@ pub(super) struct Finish<'a> {
     pub(super) first: usize,
     /// Channels of the tile that exist.
     pub(super) valid: usize,
-    /// Numbers between pixels of the output.
+    /// Values between pixels of the output.
     pub(super) stride: usize,
 }
 
@@ -33,7 +33,7 @@ impl Finish<'_> {
         output: &mut [MaybeUninit<f32>],
     ) {
         let start = at * self.stride + self.first;
-        // The last number touched below; one check here stands for all of them.
+        // The last value touched below; one check here stands for all of them.
         let end = start + (P - 1) * self.stride + self.valid;
         assert!(end <= output.len() && self.residual.is_none_or(|residual| end <= residual.len()));
         let [low, high] = self.activation.limits();
@@ -60,8 +60,8 @@ impl Finish<'_> {
                 }
             }
         } else {
-            // All go to memory first, by loops of fixed length: were a sum picked by a variable index, the compiler would
-            // keep all of them in memory, in the other branch too.
+            // All go to memory first, by loops of fixed length: were a sum picked by a variable index, the compiler
+            // would keep all of them in memory, in the other branch too.
             let mut spread = [[0.0f32; WIDEST]; P];
             for p in 0..P {
                 for n in 0..N {

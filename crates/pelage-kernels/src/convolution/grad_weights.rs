@@ -1,7 +1,7 @@
 //! The gradients of weights and bias: dense and grouped as a matrix product over pixels, in register tiles.
 //!
-//! The window, `kh * kw * ci` numbers, is cut into pieces of two vectors; a thread owns a piece and walks over all pixels,
-//! so the order of each sum does not depend on the number of threads.
+//! The window, `kh * kw * ci` values, is cut into pieces of two vectors; a thread owns a piece and walks over all
+//! pixels, so the order of each sum does not depend on the number of threads.
 
 use super::dense::copy_row;
 use super::{Geometry, tile};
@@ -10,7 +10,7 @@ use crate::scratch;
 use crate::vector::{Simd, Vector};
 use rayon::prelude::*;
 
-/// Numbers of input and gradient that are prepared at once, where several pictures fit.
+/// Values of input and gradient that are prepared at once, if several images fit.
 const PREPARED: usize = 1 << 19;
 
 /// Pixels whose piece of the window stays in the L1 cache while all output channels go by.
@@ -38,8 +38,8 @@ pub(super) fn dense(isa: Isa, g: &Geometry, input: &[f32], grad_output: &[f32], 
                     .par_chunks_mut(row)
                     .enumerate()
                     .for_each(|(i, copy)| {
-                        let picture = &input[(first + i / tall) * g.picture_len()..][..g.picture_len()];
-                        copy_row(g, picture, i % tall, group * ci, ci, copy);
+                        let image = &input[(first + i / tall) * g.image_len()..][..g.image_len()];
+                        copy_row(g, image, i % tall, group * ci, ci, copy);
                     });
                 let turned = &mut turned[..count * pixels * co];
                 turned
@@ -81,17 +81,17 @@ pub(super) fn dense(isa: Isa, g: &Geometry, input: &[f32], grad_output: &[f32], 
 /// A piece of the window, and what its sum runs over.
 pub(super) struct Piece<'a> {
     g: &'a Geometry,
-    /// Padded pictures of one group's channels.
+    /// Padded images of one group's channels.
     source: &'a [f32],
-    /// Numbers in a row of `source`.
+    /// Values in a row of `source`.
     row: usize,
-    /// Rows of a picture in `source`.
+    /// Rows of an image in `source`.
     tall: usize,
-    /// The output's gradient `[co][pixels of all pictures]`.
+    /// The output's gradient `[co][pixels of all images]`.
     turned: &'a [f32],
-    /// The first number of the window in this piece.
+    /// The first value of the window in this piece.
     from: usize,
-    /// Numbers in the window.
+    /// Values in the window.
     window: usize,
 }
 
@@ -130,7 +130,7 @@ fn add_body<V: Vector, const P: usize>(simd: Simd<V>, piece: &Piece, packed: &mu
     }
 }
 
-/// Adds to the sums of `P` output channels, whose gradients are `stride` numbers apart in `turned`.
+/// Adds to the sums of `P` output channels, whose gradients are `stride` values apart in `turned`.
 #[inline(always)]
 fn channels<V: Vector, const P: usize>(simd: Simd<V>, turned: &[f32], stride: usize, packed: &[f32], sums: &mut [f32]) {
     let (width, depth) = (2 * V::LANES, packed.len() / (2 * V::LANES));
@@ -140,8 +140,8 @@ fn channels<V: Vector, const P: usize>(simd: Simd<V>, turned: &[f32], stride: us
         values[p] = turned[p * stride..][..depth].as_ptr();
     }
     let sums = sums.as_mut_ptr();
-    // SAFETY: `sums` holds two vectors for each of P channels, `packed` two for
-    // each of `depth` pixels, and `values` point at `depth` numbers each.
+    // SAFETY: `sums` holds two vectors for each of P channels, `packed` two for each of `depth` pixels, and `values` point
+    // at `depth` values each.
     unsafe {
         let mut local = [[V::splat(simd, 0.0); 2]; P];
         for p in 0..P {
@@ -192,7 +192,8 @@ impl Piece<'_> {
     }
 }
 
-/// Pixels whose gradients are summed by one thread. Fixed, so that the order of the sum does not depend on the threads.
+/// Pixels whose gradients are summed by one thread. Fixed, so that the order of the sum does not depend on the
+/// threads.
 const PIXELS: usize = 1024;
 
 /// Overwrites `grad_bias` with the sums of `grad_output` over all pixels.

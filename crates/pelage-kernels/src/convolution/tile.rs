@@ -12,21 +12,21 @@ use std::ops::Range;
 pub(super) struct Block<'a> {
     /// Where the windows are.
     pub(super) source: &'a [f32],
-    /// Numbers between rows of a window.
+    /// Values between rows of a window.
     pub(super) row: usize,
     /// The corner of each pixel's window in `source`.
     pub(super) offsets: &'a [usize],
     /// Added before the activation; laid out as the output.
     pub(super) residual: Option<&'a [f32]>,
     pub(super) activation: Activation,
-    /// Numbers between pixels of the output.
+    /// Values between pixels of the output.
     pub(super) stride: usize,
 }
 
-/// Numbers of memory that [`block`] works in: unfinished sums of a part's pixels, two vectors of up to 16 each.
+/// Scratch memory of [`block`] in values: unfinished sums of a part's pixels, two vectors of up to 16 each.
 pub(super) const WAITING: usize = PART * 32;
 
-/// Numbers of the window in one round of the innermost loop.
+/// Values of the window in one iteration of the innermost loop.
 const UNROLL: usize = 4;
 
 /// Pixels whose unfinished sums wait in the L1 cache for the next piece of the window.
@@ -51,7 +51,7 @@ fn block_body<V: Vector, const P: usize, const Q: usize>(
     let filled = packed.bias.len() / g.groups;
     let channels = g.group_outputs();
     let reach = (g.kernel[0] - 1) * block.row + g.kernel[1] * g.group_inputs();
-    // The last number of each window; this check stands for those in the loops.
+    // The last value of each window; this check stands for those in the loops.
     let last = block
         .offsets
         .iter()
@@ -83,8 +83,8 @@ fn block_body<V: Vector, const P: usize, const Q: usize>(
     }
 }
 
-/// Pixels that see all channels before the next pixels come, a multiple of the pixels of any tile: as many as let an L2
-/// cache feed the weights, or, where all weights fit into it, as few as let the L1 cache take the output.
+/// Pixels that see all channels before the next pixels come, a multiple of the pixels of any tile: as many as let an
+/// L2 cache feed the weights, or, where all weights fit into it, as few as let the L1 cache take the output.
 fn part(weights: usize, channels: usize) -> usize {
     if weights > 1 << 16 {
         PART
@@ -105,7 +105,7 @@ struct Columns<'a> {
 #[derive(Clone, Copy)]
 struct Stage {
     from: *const f32,
-    /// Numbers between the sums of neighboring pixels at `from`; 0 where all begin with the bias.
+    /// Values between the sums of neighboring pixels at `from`; 0 where all begin with the bias.
     stride: usize,
     /// Where unfinished sums wait; none after the last piece of the window.
     waiting: Option<*mut f32>,
@@ -145,9 +145,9 @@ impl Columns<'_> {
                 macro_rules! one_of {
                     ($($n:literal)*) => {
                         match count {
-                            // SAFETY: the stage points at `width` numbers for each of `count` pixels, or at the bias; the
-                            // piece is one of the window's, whose end `block_body` has checked for each offset; `now`
-                            // holds its weights.
+                            // SAFETY: the stage points at `width` values for each of `count` pixels, or at the bias;
+                            // the piece is one of the window's, whose end `block_body` has checked for each offset;
+                            // `now` holds its weights.
                             $($n if $n <= P => unsafe {
                                 self.pixels::<V, N, $n>(simd, block, *piece, now, at, stage, output)
                             },)*
@@ -164,7 +164,7 @@ impl Columns<'_> {
     /// Adds one piece of the window for `P` pixels from pixel `at` on.
     ///
     /// # Safety
-    /// As said where it is called.
+    /// As stated at the call.
     #[inline(always)]
     unsafe fn pixels<V: Vector, const N: usize, const P: usize>(
         &self,
@@ -212,10 +212,10 @@ impl Columns<'_> {
     }
 }
 
-/// The innermost loop: `len` numbers of each of `P` pixels times their weights `[len][N vectors]`.
+/// The innermost loop: `len` values of each of `P` pixels times their weights `[len][N vectors]`.
 ///
 /// # Safety
-/// So much may be read.
+/// `len` values may be read at all `values`, `len` times N vectors at `weights`.
 #[inline(always)]
 pub(super) unsafe fn multiply<V: Vector, const N: usize, const P: usize>(
     simd: Simd<V>,
@@ -224,7 +224,7 @@ pub(super) unsafe fn multiply<V: Vector, const N: usize, const P: usize>(
     weights: *const f32,
     mut sums: [[V; N]; P],
 ) -> [[V; N]; P] {
-    // Few enough rounds for the processor to foresee the last one.
+    // Few enough iterations for the processor to predict the last one.
     let whole = len - len % UNROLL;
     // SAFETY: the caller's promise, and k stays under `len`.
     unsafe {
@@ -243,11 +243,10 @@ pub(super) unsafe fn multiply<V: Vector, const N: usize, const P: usize>(
     sums
 }
 
-/// Number `k` of each pixel times its weights.
+/// Value `k` of each pixel times its weights.
 ///
 /// # Safety
-/// More than `k` numbers may be read at all `values`, more than `k` times N vectors
-/// at `weights`.
+/// More than `k` values may be read at all `values`, more than `k` times N vectors at `weights`.
 #[inline(always)]
 unsafe fn step<V: Vector, const N: usize, const P: usize>(
     simd: Simd<V>,

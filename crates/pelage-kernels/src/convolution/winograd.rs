@@ -1,9 +1,9 @@
-//! 3x3 convolution with stride 1 by Winograd's minimal filtering F(4x4, 3x3) (Lavin and Gray 2016): the 16 outputs of a tile
-//! cost 36 multiply-adds for each pair of channels, where the definition takes 144.
+//! 3x3 convolution with stride 1 by Winograd's minimal filtering F(4x4, 3x3) (Lavin and Gray 2016): the 16 outputs of
+//! a tile cost 36 multiply-adds for each pair of channels, where the definition takes 144.
 //!
-//! For the 6x6 patch `d` of the input that a tile sees, `U = B' d B` for each input channel; with the weights `V = G g G'`, the
-//! products `M[i] = U[i] V[i]` of 36 matrices, tiles by channels; and the outputs `A' M A` for each output channel. (`'`
-//! transposes.) The three matrices are in [`transform`].
+//! For the 6x6 patch `d` of the input that a tile sees, `U = B' d B` for each input channel; with the weights
+//! `V = G g G'`, the products `M[i] = U[i] V[i]` of 36 matrices, tiles by channels; and the outputs `A' M A` for each
+//! output channel. (`'` transposes.) The three matrices are in [`transform`].
 
 pub(crate) mod transform;
 
@@ -23,12 +23,12 @@ use rayon::prelude::*;
 /// Fewest input and output channels for which the saved multiply-adds outweigh the transforms.
 const FEWEST: usize = 8;
 
-/// Whether this is the faster way for so many channels; the input's have to be whole vectors.
+/// Whether this is the faster way for these channels; the input's have to be whole vectors.
 pub(crate) fn suits(isa: Isa, in_channels: usize, out_channels: usize) -> bool {
     in_channels.is_multiple_of(isa.lanes()) && in_channels >= FEWEST && out_channels >= FEWEST
 }
 
-/// Channels of the products: the output's, filled up to whole tiles of two vectors.
+/// Channels of the products: the output's, padded to whole tiles of two vectors.
 pub(crate) fn filled(isa: Isa, out_channels: usize) -> usize {
     out_channels.next_multiple_of(2 * isa.lanes())
 }
@@ -37,43 +37,44 @@ pub(crate) fn filled(isa: Isa, out_channels: usize) -> usize {
 pub(crate) const SIDE: usize = 4;
 pub(crate) const PATCH: usize = SIDE + 2;
 
-/// Matrices of transformed numbers.
+/// Matrices of transformed values.
 pub(crate) const MATRICES: usize = PATCH * PATCH;
 
-/// Numbers of the transformed weights.
+/// Values in the transformed weights.
 pub(crate) fn weights_len(isa: Isa, in_channels: usize, out_channels: usize) -> usize {
     MATRICES * in_channels * filled(isa, out_channels)
 }
 
-/// Pictures and the tiles over them: the tile in row y and column x makes the output's 4 rows from 4y on and 4
+/// Images and the tiles over them: the tile in row y and column x makes the output's 4 rows from 4y on and 4
 /// columns from 4x on.
 #[derive(Clone, Copy)]
 pub(crate) struct Grid {
-    /// Rows, columns and channels of a picture.
+    /// Rows, columns and channels of an image.
     pub(crate) height: usize,
     pub(crate) width: usize,
     pub(crate) channels: usize,
     /// Zeros above and left of it.
     pub(crate) padding: [usize; 2],
-    /// Rows and columns of tiles over a picture.
+    /// Rows and columns of tiles over an image.
     pub(crate) rows: usize,
     pub(crate) columns: usize,
 }
 
-/// Numbers of a block's transformed patches and products, if that leaves it enough tiles: a quarter of a common L2 cache.
+/// Values of a block's transformed patches and products, if that leaves enough tiles: a quarter of a common L2 cache.
 const BLOCK: usize = 1 << 15;
 
-/// Numbers of weights above which a block has more tiles, since reading weights, once a block, is what takes the time.
+/// Weights above which a block has more tiles: reading them, once per block, is then what takes the time.
 const WEIGHTS: usize = 1 << 20;
 
-/// Numbers from one matrix of a block to the next: one cache line more than it has. Their distance would else often be a
-/// multiple of 4096 bytes, and the lines that a transform touches at once would all want the same few places in the L1 cache.
+/// Values from one matrix of a block to the next: one cache line more than it has. Their distance would otherwise
+/// often be a multiple of 4096 bytes, and the lines that a transform touches at once would all want the same few
+/// places in the L1 cache.
 pub(crate) fn matrix_len(tiles: usize, channels: usize) -> usize {
     tiles * channels + 16
 }
 
 impl Grid {
-    /// Tiles of a block, for so many channels of the products.
+    /// Tiles of a block, for this many channels of the products.
     pub(crate) fn block(&self, filled: usize) -> usize {
         match MATRICES * self.channels * filled > WEIGHTS {
             true => 64,
@@ -81,7 +82,7 @@ impl Grid {
         }
     }
 
-    /// Numbers of memory that [`products`] works in, for so many tiles.
+    /// Scratch memory of [`products`] in values, for this many tiles.
     pub(crate) fn scratch_len(&self, tiles: usize) -> usize {
         MATRICES * matrix_len(tiles, self.channels) + self.channels
     }
@@ -90,15 +91,15 @@ impl Grid {
 // The vector, tiles at once.
 for_each_isa!(vectors products, products_body,
     [avx512: 12; avx2: 6; neon: 8; portable: 4],
-    (grid: &Grid, pictures: &[f32], tiles: Range<usize>, weights: &[f32], scratch: &mut [f32], products: &mut [f32]));
+    (grid: &Grid, images: &[f32], tiles: Range<usize>, weights: &[f32], scratch: &mut [f32], products: &mut [f32]));
 
 /// The matrices `[tiles][filled channels]` of products, [`matrix_len`] apart, of the given tiles, counted over all
-/// pictures.
+/// images.
 #[inline(always)]
 fn products_body<V: Vector, const P: usize>(
     simd: Simd<V>,
     grid: &Grid,
-    pictures: &[f32],
+    images: &[f32],
     tiles: Range<usize>,
     weights: &[f32],
     scratch: &mut [f32],
@@ -108,15 +109,15 @@ fn products_body<V: Vector, const P: usize>(
     let filled = weights.len() / (MATRICES * ci);
     let width = 2 * V::LANES;
     assert!(ci.is_multiple_of(V::LANES) && filled.is_multiple_of(width) && weights.len() == MATRICES * ci * filled);
-    assert!(tiles.end <= pictures.len() / (grid.height * grid.width * ci) * grid.rows * grid.columns);
+    assert!(tiles.end <= images.len() / (grid.height * grid.width * ci) * grid.rows * grid.columns);
     let [transformed_len, products_len] = [ci, filled].map(|channels| matrix_len(count, channels));
     assert!(products.len() == MATRICES * products_len);
     let (transformed, zeros) = scratch[..grid.scratch_len(count)].split_at_mut(MATRICES * transformed_len);
     zeros.fill(0.0);
     for (i, tile) in tiles.enumerate() {
-        let patch = grid.patch(pictures, zeros, tile);
-        // SAFETY: each place of the patch has a picture's or the zeros' `ci` numbers, whole vectors by the first assertion;
-        // of each matrix, row i is written.
+        let patch = grid.patch(images, zeros, tile);
+        // SAFETY: each place of the patch has an image's or the zeros' `ci` values, whole vectors by the first
+        // assertion; of each matrix, row i is written.
         unsafe { transform::transform_patch(simd, &patch, ci, transformed[i * ci..].as_mut_ptr(), transformed_len) };
     }
     let pairs = transformed
@@ -135,8 +136,8 @@ fn products_body<V: Vector, const P: usize>(
                 macro_rules! one_of {
                     ($($n:literal)*) => {
                         match rows {
-                            // SAFETY: `from` has n rows of `ci` numbers, `to` n rows of two vectors, `filled` apart, and
-                            // `weights` two vectors for each of the `ci`.
+                            // SAFETY: `from` has n rows of `ci` values, `to` n rows of two vectors, `filled` apart,
+                            // and `weights` two vectors for each of the `ci`.
                             $($n if $n <= P => unsafe {
                                 rows_times::<V, $n>(simd, from.as_ptr(), ci, weights.as_ptr(), to.as_mut_ptr(), filled)
                             },)*
@@ -152,14 +153,13 @@ fn products_body<V: Vector, const P: usize>(
 }
 
 impl Grid {
-    /// Where the channels of a tile's patch are, by rows; at the zeros, what lies outside the picture.
+    /// Where the channels of a tile's patch are, by rows; at the zeros, what lies outside the image.
     #[inline(always)]
-    fn patch(&self, pictures: &[f32], zeros: &[f32], tile: usize) -> [*const f32; MATRICES] {
+    fn patch(&self, images: &[f32], zeros: &[f32], tile: usize) -> [*const f32; MATRICES] {
         let (row, x) = (tile / self.columns, tile % self.columns);
         let (n, y) = (row / self.rows, row % self.rows);
-        let picture =
-            &pictures[n * self.height * self.width * self.channels..][..self.height * self.width * self.channels];
-        // Wrapping: above and left of the picture is far below and right of it.
+        let image = &images[n * self.height * self.width * self.channels..][..self.height * self.width * self.channels];
+        // Wrapping: above and left of the image is far below and right of it.
         let [top, left] =
             [[y, self.padding[0]], [x, self.padding[1]]].map(|[at, border]| (SIDE * at).wrapping_sub(border));
         let mut patch = [zeros.as_ptr(); MATRICES];
@@ -168,7 +168,7 @@ impl Grid {
             for (j, place) in row.iter_mut().enumerate() {
                 let x = left.wrapping_add(j);
                 if y < self.height && x < self.width {
-                    *place = picture[(y * self.width + x) * self.channels..].as_ptr();
+                    *place = image[(y * self.width + x) * self.channels..].as_ptr();
                 }
             }
         }
@@ -176,10 +176,10 @@ impl Grid {
     }
 }
 
-/// `P` rows of `len` numbers times weights `[len][two vectors]`, into rows `stride` apart.
+/// `P` rows of `len` values times weights `[len][two vectors]`, into rows `stride` apart.
 ///
 /// # Safety
-/// As said where it is called.
+/// As stated at the call.
 #[inline(always)]
 unsafe fn rows_times<V: Vector, const P: usize>(
     simd: Simd<V>,
@@ -204,7 +204,7 @@ unsafe fn rows_times<V: Vector, const P: usize>(
     }
 }
 
-/// Pieces of work for each thread.
+/// Pieces of work per thread.
 const PIECES: usize = 4;
 
 /// The convolution of `g`, whose weights were packed for this path.
@@ -227,7 +227,7 @@ pub(super) fn forward(
         columns: width.div_ceil(SIDE),
     };
     let block = grid.block(packed.bias.len());
-    // Rows of tiles over all pictures. A piece of work has at least a block where that leaves something to every thread.
+    // Rows of tiles over all images. A piece of work has at least a block where that leaves something to every thread.
     let (total, threads) = (g.batch * grid.rows, rayon::current_num_threads());
     let whole = (total * grid.columns / block).min(PIECES * threads) / threads * threads;
     let count = whole.max(threads).min(total);
@@ -272,9 +272,9 @@ pub(super) fn forward(
 /// Some rows of the output.
 pub(crate) struct Part<'a> {
     grid: Grid,
-    /// Rows of the output of all pictures before the first one here.
+    /// Rows of the output of all images before the first one here.
     rows_above: usize,
-    /// Rows and columns of a picture of the output.
+    /// Rows and columns of an image of the output.
     size: [usize; 2],
     channels: usize,
     residual: Option<&'a [f32]>,

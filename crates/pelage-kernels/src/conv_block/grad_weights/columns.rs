@@ -1,8 +1,9 @@
-//! With few input channels: by Winograd's F(4, 3) along the columns, the gradient of [`columns`](crate::conv_block::columns).
-//! Winners are so many for each number of a window that to list them would take longer than to multiply by zeros.
+//! With few input channels: by Winograd's F(4, 3) along the columns, the gradient of
+//! [`columns`](crate::conv_block::columns). There are so many winners per value of a window that listing them would
+//! take longer than multiplying by zeros.
 //!
-//! Of a strip, the gradients of four convolution rows become six rows `A g`; row by row, their products with the transformed
-//! pixels are summed over all columns; and `G'` times these sums are the weights' gradients.
+//! Of a strip, the gradients of four convolution rows become six rows `A g`; row by row, their products with the
+//! transformed pixels are summed over all columns; and `G'` times these sums are the weights' gradients.
 
 use std::cell::Cell;
 
@@ -24,7 +25,7 @@ pub(super) fn suits(shape: Shape) -> bool {
     shape.in_channels < 8
 }
 
-/// Output channels with what fills them up, so that the sums' layout is the same for every instruction set.
+/// Output channels including the fill, so that the sums' layout is the same for every instruction set.
 fn filled(shape: Shape) -> usize {
     shape.out_channels.next_multiple_of(32)
 }
@@ -57,7 +58,7 @@ for_each_isa!(vectors image, image_body,
     [avx512: 32, 9; avx2: 16, 6; neon: 8, 9; portable: 8, 3],
     (shape: Shape, input: &[f32], grad_output: &[f32], winners: &[u8], sums: &mut [f32]));
 
-/// Adds a picture's sums.
+/// Adds an image's sums.
 #[inline(always)]
 fn image_body<V: Vector, const C: usize, const R: usize>(
     simd: Simd<V>,
@@ -107,7 +108,7 @@ fn image_body<V: Vector, const C: usize, const R: usize>(
     KEPT.set((strip, buffer));
 }
 
-/// All, or as many as there are.
+/// Copies all of `to`, or as many as there are in `from`.
 #[inline(always)]
 fn copy<T: Copy, const C: usize>(from: &[T], to: &mut [T; C]) {
     match from.first_chunk() {
@@ -116,8 +117,8 @@ fn copy<T: Copy, const C: usize>(from: &[T], to: &mut [T; C]) {
     }
 }
 
-/// Transforms the two convolution columns under pooled column `x`, into `[row][column][C]`, and adds to the bias' sums. A
-/// pooled pixel's gradient is that of the winner of the four convolution outputs under it.
+/// Transforms the two convolution columns under pooled column `x`, into `[row][column][C]`, and adds to the bias'
+/// sums. A pooled pixel's gradient is that of the winner of the four convolution outputs under it.
 #[inline(always)]
 fn transform<V: Vector, const C: usize>(
     simd: Simd<V>,
@@ -145,8 +146,8 @@ fn transform<V: Vector, const C: usize>(
     }
 }
 
-/// Adds to `R` rows of `sums`, `filled` apart, the products of `R` neighboring pixels' numbers, each column's `ci` further,
-/// with the column's gradients.
+/// Adds to `R` rows of `sums`, `filled` apart, the products of `R` neighboring pixels' values, each column's `ci`
+/// further, with the column's gradients.
 #[inline(always)]
 fn add<V: Vector, const R: usize>(
     simd: Simd<V>,

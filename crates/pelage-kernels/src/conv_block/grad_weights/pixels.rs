@@ -1,7 +1,8 @@
 //! With many input channels: for each output channel, a sum of input windows over its winners.
 //!
-//! The picture is walked in squares small enough for the innermost cache; each channel's winners pick their windows from it, and
-//! the sums stay in registers. Windows share their pixels, and each row of a window, three pixels, is a run of numbers.
+//! The image is walked in squares small enough for the innermost cache; each channel's winners pick their windows from
+//! it, and the sums stay in registers. Windows share their pixels, and each row of a window, three pixels, is a run of
+//! values.
 
 use std::cell::Cell;
 
@@ -17,14 +18,14 @@ thread_local!(static SQUARE: Cell<Buffer> = Cell::default());
 const ROWS: usize = 4;
 const COLUMNS: usize = 8;
 
-/// Values of a piece of a run, held in registers.
+/// Values in a piece of a run, held in registers.
 const WIDE_PIECE: usize = 96;
 const NARROW_PIECE: usize = 48;
 
-/// Vectors that are too few to hide the latency of multiply-add; they are summed in two halves.
+/// Vectors too few to hide the latency of multiply-add; they are summed in two halves.
 const FEW: usize = 6;
 
-/// Numbers of a cache line.
+/// Values in a cache line.
 const LINE: usize = 16;
 
 /// Numbers from a pixel to the next: a whole number of vectors.
@@ -32,7 +33,7 @@ fn pixel_len(shape: Shape) -> usize {
     shape.in_channels.next_multiple_of(8)
 }
 
-/// Length of a run with what fills up its last piece.
+/// Length of a run including the fill of its last piece.
 fn run_len(shape: Shape) -> usize {
     let (run, mut len) = (3 * pixel_len(shape), 0);
     while len < run {
@@ -68,7 +69,8 @@ pub(super) fn add_to(shape: Shape, sums: &[f32], grad_weights: &mut [f32], grad_
     grad_bias.iter_mut().zip(bias).for_each(|(grad, sum)| *grad += sum);
 }
 
-/// The part of a picture under `pooled` rows and columns of the output from `at` on, small enough for the innermost cache.
+/// The part of an image under `pooled` rows and columns of the output from `at` on, small enough for the innermost
+/// cache.
 #[derive(Clone, Copy)]
 struct Square {
     at: [usize; 2],
@@ -76,8 +78,8 @@ struct Square {
 }
 
 impl Square {
-    /// The input under it and around, and how far apart its rows are: in place, or where that reaches past the picture, or
-    /// its pixels are not whole cache lines, copied next to zeros. Of the last runs, `len` numbers may be read.
+    /// The input under it and around, and how far apart its rows are: in place, or where that reaches past the image,
+    /// or its pixels are not whole cache lines, copied next to zeros. Of the last runs, `len` values may be read.
     #[inline(always)]
     fn pixels<'a>(
         self,
@@ -105,7 +107,7 @@ impl Square {
         (square, row)
     }
 
-    /// All of a picture, from the top left.
+    /// All of an image, from the top left.
     fn all(shape: Shape) -> impl Iterator<Item = Square> {
         let (height, width) = (shape.pooled_height(), shape.pooled_width());
         let corners = (0..height)
@@ -118,7 +120,8 @@ impl Square {
     }
 }
 
-// The vector, how many of them are a wide and a narrow piece of a run, and whether there are registers for three of them.
+// The vector, how many of them are a wide and a narrow piece of a run, and whether there are registers for three of
+// them.
 for_each_isa!(vectors image, image_body,
     [avx512: 6, 3, true; avx2: 12, 6, false; neon: 24, 12, false; portable: 24, 12, false], (
     shape: Shape,
@@ -202,7 +205,7 @@ fn winners_of<'a>(
         for (gradient, winner) in gradients.zip(winners) {
             let winner = winner[channel].min(CUT);
             list[count] = (corner + shifts[usize::from(winner)], gradient[channel]);
-            // Written always and kept only where something won: no branch to mispredict.
+            // Always written, and kept only if something won: no branch to mispredict.
             count += usize::from(winner < CUT);
             corner += 2 * column as u32;
         }
@@ -210,8 +213,8 @@ fn winners_of<'a>(
     &list[..count]
 }
 
-/// Adds gradient times window over `list` to the first `N` vectors of each of the three rows of `sums`, `len` apart. For
-/// an instruction set with registers for all three.
+/// Adds gradient times window over `list` to the first `N` vectors of each of the three rows of `sums`, `len` apart.
+/// For an instruction set with registers for all three.
 #[inline(always)]
 fn rows<V: Vector, const N: usize>(
     simd: Simd<V>,

@@ -1,8 +1,9 @@
 //! The transforms of F(4x4, 3x3), by points 0, plus and minus a, plus and minus b, and infinity.
 //!
-//! Lavin and Gray 2016 (section 4.2) take a = 1 and b = 2, which costs four to five times the rounding error of the definition. With
-//! `a = 1 / sqrt(2)` and `b = sqrt(2)` it is about twice that error: the powers of the points grow less, and `ab = 1` leaves most
-//! factors powers of two. `benches/winograd.py` compares ten pairs; the transforms cost the same for any.
+//! Lavin and Gray 2016 (section 4.2) take a = 1 and b = 2, which costs four to five times the rounding error of the
+//! definition. With `a = 1 / sqrt(2)` and `b = sqrt(2)` it is about twice that error: the powers of the points grow
+//! less, and `ab = 1` leaves most factors powers of two. `benches/winograd.py` compares ten pairs; the transforms cost
+//! the same for any.
 
 use std::f32::consts::{FRAC_1_SQRT_2 as A, SQRT_2 as B};
 
@@ -32,7 +33,7 @@ pub(crate) fn transform_weights(isa: Isa, in_channels: usize, weights: &[f32], t
 /// `B' d B` for `channels`; the 36 results are `stride` apart.
 ///
 /// # Safety
-/// `channels` are whole vectors, and so many numbers may be read at each place of `patch` and written at each result.
+/// `channels` are whole vectors, and so many values may be read at each place of `patch` and written at each result.
 #[inline(always)]
 pub(super) unsafe fn transform_patch<V: Vector>(
     simd: Simd<V>,
@@ -41,8 +42,8 @@ pub(super) unsafe fn transform_patch<V: Vector>(
     to: *mut f32,
     stride: usize,
 ) {
-    // SAFETY: the caller's promise. Loops, not `map` or `from_fn`: the compiler may leave their closures out of a function
-    // for an instruction set.
+    // SAFETY: the caller's promise. Loops, not `map` or `from_fn`: the compiler may leave their closures out of a
+    // function for an instruction set.
     unsafe {
         for c in (0..channels).step_by(V::LANES) {
             let mut rows = [[V::splat(simd, 0.0); PATCH]; PATCH];
@@ -101,8 +102,8 @@ pub(crate) unsafe fn outputs<V: Vector>(
     outputs
 }
 
-/// `G` times a column of three: at each point the value of the polynomial with these coefficients, over the product of the
-/// point's distances to the others.
+/// `G` times a column of three: at each point the value of the polynomial with these coefficients, over the product of
+/// the point's distances to the others.
 pub(crate) fn weights_column([a, b, c]: [f32; 3]) -> [f32; 6] {
     let (even, odd) = (a + c / 2.0, b * A);
     let (even_b, odd_b) = (a + c * 2.0, b * B);
