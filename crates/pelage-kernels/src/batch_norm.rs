@@ -1,22 +1,25 @@
-//! Batch normalization in training (Ioffe and Szegedy 2015), with residual sum and activation, forward and backward,
-//! channels last.
+//! Batch normalization in training (Ioffe and Szegedy 2015), with residual addition and activation, forward and
+//! backward, channels last.
 //!
-//! Two passes over the numbers each way, which memory limits: one for sums over all pixels, one that writes. Sums are
-//! taken in pieces that fit the first cache, and pieces are added up in double precision in their order, so that nothing
-//! depends on the number of threads. Rows of few channels are taken several at once, so that vectors are full.
+//! Each direction makes two passes over memory, whose bandwidth is the limit: one sums over all pixels, one writes.
+//! Sums are taken in pieces that fit the L1 cache, and pieces are added up in double precision and in order, so that
+//! nothing depends on the number of threads. Rows of few channels are taken several at a time, so that vectors are
+//! full.
+
+use std::mem::MaybeUninit;
 
 use rayon::prelude::*;
 
 use crate::convolution::{Activation, activate, activation_backward};
-use crate::fresh::fresh;
+use crate::fresh::Fresh;
 use crate::isa::{Isa, for_each_isa, multiply_add};
 
-/// Numbers a parallel piece, about; small enough for the first cache.
+/// Values in a parallel piece, about; few enough for the L1 cache.
 const PIECE: usize = 4096;
-/// Numbers that a row of channels is repeated to, about.
+/// Values in a row of channels after it is repeated, about.
 const WIDE: usize = 64;
 
-/// Mean and variance (the biased one) of each channel over all pixels of a batch.
+/// Mean and (biased) variance of each channel over all pixels of a batch.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Statistics {
     /// `[c]`.
@@ -25,7 +28,7 @@ pub struct Statistics {
     pub variance: Vec<f32>,
 }
 
-/// What follows the mean and the variance: `activation((x - mean) / sqrt(variance + epsilon) * scale + shift +
+/// How a batch is normalized: `activation((x - mean) / sqrt(variance + epsilon) * scale + shift +
 /// residual)`.
 #[derive(Clone, Copy, Debug)]
 pub struct Affine<'a> {
@@ -35,7 +38,7 @@ pub struct Affine<'a> {
     pub shift: &'a [f32],
     /// Added to the variance.
     pub epsilon: f32,
-    /// What follows.
+    /// Applied last.
     pub activation: Activation,
 }
 
@@ -48,7 +51,7 @@ pub struct Gradients {
     pub scale: Vec<f32>,
     /// At the shift, `[c]`.
     pub shift: Vec<f32>,
-    /// Before the activation, `[pixels, c]`: that of the residual.
+    /// Before the activation, `[pixels, c]`: also that of the residual.
     pub sum: Vec<f32>,
 }
 
@@ -57,7 +60,7 @@ fn wide(channels: usize) -> usize {
     channels * WIDE.div_ceil(channels)
 }
 
-/// Numbers of a piece: whole wide rows.
+/// Values in a piece: whole wide rows.
 fn piece(channels: usize) -> usize {
     let wide = wide(channels);
     wide * (PIECE / wide).max(1)
@@ -71,7 +74,7 @@ fn repeated(row: impl Iterator<Item = f32>, wide: usize) -> Vec<f32> {
 /// Mean and variance of each channel of `input` `[pixels, c]`.
 ///
 /// # Panics
-/// Where the length is no multiple of `channels`, or 0.
+/// If the length is 0 or not a multiple of `channels`.
 pub fn statistics(isa: Isa, channels: usize, input: &[f32]) -> Statistics {
     check(channels, input.len());
     let parts: Vec<Vec<f32>> = input
@@ -109,7 +112,7 @@ pub fn statistics(isa: Isa, channels: usize, input: &[f32]) -> Statistics {
 /// `input` `[pixels, c]` normalized by `statistics`, see [`Affine`]; `residual` is as long as `input`.
 ///
 /// # Panics
-/// Where the lengths do not fit.
+/// If the lengths do not match.
 pub fn forward(
     isa: Isa,
     input: &[f32],
@@ -131,12 +134,13 @@ pub fn forward(
         repeated(statistics.mean.iter().copied(), wide),
         repeated(affine.shift.iter().copied(), wide),
     );
-    // SAFETY: `normalize_piece` writes every number of its piece, and pieces cover all.
-    let mut output = unsafe { fresh(input.len()) };
+    let mut output = Fresh::new(input.len());
     let size = piece(channels);
-    output.par_chunks_mut(size).enumerate().for_each(|(i, output)| {
+    output.slots().par_chunks_mut(size).enumerate().for_each(|(i, output)| {
         let at = i * size..i * size + output.len();
         normalize_piece(isa, &input[at.clone()], [&mean, &factor, &shift], output);
+        // SAFETY: `normalize_piece` wrote every element.
+        let output = unsafe { output.assume_init_mut() };
         if let Some(residual) = residual {
             output
                 .iter_mut()
@@ -145,14 +149,15 @@ pub fn forward(
         }
         activate(isa, affine.activation, output);
     });
-    output
+    // SAFETY: each piece was written as above, and pieces cover all.
+    unsafe { output.into_vec() }
 }
 
-/// Gradients from that at the output; `output` is what [`forward`] gave (SiLU, which cannot be told from its output, is not
-/// for this).
+/// Gradients from the one at the output; `output` is what [`forward`] returned. SiLU is not possible here: its gradient
+/// does not follow from its output.
 ///
 /// # Panics
-/// Where the lengths do not fit, or the activation is SiLU.
+/// If the lengths do not match, or the activation is SiLU.
 pub fn backward(
     isa: Isa,
     input: &[f32],
@@ -167,18 +172,18 @@ pub fn backward(
     assert_eq!(gradient.len(), input.len(), "length of gradient");
     assert!(
         affine.activation != Activation::Silu,
-        "SiLU does not show in its output"
+        "the gradient of SiLU does not follow from its output"
     );
     let (wide, size) = (wide(channels), piece(channels));
     let mean = repeated(statistics.mean.iter().copied(), wide);
-    // SAFETY: each piece is written whole by the copy below.
-    let mut before = unsafe { fresh(input.len()) };
+    let mut before = Fresh::new(input.len());
     let parts: Vec<Vec<f32>> = before
+        .slots()
         .par_chunks_mut(size)
         .enumerate()
         .map(|(i, before)| {
             let at = i * size..i * size + before.len();
-            before.copy_from_slice(&gradient[at.clone()]);
+            let before = before.write_copy_of_slice(&gradient[at.clone()]);
             activation_backward(isa, affine.activation, &output[at.clone()], before);
             let (mut sum, mut product) = (vec![0.0; wide], vec![0.0; wide]);
             sum_piece(isa, before, &mut sum);
@@ -188,6 +193,8 @@ pub fn backward(
             [&sum[..channels], &product[..channels]].concat()
         })
         .collect();
+    // SAFETY: each piece is written whole by the copy, and pieces cover all.
+    let before = unsafe { before.into_vec() };
     let mut sums = vec![0f64; 2 * channels];
     for part in &parts {
         sums.iter_mut()
@@ -203,13 +210,18 @@ pub fn backward(
     let constant = |c: usize| -factor(c) * sum[c] / pixels;
     let row = |value: &dyn Fn(usize) -> f64| repeated((0..channels).map(|c| value(c) as f32), wide);
     let (factors, slopes, constants) = (row(&factor), row(&slope), row(&constant));
-    // SAFETY: `input_piece` writes every number of its piece.
-    let mut grad_input = unsafe { fresh(input.len()) };
-    grad_input.par_chunks_mut(size).enumerate().for_each(|(i, grad_input)| {
-        let at = i * size..i * size + grad_input.len();
-        let rows = [&mean[..], &factors, &slopes, &constants];
-        input_piece(isa, &input[at.clone()], &before[at], rows, grad_input);
-    });
+    let mut grad_input = Fresh::new(input.len());
+    grad_input
+        .slots()
+        .par_chunks_mut(size)
+        .enumerate()
+        .for_each(|(i, grad_input)| {
+            let at = i * size..i * size + grad_input.len();
+            let rows = [&mean[..], &factors, &slopes, &constants];
+            input_piece(isa, &input[at.clone()], &before[at], rows, grad_input);
+        });
+    // SAFETY: `input_piece` writes every element of its piece, and pieces cover all.
+    let grad_input = unsafe { grad_input.into_vec() };
     Gradients {
         input: grad_input,
         scale: (0..channels).map(|c| (product[c] * deviation(c)) as f32).collect(),
@@ -224,7 +236,7 @@ fn factors<'a>(statistics: &'a Statistics, affine: &'a Affine) -> impl Iterator<
 }
 
 fn check(channels: usize, numbers: usize) {
-    assert!(channels > 0 && numbers > 0, "a size of 0");
+    assert!(channels > 0 && numbers > 0, "a size is 0");
     assert!(numbers.is_multiple_of(channels), "length of input");
 }
 
@@ -247,7 +259,7 @@ fn sum_body<const FUSED: bool>(input: &[f32], sum: &mut [f32]) {
 
 for_each_isa!(fused square_piece, square_body, (input: &[f32], mean: &[f32], square: &mut [f32]));
 
-/// Squared deviations.
+/// Adds squared deviations.
 #[inline(always)]
 fn square_body<const FUSED: bool>(input: &[f32], mean: &[f32], square: &mut [f32]) {
     for row in input.chunks(square.len()) {
@@ -260,7 +272,7 @@ fn square_body<const FUSED: bool>(input: &[f32], mean: &[f32], square: &mut [f32
 
 for_each_isa!(fused product_piece, product_body, (input: &[f32], gradient: &[f32], mean: &[f32], product: &mut [f32]));
 
-/// Gradients times deviations.
+/// Adds gradients times deviations.
 #[inline(always)]
 fn product_body<const FUSED: bool>(input: &[f32], gradient: &[f32], mean: &[f32], product: &mut [f32]) {
     let wide = product.len();
@@ -271,27 +283,32 @@ fn product_body<const FUSED: bool>(input: &[f32], gradient: &[f32], mean: &[f32]
     }
 }
 
-for_each_isa!(fused normalize_piece, normalize_body, (input: &[f32], rows: [&[f32]; 3], output: &mut [f32]));
+for_each_isa!(fused normalize_piece, normalize_body,
+    (input: &[f32], rows: [&[f32]; 3], output: &mut [MaybeUninit<f32>]));
 
 #[inline(always)]
-fn normalize_body<const FUSED: bool>(input: &[f32], [mean, factor, shift]: [&[f32]; 3], output: &mut [f32]) {
+fn normalize_body<const FUSED: bool>(
+    input: &[f32],
+    [mean, factor, shift]: [&[f32]; 3],
+    output: &mut [MaybeUninit<f32>],
+) {
     let wide = mean.len();
     for (row, output) in input.chunks(wide).zip(output.chunks_mut(wide)) {
         for ((((out, x), mean), factor), shift) in output.iter_mut().zip(row).zip(mean).zip(factor).zip(shift) {
-            *out = multiply_add::<FUSED>(x - mean, *factor, *shift);
+            out.write(multiply_add::<FUSED>(x - mean, *factor, *shift));
         }
     }
 }
 
 for_each_isa!(fused input_piece, input_body,
-    (input: &[f32], gradient: &[f32], rows: [&[f32]; 4], output: &mut [f32]));
+    (input: &[f32], gradient: &[f32], rows: [&[f32]; 4], output: &mut [MaybeUninit<f32>]));
 
 #[inline(always)]
 fn input_body<const FUSED: bool>(
     input: &[f32],
     gradient: &[f32],
     [mean, factor, slope, constant]: [&[f32]; 4],
-    output: &mut [f32],
+    output: &mut [MaybeUninit<f32>],
 ) {
     let wide = mean.len();
     let rows = input
@@ -299,10 +316,10 @@ fn input_body<const FUSED: bool>(
         .zip(gradient.chunks(wide))
         .zip(output.chunks_mut(wide));
     for ((row, gradient), output) in rows {
-        let numbers = output.iter_mut().zip(row).zip(gradient);
-        for (i, ((out, x), gradient)) in numbers.enumerate() {
+        let values = output.iter_mut().zip(row).zip(gradient);
+        for (i, ((out, x), gradient)) in values.enumerate() {
             let deviation = multiply_add::<FUSED>(x - mean[i], slope[i], constant[i]);
-            *out = multiply_add::<FUSED>(*gradient, factor[i], deviation);
+            out.write(multiply_add::<FUSED>(*gradient, factor[i], deviation));
         }
     }
 }

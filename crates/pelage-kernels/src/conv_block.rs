@@ -1,10 +1,10 @@
 //! The fused block: 3x3 'same' convolution, bias, ReLU, 2x2 max-pooling, forward and backward.
 //!
-//! Forward, by Winograd's minimal filtering, the four convolution outputs under a pooled value stay in registers, so the
-//! full-size convolution output is never written to memory; which of the four won is remembered. Backward, at most one in
-//! four convolution outputs has a gradient, and none where ReLU cut, so both gradients are sums over winners alone: a quarter
-//! of the dense arithmetic. Only with few input channels, where there is less to save than it costs to list the winners,
-//! is the weights' gradient dense, and by Winograd's filtering as well.
+//! Forward, by Winograd's minimal filtering, the four convolution outputs under a pooled value stay in registers, so
+//! the full-size convolution output is never written to memory; which of the four won is kept. Backward, at most one
+//! in four convolution outputs has a gradient, and none where ReLU gave 0, so both gradients are sums over winners
+//! alone: a quarter of the dense arithmetic. Only with few input channels, where there is less to save than it costs
+//! to list the winners, is the weights' gradient dense, and by Winograd's filtering as well.
 
 mod columns;
 mod grad_input;
@@ -14,17 +14,18 @@ mod pool;
 mod winograd;
 
 use std::cell::Cell;
+use std::mem::MaybeUninit;
 
 use rayon::prelude::*;
 
-use crate::fresh::fresh;
+use crate::fresh::{Fresh, as_uninit};
 use crate::isa::Isa;
 use crate::scratch::Buffer;
 
-/// The sizes of one block; any channel counts, sides of at least 2.
+/// The shape of one block; any channel counts, sides of at least 2.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shape {
-    /// Pictures.
+    /// Images in the batch.
     pub batch: usize,
     /// Rows of the input.
     pub height: usize,
@@ -37,23 +38,23 @@ pub struct Shape {
 }
 
 impl Shape {
-    /// Rows of the output; an odd last row of the input is cut.
+    /// Rows of the output; an odd last row of the input is dropped.
     pub fn pooled_height(&self) -> usize {
         self.height / 2
     }
-    /// Columns of the output; an odd last column of the input is cut.
+    /// Columns of the output; an odd last column of the input is dropped.
     pub fn pooled_width(&self) -> usize {
         self.width / 2
     }
-    /// Numbers in the input `[n, h, w, ci]`.
+    /// Values in the input `[n, h, w, ci]`.
     pub fn input_len(&self) -> usize {
         self.batch * self.image_len()
     }
-    /// Numbers in the output `[n, h/2, w/2, co]`.
+    /// Values in the output `[n, h/2, w/2, co]`.
     pub fn output_len(&self) -> usize {
         self.batch * self.pooled_len()
     }
-    /// Numbers in the weights `[co, ci, 3, 3]`.
+    /// Values in the weights `[co, ci, 3, 3]`.
     pub fn weight_len(&self) -> usize {
         self.out_channels * self.in_channels * 9
     }
@@ -65,10 +66,10 @@ impl Shape {
     }
 }
 
-/// In `winners`: ReLU cut this value, nothing won.
+/// In `winners`: ReLU zeroed this value, nothing won.
 pub(crate) const CUT: u8 = 4;
 
-/// Pictures whose weight gradients are summed by one thread. Fixed, so that the order of the sum, and with it every bit
+/// Images whose weight gradients are summed by one thread. Fixed, so that the order of the sum, and with it every bit
 /// of the result, does not depend on the number of threads.
 const GROUP: usize = 4;
 
@@ -83,11 +84,11 @@ pub struct Packed {
     numbers: Buffer,
 }
 
-/// Packs `weights` `[co, ci, 3, 3]` and `bias` `[co]`. Of `shape`, the channels matter; the result serves any number and
-/// size of pictures.
+/// Packs `weights` `[co, ci, 3, 3]` and `bias` `[co]`. Of `shape`, only the channels matter; the result serves any
+/// number and size of images.
 ///
 /// # Panics
-/// Where a slice's length does not fit `shape`.
+/// If a slice's length does not match `shape`.
 pub fn pack(isa: Isa, shape: Shape, weights: &[f32], bias: &[f32]) -> Packed {
     check(shape, weights, bias.len());
     let (len, pack): (_, fn(_, _, &[f32], &[f32], &mut [f32])) = match winograd::suits(isa, shape) {
@@ -103,15 +104,29 @@ pub fn pack(isa: Isa, shape: Shape, weights: &[f32], bias: &[f32]) -> Packed {
     }
 }
 
-/// Pieces of work for each thread, where there are fewer pictures than that.
+/// Pieces of work per thread, if there are fewer images than that.
 const PIECES: usize = 2;
 
-/// Pooled `output` `[n, h/2, w/2, co]` of `input` `[n, h, w, ci]`. `winners`, as long as `output`, takes which of the four
-/// positions won (row-major 0 to 3, the first of equals), or 4 where ReLU cut.
+/// Pooled `output` `[n, h/2, w/2, co]` of `input` `[n, h, w, ci]`. `winners`, as long as `output`, takes which of the
+/// four positions won (row-major 0 to 3, the first of equals), or 4 where ReLU gave 0.
 ///
 /// # Panics
-/// Where a slice's length does not fit `shape`, or `packed` was made for other channels or another instruction set.
+/// If a slice's length does not match `shape`, or `packed` was made for other channels or another instruction set.
 pub fn forward(isa: Isa, shape: Shape, input: &[f32], packed: &Packed, output: &mut [f32], winners: &mut [u8]) {
+    // SAFETY: only maxima and winners are written.
+    let (output, winners) = unsafe { (as_uninit(output), as_uninit(winners)) };
+    write(isa, shape, input, packed, output, winners);
+}
+
+/// [`forward`] into memory that may not be initialised: every element is written, and none is read before.
+fn write(
+    isa: Isa,
+    shape: Shape,
+    input: &[f32],
+    packed: &Packed,
+    output: &mut [MaybeUninit<f32>],
+    winners: &mut [MaybeUninit<u8>],
+) {
     assert_eq!(packed.isa, isa, "packed for another instruction set");
     assert_eq!(
         packed.channels,
@@ -124,7 +139,7 @@ pub fn forward(isa: Isa, shape: Shape, input: &[f32], packed: &Packed, output: &
     if output.is_empty() {
         return;
     }
-    type RowsOf = fn(Isa, Shape, usize, &[f32], &[f32], &mut [f32], &mut [u8]);
+    type RowsOf = fn(Isa, Shape, usize, &[f32], &[f32], &mut [MaybeUninit<f32>], &mut [MaybeUninit<u8>]);
     let (rows_of, tile_rows): (RowsOf, _) = match winograd::suits(isa, shape) {
         true => (winograd::rows_of, winograd::TILE),
         false => (columns::rows_of, columns::TILE),
@@ -132,11 +147,11 @@ pub fn forward(isa: Isa, shape: Shape, input: &[f32], packed: &Packed, output: &
     let pieces = (PIECES * rayon::current_num_threads()).div_ceil(shape.batch);
     let rows = shape.pooled_height().div_ceil(pieces).next_multiple_of(tile_rows);
     let piece = rows * shape.pooled_width() * shape.out_channels;
-    let pictures = input
+    let images = input
         .par_chunks(shape.image_len())
         .zip(output.par_chunks_mut(shape.pooled_len()))
         .zip(winners.par_chunks_mut(shape.pooled_len()));
-    pictures.for_each(|((input, output), winners)| {
+    images.for_each(|((input, output), winners)| {
         let pieces = output
             .par_chunks_mut(piece)
             .zip(winners.par_chunks_mut(piece))
@@ -151,18 +166,17 @@ pub fn forward(isa: Isa, shape: Shape, input: &[f32], packed: &Packed, output: &
 /// # Panics
 /// As [`forward`].
 pub fn forward_new(isa: Isa, shape: Shape, input: &[f32], packed: &Packed) -> (Vec<f32>, Vec<u8>) {
-    // SAFETY: `forward` stores each pooled number and winner, and adds to none.
-    let (mut output, mut winners) = unsafe { (fresh(shape.output_len()), fresh(shape.output_len())) };
-    forward(isa, shape, input, packed, &mut output, &mut winners);
-    (output, winners)
+    let (mut output, mut winners) = (Fresh::new(shape.output_len()), Fresh::new(shape.output_len()));
+    write(isa, shape, input, packed, output.slots(), winners.slots());
+    // SAFETY: `write` writes every element of both.
+    unsafe { (output.into_vec(), winners.into_vec()) }
 }
 
-/// Gradients of weights, bias and, where asked for, input, from `grad_output` `[n, h/2, w/2, co]`; all are overwritten.
+/// Gradients of weights, bias and, on request, input, from `grad_output` `[n, h/2, w/2, co]`; all are overwritten.
 /// `winners` are those of [`forward`].
 ///
 /// # Panics
-/// Where a slice's length does not fit `shape`.
-#[allow(clippy::too_many_arguments, reason = "one slice for each tensor of the step")]
+/// If a slice's length does not match `shape`.
 pub fn backward(
     isa: Isa,
     shape: Shape,
@@ -174,6 +188,34 @@ pub fn backward(
     grad_bias: &mut [f32],
     grad_input: Option<&mut [f32]>,
 ) {
+    // SAFETY: only sums are written.
+    let grad_input = grad_input.map(|grad| unsafe { as_uninit(grad) });
+    write_gradients(
+        isa,
+        shape,
+        input,
+        weights,
+        winners,
+        grad_output,
+        grad_weights,
+        grad_bias,
+        grad_input,
+    );
+}
+
+/// [`backward`] with an input gradient in memory that may not be initialised: every element is written, and none is
+/// read before.
+fn write_gradients(
+    isa: Isa,
+    shape: Shape,
+    input: &[f32],
+    weights: &[f32],
+    winners: &[u8],
+    grad_output: &[f32],
+    grad_weights: &mut [f32],
+    grad_bias: &mut [f32],
+    grad_input: Option<&mut [MaybeUninit<f32>]>,
+) {
     check(shape, weights, grad_bias.len());
     assert_eq!(input.len(), shape.input_len(), "length of input");
     assert_eq!(grad_weights.len(), shape.weight_len(), "length of grad_weights");
@@ -182,7 +224,7 @@ pub fn backward(
     grad_weights.fill(0.0);
     grad_bias.fill(0.0);
     if shape.output_len() == 0 {
-        grad_input.into_iter().for_each(|grad| grad.fill(0.0));
+        grad_input.into_iter().for_each(|grad| grad.fill(MaybeUninit::new(0.0)));
         return;
     }
     let (image, pooled) = (shape.image_len(), shape.pooled_len());
@@ -197,11 +239,11 @@ pub fn backward(
         .zip(sums.par_chunks_mut(len))
         .for_each(|(((input, grad_output), winners), sums)| {
             sums.fill(0.0);
-            let pictures = input
+            let images = input
                 .chunks(image)
                 .zip(grad_output.chunks(pooled))
                 .zip(winners.chunks(pooled));
-            for ((input, grad_output), winners) in pictures {
+            for ((input, grad_output), winners) in images {
                 grad_weights::image(isa, shape, input, grad_output, winners, sums);
             }
         });
@@ -224,7 +266,7 @@ pub fn backward(
     SHARED.set(kept);
 }
 
-/// [`backward`] into new vectors: gradients of weights, bias and, where asked for, input.
+/// [`backward`] into new vectors: gradients of weights, bias and, on request, input.
 ///
 /// # Panics
 /// As [`backward`].
@@ -238,10 +280,8 @@ pub fn backward_new(
     needs_input: bool,
 ) -> (Vec<f32>, Vec<f32>, Option<Vec<f32>>) {
     let (mut grad_weights, mut grad_bias) = (vec![0.0; shape.weight_len()], vec![0.0; shape.out_channels]);
-    // SAFETY: `backward` stores each number of the input's gradient, and adds to none.
-    let mut grad_input = needs_input.then(|| unsafe { fresh(shape.input_len()) });
-    let input_slice = grad_input.as_deref_mut();
-    backward(
+    let mut grad_input = needs_input.then(|| Fresh::new(shape.input_len()));
+    write_gradients(
         isa,
         shape,
         input,
@@ -250,8 +290,10 @@ pub fn backward_new(
         grad_output,
         &mut grad_weights,
         &mut grad_bias,
-        input_slice,
+        grad_input.as_mut().map(Fresh::slots),
     );
+    // SAFETY: `write_gradients` writes every element.
+    let grad_input = grad_input.map(|grad| unsafe { grad.into_vec() });
     (grad_weights, grad_bias, grad_input)
 }
 
@@ -261,12 +303,12 @@ fn check(shape: Shape, weights: &[f32], bias: usize) {
     assert_eq!(bias, shape.out_channels, "length of bias");
 }
 
-/// Copies `size` rows and columns of a picture, from row and column `at` on, as `[rows][columns][pixel]`, zeros where
-/// that is outside the picture. Of a `pixel` wider than the channels the rest is left as it was.
+/// Copies `size` rows and columns of an image, from row and column `at` on, as `[rows][columns][pixel]`, zeros where
+/// that is outside the image. Of a `pixel` wider than the channels the rest is left as it was.
 #[inline(always)]
-fn copy_window(shape: Shape, picture: &[f32], at: [isize; 2], size: [usize; 2], pixel: usize, window: &mut [f32]) {
+fn copy_window(shape: Shape, image: &[f32], at: [isize; 2], size: [usize; 2], pixel: usize, window: &mut [f32]) {
     let (ci, width) = (shape.in_channels, shape.width as isize);
-    // Columns of the window that lie inside the picture.
+    // Columns of the window that lie inside the image.
     let [start, end] = [0, size[1] as isize].map(|x| ((at[1] + x).clamp(0, width) - at[1]) as usize);
     for (y, row) in window.chunks_exact_mut(size[1] * pixel).take(size[0]).enumerate() {
         let y = at[0] + y as isize;
@@ -278,7 +320,7 @@ fn copy_window(shape: Shape, picture: &[f32], at: [isize; 2], size: [usize; 2], 
         row[end * pixel..].fill(0.0);
         let from = (y * width + at[1] + start as isize) as usize * ci;
         let (from, row) = (
-            &picture[from..from + (end - start) * ci],
+            &image[from..from + (end - start) * ci],
             &mut row[start * pixel..end * pixel],
         );
         if pixel == ci {

@@ -1,6 +1,8 @@
-//! General convolution: any kernel size, stride, padding and groups, with bias, residual and activation in the same pass.
+//! General convolution: any kernel size, stride, padding and groups, with bias, residual and activation in the same
+//! pass.
 //!
-//! Weights are packed once ([`pack`]) and used for any number of pictures. [`path`] names the way a geometry is computed.
+//! Weights are packed once ([`pack()`]) and used for any number of images. [`path`] names the way a geometry is
+//! computed.
 
 mod activation;
 mod chain;
@@ -12,20 +14,21 @@ mod grad_input;
 mod grad_weights;
 mod pack;
 mod tile;
-pub(crate) mod vector;
 pub(crate) mod winograd;
 
 pub use activation::{Activation, activate, activation_backward};
 pub use chain::{Link, forward_chain, forward_chain_new};
 pub use pack::{Packed, pack};
 
-use crate::fresh::fresh;
+use std::mem::MaybeUninit;
+
+use crate::fresh::{Fresh, as_uninit};
 use crate::isa::Isa;
 
-/// The sizes of one convolution over pictures with channels last.
+/// The shape of one convolution over images with channels last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Geometry {
-    /// Pictures.
+    /// Images in the batch.
     pub batch: usize,
     /// Rows of the input.
     pub height: usize,
@@ -39,9 +42,9 @@ pub struct Geometry {
     pub kernel: [usize; 2],
     /// Steps between windows, down and right.
     pub stride: [usize; 2],
-    /// Zeros around the input: top, left, bottom, right.
+    /// Zero padding: top, left, bottom, right.
     pub padding: [usize; 4],
-    /// Independent parts that the channels fall into; divides both channel counts.
+    /// Groups of channels that are convolved independently; divides both channel counts.
     pub groups: usize,
 }
 
@@ -62,15 +65,15 @@ impl Geometry {
             self.stride[1],
         )
     }
-    /// Numbers in the input `[n, h, w, ci]`.
+    /// Values in the input `[n, h, w, ci]`.
     pub fn input_len(&self) -> usize {
-        self.batch * self.picture_len()
+        self.batch * self.image_len()
     }
-    /// Numbers in the output `[n, oh, ow, co]`.
+    /// Values in the output `[n, oh, ow, co]`.
     pub fn output_len(&self) -> usize {
-        self.batch * self.output_picture_len()
+        self.batch * self.output_image_len()
     }
-    /// Numbers in the weights `[co, ci / groups, kh, kw]`.
+    /// Values in the weights `[co, ci / groups, kh, kw]`.
     pub fn weight_len(&self) -> usize {
         self.out_channels * self.group_inputs() * self.kernel[0] * self.kernel[1]
     }
@@ -78,10 +81,10 @@ impl Geometry {
     pub fn multiply_adds(&self) -> usize {
         self.output_len() * self.group_inputs() * self.kernel[0] * self.kernel[1]
     }
-    pub(crate) fn picture_len(&self) -> usize {
+    pub(crate) fn image_len(&self) -> usize {
         self.height * self.width * self.in_channels
     }
-    pub(crate) fn output_picture_len(&self) -> usize {
+    pub(crate) fn output_image_len(&self) -> usize {
         self.output_height() * self.output_width() * self.out_channels
     }
     pub(crate) fn group_inputs(&self) -> usize {
@@ -97,14 +100,15 @@ impl Geometry {
         );
         assert!(
             self.kernel.iter().chain(&self.stride).all(|&size| size > 0),
-            "a kernel or stride of 0"
+            "the kernel or the stride is 0"
         );
         let divided = self.in_channels.is_multiple_of(self.groups) && self.out_channels.is_multiple_of(self.groups);
-        assert!(divided, "groups do not divide the channels");
+        assert!(divided, "the groups do not divide the channels");
     }
 }
 
-fn windows(size: usize, kernel: usize, stride: usize) -> usize {
+/// How many windows of `kernel` pixels, `stride` apart, fit into `size` pixels.
+pub(crate) fn windows(size: usize, kernel: usize, stride: usize) -> usize {
     if size < kernel { 0 } else { (size - kernel) / stride + 1 }
 }
 
@@ -115,13 +119,13 @@ pub enum Path {
     Direct,
     /// The same tiles, from a zero-padded copy of the input rows they need; one group at a time.
     Copied,
-    /// 3x3 with stride 1: fewer multiply-adds than the definition has.
+    /// 3x3 with stride 1: fewer multiply-adds than by the definition.
     Winograd,
     /// One input channel for each output channel: vectors of channels, several pixels of a row at once.
     Depthwise,
 }
 
-/// The path that [`forward`] takes; a matter of speed alone. It depends on channels, kernel, stride and groups, and on
+/// The path that [`forward`] takes, chosen for speed. It depends on channels, kernel, stride and groups, and on
 /// whether there is padding.
 pub fn path(isa: Isa, geometry: &Geometry) -> Path {
     if geometry.groups > 1 && geometry.groups == geometry.in_channels && geometry.groups == geometry.out_channels {
@@ -137,11 +141,11 @@ pub fn path(isa: Isa, geometry: &Geometry) -> Path {
     }
 }
 
-/// `output` `[n, oh, ow, co]` = activation(convolution of `input` `[n, h, w, ci]` + bias + `residual`); `residual` is as
-/// long as `output`. The same bits for any number of threads.
+/// `output` `[n, oh, ow, co]` = activation(convolution of `input` `[n, h, w, ci]` + bias + `residual`); `residual` is
+/// as long as `output`. The same bits for any number of threads.
 ///
 /// # Panics
-/// Where a slice's length does not fit `geometry`, or `packed` was made for another kernel or instruction set.
+/// If a slice's length does not match `geometry`, or `packed` was made for another kernel or instruction set.
 pub fn forward(
     isa: Isa,
     geometry: &Geometry,
@@ -150,6 +154,21 @@ pub fn forward(
     residual: Option<&[f32]>,
     activation: Activation,
     output: &mut [f32],
+) {
+    // SAFETY: only sums are written.
+    let output = unsafe { as_uninit(output) };
+    write(isa, geometry, input, packed, residual, activation, output);
+}
+
+/// [`forward`] into memory that may not be initialised: every element is written, and none is read before.
+fn write(
+    isa: Isa,
+    geometry: &Geometry,
+    input: &[f32],
+    packed: &Packed,
+    residual: Option<&[f32]>,
+    activation: Activation,
+    output: &mut [MaybeUninit<f32>],
 ) {
     packed.check(isa, geometry);
     assert_eq!(input.len(), geometry.input_len(), "length of input");
@@ -181,18 +200,19 @@ pub fn forward_new(
     residual: Option<&[f32]>,
     activation: Activation,
 ) -> Vec<f32> {
-    // SAFETY: every path of `forward` stores each output number, and adds to none.
-    let mut output = unsafe { fresh(geometry.output_len()) };
-    forward(isa, geometry, input, packed, residual, activation, &mut output);
-    output
+    let mut output = Fresh::new(geometry.output_len());
+    write(isa, geometry, input, packed, residual, activation, output.slots());
+    // SAFETY: `write` writes every element.
+    unsafe { output.into_vec() }
 }
 
-/// Gradients at the convolution's own sums: of `weights` `[co, ci / groups, kh, kw]`, bias `[co]` and `input`, each only
-/// where asked for, from `grad_output` `[n, oh, ow, c]`; all are overwritten. What follows the sums comes before:
-/// [`activation_backward`], and the residual's gradient is `grad_output` itself. The same bits for any number of threads.
+/// Gradients at the convolution's own sums: of `weights` `[co, ci / groups, kh, kw]`, bias `[co]` and `input`, each
+/// only on request, from `grad_output` `[n, oh, ow, c]`; all are overwritten. What follows the sums comes before:
+/// [`activation_backward`], and the residual's gradient is `grad_output` itself. The same bits for any number of
+/// threads.
 ///
 /// # Panics
-/// Where a slice's length does not fit `geometry`.
+/// If a slice's length does not match `geometry`.
 #[allow(clippy::too_many_arguments, reason = "one slice for each tensor")]
 pub fn backward(
     isa: Isa,

@@ -1,8 +1,8 @@
-//! The fully connected layer, `y = x W' + b`, with ReLU where wanted, forward and backward.
+//! The fully connected layer, `y = x W' + b`, with optional ReLU, forward and backward.
 //!
-//! For a training step the weights are many and the pictures few, so memory sets the pace: the inputs' columns are cut
-//! into pieces whose part of `x` and `W` fits the cache and is read once, and the pieces are shared among the threads.
-//! They are cut by size alone, and sums of them are added in order, so the number of threads changes no bit.
+//! In a training step the weights are many and the images few, so memory bandwidth is the limit: the inputs' columns
+//! are cut into pieces whose part of `x` and `W` fits the cache and is read once, and the pieces are shared among the
+//! threads. They are cut by size alone, and sums of them are added in order, so the number of threads changes no bit.
 
 mod combine;
 mod dot;
@@ -14,14 +14,14 @@ use rayon::prelude::*;
 use crate::isa::Isa;
 use crate::scratch::Buffer;
 
-/// The sizes of one layer.
+/// The shape of one layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shape {
-    /// Pictures.
+    /// Images in the batch.
     pub batch: usize,
-    /// Numbers that go in, for each picture.
+    /// Input features of each image.
     pub inputs: usize,
-    /// Numbers that come out.
+    /// Output features of each image.
     pub outputs: usize,
 }
 
@@ -43,7 +43,7 @@ thread_local!(static SHARED: Cell<[Buffer; 3]> = Cell::default());
 /// `output` `[n, outputs]` of `input` `[n, inputs]`, `weights` `[outputs, inputs]` and `bias` `[outputs]`.
 ///
 /// # Panics
-/// Where a slice's length does not fit `shape`.
+/// If a slice's length does not match `shape`.
 pub fn forward(
     isa: Isa,
     shape: Shape,
@@ -73,7 +73,7 @@ pub fn forward(
     }
     SHARED.set(kept);
     if activation == Activation::Relu {
-        // Not max(): a NaN has to stay one, so that training notices.
+        // Not max(): a NaN has to stay one, so that training notices it.
         output
             .iter_mut()
             .filter(|value| **value < 0.0)
@@ -81,11 +81,11 @@ pub fn forward(
     }
 }
 
-/// Gradients of weights, bias and, where asked for, input, from `grad_output` `[n, outputs]`; all are overwritten.
+/// Gradients of weights, bias and, on request, input, from `grad_output` `[n, outputs]`; all are overwritten.
 /// `output` is that of [`forward`].
 ///
 /// # Panics
-/// Where a slice's length does not fit `shape`.
+/// If a slice's length does not match `shape`.
 #[allow(clippy::too_many_arguments, reason = "one slice for each tensor of the step")]
 pub fn backward(
     isa: Isa,
@@ -146,7 +146,7 @@ fn by_columns(matrix: &mut [f32], width: usize, run: impl Fn(usize, &mut [&mut [
 }
 
 fn check(shape: Shape, input: &[f32], weights: &[f32], bias: &[f32]) {
-    assert!(shape.inputs > 0 && shape.outputs > 0, "nothing in or out");
+    assert!(shape.inputs > 0 && shape.outputs > 0, "no input or output features");
     assert_eq!(input.len(), shape.batch * shape.inputs, "length of input");
     assert_eq!(weights.len(), shape.outputs * shape.inputs, "length of weights");
     assert_eq!(bias.len(), shape.outputs, "length of bias");

@@ -1,18 +1,19 @@
-//! Inverted dropout (Srivastava et al. 2014) from a counter: whether value `i` is dropped depends on the seed and on `i`
-//! alone, so backward draws the same mask again instead of keeping it, and the number of threads changes nothing.
+//! Inverted dropout (Srivastava et al. 2014) from a counter: whether value `i` is dropped depends on the seed and on
+//! `i` alone. So the backward step draws the same mask again instead of keeping it, and the number of threads does not
+//! matter.
 
 use rayon::prelude::*;
 
 use crate::isa::{Isa, for_each_isa};
 
-/// Values a parallel piece; a detail of speed, the result does not depend on it.
+/// Values in a parallel piece; it affects speed only, never the result.
 const PIECE: usize = 1 << 14;
 
-/// `output` is `input` with each value dropped (times 0) with the given probability, 0 to 1, or else kept (times
-/// 1 / (1 - probability)). Backward is the same with the same seed, on the gradient.
+/// `output` is `input` with each value dropped (times 0) with the given probability, 0 to 1, or kept (times
+/// 1 / (1 - probability)). The backward step is the same, with the same seed, on the gradient.
 ///
 /// # Panics
-/// Where the slices' lengths differ.
+/// If the slices' lengths differ.
 pub fn apply(isa: Isa, seed: u64, probability: f32, input: &[f32], output: &mut [f32]) {
     assert_eq!(input.len(), output.len(), "length of output");
     let pieces = input.par_chunks(PIECE).zip(output.par_chunks_mut(PIECE)).enumerate();
@@ -22,24 +23,24 @@ pub fn apply(isa: Isa, seed: u64, probability: f32, input: &[f32], output: &mut 
     });
 }
 
-/// The same in place.
+/// [`apply`] in place.
 pub fn apply_in_place(isa: Isa, seed: u64, probability: f32, values: &mut [f32]) {
     let pieces = values.par_chunks_mut(PIECE).enumerate();
     pieces.for_each(|(piece, values)| scale_piece(isa, Draw::new(seed, probability, piece), values));
 }
 
-/// The factors alone, for a device whose numbers the kernels cannot read.
+/// The factors alone, for a device whose memory the kernels cannot read.
 pub fn mask(seed: u64, probability: f32, out: &mut [f32]) {
     out.fill(1.0);
     apply_in_place(Isa::best(), seed, probability, out);
 }
 
-/// What the values of a piece are drawn with.
+/// What the factors of a piece are drawn from.
 #[derive(Clone, Copy)]
 pub(crate) struct Draw {
     keys: [u32; 2],
     first: u32,
-    /// Of 2^24: as finely as f32 tells probabilities apart.
+    /// Out of 2^24: as fine as the probabilities that f32 can express.
     threshold: u32,
     keep: f32,
 }
@@ -64,14 +65,15 @@ for_each_isa!(fused scale_piece, scale_body, (draw: Draw, values: &mut [f32]));
 fn scale_body<const FUSED: bool>(draw: Draw, values: &mut [f32]) {
     for (i, value) in values.iter_mut().enumerate() {
         let random = mix32(mix32((draw.first + i as u32) ^ draw.keys[0]) ^ draw.keys[1]) >> 8;
-        // A product, so that a value that is not a number stays one.
+        // A product, so that a NaN stays one.
         *value *= if random < draw.threshold { 0.0 } else { draw.keep };
     }
 }
 
-/// A permutation of the 32-bit numbers, the least biased known with two multiplications ("lowbias32", found by Wellons's
-/// hash-prospector, 2018, constants improved 2022 by TheIronBorn). Twice, with a key before each, it is a small block cipher of the Even-Mansour kind: with
-/// one key alone, the draws of two seeds would be each other's in another order.
+/// A permutation of the 32-bit numbers, the least biased known with two multiplications ("lowbias32", found by
+/// Wellons's hash-prospector, 2018, constants improved 2022 by TheIronBorn). Twice, with a key before each, it is a
+/// small block cipher of the Even-Mansour kind: with one key alone, the draws of two seeds would be each other's in
+/// another order.
 #[inline(always)]
 fn mix32(mut x: u32) -> u32 {
     x = (x ^ (x >> 16)).wrapping_mul(0x21F0_AAAD);

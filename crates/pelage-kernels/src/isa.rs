@@ -1,7 +1,9 @@
-//! Which vector instructions to use, found out once at run time.
+//! Which vector instructions to use, determined once at run time.
 
 use std::fmt;
 use std::sync::OnceLock;
+
+use crate::vector::{self, Vector};
 
 /// An instruction set that this CPU has: a value can only be made after checking, so holding one is the proof.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,10 +21,11 @@ pub(crate) enum Kind {
 }
 
 impl Isa {
-    /// The best one here, or the one that the environment variable `PELAGE_ISA` names, see [`Isa::from_environment`].
+    /// The best one of this CPU, or the one that the environment variable `PELAGE_ISA` names, see
+    /// [`Isa::from_environment`].
     ///
     /// # Panics
-    /// Where the variable names one that this CPU does not have; a program checks that first, to say it politely.
+    /// If the variable names one that this CPU does not have; a program checks that first, to report it as an error.
     pub fn best() -> Isa {
         static BEST: OnceLock<Isa> = OnceLock::new();
         *BEST.get_or_init(|| Isa::from_environment().unwrap_or_else(|error| panic!("{error}")))
@@ -82,9 +85,22 @@ impl Isa {
             Kind::Portable => "portable",
         }
     }
+
+    /// How many `f32` values one of its vectors holds.
+    pub fn lanes(self) -> usize {
+        match self.0 {
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx512 => vector::Avx512::LANES,
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx2 => vector::Avx2::LANES,
+            #[cfg(target_arch = "aarch64")]
+            Kind::Neon => vector::Neon::LANES,
+            Kind::Portable => vector::Portable::LANES,
+        }
+    }
 }
 
-/// `PELAGE_ISA` names an instruction set that is not known or not here.
+/// `PELAGE_ISA` names an instruction set that is unknown or that this CPU lacks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unavailable {
     wanted: String,
@@ -95,7 +111,7 @@ impl fmt::Display for Unavailable {
         let names: Vec<_> = Isa::available().iter().map(|isa| isa.name()).collect();
         write!(
             f,
-            "PELAGE_ISA is \"{}\", but this CPU can do {}; choose one of these or unset it",
+            "PELAGE_ISA is \"{}\", but this CPU has {}; choose one of these or unset it",
             self.wanted,
             names.join(", ")
         )
@@ -104,47 +120,50 @@ impl fmt::Display for Unavailable {
 
 impl std::error::Error for Unavailable {}
 
-/// Compiles `$body`, an `#[inline(always)]` function with generic parameters, once for each instruction set, and makes
-/// `$name(isa, arguments)` that chooses among them.
+/// Compiles `$body`, an `#[inline(always)]` generic function, once for each instruction set, and makes
+/// `$name(isa, arguments)`, which chooses among them. A new [`Kind`] has to be given its arm here, and its sizes
+/// wherever there are sizes, or nothing compiles.
 ///
-/// The parameters are the sizes given for each set (of a register tile, say) and, last, whether multiply-add is fused;
-/// after `fused`, that alone; after `vectors`, the type of the [`Vector`](crate::vector::Vector) instead.
+/// - `for_each_isa!(fused name, body, (arguments))` calls `body::<FUSED>(arguments)`; `FUSED` says whether
+///   [`multiply_add`] rounds once.
+/// - `for_each_isa!(vectors name, body, [sizes], (arguments))` calls `body::<V, SIZES..>(simd, arguments)`, where `V`
+///   is a [`Vector`] and `simd` the [`Simd<V>`](crate::vector::Simd) that proves that this CPU has it. The sizes, of a
+///   register tile, say, are given for each instruction set; without any, the brackets are left out.
 macro_rules! for_each_isa {
+    (fused $name:ident, $body:ident, $arguments:tt) => {
+        $crate::isa::for_each_isa!(@ $name, $body, [true] [true] [true] [false], (), $arguments);
+    };
     (
-        $name:ident, $body:ident,
-        [avx512: $($avx512:literal),*; avx2: $($avx2:literal),*; neon: $($neon:literal),*; portable: $($portable:literal),*],
+        vectors $name:ident, $body:ident,
+        $([
+            avx512: $($avx512:literal),*; avx2: $($avx2:literal),*;
+            neon: $($neon:literal),*; portable: $($portable:literal),*
+        ],)?
         ($($arguments:tt)*)
     ) => {
         $crate::isa::for_each_isa!(
             @ $name, $body,
-            [$($avx512,)* true] [$($avx2,)* true] [$($neon,)* true] [$($portable,)* false], ($($arguments)*)
-        );
-    };
-    (fused $name:ident, $body:ident, ($($arguments:tt)*)) => {
-        $crate::isa::for_each_isa!(@ $name, $body, [true] [true] [true] [false], ($($arguments)*));
-    };
-    (vectors $name:ident, $body:ident, ($($arguments:tt)*)) => {
-        $crate::isa::for_each_isa!(
-            @ $name, $body,
-            [std::arch::x86_64::__m512] [std::arch::x86_64::__m256] [std::arch::aarch64::float32x4_t] [[f32; 4]],
+            [$crate::vector::Avx512, $($($avx512),*)?] [$crate::vector::Avx2, $($($avx2),*)?]
+            [$crate::vector::Neon, $($($neon),*)?] [$crate::vector::Portable, $($($portable),*)?],
+            // SAFETY: in a function that is called where the CPU has the instruction set of its vector.
+            (unsafe { $crate::vector::Simd::new() },),
             ($($arguments)*)
         );
     };
     (
         @ $name:ident, $body:ident, [$($avx512:tt)*] [$($avx2:tt)*] [$($neon:tt)*] [$($portable:tt)*],
-        ($($arg:ident: $type:ty),* $(,)?)
+        ($($simd:tt)*), ($($arg:ident: $type:ty),* $(,)?)
     ) => {
-        #[allow(clippy::too_many_arguments, reason = "the arguments of one kernel")]
         pub(crate) fn $name(isa: $crate::isa::Isa, $($arg: $type),*) {
             #[cfg(target_arch = "x86_64")]
             #[target_feature(enable = "avx512f,avx512vl,avx2,fma")]
             fn avx512($($arg: $type),*) {
-                $body::<$($avx512)*>($($arg),*)
+                $body::<$($avx512)*>($($simd)* $($arg),*)
             }
             #[cfg(target_arch = "x86_64")]
             #[target_feature(enable = "avx2,fma")]
             fn avx2($($arg: $type),*) {
-                $body::<$($avx2)*>($($arg),*)
+                $body::<$($avx2)*>($($simd)* $($arg),*)
             }
             match isa.0 {
                 // SAFETY: an `Isa` of this kind is only made after the CPU was found to have the features.
@@ -154,8 +173,8 @@ macro_rules! for_each_isa {
                 #[cfg(target_arch = "x86_64")]
                 $crate::isa::Kind::Avx2 => unsafe { avx2($($arg),*) },
                 #[cfg(target_arch = "aarch64")]
-                $crate::isa::Kind::Neon => $body::<$($neon)*>($($arg),*),
-                $crate::isa::Kind::Portable => $body::<$($portable)*>($($arg),*),
+                $crate::isa::Kind::Neon => $body::<$($neon)*>($($simd)* $($arg),*),
+                $crate::isa::Kind::Portable => $body::<$($portable)*>($($simd)* $($arg),*),
             }
         }
     };
@@ -167,20 +186,6 @@ pub(crate) use for_each_isa;
 pub(crate) fn multiply_add<const FUSED: bool>(a: f32, b: f32, c: f32) -> f32 {
     if FUSED { a.mul_add(b, c) } else { a * b + c }
 }
-
-/// Like [`for_each_isa`], with all generic arguments of each instruction set given.
-macro_rules! for_each_isa_with {
-    (
-        $name:ident, $body:ident,
-        avx512: [$($avx512:tt)*], avx2: [$($avx2:tt)*], neon: [$($neon:tt)*], portable: [$($portable:tt)*],
-        ($($arguments:tt)*)
-    ) => {
-        $crate::isa::for_each_isa!(
-            @ $name, $body, [$($avx512)*] [$($avx2)*] [$($neon)*] [$($portable)*], ($($arguments)*)
-        );
-    };
-}
-pub(crate) use for_each_isa_with;
 
 #[cfg(test)]
 mod tests {

@@ -1,8 +1,9 @@
-//! Numbers on slices: the hot operations of pelage, channels last (NHWC) in f32. No Burn, no files.
+//! The hot operations of pelage on slices, channels last (NHWC) in f32. No Burn, no files.
 //!
-//! Every kernel is one source, compiled once for each instruction set; an [`isa::Isa`] value chooses among them at run
-//! time. Most are written over fixed-size arrays that the compiler turns into vectors; the hot tiles of the convolution
-//! name their vectors, since the compiler did not keep those sums in registers. All `unsafe` of the project is here.
+//! Every kernel has one source, compiled once for each instruction set; an [`isa::Isa`] value chooses among them at
+//! run time. Most are written over fixed-size arrays that the compiler turns into vectors; the hot tiles of the
+//! convolution name their vectors, since the compiler did not keep those sums in registers. All `unsafe` of the
+//! project is here.
 
 pub mod batch_norm;
 pub mod conv_block;

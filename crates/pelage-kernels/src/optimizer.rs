@@ -4,55 +4,55 @@ use rayon::prelude::*;
 
 use crate::isa::{Isa, for_each_isa, multiply_add};
 
-/// Parameters a parallel piece; a detail of speed, every parameter is on its own.
+/// Parameters in a parallel piece; it affects speed only, never the result.
 const PIECE: usize = 1 << 14;
 
-/// How far a step goes, and how weights decay.
+/// How far a step goes, and how much weights decay.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Rate {
     /// Factor of the step.
     pub learning_rate: f64,
-    /// Share of each parameter that is added to its gradient, or, where decoupled (AdamW), that is taken off it in
-    /// proportion to the learning rate.
+    /// Share of each parameter that is added to its gradient or, where decoupled (AdamW), subtracted from the
+    /// parameter in proportion to the learning rate.
     pub weight_decay: f64,
 }
 
-/// Stochastic gradient descent with momentum (0: without), by Nesterov where wanted.
+/// Stochastic gradient descent with momentum (0: none), Nesterov's on request.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Sgd {
-    /// Share of the last velocity that is kept.
+    /// Share of the previous velocity that is kept.
     pub momentum: f64,
-    /// Whether to look ahead.
+    /// Whether to use Nesterov momentum.
     pub nesterov: bool,
 }
 
 /// RMSprop (Hinton 2012) without momentum.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RmsProp {
-    /// Share of the last average that is kept.
+    /// Share of the previous average that is kept.
     pub rho: f64,
-    /// Added to the average under the root.
+    /// Added to the average under the square root.
     pub epsilon: f64,
 }
 
 /// Adam (Kingma and Ba 2015, end of section 2), or AdamW (Loshchilov and Hutter 2019).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Adam {
-    /// Share of the last average gradient that is kept.
+    /// Share of the previous average gradient that is kept.
     pub beta1: f64,
-    /// Share of the last average square that is kept.
+    /// Share of the previous average square that is kept.
     pub beta2: f64,
-    /// Added to the root of the average square.
+    /// Added to the square root of the average square.
     pub epsilon: f64,
     /// Whether weight decay is decoupled from the gradient: AdamW.
     pub decoupled: bool,
 }
 
-/// `velocity = momentum velocity - rate gradient`; `parameter += velocity`, or, by Nesterov, `parameter += momentum
+/// `velocity = momentum velocity - rate gradient`; `parameter += velocity`, or, with Nesterov, `parameter += momentum
 /// velocity - rate gradient`.
 ///
 /// # Panics
-/// Where the slices' lengths differ.
+/// If the slices' lengths differ.
 pub fn sgd(isa: Isa, rule: Sgd, rate: Rate, parameters: &mut [f32], gradients: &[f32], velocity: &mut [f32]) {
     same(parameters, [gradients, velocity]);
     let pieces = parameters.par_chunks_mut(PIECE).zip(gradients.par_chunks(PIECE));
@@ -66,7 +66,7 @@ pub fn sgd(isa: Isa, rule: Sgd, rate: Rate, parameters: &mut [f32], gradients: &
 /// `square = rho square + (1 - rho) gradient^2`; `parameter -= rate gradient / sqrt(square + epsilon)`.
 ///
 /// # Panics
-/// Where the slices' lengths differ.
+/// If the slices' lengths differ.
 pub fn rms_prop(isa: Isa, rule: RmsProp, rate: Rate, parameters: &mut [f32], gradients: &[f32], square: &mut [f32]) {
     same(parameters, [gradients, square]);
     let pieces = parameters.par_chunks_mut(PIECE).zip(gradients.par_chunks(PIECE));
@@ -78,10 +78,10 @@ pub fn rms_prop(isa: Isa, rule: RmsProp, rate: Rate, parameters: &mut [f32], gra
 }
 
 /// `mean = beta1 mean + (1 - beta1) gradient`; `square = beta2 square + (1 - beta2) gradient^2`; `parameter -= rate
-/// sqrt(1 - beta2^t) / (1 - beta1^t) mean / (sqrt(square) + epsilon)`, where this is step `t`, from 1 on.
+/// sqrt(1 - beta2^t) / (1 - beta1^t) mean / (sqrt(square) + epsilon)`, where `t` counts steps from 1.
 ///
 /// # Panics
-/// Where the slices' lengths differ.
+/// If the slices' lengths differ.
 #[allow(clippy::too_many_arguments, reason = "one slice for each tensor of the step")]
 pub fn adam(
     isa: Isa,

@@ -1,14 +1,15 @@
-//! The most multiply-adds a second that one core can do: what every kernel is measured against.
+//! The most multiply-adds per second that one core can do: what every kernel is measured against.
 
 use std::hint::black_box;
 use std::time::Instant;
 
-use crate::isa::{Isa, for_each_isa, multiply_add};
+use crate::isa::{Isa, for_each_isa};
+use crate::vector::{Simd, Vector};
 
-/// Multiply-adds of each chain in one timed run, some microseconds: short enough to fall between interruptions.
+/// Multiply-adds of each chain in one timed run, a few microseconds: short enough to fall between interruptions.
 const LENGTH: usize = 4096;
 
-/// Floating-point operations a second of one core, two a multiply-add: the best of many short runs of independent
+/// Floating-point operations per second of one core, two per multiply-add: the best of many short runs of independent
 /// chains held in registers.
 pub fn flops(isa: Isa) -> f64 {
     let (mut best, mut lanes) = (f64::MAX, 0);
@@ -21,17 +22,22 @@ pub fn flops(isa: Isa) -> f64 {
 }
 
 // Twelve vectors (AVX-512: 24), which hides a latency of four cycles in two pipes with some to spare.
-for_each_isa!(chains, chains_body, [avx512: 384; avx2: 96; neon: 48; portable: 48], (start: f32, lanes: &mut usize));
+for_each_isa!(vectors chains, chains_body,
+    [avx512: 24; avx2: 12; neon: 12; portable: 12],
+    (start: f32, lanes: &mut usize));
 
 #[inline(always)]
-fn chains_body<const N: usize, const FUSED: bool>(start: f32, lanes: &mut usize) {
-    let mut values: [f32; N] = std::array::from_fn(|i| start + i as f32);
-    let (factor, addend) = (black_box(0.999), black_box(0.001));
+fn chains_body<V: Vector, const N: usize>(simd: Simd<V>, start: f32, lanes: &mut usize) {
+    let mut values = [V::splat(simd, start); N];
+    for i in 0..N {
+        values[i] = V::splat(simd, start + i as f32);
+    }
+    let (factor, addend) = (V::splat(simd, black_box(0.999)), V::splat(simd, black_box(0.001)));
     for _ in 0..LENGTH {
-        for value in &mut values {
-            *value = multiply_add::<FUSED>(*value, factor, addend);
+        for i in 0..N {
+            values[i] = addend.multiply_add(values[i], factor);
         }
     }
     black_box(values);
-    *lanes = N;
+    *lanes = N * V::LANES;
 }

@@ -1,13 +1,13 @@
 //! Memory that begins on a cache line, and buffers that each thread keeps between calls.
 //!
-//! A vector that straddles two cache lines costs two loads, which halves the speed of a loop that does one multiply-add
-//! a load; and memory that goes back to the system after each call costs its page faults anew at the next. So after
-//! the first training step the kernels allocate nothing of size.
+//! A vector that straddles two cache lines costs two loads, which halves the speed of a loop that does one
+//! multiply-add per load; and memory that goes back to the system after each call costs its page faults again at the
+//! next. So after the first training step the kernels allocate nothing of size.
 //!
-//! A kernel that is compiled for an instruction set as a whole holds its buffers in a thread-local `Cell`, takes them out
-//! at its start and puts them back at its end: a call from within, as when a thread that waits for others is handed
-//! another picture, finds empty ones. [`with`] does the same for others; not for those, since a closure's body is compiled
-//! without the instruction set of the function around it.
+//! A kernel that is compiled for an instruction set as a whole holds its buffers in a thread-local `Cell`, takes them
+//! out at its start and puts them back at its end: a call from within, as when a thread that waits for others is
+//! handed another image, finds empty ones. [`with`] does the same for others; not for those, since a closure's body is
+//! compiled without the instruction set of the function around it.
 
 use std::cell::RefCell;
 use std::ops::{Deref, DerefMut};
@@ -17,7 +17,7 @@ use std::ops::{Deref, DerefMut};
 #[repr(C, align(64))]
 struct Line([f32; 16]);
 
-/// Numbers that begin on a cache line; as memory to work in it grows and never shrinks.
+/// Values that begin on a cache line; used as scratch memory, it grows and never shrinks.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Buffer {
     lines: Vec<Line>,
@@ -32,7 +32,7 @@ impl Buffer {
         }
     }
 
-    /// `len` numbers of any value.
+    /// `len` values, whatever they are.
     pub(crate) fn get(&mut self, len: usize) -> &mut [f32] {
         if self.lines.len() * 16 < len {
             // A new one, not `resize`: what the old one held is not worth copying.
@@ -46,7 +46,7 @@ impl Buffer {
 impl Deref for Buffer {
     type Target = [f32];
     fn deref(&self) -> &[f32] {
-        // SAFETY: a `Line` is 16 numbers and nothing else, and `lines` has at least `len` of them.
+        // SAFETY: a `Line` is 16 values and nothing else, and `lines` has at least `len` of them.
         unsafe { std::slice::from_raw_parts(self.lines.as_ptr().cast(), self.len) }
     }
 }
@@ -62,7 +62,7 @@ thread_local! {
     static FREE: RefCell<Vec<Buffer>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Runs `work` on `len` numbers of this thread's memory; what they hold is left over from earlier work. May be nested.
+/// Runs `work` on `len` values of this thread's memory, which hold leftovers of earlier work. Calls may be nested.
 pub(crate) fn with<R>(len: usize, work: impl FnOnce(&mut [f32]) -> R) -> R {
     let mut buffer = FREE.with_borrow_mut(Vec::pop).unwrap_or_default();
     let result = work(buffer.get(len));

@@ -1,81 +1,190 @@
-//! A vector of the instruction set at hand, for the few loops that the compiler does not reliably turn into vectors by
-//! itself.
+//! Vectors of one instruction set, for the loops whose sums have to stay in registers.
 //!
-//! Only [`for_each_isa`](crate::isa::for_each_isa) names the types that implement [`Vector`], each in a function
-//! compiled for its instruction set and called where the CPU has it; that is what their `unsafe` rests on.
+//! # The rule of safety
+//! Holding a value is the proof. A [`Simd<V>`] exists only where the CPU has the instruction set of `V`:
+//! [`for_each_isa`](crate::isa::for_each_isa) alone makes one, from an [`Isa`](crate::isa::Isa), which was checked.
+//! A vector is made from a `Simd` or from other vectors, and its register is private to this module, so it proves the
+//! same. Hence arithmetic is safe, and so are loads and stores on slices, which check the length. Those on pointers,
+//! for loops where one check stands for many, are `unsafe`: their caller promises that the memory is there, and
+//! nothing else.
+//!
+//! All functions are compiled into their caller. In one that is not compiled for the instruction set they would be
+//! slow, not wrong: the intrinsics would be calls, and Rust passes vectors to calls through memory.
 
-/// Some consecutive numbers, computed with at once.
-pub(crate) trait Vector: Copy {
-    const LANES: usize;
-    /// All the same.
-    fn splat(value: f32) -> Self;
-    /// The first `LANES` of `from`; panics where there are fewer.
-    fn load(from: &[f32]) -> Self;
-    /// Into the first `LANES` of `to`; panics where there are fewer.
-    fn store(self, to: &mut [f32]);
-    fn add(self, other: Self) -> Self;
-    /// `self * factor + addend`, fused where the instruction set has it.
-    fn multiply_add(self, factor: Self, addend: Self) -> Self;
+use std::marker::PhantomData;
+use std::mem::MaybeUninit;
+
+/// Proof that this CPU has the instruction set of `V`.
+#[derive(Clone, Copy)]
+pub(crate) struct Simd<V>(PhantomData<V>);
+
+impl<V: Vector> Simd<V> {
+    /// # Safety
+    /// The CPU has the instruction set of `V`.
+    #[inline(always)]
+    pub(crate) unsafe fn new() -> Self {
+        Simd(PhantomData)
+    }
 }
 
-/// The compiler finds a vector for this one where there is one.
-impl Vector for [f32; 4] {
-    const LANES: usize = 4;
+/// A vector register of [`Self::LANES`] values.
+pub(crate) trait Vector: Copy {
+    /// Values in it.
+    const LANES: usize;
+    /// Whether `multiply_add` rounds once.
+    const FUSED: bool;
+
+    /// All lanes `value`.
+    fn splat(simd: Simd<Self>, value: f32) -> Self;
+    /// # Safety
+    /// [`Self::LANES`] values may be read at `from`.
+    unsafe fn load_at(simd: Simd<Self>, from: *const f32) -> Self;
+    /// # Safety
+    /// [`Self::LANES`] values may be written at `to`.
+    unsafe fn store_at(self, to: *mut f32);
+    /// `self + other`.
+    fn add(self, other: Self) -> Self;
+    /// `self - other`.
+    fn sub(self, other: Self) -> Self;
+    /// `a * b + self`, fused where the instruction set has it.
+    fn multiply_add(self, a: Self, b: Self) -> Self;
+    /// `self` between `low` and `high`; a NaN stays one.
+    fn clamp(self, low: Self, high: Self) -> Self;
+    /// `self` where the byte of the lane is `byte`, else 0; panics where there are fewer bytes than lanes.
+    fn where_equal(self, bytes: &[u8], byte: u8) -> Self;
+
+    /// The first values of `from`; panics where there are too few.
     #[inline(always)]
-    fn splat(value: f32) -> Self {
-        [value; 4]
+    fn load(simd: Simd<Self>, from: &[f32]) -> Self {
+        let from = &from[..Self::LANES];
+        // SAFETY: `from` has as many values as are read.
+        unsafe { Self::load_at(simd, from.as_ptr()) }
     }
-    #[inline(always)]
-    fn load(from: &[f32]) -> Self {
-        [from[0], from[1], from[2], from[3]]
-    }
+    /// Into the first values of `to`; panics where there are too few.
     #[inline(always)]
     fn store(self, to: &mut [f32]) {
-        to[..4].copy_from_slice(&self);
+        let to = &mut to[..Self::LANES];
+        // SAFETY: `to` has as many values as are written.
+        unsafe { self.store_at(to.as_mut_ptr()) }
+    }
+    /// As [`Self::store`], into memory that may not be initialised.
+    #[inline(always)]
+    fn write(self, to: &mut [MaybeUninit<f32>]) {
+        let to = &mut to[..Self::LANES];
+        // SAFETY: `to` has room for as many values as are written.
+        unsafe { self.store_at(to.as_mut_ptr().cast()) }
+    }
+}
+
+/// Plain Rust, the specification of the others; the compiler finds a vector for it where there is one.
+#[derive(Clone, Copy)]
+pub(crate) struct Portable([f32; 4]);
+
+impl Vector for Portable {
+    const LANES: usize = 4;
+    const FUSED: bool = false;
+    #[inline(always)]
+    fn splat(_: Simd<Self>, value: f32) -> Self {
+        Portable([value; 4])
+    }
+    #[inline(always)]
+    unsafe fn load_at(_: Simd<Self>, from: *const f32) -> Self {
+        // SAFETY: the caller's promise; an array of values needs no more than their alignment.
+        Portable(unsafe { *from.cast() })
+    }
+    #[inline(always)]
+    unsafe fn store_at(self, to: *mut f32) {
+        // SAFETY: as above.
+        unsafe { *to.cast() = self.0 }
     }
     #[inline(always)]
     fn add(self, other: Self) -> Self {
-        std::array::from_fn(|i| self[i] + other[i])
+        Portable(std::array::from_fn(|i| self.0[i] + other.0[i]))
     }
     #[inline(always)]
-    fn multiply_add(self, factor: Self, addend: Self) -> Self {
-        std::array::from_fn(|i| self[i] * factor[i] + addend[i])
+    fn sub(self, other: Self) -> Self {
+        Portable(std::array::from_fn(|i| self.0[i] - other.0[i]))
+    }
+    #[inline(always)]
+    fn multiply_add(self, a: Self, b: Self) -> Self {
+        Portable(std::array::from_fn(|i| a.0[i] * b.0[i] + self.0[i]))
+    }
+    #[inline(always)]
+    fn clamp(self, low: Self, high: Self) -> Self {
+        Portable(std::array::from_fn(|i| {
+            let x = if low.0[i] > self.0[i] { low.0[i] } else { self.0[i] };
+            if high.0[i] < x { high.0[i] } else { x }
+        }))
+    }
+    #[inline(always)]
+    fn where_equal(self, bytes: &[u8], byte: u8) -> Self {
+        let bytes = &bytes[..Self::LANES];
+        Portable(std::array::from_fn(|i| if bytes[i] == byte { self.0[i] } else { 0.0 }))
     }
 }
 
-/// Implements [`Vector`] with the intrinsics for splat, load, store, addition and multiply-add (whose arguments are
-/// given in the order that the intrinsic takes them).
+/// Makes the vector `$name` from an instruction set's intrinsics; multiply-add and comparison as expressions, since
+/// their form differs from set to set.
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 macro_rules! vector {
-    ($type:ty, $lanes:literal, $splat:path, $load:path, $store:path, $add:path, |$a:ident, $b:ident, $c:ident| $fma:expr) => {
-        impl Vector for $type {
+    (
+        $name:ident, $register:ty, $lanes:literal,
+        $splat:ident, $load:ident, $store:ident, $add:ident, $sub:ident, $max:ident, $min:ident,
+        multiply_add: |$sum:ident, $a:ident, $b:ident| $multiply_add:expr,
+        where_equal: |$values:ident, $bytes:ident, $byte:ident| $where_equal:expr $(,)?
+    ) => {
+        #[derive(Clone, Copy)]
+        pub(crate) struct $name($register);
+
+        // In all of them, the CPU has the instructions: `simd` or `self` is the proof.
+        #[allow(
+            unused_unsafe,
+            reason = "where the instruction set is always there, its intrinsics are safe"
+        )]
+        impl Vector for $name {
             const LANES: usize = $lanes;
+            const FUSED: bool = true;
             #[inline(always)]
-            fn splat(value: f32) -> Self {
-                // SAFETY: the CPU has the instruction, see the module's documentation.
-                unsafe { $splat(value) }
+            fn splat(_: Simd<Self>, value: f32) -> Self {
+                // SAFETY: the CPU has the instruction.
+                $name(unsafe { $splat(value) })
             }
             #[inline(always)]
-            fn load(from: &[f32]) -> Self {
-                let from = &from[..$lanes];
-                // SAFETY: as above, and `from` has as many numbers as are read.
-                unsafe { $load(from.as_ptr()) }
+            unsafe fn load_at(_: Simd<Self>, from: *const f32) -> Self {
+                // SAFETY: the CPU has the instruction, and the caller promises the values.
+                $name(unsafe { $load(from) })
             }
             #[inline(always)]
-            fn store(self, to: &mut [f32]) {
-                let to = &mut to[..$lanes];
-                // SAFETY: as above, and `to` has as many numbers as are written.
-                unsafe { $store(to.as_mut_ptr(), self) }
+            unsafe fn store_at(self, to: *mut f32) {
+                // SAFETY: as above.
+                unsafe { $store(to, self.0) }
             }
             #[inline(always)]
             fn add(self, other: Self) -> Self {
-                // SAFETY: as above.
-                unsafe { $add(self, other) }
+                // SAFETY: the CPU has the instruction.
+                $name(unsafe { $add(self.0, other.0) })
             }
             #[inline(always)]
-            fn multiply_add(self, factor: Self, addend: Self) -> Self {
-                let ($a, $b, $c) = (self, factor, addend);
-                // SAFETY: as above.
-                unsafe { $fma }
+            fn sub(self, other: Self) -> Self {
+                // SAFETY: the CPU has the instruction.
+                $name(unsafe { $sub(self.0, other.0) })
+            }
+            #[inline(always)]
+            fn multiply_add(self, a: Self, b: Self) -> Self {
+                let ($sum, $a, $b) = (self.0, a.0, b.0);
+                // SAFETY: the CPU has the instruction.
+                $name(unsafe { $multiply_add })
+            }
+            #[inline(always)]
+            fn clamp(self, low: Self, high: Self) -> Self {
+                // SAFETY: the CPU has the instructions. They give their second operand where either is a NaN.
+                $name(unsafe { $min(high.0, $max(low.0, self.0)) })
+            }
+            #[inline(always)]
+            fn where_equal(self, bytes: &[u8], $byte: u8) -> Self {
+                let ($values, $bytes) = (self.0, bytes[..$lanes].as_ptr());
+                // SAFETY: the CPU has the instructions, and there is a byte for each lane.
+                $name(unsafe { $where_equal })
             }
         }
     };
@@ -83,41 +192,92 @@ macro_rules! vector {
 
 #[cfg(target_arch = "x86_64")]
 mod x86 {
-    use super::Vector;
+    use super::{Simd, Vector};
     use std::arch::x86_64::*;
 
     vector!(
-        __m256,
-        8,
-        _mm256_set1_ps,
-        _mm256_loadu_ps,
-        _mm256_storeu_ps,
-        _mm256_add_ps,
-        |a, b, c| _mm256_fmadd_ps(a, b, c)
+        Avx2, __m256, 8,
+        _mm256_set1_ps, _mm256_loadu_ps, _mm256_storeu_ps, _mm256_add_ps, _mm256_sub_ps, _mm256_max_ps, _mm256_min_ps,
+        multiply_add: |sum, a, b| _mm256_fmadd_ps(a, b, sum),
+        where_equal: |values, bytes, byte| {
+            let bytes = _mm256_cvtepu8_epi32(_mm_loadl_epi64(bytes.cast()));
+            let equal = _mm256_cmpeq_epi32(bytes, _mm256_set1_epi32(byte.into()));
+            _mm256_and_ps(values, _mm256_castsi256_ps(equal))
+        },
     );
     vector!(
-        __m512,
-        16,
-        _mm512_set1_ps,
-        _mm512_loadu_ps,
-        _mm512_storeu_ps,
-        _mm512_add_ps,
-        |a, b, c| _mm512_fmadd_ps(a, b, c)
+        Avx512, __m512, 16,
+        _mm512_set1_ps, _mm512_loadu_ps, _mm512_storeu_ps, _mm512_add_ps, _mm512_sub_ps, _mm512_max_ps, _mm512_min_ps,
+        multiply_add: |sum, a, b| _mm512_fmadd_ps(a, b, sum),
+        where_equal: |values, bytes, byte| {
+            let bytes = _mm512_cvtepu8_epi32(_mm_loadu_si128(bytes.cast()));
+            let equal = _mm512_cmpeq_epi32_mask(bytes, _mm512_set1_epi32(byte.into()));
+            _mm512_maskz_mov_ps(equal, values)
+        },
     );
 }
+#[cfg(target_arch = "x86_64")]
+pub(crate) use x86::{Avx2, Avx512};
 
 #[cfg(target_arch = "aarch64")]
 mod arm {
-    use super::Vector;
+    use super::{Simd, Vector};
     use std::arch::aarch64::*;
 
     vector!(
-        float32x4_t,
-        4,
-        vdupq_n_f32,
-        vld1q_f32,
-        vst1q_f32,
-        vaddq_f32,
-        |a, b, c| vfmaq_f32(c, a, b)
+        Neon, float32x4_t, 4,
+        vdupq_n_f32, vld1q_f32, vst1q_f32, vaddq_f32, vsubq_f32, vmaxq_f32, vminq_f32,
+        multiply_add: |sum, a, b| vfmaq_f32(sum, a, b),
+        where_equal: |values, bytes, byte| {
+            let bytes: [u8; 4] = *bytes.cast();
+            let bytes = vld1q_u32(bytes.map(u32::from).as_ptr());
+            let equal = vceqq_u32(bytes, vdupq_n_u32(byte.into()));
+            vreinterpretq_f32_u32(vandq_u32(vreinterpretq_u32_f32(values), equal))
+        },
     );
+}
+#[cfg(target_arch = "aarch64")]
+pub(crate) use arm::Neon;
+
+#[cfg(test)]
+mod tests {
+    use super::{Simd, Vector};
+    use crate::isa::{Isa, for_each_isa};
+
+    for_each_isa!(vectors check, check_body, (lanes: usize));
+
+    fn check_body<V: Vector>(simd: Simd<V>, lanes: usize) {
+        assert_eq!(V::LANES, lanes);
+        // Small integers, so that rounding once or twice is the same.
+        let numbers = |from: f32| -> Vec<f32> { (0..lanes).map(|i| from + i as f32).collect() };
+        let (mut a, b, c) = (numbers(-3.0), numbers(5.0), numbers(2.0));
+        a[1] = f32::NAN;
+        let bytes: Vec<u8> = (0..lanes as u8).map(|i| i % 3).collect();
+        let is = |result: V, truth: &dyn Fn(usize) -> f32| {
+            let mut values = vec![0.0; lanes];
+            result.store(&mut values);
+            for (i, value) in values.into_iter().enumerate() {
+                assert!(
+                    value == truth(i) || value.is_nan() && truth(i).is_nan(),
+                    "lane {i}: {value}"
+                );
+            }
+        };
+        let [x, y, z] = [&a, &b, &c].map(|values| V::load(simd, values));
+        is(V::splat(simd, 7.0), &|_| 7.0);
+        is(x.add(y), &|i| a[i] + b[i]);
+        is(y.sub(z), &|i| b[i] - c[i]);
+        is(x.multiply_add(y, z), &|i| b[i] * c[i] + a[i]);
+        is(x.clamp(V::splat(simd, -2.0), V::splat(simd, 0.0)), &|i| {
+            a[i].clamp(-2.0, 0.0)
+        });
+        is(y.where_equal(&bytes, 1), &|i| if bytes[i] == 1 { b[i] } else { 0.0 });
+    }
+
+    #[test]
+    fn operations_equal_their_definitions() {
+        for isa in Isa::available() {
+            check(isa, isa.lanes());
+        }
+    }
 }

@@ -27,7 +27,7 @@ struct Truth {
     sum: Vec<f64>,
 }
 
-/// By the formulas of the paper (section 3, page 4), one number after the other.
+/// By the formulas of the paper (section 3, page 4), one value after the other.
 fn truth(x: &[f32], gradient: &[f32], affine: &Affine, residual: Option<&[f32]>, cut: [f64; 2]) -> Truth {
     let c = affine.scale.len();
     let m = (x.len() / c) as f64;
@@ -83,7 +83,8 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
     #[test]
     fn agrees_with_f64(
-        channels in 1usize..80, pixels in 2usize..300, offset in -50f32..50.0, seed: u64, which in 0usize..3, with_residual: bool
+        channels in 1usize..80, pixels in 2usize..300, offset in -50f32..50.0, seed: u64, which in 0usize..3,
+        with_residual: bool,
     ) {
         let len = channels * pixels;
         let x: Vec<f32> = noise(seed, len).iter().map(|x| x * 2.0 + offset).collect();
@@ -100,9 +101,10 @@ proptest! {
         // Where the sum before the activation is too near to a cut, rounding decides on which side it is.
         prop_assume!(cut.iter().all(|cut| !cut.is_finite()
             || truth.before.iter().all(|sum| (sum - cut).abs() > 1e-4)));
-        // A mean in f32 is off by half a unit in its last place, which counts in units of the standard deviation; and of few
-        // pixels the gradient of the input is the small rest of numbers that cancel.
-        let distance = truth.mean.iter().zip(&truth.variance).map(|(mean, variance)| mean.abs() / (variance + 1e-3).sqrt());
+        // A mean in f32 is off by half a unit in its last place, which counts in units of the standard deviation; and
+        // of few pixels the gradient of the input is the small rest of values that cancel.
+        let pairs = truth.mean.iter().zip(&truth.variance);
+        let distance = pairs.map(|(mean, variance)| mean.abs() / (variance + 1e-3).sqrt());
         let tolerance = 1e-4 + 16.0 * f64::from(f32::EPSILON) * distance.fold(0.0, f64::max);
         let close = |what, ours: &[f32], truth: &[f64]| close(what, ours, truth, tolerance);
         for isa in Isa::available() {

@@ -14,8 +14,8 @@ struct Reference {
     grad_input: Vec<f64>,
 }
 
-/// The definition, loop by loop. Backward follows `winners`, after each was found to be one: rounding may choose another
-/// among equals.
+/// The definition, loop by loop. Backward follows `winners`, after each was found to be one: rounding may choose
+/// another among equals.
 fn reference(s: Shape, x: &[f32], w: &[f32], b: &[f32], dy: &[f32], winners: &[u8]) -> Reference {
     let (ph, pw, ci, co) = (s.height / 2, s.width / 2, s.in_channels, s.out_channels);
     let mut r = Reference {

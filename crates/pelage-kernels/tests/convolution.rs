@@ -278,7 +278,8 @@ fn check_chain(chain: &[Geometry], seed: u64, residual: bool, activation: Activa
     }
 }
 
-/// A band of the last output that lies in the border asks for no row of the link before, and this for none of the first.
+/// A band of the last output that lies in the border asks for no row of the link before, and this for none of the
+/// first.
 #[test]
 fn bands_in_the_border_see_no_row() {
     let link = |height, channels: [usize; 2], stride| Geometry {
@@ -305,7 +306,8 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(150))]
     #[test]
     fn a_chain_is_its_links_one_by_one(
-        chain in chains(), seed in 0u64..1000, residual in any::<bool>(), activation in activations(), threads in 1usize..4,
+        chain in chains(), seed in 0u64..1000, residual in any::<bool>(), activation in activations(),
+        threads in 1usize..4,
     ) {
         check_chain(&chain, seed, residual, activation, threads);
     }

@@ -1,4 +1,5 @@
-//! No kernel touches a number outside its slices: each slice ends at a page that may not be touched, then begins behind one.
+//! No kernel touches a value outside its slices: each slice ends at a page that may not be touched, then begins behind
+//! one.
 //!
 //! A single number too many ends the test process with a segmentation fault; that is how these tests fail.
 #![cfg(all(unix, not(miri)))]
@@ -21,7 +22,7 @@ enum Guard {
     Before,
 }
 
-/// Numbers next to a guarded page.
+/// Values next to a guarded page.
 struct Guarded<T> {
     /// Keeps the memory.
     _pages: Allocation,
@@ -43,8 +44,8 @@ impl<T: Copy> Guarded<T> {
             Guard::Behind => page + room - bytes,
             Guard::Before => page,
         };
-        // SAFETY: `bytes` from `at` on lie in the pages between the guards; a page is aligned to more than a number, and
-        // so is its end less some numbers.
+        // SAFETY: `bytes` from `at` on lie in the pages between the guards; a page is aligned to more than a value,
+        // and so is its end less some values.
         let start = unsafe {
             let start = first.add(at).cast::<T>();
             start.copy_from(values.as_ptr(), values.len());
@@ -61,7 +62,7 @@ impl<T: Copy> Guarded<T> {
 impl<T> Deref for Guarded<T> {
     type Target = [T];
     fn deref(&self) -> &[T] {
-        // SAFETY: so many numbers were written at `start`, in memory that lives as long as `self`.
+        // SAFETY: so many values were written at `start`, in memory that lives as long as `self`.
         unsafe { std::slice::from_raw_parts(self.start, self.len) }
     }
 }

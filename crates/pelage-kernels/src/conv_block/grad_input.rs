@@ -6,17 +6,18 @@
 //! convolution row first, so that the two rows of one pooled row are one stretch of the list.
 
 use std::cell::Cell;
+use std::mem::MaybeUninit;
 
 use super::Shape;
 use super::list::{Entry, add};
 use crate::isa::for_each_isa;
-use crate::vector::Vector;
+use crate::vector::{Simd, Vector};
 
 /// Input channels of a block whose three pixels of sums fit the registers.
 const BLOCK: usize = 32;
 const WINDOW: usize = 3 * BLOCK;
 
-/// Weights as `[ci / BLOCK][co][ky][kx][BLOCK]`, filled up with zeros.
+/// Weights as `[ci / BLOCK][co][ky][kx][BLOCK]`, padded with zeros.
 pub(super) fn pack(shape: Shape, weights: &[f32], packed: &mut [f32]) {
     let (ci, co) = (shape.in_channels, shape.out_channels);
     packed.fill(0.0);
@@ -29,7 +30,7 @@ pub(super) fn pack(shape: Shape, weights: &[f32], packed: &mut [f32]) {
     }
 }
 
-/// Numbers of the packed weights.
+/// Values in the packed weights.
 pub(super) fn packed_len(shape: Shape) -> usize {
     shape.in_channels.div_ceil(BLOCK) * shape.out_channels * 9 * BLOCK
 }
@@ -52,7 +53,7 @@ impl Row {
     #[inline(always)]
     fn fill(&mut self, shape: Shape, gradients: &[f32], winners: &[u8]) {
         let co = shape.out_channels;
-        // Two stretches that can grow to both sides, and a place for what ReLU cut.
+        // Two stretches that can grow in both directions, and a place for what ReLU zeroed.
         let len = 4 * co + 1;
         self.entries.resize(shape.pooled_width() * len, Entry::default());
         self.bounds.resize(2 * shape.pooled_width(), [0; 3]);
@@ -92,32 +93,25 @@ impl Row {
     }
 }
 
-for_each_isa!(vectors image, image_body, (
+// The vector, and how many of them are a window of weights.
+for_each_isa!(vectors image, image_body, [avx512: 6; avx2: 12; neon: 24; portable: 24], (
     shape: Shape,
     packed: &[f32],
     grad_output: &[f32],
     winners: &[u8],
-    grad_input: &mut [f32],
+    grad_input: &mut [MaybeUninit<f32>],
 ));
 
 #[inline(always)]
-fn image_body<V: Vector>(shape: Shape, packed: &[f32], grad_output: &[f32], winners: &[u8], grad_input: &mut [f32]) {
-    match WINDOW / V::LANES {
-        6 => rows::<V, 6>(shape, packed, grad_output, winners, grad_input),
-        12 => rows::<V, 12>(shape, packed, grad_output, winners, grad_input),
-        _ => rows::<V, 24>(shape, packed, grad_output, winners, grad_input),
-    }
-}
-
-/// With windows of `N` vectors.
-#[inline(always)]
-fn rows<V: Vector, const N: usize>(
+fn image_body<V: Vector, const N: usize>(
+    simd: Simd<V>,
     shape: Shape,
     packed: &[f32],
     grad_output: &[f32],
     winners: &[u8],
-    grad_input: &mut [f32],
+    grad_input: &mut [MaybeUninit<f32>],
 ) {
+    assert!(N * V::LANES == WINDOW);
     let (co, ci, height) = (shape.out_channels, shape.in_channels, shape.pooled_height());
     let pooled_row = shape.pooled_width() * co;
     let mut kept = ROWS.take();
@@ -134,14 +128,14 @@ fn rows<V: Vector, const N: usize>(
             let channels = (block * BLOCK)..((block + 1) * BLOCK).min(ci);
             if y > 0 {
                 let target = &mut grad_input[(2 * y - 1) * shape.width * ci..][..shape.width * ci];
-                row::<V, N>(columns, packed, target, ci, channels.clone(), |x| {
+                row::<V, N>(simd, columns, packed, target, ci, channels.clone(), |x| {
                     let near: &[_] = if y < height { here.upper(x) } else { &[] };
                     [(above.both(x), UPPER), (near, UPPER.wrapping_neg())]
                 });
             }
             if 2 * y < shape.height {
                 let target = &mut grad_input[2 * y * shape.width * ci..][..shape.width * ci];
-                row::<V, N>(columns, packed, target, ci, channels.clone(), |x| {
+                row::<V, N>(simd, columns, packed, target, ci, channels.clone(), |x| {
                     let both: &[_] = if y < height { here.both(x) } else { &[] };
                     let near: &[_] = if y > 0 { above.lower(x) } else { &[] };
                     [(both, 0), (near, 2 * UPPER)]
@@ -152,29 +146,34 @@ fn rows<V: Vector, const N: usize>(
     ROWS.set(kept);
 }
 
-/// One input row: `lists(x)` are the entries of convolution column `x`, each list with what to add to where its weights
-/// lie. The sums of three pixels are `N` vectors.
+/// One input row: `lists(x)` are the entries of convolution column `x`, each list with what to add to where its
+/// weights lie. The sums of three pixels are `N` vectors.
 #[inline(always)]
 fn row<'a, V: Vector, const N: usize>(
+    simd: Simd<V>,
     columns: usize,
     packed: &[f32],
-    target: &mut [f32],
+    target: &mut [MaybeUninit<f32>],
     ci: usize,
     channels: std::ops::Range<usize>,
     lists: impl Fn(usize) -> [(&'a [Entry], u32); 2],
 ) {
     let mut pixels = target.chunks_exact_mut(ci).map(|pixel| &mut pixel[channels.clone()]);
     // Of pixels x - 1, x and x + 1.
-    let mut sums = [V::splat(0.0); N];
+    let mut sums = [V::splat(simd, 0.0); N];
     for x in 0..columns {
         let [(list, shift), (other, other_shift)] = lists(x);
-        sums = add(sums, packed, list, shift);
-        sums = add(sums, packed, other, other_shift);
+        sums = add(simd, sums, packed, list, shift);
+        sums = add(simd, sums, packed, other, other_shift);
         if x > 0 {
             write(&sums[..N / 3], pixels.next());
         }
         for i in 0..N {
-            sums[i] = if i < N / 3 * 2 { sums[i + N / 3] } else { V::splat(0.0) };
+            sums[i] = if i < N / 3 * 2 {
+                sums[i + N / 3]
+            } else {
+                V::splat(simd, 0.0)
+            };
         }
     }
     write(&sums[..N / 3], pixels.next());
@@ -184,18 +183,17 @@ fn row<'a, V: Vector, const N: usize>(
 
 /// Into a block of a pixel's channels, or as many as there are of them.
 #[inline(always)]
-fn write<V: Vector>(sums: &[V], pixel: Option<&mut [f32]>) {
+fn write<V: Vector>(sums: &[V], pixel: Option<&mut [MaybeUninit<f32>]>) {
     let Some(pixel) = pixel else { return };
-    let mut last = [0.0f32; BLOCK];
-    let to = if pixel.len() == BLOCK {
-        &mut *pixel
+    if pixel.len() == BLOCK {
+        for (sum, to) in sums.iter().zip(pixel.chunks_exact_mut(V::LANES)) {
+            sum.write(to);
+        }
     } else {
-        &mut last[..]
-    };
-    for (sum, to) in sums.iter().zip(to.chunks_exact_mut(V::LANES)) {
-        sum.store(to);
-    }
-    if pixel.len() < BLOCK {
-        pixel.copy_from_slice(&last[..pixel.len()]);
+        let mut block = [0.0f32; BLOCK];
+        for (sum, to) in sums.iter().zip(block.chunks_exact_mut(V::LANES)) {
+            sum.store(to);
+        }
+        pixel.write_copy_of_slice(&block[..pixel.len()]);
     }
 }

@@ -1,4 +1,4 @@
-//! Weight and bias gradients, summed over the pictures one after the other.
+//! Weight and bias gradients, summed over the images one after the other.
 
 mod columns;
 mod pixels;
@@ -6,7 +6,7 @@ mod pixels;
 use super::Shape;
 use crate::isa::Isa;
 
-/// Numbers of the running sums, in a layout that depends on the number of channels.
+/// Values in the running sums, whose layout depends on the number of channels.
 pub(super) fn sums_len(shape: Shape) -> usize {
     match columns::suits(shape) {
         true => columns::sums_len(shape),
@@ -14,7 +14,7 @@ pub(super) fn sums_len(shape: Shape) -> usize {
     }
 }
 
-/// Adds a picture's gradients to `sums`.
+/// Adds an image's gradients to `sums`.
 pub(super) fn image(isa: Isa, shape: Shape, input: &[f32], grad_output: &[f32], winners: &[u8], sums: &mut [f32]) {
     match columns::suits(shape) {
         true => columns::image(isa, shape, input, grad_output, winners, sums),

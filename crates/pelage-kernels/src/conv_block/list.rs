@@ -1,50 +1,61 @@
 //! Sums over a list of winners: the inner loop of both gradients.
 
-use crate::vector::Vector;
+use crate::vector::{Simd, Vector};
 
-/// Where the numbers of a winner begin, and its gradient.
+/// Where a winner's values begin, and its gradient.
 pub(super) type Entry = (u32, f32);
 
-/// `N` vectors of `sums` plus, for each entry, gradient times the numbers from its place and `shift` on.
+/// `N` vectors of `sums` plus, for each entry, gradient times the values from its place and `shift` on.
 #[inline(always)]
-pub(super) fn add<V: Vector, const N: usize>(mut sums: [V; N], values: &[f32], list: &[Entry], shift: u32) -> [V; N] {
+pub(super) fn add<V: Vector, const N: usize>(
+    simd: Simd<V>,
+    mut sums: [V; N],
+    values: &[f32],
+    list: &[Entry],
+    shift: u32,
+) -> [V; N] {
     for &(place, gradient) in list {
         let at = place.wrapping_add(shift) as usize;
-        add_one(&mut sums, &values[at..], gradient);
+        add_one(simd, &mut sums, &values[at..], gradient);
     }
     sums
 }
 
-/// The same with every other entry in second sums, since few sums would wait for their own last addition.
+/// The same with every other entry in a second set of sums: with few sums, each would wait for its own last addition.
 #[inline(always)]
-pub(super) fn add_pairs<V: Vector, const N: usize>(mut sums: [V; N], values: &[f32], list: &[Entry]) -> [V; N] {
-    let mut others = [V::splat(0.0); N];
+pub(super) fn add_pairs<V: Vector, const N: usize>(
+    simd: Simd<V>,
+    mut sums: [V; N],
+    values: &[f32],
+    list: &[Entry],
+) -> [V; N] {
+    let mut others = [V::splat(simd, 0.0); N];
     let (pairs, rest) = list.as_chunks::<2>();
     for [one, other] in pairs {
-        add_one(&mut sums, &values[one.0 as usize..], one.1);
-        add_one(&mut others, &values[other.0 as usize..], other.1);
+        add_one(simd, &mut sums, &values[one.0 as usize..], one.1);
+        add_one(simd, &mut others, &values[other.0 as usize..], other.1);
     }
     for (sum, other) in sums.iter_mut().zip(others) {
         *sum = sum.add(other);
     }
-    add(sums, values, rest, 0)
+    add(simd, sums, values, rest, 0)
 }
 
-/// Adds gradient times the first numbers of `values`.
+/// Adds gradient times the first values of `values`.
 #[inline(always)]
-pub(super) fn add_one<V: Vector, const N: usize>(sums: &mut [V; N], values: &[f32], gradient: f32) {
-    let (values, gradient) = (&values[..N * V::LANES], V::splat(gradient));
+pub(super) fn add_one<V: Vector, const N: usize>(simd: Simd<V>, sums: &mut [V; N], values: &[f32], gradient: f32) {
+    let (values, gradient) = (&values[..N * V::LANES], V::splat(simd, gradient));
     for (sum, values) in sums.iter_mut().zip(values.chunks_exact(V::LANES)) {
-        *sum = gradient.multiply_add(V::load(values), *sum);
+        *sum = sum.multiply_add(gradient, V::load(simd, values));
     }
 }
 
 /// The first `N` vectors of `values`.
 #[inline(always)]
-pub(super) fn load<V: Vector, const N: usize>(values: &[f32]) -> [V; N] {
-    let mut vectors = [V::splat(0.0); N];
+pub(super) fn load<V: Vector, const N: usize>(simd: Simd<V>, values: &[f32]) -> [V; N] {
+    let mut vectors = [V::splat(simd, 0.0); N];
     for (vector, values) in vectors.iter_mut().zip(values[..N * V::LANES].chunks_exact(V::LANES)) {
-        *vector = V::load(values);
+        *vector = V::load(simd, values);
     }
     vectors
 }

@@ -1,11 +1,18 @@
-//! What follows a tile of convolution outputs while it is still in registers: bias, ReLU, maximum.
+//! What happens to a tile of convolution outputs while it is still in registers: bias, ReLU, maximum.
+
+use std::mem::MaybeUninit;
 
 use super::CUT;
 
 /// Bias, ReLU and maximum of the four convolution outputs under a pooled pixel, for the first `output.len()` of `C`
 /// channels.
 #[inline(always)]
-pub(super) fn pool<const C: usize>(sums: &[[f32; C]; 4], bias: &[f32], output: &mut [f32], winners: &mut [u8]) {
+pub(super) fn pool<const C: usize>(
+    sums: &[[f32; C]; 4],
+    bias: &[f32],
+    output: &mut [MaybeUninit<f32>],
+    winners: &mut [MaybeUninit<u8>],
+) {
     if output.len() == C {
         channels::<C, true>(sums, bias, output, winners);
     } else {
@@ -18,8 +25,8 @@ pub(super) fn pool<const C: usize>(sums: &[[f32; C]; 4], bias: &[f32], output: &
 fn channels<const C: usize, const ALL: bool>(
     sums: &[[f32; C]; 4],
     bias: &[f32],
-    output: &mut [f32],
-    winners: &mut [u8],
+    output: &mut [MaybeUninit<f32>],
+    winners: &mut [MaybeUninit<u8>],
 ) {
     let bias: &[f32; C] = bias.first_chunk().expect("a bias for each channel of the tile");
     let (mut values, mut narrow) = ([0.0f32; C], [0u8; C]);
@@ -32,14 +39,14 @@ fn channels<const C: usize, const ALL: bool>(
         }
         best += bias[j];
         narrow[j] = if best > 0.0 { won as u8 } else { CUT };
-        // Not max(): a NaN has to stay one, so that training notices.
+        // Not max(): a NaN has to stay one, so that training notices it.
         values[j] = if best <= 0.0 { 0.0 } else { best };
     }
     if ALL {
-        *output.first_chunk_mut().expect("a place for each channel") = values;
-        *winners.first_chunk_mut().expect("a place for each channel") = narrow;
+        output[..C].write_copy_of_slice(&values);
+        winners[..C].write_copy_of_slice(&narrow);
     } else {
-        output.copy_from_slice(&values[..output.len()]);
-        winners.copy_from_slice(&narrow[..winners.len()]);
+        output.write_copy_of_slice(&values[..output.len()]);
+        winners.write_copy_of_slice(&narrow[..winners.len()]);
     }
 }

@@ -1,18 +1,15 @@
 //! Forward by Winograd's minimal filtering: under a pooled value lie four outputs of a tile.
 
 use std::cell::Cell;
+use std::mem::MaybeUninit;
 use std::ops::Range;
 
 use super::Shape;
 use super::pool::pool;
-#[cfg(target_arch = "aarch64")]
-use crate::convolution::vector::Neon;
-#[cfg(target_arch = "x86_64")]
-use crate::convolution::vector::{Avx2, Avx512};
-use crate::convolution::vector::{Portable, Vector};
 use crate::convolution::winograd::{self, Grid};
-use crate::isa::{Isa, for_each_isa_with};
+use crate::isa::{Isa, for_each_isa};
 use crate::scratch::Buffer;
+use crate::vector::{Simd, Vector};
 
 thread_local!(static BLOCK: Cell<[Buffer; 2]> = Cell::default());
 
@@ -21,12 +18,12 @@ pub(super) fn suits(isa: Isa, shape: Shape) -> bool {
     winograd::suits(isa, shape.in_channels, shape.out_channels)
 }
 
-/// Numbers of the packed weights and bias.
+/// Values in the packed weights and bias.
 pub(super) fn packed_len(isa: Isa, shape: Shape) -> usize {
     winograd::weights_len(isa, shape.in_channels, shape.out_channels) + winograd::filled(isa, shape.out_channels)
 }
 
-/// Transformed weights, then the bias, filled up with zeros.
+/// Transformed weights, then the bias, padded with zeros.
 pub(super) fn pack(isa: Isa, shape: Shape, weights: &[f32], bias: &[f32], packed: &mut [f32]) {
     let len = winograd::weights_len(isa, shape.in_channels, shape.out_channels);
     let (transformed, filled) = packed.split_at_mut(len);
@@ -38,15 +35,15 @@ pub(super) fn pack(isa: Isa, shape: Shape, weights: &[f32], bias: &[f32], packed
 /// Pooled rows and columns that a tile makes.
 pub(super) const TILE: usize = winograd::SIDE / 2;
 
-/// Pooled rows of one picture, from row `top` on, a multiple of [`TILE`].
+/// Pooled rows of one image, from row `top` on, a multiple of [`TILE`].
 pub(super) fn rows_of(
     isa: Isa,
     shape: Shape,
     top: usize,
     input: &[f32],
     packed: &[f32],
-    output: &mut [f32],
-    winners: &mut [u8],
+    output: &mut [MaybeUninit<f32>],
+    winners: &mut [MaybeUninit<u8>],
 ) {
     let filled = winograd::filled(isa, shape.out_channels);
     let (weights, bias) = packed.split_at(packed.len() - filled);
@@ -74,27 +71,35 @@ pub(super) fn rows_of(
     BLOCK.set(kept);
 }
 
-/// Some pooled rows of a picture, from row `top` on.
+/// Some pooled rows of an image, from row `top` on.
 pub(crate) struct Part {
     shape: Shape,
     grid: Grid,
     top: usize,
 }
 
-// The vector and its numbers.
-for_each_isa_with!(pool_block, pool_body,
-    avx512: [Avx512, 16], avx2: [Avx2, 8], neon: [Neon, 4], portable: [Portable, 4],
-    (part: &Part, block: Range<usize>, products: &[f32], bias: &[f32], output: &mut [f32], winners: &mut [u8]));
-
-/// From the products of a block of tiles to the pooled values.
-#[inline(always)]
-fn pool_body<V: Vector, const C: usize>(
+// The vector and its lanes.
+for_each_isa!(vectors pool_block, pool_body,
+[avx512: 16; avx2: 8; neon: 4; portable: 4],
+(
     part: &Part,
     block: Range<usize>,
     products: &[f32],
     bias: &[f32],
-    output: &mut [f32],
-    winners: &mut [u8],
+    output: &mut [MaybeUninit<f32>],
+    winners: &mut [MaybeUninit<u8>],
+));
+
+/// From the products of a block of tiles to the pooled values.
+#[inline(always)]
+fn pool_body<V: Vector, const C: usize>(
+    simd: Simd<V>,
+    part: &Part,
+    block: Range<usize>,
+    products: &[f32],
+    bias: &[f32],
+    output: &mut [MaybeUninit<f32>],
+    winners: &mut [MaybeUninit<u8>],
 ) {
     let (width, channels, filled) = (part.shape.pooled_width(), part.shape.out_channels, bias.len());
     let rows = output.len() / (width * channels);
@@ -109,14 +114,13 @@ fn pool_body<V: Vector, const C: usize>(
         );
         for first in (0..channels).step_by(C) {
             let mut values = [[[0.0f32; C]; 2 * TILE]; 2 * TILE];
-            // SAFETY: a vector from `first` on is in row i of each of the matrices, and C numbers are a vector; compiled for
-            // the instruction set of `V`.
-            unsafe {
+            // SAFETY: a vector from `first` on is in row i of each of the matrices.
+            let outputs = unsafe {
                 let products = products.as_ptr().add(i * filled + first);
-                let outputs = winograd::outputs(products, stride, V::splat(0.0));
-                for (values, output) in values.as_flattened_mut().iter_mut().zip(outputs.as_flattened()) {
-                    output.store(values.as_mut_ptr());
-                }
+                winograd::outputs(simd, products, stride, V::splat(simd, 0.0))
+            };
+            for (values, output) in values.as_flattened_mut().iter_mut().zip(outputs.as_flattened()) {
+                output.store(values);
             }
             for row in 0..TILE.min(rows - y) {
                 let [upper, lower] = [values[2 * row], values[2 * row + 1]];

@@ -1,9 +1,9 @@
 //! Activations, in the convolution's epilogue and on whole slices.
 
-use crate::isa::{Isa, for_each_isa_with, multiply_add};
+use crate::isa::{Isa, for_each_isa, multiply_add};
 use rayon::prelude::*;
 
-/// What is applied to a convolution's sum.
+/// What is applied to a convolution's sums.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Activation {
     /// Nothing.
@@ -17,7 +17,7 @@ pub enum Activation {
 }
 
 impl Activation {
-    /// What it cuts values to. SiLU cuts nothing.
+    /// What it clamps values to. SiLU clamps nothing.
     #[inline(always)]
     pub(super) fn limits(self) -> [f32; 2] {
         match self {
@@ -40,11 +40,11 @@ fn sigmoid<const FUSED: bool>(x: f32) -> f32 {
     1.0 / (1.0 + exp::<FUSED>(-x))
 }
 
-/// exp(x), without a branch: 2^n times a polynomial of the rest, coefficients as in Cephes' expf (Moshier). Results under
-/// the smallest or over the largest normal number stop there; a NaN stays one.
+/// exp(x), without a branch: 2^n times a polynomial of the rest, coefficients as in Cephes' expf (Moshier). Results
+/// below the smallest or above the largest normal number stop there; a NaN stays one.
 #[inline(always)]
 fn exp<const FUSED: bool>(x: f32) -> f32 {
-    /// Adding and taking away 1.5 * 2^23 rounds to a whole number.
+    /// Adding and subtracting 1.5 * 2^23 rounds to an integer.
     const ROUND: f32 = 12_582_912.0;
     let x = if x < -87.3 { -87.3 } else { x };
     let x = if x > 88.3 { 88.3 } else { x };
@@ -60,7 +60,7 @@ fn exp<const FUSED: bool>(x: f32) -> f32 {
     p * f32::from_bits((shifted.to_bits() << 23).wrapping_add(0x3f80_0000))
 }
 
-/// Values a parallel piece; a detail of speed, the result does not depend on it.
+/// Values in a parallel piece; it affects speed only, never the result.
 const PIECE: usize = 1 << 14;
 
 /// Applies the activation to every value. A NaN stays one.
@@ -70,20 +70,18 @@ pub fn activate(isa: Isa, activation: Activation, values: &mut [f32]) {
         .for_each(|values| activate_piece(isa, activation, values));
 }
 
-/// Turns the gradient at the activation's output into the one at its input. `saved` holds the inputs; for ReLU and ReLU6
+/// Turns the gradient at the activation's output into that at its input. `saved` holds the inputs; for ReLU and ReLU6
 /// the outputs do as well.
 ///
 /// # Panics
-/// Where the lengths differ.
+/// If the lengths differ.
 pub fn activation_backward(isa: Isa, activation: Activation, saved: &[f32], grad: &mut [f32]) {
     assert_eq!(saved.len(), grad.len(), "length of saved");
     let pieces = grad.par_chunks_mut(PIECE).zip(saved.par_chunks(PIECE));
     pieces.for_each(|(grad, saved)| backward_piece(isa, activation, saved, grad));
 }
 
-for_each_isa_with!(activate_piece, activate_body,
-    avx512: [true], avx2: [true], neon: [true], portable: [false],
-    (activation: Activation, values: &mut [f32]));
+for_each_isa!(fused activate_piece, activate_body, (activation: Activation, values: &mut [f32]));
 
 #[inline(always)]
 fn activate_body<const FUSED: bool>(activation: Activation, values: &mut [f32]) {
@@ -98,9 +96,7 @@ fn activate_body<const FUSED: bool>(activation: Activation, values: &mut [f32]) 
     }
 }
 
-for_each_isa_with!(backward_piece, backward_body,
-    avx512: [true], avx2: [true], neon: [true], portable: [false],
-    (activation: Activation, saved: &[f32], grad: &mut [f32]));
+for_each_isa!(fused backward_piece, backward_body, (activation: Activation, saved: &[f32], grad: &mut [f32]));
 
 #[inline(always)]
 fn backward_body<const FUSED: bool>(activation: Activation, saved: &[f32], grad: &mut [f32]) {

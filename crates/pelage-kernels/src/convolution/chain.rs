@@ -1,11 +1,12 @@
-//! Convolutions one behind the other, a band of rows at a time, so that what lies between them stays in the near caches:
-//! MobileNet's expansion, depthwise convolution and projection (Sandler et al. 2018, section 3.3) have maps between them
-//! that are six times as large as those at their ends.
+//! Convolutions one after the other, a band of rows at a time, so that what lies between them stays in the near
+//! caches: MobileNet's expansion, depthwise convolution and projection (Sandler et al. 2018, section 3.3) have maps
+//! between them that are six times as large as those at their ends.
 
+use std::mem::MaybeUninit;
 use std::ops::Range;
 
-use super::{Activation, Geometry, Packed, Path, forward, path};
-use crate::fresh::fresh;
+use super::{Activation, Geometry, Packed, Path, path, write};
+use crate::fresh::{Fresh, as_uninit};
 use crate::isa::Isa;
 use crate::scratch;
 use rayon::prelude::*;
@@ -13,24 +14,31 @@ use rayon::prelude::*;
 /// One convolution of a chain.
 #[derive(Clone, Copy, Debug)]
 pub struct Link<'a> {
-    /// Its sizes; the input is the output of the link before.
+    /// Its shape; the input is the output of the link before.
     pub geometry: Geometry,
     /// Its weights.
     pub packed: &'a Packed,
-    /// What follows.
+    /// Applied last.
     pub activation: Activation,
 }
 
-/// Numbers of the maps between the links that a band should not exceed by much: a common 512 KiB L2 cache.
+/// Values in a band of the maps between the links, about: a common 512 KiB L2 cache.
 const BAND: usize = 1 << 17;
 
 /// `output` of the last of `links` from the `input` of the first; `residual`, as long as `output`, is added before the
-/// last activation. Rows at the edge of a band are computed for both bands. The same bits as [`forward`] link by link.
+/// last activation. Rows at the edge of a band are computed for both bands. The same bits as
+/// [`forward`](super::forward) link by link.
 ///
 /// # Panics
-/// Where there is no link, a slice's length does not fit, the sizes of two links do not fit each other, or a link takes
+/// If there is no link, a slice's length does not match, the sizes of two links do not match, or a link takes
 /// [`Path::Winograd`], whose bits depend on where a map is cut.
 pub fn forward_chain(isa: Isa, links: &[Link], input: &[f32], residual: Option<&[f32]>, output: &mut [f32]) {
+    // SAFETY: only sums are written.
+    write_chain(isa, links, input, residual, unsafe { as_uninit(output) });
+}
+
+/// [`forward_chain`] into memory that may not be initialised: every element is written, and none is read before.
+fn write_chain(isa: Isa, links: &[Link], input: &[f32], residual: Option<&[f32]>, output: &mut [MaybeUninit<f32>]) {
     let (first, last) = (links[0].geometry, links[links.len() - 1].geometry);
     for pair in links.windows(2) {
         let (one, next) = (pair[0].geometry, pair[1].geometry);
@@ -38,11 +46,11 @@ pub fn forward_chain(isa: Isa, links: &[Link], input: &[f32], residual: Option<&
         assert_eq!(
             made,
             [next.batch, next.height, next.width, next.in_channels],
-            "links that do not fit"
+            "links of different sizes"
         );
     }
     let cut = |link: &Link| path(isa, &link.geometry) != Path::Winograd;
-    assert!(links.iter().all(cut), "a link that cannot be cut into bands");
+    assert!(links.iter().all(cut), "a link cannot be cut into bands");
     assert_eq!(input.len(), first.input_len(), "length of input");
     assert_eq!(output.len(), last.output_len(), "length of output");
     assert!(
@@ -55,7 +63,7 @@ pub fn forward_chain(isa: Isa, links: &[Link], input: &[f32], residual: Option<&
     let height = last.output_height();
     let between: usize = links[..links.len() - 1]
         .iter()
-        .map(|link| link.geometry.output_picture_len())
+        .map(|link| link.geometry.output_image_len())
         .sum();
     let bands = between
         .div_ceil(BAND)
@@ -72,7 +80,7 @@ pub fn forward_chain(isa: Isa, links: &[Link], input: &[f32], residual: Option<&
                 .map(move |(i, output)| (n, i, output))
         })
         .for_each(|(n, i, output)| {
-            let input = &input[n * first.picture_len()..][..first.picture_len()];
+            let input = &input[n * first.image_len()..][..first.image_len()];
             let start = n * height * row + i * rows * row;
             let residual = residual.map(|residual| &residual[start..][..output.len()]);
             let wanted = i * rows..i * rows + output.len() / row;
@@ -85,28 +93,36 @@ pub fn forward_chain(isa: Isa, links: &[Link], input: &[f32], residual: Option<&
 /// # Panics
 /// As [`forward_chain`].
 pub fn forward_chain_new(isa: Isa, links: &[Link], input: &[f32], residual: Option<&[f32]>) -> Vec<f32> {
-    // SAFETY: `forward_chain` has every output number stored by `forward`, and adds to none.
-    let mut output = unsafe { fresh(links[links.len() - 1].geometry.output_len()) };
-    forward_chain(isa, links, input, residual, &mut output);
-    output
+    let mut output = Fresh::new(links[links.len() - 1].geometry.output_len());
+    write_chain(isa, links, input, residual, output.slots());
+    // SAFETY: `write_chain` writes every element.
+    unsafe { output.into_vec() }
 }
 
-/// Rows `wanted` of one picture's output.
-fn band(isa: Isa, links: &[Link], input: &[f32], residual: Option<&[f32]>, wanted: Range<usize>, output: &mut [f32]) {
+/// Rows `wanted` of one image's output.
+fn band(
+    isa: Isa,
+    links: &[Link],
+    input: &[f32],
+    residual: Option<&[f32]>,
+    wanted: Range<usize>,
+    output: &mut [MaybeUninit<f32>],
+) {
     let [before @ .., last] = links else { return };
     let g = &last.geometry;
     let (rows, part) = part(g, wanted);
     let row = g.width * g.in_channels;
     if before.is_empty() {
         let input = &input[rows.start * row..rows.end * row];
-        return forward(isa, &part, input, last.packed, residual, last.activation, output);
+        return write(isa, &part, input, last.packed, residual, last.activation, output);
     }
     scratch::with(rows.len() * row, |made| {
-        // A band that lies in the border sees no row at all.
+        // A band that lies in the padding sees no row at all.
         if !rows.is_empty() {
-            band(isa, before, input, None, rows, made);
+            // SAFETY: only sums are written.
+            band(isa, before, input, None, rows, unsafe { as_uninit(made) });
         }
-        forward(isa, &part, made, last.packed, residual, last.activation, output);
+        write(isa, &part, made, last.packed, residual, last.activation, output);
     });
 }
 
@@ -116,7 +132,7 @@ fn part(g: &Geometry, wanted: Range<usize>) -> (Range<usize>, Geometry) {
     // In rows of the padded input.
     let (start, end) = (wanted.start * g.stride[0], (wanted.end - 1) * g.stride[0] + g.kernel[0]);
     let rows = start.saturating_sub(top).min(g.height)..end.saturating_sub(top).min(g.height);
-    // A band may lie in the border as a whole.
+    // A whole band may lie in the padding.
     let (above, below) = (end.min(top), start.max(top + g.height));
     let part = Geometry {
         batch: 1,

@@ -1,7 +1,10 @@
-//! Dense and grouped convolution as an implicit matrix product: (output pixels) by (window) times (window) by (channels).
+//! Dense and grouped convolution as an implicit matrix product: (output pixels) by (window) times (window) by
+//! (channels).
 //!
-//! A window is `kh` runs of `kw * ci` neighboring numbers, so a pixel is known by the offset of its window's corner. Work
-//! is cut into blocks of pixels whose input stays in the L2 cache; [`tile::block`] does one block.
+//! A window is `kh` runs of `kw * ci` neighboring values, so a pixel is known by the offset of its window's corner.
+//! Work is cut into blocks of pixels whose input stays in the L2 cache; [`tile::block`] does one block.
+
+use std::mem::MaybeUninit;
 
 use super::tile::{self, Block};
 use super::{Activation, Geometry, Packed};
@@ -9,10 +12,10 @@ use crate::isa::Isa;
 use crate::scratch;
 use rayon::prelude::*;
 
-/// Numbers of input and output that a block works on: half of a common 512 KiB L2 cache.
+/// Values of input and output that a block works on: half of a common 512 KiB L2 cache.
 const BLOCK: usize = 1 << 16;
 
-/// Pieces of work for each thread, where there are fewer pictures than that.
+/// Pieces of work per thread, if there are fewer images than that.
 const PIECES: usize = 4;
 
 /// Straight from the input: no padding, one group. A block is any range of output pixels.
@@ -23,13 +26,13 @@ pub(super) fn direct(
     packed: &Packed,
     residual: Option<&[f32]>,
     activation: Activation,
-    output: &mut [f32],
+    output: &mut [MaybeUninit<f32>],
 ) {
     let (mut height, mut width, co) = (g.output_height(), g.output_width(), g.out_channels);
     let (row, step) = (g.width * g.in_channels, g.stride[1] * g.in_channels);
     let pixels = g.batch * height * width;
     if g.kernel == [1, 1] && g.stride == [1, 1] {
-        // All pixels of all pictures are one row.
+        // All pixels of all images are one row.
         (height, width) = (1, pixels);
     }
     let share = pixels.div_ceil(PIECES * rayon::current_num_threads());
@@ -45,7 +48,7 @@ pub(super) fn direct(
             let mut pixel = first;
             while pixel < end {
                 let (n, y, x) = (pixel / (height * width), pixel / width % height, pixel % width);
-                let corner = n * g.picture_len() + y * g.stride[0] * row;
+                let corner = n * g.image_len() + y * g.stride[0] * row;
                 let count = (width - x).min(end - pixel);
                 offsets.extend((x..x + count).map(|x| corner + x * step));
                 pixel += count;
@@ -73,15 +76,15 @@ pub(super) fn copied(
     packed: &Packed,
     residual: Option<&[f32]>,
     activation: Activation,
-    output: &mut [f32],
+    output: &mut [MaybeUninit<f32>],
 ) {
     let (height, width, co, ci) = (g.output_height(), g.output_width(), g.out_channels, g.group_inputs());
     let padded = (width - 1) * g.stride[1] + g.kernel[1];
     let share = height.div_ceil((PIECES * rayon::current_num_threads()).div_ceil(g.batch));
     let fit = (BLOCK / (padded * ci)).saturating_sub(g.kernel[0]) / g.stride[0] + 1;
     let rows = fit.min(share);
-    let picture = g.output_picture_len();
-    let blocks = output.par_chunks_mut(picture).enumerate().flat_map(|(n, output)| {
+    let image = g.output_image_len();
+    let blocks = output.par_chunks_mut(image).enumerate().flat_map(|(n, output)| {
         let blocks = output.par_chunks_mut(rows * width * co).enumerate();
         blocks.map(move |(block, output)| (n, block * rows, output))
     });
@@ -91,9 +94,9 @@ pub(super) fn copied(
         for y in 0..rows {
             offsets.extend((0..width).map(|x| (y * g.stride[0] * padded + x * g.stride[1]) * ci));
         }
-        let residual = residual.map(|residual| &residual[n * picture + first * width * co..][..output.len()]);
+        let residual = residual.map(|residual| &residual[n * image + first * width * co..][..output.len()]);
         let (tall, row) = ((rows - 1) * g.stride[0] + g.kernel[0], padded * ci);
-        let input = &input[n * g.picture_len()..][..g.picture_len()];
+        let input = &input[n * g.image_len()..][..g.image_len()];
         scratch::with(tile::WAITING + tall * row, |buffer| {
             let (waiting, copy) = buffer.split_at_mut(tile::WAITING);
             for group in 0..g.groups {
@@ -114,8 +117,8 @@ pub(super) fn copied(
     });
 }
 
-/// Row `row` of the padded input (row 0 is the first of the padding), channels from `first` on; as much of it as `copy`
-/// holds.
+/// Row `row` of the padded input (row 0 is the first of the padding), channels from `first` on; as much of it as
+/// `copy` holds.
 pub(super) fn copy_row(g: &Geometry, input: &[f32], row: usize, first: usize, channels: usize, copy: &mut [f32]) {
     let Some(y) = row.checked_sub(g.padding[0]).filter(|&y| y < g.height) else {
         return copy.fill(0.0);

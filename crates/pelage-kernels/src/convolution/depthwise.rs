@@ -1,21 +1,19 @@
 //! Depthwise convolution: a tile of channels at a time, several pixels of a row at once, straight from the input.
 
+use std::mem::MaybeUninit;
+
 use super::finish::Finish;
 use super::pack::Tile;
-#[cfg(target_arch = "aarch64")]
-use super::vector::Neon;
-#[cfg(target_arch = "x86_64")]
-use super::vector::{Avx2, Avx512};
-use super::vector::{Portable, Vector};
 use super::{Activation, Geometry, Packed};
-use crate::isa::{Isa, for_each_isa_with};
+use crate::isa::{Isa, for_each_isa};
 use crate::scratch;
+use crate::vector::{Simd, Vector};
 use rayon::prelude::*;
 
-/// Pieces of work for each thread, where there are fewer pictures than that.
+/// Pieces of work per thread, if there are fewer images than that.
 const PIECES: usize = 4;
 
-/// Numbers of input that a piece of work should not exceed by much: half of a common 512 KiB L2 cache.
+/// Values of input in a piece of work, about: half of a common 512 KiB L2 cache.
 const BLOCK: usize = 1 << 16;
 
 pub(super) fn forward(
@@ -25,20 +23,20 @@ pub(super) fn forward(
     packed: &Packed,
     residual: Option<&[f32]>,
     activation: Activation,
-    output: &mut [f32],
+    output: &mut [MaybeUninit<f32>],
 ) {
     let (height, width, co) = (g.output_height(), g.output_width(), g.out_channels);
     let share = height.div_ceil((PIECES * rayon::current_num_threads()).div_ceil(g.batch));
     let fit = (BLOCK / (g.width * co * g.stride[0]).max(1)).max(2 * g.kernel[0]);
     let rows = share.min(fit);
-    let picture = g.output_picture_len();
-    let blocks = output.par_chunks_mut(picture).enumerate().flat_map(|(n, output)| {
+    let image = g.output_image_len();
+    let blocks = output.par_chunks_mut(image).enumerate().flat_map(|(n, output)| {
         let blocks = output.par_chunks_mut(rows * width * co).enumerate();
         blocks.map(move |(block, output)| (n, block * rows, output))
     });
     blocks.for_each(|(n, first, output)| {
-        let input = &input[n * g.picture_len()..][..g.picture_len()];
-        let residual = residual.map(|residual| &residual[n * picture + first * width * co..][..output.len()]);
+        let input = &input[n * g.image_len()..][..g.image_len()];
+        let residual = residual.map(|residual| &residual[n * image + first * width * co..][..output.len()]);
         let tile = packed.tiles[0].width;
         if co >= tile {
             let block = Block {
@@ -50,7 +48,7 @@ pub(super) fn forward(
             };
             return rows_of(isa, g, packed, &block, output);
         }
-        // Fewer channels than a tile has: a copy in which each pixel is filled up.
+        // Fewer channels than a tile has: a copy in which each pixel is padded.
         scratch::with(g.height * g.width * tile, |copy| {
             for (to, from) in copy.chunks_exact_mut(tile).zip(input.chunks_exact(co)) {
                 to.fill(0.0);
@@ -69,9 +67,9 @@ pub(super) fn forward(
 }
 
 pub(super) struct Block<'a> {
-    /// One picture.
+    /// One image.
     input: &'a [f32],
-    /// Numbers between its pixels.
+    /// Values between its pixels.
     pixel: usize,
     /// The first output row.
     first: usize,
@@ -79,17 +77,23 @@ pub(super) struct Block<'a> {
     activation: Activation,
 }
 
-/// Out of the input, where the border is.
+/// Read instead of the input where the padding is.
 const ZEROS: [f32; 32] = [0.0; 32];
 
-// The vector, output pixels at once: pictures are often a multiple of 7 wide.
-for_each_isa_with!(rows_of, rows_body,
-    avx512: [Avx512, 7], avx2: [Avx2, 7], neon: [Neon, 7], portable: [Portable, 4],
-    (g: &Geometry, packed: &Packed, block: &Block, output: &mut [f32]));
+// The vector, output pixels at once: a map's width is often a multiple of 7.
+for_each_isa!(vectors rows_of, rows_body,
+    [avx512: 7; avx2: 7; neon: 7; portable: 4],
+    (g: &Geometry, packed: &Packed, block: &Block, output: &mut [MaybeUninit<f32>]));
 
 /// The output rows of `block`.
 #[inline(always)]
-fn rows_body<V: Vector, const P: usize>(g: &Geometry, packed: &Packed, block: &Block, output: &mut [f32]) {
+fn rows_body<V: Vector, const P: usize>(
+    simd: Simd<V>,
+    g: &Geometry,
+    packed: &Packed,
+    block: &Block,
+    output: &mut [MaybeUninit<f32>],
+) {
     let (width, co, tile) = (g.output_width(), g.out_channels, 2 * V::LANES);
     let window = g.kernel[0] * g.kernel[1] * tile;
     assert!(block.input.len() == g.height * g.width * block.pixel);
@@ -110,7 +114,7 @@ fn rows_body<V: Vector, const P: usize>(g: &Geometry, packed: &Packed, block: &B
                 let valid = tile.min(co - first);
                 let line = Line {
                     g,
-                    // Empty where the input has no rows and all is border.
+                    // Empty if the input has no rows and all is padding.
                     input: block.input.get(first..).unwrap_or_default(),
                     pixel: block.pixel,
                     top,
@@ -126,9 +130,9 @@ fn rows_body<V: Vector, const P: usize>(g: &Geometry, packed: &Packed, block: &B
                     },
                 };
                 match g.stride[1] {
-                    1 => line.over::<V, P, 1>(x, count, output),
-                    2 => line.over::<V, P, 2>(x, count, output),
-                    _ => line.over::<V, P, 0>(x, count, output),
+                    1 => line.over::<V, P, 1>(simd, x, count, output),
+                    2 => line.over::<V, P, 2>(simd, x, count, output),
+                    _ => line.over::<V, P, 0>(simd, x, count, output),
                 }
             }
             x += count;
@@ -139,9 +143,9 @@ fn rows_body<V: Vector, const P: usize>(g: &Geometry, packed: &Packed, block: &B
 /// One output row of one tile of channels.
 struct Line<'a> {
     g: &'a Geometry,
-    /// One picture, from the tile's first channel on.
+    /// One image, from the tile's first channel on.
     input: &'a [f32],
-    /// Numbers between its pixels.
+    /// Values between its pixels.
     pixel: usize,
     /// The row of the padded input that the window begins on.
     top: usize,
@@ -155,15 +159,21 @@ struct Line<'a> {
 impl Line<'_> {
     /// The whole row, in tiles of up to `P` pixels; stride `S`, or any where `S` is 0.
     #[inline(always)]
-    fn over<V: Vector, const P: usize, const S: usize>(&self, x: usize, count: usize, output: &mut [f32]) {
+    fn over<V: Vector, const P: usize, const S: usize>(
+        &self,
+        simd: Simd<V>,
+        x: usize,
+        count: usize,
+        output: &mut [MaybeUninit<f32>],
+    ) {
         let g = self.g;
         let stride = if S == 0 { g.stride[1] } else { S };
         let inside = x * stride >= g.padding[1] && (x + count - 1) * stride + g.kernel[1] <= g.width + g.padding[1];
         macro_rules! one_of {
             ($($n:literal)*) => {
                 match count {
-                    $($n if $n <= P && inside => self.pixels::<V, $n, S, true>(x, output),
-                    $n if $n <= P => self.pixels::<V, $n, S, false>(x, output),)*
+                    $($n if $n <= P && inside => self.pixels::<V, $n, S, true>(simd, x, output),
+                    $n if $n <= P => self.pixels::<V, $n, S, false>(simd, x, output),)*
                     _ => unreachable!("a tile of more pixels than there is code for"),
                 }
             };
@@ -171,27 +181,31 @@ impl Line<'_> {
         one_of!(1 2 3 4 5 6 7);
     }
 
-    /// `P` pixels from pixel `x` on, whose windows lie `INSIDE` the columns of the input, or partly on the border.
+    /// `P` pixels from pixel `x` on, whose windows lie `INSIDE` the columns of the input, or partly on the padding.
     #[inline(always)]
-    fn pixels<V: Vector, const P: usize, const S: usize, const INSIDE: bool>(&self, x: usize, output: &mut [f32]) {
+    fn pixels<V: Vector, const P: usize, const S: usize, const INSIDE: bool>(
+        &self,
+        simd: Simd<V>,
+        x: usize,
+        output: &mut [MaybeUninit<f32>],
+    ) {
         let (g, tile) = (self.g, 2 * V::LANES);
         let stride = if S == 0 { g.stride[1] } else { S };
         let kw = g.kernel[1];
         assert!(
             self.bias.len() == tile && self.weights.len() == g.kernel[0] * kw * tile && self.rows[1] <= g.kernel[0]
         );
-        // SAFETY: compiled for the instruction set of `V`. `weights` has two vectors for each row and column of the window.
+        let mut sums = [[V::load(simd, self.bias), V::load(simd, &self.bias[V::LANES..])]; P];
+        // SAFETY: `weights` has two vectors for each row and column of the window.
         // Of the input, rows under `height` (by `rows`) and columns under `width` (by the comparison, or because the
         // windows lie inside) are read, two vectors from the tile's first channel on; pixels are at least as long.
         unsafe {
-            let bias = self.bias.as_ptr();
-            let mut sums = [[V::load(bias), V::load(bias.add(V::LANES))]; P];
             for ky in self.rows[0]..self.rows[1] {
                 let y = self.top + ky - g.padding[0];
                 let line = self.input.as_ptr().add(y * g.width * self.pixel);
                 for kx in 0..kw {
                     let weights = self.weights.as_ptr().add((ky * kw + kx) * tile);
-                    let weights = [V::load(weights), V::load(weights.add(V::LANES))];
+                    let weights = [V::load_at(simd, weights), V::load_at(simd, weights.add(V::LANES))];
                     let first = (x * stride + kx).wrapping_sub(g.padding[1]);
                     for p in 0..P {
                         let column = first.wrapping_add(p * stride);
@@ -200,12 +214,13 @@ impl Line<'_> {
                             false => ZEROS.as_ptr(),
                         };
                         for n in 0..2 {
-                            sums[p][n] = sums[p][n].multiply_add(V::load(values.add(n * V::LANES)), weights[n]);
+                            sums[p][n] =
+                                sums[p][n].multiply_add(V::load_at(simd, values.add(n * V::LANES)), weights[n]);
                         }
                     }
                 }
             }
-            self.finish.pixels(sums, x, output);
         }
+        self.finish.pixels(simd, sums, x, output);
     }
 }

@@ -1,18 +1,14 @@
 //! The weight gradient of a depthwise convolution: a thread owns a tile of channels and walks over all pixels.
 
-#[cfg(target_arch = "aarch64")]
-use super::vector::Neon;
-#[cfg(target_arch = "x86_64")]
-use super::vector::{Avx2, Avx512};
-use super::vector::{Portable, Vector};
-use super::{Geometry, pack};
-use crate::isa::{Isa, for_each_isa_with};
+use super::Geometry;
+use crate::isa::{Isa, for_each_isa};
 use crate::scratch;
+use crate::vector::{Simd, Vector};
 use rayon::prelude::*;
 
 /// Overwrites `grad_weights` `[channels, 1, kh, kw]`.
 pub(super) fn weights(isa: Isa, g: &Geometry, input: &[f32], grad_output: &[f32], grad_weights: &mut [f32]) {
-    let (width, area) = (2 * pack::lanes(isa), g.kernel[0] * g.kernel[1]);
+    let (width, area) = (2 * isa.lanes(), g.kernel[0] * g.kernel[1]);
     let padded = (g.output_width() - 1) * g.stride[1] + g.kernel[1];
     let lens = [g.kernel[0] * padded * width, g.output_width() * width, area * width];
     grad_weights
@@ -31,9 +27,7 @@ pub(super) fn weights(isa: Isa, g: &Geometry, input: &[f32], grad_output: &[f32]
         });
 }
 
-for_each_isa_with!(add, add_body,
-avx512: [Avx512], avx2: [Avx2], neon: [Neon], portable: [Portable],
-(
+for_each_isa!(vectors add, add_body, (
     g: &Geometry,
     input: &[f32],
     grad_output: &[f32],
@@ -43,11 +37,11 @@ avx512: [Avx512], avx2: [Avx2], neon: [Neon], portable: [Portable],
     sums: &mut [f32],
 ));
 
-/// Adds to `sums` `[kh][kw][two vectors]` for the channels from `first` on. `ring` takes the last `kh` padded input rows,
-/// `line` one row of the gradient, each with the tile's channels alone.
+/// Adds to `sums` `[kh][kw][two vectors]` for the channels from `first` on. `ring` takes the last `kh` padded input
+/// rows, `line` one row of the gradient, each with the tile's channels alone.
 #[inline(always)]
-#[allow(clippy::too_many_arguments, reason = "the arguments of one kernel")]
 fn add_body<V: Vector>(
+    simd: Simd<V>,
     g: &Geometry,
     input: &[f32],
     grad_output: &[f32],
@@ -65,18 +59,18 @@ fn add_body<V: Vector>(
         padding: [0; 4],
         ..*g
     };
-    let pictures = input
-        .chunks_exact(g.picture_len())
-        .zip(grad_output.chunks_exact(g.output_picture_len()));
-    for (input, grad_output) in pictures {
+    let images = input
+        .chunks_exact(g.image_len())
+        .zip(grad_output.chunks_exact(g.output_image_len()));
+    for (input, grad_output) in images {
         let mut have = 0;
         for y in 0..outputs.height {
             let top = y * g.stride[0];
             for r in have.max(top)..top + kh {
-                copy_row::<V>(g, input, r, first, &mut ring[r % kh * row..][..row]);
+                copy_row(simd, g, input, r, first, &mut ring[r % kh * row..][..row]);
             }
             have = top + kh;
-            copy_row::<V>(&outputs, grad_output, y, first, line);
+            copy_row(simd, &outputs, grad_output, y, first, line);
             for ky in 0..kh {
                 let values = &ring[(top + ky) % kh * row..][..row];
                 for kx in (0..kw).step_by(6) {
@@ -84,12 +78,12 @@ fn add_body<V: Vector>(
                     let values = &values[kx * width..];
                     let stride = g.stride[1];
                     match sums.len() / width {
-                        1 => taps::<V, 1>(line, values, stride, sums),
-                        2 => taps::<V, 2>(line, values, stride, sums),
-                        3 => taps::<V, 3>(line, values, stride, sums),
-                        4 => taps::<V, 4>(line, values, stride, sums),
-                        5 => taps::<V, 5>(line, values, stride, sums),
-                        _ => taps::<V, 6>(line, values, stride, sums),
+                        1 => taps::<V, 1>(simd, line, values, stride, sums),
+                        2 => taps::<V, 2>(simd, line, values, stride, sums),
+                        3 => taps::<V, 3>(simd, line, values, stride, sums),
+                        4 => taps::<V, 4>(simd, line, values, stride, sums),
+                        5 => taps::<V, 5>(simd, line, values, stride, sums),
+                        _ => taps::<V, 6>(simd, line, values, stride, sums),
                     }
                 }
             }
@@ -99,32 +93,32 @@ fn add_body<V: Vector>(
 
 /// Adds one row of the gradient times the input under each of `K` neighboring weights.
 #[inline(always)]
-fn taps<V: Vector, const K: usize>(line: &[f32], values: &[f32], stride: usize, sums: &mut [f32]) {
+fn taps<V: Vector, const K: usize>(simd: Simd<V>, line: &[f32], values: &[f32], stride: usize, sums: &mut [f32]) {
     let width = 2 * V::LANES;
     let pixels = line.len() / width;
     assert!(sums.len() == K * width && values.len() >= ((pixels - 1) * stride + K) * width);
     let (line, values, sums) = (line.as_ptr(), values.as_ptr(), sums.as_mut_ptr());
-    // SAFETY: compiled for the instruction set of `V`; `sums` holds two vectors for each of K weights, `line` two for each
-    // of `pixels`, and `values` two for each column up to (pixels - 1) * stride + K.
+    // SAFETY: `sums` holds two vectors for each of K weights, `line` two for each of `pixels`, and `values` two for each
+    // column up to (pixels - 1) * stride + K.
     unsafe {
-        let mut local = [[V::splat(0.0); 2]; K];
+        let mut local = [[V::splat(simd, 0.0); 2]; K];
         for k in 0..K {
             for n in 0..2 {
-                local[k][n] = V::load(sums.add(k * width + n * V::LANES));
+                local[k][n] = V::load_at(simd, sums.add(k * width + n * V::LANES));
             }
         }
         for x in 0..pixels {
             for n in 0..2 {
-                let grad = V::load(line.add(x * width + n * V::LANES));
+                let grad = V::load_at(simd, line.add(x * width + n * V::LANES));
                 for k in 0..K {
-                    let value = V::load(values.add((x * stride + k) * width + n * V::LANES));
+                    let value = V::load_at(simd, values.add((x * stride + k) * width + n * V::LANES));
                     local[k][n] = local[k][n].multiply_add(grad, value);
                 }
             }
         }
         for k in 0..K {
             for n in 0..2 {
-                local[k][n].store(sums.add(k * width + n * V::LANES));
+                local[k][n].store_at(sums.add(k * width + n * V::LANES));
             }
         }
     }
@@ -132,7 +126,7 @@ fn taps<V: Vector, const K: usize>(line: &[f32], values: &[f32], stride: usize, 
 
 /// Row `row` of the padded input, the tile of channels from `first` on; what is not there is zero.
 #[inline(always)]
-fn copy_row<V: Vector>(g: &Geometry, input: &[f32], row: usize, first: usize, copy: &mut [f32]) {
+fn copy_row<V: Vector>(simd: Simd<V>, g: &Geometry, input: &[f32], row: usize, first: usize, copy: &mut [f32]) {
     let (tile, ci) = (2 * V::LANES, g.in_channels);
     let Some(y) = row.checked_sub(g.padding[0]).filter(|&y| y < g.height) else {
         return copy.fill(0.0);
@@ -144,15 +138,9 @@ fn copy_row<V: Vector>(g: &Geometry, input: &[f32], row: usize, first: usize, co
     border.fill(0.0);
     let input = &input[y * g.width * ci..][..g.width * ci];
     if first + tile <= ci {
-        let pixels = copy.len() / tile;
-        for x in 0..pixels {
-            // SAFETY: compiled for the instruction set of `V`; `copy` has `pixels` tiles, and the input at least as many
-            // pixels, whose tile from `first` on ends within their channels.
-            unsafe {
-                let (from, to) = (input.as_ptr().add(x * ci + first), copy.as_mut_ptr().add(x * tile));
-                V::load(from).store(to);
-                V::load(from.add(V::LANES)).store(to.add(V::LANES));
-            }
+        for (to, from) in copy.chunks_exact_mut(tile).zip(input.chunks_exact(ci)) {
+            V::load(simd, &from[first..]).store(to);
+            V::load(simd, &from[first + V::LANES..]).store(&mut to[V::LANES..]);
         }
     } else {
         for (to, from) in copy.chunks_exact_mut(tile).zip(input.chunks_exact(ci)) {

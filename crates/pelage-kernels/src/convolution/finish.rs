@@ -1,10 +1,12 @@
-//! What happens to finished sums: residual, activation, and out.
+//! What happens to finished sums: residual, activation, store.
+
+use std::mem::MaybeUninit;
 
 use super::Activation;
 use super::activation::silu;
-use super::vector::Vector;
+use crate::vector::{Simd, Vector};
 
-/// The most numbers in the vectors of one pixel: two of 16.
+/// The most values of one pixel in a tile: two vectors of 16.
 const WIDEST: usize = 32;
 
 /// The end of a convolution, for one tile of channels.
@@ -16,24 +18,22 @@ pub(super) struct Finish<'a> {
     pub(super) first: usize,
     /// Channels of the tile that exist.
     pub(super) valid: usize,
-    /// Numbers between pixels of the output.
+    /// Values between pixels of the output.
     pub(super) stride: usize,
 }
 
 impl Finish<'_> {
     /// Writes the tile's channels of `P` pixels from pixel `at` on.
-    ///
-    /// # Safety
-    /// The CPU has the instruction set of `V`.
     #[inline(always)]
-    pub(super) unsafe fn pixels<V: Vector, const N: usize, const P: usize>(
+    pub(super) fn pixels<V: Vector, const N: usize, const P: usize>(
         &self,
+        simd: Simd<V>,
         mut sums: [[V; N]; P],
         at: usize,
-        output: &mut [f32],
+        output: &mut [MaybeUninit<f32>],
     ) {
         let start = at * self.stride + self.first;
-        // The last number touched below; one check here stands for all of them.
+        // The last value touched below; one check here stands for all of them.
         let end = start + (P - 1) * self.stride + self.valid;
         assert!(end <= output.len() && self.residual.is_none_or(|residual| end <= residual.len()));
         let [low, high] = self.activation.limits();
@@ -44,26 +44,28 @@ impl Finish<'_> {
                     for p in 0..P {
                         for n in 0..N {
                             let from = residual.as_ptr().add(start + p * self.stride + n * V::LANES);
-                            sums[p][n] = sums[p][n].add(V::load(from));
+                            sums[p][n] = sums[p][n].add(V::load_at(simd, from));
                         }
                     }
                 }
-                let (low, high) = (V::splat(low), V::splat(high));
+                let (low, high) = (V::splat(simd, low), V::splat(simd, high));
                 for p in 0..P {
                     for n in 0..N {
-                        let to = output.as_mut_ptr().add(start + p * self.stride + n * V::LANES);
-                        sums[p][n].clamp(low, high).store(to);
+                        let to = output
+                            .as_mut_ptr()
+                            .cast::<f32>()
+                            .add(start + p * self.stride + n * V::LANES);
+                        sums[p][n].clamp(low, high).store_at(to);
                     }
                 }
             }
         } else {
-            // All go to memory first, by loops of fixed length: were a sum picked by a variable index, the compiler would
-            // keep all of them in memory, in the other branch too.
+            // All go to memory first, by loops of fixed length: were a sum picked by a variable index, the compiler
+            // would keep all of them in memory, in the other branch too.
             let mut spread = [[0.0f32; WIDEST]; P];
             for p in 0..P {
                 for n in 0..N {
-                    // SAFETY: two vectors of any set fit.
-                    unsafe { sums[p][n].store(spread[p][n * V::LANES..(n + 1) * V::LANES].as_mut_ptr()) };
+                    sums[p][n].store(&mut spread[p][n * V::LANES..]);
                 }
             }
             for (p, sums) in spread.iter_mut().enumerate() {
@@ -75,13 +77,15 @@ impl Finish<'_> {
                 }
                 for (to, x) in output[range].iter_mut().zip(sums) {
                     let x = if low > *x { low } else { *x };
-                    *to = if high < x { high } else { x };
+                    to.write(if high < x { high } else { x });
                 }
             }
         }
         if self.activation == Activation::Silu {
             for p in 0..P {
                 let values = &mut output[start + p * self.stride..][..self.valid];
+                // SAFETY: all of them were written above.
+                let values = unsafe { values.assume_init_mut() };
                 if V::FUSED {
                     silu::<true>(values)
                 } else {

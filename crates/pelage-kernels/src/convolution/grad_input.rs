@@ -1,8 +1,9 @@
-//! The gradient at the input: of a convolution with stride s, s * s convolutions with stride 1 of the output's gradient.
+//! The gradient at the input: of a convolution with stride s, s * s convolutions with stride 1 of the output's
+//! gradient.
 //!
 //! Rows of the padded input that leave the same remainder when divided by the stride meet the same rows of the kernel;
-//! so do columns. Each such phase is a convolution with those rows and columns, turned around, input and output channels
-//! exchanged. That holds for dense, grouped and depthwise convolutions, and [`forward`] is fast at all of them.
+//! so do columns. Each such phase is a convolution with those rows and columns, flipped, input and output channels
+//! exchanged. That holds for dense, grouped and depthwise convolutions, and [`forward`] is fast for all of them.
 
 use super::{Activation, Geometry, forward, pack};
 use crate::isa::Isa;

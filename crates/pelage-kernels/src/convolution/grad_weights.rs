@@ -1,20 +1,16 @@
 //! The gradients of weights and bias: dense and grouped as a matrix product over pixels, in register tiles.
 //!
-//! The window, `kh * kw * ci` numbers, is cut into pieces of two vectors; a thread owns a piece and walks over all pixels,
-//! so the order of each sum does not depend on the number of threads.
+//! The window, `kh * kw * ci` values, is cut into pieces of two vectors; a thread owns a piece and walks over all
+//! pixels, so the order of each sum does not depend on the number of threads.
 
 use super::dense::copy_row;
-#[cfg(target_arch = "aarch64")]
-use super::vector::Neon;
-#[cfg(target_arch = "x86_64")]
-use super::vector::{Avx2, Avx512};
-use super::vector::{Portable, Vector};
-use super::{Geometry, pack, tile};
-use crate::isa::{Isa, for_each_isa_with};
+use super::{Geometry, tile};
+use crate::isa::{Isa, for_each_isa};
 use crate::scratch;
+use crate::vector::{Simd, Vector};
 use rayon::prelude::*;
 
-/// Numbers of input and gradient that are prepared at once, where several pictures fit.
+/// Values of input and gradient that are prepared at once, if several images fit.
 const PREPARED: usize = 1 << 19;
 
 /// Pixels whose piece of the window stays in the L1 cache while all output channels go by.
@@ -23,7 +19,7 @@ const DEPTH: usize = 256;
 /// Overwrites `grad_weights` `[co, ci / groups, kh, kw]`.
 pub(super) fn dense(isa: Isa, g: &Geometry, input: &[f32], grad_output: &[f32], grad_weights: &mut [f32]) {
     let (ci, co) = (g.group_inputs(), g.group_outputs());
-    let (pixels, width) = (g.output_height() * g.output_width(), 2 * pack::lanes(isa));
+    let (pixels, width) = (g.output_height() * g.output_width(), 2 * isa.lanes());
     let padded = (g.output_width() - 1) * g.stride[1] + g.kernel[1];
     let row = padded * ci;
     let tall = (g.output_height() - 1) * g.stride[0] + g.kernel[0];
@@ -42,8 +38,8 @@ pub(super) fn dense(isa: Isa, g: &Geometry, input: &[f32], grad_output: &[f32], 
                     .par_chunks_mut(row)
                     .enumerate()
                     .for_each(|(i, copy)| {
-                        let picture = &input[(first + i / tall) * g.picture_len()..][..g.picture_len()];
-                        copy_row(g, picture, i % tall, group * ci, ci, copy);
+                        let image = &input[(first + i / tall) * g.image_len()..][..g.image_len()];
+                        copy_row(g, image, i % tall, group * ci, ci, copy);
                     });
                 let turned = &mut turned[..count * pixels * co];
                 turned
@@ -85,28 +81,28 @@ pub(super) fn dense(isa: Isa, g: &Geometry, input: &[f32], grad_output: &[f32], 
 /// A piece of the window, and what its sum runs over.
 pub(super) struct Piece<'a> {
     g: &'a Geometry,
-    /// Padded pictures of one group's channels.
+    /// Padded images of one group's channels.
     source: &'a [f32],
-    /// Numbers in a row of `source`.
+    /// Values in a row of `source`.
     row: usize,
-    /// Rows of a picture in `source`.
+    /// Rows of an image in `source`.
     tall: usize,
-    /// The output's gradient `[co][pixels of all pictures]`.
+    /// The output's gradient `[co][pixels of all images]`.
     turned: &'a [f32],
-    /// The first number of the window in this piece.
+    /// The first value of the window in this piece.
     from: usize,
-    /// Numbers in the window.
+    /// Values in the window.
     window: usize,
 }
 
 // The vector, output channels at once.
-for_each_isa_with!(add, add_body,
-    avx512: [Avx512, 12], avx2: [Avx2, 6], neon: [Neon, 8], portable: [Portable, 4],
+for_each_isa!(vectors add, add_body,
+    [avx512: 12; avx2: 6; neon: 8; portable: 4],
     (piece: &Piece, packed: &mut [f32], sums: &mut [f32]));
 
 /// Adds to `sums` `[co][two vectors]`.
 #[inline(always)]
-fn add_body<V: Vector, const P: usize>(piece: &Piece, packed: &mut [f32], sums: &mut [f32]) {
+fn add_body<V: Vector, const P: usize>(simd: Simd<V>, piece: &Piece, packed: &mut [f32], sums: &mut [f32]) {
     let width = 2 * V::LANES;
     let co = sums.len() / width;
     let pixels = piece.turned.len() / co;
@@ -123,7 +119,7 @@ fn add_body<V: Vector, const P: usize>(piece: &Piece, packed: &mut [f32], sums: 
             macro_rules! one_of {
                 ($($n:literal)*) => {
                     match next - channel {
-                        $($n if $n <= P => channels::<V, $n>(turned, pixels, packed, sums),)*
+                        $($n if $n <= P => channels::<V, $n>(simd, turned, pixels, packed, sums),)*
                         _ => unreachable!("a tile of more channels than there is code for"),
                     }
                 };
@@ -134,9 +130,9 @@ fn add_body<V: Vector, const P: usize>(piece: &Piece, packed: &mut [f32], sums: 
     }
 }
 
-/// Adds to the sums of `P` output channels, whose gradients are `stride` numbers apart in `turned`.
+/// Adds to the sums of `P` output channels, whose gradients are `stride` values apart in `turned`.
 #[inline(always)]
-fn channels<V: Vector, const P: usize>(turned: &[f32], stride: usize, packed: &[f32], sums: &mut [f32]) {
+fn channels<V: Vector, const P: usize>(simd: Simd<V>, turned: &[f32], stride: usize, packed: &[f32], sums: &mut [f32]) {
     let (width, depth) = (2 * V::LANES, packed.len() / (2 * V::LANES));
     assert!(sums.len() == P * width);
     let mut values = [std::ptr::null(); P];
@@ -144,19 +140,19 @@ fn channels<V: Vector, const P: usize>(turned: &[f32], stride: usize, packed: &[
         values[p] = turned[p * stride..][..depth].as_ptr();
     }
     let sums = sums.as_mut_ptr();
-    // SAFETY: compiled for the instruction set of `V`; `sums` holds two vectors for each of P channels, `packed` two for
-    // each of `depth` pixels, and `values` point at `depth` numbers each.
+    // SAFETY: `sums` holds two vectors for each of P channels, `packed` two for each of `depth` pixels, and `values` point
+    // at `depth` values each.
     unsafe {
-        let mut local = [[V::splat(0.0); 2]; P];
+        let mut local = [[V::splat(simd, 0.0); 2]; P];
         for p in 0..P {
             for n in 0..2 {
-                local[p][n] = V::load(sums.add(p * width + n * V::LANES));
+                local[p][n] = V::load_at(simd, sums.add(p * width + n * V::LANES));
             }
         }
-        local = tile::multiply(values, depth, packed.as_ptr(), local);
+        local = tile::multiply(simd, values, depth, packed.as_ptr(), local);
         for p in 0..P {
             for n in 0..2 {
-                local[p][n].store(sums.add(p * width + n * V::LANES));
+                local[p][n].store_at(sums.add(p * width + n * V::LANES));
             }
         }
     }
@@ -196,7 +192,8 @@ impl Piece<'_> {
     }
 }
 
-/// Pixels whose gradients are summed by one thread. Fixed, so that the order of the sum does not depend on the threads.
+/// Pixels whose gradients are summed by one thread. Fixed, so that the order of the sum does not depend on the
+/// threads.
 const PIXELS: usize = 1024;
 
 /// Overwrites `grad_bias` with the sums of `grad_output` over all pixels.

@@ -12,12 +12,12 @@ pub struct Packed {
     kernel: [usize; 2],
     groups: usize,
     winograd: bool,
-    /// Dense: for each group and tile of channels `[kh][kw][ci / groups][tile]`. Depthwise: for each tile `[kh][kw][tile]`.
-    /// Winograd: see [`winograd::transform_weights`].
+    /// Dense: for each group and tile of channels `[kh][kw][ci / groups][tile]`. Depthwise: for each tile
+    /// `[kh][kw][tile]`. Winograd: see [`winograd::transform_weights`].
     pub(super) weights: Buffer,
-    /// For each group (depthwise: for all), the bias, filled up with zeros to whole tiles.
+    /// For each group (depthwise: for all), the bias, padded with zeros to whole tiles.
     pub(super) bias: Vec<f32>,
-    /// The window, cut so that a piece's weights for a tile of channels fit into half of an L1 cache.
+    /// The window, cut so that a piece's weights for a tile of channels fit into half an L1 cache.
     pub(super) pieces: Vec<Piece>,
     /// Dense: the tiles of a group. Depthwise: all tiles.
     pub(super) tiles: Vec<Tile>,
@@ -28,23 +28,23 @@ pub struct Packed {
 pub(super) struct Tile {
     /// Its first channel, within the group.
     pub(super) first: usize,
-    /// Channels, with those that only fill up: one or two whole vectors.
+    /// Channels including the fill: one or two whole vectors.
     pub(super) width: usize,
 }
 
-/// A piece of the window: some whole rows of it, or a part of one row. A row is `kw * ci` neighboring numbers.
+/// A piece of the window: some whole rows of it, or a part of one row. A row is `kw * ci` neighboring values.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Piece {
     /// Its first row.
     pub(super) row: usize,
     pub(super) rows: usize,
-    /// Its first number in each row.
+    /// Its first value in each row.
     pub(super) from: usize,
-    /// Numbers in each row.
+    /// Values in each row.
     pub(super) len: usize,
 }
 
-/// Numbers in a piece of the window, about.
+/// Values in a piece of the window, about.
 const DEPTH: usize = 256;
 
 fn pieces(rows: usize, len: usize) -> Vec<Piece> {
@@ -72,15 +72,6 @@ fn pieces(rows: usize, len: usize) -> Vec<Piece> {
     (0..rows).flat_map(parts).collect()
 }
 
-/// Numbers in a vector.
-pub(super) fn lanes(isa: Isa) -> usize {
-    match isa.name() {
-        "avx512" => 16,
-        "avx2" => 8,
-        _ => 4,
-    }
-}
-
 /// Splits channels into tiles of two vectors, and one of one vector where that is enough for the rest.
 fn tiles(channels: usize, lanes: usize) -> Vec<Tile> {
     let firsts = (0..channels).step_by(2 * lanes);
@@ -105,11 +96,11 @@ fn overlapping_tiles(channels: usize, width: usize) -> Vec<Tile> {
         .collect()
 }
 
-/// Packs `weights` `[co, ci / groups, kh, kw]` and `bias` `[co]` (none: zeros) for [`super::forward`]. Of `geometry`, the
-/// channels, the kernel, the stride and the groups matter; the result serves any number and size of pictures.
+/// Packs `weights` `[co, ci / groups, kh, kw]` and `bias` `[co]` (none: zeros) for [`super::forward`]. Of `geometry`,
+/// only the channels, the kernel, the stride and the groups matter; the result serves any number and size of images.
 ///
 /// # Panics
-/// Where a slice's length does not fit `geometry`.
+/// If a slice's length does not match `geometry`.
 pub fn pack(isa: Isa, geometry: &Geometry, weights: &[f32], bias: Option<&[f32]>) -> Packed {
     geometry.check();
     assert_eq!(weights.len(), geometry.weight_len(), "length of weights");
@@ -125,8 +116,8 @@ pub fn pack(isa: Isa, geometry: &Geometry, weights: &[f32], bias: Option<&[f32]>
     };
     let (ci, area) = (geometry.group_inputs(), geometry.kernel[0] * geometry.kernel[1]);
     let tiles = match depthwise {
-        true => overlapping_tiles(group, 2 * lanes(isa)),
-        false => tiles(group, lanes(isa)),
+        true => overlapping_tiles(group, 2 * isa.lanes()),
+        false => tiles(group, isa.lanes()),
     };
     let filled: usize = tiles.iter().map(|tile| tile.width).sum();
     let len = match path {

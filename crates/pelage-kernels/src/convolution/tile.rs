@@ -2,58 +2,56 @@
 
 use super::finish::Finish;
 use super::pack::{Piece, Tile};
-#[cfg(target_arch = "aarch64")]
-use super::vector::Neon;
-#[cfg(target_arch = "x86_64")]
-use super::vector::{Avx2, Avx512};
-use super::vector::{Portable, Vector};
 use super::{Activation, Geometry, Packed};
-use crate::isa::for_each_isa_with;
+use crate::isa::for_each_isa;
+use crate::vector::{Simd, Vector};
+use std::mem::MaybeUninit;
 use std::ops::Range;
 
 /// Pixels, where their windows are, and what happens to the sums.
 pub(super) struct Block<'a> {
     /// Where the windows are.
     pub(super) source: &'a [f32],
-    /// Numbers between rows of a window.
+    /// Values between rows of a window.
     pub(super) row: usize,
     /// The corner of each pixel's window in `source`.
     pub(super) offsets: &'a [usize],
     /// Added before the activation; laid out as the output.
     pub(super) residual: Option<&'a [f32]>,
     pub(super) activation: Activation,
-    /// Numbers between pixels of the output.
+    /// Values between pixels of the output.
     pub(super) stride: usize,
 }
 
-/// Numbers of memory that [`block`] works in: unfinished sums of a part's pixels, two vectors of up to 16 each.
+/// Scratch memory of [`block`] in values: unfinished sums of a part's pixels, two vectors of up to 16 each.
 pub(super) const WAITING: usize = PART * 32;
 
-/// Numbers of the window in one round of the innermost loop.
+/// Values of the window in one iteration of the innermost loop.
 const UNROLL: usize = 4;
 
 /// Pixels whose unfinished sums wait in the L1 cache for the next piece of the window.
 const PART: usize = 96;
 
 // The vector, pixels of a tile of two vectors, of one.
-for_each_isa_with!(block, block_body,
-    avx512: [Avx512, 12, 12], avx2: [Avx2, 6, 12], neon: [Neon, 8, 12], portable: [Portable, 4, 8],
-    (g: &Geometry, packed: &Packed, group: usize, block: &Block, waiting: &mut [f32], output: &mut [f32]));
+for_each_isa!(vectors block, block_body,
+    [avx512: 12, 12; avx2: 6, 12; neon: 8, 12; portable: 4, 8],
+    (g: &Geometry, packed: &Packed, group: usize, block: &Block, waiting: &mut [f32], output: &mut [MaybeUninit<f32>]));
 
 #[inline(always)]
 fn block_body<V: Vector, const P: usize, const Q: usize>(
+    simd: Simd<V>,
     g: &Geometry,
     packed: &Packed,
     group: usize,
     block: &Block,
     waiting: &mut [f32],
-    output: &mut [f32],
+    output: &mut [MaybeUninit<f32>],
 ) {
     let window = g.kernel[0] * g.kernel[1] * g.group_inputs();
     let filled = packed.bias.len() / g.groups;
     let channels = g.group_outputs();
     let reach = (g.kernel[0] - 1) * block.row + g.kernel[1] * g.group_inputs();
-    // The last number of each window; this check stands for those in the loops.
+    // The last value of each window; this check stands for those in the loops.
     let last = block
         .offsets
         .iter()
@@ -77,16 +75,16 @@ fn block_body<V: Vector, const P: usize, const Q: usize>(
                 pieces: &packed.pieces,
             };
             if width == 2 * V::LANES {
-                columns.over::<V, 2, P>(block, pixels.clone(), waiting, output);
+                columns.over::<V, 2, P>(simd, block, pixels.clone(), waiting, output);
             } else {
-                columns.over::<V, 1, Q>(block, pixels.clone(), waiting, output);
+                columns.over::<V, 1, Q>(simd, block, pixels.clone(), waiting, output);
             }
         }
     }
 }
 
-/// Pixels that see all channels before the next pixels come, a multiple of the pixels of any tile: as many as let an L2
-/// cache feed the weights, or, where all weights fit into it, as few as let the L1 cache take the output.
+/// Pixels that see all channels before the next pixels come, a multiple of the pixels of any tile: as many as let an
+/// L2 cache feed the weights, or, where all weights fit into it, as few as let the L1 cache take the output.
 fn part(weights: usize, channels: usize) -> usize {
     if weights > 1 << 16 {
         PART
@@ -107,7 +105,7 @@ struct Columns<'a> {
 #[derive(Clone, Copy)]
 struct Stage {
     from: *const f32,
-    /// Numbers between the sums of neighboring pixels at `from`; 0 where all begin with the bias.
+    /// Values between the sums of neighboring pixels at `from`; 0 where all begin with the bias.
     stride: usize,
     /// Where unfinished sums wait; none after the last piece of the window.
     waiting: Option<*mut f32>,
@@ -118,10 +116,11 @@ impl Columns<'_> {
     #[inline(always)]
     fn over<V: Vector, const N: usize, const P: usize>(
         &self,
+        simd: Simd<V>,
         block: &Block,
         pixels: Range<usize>,
         waiting: &mut [f32],
-        output: &mut [f32],
+        output: &mut [MaybeUninit<f32>],
     ) {
         let width = N * V::LANES;
         assert!(self.bias.len() == width && waiting.len() >= pixels.len() * width);
@@ -146,11 +145,11 @@ impl Columns<'_> {
                 macro_rules! one_of {
                     ($($n:literal)*) => {
                         match count {
-                            // SAFETY: the stage points at `width` numbers for each of `count` pixels, or at the bias; the
-                            // piece is one of the window's, whose end `block_body` has checked for each offset; `now`
-                            // holds its weights; compiled for the instruction set of `V`.
+                            // SAFETY: the stage points at `width` values for each of `count` pixels, or at the bias;
+                            // the piece is one of the window's, whose end `block_body` has checked for each offset;
+                            // `now` holds its weights.
                             $($n if $n <= P => unsafe {
-                                self.pixels::<V, N, $n>(block, *piece, now, at, stage, output)
+                                self.pixels::<V, N, $n>(simd, block, *piece, now, at, stage, output)
                             },)*
                             _ => unreachable!("a tile of more pixels than there is code for"),
                         }
@@ -165,27 +164,27 @@ impl Columns<'_> {
     /// Adds one piece of the window for `P` pixels from pixel `at` on.
     ///
     /// # Safety
-    /// As said where it is called.
+    /// As stated at the call.
     #[inline(always)]
-    #[allow(clippy::too_many_arguments, reason = "a register tile")]
     unsafe fn pixels<V: Vector, const N: usize, const P: usize>(
         &self,
+        simd: Simd<V>,
         block: &Block,
         piece: Piece,
         weights: &[f32],
         at: usize,
         stage: Stage,
-        output: &mut [f32],
+        output: &mut [MaybeUninit<f32>],
     ) {
         let offsets: &[usize; P] = block.offsets[at..].first_chunk().expect("an offset for each pixel");
         // SAFETY: the caller's promise. Loops, not `map` or `from_fn`: the compiler may leave their closures out of a
         // function for an instruction set.
         unsafe {
-            let mut sums = [[V::splat(0.0); N]; P];
+            let mut sums = [[V::splat(simd, 0.0); N]; P];
             let mut values = [std::ptr::null(); P];
             for p in 0..P {
                 for n in 0..N {
-                    sums[p][n] = V::load(stage.from.add(p * stage.stride + n * V::LANES));
+                    sums[p][n] = V::load_at(simd, stage.from.add(p * stage.stride + n * V::LANES));
                 }
                 values[p] = block
                     .source
@@ -198,58 +197,59 @@ impl Columns<'_> {
                 for p in 0..P {
                     line[p] = values[p].add(row * block.row);
                 }
-                sums = multiply(line, piece.len, weights, sums);
+                sums = multiply(simd, line, piece.len, weights, sums);
                 weights = weights.add(piece.len * N * V::LANES);
             }
             let Some(waiting) = stage.waiting else {
-                return self.finish.pixels(sums, at, output);
+                return self.finish.pixels(simd, sums, at, output);
             };
             for p in 0..P {
                 for n in 0..N {
-                    sums[p][n].store(waiting.add((p * N + n) * V::LANES));
+                    sums[p][n].store_at(waiting.add((p * N + n) * V::LANES));
                 }
             }
         }
     }
 }
 
-/// The innermost loop: `len` numbers of each of `P` pixels times their weights `[len][N vectors]`.
+/// The innermost loop: `len` values of each of `P` pixels times their weights `[len][N vectors]`.
 ///
 /// # Safety
-/// Compiled for the instruction set of `V`; so much may be read.
+/// `len` values may be read at all `values`, `len` times N vectors at `weights`.
 #[inline(always)]
 pub(super) unsafe fn multiply<V: Vector, const N: usize, const P: usize>(
+    simd: Simd<V>,
     values: [*const f32; P],
     len: usize,
     weights: *const f32,
     mut sums: [[V; N]; P],
 ) -> [[V; N]; P] {
-    // Few enough rounds for the processor to foresee the last one.
+    // Few enough iterations for the processor to predict the last one.
     let whole = len - len % UNROLL;
     // SAFETY: the caller's promise, and k stays under `len`.
     unsafe {
         let mut k = 0;
         while k < whole {
             for i in 0..UNROLL {
-                step(values, weights, k + i, &mut sums);
+                step(simd, values, weights, k + i, &mut sums);
             }
             k += UNROLL;
         }
         while k < len {
-            step(values, weights, k, &mut sums);
+            step(simd, values, weights, k, &mut sums);
             k += 1;
         }
     }
     sums
 }
 
-/// Number `k` of each pixel times its weights.
+/// Value `k` of each pixel times its weights.
 ///
 /// # Safety
-/// Compiled for the instruction set of `V`; more than `k` numbers may be read at all `values`, more than `k` times N vectors
-/// at `weights`.
+/// More than `k` values may be read at all `values`, more than `k` times N vectors at `weights`.
 #[inline(always)]
 unsafe fn step<V: Vector, const N: usize, const P: usize>(
+    simd: Simd<V>,
     values: [*const f32; P],
     weights: *const f32,
     k: usize,
@@ -257,12 +257,12 @@ unsafe fn step<V: Vector, const N: usize, const P: usize>(
 ) {
     // SAFETY: the caller's promise.
     unsafe {
-        let mut row = [V::splat(0.0); N];
+        let mut row = [V::splat(simd, 0.0); N];
         for n in 0..N {
-            row[n] = V::load(weights.add((k * N + n) * V::LANES));
+            row[n] = V::load_at(simd, weights.add((k * N + n) * V::LANES));
         }
         for p in 0..P {
-            let value = V::splat(*values[p].add(k));
+            let value = V::splat(simd, *values[p].add(k));
             for n in 0..N {
                 sums[p][n] = sums[p][n].multiply_add(value, row[n]);
             }

@@ -1,82 +1,80 @@
-//! 3x3 convolution with stride 1 by Winograd's minimal filtering F(4x4, 3x3) (Lavin and Gray 2016): the 16 outputs of a tile
-//! cost 36 multiply-adds for each pair of channels, where the definition takes 144.
+//! 3x3 convolution with stride 1 by Winograd's minimal filtering F(4x4, 3x3) (Lavin and Gray 2016): the 16 outputs of
+//! a tile cost 36 multiply-adds for each pair of channels, where the definition takes 144.
 //!
-//! For the 6x6 patch `d` of the input that a tile sees, `U = B' d B` for each input channel; with the weights `V = G g G'`, the
-//! products `M[i] = U[i] V[i]` of 36 matrices, tiles by channels; and the outputs `A' M A` for each output channel. (`'`
-//! transposes.) The three matrices are in [`transform`].
+//! For the 6x6 patch `d` of the input that a tile sees, `U = B' d B` for each input channel; with the weights
+//! `V = G g G'`, the products `M[i] = U[i] V[i]` of 36 matrices, tiles by channels; and the outputs `A' M A` for each
+//! output channel. (`'` transposes.) The three matrices are in [`transform`].
 
 pub(crate) mod transform;
 
 pub(crate) use transform::{outputs, transform_weights};
 
+use std::mem::MaybeUninit;
 use std::ops::Range;
 
 use super::finish::Finish;
 use super::tile::multiply;
-#[cfg(target_arch = "aarch64")]
-use super::vector::Neon;
-#[cfg(target_arch = "x86_64")]
-use super::vector::{Avx2, Avx512};
-use super::vector::{Portable, Vector};
-use super::{Activation, Geometry, Packed, pack};
-use crate::isa::{Isa, for_each_isa_with};
+use super::{Activation, Geometry, Packed};
+use crate::isa::{Isa, for_each_isa};
 use crate::scratch;
+use crate::vector::{Simd, Vector};
 use rayon::prelude::*;
 
 /// Fewest input and output channels for which the saved multiply-adds outweigh the transforms.
 const FEWEST: usize = 8;
 
-/// Whether this is the faster way for so many channels; the input's have to be whole vectors.
+/// Whether this is the faster way for these channels; the input's have to be whole vectors.
 pub(crate) fn suits(isa: Isa, in_channels: usize, out_channels: usize) -> bool {
-    in_channels.is_multiple_of(pack::lanes(isa)) && in_channels >= FEWEST && out_channels >= FEWEST
+    in_channels.is_multiple_of(isa.lanes()) && in_channels >= FEWEST && out_channels >= FEWEST
 }
 
-/// Channels of the products: the output's, filled up to whole tiles of two vectors.
+/// Channels of the products: the output's, padded to whole tiles of two vectors.
 pub(crate) fn filled(isa: Isa, out_channels: usize) -> usize {
-    out_channels.next_multiple_of(2 * pack::lanes(isa))
+    out_channels.next_multiple_of(2 * isa.lanes())
 }
 
 /// Rows and columns of a tile of outputs, and of the patch of inputs that it sees.
 pub(crate) const SIDE: usize = 4;
 pub(crate) const PATCH: usize = SIDE + 2;
 
-/// Matrices of transformed numbers.
+/// Matrices of transformed values.
 pub(crate) const MATRICES: usize = PATCH * PATCH;
 
-/// Numbers of the transformed weights.
+/// Values in the transformed weights.
 pub(crate) fn weights_len(isa: Isa, in_channels: usize, out_channels: usize) -> usize {
     MATRICES * in_channels * filled(isa, out_channels)
 }
 
-/// Pictures and the tiles over them: the tile in row y and column x makes the output's 4 rows from 4y on and 4
+/// Images and the tiles over them: the tile in row y and column x makes the output's 4 rows from 4y on and 4
 /// columns from 4x on.
 #[derive(Clone, Copy)]
 pub(crate) struct Grid {
-    /// Rows, columns and channels of a picture.
+    /// Rows, columns and channels of an image.
     pub(crate) height: usize,
     pub(crate) width: usize,
     pub(crate) channels: usize,
     /// Zeros above and left of it.
     pub(crate) padding: [usize; 2],
-    /// Rows and columns of tiles over a picture.
+    /// Rows and columns of tiles over an image.
     pub(crate) rows: usize,
     pub(crate) columns: usize,
 }
 
-/// Numbers of a block's transformed patches and products, if that leaves it enough tiles: a quarter of a common L2 cache.
+/// Values of a block's transformed patches and products, if that leaves enough tiles: a quarter of a common L2 cache.
 const BLOCK: usize = 1 << 15;
 
-/// Numbers of weights above which a block has more tiles, since reading weights, once a block, is what takes the time.
+/// Weights above which a block has more tiles: reading them, once per block, is then what takes the time.
 const WEIGHTS: usize = 1 << 20;
 
-/// Numbers from one matrix of a block to the next: one cache line more than it has. Their distance would else often be a
-/// multiple of 4096 bytes, and the lines that a transform touches at once would all want the same few places in the L1 cache.
+/// Values from one matrix of a block to the next: one cache line more than it has. Their distance would otherwise
+/// often be a multiple of 4096 bytes, and the lines that a transform touches at once would all want the same few
+/// places in the L1 cache.
 pub(crate) fn matrix_len(tiles: usize, channels: usize) -> usize {
     tiles * channels + 16
 }
 
 impl Grid {
-    /// Tiles of a block, for so many channels of the products.
+    /// Tiles of a block, for this many channels of the products.
     pub(crate) fn block(&self, filled: usize) -> usize {
         match MATRICES * self.channels * filled > WEIGHTS {
             true => 64,
@@ -84,23 +82,24 @@ impl Grid {
         }
     }
 
-    /// Numbers of memory that [`products`] works in, for so many tiles.
+    /// Scratch memory of [`products`] in values, for this many tiles.
     pub(crate) fn scratch_len(&self, tiles: usize) -> usize {
         MATRICES * matrix_len(tiles, self.channels) + self.channels
     }
 }
 
 // The vector, tiles at once.
-for_each_isa_with!(products, products_body,
-    avx512: [Avx512, 12], avx2: [Avx2, 6], neon: [Neon, 8], portable: [Portable, 4],
-    (grid: &Grid, pictures: &[f32], tiles: Range<usize>, weights: &[f32], scratch: &mut [f32], products: &mut [f32]));
+for_each_isa!(vectors products, products_body,
+    [avx512: 12; avx2: 6; neon: 8; portable: 4],
+    (grid: &Grid, images: &[f32], tiles: Range<usize>, weights: &[f32], scratch: &mut [f32], products: &mut [f32]));
 
 /// The matrices `[tiles][filled channels]` of products, [`matrix_len`] apart, of the given tiles, counted over all
-/// pictures.
+/// images.
 #[inline(always)]
 fn products_body<V: Vector, const P: usize>(
+    simd: Simd<V>,
     grid: &Grid,
-    pictures: &[f32],
+    images: &[f32],
     tiles: Range<usize>,
     weights: &[f32],
     scratch: &mut [f32],
@@ -110,16 +109,16 @@ fn products_body<V: Vector, const P: usize>(
     let filled = weights.len() / (MATRICES * ci);
     let width = 2 * V::LANES;
     assert!(ci.is_multiple_of(V::LANES) && filled.is_multiple_of(width) && weights.len() == MATRICES * ci * filled);
-    assert!(tiles.end <= pictures.len() / (grid.height * grid.width * ci) * grid.rows * grid.columns);
+    assert!(tiles.end <= images.len() / (grid.height * grid.width * ci) * grid.rows * grid.columns);
     let [transformed_len, products_len] = [ci, filled].map(|channels| matrix_len(count, channels));
     assert!(products.len() == MATRICES * products_len);
     let (transformed, zeros) = scratch[..grid.scratch_len(count)].split_at_mut(MATRICES * transformed_len);
     zeros.fill(0.0);
     for (i, tile) in tiles.enumerate() {
-        let patch = grid.patch(pictures, zeros, tile);
-        // SAFETY: each place of the patch has a picture's or the zeros' `ci` numbers, whole vectors by the first assertion;
-        // of each matrix, row i is written; compiled for the instruction set of `V`.
-        unsafe { transform::transform_patch::<V>(&patch, ci, transformed[i * ci..].as_mut_ptr(), transformed_len) };
+        let patch = grid.patch(images, zeros, tile);
+        // SAFETY: each place of the patch has an image's or the zeros' `ci` values, whole vectors by the first
+        // assertion; of each matrix, row i is written.
+        unsafe { transform::transform_patch(simd, &patch, ci, transformed[i * ci..].as_mut_ptr(), transformed_len) };
     }
     let pairs = transformed
         .chunks_exact(transformed_len)
@@ -137,10 +136,10 @@ fn products_body<V: Vector, const P: usize>(
                 macro_rules! one_of {
                     ($($n:literal)*) => {
                         match rows {
-                            // SAFETY: `from` has n rows of `ci` numbers, `to` n rows of two vectors, `filled` apart, and
-                            // `weights` two vectors for each of the `ci`; compiled for the instruction set of `V`.
+                            // SAFETY: `from` has n rows of `ci` values, `to` n rows of two vectors, `filled` apart,
+                            // and `weights` two vectors for each of the `ci`.
                             $($n if $n <= P => unsafe {
-                                rows_times::<V, $n>(from.as_ptr(), ci, weights.as_ptr(), to.as_mut_ptr(), filled)
+                                rows_times::<V, $n>(simd, from.as_ptr(), ci, weights.as_ptr(), to.as_mut_ptr(), filled)
                             },)*
                             _ => unreachable!("more rows than there is code for"),
                         }
@@ -154,14 +153,13 @@ fn products_body<V: Vector, const P: usize>(
 }
 
 impl Grid {
-    /// Where the channels of a tile's patch are, by rows; at the zeros, what lies outside the picture.
+    /// Where the channels of a tile's patch are, by rows; at the zeros, what lies outside the image.
     #[inline(always)]
-    fn patch(&self, pictures: &[f32], zeros: &[f32], tile: usize) -> [*const f32; MATRICES] {
+    fn patch(&self, images: &[f32], zeros: &[f32], tile: usize) -> [*const f32; MATRICES] {
         let (row, x) = (tile / self.columns, tile % self.columns);
         let (n, y) = (row / self.rows, row % self.rows);
-        let picture =
-            &pictures[n * self.height * self.width * self.channels..][..self.height * self.width * self.channels];
-        // Wrapping: above and left of the picture is far below and right of it.
+        let image = &images[n * self.height * self.width * self.channels..][..self.height * self.width * self.channels];
+        // Wrapping: above and left of the image is far below and right of it.
         let [top, left] =
             [[y, self.padding[0]], [x, self.padding[1]]].map(|[at, border]| (SIDE * at).wrapping_sub(border));
         let mut patch = [zeros.as_ptr(); MATRICES];
@@ -170,7 +168,7 @@ impl Grid {
             for (j, place) in row.iter_mut().enumerate() {
                 let x = left.wrapping_add(j);
                 if y < self.height && x < self.width {
-                    *place = picture[(y * self.width + x) * self.channels..].as_ptr();
+                    *place = image[(y * self.width + x) * self.channels..].as_ptr();
                 }
             }
         }
@@ -178,12 +176,13 @@ impl Grid {
     }
 }
 
-/// `P` rows of `len` numbers times weights `[len][two vectors]`, into rows `stride` apart.
+/// `P` rows of `len` values times weights `[len][two vectors]`, into rows `stride` apart.
 ///
 /// # Safety
-/// As said where it is called.
+/// As stated at the call.
 #[inline(always)]
 unsafe fn rows_times<V: Vector, const P: usize>(
+    simd: Simd<V>,
     rows: *const f32,
     len: usize,
     weights: *const f32,
@@ -196,16 +195,16 @@ unsafe fn rows_times<V: Vector, const P: usize>(
         for p in 0..P {
             values[p] = rows.add(p * len);
         }
-        let sums = multiply(values, len, weights, [[V::splat(0.0); 2]; P]);
+        let sums = multiply(simd, values, len, weights, [[V::splat(simd, 0.0); 2]; P]);
         for p in 0..P {
             for n in 0..2 {
-                sums[p][n].store(to.add(p * stride + n * V::LANES));
+                sums[p][n].store_at(to.add(p * stride + n * V::LANES));
             }
         }
     }
 }
 
-/// Pieces of work for each thread.
+/// Pieces of work per thread.
 const PIECES: usize = 4;
 
 /// The convolution of `g`, whose weights were packed for this path.
@@ -216,7 +215,7 @@ pub(super) fn forward(
     packed: &Packed,
     residual: Option<&[f32]>,
     activation: Activation,
-    output: &mut [f32],
+    output: &mut [MaybeUninit<f32>],
 ) {
     let (height, width) = (g.output_height(), g.output_width());
     let grid = Grid {
@@ -228,7 +227,7 @@ pub(super) fn forward(
         columns: width.div_ceil(SIDE),
     };
     let block = grid.block(packed.bias.len());
-    // Rows of tiles over all pictures. A piece of work has at least a block where that leaves something to every thread.
+    // Rows of tiles over all images. A piece of work has at least a block where that leaves something to every thread.
     let (total, threads) = (g.batch * grid.rows, rayon::current_num_threads());
     let whole = (total * grid.columns / block).min(PIECES * threads) / threads * threads;
     let count = whole.max(threads).min(total);
@@ -273,22 +272,28 @@ pub(super) fn forward(
 /// Some rows of the output.
 pub(crate) struct Part<'a> {
     grid: Grid,
-    /// Rows of the output of all pictures before the first one here.
+    /// Rows of the output of all images before the first one here.
     rows_above: usize,
-    /// Rows and columns of a picture of the output.
+    /// Rows and columns of an image of the output.
     size: [usize; 2],
     channels: usize,
     residual: Option<&'a [f32]>,
     activation: Activation,
 }
 
-for_each_isa_with!(finish, finish_body,
-    avx512: [Avx512], avx2: [Avx2], neon: [Neon], portable: [Portable],
-    (part: &Part, tiles: Range<usize>, products: &[f32], bias: &[f32], output: &mut [f32]));
+for_each_isa!(vectors finish, finish_body,
+    (part: &Part, tiles: Range<usize>, products: &[f32], bias: &[f32], output: &mut [MaybeUninit<f32>]));
 
 /// From the products of some tiles to their outputs.
 #[inline(always)]
-fn finish_body<V: Vector>(part: &Part, tiles: Range<usize>, products: &[f32], bias: &[f32], output: &mut [f32]) {
+fn finish_body<V: Vector>(
+    simd: Simd<V>,
+    part: &Part,
+    tiles: Range<usize>,
+    products: &[f32],
+    bias: &[f32],
+    output: &mut [MaybeUninit<f32>],
+) {
     let (grid, [height, width], filled) = (&part.grid, part.size, bias.len());
     let stride = matrix_len(tiles.len(), filled);
     assert!(products.len() == MATRICES * stride && filled.is_multiple_of(V::LANES) && part.channels <= filled);
@@ -304,19 +309,16 @@ fn finish_body<V: Vector>(part: &Part, tiles: Range<usize>, products: &[f32], bi
                 valid: V::LANES.min(part.channels - first),
                 stride: part.channels,
             };
-            // SAFETY: a vector from `first` on is in row i of each of the matrices and in the bias; compiled for the instruction
-            // set of `V`.
-            unsafe {
-                let bias = V::load(bias.as_ptr().add(first));
-                let outputs = transform::outputs(products.as_ptr().add(i * filled + first), stride, bias);
-                for (row, outputs) in outputs.iter().enumerate().take(height - y) {
-                    let at = at + row * width;
-                    if x + SIDE <= width {
-                        finish.pixels(outputs.map(|output| [output]), at, output);
-                    } else {
-                        for (column, made) in outputs.iter().enumerate().take(width - x) {
-                            finish.pixels([[*made]], at + column, output);
-                        }
+            let bias = V::load(simd, &bias[first..]);
+            // SAFETY: a vector from `first` on is in row i of each of the matrices.
+            let outputs = unsafe { outputs(simd, products.as_ptr().add(i * filled + first), stride, bias) };
+            for (row, outputs) in outputs.iter().enumerate().take(height - y) {
+                let at = at + row * width;
+                if x + SIDE <= width {
+                    finish.pixels(simd, outputs.map(|output| [output]), at, output);
+                } else {
+                    for (column, made) in outputs.iter().enumerate().take(width - x) {
+                        finish.pixels(simd, [[*made]], at + column, output);
                     }
                 }
             }

@@ -4,7 +4,7 @@ use std::cell::Cell;
 
 use crate::isa::for_each_isa;
 use crate::scratch::Buffer;
-use crate::vector::Vector;
+use crate::vector::{Simd, Vector};
 
 thread_local!(static PANEL: Cell<Buffer> = Cell::default());
 
@@ -20,6 +20,7 @@ for_each_isa!(vectors rows, rows_body, (
 /// `to[r]` is the sum over k of `factors[r, k]` times row k of `from` `[depth, width]`, from column `first` on.
 #[inline(always)]
 fn rows_body<V: Vector>(
+    simd: Simd<V>,
     first: usize,
     depth: usize,
     factors: &[f32],
@@ -38,8 +39,8 @@ fn rows_body<V: Vector>(
         for (k, panel) in panel.chunks_exact_mut(len).enumerate() {
             let from = &from[k * width + first + column..][..count];
             if count == len {
-                V::load(from).store(panel);
-                V::load(&from[V::LANES..]).store(&mut panel[V::LANES..]);
+                V::load(simd, from).store(panel);
+                V::load(simd, &from[V::LANES..]).store(&mut panel[V::LANES..]);
             } else {
                 panel[..count].copy_from_slice(from);
                 panel[count..].fill(0.0);
@@ -47,11 +48,18 @@ fn rows_body<V: Vector>(
         }
         let (groups, rest) = to.as_chunks_mut::<4>();
         for (group, to) in groups.iter_mut().enumerate() {
-            tile::<V, 4>(&factors[group * 4 * depth..], depth, panel, column, to);
+            tile::<V, 4>(simd, &factors[group * 4 * depth..], depth, panel, column, to);
         }
         for (i, to) in rest.iter_mut().enumerate() {
             let row = groups.len() * 4 + i;
-            tile::<V, 1>(&factors[row * depth..], depth, panel, column, std::array::from_mut(to));
+            tile::<V, 1>(
+                simd,
+                &factors[row * depth..],
+                depth,
+                panel,
+                column,
+                std::array::from_mut(to),
+            );
         }
     }
     PANEL.set(kept);
@@ -60,20 +68,21 @@ fn rows_body<V: Vector>(
 /// Two vectors of `R` rows.
 #[inline(always)]
 fn tile<V: Vector, const R: usize>(
+    simd: Simd<V>,
     factors: &[f32],
     depth: usize,
     panel: &[f32],
     column: usize,
     to: &mut [&mut [f32]; R],
 ) {
-    let mut sums = [[V::splat(0.0); 2]; R];
+    let mut sums = [[V::splat(simd, 0.0); 2]; R];
     let factors = &factors[..R * depth];
     for (k, panel) in panel.chunks_exact(2 * V::LANES).enumerate() {
-        let (left, right) = (V::load(panel), V::load(&panel[V::LANES..]));
+        let (left, right) = (V::load(simd, panel), V::load(simd, &panel[V::LANES..]));
         for (r, sums) in sums.iter_mut().enumerate() {
-            let factor = V::splat(factors[r * depth + k]);
-            sums[0] = factor.multiply_add(left, sums[0]);
-            sums[1] = factor.multiply_add(right, sums[1]);
+            let factor = V::splat(simd, factors[r * depth + k]);
+            sums[0] = sums[0].multiply_add(factor, left);
+            sums[1] = sums[1].multiply_add(factor, right);
         }
     }
     for (to, sums) in to.iter_mut().zip(sums) {

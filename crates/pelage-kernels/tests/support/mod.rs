@@ -13,10 +13,10 @@ pub(crate) fn noise(seed: u64, len: usize) -> Vec<f32> {
     (0..len).map(|_| next()).collect()
 }
 
-/// How large a sum of so many products of [`noise`] usually is: what its rounding error is to be compared with, since some
-/// sums happen to be next to nothing.
+/// How large a sum of so many products of [`noise`] usually is: what its rounding error is to be compared with, since
+/// some sums happen to be next to nothing.
 pub(crate) fn usual_sum(terms: usize) -> f64 {
-    // The variance of a number from -0.5 to 0.5 is 1/12.
+    // The variance of a value from -0.5 to 0.5 is 1/12.
     (terms as f64).sqrt() / 12.0
 }
 

@@ -1,22 +1,19 @@
-//! With few input channels: by Winograd's F(4, 3) along the columns, the gradient of [`columns`](crate::conv_block::columns).
-//! Winners are so many for each number of a window that to list them would take longer than to multiply by zeros.
+//! With few input channels: by Winograd's F(4, 3) along the columns, the gradient of
+//! [`columns`](crate::conv_block::columns). There are so many winners per value of a window that listing them would
+//! take longer than multiplying by zeros.
 //!
-//! Of a strip, the gradients of four convolution rows become six rows `A g`; row by row, their products with the transformed
-//! pixels are summed over all columns; and `G'` times these sums are the weights' gradients.
+//! Of a strip, the gradients of four convolution rows become six rows `A g`; row by row, their products with the
+//! transformed pixels are summed over all columns; and `G'` times these sums are the weights' gradients.
 
 use std::cell::Cell;
 
 use crate::conv_block::columns::{Strip, TILE};
 use crate::conv_block::{CUT, Shape};
-#[cfg(target_arch = "aarch64")]
-use crate::convolution::vector::Neon;
-#[cfg(target_arch = "x86_64")]
-use crate::convolution::vector::{Avx2, Avx512};
-use crate::convolution::vector::{Portable, Vector};
 use crate::convolution::winograd::transform::{grad_outputs_column, grad_weights_column};
 use crate::convolution::winograd::{PATCH, SIDE};
-use crate::isa::for_each_isa_with;
+use crate::isa::for_each_isa;
 use crate::scratch::Buffer;
+use crate::vector::{Simd, Vector};
 
 thread_local!(static KEPT: Cell<(Strip, Buffer)> = Cell::default());
 
@@ -28,7 +25,7 @@ pub(super) fn suits(shape: Shape) -> bool {
     shape.in_channels < 8
 }
 
-/// Output channels with what fills them up, so that the sums' layout is the same for every instruction set.
+/// Output channels including the fill, so that the sums' layout is the same for every instruction set.
 fn filled(shape: Shape) -> usize {
     shape.out_channels.next_multiple_of(32)
 }
@@ -56,14 +53,15 @@ pub(super) fn add_to(shape: Shape, sums: &[f32], grad_weights: &mut [f32], grad_
     grad_bias.iter_mut().zip(bias).for_each(|(grad, sum)| *grad += sum);
 }
 
-// The vector, vectors and channels of a tile, and numbers of pixels whose sums with these fit the registers.
-for_each_isa_with!(image, image_body,
-    avx512: [Avx512, 2, 32, 9], avx2: [Avx2, 2, 16, 6], neon: [Neon, 2, 8, 9], portable: [Portable, 1, 4, 3],
+// The vector, channels of a tile of two vectors, and values of pixels whose sums with these fit the registers.
+for_each_isa!(vectors image, image_body,
+    [avx512: 32, 9; avx2: 16, 6; neon: 8, 9; portable: 8, 3],
     (shape: Shape, input: &[f32], grad_output: &[f32], winners: &[u8], sums: &mut [f32]));
 
-/// Adds a picture's sums.
+/// Adds an image's sums.
 #[inline(always)]
-fn image_body<V: Vector, const N: usize, const C: usize, const R: usize>(
+fn image_body<V: Vector, const C: usize, const R: usize>(
+    simd: Simd<V>,
     shape: Shape,
     input: &[f32],
     grad_output: &[f32],
@@ -73,12 +71,11 @@ fn image_body<V: Vector, const N: usize, const C: usize, const R: usize>(
     let (co, ci, filled) = (shape.out_channels, shape.in_channels, filled(shape));
     let [height, width] = [shape.pooled_height(), shape.pooled_width()];
     let (sums, bias) = sums.split_at_mut(3 * PATCH * ci * filled);
-    assert!(C == N * V::LANES && filled.is_multiple_of(C));
+    assert!(C == 2 * V::LANES && filled.is_multiple_of(C));
     let (mut strip, mut buffer) = KEPT.take();
     let gradients = buffer.get(PATCH * 2 * COLUMNS * C);
     for top in (0..height).step_by(TILE) {
-        // SAFETY: compiled for the instruction set of `V`.
-        let (pixels, stride) = unsafe { strip.transform::<V>(shape, top, input) };
+        let (pixels, stride) = strip.transform(simd, shape, top, input);
         for left in (0..width).step_by(COLUMNS) {
             let columns = COLUMNS.min(width - left);
             let pixels = &pixels[2 * left * ci..];
@@ -91,21 +88,17 @@ fn image_body<V: Vector, const N: usize, const C: usize, const R: usize>(
                         copy(&grad_output[channels.clone()], &mut under[y]);
                         copy(&winners[channels], &mut won[y]);
                     }
-                    // SAFETY: compiled for the instruction set of `V`.
-                    unsafe { transform::<V, C>(&under, &won, x, gradients, &mut bias[first..first + C]) };
+                    transform(simd, &under, &won, x, gradients, &mut bias[first..first + C]);
                 }
                 let at = |row: usize, k: usize| (row * 3 * ci + k) * filled + first;
                 for (row, gradients) in gradients.chunks_exact(2 * COLUMNS * C).enumerate() {
                     let gradients = &gradients[..2 * columns * C];
                     for k in (0..3 * ci).step_by(R) {
                         let (pixels, sums) = (&pixels[row * stride + k..], &mut sums[at(row, k)..]);
-                        // SAFETY: compiled for the instruction set of `V`.
-                        unsafe {
-                            match 3 * ci - k {
-                                3 => add::<V, N, 3>(pixels, ci, gradients, sums, filled),
-                                6 if R > 6 => add::<V, N, 6>(pixels, ci, gradients, sums, filled),
-                                _ => add::<V, N, R>(pixels, ci, gradients, sums, filled),
-                            }
+                        match 3 * ci - k {
+                            3 => add::<V, 3>(simd, pixels, ci, gradients, sums, filled),
+                            6 if R > 6 => add::<V, 6>(simd, pixels, ci, gradients, sums, filled),
+                            _ => add::<V, R>(simd, pixels, ci, gradients, sums, filled),
                         }
                     }
                 }
@@ -115,7 +108,7 @@ fn image_body<V: Vector, const N: usize, const C: usize, const R: usize>(
     KEPT.set((strip, buffer));
 }
 
-/// All, or as many as there are.
+/// Copies all of `to`, or as many as there are in `from`.
 #[inline(always)]
 fn copy<T: Copy, const C: usize>(from: &[T], to: &mut [T; C]) {
     match from.first_chunk() {
@@ -124,13 +117,11 @@ fn copy<T: Copy, const C: usize>(from: &[T], to: &mut [T; C]) {
     }
 }
 
-/// Transforms the two convolution columns under pooled column `x`, into `[row][column][C]`, and adds to the bias' sums. A
-/// pooled pixel's gradient is that of the winner of the four convolution outputs under it.
-///
-/// # Safety
-/// Compiled for the instruction set of `V`.
+/// Transforms the two convolution columns under pooled column `x`, into `[row][column][C]`, and adds to the bias'
+/// sums. A pooled pixel's gradient is that of the winner of the four convolution outputs under it.
 #[inline(always)]
-unsafe fn transform<V: Vector, const C: usize>(
+fn transform<V: Vector, const C: usize>(
+    simd: Simd<V>,
     under: &[[f32; C]; TILE],
     won: &[[u8; C]; TILE],
     x: usize,
@@ -138,68 +129,61 @@ unsafe fn transform<V: Vector, const C: usize>(
     bias: &mut [f32],
 ) {
     for n in (0..C).step_by(V::LANES) {
-        // SAFETY: the caller's promise; `n` and a vector are within `C`.
-        unsafe {
-            let bias = bias[n..][..V::LANES].as_mut_ptr();
-            let mut sum = V::load(bias);
-            for column in 0..2 {
-                let mut four = [V::splat(0.0); SIDE];
-                for row in 0..SIDE {
-                    let (under, won) = (under[row / 2][n..].as_ptr(), won[row / 2][n..].as_ptr());
-                    four[row] = V::load(under).where_equal(won, (row % 2 * 2 + column) as u8);
-                    sum = sum.add(four[row]);
-                }
-                let six = grad_outputs_column(four);
-                for row in 0..PATCH {
-                    let at = ((row * COLUMNS + x) * 2 + column) * C + n;
-                    six[row].store(gradients[at..][..V::LANES].as_mut_ptr());
-                }
+        let mut sum = V::load(simd, &bias[n..]);
+        for column in 0..2 {
+            let mut four = [V::splat(simd, 0.0); SIDE];
+            for row in 0..SIDE {
+                let (under, won) = (&under[row / 2][n..], &won[row / 2][n..]);
+                four[row] = V::load(simd, under).where_equal(won, (row % 2 * 2 + column) as u8);
+                sum = sum.add(four[row]);
             }
-            sum.store(bias);
+            let six = grad_outputs_column(simd, four);
+            for row in 0..PATCH {
+                six[row].store(&mut gradients[((row * COLUMNS + x) * 2 + column) * C + n..]);
+            }
         }
+        sum.store(&mut bias[n..]);
     }
 }
 
-/// Adds to `R` rows of `sums`, `filled` apart, the products of `R` neighboring pixels' numbers, each column's `ci` further,
-/// with the column's gradients.
-///
-/// # Safety
-/// Compiled for the instruction set of `V`.
+/// Adds to `R` rows of `sums`, `filled` apart, the products of `R` neighboring pixels' values, each column's `ci`
+/// further, with the column's gradients.
 #[inline(always)]
-unsafe fn add<V: Vector, const N: usize, const R: usize>(
+fn add<V: Vector, const R: usize>(
+    simd: Simd<V>,
     pixels: &[f32],
     ci: usize,
     gradients: &[f32],
     sums: &mut [f32],
     filled: usize,
 ) {
-    let tile = N * V::LANES;
+    let tile = 2 * V::LANES;
     let columns = gradients.len() / tile;
     assert!(columns > 0 && (columns - 1) * ci + R <= pixels.len() && (R - 1) * filled + tile <= sums.len());
     // SAFETY: all places are inside by the assertion.
     unsafe {
         let (pixels, gradients, to) = (pixels.as_ptr(), gradients.as_ptr(), sums.as_mut_ptr());
-        let mut sums = [[V::splat(0.0); N]; R];
+        let mut sums = [[V::splat(simd, 0.0); 2]; R];
         for r in 0..R {
-            for n in 0..N {
-                sums[r][n] = V::load(to.add(r * filled + n * V::LANES));
+            for n in 0..2 {
+                sums[r][n] = V::load_at(simd, to.add(r * filled + n * V::LANES));
             }
         }
         for column in 0..columns {
-            let mut gradient = [V::splat(0.0); N];
-            for n in 0..N {
-                gradient[n] = V::load(gradients.add(column * tile + n * V::LANES));
+            let mut gradient = [V::splat(simd, 0.0); 2];
+            for n in 0..2 {
+                gradient[n] = V::load_at(simd, gradients.add(column * tile + n * V::LANES));
             }
             for r in 0..R {
-                let value = V::splat(*pixels.add(column * ci + r));
-                for n in 0..N {
+                let value = V::splat(simd, *pixels.add(column * ci + r));
+                for n in 0..2 {
                     sums[r][n] = sums[r][n].multiply_add(value, gradient[n]);
                 }
             }
         }
         for r in 0..R {
-            for n in 0..N {
-                sums[r][n].store(to.add(r * filled + n * V::LANES));
+            for n in 0..2 {
+                sums[r][n].store_at(to.add(r * filled + n * V::LANES));
             }
         }
     }

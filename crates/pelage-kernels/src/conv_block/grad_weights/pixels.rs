@@ -1,7 +1,8 @@
 //! With many input channels: for each output channel, a sum of input windows over its winners.
 //!
-//! The picture is walked in squares small enough for the innermost cache; each channel's winners pick their windows from it, and
-//! the sums stay in registers. Windows share their pixels, and each row of a window, three pixels, is a run of numbers.
+//! The image is walked in squares small enough for the innermost cache; each channel's winners pick their windows from
+//! it, and the sums stay in registers. Windows share their pixels, and each row of a window, three pixels, is a run of
+//! values.
 
 use std::cell::Cell;
 
@@ -9,7 +10,7 @@ use crate::conv_block::list::{Entry, add, add_one, add_pairs, load, store};
 use crate::conv_block::{CUT, Shape, copy_window};
 use crate::isa::for_each_isa;
 use crate::scratch::Buffer;
-use crate::vector::Vector;
+use crate::vector::{Simd, Vector};
 
 thread_local!(static SQUARE: Cell<Buffer> = Cell::default());
 
@@ -17,7 +18,14 @@ thread_local!(static SQUARE: Cell<Buffer> = Cell::default());
 const ROWS: usize = 4;
 const COLUMNS: usize = 8;
 
-/// Numbers of a cache line.
+/// Values in a piece of a run, held in registers.
+const WIDE_PIECE: usize = 96;
+const NARROW_PIECE: usize = 48;
+
+/// Vectors too few to hide the latency of multiply-add; they are summed in two halves.
+const FEW: usize = 6;
+
+/// Values in a cache line.
 const LINE: usize = 16;
 
 /// Numbers from a pixel to the next: a whole number of vectors.
@@ -25,7 +33,7 @@ fn pixel_len(shape: Shape) -> usize {
     shape.in_channels.next_multiple_of(8)
 }
 
-/// Length of a run with what fills up its last piece.
+/// Length of a run including the fill of its last piece.
 fn run_len(shape: Shape) -> usize {
     let (run, mut len) = (3 * pixel_len(shape), 0);
     while len < run {
@@ -37,8 +45,8 @@ fn run_len(shape: Shape) -> usize {
 /// Length of the piece, held in registers, that a run's `rest` begins with.
 fn piece_len(rest: usize) -> usize {
     match rest {
-        ..=48 => 48,
-        _ => 96,
+        ..=NARROW_PIECE => NARROW_PIECE,
+        _ => WIDE_PIECE,
     }
 }
 
@@ -61,7 +69,8 @@ pub(super) fn add_to(shape: Shape, sums: &[f32], grad_weights: &mut [f32], grad_
     grad_bias.iter_mut().zip(bias).for_each(|(grad, sum)| *grad += sum);
 }
 
-/// The part of a picture under `pooled` rows and columns of the output from `at` on, small enough for the innermost cache.
+/// The part of an image under `pooled` rows and columns of the output from `at` on, small enough for the innermost
+/// cache.
 #[derive(Clone, Copy)]
 struct Square {
     at: [usize; 2],
@@ -69,8 +78,8 @@ struct Square {
 }
 
 impl Square {
-    /// The input under it and around, and how far apart its rows are: in place, or where that reaches past the picture, or
-    /// its pixels are not whole cache lines, copied next to zeros. Of the last runs, `len` numbers may be read.
+    /// The input under it and around, and how far apart its rows are: in place, or where that reaches past the image,
+    /// or its pixels are not whole cache lines, copied next to zeros. Of the last runs, `len` values may be read.
     #[inline(always)]
     fn pixels<'a>(
         self,
@@ -98,7 +107,7 @@ impl Square {
         (square, row)
     }
 
-    /// All of a picture, from the top left.
+    /// All of an image, from the top left.
     fn all(shape: Shape) -> impl Iterator<Item = Square> {
         let (height, width) = (shape.pooled_height(), shape.pooled_width());
         let corners = (0..height)
@@ -111,7 +120,10 @@ impl Square {
     }
 }
 
-for_each_isa!(vectors image, image_body, (
+// The vector, how many of them are a wide and a narrow piece of a run, and whether there are registers for three of
+// them.
+for_each_isa!(vectors image, image_body,
+    [avx512: 6, 3, true; avx2: 12, 6, false; neon: 24, 12, false; portable: 24, 12, false], (
     shape: Shape,
     input: &[f32],
     grad_output: &[f32],
@@ -120,7 +132,15 @@ for_each_isa!(vectors image, image_body, (
 ));
 
 #[inline(always)]
-fn image_body<V: Vector>(shape: Shape, input: &[f32], grad_output: &[f32], winners: &[u8], sums: &mut [f32]) {
+fn image_body<V: Vector, const WIDE: usize, const NARROW: usize, const THREE: bool>(
+    simd: Simd<V>,
+    shape: Shape,
+    input: &[f32],
+    grad_output: &[f32],
+    winners: &[u8],
+    sums: &mut [f32],
+) {
+    assert!([WIDE * V::LANES, NARROW * V::LANES] == [WIDE_PIECE, NARROW_PIECE]);
     let co = shape.out_channels;
     let (run, len, pixel) = (3 * pixel_len(shape), run_len(shape), pixel_len(shape));
     let (sums, bias) = sums.split_at_mut(3 * co * len);
@@ -139,17 +159,18 @@ fn image_body<V: Vector>(shape: Shape, input: &[f32], grad_output: &[f32], winne
             while from < run {
                 let (piece, square) = (piece_len(run - from), &square[from..]);
                 let sums = &mut sums[from..];
-                match (V::LANES, piece) {
-                    (16, 96) => rows::<V, 6>(square, row, list, sums, len),
-                    (16, _) => rows::<V, 3>(square, row, list, sums, len),
-                    _ => {
+                match (THREE, piece) {
+                    (true, WIDE_PIECE) => rows::<V, WIDE>(simd, square, row, list, sums, len),
+                    (true, _) => rows::<V, NARROW>(simd, square, row, list, sums, len),
+                    (false, _) => {
                         for (ky, sums) in sums.chunks_mut(len).enumerate() {
                             let square = &square[ky * row..];
-                            match piece / V::LANES {
-                                24 => store(add(load::<V, 24>(sums), square, list, 0), sums),
-                                12 => store(add(load::<V, 12>(sums), square, list, 0), sums),
-                                // In two sums, since six are too few to hide the latency of multiply-add.
-                                _ => store(add_pairs(load::<V, 6>(sums), square, list), sums),
+                            if piece == WIDE_PIECE {
+                                store(add(simd, load::<V, WIDE>(simd, sums), square, list, 0), sums);
+                            } else if NARROW > FEW {
+                                store(add(simd, load::<V, NARROW>(simd, sums), square, list, 0), sums);
+                            } else {
+                                store(add_pairs(simd, load::<V, NARROW>(simd, sums), square, list), sums);
                             }
                         }
                     }
@@ -184,7 +205,7 @@ fn winners_of<'a>(
         for (gradient, winner) in gradients.zip(winners) {
             let winner = winner[channel].min(CUT);
             list[count] = (corner + shifts[usize::from(winner)], gradient[channel]);
-            // Written always and kept only where something won: no branch to mispredict.
+            // Always written, and kept only if something won: no branch to mispredict.
             count += usize::from(winner < CUT);
             corner += 2 * column as u32;
         }
@@ -192,18 +213,25 @@ fn winners_of<'a>(
     &list[..count]
 }
 
-/// Adds gradient times window over `list` to the first `N` vectors of each of the three rows of `sums`, `len` apart. For
-/// an instruction set with registers for all three.
+/// Adds gradient times window over `list` to the first `N` vectors of each of the three rows of `sums`, `len` apart.
+/// For an instruction set with registers for all three.
 #[inline(always)]
-fn rows<V: Vector, const N: usize>(square: &[f32], row: usize, list: &[Entry], sums: &mut [f32], len: usize) {
-    let mut kept = [[V::splat(0.0); N]; 3];
+fn rows<V: Vector, const N: usize>(
+    simd: Simd<V>,
+    square: &[f32],
+    row: usize,
+    list: &[Entry],
+    sums: &mut [f32],
+    len: usize,
+) {
+    let mut kept = [[V::splat(simd, 0.0); N]; 3];
     // No `map`: the compiler may leave its closure out of a function for an instruction set.
     for ky in 0..3 {
-        kept[ky] = load(&sums[ky * len..]);
+        kept[ky] = load(simd, &sums[ky * len..]);
     }
     for &(place, gradient) in list {
         for ky in 0..3 {
-            add_one(&mut kept[ky], &square[place as usize + ky * row..], gradient);
+            add_one(simd, &mut kept[ky], &square[place as usize + ky * row..], gradient);
         }
     }
     for ky in 0..3 {

@@ -1,19 +1,19 @@
 //! The transforms of F(4x4, 3x3), by points 0, plus and minus a, plus and minus b, and infinity.
 //!
-//! Lavin and Gray 2016 (section 4.2) take a = 1 and b = 2, which costs four to five times the rounding error of the definition. With
-//! `a = 1 / sqrt(2)` and `b = sqrt(2)` it is about twice that error: the powers of the points grow less, and `ab = 1` leaves most
-//! factors powers of two. `benches/winograd.py` compares ten pairs; the transforms cost the same for any.
+//! Lavin and Gray 2016 (section 4.2) take a = 1 and b = 2, which costs four to five times the rounding error of the
+//! definition. With `a = 1 / sqrt(2)` and `b = sqrt(2)` it is about twice that error: the powers of the points grow
+//! less, and `ab = 1` leaves most factors powers of two. `benches/winograd.py` compares ten pairs; the transforms cost
+//! the same for any.
 
 use std::f32::consts::{FRAC_1_SQRT_2 as A, SQRT_2 as B};
 
 use super::{MATRICES, PATCH, SIDE};
-use crate::convolution::pack;
-use crate::convolution::vector::Vector;
 use crate::isa::Isa;
+use crate::vector::{Simd, Vector};
 
 /// Transforms `weights` `[co, ci, 3, 3]` to `[matrix][co / tile][ci][tile]`, a tile of channels being two vectors.
 pub(crate) fn transform_weights(isa: Isa, in_channels: usize, weights: &[f32], transformed: &mut [f32]) {
-    let (ci, tile) = (in_channels, 2 * pack::lanes(isa));
+    let (ci, tile) = (in_channels, 2 * isa.lanes());
     let stride = transformed.len() / MATRICES;
     transformed.fill(0.0);
     for (o, weights) in weights.chunks_exact(9 * ci).enumerate() {
@@ -33,34 +33,34 @@ pub(crate) fn transform_weights(isa: Isa, in_channels: usize, weights: &[f32], t
 /// `B' d B` for `channels`; the 36 results are `stride` apart.
 ///
 /// # Safety
-/// `channels` are whole vectors, and so many numbers may be read at each place of `patch` and written at each result; compiled
-/// for the instruction set of `V`.
+/// `channels` are whole vectors, and so many values may be read at each place of `patch` and written at each result.
 #[inline(always)]
 pub(super) unsafe fn transform_patch<V: Vector>(
+    simd: Simd<V>,
     patch: &[*const f32; MATRICES],
     channels: usize,
     to: *mut f32,
     stride: usize,
 ) {
-    // SAFETY: the caller's promise. Loops, not `map` or `from_fn`: the compiler may leave their closures out of a function
-    // for an instruction set.
+    // SAFETY: the caller's promise. Loops, not `map` or `from_fn`: the compiler may leave their closures out of a
+    // function for an instruction set.
     unsafe {
         for c in (0..channels).step_by(V::LANES) {
-            let mut rows = [[V::splat(0.0); PATCH]; PATCH];
+            let mut rows = [[V::splat(simd, 0.0); PATCH]; PATCH];
             for x in 0..PATCH {
-                let mut column = [V::splat(0.0); PATCH];
+                let mut column = [V::splat(simd, 0.0); PATCH];
                 for y in 0..PATCH {
-                    column[y] = V::load(patch[PATCH * y + x].add(c));
+                    column[y] = V::load_at(simd, patch[PATCH * y + x].add(c));
                 }
-                let column = patch_column(column);
+                let column = patch_column(simd, column);
                 for y in 0..PATCH {
                     rows[y][x] = column[y];
                 }
             }
             for y in 0..PATCH {
-                let row = patch_column(rows[y]);
+                let row = patch_column(simd, rows[y]);
                 for x in 0..PATCH {
-                    row[x].store(to.add((PATCH * y + x) * stride + c));
+                    row[x].store_at(to.add((PATCH * y + x) * stride + c));
                 }
             }
         }
@@ -70,9 +70,14 @@ pub(super) unsafe fn transform_patch<V: Vector>(
 /// `A' M A` plus the bias: for one vector of channels, the outputs of a tile by rows.
 ///
 /// # Safety
-/// A vector may be read at each of the 36 `products`, `stride` apart; compiled for the instruction set of `V`.
+/// A vector may be read at each of the 36 `products`, `stride` apart.
 #[inline(always)]
-pub(crate) unsafe fn outputs<V: Vector>(products: *const f32, stride: usize, bias: V) -> [[V; SIDE]; SIDE] {
+pub(crate) unsafe fn outputs<V: Vector>(
+    simd: Simd<V>,
+    products: *const f32,
+    stride: usize,
+    bias: V,
+) -> [[V; SIDE]; SIDE] {
     let mut outputs = [[bias; SIDE]; SIDE];
     // SAFETY: the caller's promise.
     unsafe {
@@ -80,15 +85,15 @@ pub(crate) unsafe fn outputs<V: Vector>(products: *const f32, stride: usize, bia
         for x in 0..PATCH {
             let mut column = [bias; PATCH];
             for y in 0..PATCH {
-                column[y] = V::load(products.add((PATCH * y + x) * stride));
+                column[y] = V::load_at(simd, products.add((PATCH * y + x) * stride));
             }
-            let column = outputs_column(column);
+            let column = outputs_column(simd, column);
             for y in 0..SIDE {
                 rows[y][x] = column[y];
             }
         }
         for y in 0..SIDE {
-            let row = outputs_column(rows[y]);
+            let row = outputs_column(simd, rows[y]);
             for x in 0..SIDE {
                 outputs[y][x] = bias.add(row[x]);
             }
@@ -97,8 +102,8 @@ pub(crate) unsafe fn outputs<V: Vector>(products: *const f32, stride: usize, bia
     outputs
 }
 
-/// `G` times a column of three: at each point the value of the polynomial with these coefficients, over the product of the
-/// point's distances to the others.
+/// `G` times a column of three: at each point the value of the polynomial with these coefficients, over the product of
+/// the point's distances to the others.
 pub(crate) fn weights_column([a, b, c]: [f32; 3]) -> [f32; 6] {
     let (even, odd) = (a + c / 2.0, b * A);
     let (even_b, odd_b) = (a + c * 2.0, b * B);
@@ -124,74 +129,57 @@ pub(crate) fn grad_weights_column(s: [f32; 6]) -> [f32; 3] {
 }
 
 /// `B'` times a column of six.
-///
-/// # Safety
-/// Compiled for the instruction set of `V`.
 #[inline(always)]
-pub(crate) unsafe fn patch_column<V: Vector>(d: [V; 6]) -> [V; 6] {
-    // SAFETY: the caller's promise.
-    unsafe {
-        // -a * a, -b * b and their sum.
-        let [minus_aa, minus_bb, minus_both] = [V::splat(-0.5), V::splat(-2.0), V::splat(-2.5)];
-        let (even, odd) = (d[4].multiply_add(minus_bb, d[2]), d[3].multiply_add(minus_bb, d[1]));
-        let (even_b, odd_b) = (d[4].multiply_add(minus_aa, d[2]), d[3].multiply_add(minus_aa, d[1]));
-        [
-            d[0].add(d[4]).multiply_add(minus_both, d[2]),
-            even.multiply_add(V::splat(A), odd),
-            even.multiply_add(V::splat(-A), odd),
-            even_b.multiply_add(V::splat(B), odd_b),
-            even_b.multiply_add(V::splat(-B), odd_b),
-            d[1].add(d[5]).multiply_add(minus_both, d[3]),
-        ]
-    }
+pub(crate) fn patch_column<V: Vector>(simd: Simd<V>, d: [V; 6]) -> [V; 6] {
+    // -a * a, -b * b and their sum.
+    let [minus_aa, minus_bb, minus_both] = [V::splat(simd, -0.5), V::splat(simd, -2.0), V::splat(simd, -2.5)];
+    let (even, odd) = (d[4].multiply_add(minus_bb, d[2]), d[3].multiply_add(minus_bb, d[1]));
+    let (even_b, odd_b) = (d[4].multiply_add(minus_aa, d[2]), d[3].multiply_add(minus_aa, d[1]));
+    [
+        d[0].add(d[4]).multiply_add(minus_both, d[2]),
+        even.multiply_add(V::splat(simd, A), odd),
+        even.multiply_add(V::splat(simd, -A), odd),
+        even_b.multiply_add(V::splat(simd, B), odd_b),
+        even_b.multiply_add(V::splat(simd, -B), odd_b),
+        d[1].add(d[5]).multiply_add(minus_both, d[3]),
+    ]
 }
 
 /// `A'` times a column of six.
-///
-/// # Safety
-/// Compiled for the instruction set of `V`.
 #[inline(always)]
-pub(crate) unsafe fn outputs_column<V: Vector>(m: [V; 6]) -> [V; 4] {
-    // SAFETY: the caller's promise.
-    unsafe {
-        let zero = V::splat(0.0);
-        let (even, odd) = (m[1].add(m[2]), m[1].sub(m[2]));
-        let (even_b, odd_b) = (m[3].add(m[4]), m[3].sub(m[4]));
-        [
-            m[0].add(even.add(even_b)),
-            zero.multiply_add(V::splat(A), odd).multiply_add(V::splat(B), odd_b),
-            zero.multiply_add(V::splat(0.5), even)
-                .multiply_add(V::splat(2.0), even_b),
-            m[5].multiply_add(V::splat(A / 2.0), odd)
-                .multiply_add(V::splat(B * 2.0), odd_b),
-        ]
-    }
+pub(crate) fn outputs_column<V: Vector>(simd: Simd<V>, m: [V; 6]) -> [V; 4] {
+    let zero = V::splat(simd, 0.0);
+    let (even, odd) = (m[1].add(m[2]), m[1].sub(m[2]));
+    let (even_b, odd_b) = (m[3].add(m[4]), m[3].sub(m[4]));
+    [
+        m[0].add(even.add(even_b)),
+        zero.multiply_add(V::splat(simd, A), odd)
+            .multiply_add(V::splat(simd, B), odd_b),
+        zero.multiply_add(V::splat(simd, 0.5), even)
+            .multiply_add(V::splat(simd, 2.0), even_b),
+        m[5].multiply_add(V::splat(simd, A / 2.0), odd)
+            .multiply_add(V::splat(simd, B * 2.0), odd_b),
+    ]
 }
 
 /// `A` times a column of four: the gradient of [`outputs_column`].
-///
-/// # Safety
-/// Compiled for the instruction set of `V`.
 #[inline(always)]
-pub(crate) unsafe fn grad_outputs_column<V: Vector>(g: [V; 4]) -> [V; 6] {
-    // SAFETY: the caller's promise.
-    unsafe {
-        let zero = V::splat(0.0);
-        let even = g[0].multiply_add(V::splat(0.5), g[2]);
-        let odd = zero
-            .multiply_add(V::splat(A), g[1])
-            .multiply_add(V::splat(A / 2.0), g[3]);
-        let even_b = g[0].multiply_add(V::splat(2.0), g[2]);
-        let odd_b = zero
-            .multiply_add(V::splat(B), g[1])
-            .multiply_add(V::splat(B * 2.0), g[3]);
-        [
-            g[0],
-            even.add(odd),
-            even.sub(odd),
-            even_b.add(odd_b),
-            even_b.sub(odd_b),
-            g[3],
-        ]
-    }
+pub(crate) fn grad_outputs_column<V: Vector>(simd: Simd<V>, g: [V; 4]) -> [V; 6] {
+    let zero = V::splat(simd, 0.0);
+    let even = g[0].multiply_add(V::splat(simd, 0.5), g[2]);
+    let odd = zero
+        .multiply_add(V::splat(simd, A), g[1])
+        .multiply_add(V::splat(simd, A / 2.0), g[3]);
+    let even_b = g[0].multiply_add(V::splat(simd, 2.0), g[2]);
+    let odd_b = zero
+        .multiply_add(V::splat(simd, B), g[1])
+        .multiply_add(V::splat(simd, B * 2.0), g[3]);
+    [
+        g[0],
+        even.add(odd),
+        even.sub(odd),
+        even_b.add(odd_b),
+        even_b.sub(odd_b),
+        g[3],
+    ]
 }
