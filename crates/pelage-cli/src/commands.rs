@@ -21,11 +21,9 @@ mod summary;
 mod train;
 mod weights;
 
-use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Parser, Subcommand};
 
 use crate::failure::Outcome;
-pub(crate) use train::flag;
 
 /// From a folder of pictures to an image classifier.
 #[derive(Parser)]
@@ -89,12 +87,4 @@ impl Cli {
             Verb::Bench(arguments) => bench::run(&arguments),
         }
     }
-}
-
-/// Parses one of a closed set of names, which `--help` then lists.
-fn one_of<T>(names: impl IntoIterator<Item = &'static str>) -> impl TypedValueParser<Value = T>
-where
-    T: std::str::FromStr<Err = String> + Clone + Send + Sync + 'static,
-{
-    PossibleValuesParser::new(names).try_map(|name| name.parse::<T>())
 }

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use pelage::model::error::Wanted;
 
-use crate::commands::flag;
+use crate::options::flag;
 
 /// The result of a command: the document for stdout.
 pub(crate) type Outcome = Result<String, Failure>;
@@ -68,7 +68,8 @@ fn bring(wanted: &Wanted) -> String {
         source,
         downloadable,
     } = wanted;
-    let bring = format!("bring the file {file} from {source} and type `pelage weights add {file} --model {architecture}`");
+    let bring =
+        format!("bring the file {file} from {source} and type `pelage weights add {file} --model {architecture}`");
     match downloadable {
         true => format!("type `pelage weights fetch {architecture}`, or, without a network here, {bring}"),
         false => bring,

@@ -12,6 +12,7 @@ mod depthwise_grad;
 mod finish;
 mod grad_input;
 mod grad_weights;
+mod multiply;
 mod pack;
 mod tile;
 pub(crate) mod winograd;

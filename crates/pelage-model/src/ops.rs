@@ -21,4 +21,4 @@ pub use convolution::{Activation, Options, Packed, convolution, convolution_comp
 pub use cross_entropy::{Targets, cross_entropy, cross_entropy_composed};
 pub use dense::{dense, dense_composed};
 pub use dropout::dropout;
-pub use pooling::{average_pool, global_average_pool, max_pool, max_pool_composed};
+pub use pooling::{average_pool, global_average_pool, global_average_pool_composed, max_pool, max_pool_composed};

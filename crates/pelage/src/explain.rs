@@ -4,6 +4,7 @@
 //! averaged is explained by the picture alone, except in [`occlusion`], which asks for probabilities as they are told.
 
 pub mod deconvnet;
+pub mod explained;
 pub mod feature_maps;
 pub mod filters;
 pub mod folder;

@@ -4,8 +4,8 @@
 use burn::Tensor;
 use burn::module::Module;
 use burn::tensor::{Device, TensorData};
-use pelage::model::values::{Named, Values, to_vec};
 use pelage::model::networks::{Architecture, Mode, Network, parameters};
+use pelage::model::values::{Named, Values, to_vec};
 use pelage::train::Recipe;
 use pelage::train::gradients::Gradients;
 use pelage::train::loss;

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use pelage::Error;
-use pelage::zoo::published::{Source, Weights};
 use pelage::model::weights::Layout;
 use pelage::zoo::fetch::{self, Patience};
+use pelage::zoo::published::{Source, Weights};
 use sha2::{Digest, Sha256};
 
 use server::{Habit, Server};

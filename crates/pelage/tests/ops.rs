@@ -2,9 +2,9 @@
 
 use burn::Tensor;
 use burn::tensor::{Device, TensorData};
-use pelage::model::values::to_vec;
 use pelage::model::ops;
 use pelage::model::ops::optimizer::{Adam, Rate, RmsProp, Sgd, adam, rms_prop, sgd};
+use pelage::model::values::to_vec;
 use proptest::prelude::*;
 
 fn noise(seed: u64, count: usize) -> Vec<f32> {

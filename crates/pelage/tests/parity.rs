@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use burn::tensor::{Device, Tensor, TensorData};
-use pelage::model::networks::parameters::{read};
+use pelage::model::networks::parameters::read;
+use pelage::model::networks::{Architecture, Head, Mode, Network};
 use pelage::model::values::{Named, to_vec};
-use pelage::model::networks::{Architecture, Mode, Head, Network};
 use pelage::model::weights::{self, Layout, Pretrained};
 use serde::Deserialize;
 

@@ -8,8 +8,8 @@ use std::path::PathBuf;
 
 use burn::tensor::{Device, Tensor, TensorData};
 
-use pelage::data::source;
 use pelage::Architecture;
+use pelage::data::source;
 use pelage::model::networks::Mode;
 use pelage::model::values::to_vec;
 use pelage::model::weights;

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use pelage::data::cache;
 use pelage::model::error::Wanted;
-use pelage::{Architecture, Error};
-use pelage::zoo::published::{self, Source, Weights};
-use pelage::zoo::fetch::Patience;
-use pelage::zoo::store::{self, Store};
 use pelage::model::weights::{self, Layout};
+use pelage::zoo::fetch::Patience;
+use pelage::zoo::published::{self, Source, Weights};
+use pelage::zoo::store::{self, Store};
+use pelage::{Architecture, Error};
 use sha2::{Digest, Sha256};
 
 use server::{Habit, Server};

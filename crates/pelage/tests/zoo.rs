@@ -2,8 +2,8 @@
 
 use burn::tensor::{Device, Tensor, TensorData, activation};
 use pelage::model::networks::parameters::{is_statistic, read, write};
-use pelage::model::values::{Named, to_vec};
 use pelage::model::networks::{Architecture, Head, Mode, Network, Pooling};
+use pelage::model::values::{Named, to_vec};
 use pelage::train::Recipe;
 use pelage::train::gradients::Gradients;
 use pelage::train::optimizer::Optimizer;
@@ -174,7 +174,12 @@ fn step(network: Network) -> (Named, Named, Network) {
     let loss = activation::log_softmax(network.forward(pixels(2, &network.device()), TRAINING), 1)
         .mean()
         .neg();
-    let network = Optimizer::new().step(&Recipe::default(), 0.01, network.clone(), Gradients::of(&network, loss.backward()));
+    let network = Optimizer::new().step(
+        &Recipe::default(),
+        0.01,
+        network.clone(),
+        Gradients::of(&network, loss.backward()),
+    );
     let after = read(&network);
     (before, after, network)
 }
@@ -245,7 +250,10 @@ fn folding_changes_nothing_but_the_training_of_norms() {
     let folded = network.folded(|layer| layer.starts_with("blocks.1"));
     assert!(read(&folded).contains_key("blocks.1.expand.bias") && read(&folded).contains_key("stem.norm.weight"));
     let largest = truth.iter().fold(0f32, |largest, value| largest.max(value.abs()));
-    for (a, b) in to_vec(folded.forward(pixels(2, &device), Mode::Infer)).iter().zip(&truth) {
+    for (a, b) in to_vec(folded.forward(pixels(2, &device), Mode::Infer))
+        .iter()
+        .zip(&truth)
+    {
         assert!((a - b).abs() <= 1e-5 * largest);
     }
     // What has been saved folded comes back folded into a fresh network.

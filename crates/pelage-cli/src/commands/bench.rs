@@ -10,8 +10,8 @@ use pelage::data::source::Progress;
 use serde::Serialize;
 
 use super::compute::Computing;
-use super::one_of;
 use crate::failure::{Outcome, json};
+use crate::options::one_of;
 use crate::progress::Task;
 use crate::table::table;
 

@@ -4,8 +4,6 @@ use clap::Args;
 use pelage::data::cache::CacheMode;
 use pelage::{Compute, device};
 
-use super::one_of;
-
 /// The device and the threads.
 #[derive(Args)]
 pub(super) struct Computing {
@@ -56,3 +54,4 @@ impl Caching {
         compute.cache = self.cache.unwrap_or(compute.cache);
     }
 }
+use crate::options::one_of;

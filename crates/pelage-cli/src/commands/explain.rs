@@ -6,7 +6,8 @@ use std::sync::Arc;
 use clap::Args;
 use pelage::data::cache::{Pictures, default_dir};
 use pelage::data::source;
-use pelage::explain::folder::{Explained, Options, explain};
+use pelage::explain::explained::Explained;
+use pelage::explain::folder::{Options, explain};
 use pelage::runs::images;
 use pelage::{Compute, Model};
 
@@ -73,14 +74,7 @@ pub(super) fn run(arguments: Arguments) -> Outcome {
     };
     let explained = dataset.and_then(|dataset| {
         let show = &mut |progress| task.show(progress);
-        explain(
-            &model,
-            &entries,
-            dataset.as_ref(),
-            &options,
-            &arguments.out,
-            show,
-        )
+        explain(&model, &entries, dataset.as_ref(), &options, &arguments.out, show)
     });
     task.finish();
     let explained = explained?;

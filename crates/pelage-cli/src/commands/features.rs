@@ -11,9 +11,9 @@ use pelage::train::backbone::backbone;
 use pelage::{Architecture, Error, Recipe};
 
 use super::compute::Computing;
-use super::one_of;
 use super::train::Choosing;
 use crate::failure::{Failure, Outcome};
+use crate::options::one_of;
 use crate::progress::Task;
 use crate::table::{count, some};
 

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::Args;
 use pelage::data::organize::{self, Link, Options, Report};
 
-use super::one_of;
 use crate::failure::{Outcome, json};
+use crate::options::one_of;
 use crate::progress::Task;
 use crate::table::{count, some, table, thousands};
 

@@ -14,7 +14,6 @@ use crate::progress::{self, Task, Training};
 use crate::table::{count, duration, some};
 pub(super) use arguments::{Arguments, Choosing};
 use arguments::{config, extension};
-pub(crate) use settings::flag;
 
 pub(super) fn run(arguments: Arguments) -> Outcome {
     let task = Task::new();

@@ -7,8 +7,8 @@ use pelage::Architecture;
 use pelage::zoo::fetch::Patience;
 use pelage::zoo::store::{self, Added, Kept, Store};
 
-use super::one_of;
 use crate::failure::{Outcome, json};
+use crate::options::one_of;
 use crate::progress::Download;
 use crate::table::{megabytes, table, thousands};
 

@@ -3,8 +3,9 @@
 //! The window, `kh * kw * ci` values, is cut into pieces of two vectors; a thread owns a piece and walks over all
 //! pixels, so the order of each sum does not depend on the number of threads.
 
+use super::Geometry;
 use super::dense::copy_row;
-use super::{Geometry, tile};
+use super::multiply::multiply;
 use crate::isa::{Isa, for_each_isa};
 use crate::scratch;
 use crate::vector::{Simd, Vector};
@@ -149,7 +150,7 @@ fn channels<V: Vector, const P: usize>(simd: Simd<V>, turned: &[f32], stride: us
                 local[p][n] = V::load_at(simd, sums.add(p * width + n * V::LANES));
             }
         }
-        local = tile::multiply(simd, values, depth, packed.as_ptr(), local);
+        local = multiply(simd, values, depth, packed.as_ptr(), local);
         for p in 0..P {
             for n in 0..2 {
                 local[p][n].store_at(sums.add(p * width + n * V::LANES));

@@ -1,6 +1,7 @@
 //! A block of pixels, in register tiles of pixels by channels.
 
 use super::finish::Finish;
+use super::multiply::multiply;
 use super::pack::{Piece, Tile};
 use super::{Activation, Geometry, Packed};
 use crate::isa::for_each_isa;
@@ -25,9 +26,6 @@ pub(super) struct Block<'a> {
 
 /// Scratch memory of [`block`] in values: unfinished sums of a part's pixels, two vectors of up to 16 each.
 pub(super) const WAITING: usize = PART * 32;
-
-/// Values of the window in one iteration of the innermost loop.
-const UNROLL: usize = 4;
 
 /// Pixels whose unfinished sums wait in the L1 cache for the next piece of the window.
 const PART: usize = 96;
@@ -207,64 +205,6 @@ impl Columns<'_> {
                 for n in 0..N {
                     sums[p][n].store_at(waiting.add((p * N + n) * V::LANES));
                 }
-            }
-        }
-    }
-}
-
-/// The innermost loop: `len` values of each of `P` pixels times their weights `[len][N vectors]`.
-///
-/// # Safety
-/// `len` values may be read at all `values`, `len` times N vectors at `weights`.
-#[inline(always)]
-pub(super) unsafe fn multiply<V: Vector, const N: usize, const P: usize>(
-    simd: Simd<V>,
-    values: [*const f32; P],
-    len: usize,
-    weights: *const f32,
-    mut sums: [[V; N]; P],
-) -> [[V; N]; P] {
-    // Few enough iterations for the processor to predict the last one.
-    let whole = len - len % UNROLL;
-    // SAFETY: the caller's promise, and k stays under `len`.
-    unsafe {
-        let mut k = 0;
-        while k < whole {
-            for i in 0..UNROLL {
-                step(simd, values, weights, k + i, &mut sums);
-            }
-            k += UNROLL;
-        }
-        while k < len {
-            step(simd, values, weights, k, &mut sums);
-            k += 1;
-        }
-    }
-    sums
-}
-
-/// Value `k` of each pixel times its weights.
-///
-/// # Safety
-/// More than `k` values may be read at all `values`, more than `k` times N vectors at `weights`.
-#[inline(always)]
-unsafe fn step<V: Vector, const N: usize, const P: usize>(
-    simd: Simd<V>,
-    values: [*const f32; P],
-    weights: *const f32,
-    k: usize,
-    sums: &mut [[V; N]; P],
-) {
-    // SAFETY: the caller's promise.
-    unsafe {
-        let mut row = [V::splat(simd, 0.0); N];
-        for n in 0..N {
-            row[n] = V::load_at(simd, weights.add((k * N + n) * V::LANES));
-        }
-        for p in 0..P {
-            let value = V::splat(simd, *values[p].add(k));
-            for n in 0..N {
-                sums[p][n] = sums[p][n].multiply_add(value, row[n]);
             }
         }
     }

@@ -13,7 +13,7 @@ use std::mem::MaybeUninit;
 use std::ops::Range;
 
 use super::finish::Finish;
-use super::tile::multiply;
+use super::multiply::multiply;
 use super::{Activation, Geometry, Packed};
 use crate::isa::{Isa, for_each_isa};
 use crate::scratch;

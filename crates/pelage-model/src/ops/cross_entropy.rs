@@ -85,7 +85,7 @@ impl CrossEntropyGradient for Flex {
         let loss = kernel::cross_entropy(
             classes,
             values(&logits),
-            &targets.labels,
+            kernel::Targets::Classes(&targets.labels),
             targets.smoothing,
             targets.class_weights.as_deref(),
             &mut gradient,

@@ -1,4 +1,4 @@
-//! Pooling over windows and over whole pictures.
+//! Pooling over windows and over whole images.
 
 use burn::Tensor;
 use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
@@ -6,14 +6,14 @@ use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
 use burn::backend::flex::FlexTensor;
 use burn::backend::tensor::{FloatTensor, IntTensor};
-use burn::backend::{Autodiff, Backend, Dispatch, Flex, backend_extension};
+use burn::backend::{Autodiff, Backend, Dispatch, Flex, TensorMetadata, backend_extension};
 use burn::tensor::ops::MaxPoolOptions;
 use burn::tensor::{TensorData, module};
 use pelage_kernels::pooling::{self as kernel, Geometry};
 
-use super::flex::{runs_on_kernels, tensor, values};
+use super::flex::{dims, runs_on_kernels, tensor, values};
 
-/// The largest number of each `kernel` x `kernel` window.
+/// The largest value of each `kernel` x `kernel` window.
 ///
 /// # Shapes
 /// `input` `[n, h, w, c]`, `padding` top, left, bottom, right (never the largest); output
@@ -32,7 +32,6 @@ pub fn max_pool(input: Tensor<4>, kernel: usize, stride: usize, padding: [usize;
         kernel,
         stride,
         padding,
-        ceil: false,
     };
     let (output, _winners) = <Dispatch as MaxPoolBackend>::max_pool_of(input.into_dispatch(), geometry);
     Tensor::from_dispatch(output)
@@ -60,10 +59,74 @@ pub fn average_pool(input: Tensor<4>, output: [usize; 2]) -> Tensor<4> {
     }
 }
 
-/// The mean over the picture: `[n, h, w, c]` to `[n, 1, 1, c]`.
+/// The mean over the pixels: `[n, h, w, c]` to `[n, 1, 1, c]`.
 pub fn global_average_pool(input: Tensor<4>) -> Tensor<4> {
+    if !runs_on_kernels(&input) {
+        return global_average_pool_composed(input);
+    }
+    Tensor::from_dispatch(<Dispatch as AveragePoolBackend>::global_average(input.into_dispatch()))
+}
+
+/// The same composed of Burn's own operations: what other devices run, and the reference for tests.
+pub fn global_average_pool_composed(input: Tensor<4>) -> Tensor<4> {
     let [n, h, w, c] = input.dims();
     input.reshape([n, h * w, c]).mean_dim(1).reshape([n, 1, 1, c])
+}
+
+/// Global average pooling and its backward step, as a Burn backend extension.
+#[backend_extension(Flex, Autodiff)]
+pub(crate) trait AveragePoolBackend: Backend {
+    /// `[n, h, w, c]` to `[n, 1, 1, c]`.
+    fn global_average(input: FloatTensor<Self>) -> FloatTensor<Self>;
+}
+
+/// Its backward step; a trait of its own, so that nobody can ask for the backward step of a backward step.
+pub(crate) trait AveragePoolBackward: Backend {
+    /// The gradient of the input, which is `[n, h, w, c]`.
+    fn global_average_backward(gradient: FloatTensor<Self>, input: [usize; 4]) -> FloatTensor<Self>;
+}
+
+impl AveragePoolBackend for Flex {
+    fn global_average(input: FlexTensor) -> FlexTensor {
+        let [n, h, w, c] = dims(&input);
+        let means = kernel::global_average_forward(h * w, c, values(&input.to_contiguous()));
+        tensor(means, [n, 1, 1, c])
+    }
+}
+
+impl AveragePoolBackward for Flex {
+    fn global_average_backward(gradient: FlexTensor, [n, h, w, c]: [usize; 4]) -> FlexTensor {
+        let gradient = gradient.to_contiguous();
+        tensor(
+            kernel::global_average_backward(h * w, c, values(&gradient)),
+            [n, h, w, c],
+        )
+    }
+}
+
+#[derive(Debug)]
+struct GlobalAverage;
+
+impl<B: AveragePoolBackward> Backward<B, 1> for GlobalAverage {
+    type State = [usize; 4];
+
+    fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _checkpointer: &mut Checkpointer) {
+        let gradient = grads.consume::<B>(&ops.node);
+        if let [Some(node)] = ops.parents {
+            grads.register::<B>(node.id, B::global_average_backward(gradient, ops.state));
+        }
+    }
+}
+
+impl<B: AveragePoolBackend + AveragePoolBackward, C: CheckpointStrategy> AveragePoolBackend for Autodiff<B, C> {
+    fn global_average(input: FloatTensor<Self>) -> FloatTensor<Self> {
+        let (node, shape) = (input.node(), input.primitive().shape().dims());
+        let output = B::global_average(input.into_primitive());
+        match GlobalAverage.prepare::<C>([node]).compute_bound().stateful() {
+            OpsKind::Tracked(prepared) => prepared.finish(shape, output),
+            OpsKind::UnTracked(prepared) => prepared.finish(output),
+        }
+    }
 }
 
 /// Max-pooling and its backward step, as a Burn backend extension.
@@ -158,6 +221,27 @@ mod tests {
                 (to_vec(output.inner()), input.grad(&gradients).map(to_vec))
             };
             assert_eq!(run(max_pool), run(max_pool_composed), "{kernel} {stride} {padding:?}");
+        }
+    }
+
+    #[test]
+    fn the_mean_over_the_pixels_equals_the_composition_forward_and_backward() {
+        let device = Device::flex();
+        for shape in [[2, 7, 7, 33], [1, 1, 1, 5], [3, 4, 2, 1]] {
+            let input = Tensor::<4>::random(shape, Distribution::Normal(1.0, 1.0), &device);
+            let run = |pool: fn(Tensor<4>) -> Tensor<4>| {
+                let input = Tensor::from_inner(input.clone()).require_grad();
+                let output = pool(input.clone());
+                let gradients = (output.clone() * output.clone().detach().sin()).sum().backward();
+                [Some(output.inner()), input.grad(&gradients)].map(|values| to_vec(values.unwrap()))
+            };
+            for (ours, theirs) in run(global_average_pool).iter().zip(&run(global_average_pool_composed)) {
+                let error = ours
+                    .iter()
+                    .zip(theirs)
+                    .fold(0f32, |error, (a, b)| error.max((a - b).abs()));
+                assert!(ours.len() == theirs.len() && error < 1e-6, "{shape:?}: {error}");
+            }
         }
     }
 }

@@ -10,6 +10,7 @@ use pelage_data::cache::Pictures;
 use pelage_data::source::{Entry, Progress};
 
 use super::deconvnet::{self, Stop};
+use super::explained::Explained;
 use super::feature_maps::{self, FeatureMap};
 use super::grad_cam::{self, Variant};
 use super::occlusion::{self, Square};
@@ -35,19 +36,6 @@ pub struct Options {
     pub patch: Option<usize>,
     /// How far it moves at a time; by default a third of its side.
     pub stride: Option<usize>,
-}
-
-/// What became of one picture.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Explained {
-    /// The picture, as the user would name it.
-    pub path: String,
-    /// The classes with their probabilities, most likely first; empty where it could not be read.
-    pub classes: Vec<(String, f32)>,
-    /// The class that was explained.
-    pub class: String,
-    /// Why there is nothing to see.
-    pub error: Option<String>,
 }
 
 /// Channels of a picture that are sent back to its pixels.

@@ -2,7 +2,7 @@
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use super::folder::Explained;
+use super::explained::Explained;
 use crate::Model;
 
 pub(super) const INDEX: &str = "index.html";

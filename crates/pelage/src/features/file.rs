@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::npy;
 
 /// Ends every complete file, and names the version of its layout and of what computes features.
-pub(super) const MARK: &[u8; 16] = b"pelage-features1";
+pub(super) const MARK: &[u8; 16] = b"pelage-features2";
 
 /// What a file holds.
 pub(super) struct Content {

@@ -11,9 +11,9 @@ use pelage::zoo::store::Store;
 use pelage::{Architecture, Config, Recipe};
 
 use super::super::compute::Caching;
-use super::super::one_of;
-use super::settings::{Settings, flag};
+use super::settings::Settings;
 use crate::failure::Failure;
+use crate::options::{flag, one_of};
 
 /// Train a network; every default is the reference recipe
 ///
@@ -49,7 +49,10 @@ pub(in crate::commands) struct Arguments {
     )]
     pub(super) transferring: Transferring,
     /// Start from no augmentation at all instead of the reference recipe's
-    #[arg(long, help_heading = "Augmentation of training pictures (validation is never augmented)")]
+    #[arg(
+        long,
+        help_heading = "Augmentation of training pictures (validation is never augmented)"
+    )]
     no_augmentation: bool,
     #[command(flatten)]
     settings: Settings,
@@ -96,10 +99,14 @@ pub(in crate::commands) struct Choosing {
 
 /// What `--resume` may change; any other setting would make another run of it.
 pub(super) fn extension(arguments: &Arguments) -> Result<Extension, Failure> {
-    let changed = arguments.settings.names().any(|name| !["epochs", "patience"].contains(&name));
+    let changed = arguments
+        .settings
+        .names()
+        .any(|name| !["epochs", "patience"].contains(&name));
     if changed || arguments.validation_split.is_some() || arguments.tensorboard || arguments.no_augmentation {
         return Err(Failure::Usage(
-            "--resume keeps the run's settings; only --epochs, --patience, --device, --threads and --cache may change".into(),
+            "--resume keeps the run's settings; only --epochs, --patience, --device, --threads and --cache may change"
+                .into(),
         ));
     }
     let number = |name: &'static str| {

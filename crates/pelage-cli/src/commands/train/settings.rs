@@ -35,7 +35,12 @@ const MODELS: [&str; Architecture::ALL.len()] = {
 
 const LEARNING: &[Flag] = &[
     Flag("model", "MODEL", "The network", OneOf(&MODELS)),
-    Flag("image_size", "PX", "Side of the square that pictures are brought to, in pixels [default: 150, or the backbone's]", Any),
+    Flag(
+        "image_size",
+        "PX",
+        "Side of the square that pictures are brought to, in pixels [default: 150, or the backbone's]",
+        Any,
+    ),
     Flag(
         "resize_filter",
         "FILTER",
@@ -45,15 +50,45 @@ const LEARNING: &[Flag] = &[
     ),
     Flag("epochs", "N", "Epochs at most", Any),
     Flag("batch_size", "N", "Pictures per batch", Any),
-    Flag("accumulate", "N", "Batches per step: their gradients become one update, as of one larger batch", Any),
-    Flag("optimizer", "OPTIMIZER", "How weights follow gradients", OneOf(OptimizerKind::NAMES)),
-    Flag("learning_rate", "RATE", "The learning rate at the top of the schedule", Any),
+    Flag(
+        "accumulate",
+        "N",
+        "Batches per step: their gradients become one update, as of one larger batch",
+        Any,
+    ),
+    Flag(
+        "optimizer",
+        "OPTIMIZER",
+        "How weights follow gradients",
+        OneOf(OptimizerKind::NAMES),
+    ),
+    Flag(
+        "learning_rate",
+        "RATE",
+        "The learning rate at the top of the schedule",
+        Any,
+    ),
     Flag("momentum", "MOMENTUM", "Momentum of sgd", Any),
     Flag("nesterov", "BOOL", "Nesterov's momentum", Switch),
     Flag("weight_decay", "DECAY", "L2 regularization; decoupled with adamw", Any),
-    Flag("decay_norms", "BOOL", "Whether biases, and scales and shifts of batch norms, decay too", Switch),
-    Flag("clip_norm", "NORM", "Scale gradients down to this norm, over all parameters together; 0: never", Any),
-    Flag("schedule", "SCHEDULE", "How the learning rate changes", OneOf(Schedule::NAMES)),
+    Flag(
+        "decay_norms",
+        "BOOL",
+        "Whether biases, and scales and shifts of batch norms, decay too",
+        Switch,
+    ),
+    Flag(
+        "clip_norm",
+        "NORM",
+        "Scale gradients down to this norm, over all parameters together; 0: never",
+        Any,
+    ),
+    Flag(
+        "schedule",
+        "SCHEDULE",
+        "How the learning rate changes",
+        OneOf(Schedule::NAMES),
+    ),
     Flag(
         "warm_up",
         "EPOCHS",
@@ -68,34 +103,87 @@ const LEARNING: &[Flag] = &[
         Any,
     ),
     Flag("loss", "LOSS", "What is minimized", OneOf(Loss::NAMES)),
-    Flag("label_smoothing", "SHARE", "Share of each target spread over all classes", Any),
-    Flag("class_weights", "WEIGHTS", "Weights against class imbalance", OneOf(ClassWeights::NAMES)),
-    Flag("patience", "N", "Epochs without a better validation loss before training stops; 0: never", Any),
-    Flag("min_delta", "DELTA", "By how much the validation loss must fall to count as better", Any),
+    Flag(
+        "label_smoothing",
+        "SHARE",
+        "Share of each target spread over all classes",
+        Any,
+    ),
+    Flag(
+        "class_weights",
+        "WEIGHTS",
+        "Weights against class imbalance",
+        OneOf(ClassWeights::NAMES),
+    ),
+    Flag(
+        "patience",
+        "N",
+        "Epochs without a better validation loss before training stops; 0: never",
+        Any,
+    ),
+    Flag(
+        "min_delta",
+        "DELTA",
+        "By how much the validation loss must fall to count as better",
+        Any,
+    ),
     Flag("seed", "SEED", "Seed of weights, order, augmentation and dropout", Any),
 ];
 
 const AUGMENTATION: &[Flag] = &[
     Flag("rotation_range", "DEGREES", "Degrees either way", Any),
-    Flag("width_shift_range", "SHIFT", "Below 1 a share of the width, else pixels", Any),
-    Flag("height_shift_range", "SHIFT", "Below 1 a share of the height, else pixels", Any),
+    Flag(
+        "width_shift_range",
+        "SHIFT",
+        "Below 1 a share of the width, else pixels",
+        Any,
+    ),
+    Flag(
+        "height_shift_range",
+        "SHIFT",
+        "Below 1 a share of the height, else pixels",
+        Any,
+    ),
     Flag(
         "shear_range",
         "DEGREES",
         "Degrees either way, as in Keras today (the 2017 recipe's 0.2 was in radians)",
         Any,
     ),
-    Flag("zoom_range", "Z", "Between 1 - Z and 1 + Z, drawn for x and y independently", Any),
-    Flag("channel_shift_range", "VALUE", "Added to each channel, of 255, either way", Any),
-    Flag("brightness_range", "LOW HIGH", "Factor on the values, drawn between the two [default: none]", Two),
+    Flag(
+        "zoom_range",
+        "Z",
+        "Between 1 - Z and 1 + Z, drawn for x and y independently",
+        Any,
+    ),
+    Flag(
+        "channel_shift_range",
+        "VALUE",
+        "Added to each channel, of 255, either way",
+        Any,
+    ),
+    Flag(
+        "brightness_range",
+        "LOW HIGH",
+        "Factor on the values, drawn between the two [default: none]",
+        Two,
+    ),
     Flag("horizontal_flip", "BOOL", "Swap left and right in one of two", Switch),
     Flag("vertical_flip", "BOOL", "Swap top and bottom in one of two", Switch),
-    Flag("fill_mode", "MODE", "What is seen beyond the border", OneOf(&["nearest", "constant", "reflect", "wrap"])),
+    Flag(
+        "fill_mode",
+        "MODE",
+        "What is seen beyond the border",
+        OneOf(&["nearest", "constant", "reflect", "wrap"]),
+    ),
 ];
 
 const HEADINGS: [(&str, &[Flag]); 2] = [
     ("Network and learning", LEARNING),
-    ("Augmentation of training pictures (validation is never augmented)", AUGMENTATION),
+    (
+        "Augmentation of training pictures (validation is never augmented)",
+        AUGMENTATION,
+    ),
 ];
 
 /// The settings that were given, by name, as they were written.
@@ -110,18 +198,16 @@ impl Settings {
 
     /// What was given for the setting `name`.
     pub(super) fn get(&self, name: &str) -> Option<&str> {
-        self.0.iter().find(|(given, _)| *given == name).map(|(_, text)| text.as_str())
+        self.0
+            .iter()
+            .find(|(given, _)| *given == name)
+            .map(|(_, text)| text.as_str())
     }
 
     /// The names of those that were given.
     pub(super) fn names(&self) -> impl Iterator<Item = &'static str> {
         self.0.iter().map(|(name, _)| *name)
     }
-}
-
-/// The flag of a setting: `learning_rate` is `--learning-rate`.
-pub(crate) fn flag(name: &str) -> String {
-    format!("--{}", name.replace('_', "-"))
 }
 
 impl clap::Args for Settings {
@@ -150,7 +236,10 @@ fn argument(Flag(name, value, help, values): &Flag, defaults: &serde_json::Value
         }
         _ => help.to_string(),
     };
-    let argument = Arg::new(*name).long(name.replace('_', "-")).value_name(*value).help(help);
+    let argument = Arg::new(*name)
+        .long(name.replace('_', "-"))
+        .value_name(*value)
+        .help(help);
     match values {
         Any => argument,
         Two => argument.num_args(2).value_names(value.split(' ').collect::<Vec<_>>()),
