@@ -78,7 +78,7 @@ impl Cli {
             Verb::Explain(arguments) => explain::run(arguments),
             Verb::Report(arguments) => report::run(&arguments),
             Verb::Calibrate(arguments) => calibrate::run(&arguments),
-            Verb::Submit(arguments) => submit::run(&arguments),
+            Verb::Submit(arguments) => submit::run(arguments),
             Verb::Compare(arguments) => compare::run(&arguments),
             Verb::Demo(arguments) => demo::run(&arguments),
             Verb::Models(arguments) => models::run(&arguments),

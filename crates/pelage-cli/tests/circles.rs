@@ -42,7 +42,9 @@ fn imports(text: &str, module: &Module) -> Imports {
     let mut found = Imports::default();
     for statement in code.split("\nuse ").skip(1) {
         let tree = statement.split(';').next().unwrap_or_default();
-        found.uses.extend(paths(tree).into_iter().filter_map(|path| absolute(&path, module)));
+        found
+            .uses
+            .extend(paths(tree).into_iter().filter_map(|path| absolute(&path, module)));
     }
     for visibility in ["\npub use ", "\npub(crate) use ", "\npub(super) use "] {
         for statement in code.split(visibility).skip(1) {
@@ -57,11 +59,20 @@ fn imports(text: &str, module: &Module) -> Imports {
 
 /// `a::{b, c::{self, d}}` as `a::b`, `a::c`, `a::c::d`.
 fn paths(tree: &str) -> Vec<Module> {
-    let tree: String = tree.split(" as ").next().unwrap_or_default().split_whitespace().collect();
+    let tree: String = tree
+        .split(" as ")
+        .next()
+        .unwrap_or_default()
+        .split_whitespace()
+        .collect();
     let Some((head, rest)) = tree.split_once('{') else {
         return vec![tree.split("::").map(String::from).collect()];
     };
-    let head: Module = head.split("::").filter(|part| !part.is_empty()).map(String::from).collect();
+    let head: Module = head
+        .split("::")
+        .filter(|part| !part.is_empty())
+        .map(String::from)
+        .collect();
     let rest = rest.strip_suffix('}').unwrap_or(rest);
     let (mut depth, mut parts, mut part) = (0, Vec::new(), String::new());
     for character in rest.chars() {
@@ -74,9 +85,17 @@ fn paths(tree: &str) -> Vec<Module> {
         }
     }
     parts.push(part);
-    let inner = parts.iter().filter(|part| !part.is_empty()).flat_map(|part| paths(part));
+    let inner = parts
+        .iter()
+        .filter(|part| !part.is_empty())
+        .flat_map(|part| paths(part));
     inner
-        .map(|path| head.iter().cloned().chain(path.into_iter().filter(|part| part != "self")).collect())
+        .map(|path| {
+            head.iter()
+                .cloned()
+                .chain(path.into_iter().filter(|part| part != "self"))
+                .collect()
+        })
         .collect()
 }
 
@@ -152,7 +171,10 @@ fn circles<'a>(arrows: &BTreeMap<&'a Module, BTreeSet<&'a Module>>) -> Vec<&'a M
 
 fn crates() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    fs::read_dir(root).unwrap().map(|entry| entry.unwrap().path().join("src")).collect()
+    fs::read_dir(root)
+        .unwrap()
+        .map(|entry| entry.unwrap().path().join("src"))
+        .collect()
 }
 
 #[test]
@@ -165,10 +187,18 @@ fn no_file_imports_itself_over_others() {
         all += arrows.values().map(BTreeSet::len).sum::<usize>();
         let found = circles(&arrows);
         let shown = found.iter().map(|file| {
-            let to = arrows[file].iter().filter(|to| found.contains(to)).map(|to| to.join("::"));
+            let to = arrows[file]
+                .iter()
+                .filter(|to| found.contains(to))
+                .map(|to| to.join("::"));
             format!("{} -> {}", file.join("::"), to.collect::<Vec<_>>().join(", "))
         });
-        assert!(found.is_empty(), "{}: {:#?}", folder.display(), shown.collect::<Vec<_>>());
+        assert!(
+            found.is_empty(),
+            "{}: {:#?}",
+            folder.display(),
+            shown.collect::<Vec<_>>()
+        );
     }
     // The arrows are really seen.
     assert!(all > 500, "{all} imports");
@@ -177,7 +207,12 @@ fn no_file_imports_itself_over_others() {
 #[test]
 fn circles_are_seen_where_they_are() {
     let mut house = House::default();
-    let file = |path: &str| path.split("::").filter(|part| !part.is_empty()).map(String::from).collect::<Module>();
+    let file = |path: &str| {
+        path.split("::")
+            .filter(|part| !part.is_empty())
+            .map(String::from)
+            .collect::<Module>()
+    };
     for (name, text) in [
         ("", "\npub mod a;\npub use a::b::Thing;"),
         ("a", "\nuse a::b::{self, Other};"),

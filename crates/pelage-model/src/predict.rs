@@ -53,6 +53,16 @@ impl Model {
         self.predict_one(name, Ok(input::resize(image, &self.facts.preprocessing)))
     }
 
+    /// What the network sees in an encoded image, in as few values as it has: the row that its last dense layer reads.
+    ///
+    /// # Errors
+    /// Why the image cannot be read.
+    pub fn embedding(&self, bytes: &[u8]) -> Result<Vec<f32>, String> {
+        let values = input::decode(bytes, &self.facts.preprocessing)?;
+        let pixels = input::images(values, &self.facts.preprocessing, &self.device());
+        Ok(to_vec(self.logits_and_embedding(pixels).1))
+    }
+
     /// What the model says about many encoded images, in their order; a name with the bytes, or with why there are none.
     /// They are decoded by all threads and go through the network together.
     pub fn predict_batch(&self, images: &[(String, Result<Vec<u8>, String>)]) -> Vec<Prediction> {

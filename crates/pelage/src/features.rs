@@ -1,6 +1,7 @@
 //! What a frozen backbone sees in pictures: computed once, kept in the user's cache folder by content, and learnt from in
 //! its place.
 
+pub mod export;
 mod file;
 pub mod npy;
 

@@ -6,3 +6,34 @@ mod thumbnail;
 
 pub use findings::Findings;
 pub use page::html;
+
+use std::path::Path;
+
+use pelage_data::source::Progress;
+
+use crate::compute::Compute;
+use crate::{Error, Result, atomic};
+
+/// Writes the page about `run` on the validation part of `data` (by default of the images that it was trained on) to
+/// `out`; how many bytes it has.
+///
+/// # Errors
+/// As [`Findings::gather`]; a figure that cannot be drawn; a folder that cannot be written.
+pub fn write(
+    run: &Path,
+    data: Option<&Path>,
+    out: &Path,
+    compute: &Compute,
+    progress: &(dyn Fn(Progress) + Sync),
+) -> Result<usize> {
+    let found = Findings::gather(run, data, compute, progress)?;
+    let page = html(&found).map_err(|reason| Error::Rendering {
+        what: "the report",
+        reason,
+    })?;
+    if let Some(folder) = out.parent() {
+        std::fs::create_dir_all(folder).map_err(Error::io(folder))?;
+    }
+    atomic::write(out, page.as_bytes())?;
+    Ok(page.len())
+}

@@ -1,6 +1,7 @@
 //! What Kaggle is sent: a CSV with a line for each picture of a test set, by its id.
 
 pub mod template;
+pub mod write;
 
 use std::collections::HashMap;
 use std::path::Path;

@@ -1,15 +1,10 @@
 //! `pelage explain`.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use clap::Args;
-use pelage::data::cache::{Pictures, default_dir};
-use pelage::data::source;
 use pelage::explain::explained::Explained;
 use pelage::explain::folder::{Options, explain};
-use pelage::runs::images;
-use pelage::{Compute, Model};
 
 use super::compute::Caching;
 use crate::failure::{Failure, Outcome};
@@ -51,31 +46,22 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: Arguments) -> Outcome {
-    let compute = arguments.caching.compute();
-    let model = Model::load(&arguments.run, &compute.open()?)?;
-    let mut entries = Vec::new();
-    for path in &arguments.pictures {
-        entries.extend(source::list(path)?);
-    }
-    if entries.is_empty() {
-        return Err(Failure::Failed("there are no pictures to explain".into()));
-    }
-    let task = Task::new();
-    let dataset = arguments
-        .dataset
-        .as_deref()
-        .map(|path| open(path, &model, &compute, &task))
-        .transpose();
+    let (task, compute) = (Task::new(), arguments.caching.compute());
     let options = Options {
         class: arguments.class,
         layer: arguments.layer,
         patch: arguments.patch,
         stride: arguments.stride,
     };
-    let explained = dataset.and_then(|dataset| {
-        let show = &mut |progress| task.show(progress);
-        explain(&model, &entries, dataset.as_ref(), &options, &arguments.out, show)
-    });
+    let explained = explain(
+        &arguments.run,
+        &arguments.pictures,
+        arguments.dataset.as_deref(),
+        &options,
+        &arguments.out,
+        &compute,
+        &|progress| task.show(progress),
+    );
     task.finish();
     let explained = explained?;
     let unreadable: Vec<_> = explained
@@ -90,13 +76,6 @@ pub(super) fn run(arguments: Arguments) -> Outcome {
         )));
     }
     Ok(described(&explained, unreadable, &arguments.out))
-}
-
-fn open(path: &Path, model: &Model, compute: &Compute, task: &Task) -> pelage::Result<Arc<Pictures>> {
-    let (catalog, preprocessing) = (images::validation_part(path)?, &model.facts.preprocessing);
-    let show = &|progress| task.show(progress);
-    let pictures = Pictures::open(&catalog, preprocessing, compute.cache, &default_dir(), show)?;
-    Ok(Arc::new(pictures))
 }
 
 fn described(explained: &[Explained], unreadable: Vec<String>, out: &Path) -> String {

@@ -1,18 +1,15 @@
 //! `pelage features`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
-use pelage::data::cache::default_dir;
-use pelage::data::catalog::{self, Catalog};
-use pelage::features::Features;
+use pelage::features::export::{Exported, export};
 use pelage::model::networks::{BACKBONES, Head};
-use pelage::train::backbone::backbone;
-use pelage::{Architecture, Error, Recipe};
+use pelage::{Architecture, Recipe};
 
 use super::compute::Computing;
 use super::train::Choosing;
-use crate::failure::{Failure, Outcome};
+use crate::failure::Outcome;
 use crate::options::one_of;
 use crate::progress::Task;
 use crate::table::{count, some};
@@ -42,52 +39,33 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> Outcome {
     let transfer = arguments.choosing.transfer(arguments.backbone, Head::linear())?;
-    let mut recipe = Recipe::transfer(arguments.backbone, transfer.clone());
+    let mut recipe = Recipe::transfer(arguments.backbone, transfer);
     recipe.image_size = arguments.image_size.unwrap_or(recipe.image_size);
-    recipe.validate()?;
-    let device = arguments.computing.compute().open()?;
-    let backbone = backbone(&transfer, &recipe, 2, &device)?;
-    let network = backbone.network.folded(|_| true);
-    let extractor = backbone.extractor(&transfer, &network);
-    let mut text = String::new();
-    for (name, catalog) in sets(&arguments.data)? {
-        let task = Task::new();
-        let features = Features::open(&catalog, &extractor, &default_dir(), &device, &|progress| {
-            task.show(progress)
-        });
-        task.finish();
-        let features = features?;
-        features.write(&arguments.out, name)?;
-        let [h, w, c] = features.shape();
-        let at = arguments.out.join(name);
-        text += &format!(
-            "{0}.npy, {0}.csv: {1}, {h} x {w} x {c} each\n",
-            at.display(),
-            count(features.len(), "picture")
-        );
-        let skipped = features
-            .unreadable()
-            .iter()
-            .map(|one| format!("{}: {}", one.path, one.reason));
-        if !features.unreadable().is_empty() {
-            text += &format!(
-                "{} skipped:\n{}",
-                count(features.unreadable().len(), "file"),
-                some(skipped, 10)
-            );
-        }
-    }
-    Ok(text)
+    let (task, compute) = (Task::new(), arguments.computing.compute());
+    let exported = export(&arguments.data, &recipe, &arguments.out, &compute, &|progress| {
+        task.show(progress)
+    });
+    task.finish();
+    Ok(exported?.iter().map(described).collect())
 }
 
-/// The parts of an organised folder by name, or all labelled pictures.
-fn sets(path: &Path) -> Result<Vec<(&'static str, Catalog)>, Failure> {
-    match catalog::open_dataset(path, None, 0) {
-        Ok(split) => Ok(vec![("train", split.train), ("validation", split.validation)]),
-        Err(failure) if path.join("train").is_dir() => Err(Error::from(failure).into()),
-        Err(_) => Ok(vec![(
-            "features",
-            Catalog::from_source(path, None).map_err(Error::from)?,
-        )]),
+fn described(exported: &Exported) -> String {
+    let [h, w, c] = exported.shape;
+    let text = format!(
+        "{0}.npy, {0}.csv: {1}, {h} x {w} x {c} each\n",
+        exported.path.display(),
+        count(exported.images, "picture")
+    );
+    if exported.unreadable.is_empty() {
+        return text;
     }
+    let skipped = exported
+        .unreadable
+        .iter()
+        .map(|one| format!("{}: {}", one.path, one.reason));
+    text + &format!(
+        "{} skipped:\n{}",
+        count(exported.unreadable.len(), "file"),
+        some(skipped, 10)
+    )
 }

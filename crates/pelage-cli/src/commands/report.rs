@@ -3,11 +3,10 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use pelage::report::{self, Findings};
-use pelage::{Error, atomic};
+use pelage::report;
 
 use super::compute::Caching;
-use crate::failure::{Failure, Outcome};
+use crate::failure::Outcome;
 use crate::progress::Task;
 use crate::table::megabytes;
 
@@ -33,18 +32,13 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> Outcome {
     let (task, compute) = (Task::new(), arguments.caching.compute());
-    let found = Findings::gather(&arguments.run, arguments.data.as_deref(), &compute, &|progress| {
-        task.show(progress)
-    });
+    let (data, out) = (arguments.data.as_deref(), &arguments.out);
+    let bytes = report::write(&arguments.run, data, out, &compute, &|progress| task.show(progress));
     task.finish();
-    let page = report::html(&found?).map_err(Failure::Failed)?;
-    if let Some(folder) = arguments.out.parent() {
-        std::fs::create_dir_all(folder).map_err(Error::io(folder))?;
-    }
-    atomic::write(&arguments.out, page.as_bytes())?;
+    let bytes = bytes?;
     Ok(format!(
         "{} ({}): open it in a browser\n",
-        arguments.out.display(),
-        megabytes(page.len() as u64)
+        out.display(),
+        megabytes(bytes as u64)
     ))
 }

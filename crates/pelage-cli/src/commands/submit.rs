@@ -1,16 +1,14 @@
 //! `pelage submit`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use pelage::data::source::Progress;
-use pelage::submit::template::Template;
+use pelage::submit::write::Submission;
 use pelage::submit::{self, Columns, Layout, Unreadable};
-use pelage::{Model, predict};
 use serde::Serialize;
 
 use super::compute::Computing;
-use crate::failure::{Failure, Outcome, json};
+use crate::failure::{Outcome, json};
 use crate::progress::Task;
 use crate::table::{count, thousands};
 
@@ -77,88 +75,48 @@ struct Written {
     unreadable: usize,
 }
 
-pub(super) fn run(arguments: &Arguments) -> Outcome {
-    check_out(arguments)?;
-    let device = arguments.computing.compute().open()?;
-    let model = Model::open_on(&arguments.run, &device, arguments.reject)?;
-    let classes = &model.facts.classes;
-    let clip = arguments.clip.unwrap_or(0.01 / classes.len() as f64);
-    submit::check_clip(clip, classes.len())?;
-    // All that can be refused is, before the pictures are looked at.
-    let layout = layout(arguments, classes)?;
-    let (task, total) = (Task::new(), layout.pictures.len());
-    let show = &mut |done| {
-        task.show(Progress {
-            done,
-            total,
-            what: "predicting",
-        })
+pub(super) fn run(arguments: Arguments) -> Outcome {
+    let (task, compute) = (Task::new(), arguments.computing.compute());
+    let submission = Submission {
+        run: arguments.run,
+        source: arguments.source,
+        out: arguments.out,
+        sample: arguments.sample,
+        label: arguments.label.map(|label| match label {
+            Label::Probability => submit::Label::Probability,
+            Label::Class => submit::Label::Class,
+        }),
+        positive: arguments.positive,
+        clip: arguments.clip,
+        reject: arguments.reject,
+        unreadable: match arguments.fill_unreadable {
+            true => Unreadable::Fill,
+            false => Unreadable::Refuse,
+        },
     };
-    let predictions = predict::predict(&model, &layout.pictures, show);
+    let written = submission.write(&compute, &|progress| task.show(progress));
     task.finish();
-    let unreadable = match arguments.fill_unreadable {
-        true => Unreadable::Fill,
-        false => Unreadable::Refuse,
-    };
-    layout
-        .write(&arguments.out, classes, &predictions, clip, unreadable)
-        .map_err(|failure| Failure::Failed(failure.to_string()))?;
+    let submit::write::Written {
+        layout,
+        classes,
+        clip,
+        temperature,
+        unknown,
+        unreadable,
+    } = written?;
     let written = Written {
-        file: arguments.out.clone(),
-        columns: described_columns(&layout, classes),
-        pictures: predictions.len(),
-        clip: (layout.columns != Columns::Class).then_some(clip),
-        temperature: model.judge.temperature(),
-        unknown: predictions.iter().filter(|one| one.doubt.is_some()).count(),
-        unreadable: predictions.iter().filter(|one| one.error.is_some()).count(),
+        file: submission.out,
+        columns: described_columns(&layout, &classes),
+        pictures: layout.pictures.len(),
+        clip,
+        temperature,
+        unknown,
+        unreadable,
     };
     if arguments.json {
         json(&written)
     } else {
         Ok(described(&written))
-    }
-}
-
-fn layout(arguments: &Arguments, classes: &[String]) -> pelage::Result<Layout> {
-    let label = arguments.label.map(|label| match label {
-        Label::Probability => submit::Label::Probability,
-        Label::Class => submit::Label::Class,
-    });
-    let positive = arguments.positive.as_deref();
-    match &arguments.sample {
-        Some(sample) => {
-            let template = Template::read(sample)?;
-            let columns = template.columns(classes, label, positive)?;
-            template.layout(submit::pictures(&arguments.source)?, columns)
-        }
-        None => {
-            let columns = Columns::one(classes, label.unwrap_or(submit::Label::Probability), positive)?;
-            Layout::numbered(submit::pictures(&arguments.source)?, columns)
-        }
-    }
-}
-
-/// Minutes of work must not end at a folder that is not there, nor replace what it began with.
-fn check_out(arguments: &Arguments) -> Result<(), Failure> {
-    let out = &arguments.out;
-    let folder = out.parent().filter(|folder| !folder.as_os_str().is_empty());
-    if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
-        return Err(Failure::Usage(format!(
-            "--out: there is no folder {}",
-            folder.display()
-        )));
-    }
-    let same = |other: &Path| {
-        out.canonicalize()
-            .is_ok_and(|out| other.canonicalize().is_ok_and(|other| out == other))
-    };
-    let read = [Some(&arguments.source), arguments.sample.as_ref()];
-    match read.into_iter().flatten().find(|path| same(path)) {
-        Some(path) => Err(Failure::Usage(format!(
-            "--out {} is read from; give another name",
-            path.display()
-        ))),
-        None => Ok(()),
     }
 }
 

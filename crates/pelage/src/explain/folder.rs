@@ -1,13 +1,15 @@
 //! A folder with all that can be seen of a network and some pictures: PNGs, and a page that shows them.
 
 use std::io::Cursor;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use burn::tensor::Device;
 use image::{ImageFormat, RgbImage};
-use pelage_data::cache::Pictures;
-use pelage_data::source::{Entry, Progress};
+use pelage_data::cache::{Pictures, default_dir};
+use pelage_data::source::{self, Entry, Progress};
+use pelage_model::probability::argmax;
+use pelage_model::values::to_vec;
 
 use super::deconvnet::{self, Stop};
 use super::explained::Explained;
@@ -19,10 +21,9 @@ use super::receptive_field::receptive_field;
 use super::sheet::{self, Tile};
 use super::strongest::{self, Most};
 use super::{Picture, filters, heat};
-use crate::Model;
-use crate::{Error, Result, atomic};
-use pelage_model::probability::argmax;
-use pelage_model::values::to_vec;
+use crate::compute::Compute;
+use crate::runs::images as part;
+use crate::{Error, Model, Result, atomic};
 
 /// What is explained.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -43,14 +44,43 @@ const PROJECTED: usize = 8;
 /// Side of a projection that is drawn, in pixels, nearly.
 const SIDE: u32 = 128;
 
-/// Writes into `folder`, which must be new, empty, or made by this function: `index.html`, `filters.png`, a folder for
-/// each picture, and the strongest pictures of `dataset` where one is given. A picture that cannot be read is named in
+/// Explains what the model of `run` sees in `images` (files, folders or archives), and shows the images of `dataset` that
+/// excite it most where one is given: its validation part, or all of it. Writes into `folder`, which must be new, empty, or
+/// made by this function: `index.html`, `filters.png`, a folder for each image. An image that cannot be read is named in
 /// the page and in what is given back.
 ///
 /// # Errors
-/// A class or layer that the model does not have; a square that does not fit; a folder that holds other things or cannot
-/// be written.
+/// No model, no images; a class or layer that the model does not have; a square that does not fit; a folder that holds
+/// other things or cannot be written.
 pub fn explain(
+    run: &Path,
+    images: &[PathBuf],
+    dataset: Option<&Path>,
+    options: &Options,
+    folder: &Path,
+    compute: &Compute,
+    progress: &(dyn Fn(Progress) + Sync),
+) -> Result<Vec<Explained>> {
+    let model = Model::load(run, &compute.open()?)?;
+    let mut entries = Vec::new();
+    for path in images {
+        entries.extend(source::list(path)?);
+    }
+    if entries.is_empty() {
+        return Err(Error::Settings("there are no pictures to explain".into()));
+    }
+    let open = |path| {
+        let (catalog, preprocessing) = (part::validation_part(path)?, &model.facts.preprocessing);
+        let pictures = Pictures::open(&catalog, preprocessing, compute.cache, &default_dir(), progress)?;
+        Ok::<_, Error>(Arc::new(pictures))
+    };
+    let dataset = dataset.map(open).transpose()?;
+    write_folder(&model, &entries, dataset.as_ref(), options, folder, &mut |one| {
+        progress(one)
+    })
+}
+
+fn write_folder(
     model: &Model,
     entries: &[Entry],
     dataset: Option<&Arc<Pictures>>,

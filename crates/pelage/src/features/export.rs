@@ -1,0 +1,69 @@
+//! Features of whole data sets, as arrays for other tools.
+
+use std::path::{Path, PathBuf};
+
+use pelage_data::cache::{Unreadable, default_dir};
+use pelage_data::catalog::{self, Catalog};
+use pelage_data::source::Progress;
+
+use super::Features;
+use crate::compute::Compute;
+use crate::train::backbone::backbone;
+use crate::train::recipe::Recipe;
+use crate::{Error, Result};
+
+/// What was written of one part of a data set.
+#[derive(Clone, Debug)]
+pub struct Exported {
+    /// The path of `.npy` and `.csv`, without the extension.
+    pub path: PathBuf,
+    /// Images in it.
+    pub images: usize,
+    /// Rows, columns and channels of each one's features.
+    pub shape: [usize; 3],
+    /// Images that were skipped.
+    pub unreadable: Vec<Unreadable>,
+}
+
+/// Writes what the frozen backbone of `recipe` sees in the images of `data` into the folder `out`, see [`Features::write`]:
+/// `train` and `validation` of an organised folder, else `features`.
+///
+/// # Errors
+/// A recipe without a backbone; weights that cannot be read; images that cannot be used; a folder that cannot be written.
+pub fn export(
+    data: &Path,
+    recipe: &Recipe,
+    out: &Path,
+    compute: &Compute,
+    progress: &(dyn Fn(Progress) + Sync),
+) -> Result<Vec<Exported>> {
+    recipe.validate()?;
+    let Some(transfer) = &recipe.transfer else {
+        return Err(Error::Settings("features are those of a backbone; choose one".into()));
+    };
+    let device = compute.open()?;
+    let backbone = backbone(transfer, recipe, 2, &device)?;
+    let network = backbone.network.folded(|_| true);
+    let extractor = backbone.extractor(transfer, &network);
+    let mut exported = Vec::new();
+    for (name, catalog) in sets(data)? {
+        let features = Features::open(&catalog, &extractor, &default_dir(), &device, progress)?;
+        features.write(out, name)?;
+        exported.push(Exported {
+            path: out.join(name),
+            images: features.len(),
+            shape: features.shape(),
+            unreadable: features.unreadable().to_vec(),
+        });
+    }
+    Ok(exported)
+}
+
+/// The parts of an organised folder by name, or all labelled images.
+fn sets(path: &Path) -> Result<Vec<(&'static str, Catalog)>> {
+    match catalog::open_dataset(path, None, 0) {
+        Ok(split) => Ok(vec![("train", split.train), ("validation", split.validation)]),
+        Err(failure) if path.join("train").is_dir() => Err(failure.into()),
+        Err(_) => Ok(vec![("features", Catalog::from_source(path, None)?)]),
+    }
+}
