@@ -1,4 +1,18 @@
-//! All that a finished model needs.
+//! All that a finished model needs: the networks, the readers of weights, the saved model, prediction, and how far to trust
+//! it. No training, no figures, no network access; it compiles for `wasm32-unknown-unknown` (without the feature `pytorch`).
+//!
+//! ```no_run
+//! # fn main() -> pelage_model::Result<()> {
+//! let model = pelage_model::Model::open("runs/cnn3-1")?;
+//! # let bytes: Vec<u8> = Vec::new();
+//! let prediction = model.predict_bytes("cat.jpg", &bytes);
+//! println!("{:?}", prediction.answer());
+//! # Ok(()) }
+//! ```
+//!
+//! The modules, from the ground up: [`values`] (tensors in plain memory), [`ops`] (our operations inside Burn), [`networks`]
+//! (a closed set, each a description that runs), [`weights`] (other projects' files), [`input`] (from images to a tensor),
+//! [`probability`], [`trust`] (calibration and doubt), [`saved`] (the model file), [`predict`].
 #![forbid(unsafe_code)]
 
 pub mod device;
@@ -15,4 +29,13 @@ pub mod trust;
 pub mod values;
 pub mod weights;
 
+pub use burn;
 pub use error::{Error, Result};
+pub use predict::Prediction;
+pub use saved::Model;
+
+/// One model may serve any number of threads.
+const _: fn() = || {
+    fn shared<T: Send + Sync + Clone>() {}
+    shared::<Model>();
+};

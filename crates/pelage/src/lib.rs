@@ -1,4 +1,93 @@
 //! pelage: from a folder of pictures to an image classifier.
+//!
+//! # The way of the data
+//!
+//! ```text
+//! source -> catalog -> decode -> augment -> batch -> network -> loss -> step -> history
+//! (folder,  (who is in  (JPEG to   (affine,   (NHWC     (Burn      (and the    (CSV, curves,
+//!  zip, CSV) which class) u8 RGB)   flip ...)  f32)      modules)   gradient)   checkpoints)
+//!                                                          |
+//!       evaluate, predict, explain, report, submit: the same decoding, the same network
+//! ```
+//!
+//! Three crates below this one are re-exported: [`data`] (files to batches), [`model`] (networks, the saved model, prediction)
+//! and [`burn`], whose `Tensor` and `Device` stand in some signatures. Images are channels last, `[n, h, w, 3]`.
+//!
+//! # Train a folder of pictures
+//!
+//! One folder per class, or class names in file names. The run folder keeps settings, best weights, history, curves and a
+//! checkpoint; a killed run is resumed by [`Run::resume`] and ends with the same weights.
+//!
+//! ```no_run
+//! # fn main() -> pelage::Result<()> {
+//! use pelage::{Config, Control, Recipe, Run};
+//!
+//! let recipe = Recipe { epochs: 10, ..Recipe::default() };
+//! let config = Config { validation_split: Some(0.2), recipe, ..Config::new("pictures") };
+//! let run = Run::create(config, "runs/mine", &|_progress| {})?;
+//! let outcome = run.train(&mut |_event| Control::Continue)?;
+//! println!("best epoch: {:?}", outcome.best_epoch);
+//! # Ok(()) }
+//! ```
+//!
+//! # Start from a pretrained network
+//!
+//! ```no_run
+//! # fn main() -> pelage::Result<()> {
+//! use pelage::train::transfer::Transfer;
+//! use pelage::{Architecture, Config, Control, Recipe, Run, zoo::store::Store};
+//!
+//! let weights = Store::default().find(Architecture::MobileNetV2)?;
+//! let recipe = Recipe::transfer(Architecture::MobileNetV2, Transfer::new(Some(weights)));
+//! let config = Config { recipe, ..Config::new("data") };
+//! Run::create(config, "runs/mobile", &|_| {})?.train(&mut |_| Control::Continue)?;
+//! # Ok(()) }
+//! ```
+//!
+//! # Predict
+//!
+//! ```no_run
+//! # fn main() -> pelage::Result<()> {
+//! use pelage::{Model, predict};
+//!
+//! let model = Model::open("runs/mine")?;
+//! let entries = pelage::data::source::list("holiday".as_ref())?;
+//! for prediction in predict::predict(&model, &entries, &mut |_done| {}) {
+//!     println!("{}: {:?}", prediction.path, prediction.answer());
+//! }
+//! # Ok(()) }
+//! ```
+//!
+//! # Evaluate, calibrate, compare
+//!
+//! ```no_run
+//! # fn main() -> pelage::Result<()> {
+//! use pelage::{Compute, calibrate, compare, evaluate};
+//!
+//! let (compute, quiet) = (Compute::default(), |_| {});
+//! let report = evaluate::evaluate("runs/mine".as_ref(), "data".as_ref(), None, &compute, &quiet)?;
+//! println!("accuracy {:.4}", report.evaluation.accuracy);
+//! calibrate::calibrate("runs/mine".as_ref(), None, 0.95, &compute, &quiet)?;
+//! let both = compare::compare(&["runs/mine".into(), "runs/mobile".into()], None, &compute, &quiet)?;
+//! println!("{:?}", both.runs[1].difference);
+//! # Ok(()) }
+//! ```
+//!
+//! # Look at it
+//!
+//! ```no_run
+//! # fn main() -> pelage::Result<()> {
+//! use pelage::explain::folder::{Options, explain};
+//! use pelage::{Compute, report};
+//!
+//! let (compute, quiet) = (Compute::default(), |_| {});
+//! report::write("runs/mine".as_ref(), None, "report.html".as_ref(), &compute, &quiet)?;
+//! let (pictures, out) = (["cat.jpg".into()], "explained".as_ref());
+//! explain("runs/mine".as_ref(), &pictures, None, &Options::default(), out, &compute, &quiet)?;
+//! # Ok(()) }
+//! ```
+//!
+//! The folder `examples/` has each of these as a program, and more: images in memory, features, a loop of one's own.
 #![forbid(unsafe_code)]
 
 pub mod atomic;

@@ -66,7 +66,12 @@ impl Run {
     ///
     /// # Errors
     /// Settings or images that training cannot work with; a folder that holds a run already, or cannot be written.
-    pub fn create(mut config: Config, folder: &Path, progress: &(dyn Fn(Progress) + Sync)) -> Result<Run> {
+    pub fn create(
+        mut config: Config,
+        folder: impl AsRef<Path>,
+        progress: &(dyn Fn(Progress) + Sync),
+    ) -> Result<Run> {
+        let folder = folder.as_ref();
         config.validate()?;
         if folder.join(CONFIG).exists() {
             return Err(Error::model(
@@ -101,7 +106,12 @@ impl Run {
     ///
     /// # Errors
     /// No run there, or settings or images that do not fit any more.
-    pub fn resume(folder: &Path, extension: Extension, progress: &(dyn Fn(Progress) + Sync)) -> Result<Run> {
+    pub fn resume(
+        folder: impl AsRef<Path>,
+        extension: Extension,
+        progress: &(dyn Fn(Progress) + Sync),
+    ) -> Result<Run> {
+        let folder = folder.as_ref();
         let path = folder.join(CONFIG);
         if !path.exists() {
             return Err(Error::model(folder, "holds no run to resume (no config.toml)"));

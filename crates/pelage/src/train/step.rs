@@ -154,3 +154,72 @@ fn mean((mut sum, one): (Gradients, Learnt), (mut next, two): (Gradients, Learnt
     };
     (sum, learnt)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::train::recipe::OptimizerKind;
+    use pelage_model::networks::Head;
+
+    /// Weights after one step over feature maps `[1, 1, 6]` of two classes, whose batches have these sizes.
+    fn learnt(recipe: &Recipe, sizes: &[usize]) -> (Vec<f32>, Learnt) {
+        let device = Device::flex();
+        let head = Network::of_head(&Head::linear(), [1, 1, 6], 2, 0, &device.clone().autodiff());
+        let learner = Learner {
+            network: head,
+            optimizer: Optimizer::new(),
+            average: Average::default(),
+            device,
+            recipe,
+            class_weights: None,
+        };
+        let mut next = 0;
+        let batches = sizes.iter().map(|&size| {
+            let samples = next..next + size;
+            next += size;
+            Ok(Batch {
+                pixels: samples.clone().flat_map(|i| (0..6).map(move |j| ((i * 7 + j * 5) % 11) as f32)).collect(),
+                labels: samples.clone().map(|i| i % 2).collect(),
+                indices: samples.collect(),
+            })
+        });
+        let (learner, learnt) = learner.step(batches, [1, 1, 6], 0, 0.1).unwrap();
+        (parameters::read(&learner.network)["head.weight"].data.clone(), learnt)
+    }
+
+    #[test]
+    fn accumulated_batches_are_one_batch() {
+        let recipe = Recipe {
+            optimizer: OptimizerKind::Sgd,
+            ..Recipe::default()
+        };
+        let (whole, at_once) = learnt(&recipe, &[8]);
+        let (parts, in_parts) = learnt(&recipe, &[3, 4, 1]);
+        assert_eq!((at_once.images, in_parts.images, in_parts.batches), (8, 8, 3));
+        assert_eq!(at_once.correct, in_parts.correct);
+        assert!((at_once.loss - in_parts.loss).abs() < 1e-6);
+        for (a, b) in whole.iter().zip(&parts) {
+            assert!((a - b).abs() < 1e-6, "{a} {b}");
+        }
+        assert_ne!(whole, learnt(&recipe, &[4]).0);
+    }
+
+    #[test]
+    fn clipped_steps_are_as_long_as_they_may_be() {
+        let step = |clip_norm| {
+            let recipe = Recipe {
+                momentum: 0.0,
+                clip_norm,
+                ..Recipe::default()
+            };
+            let before = parameters::read(&Network::of_head(&Head::linear(), [1, 1, 6], 2, 0, &Device::flex()));
+            let after = learnt(&recipe, &[8]).0;
+            let pairs = after.iter().zip(&before["head.weight"].data);
+            pairs.map(|(a, b)| f64::from(a - b).powi(2)).sum::<f64>().sqrt()
+        };
+        // The rate is 0.1; the bias takes its part of the norm.
+        assert!(step(0.01) < 0.1 * 0.01 && step(0.01) > 0.09 * 0.01, "{}", step(0.01));
+        assert!(step(0.0) > 0.1, "{}", step(0.0));
+        assert_eq!(step(1e9), step(0.0));
+    }
+}
