@@ -1,4 +1,4 @@
-//! The loader: the same batches however they are made, each picture once, errors in their place, and a clean end.
+//! The loader: the same batches however they are made, each image once, errors in their place, and a clean end.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -6,15 +6,15 @@ use std::time::{Duration, Instant};
 
 use image::{Rgb, RgbImage};
 use pelage_data::augment::Augmentation;
-use pelage_data::cache::{CacheMode, Pictures};
+use pelage_data::cache::{Cache, CacheMode, DecodedImages};
 use pelage_data::catalog::Catalog;
-use pelage_data::loader::{Batch, Order, batches};
+use pelage_data::loader::{Batch, Order, Pass, batches};
 use pelage_data::preprocess::Preprocessing;
 
 const COUNT: usize = 23;
 const SHUFFLED: Order = Order::Shuffled { seed: 5, epoch: 2 };
 
-/// A folder of `COUNT` pictures in two classes.
+/// A folder of `COUNT` images in two classes.
 fn folder() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     for i in 0..COUNT {
@@ -28,8 +28,8 @@ fn folder() -> tempfile::TempDir {
     folder
 }
 
-fn open(folder: &Path, mode: CacheMode) -> Arc<Pictures> {
-    let catalog = Catalog::from_source(folder, None).unwrap();
+fn open(folder: &Path, mode: CacheMode) -> Arc<DecodedImages> {
+    let catalog = Arc::new(Catalog::from_source(folder, None).unwrap());
     let preprocessing = Preprocessing {
         width: 14,
         height: 12,
@@ -37,27 +37,39 @@ fn open(folder: &Path, mode: CacheMode) -> Arc<Pictures> {
         std: [0.2, 0.25, 0.3],
         ..Preprocessing::new(1)
     };
-    Arc::new(Pictures::open(&catalog, &preprocessing, mode, folder, &|_| {}).unwrap())
+    Arc::new(DecodedImages::open(catalog, &preprocessing, &Cache::new(mode), &|_| {}).unwrap())
 }
 
-fn pictures() -> Arc<Pictures> {
+fn in_fours() -> Pass {
+    Pass {
+        batch_size: 4,
+        ..Pass::default()
+    }
+}
+
+fn images() -> Arc<DecodedImages> {
     open(folder().path(), CacheMode::Ram)
 }
 
-fn all(pictures: &Arc<Pictures>, batch_size: usize, order: Order, first_batch: usize) -> Vec<Batch> {
+fn all(images: &Arc<DecodedImages>, batch_size: usize, order: Order, first_batch: usize) -> Vec<Batch> {
     let augmentation = Some(Augmentation {
         rotation_range: 20.0,
         ..Augmentation::article()
     });
-    batches(pictures.clone(), batch_size, order, augmentation, first_batch)
-        .map(Result::unwrap)
-        .collect()
+    let pass = Pass {
+        batch_size,
+        order,
+        augmentation,
+        size: None,
+        first_batch,
+    };
+    batches(images.clone(), pass).map(Result::unwrap).collect()
 }
 
 #[test]
-fn sequential_batches_are_the_pictures_normalized() {
-    let pictures = pictures();
-    let batches = all(&pictures, 4, Order::Sequential, 0);
+fn sequential_batches_are_the_images_normalized() {
+    let images = images();
+    let batches = all(&images, 4, Order::Sequential, 0);
     assert_eq!(
         batches.iter().map(|batch| batch.labels.len()).collect::<Vec<_>>(),
         [4, 4, 4, 4, 4, 3]
@@ -83,10 +95,10 @@ fn sequential_batches_are_the_pictures_normalized() {
 }
 
 #[test]
-fn a_shuffled_pass_has_each_picture_once_in_an_order_of_its_own() {
-    let pictures = pictures();
+fn a_shuffled_pass_has_each_image_once_in_an_order_of_its_own() {
+    let images = images();
     let order = |seed, epoch| -> Vec<usize> {
-        let batches = all(&pictures, 4, Order::Shuffled { seed, epoch }, 0);
+        let batches = all(&images, 4, Order::Shuffled { seed, epoch }, 0);
         batches.iter().flat_map(|batch| batch.indices.clone()).collect()
     };
     let first = order(5, 2);
@@ -101,14 +113,14 @@ fn a_shuffled_pass_has_each_picture_once_in_an_order_of_its_own() {
 
 #[test]
 fn the_same_batches_on_any_number_of_threads() {
-    let pictures = pictures();
-    let truth = all(&pictures, 4, SHUFFLED, 0);
+    let images = images();
+    let truth = all(&images, 4, SHUFFLED, 0);
     for threads in [1, 2, 5] {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         // From within the pool, which has no thread to spare where there is one.
         assert_eq!(
             truth,
-            pool.install(|| all(&pictures, 4, SHUFFLED, 0)),
+            pool.install(|| all(&images, 4, SHUFFLED, 0)),
             "{threads} threads"
         );
     }
@@ -116,11 +128,11 @@ fn the_same_batches_on_any_number_of_threads() {
 
 #[test]
 fn the_same_batches_from_the_middle_on() {
-    let pictures = pictures();
-    let truth = all(&pictures, 4, SHUFFLED, 0);
+    let images = images();
+    let truth = all(&images, 4, SHUFFLED, 0);
     for first in 0..=truth.len() + 1 {
         assert_eq!(
-            all(&pictures, 4, SHUFFLED, first),
+            all(&images, 4, SHUFFLED, first),
             truth[first.min(truth.len())..],
             "from {first}"
         );
@@ -128,10 +140,10 @@ fn the_same_batches_from_the_middle_on() {
 }
 
 #[test]
-fn augmentation_depends_on_seed_epoch_and_picture_alone() {
-    let pictures = pictures();
-    let by_picture = |batch_size, order| -> Vec<Vec<f32>> {
-        let mut all: Vec<_> = all(&pictures, batch_size, order, 0)
+fn augmentation_depends_on_seed_epoch_and_image_alone() {
+    let images = images();
+    let by_image = |batch_size, order| -> Vec<Vec<f32>> {
+        let mut all: Vec<_> = all(&images, batch_size, order, 0)
             .iter()
             .flat_map(|batch| {
                 let pixels = batch.pixels.chunks(12 * 14 * 3).map(<[f32]>::to_vec);
@@ -141,18 +153,18 @@ fn augmentation_depends_on_seed_epoch_and_picture_alone() {
         all.sort_by_key(|(index, _)| *index);
         all.into_iter().map(|(_, pixels)| pixels).collect()
     };
-    let truth = by_picture(4, SHUFFLED);
-    assert_eq!(truth, by_picture(7, SHUFFLED));
-    let others = by_picture(4, Order::Shuffled { seed: 5, epoch: 3 });
+    let truth = by_image(4, SHUFFLED);
+    assert_eq!(truth, by_image(7, SHUFFLED));
+    let others = by_image(4, Order::Shuffled { seed: 5, epoch: 3 });
     assert!(truth.iter().zip(&others).all(|(a, b)| a != b));
 }
 
 #[test]
 fn an_error_comes_in_its_place_and_ends_the_pass() {
     let folder = folder();
-    let pictures = open(folder.path(), CacheMode::Off);
+    let images = open(folder.path(), CacheMode::Off);
     std::fs::remove_file(folder.path().join("dogs/13.png")).unwrap();
-    let mut source = batches(pictures, 4, Order::Sequential, None, 0);
+    let mut source = batches(images, in_fours());
     for first in [0, 4, 8] {
         assert_eq!(source.next().unwrap().unwrap().indices[0], first);
     }
@@ -168,27 +180,38 @@ fn ranges_that_make_no_sense_are_an_error() {
         rotation_range: f32::NAN,
         ..Augmentation::default()
     };
-    let mut source = batches(pictures(), 4, SHUFFLED, Some(augmentation), 0);
+    let pass = Pass {
+        order: SHUFFLED,
+        augmentation: Some(augmentation),
+        ..in_fours()
+    };
+    let mut source = batches(images(), pass);
     assert!(
         source
             .next()
             .unwrap()
             .unwrap_err()
             .to_string()
-            .contains("--rotation-range")
+            .contains("rotation_range")
     );
     assert!(source.next().is_none());
 }
 
 #[test]
 fn dropped_early_nothing_goes_on() {
-    let pictures = pictures();
+    let images = images();
     for taken in 0..4 {
-        let mut source = batches(pictures.clone(), 2, SHUFFLED, Some(Augmentation::article()), 0);
+        let pass = Pass {
+            batch_size: 2,
+            order: SHUFFLED,
+            augmentation: Some(Augmentation::article()),
+            ..Pass::default()
+        };
+        let mut source = batches(images.clone(), pass);
         source.by_ref().take(taken).for_each(|batch| drop(batch.unwrap()));
     }
     let started = Instant::now();
-    while Arc::strong_count(&pictures) > 1 {
+    while Arc::strong_count(&images) > 1 {
         assert!(
             started.elapsed() < Duration::from_secs(20),
             "somebody still holds the pictures"
