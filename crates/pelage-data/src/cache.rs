@@ -277,3 +277,16 @@ fn resolve(mode: CacheMode, bytes: usize, in_memory: bool) -> CacheMode {
         chosen => chosen,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_in_memory_goes_to_disk_only_where_that_is_asked_for() {
+        assert_eq!(resolve(CacheMode::Auto, 1, true), CacheMode::Ram);
+        assert_eq!(resolve(CacheMode::Auto, usize::MAX, true), CacheMode::Off);
+        assert_eq!(resolve(CacheMode::Auto, usize::MAX, false), CacheMode::Disk);
+        assert_eq!(resolve(CacheMode::Disk, 1, true), CacheMode::Disk);
+    }
+}

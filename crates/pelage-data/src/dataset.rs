@@ -28,23 +28,21 @@ impl Image {
     /// # Errors
     /// Another number of bytes.
     pub fn rgb(width: u32, height: u32, bytes: Vec<u8>) -> Result<Image> {
-        let count = bytes.len();
-        RgbImage::from_raw(width, height, bytes)
-            .filter(|image| image.as_raw().len() == count)
-            .map(Image::Rgb)
-            .ok_or_else(|| {
-                let needed = u128::from(width) * u128::from(height) * 3;
-                Error::Dataset(format!(
-                    "an RGB image of {width} x {height} pixels has {needed} bytes, and {count} were given"
-                ))
-            })
+        let (count, needed) = (bytes.len(), u128::from(width) * u128::from(height) * 3);
+        // Of more bytes than it needs, it would only leave out what follows.
+        let image = (count as u128 == needed).then(|| RgbImage::from_raw(width, height, bytes));
+        image.flatten().map(Image::Rgb).ok_or_else(|| {
+            Error::Dataset(format!(
+                "an RGB image of {width} x {height} pixels has {needed} bytes, and {count} were given"
+            ))
+        })
     }
 
     /// At the size of `preprocessing`: `height * width * 3` bytes, or why not.
     pub(crate) fn decode(&self, preprocessing: &Preprocessing) -> std::result::Result<Vec<u8>, String> {
         match self {
             Image::Encoded(bytes) => preprocessing.decode(bytes),
-            Image::Rgb(image) if image.is_empty() => Err("it has no pixels".into()),
+            Image::Rgb(image) if image.width() == 0 || image.height() == 0 => Err("it has no pixels".into()),
             Image::Rgb(image) => Ok(preprocessing.resize(image)),
         }
     }

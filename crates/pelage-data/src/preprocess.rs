@@ -117,6 +117,8 @@ impl Preprocessing {
 
     /// Of a part of an image of `size` (width, height): left, top, width, height in its pixels.
     fn resize_part(&self, pixels: &[u8], size: [u32; 2], part: [f64; 4]) -> Result<Vec<u8>, String> {
+        // An image may have been made of a longer array.
+        let pixels = &pixels[..size[0] as usize * size[1] as usize * 3];
         if size == [self.width, self.height] {
             return Ok(pixels.to_vec());
         }

@@ -381,3 +381,77 @@ proptest! {
         }
     }
 }
+
+/// A slope is the same at any size, and bilinear interpolation is exact for it: what is drawn must show of a larger image
+/// what it shows of a small one, but for bytes being whole and for what lies beyond the border.
+#[test]
+fn larger_images_show_the_same() {
+    let slope = |[rows, columns]: [usize; 2]| -> Vec<u8> {
+        let value = |i: usize, side: usize| (i as f64 + 0.5) / side as f64;
+        let pixel = |i: usize| {
+            let (y, x) = (value(i / columns, rows), value(i % columns, columns));
+            [y * 200.0 + 20.0, x * 200.0 + 20.0, (y + x) * 100.0 + 20.0]
+        };
+        (0..rows * columns)
+            .flat_map(pixel)
+            .map(|value| value.round() as u8)
+            .collect()
+    };
+    let to = [30, 40];
+    let transform = Transform {
+        theta: 20.0,
+        tx: 3.0,
+        ty: -2.0,
+        shear: 8.0,
+        zx: 0.6,
+        zy: 0.5,
+    };
+    for (transform, horizontal_flip, vertical_flip) in [
+        (Transform::default(), false, false),
+        (Transform::default(), true, false),
+        (transform, false, true),
+        (transform, true, false),
+    ] {
+        let drawn = Drawn {
+            transform,
+            horizontal_flip,
+            vertical_flip,
+            ..Drawn::default()
+        };
+        let shown = |from: [usize; 2]| {
+            let mut out = vec![f32::NAN; to[0] * to[1] * 3];
+            drawn.apply(&slope(from), from, Border::Nearest, &Normalization::NONE, &mut out, to);
+            out
+        };
+        let truth = shown(to);
+        for from in [[60, 80], [45, 70], [31, 40], [30, 41]] {
+            for (i, (value, truth)) in shown(from).iter().zip(&truth).enumerate() {
+                assert!(
+                    (value - truth).abs() <= 1.5,
+                    "{i} of {from:?}: {value}, not {truth}; {drawn:?}"
+                );
+            }
+        }
+    }
+}
+
+/// Nothing drawn: each pixel is read at its middle in the larger image, in f64.
+#[test]
+fn a_larger_image_is_resampled_by_the_definition() {
+    let (from, to) = ([17, 23], [10, 9]);
+    let pixels: Vec<u8> = (0..from[0] * from[1] * 3).map(|i| (i * 7919 % 251) as u8).collect();
+    let mut out = vec![f32::NAN; to[0] * to[1] * 3];
+    Drawn::default().apply(&pixels, from, Border::Reflect, &Normalization::NONE, &mut out, to);
+    for (row, column, c) in (0..to[0]).flat_map(|r| (0..to[1]).flat_map(move |x| (0..3).map(move |c| (r, x, c)))) {
+        let middle = |i: usize, axis: usize| (i as f64 + 0.5) * from[axis] as f64 / to[axis] as f64 - 0.5;
+        let (y, x) = (middle(row, 0), middle(column, 1));
+        let pixel = |y: f64, x: f64| f64::from(pixels[(y as usize * from[1] + x as usize) * 3 + c]);
+        let across = |y: f64| pixel(y, x.floor()) * (1.0 - x.fract()) + pixel(y, x.floor() + 1.0) * x.fract();
+        let truth = across(y.floor()) * (1.0 - y.fract()) + across(y.floor() + 1.0) * y.fract();
+        let value = f64::from(out[(row * to[1] + column) * 3 + c]);
+        assert!(
+            (value - truth).abs() < 1e-3,
+            "({row}, {column}, {c}): {value}, not {truth}"
+        );
+    }
+}

@@ -219,3 +219,98 @@ fn dropped_early_nothing_goes_on() {
         std::thread::sleep(Duration::from_millis(1));
     }
 }
+
+/// The images of [`folder`], kept at `size` for batches of 14 x 12 pixels.
+fn kept_at(size: [u32; 2], mode: CacheMode, folder: &Path) -> Arc<DecodedImages> {
+    let catalog = Arc::new(Catalog::from_source(folder, None).unwrap());
+    let preprocessing = Preprocessing {
+        width: 14,
+        height: 12,
+        ..Preprocessing::new(1)
+    };
+    let cache = Cache {
+        mode,
+        folder: folder.join("cache"),
+        size: Some(size),
+    };
+    Arc::new(DecodedImages::open(catalog, &preprocessing, &cache, &|_| {}).unwrap())
+}
+
+/// Means of 2 x 2 pixels of an image that was enlarged by the same filter, which is not quite the image; and all modes agree.
+#[test]
+fn batches_of_larger_images_are_resized_as_evaluation_does() {
+    let folder = folder();
+    let images = [CacheMode::Ram, CacheMode::Off, CacheMode::Disk].map(|mode| kept_at([28, 24], mode, folder.path()));
+    let pass = |order, size| Pass {
+        order,
+        size,
+        ..in_fours()
+    };
+    for (order, size) in [
+        (Order::Sequential, None),
+        (SHUFFLED, None),
+        (Order::Sequential, Some([7, 6])),
+        (Order::Sequential, Some([28, 24])),
+    ] {
+        let [width, height] = size.unwrap_or([14, 12]);
+        let each = (width * height * 3) as usize;
+        let made = images.clone().map(|images| {
+            batches(images, pass(order, size))
+                .map(Result::unwrap)
+                .collect::<Vec<_>>()
+        });
+        assert!(made[0] == made[1] && made[0] == made[2]);
+        for batch in &made[0] {
+            for (&index, pixels) in batch.indices.iter().zip(batch.pixels.chunks(each)) {
+                // By Keras's pattern: red is the image's own, green grows with the column, blue with the row.
+                let at = |row: u32, column: u32| &pixels[((row * width + column) * 3) as usize..][..3];
+                let (row, column) = (height / 2, width / 2);
+                let truth = |middle: u32, side: u32, of: f32| (middle as f32 + 0.5) / side as f32 * of - 0.5;
+                let expected = [
+                    index as f32 * 10.0,
+                    truth(column, width, 14.0) * 13.0,
+                    truth(row, height, 12.0) * 17.0,
+                ];
+                for (value, expected) in at(row, column).iter().zip(expected) {
+                    assert!(
+                        (value * 255.0 - expected).abs() < 1.5,
+                        "{value} of {index}, not {expected}"
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn augmented_batches_come_at_any_size_up_to_that_which_is_kept() {
+    let folder = folder();
+    let images = kept_at([28, 24], CacheMode::Ram, folder.path());
+    let pass = |size| Pass {
+        order: SHUFFLED,
+        augmentation: Some(Augmentation::article()),
+        size,
+        ..in_fours()
+    };
+    for (size, each) in [
+        (None, 14 * 12),
+        (Some([7, 6]), 7 * 6),
+        (Some([28, 24]), 28 * 24),
+        (Some([1, 1]), 1),
+    ] {
+        for batch in batches(images.clone(), pass(size)).map(Result::unwrap) {
+            assert_eq!(batch.pixels.len(), batch.labels.len() * each * 3);
+            // Red is the same all over each image, whatever moves.
+            for (&index, pixels) in batch.indices.iter().zip(batch.pixels.chunks(each * 3)) {
+                let red = index as f32 * 10.0 / 255.0;
+                assert!(pixels.iter().step_by(3).all(|value| (value - red).abs() < 1e-5));
+            }
+        }
+    }
+    for size in [[29, 24], [28, 25], [0, 24], [28, 0]] {
+        let mut pass = batches(images.clone(), pass(Some(size)));
+        let told = pass.next().unwrap().unwrap_err().to_string();
+        assert!(told.contains("it must be 1 x 1 to 28 x 24 pixels"), "{told}");
+        assert!(pass.next().is_none());
+    }
+}
