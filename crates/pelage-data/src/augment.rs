@@ -1,4 +1,4 @@
-//! Random changes to training pictures, with the names and meanings of Keras's `ImageDataGenerator`
+//! Random changes to training images, with the names and meanings of Keras's `ImageDataGenerator`
 //! (keras/src/legacy/preprocessing/image.py).
 
 pub mod affine;
@@ -8,6 +8,8 @@ use pelage_kernels::pixels::{self, Border, Map, Normalization};
 use serde::{Deserialize, Serialize};
 
 pub use affine::{FillMode, Transform};
+
+use crate::{Error, Result};
 
 /// Ranges to draw from; the default changes nothing.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -23,7 +25,7 @@ pub struct Augmentation {
     pub shear_range: f32,
     /// Zoom between 1 - z and 1 + z, drawn for x and y independently (so the aspect ratio changes).
     pub zoom_range: f32,
-    /// Added to each channel: up to so many of 255 either way, the result kept within the picture's own range.
+    /// Added to each channel: up to so many of 255 either way, the result kept within the image's own range.
     pub channel_shift_range: f32,
     /// Factor on the values, between the two.
     pub brightness_range: Option<[f32; 2]>,
@@ -37,7 +39,7 @@ pub struct Augmentation {
     pub fill_value: f32,
 }
 
-/// What was drawn for one picture.
+/// What was drawn for one image.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Drawn {
     /// The affine part.
@@ -77,37 +79,36 @@ impl Augmentation {
     ///
     /// # Errors
     /// Names the first one that makes no sense.
-    pub fn validate(&self) -> crate::Result<()> {
+    pub fn validate(&self) -> Result<()> {
         let ranges = [
-            ("--rotation-range", self.rotation_range, 360.0),
-            ("--width-shift-range", self.width_shift_range, 1e4),
-            ("--height-shift-range", self.height_shift_range, 1e4),
-            ("--shear-range", self.shear_range, 89.0),
-            ("--zoom-range", self.zoom_range, 0.99),
-            ("--channel-shift-range", self.channel_shift_range, 255.0),
-            ("--fill-value", self.fill_value, 255.0),
+            ("rotation_range", self.rotation_range, 360.0),
+            ("width_shift_range", self.width_shift_range, 1e4),
+            ("height_shift_range", self.height_shift_range, 1e4),
+            ("shear_range", self.shear_range, 89.0),
+            ("zoom_range", self.zoom_range, 0.99),
+            ("channel_shift_range", self.channel_shift_range, 255.0),
+            ("fill_value", self.fill_value, 255.0),
         ];
         let wrong = ranges.iter().find(|(_, value, most)| !(0.0..=*most).contains(value));
-        if let Some((name, value, most)) = wrong {
-            return Err(crate::Error::Input(format!(
-                "{name} is {value}, it must be 0 to {most}"
-            )));
+        if let Some(&(name, value, most)) = wrong {
+            return Err(Error::setting(name, value, format!("0 to {most}")));
         }
         match self.brightness_range {
-            Some([low, high]) if !(low >= 0.0 && low <= high && high.is_finite()) => Err(crate::Error::Input(format!(
-                "--brightness-range is {low} {high}, it must be two numbers of 0 or more, the lower first"
-            ))),
+            Some([low, high]) if !(low >= 0.0 && low <= high && high.is_finite()) => {
+                let allowed = "two numbers of 0 or more, the lower first";
+                Err(Error::setting("brightness_range", format!("{low} {high}"), allowed))
+            }
             _ => Ok(()),
         }
     }
 
-    /// Draws for one picture, as a function of `seed` alone.
+    /// Draws for one image, as a function of `seed` alone.
     pub fn draw(&self, width: usize, height: usize, seed: u64) -> Drawn {
         let mut random = Random(seed);
         let pixels = |range: f32, side: usize| if range < 1.0 { range * side as f32 } else { range };
         let transform = Transform {
             theta: random.symmetric(self.rotation_range),
-            // Keras has these two exchanged, so that its width_shift_range moves pictures up and down
+            // Keras has these two exchanged, so that its width_shift_range moves images up and down
             // (github.com/keras-team/keras/issues/17398).
             tx: random.symmetric(pixels(self.width_shift_range, width)),
             ty: random.symmetric(pixels(self.height_shift_range, height)),
@@ -129,54 +130,55 @@ impl Augmentation {
         }
     }
 
-    /// Changes one picture (`height * width * 3` bytes) as `seed` tells, and normalizes it into `out` (as many values).
+    /// Changes one image (`pixels`, of the rows and columns `from`) as `seed` tells, and normalizes it into `out`, of the
+    /// rows and columns `to`. Ranges in pixels are those of `out`. An image of another size is resampled in the same pass, by
+    /// bilinear interpolation that does not antialias: at twice the size of `out` no pixel is left out yet.
     ///
     /// # Panics
     /// Where a length does not fit, or for ranges that [`Augmentation::validate`] refuses.
     pub fn apply(
         &self,
         pixels: &[u8],
-        width: usize,
-        height: usize,
+        from: [usize; 2],
         seed: u64,
         normalization: &Normalization,
         out: &mut [f32],
+        to: [usize; 2],
     ) {
         let border = self.fill_mode.border(self.fill_value);
-        self.draw(width, height, seed)
-            .apply(pixels, width, height, border, normalization, out);
+        self.draw(to[1], to[0], seed)
+            .apply(pixels, from, border, normalization, out, to);
     }
 }
 
 impl Drawn {
     /// What `ImageDataGenerator.apply_transform` does, in its order: affine, channel shift, flips, brightness; and
-    /// normalization in the same pass.
+    /// normalization in the same pass. `from` and `to` are rows and columns, see [`Augmentation::apply`].
     pub fn apply(
         &self,
         pixels: &[u8],
-        width: usize,
-        height: usize,
+        from: [usize; 2],
         border: Border,
         normalization: &Normalization,
         out: &mut [f32],
+        to: [usize; 2],
     ) {
-        let (isa, sides) = (Isa::best(), [height, width]);
-        let map = self
-            .transform
-            .map(width, height, [self.vertical_flip, self.horizontal_flip]);
+        let isa = Isa::best();
+        let flips = [self.vertical_flip, self.horizontal_flip];
+        let map = affine::scaled(self.transform.map(to[1], to[0], flips), from, to);
         if self.channel_shift != 0.0 {
             // Cut to the range that the values had before, which only a pass of its own can tell.
-            pixels::warp(isa, pixels, sides, &map, border, None, &Normalization::NONE, out);
+            pixels::warp(isa, pixels, from, &map, border, None, &Normalization::NONE, out, to);
             let (low, high) = out
                 .iter()
                 .fold((f32::MAX, f32::MIN), |(low, high), v| (low.min(*v), high.max(*v)));
             out.iter_mut()
                 .for_each(|value| *value = (*value + self.channel_shift).clamp(low, high));
             pixels::finish(out, self.brightness, normalization);
-        } else if map == Map::IDENTITY && self.brightness.is_none() {
+        } else if from == to && map == Map::IDENTITY && self.brightness.is_none() {
             pixels::normalize(isa, pixels, normalization, out);
         } else {
-            pixels::warp(isa, pixels, sides, &map, border, self.brightness, normalization, out);
+            pixels::warp(isa, pixels, from, &map, border, self.brightness, normalization, out, to);
         }
     }
 }

@@ -1,20 +1,18 @@
-//! Who is in which class, and which pictures are kept for validation.
+//! Who is in which class, and which images are kept for validation.
 
 mod labels;
-mod split;
 
 use std::collections::HashMap;
 use std::path::Path;
 
 use labels::Layout;
 pub(crate) use labels::Part;
-pub(crate) use split::choose_validation;
-pub use split::split;
 
+use crate::dataset::{self, Dataset, Image};
 use crate::source::{self, Entry, Location, natural_order};
 use crate::{Error, Result};
 
-/// One labelled picture.
+/// One labelled image.
 #[derive(Clone, Debug)]
 pub struct Item {
     /// Its name relative to the source, with slashes.
@@ -25,18 +23,18 @@ pub struct Item {
     pub label: usize,
 }
 
-/// Labelled pictures and the names of their classes, in natural order.
+/// Labelled images and the names of their classes, in natural order.
 #[derive(Clone, Debug, Default)]
 pub struct Catalog {
     /// Class names; a label is an index into them.
     pub classes: Vec<String>,
-    /// The pictures, in natural order of their names.
+    /// The images, in natural order of their names.
     pub items: Vec<Item>,
-    /// Files that were left out, by name: no pictures, or without a label.
+    /// Files that were left out, by name: no images, or without a label.
     pub unlabelled: Vec<String>,
 }
 
-/// A catalog parted in two; both sides have the same classes.
+/// A catalog split in two; both sides have the same classes.
 #[derive(Clone, Debug)]
 pub struct Split {
     /// What is learnt from.
@@ -88,26 +86,68 @@ impl Catalog {
         }
     }
 
-    /// Pictures of each class.
+    /// Images of each class.
     pub fn counts(&self) -> Vec<usize> {
         let mut counts = vec![0; self.classes.len()];
         self.items.iter().for_each(|item| counts[item.label] += 1);
         counts
     }
+}
 
-    /// The same classes without pictures.
-    pub(crate) fn without_items(&self) -> Catalog {
-        Catalog {
-            classes: self.classes.clone(),
-            ..Catalog::default()
-        }
+impl Dataset for Catalog {
+    fn len(&self) -> usize {
+        self.items.len()
     }
+
+    fn classes(&self) -> &[String] {
+        &self.classes
+    }
+
+    fn label(&self, index: usize) -> usize {
+        self.items[index].label
+    }
+
+    fn name(&self, index: usize) -> &str {
+        &self.items[index].name
+    }
+
+    fn image(&self, index: usize) -> std::result::Result<Image, String> {
+        let bytes = self.items[index].location.read();
+        bytes.map(Image::Encoded).map_err(|failure| failure.reason())
+    }
+
+    fn location(&self, index: usize) -> String {
+        self.items[index].location.to_string()
+    }
+}
+
+/// Splits a catalog as [`dataset::split`] does.
+///
+/// # Errors
+/// As there.
+pub fn split(catalog: &Catalog, ratio: f64, seed: u64) -> Result<Split> {
+    let in_validation = dataset::validation_images(catalog, ratio, seed)?;
+    let side = |validation: bool| {
+        let items = catalog.items.iter().zip(&in_validation);
+        Catalog {
+            classes: catalog.classes.clone(),
+            items: items
+                .filter(|(_, there)| **there == validation)
+                .map(|(item, _)| item.clone())
+                .collect(),
+            unlabelled: Vec::new(),
+        }
+    };
+    Ok(Split {
+        train: side(false),
+        validation: side(true),
+    })
 }
 
 /// The files of a source, and what its layout tells of them.
 pub(crate) struct Listing {
     entries: Vec<Entry>,
-    pictures: Vec<bool>,
+    images: Vec<bool>,
     layout: Layout,
 }
 
@@ -115,31 +155,27 @@ impl Listing {
     pub(crate) fn read(path: &Path) -> Result<Listing> {
         let entries = source::list(path)?;
         if entries.is_empty() {
-            return Err(Error::Data(format!("{}: holds no files", path.display())));
+            return Err(Error::data(path, "holds no files"));
         }
-        let pictures: Vec<bool> = entries.iter().map(Entry::claims_to_be_picture).collect();
-        let chosen = entries.iter().zip(&pictures).filter(|(_, is_picture)| **is_picture);
+        let images: Vec<bool> = entries.iter().map(Entry::claims_to_be_image).collect();
+        let chosen = entries.iter().zip(&images).filter(|(_, is_image)| **is_image);
         let layout = Layout::of(&chosen.map(|(entry, _)| entry.name.as_str()).collect::<Vec<_>>());
         Ok(Listing {
             entries,
-            pictures,
+            images,
             layout,
         })
     }
 
     pub(crate) fn has(&self, part: Part) -> bool {
-        let mut pictures = self
-            .entries
-            .iter()
-            .zip(&self.pictures)
-            .filter(|(_, is_picture)| **is_picture);
-        pictures.any(|(entry, _)| self.layout.part(&entry.name) == Some(part))
+        let mut images = self.entries.iter().zip(&self.images).filter(|(_, is_image)| **is_image);
+        images.any(|(entry, _)| self.layout.part(&entry.name) == Some(part))
     }
 
-    /// The pictures of the parts that are wanted; none is the part of what lies in no part.
+    /// The images of the parts that are wanted; none is the part of what lies in no part.
     pub(crate) fn catalog(&self, wanted: impl Fn(Option<Part>) -> bool) -> Catalog {
-        Catalog::new(self.entries.iter().zip(&self.pictures).map(|(entry, &is_picture)| {
-            let chosen = is_picture && wanted(self.layout.part(&entry.name));
+        Catalog::new(self.entries.iter().zip(&self.images).map(|(entry, &is_image)| {
+            let chosen = is_image && wanted(self.layout.part(&entry.name));
             (
                 entry.clone(),
                 if chosen { self.layout.label(&entry.name) } else { None },
@@ -154,7 +190,7 @@ impl Listing {
         catalog
     }
 
-    /// A class folder without a picture is a mistake that training would hide.
+    /// A class folder without an image is a mistake that training would hide.
     fn check_empty_folders(&self, source: &Path) -> Result<()> {
         if !source.is_dir() || !self.layout.class_folders {
             return Ok(());
@@ -172,10 +208,8 @@ impl Listing {
                 let entry = entry.map_err(Error::io(&folder))?;
                 let name = entry.file_name().to_string_lossy().into_owned();
                 if entry.path().is_dir() && !source::is_leftover(&name) && !classes.contains(&name) {
-                    return Err(Error::Data(format!(
-                        "{}: class '{name}' has no pictures; fill the folder or remove it",
-                        folder.display()
-                    )));
+                    let reason = format!("class '{name}' has no pictures; fill the folder or remove it");
+                    return Err(Error::data(folder, reason));
                 }
             }
         }
@@ -187,17 +221,14 @@ impl Listing {
 /// matched by name; or any source with `validation_split` (0 to 1).
 ///
 /// # Errors
-/// Says what is wrong with the data set and what to type: no validation part, one class only, a class without pictures,
-/// a validation class that training does not know.
+/// What is wrong with the data set: no validation part, one class only, a class without images, a validation class that
+/// training does not know.
 pub fn open_dataset(path: &Path, validation_split: Option<f64>, seed: u64) -> Result<Split> {
-    let shown = path.display();
     if !path.exists() {
-        return Err(Error::Input(format!("{shown}: there is no such folder or zip")));
+        return Err(Error::NotFound { path: path.into() });
     }
-    if let Some(ratio) = validation_split.filter(|ratio| !(*ratio > 0.0 && *ratio < 1.0)) {
-        return Err(Error::Input(format!(
-            "--validation-split is {ratio}, it must lie between 0 and 1"
-        )));
+    if let Some(ratio) = validation_split {
+        dataset::check_share("validation_split", ratio)?;
     }
     let listing = Listing::read(path)?;
     let split = match (listing.has(Part::Validation), validation_split) {
@@ -206,9 +237,7 @@ pub fn open_dataset(path: &Path, validation_split: Option<f64>, seed: u64) -> Re
             validation: listing.part(Part::Validation),
         },
         (true, Some(_)) => {
-            return Err(Error::Input(format!(
-                "{shown} has a validation part already; leave --validation-split out"
-            )));
+            return Err(Error::HasValidation { path: path.into() });
         }
         (false, Some(ratio)) => {
             let catalog = if listing.has(Part::Train) {
@@ -223,10 +252,7 @@ pub fn open_dataset(path: &Path, validation_split: Option<f64>, seed: u64) -> Re
             split
         }
         (false, None) => {
-            return Err(Error::Input(format!(
-                "{shown} has no pictures in folders named train and validation; add `--validation-split 0.2`, or make \
-                 such folders by `pelage organize {shown} --out data`"
-            )));
+            return Err(Error::NoValidation { path: path.into() });
         }
     };
     check_classes(&split.train, path)?;
@@ -235,23 +261,17 @@ pub fn open_dataset(path: &Path, validation_split: Option<f64>, seed: u64) -> Re
 }
 
 pub(crate) fn check_classes(catalog: &Catalog, path: &Path) -> Result<()> {
-    let shown = path.display();
-    let remedy = "put the pictures into one folder per class, name them like cat.0.jpg, or organize them with \
-                  `--labels labels.csv`";
+    let path = path.to_path_buf();
     match catalog.classes.as_slice() {
-        [] => match catalog
-            .unlabelled
-            .iter()
-            .find(|name| name.to_lowercase().ends_with(".zip"))
-        {
-            Some(zip) => Err(Error::Data(format!(
-                "{shown}: no labelled pictures, but {zip}; give that zip itself"
-            ))),
-            None => Err(Error::Data(format!("{shown}: no labelled pictures; {remedy}"))),
-        },
-        [one] => Err(Error::Data(format!(
-            "{shown}: only one class, '{one}', and a classifier needs two; {remedy}"
-        ))),
+        [] => {
+            let mut zips = catalog.unlabelled.iter().filter(|name| source::is_zip_name(name));
+            let nested = zips.next().cloned();
+            Err(Error::NoLabels { path, nested })
+        }
+        [one] => Err(Error::OneClass {
+            path,
+            class: one.clone(),
+        }),
         _ => Ok(()),
     }
 }
@@ -260,13 +280,10 @@ pub(crate) fn check_classes(catalog: &Catalog, path: &Path) -> Result<()> {
 fn match_classes(mut split: Split, path: &Path) -> Result<Split> {
     let index: HashMap<&str, usize> = split.train.classes.iter().map(String::as_str).zip(0..).collect();
     let numbers = split.validation.classes.iter().map(|class| {
-        index.get(class.as_str()).copied().ok_or_else(|| {
-            let known = split.train.classes.join(", ");
-            Error::Data(format!(
-                "{}: validation has a class '{class}' that training does not know (it knows {known}); rename or \
-                 remove that folder",
-                path.display()
-            ))
+        index.get(class.as_str()).copied().ok_or_else(|| Error::UnknownClass {
+            path: path.into(),
+            class: class.clone(),
+            known: split.train.classes.clone(),
         })
     });
     let numbers = numbers.collect::<Result<Vec<_>>>()?;
@@ -277,11 +294,10 @@ fn match_classes(mut split: Split, path: &Path) -> Result<Split> {
         .for_each(|item| item.label = numbers[item.label]);
     split.validation.classes = split.train.classes.clone();
     if let Some(missing) = split.validation.counts().iter().position(|&count| count == 0) {
-        return Err(Error::Data(format!(
-            "{}: validation has no picture of class '{}'; move some there, or make a split by `pelage organize`",
-            path.display(),
-            split.train.classes[missing]
-        )));
+        return Err(Error::MissingClass {
+            path: path.into(),
+            class: split.train.classes[missing].clone(),
+        });
     }
     Ok(split)
 }

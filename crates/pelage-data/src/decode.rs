@@ -9,7 +9,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, RgbImage};
 
-/// What a picture may cost: guards against decompression bombs.
+/// What an image may cost: guards against decompression bombs.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// Pixels.
@@ -29,7 +29,7 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// Refuses a picture whose header promises too much, before anything is allocated for it.
+    /// Refuses an image whose header promises too much, before anything is allocated for it.
     fn check(&self, width: u32, height: u32, decoded_bytes: u64) -> Result<(), String> {
         let pixels = u64::from(width) * u64::from(height);
         if pixels == 0 {
@@ -64,34 +64,34 @@ pub fn format(bytes: &[u8]) -> Option<ImageFormat> {
 /// CMYK converted, alpha laid over white.
 ///
 /// # Errors
-/// Why it is no picture, in words for a table: empty, truncated, too large, not a picture.
+/// Why it is no image, in words for a table: empty, truncated, too large, not an image.
 pub fn decode(bytes: &[u8], limits: &Limits) -> Result<RgbImage, String> {
-    Ok(decode_at_least(bytes, limits, u32::MAX)?.picture)
+    Ok(decode_at_least(bytes, limits, u32::MAX)?.image)
 }
 
-/// A picture that may have been decoded at a part of its size.
+/// An image that may have been decoded at a part of its size.
 pub struct Decoded {
     /// The pixels, upright.
-    pub picture: RgbImage,
-    /// What of these is the picture, in pixels: left, top, width, height. At an eighth of its sides, say, a picture of
+    pub image: RgbImage,
+    /// What of these is the image, in pixels: left, top, width, height. At an eighth of its sides, say, an image of
     /// 37 columns has four and five eighths; the last pixel is in part what the file was padded with.
     pub part: [f64; 4],
 }
 
 impl Decoded {
-    fn whole(picture: RgbImage) -> Self {
-        let part = all_of(&picture);
-        Decoded { picture, part }
+    fn whole(image: RgbImage) -> Self {
+        let part = all_of(&image);
+        Decoded { image, part }
     }
 }
 
-/// All of a picture, as a part of it.
-pub(crate) fn all_of(picture: &RgbImage) -> [f64; 4] {
-    let (width, height) = picture.dimensions();
+/// All of an image, as a part of it.
+pub(crate) fn all_of(image: &RgbImage) -> [f64; 4] {
+    let (width, height) = image.dimensions();
     [0.0, 0.0, f64::from(width), f64::from(height)]
 }
 
-/// As [`decode`], but a picture that takes less time at a half, a quarter or an eighth of its sides comes as small as
+/// As [`decode`], but an image that takes less time at a half, a quarter or an eighth of its sides comes as small as
 /// neither side falls below `at_least` pixels. Only JPEGs do. Another decoder reads these, so that data which is damaged but
 /// not cut short may be refused here and not there, or the other way round.
 ///
@@ -101,7 +101,7 @@ pub fn decode_at_least(bytes: &[u8], limits: &Limits, at_least: u32) -> Result<D
     if bytes.is_empty() {
         return Err("empty file".into());
     }
-    let format = format(bytes).ok_or_else(|| not_a_picture(bytes))?;
+    let format = format(bytes).ok_or_else(|| not_an_image(bytes))?;
     let decode = || match format {
         ImageFormat::Jpeg => jpeg::decode(bytes, limits, at_least),
         ImageFormat::Tiff => tiff::decode_palette(bytes, limits)
@@ -129,8 +129,8 @@ fn decode_other(bytes: &[u8], format: ImageFormat, limits: &Limits) -> Result<Rg
     let (width, height) = decoder.dimensions();
     limits.check(width, height, decoder.total_bytes())?;
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
-    let picture = DynamicImage::from_decoder(decoder).map_err(damaged)?;
-    Ok(turned(over_white(picture), orientation))
+    let image = DynamicImage::from_decoder(decoder).map_err(damaged)?;
+    Ok(turned(over_white(image), orientation))
 }
 
 /// Whether a RIFF file is shorter than it says, in four bytes after the first four.
@@ -139,10 +139,10 @@ fn is_cut(bytes: &[u8]) -> bool {
     length.is_none_or(|length| u64::from(u32::from_le_bytes(*length)) + 8 > bytes.len() as u64)
 }
 
-fn turned(picture: RgbImage, orientation: Orientation) -> RgbImage {
-    let mut picture = DynamicImage::ImageRgb8(picture);
-    picture.apply_orientation(orientation);
-    picture.into_rgb8()
+fn turned(image: RgbImage, orientation: Orientation) -> RgbImage {
+    let mut image = DynamicImage::ImageRgb8(image);
+    image.apply_orientation(orientation);
+    image.into_rgb8()
 }
 
 fn name(format: ImageFormat) -> &'static str {
@@ -157,7 +157,7 @@ fn name(format: ImageFormat) -> &'static str {
     }
 }
 
-fn not_a_picture(bytes: &[u8]) -> String {
+fn not_an_image(bytes: &[u8]) -> String {
     let brand = bytes.get(4..12).unwrap_or_default();
     let formats = "JPEG, PNG, WebP, GIF, BMP or TIFF";
     match brand {
@@ -167,13 +167,13 @@ fn not_a_picture(bytes: &[u8]) -> String {
     }
 }
 
-fn over_white(picture: DynamicImage) -> RgbImage {
-    if !picture.color().has_alpha() {
-        return picture.into_rgb8();
+fn over_white(image: DynamicImage) -> RgbImage {
+    if !image.color().has_alpha() {
+        return image.into_rgb8();
     }
-    let picture = picture.into_rgba8();
-    let mut result = RgbImage::new(picture.width(), picture.height());
-    for (to, from) in result.pixels_mut().zip(picture.pixels()) {
+    let image = image.into_rgba8();
+    let mut result = RgbImage::new(image.width(), image.height());
+    for (to, from) in result.pixels_mut().zip(image.pixels()) {
         let alpha = u32::from(from[3]);
         for c in 0..3 {
             to[c] = ((u32::from(from[c]) * alpha + 255 * (255 - alpha) + 127) / 255) as u8;

@@ -2,11 +2,15 @@
 
 use std::path::PathBuf;
 
+use serde::{Deserialize, Serialize};
+
 /// The result of everything in this crate that can fail.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// Says what was wrong, where, and what to do about it.
+/// Says what is wrong, where, and what to do about it. Where a caller may know a remedy of its own, such as a command to
+/// type, a variant carries what that needs.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum Error {
     /// A file or folder could not be read or written.
     #[error("{}: {source}", path.display())]
@@ -17,15 +21,176 @@ pub enum Error {
         #[source]
         source: std::io::Error,
     },
-    /// What the user gave does not make sense; the message says what to do.
-    #[error("{0}")]
-    Input(String),
-    /// The pictures do not make a data set; the message says what to do.
-    #[error("{0}")]
-    Data(String),
+    /// A setting has a value that it cannot have.
+    #[error("{name} is {value}, it must be {allowed}")]
+    Setting {
+        /// The name of the field: `validation_split`.
+        name: &'static str,
+        /// What it was set to.
+        value: String,
+        /// What it may be, to follow "it must be".
+        allowed: String,
+    },
+    /// There is nothing at the path of a source.
+    #[error("{}: there is no such folder or zip", path.display())]
+    NotFound {
+        /// The path.
+        path: PathBuf,
+    },
+    /// A file would be replaced that this crate has not written.
+    #[error("{} is there already; choose an empty folder", path.display())]
+    Exists {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A file or folder of a data set is not what it should be.
+    #[error("{}: {reason}", path.display())]
+    Data {
+        /// The file or folder; a member of a zip follows its archive and `!`.
+        path: PathBuf,
+        /// What is wrong with it, and what to do.
+        reason: String,
+    },
+    /// A line of a CSV of labels cannot be used.
+    #[error("{}, line {line}: {reason}", path.display())]
+    Labels {
+        /// The CSV.
+        path: PathBuf,
+        /// From 1; 0 where it is not known.
+        line: u64,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A source has no validation part, and no share of it was asked for.
+    #[error(
+        "{} has no pictures in folders named train and validation; make such folders, or set a share of the pictures \
+         aside for validation", path.display()
+    )]
+    NoValidation {
+        /// The source.
+        path: PathBuf,
+    },
+    /// A share of a source was asked for as validation part, and it has one.
+    #[error("{} has a validation part already; set no share of the pictures aside", path.display())]
+    HasValidation {
+        /// The source.
+        path: PathBuf,
+    },
+    /// No image has a label.
+    #[error("{}: no labelled pictures; {}", path.display(), nested.as_ref().map_or(
+        "put the pictures into one folder per class, name them like cat.0.jpg, or list their labels in a CSV".into(),
+        |zip| format!("but there is {zip}; give that zip itself"),
+    ))]
+    NoLabels {
+        /// The source.
+        path: PathBuf,
+        /// A zip in it, which may hold the images.
+        nested: Option<String>,
+    },
+    /// A source has images of one class alone.
+    #[error(
+        "{}: only one class, '{class}', and a classifier needs two; put the pictures into one folder per class, name \
+         them like cat.0.jpg, or list their labels in a CSV", path.display()
+    )]
+    OneClass {
+        /// The source.
+        path: PathBuf,
+        /// The class.
+        class: String,
+    },
+    /// The validation part has a class that the training part lacks.
+    #[error(
+        "{}: validation has a class '{class}' that training does not know (it knows {}); rename or remove that folder",
+        path.display(), known.join(", ")
+    )]
+    UnknownClass {
+        /// The source.
+        path: PathBuf,
+        /// The class.
+        class: String,
+        /// The classes of the training part.
+        known: Vec<String>,
+    },
+    /// The validation part lacks a class.
+    #[error("{}: validation has no picture of class '{class}'; move some there, or split the pictures anew", path.display())]
+    MissingClass {
+        /// The source.
+        path: PathBuf,
+        /// The class.
+        class: String,
+    },
+    /// A class cannot be split into train and validation.
+    #[error("class '{class}' cannot be split into train and validation: {reason}; add pictures to it or leave it out")]
+    Split {
+        /// The class.
+        class: String,
+        /// Why.
+        reason: String,
+    },
+    /// A [`Dataset`](crate::dataset::Dataset) contradicts itself, or is none that can be learnt from.
+    #[error("the data set: {0}")]
+    Dataset(String),
+    /// More than a tenth of the images cannot be read.
+    #[error(
+        "{} of {total} pictures cannot be read, more than a tenth; remove or replace them:{}", unreadable.len(),
+        examples(unreadable)
+    )]
+    TooManyUnreadable {
+        /// The images that cannot be read.
+        unreadable: Vec<Unreadable>,
+        /// All images.
+        total: usize,
+    },
+    /// No image of a class can be read.
+    #[error(
+        "none of the pictures of class '{class}' can be read; replace them, or remove the class:{}",
+        examples(unreadable)
+    )]
+    UnreadableClass {
+        /// The class.
+        class: String,
+        /// The images that cannot be read, of any class.
+        unreadable: Vec<Unreadable>,
+    },
+    /// The disk cache cannot be written.
+    #[error("{}: {source}; decoded pictures are kept in this folder: free some space, or keep them elsewhere", folder.display())]
+    Cache {
+        /// Its folder.
+        folder: PathBuf,
+        /// What the operating system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A file of the disk cache has changed since it was written.
+    #[error("{}: the cache of decoded pictures is damaged; remove this file and try again", path.display())]
+    DamagedCache {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The folder to organize into cannot be used, or an image cannot be put there.
+    #[cfg(feature = "files")]
+    #[error(transparent)]
+    Organize(#[from] crate::organize::Refusal),
+    /// Making a batch panicked, here or in a [`Dataset`](crate::dataset::Dataset) of the caller's.
+    #[error("making a batch panicked: {0}")]
+    Panic(String),
     /// The caller asked to stop.
     #[error("stopped on request")]
     Stopped,
+}
+
+/// An image that was skipped.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unreadable {
+    /// Where it is.
+    pub path: String,
+    /// Why.
+    pub reason: String,
+}
+
+fn examples(unreadable: &[Unreadable]) -> String {
+    let first = unreadable.iter().take(5);
+    first.map(|one| format!("\n  {}: {}", one.path, one.reason)).collect()
 }
 
 impl Error {
@@ -35,7 +200,25 @@ impl Error {
         move |source| Error::Io { path, source }
     }
 
+    /// A value that the setting `name` cannot have; `allowed` follows "it must be".
+    pub fn setting(name: &'static str, value: impl ToString, allowed: impl Into<String>) -> Self {
+        Error::Setting {
+            name,
+            value: value.to_string(),
+            allowed: allowed.into(),
+        }
+    }
+
+    /// What is wrong with the file or folder at `path`, and what to do.
+    pub fn data(path: impl Into<PathBuf>, reason: impl Into<String>) -> Self {
+        Error::Data {
+            path: path.into(),
+            reason: reason.into(),
+        }
+    }
+
     /// Why, without the path that a table has in another column.
+    #[cfg(feature = "files")]
     pub(crate) fn reason(&self) -> String {
         match self {
             Error::Io { source, .. } => source.to_string(),

@@ -4,40 +4,39 @@ mod look;
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rayon::prelude::*;
 use serde::Serialize;
 
-use crate::cache::Unreadable;
 use crate::catalog::{Catalog, Listing, Part};
 use crate::decode::{self, Limits};
-use crate::source::Progress;
-use crate::{Error, Result};
+use crate::progress::{Counter, Progress};
+use crate::{Error, Result, Unreadable};
 
 use self::look::{Look, near_groups};
 
 /// What `inspect` found.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
-    /// Pictures looked at.
-    pub pictures: usize,
+    /// Images looked at.
+    #[serde(rename = "pictures")]
+    pub images: usize,
     /// One entry a set and class.
     pub classes: Vec<ClassReport>,
-    /// Readable pictures by format.
+    /// Readable images by format.
     pub formats: BTreeMap<String, usize>,
     /// Files that cannot be read, with reasons.
     pub unreadable: Vec<Unreadable>,
     /// Files that carry no label.
     pub unlabelled: Vec<String>,
-    /// Groups of byte-identical pictures.
+    /// Groups of byte-identical images.
     pub exact_duplicates: Vec<Vec<String>>,
-    /// Groups of pictures that look the same but for size, compression, brightness or a narrow margin. Of byte-identical
+    /// Groups of images that look the same but for size, compression, brightness or a narrow margin. Of byte-identical
     /// ones the first stands for all.
     pub near_duplicates: Vec<Vec<String>>,
-    /// Groups, exact or near, with pictures in both train and validation.
+    /// Groups, exact or near, with images in both train and validation.
     pub leaks: Vec<Vec<String>>,
-    /// Pictures of the largest class for each one of the smallest.
+    /// Images of the largest class for each one of the smallest.
     pub imbalance: f64,
 }
 
@@ -49,7 +48,8 @@ pub struct ClassReport {
     /// The class.
     pub name: String,
     /// Its files.
-    pub pictures: usize,
+    #[serde(rename = "pictures")]
+    pub images: usize,
     /// Those that cannot be read.
     pub unreadable: usize,
     /// Smallest, median and largest width in pixels.
@@ -58,7 +58,7 @@ pub struct ClassReport {
     pub height: [u32; 3],
 }
 
-/// What is known of one readable picture.
+/// What is known of one readable image.
 struct Seen {
     size: [u32; 2],
     format: &'static str,
@@ -66,10 +66,10 @@ struct Seen {
     look: Look,
 }
 
-/// Decodes every picture of `path` (an organised tree or any source) in parallel.
+/// Decodes every image of `path` (an organised tree or any source) in parallel.
 ///
 /// # Errors
-/// A source that cannot be read or is empty; broken pictures are part of the report, not errors.
+/// A source that cannot be read or is empty; broken images are part of the report, not errors.
 pub fn inspect(path: &Path, progress: &(dyn Fn(Progress) + Sync)) -> Result<Report> {
     let listing = Listing::read(path)?;
     let parts = [
@@ -90,9 +90,12 @@ pub fn inspect(path: &Path, progress: &(dyn Fn(Progress) + Sync)) -> Result<Repo
         .flat_map(|(set, catalog)| catalog.items.iter().map(move |item| (*set, item)))
         .collect();
     if items.is_empty() {
-        return Err(Error::Data(format!("{}: no labelled pictures", path.display())));
+        return Err(Error::NoLabels {
+            path: path.into(),
+            nested: None,
+        });
     }
-    let (done, total) = (AtomicUsize::new(0), items.len());
+    let counter = Counter::new("decoding", items.len(), progress);
     let seen: Vec<std::result::Result<Seen, String>> = items
         .par_iter()
         .map(|(_, item)| {
@@ -101,12 +104,7 @@ pub fn inspect(path: &Path, progress: &(dyn Fn(Progress) + Sync)) -> Result<Repo
                 .read()
                 .map_err(|failure| failure.reason())
                 .and_then(|bytes| look_at(&bytes));
-            let done = done.fetch_add(1, Ordering::Relaxed) + 1;
-            progress(Progress {
-                done,
-                total,
-                what: "decoding",
-            });
+            counter.count();
             seen
         })
         .collect();
@@ -153,7 +151,7 @@ pub fn inspect(path: &Path, progress: &(dyn Fn(Progress) + Sync)) -> Result<Repo
             classes.push(ClassReport {
                 set,
                 name: class.clone(),
-                pictures: all.len(),
+                images: all.len(),
                 unreadable: all.len() - sizes.len(),
                 width: spread(sizes.iter().map(|size| size[0])),
                 height: spread(sizes.iter().map(|size| size[1])),
@@ -164,14 +162,14 @@ pub fn inspect(path: &Path, progress: &(dyn Fn(Progress) + Sync)) -> Result<Repo
     let mut totals: HashMap<&str, usize> = HashMap::new();
     classes
         .iter()
-        .for_each(|class| *totals.entry(&class.name).or_default() += class.pictures);
+        .for_each(|class| *totals.entry(&class.name).or_default() += class.images);
     let (most, least) = (
         totals.values().max().copied().unwrap_or(0),
         totals.values().min().copied().unwrap_or(0),
     );
     let imbalance = most as f64 / least.max(1) as f64;
     Ok(Report {
-        pictures: total,
+        images: items.len(),
         formats,
         unreadable,
         unlabelled: sets
@@ -187,12 +185,12 @@ pub fn inspect(path: &Path, progress: &(dyn Fn(Progress) + Sync)) -> Result<Repo
 }
 
 fn look_at(bytes: &[u8]) -> std::result::Result<Seen, String> {
-    let picture = decode::decode(bytes, &Limits::default())?;
+    let image = decode::decode(bytes, &Limits::default())?;
     Ok(Seen {
-        size: [picture.width(), picture.height()],
+        size: [image.width(), image.height()],
         format: decode::format(bytes).map_or("unknown", |format| format.extensions_str()[0]),
         content: *blake3::hash(bytes).as_bytes(),
-        look: Look::of(&picture),
+        look: Look::of(&image),
     })
 }
 

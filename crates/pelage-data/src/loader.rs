@@ -1,5 +1,6 @@
-//! From pictures to batches, which are made ahead of the training step by the same pool of threads.
+//! From images to batches, which are made ahead of the training step by the same pool of threads.
 
+use std::any::Any;
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -8,21 +9,21 @@ use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
 use rayon::prelude::*;
 
 use crate::augment::{Augmentation, mix};
-use crate::cache::Pictures;
+use crate::cache::DecodedImages;
 use crate::{Error, Result};
 
-/// Pictures for one step.
+/// Images for one step.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Batch {
     /// `[n, height, width, 3]`, normalized.
     pub pixels: Vec<f32>,
     /// The class of each.
     pub labels: Vec<usize>,
-    /// Which pictures they are.
+    /// Which images they are.
     pub indices: Vec<usize>,
 }
 
-/// In which order pictures come.
+/// In which order images come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Order {
     /// As the catalog has them, and never augmented.
@@ -36,46 +37,61 @@ pub enum Order {
     },
 }
 
+/// One pass over images, or what is left of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Pass {
+    /// Images in a batch; the last one may have fewer.
+    pub batch_size: usize,
+    /// In which order they come.
+    pub order: Order,
+    /// How they are changed where they are shuffled; none: not at all.
+    pub augmentation: Option<Augmentation>,
+    /// Their width and height in pixels, at most those that are kept; none: those of the preprocessing.
+    pub size: Option<[u32; 2]>,
+    /// The batch to begin with, from 0.
+    pub first_batch: usize,
+}
+
+impl Default for Pass {
+    /// All images as they are, in their order, 32 in a batch.
+    fn default() -> Self {
+        Pass {
+            batch_size: 32,
+            order: Order::Sequential,
+            augmentation: None,
+            size: None,
+            first_batch: 0,
+        }
+    }
+}
+
 /// Batches that are in the making, or wait, while one is learnt from.
 const AHEAD: usize = 2;
 
 /// The batches of one pass, as an iterator; the last one may be smaller. The first error ends the pass. Dropped early, it
 /// leaves no thread behind: the batches being made are finished, and dropped.
 pub struct Batches {
-    pass: Arc<Pass>,
+    work: Arc<Work>,
     next: usize,
     pending: VecDeque<Receiver<Result<Batch>>>,
 }
 
 /// What there is to do.
-struct Pass {
-    pictures: Arc<Pictures>,
+struct Work {
+    images: Arc<DecodedImages>,
     indices: Vec<usize>,
-    batch_size: usize,
-    order: Order,
-    augmentation: Option<Augmentation>,
+    pass: Pass,
 }
 
-/// Batches `first_batch` and on of one pass over `pictures`. A picture's augmentation depends on seed, epoch and the
-/// picture alone, so the batches are the same whatever the number of threads and wherever one starts.
-pub fn batches(
-    pictures: Arc<Pictures>,
-    batch_size: usize,
-    order: Order,
-    augmentation: Option<Augmentation>,
-    first_batch: usize,
-) -> Batches {
-    let indices = self::order(pictures.len(), order);
-    let pass = Pass {
-        pictures,
-        indices,
-        batch_size: batch_size.max(1),
-        order,
-        augmentation,
-    };
+/// The batches of one pass over `images`. An image's augmentation depends on seed, epoch and the
+/// image alone, so the batches are the same whatever the number of threads and wherever one starts.
+pub fn batches(images: Arc<DecodedImages>, mut pass: Pass) -> Batches {
+    let indices = order(images.len(), pass.order);
+    pass.batch_size = pass.batch_size.max(1);
+    let next = pass.first_batch;
     let mut batches = Batches {
-        pass: Arc::new(pass),
-        next: first_batch,
+        work: Arc::new(Work { images, indices, pass }),
+        next,
         pending: VecDeque::new(),
     };
     batches.refill();
@@ -85,13 +101,13 @@ pub fn batches(
 impl Batches {
     /// Sets the pool to work until [`AHEAD`] batches are on their way.
     fn refill(&mut self) {
-        while self.pending.len() < AHEAD && self.next < self.pass.indices.len().div_ceil(self.pass.batch_size) {
+        while self.pending.len() < AHEAD && self.next < self.work.indices.len().div_ceil(self.work.pass.batch_size) {
             let (sender, receiver) = sync_channel(1);
-            let (pass, number) = (self.pass.clone(), self.next);
+            let (work, number) = (self.work.clone(), self.next);
             rayon::spawn(move || {
                 // A panic here would end the whole process.
-                let made = catch_unwind(AssertUnwindSafe(|| pass.batch(number)));
-                let failed = |_| Err(Error::Data("making a batch failed; this is a bug of pelage".into()));
+                let made = catch_unwind(AssertUnwindSafe(|| work.batch(number)));
+                let failed = |payload: Box<dyn Any + Send>| Err(Error::Panic(message(&*payload)));
                 // Where nobody waits any more, there is nothing to do.
                 drop(sender.send(made.unwrap_or_else(failed)));
             });
@@ -119,7 +135,7 @@ impl Iterator for Batches {
 
 /// The batch of a task. A thread of the pool works for it meanwhile, or a pool of one thread would wait for itself.
 fn wait(receiver: &Receiver<Result<Batch>>) -> Result<Batch> {
-    let lost = || Error::Data("a batch was lost; this is a bug of pelage".into());
+    let lost = || Error::Panic("its task ended without a result".into());
     loop {
         match receiver.try_recv() {
             Ok(batch) => return batch,
@@ -133,6 +149,13 @@ fn wait(receiver: &Receiver<Result<Batch>>) -> Result<Batch> {
     }
 }
 
+/// What a panic said.
+fn message(payload: &(dyn Any + Send)) -> String {
+    let text = payload.downcast_ref::<&str>().map(|text| text.to_string());
+    text.or_else(|| payload.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "without a message".into())
+}
+
 /// The indices 0 to `count` in `order`.
 pub fn order(count: usize, order: Order) -> Vec<usize> {
     let mut indices: Vec<usize> = (0..count).collect();
@@ -142,43 +165,60 @@ pub fn order(count: usize, order: Order) -> Vec<usize> {
     indices
 }
 
-/// A number for one picture in one epoch, independent between `purpose`s.
+/// A number for one image in one epoch, independent between `purpose`s.
 fn key(seed: u64, epoch: u64, index: usize, purpose: u64) -> u64 {
     mix(mix(mix(seed.wrapping_add(purpose << 32)).wrapping_add(epoch)).wrapping_add(index as u64))
 }
 
-impl Pass {
+impl Work {
     fn batch(&self, number: usize) -> Result<Batch> {
-        let chosen = &self.indices[number * self.batch_size..];
-        let chosen = &chosen[..chosen.len().min(self.batch_size)];
-        let preprocessing = self.pictures.preprocessing();
-        let (width, height, each) = (
-            preprocessing.width as usize,
-            preprocessing.height as usize,
-            preprocessing.len(),
-        );
+        let Pass { batch_size, order, .. } = self.pass;
+        let chosen = &self.indices[number * batch_size..];
+        let chosen = &chosen[..chosen.len().min(batch_size)];
+        let preprocessing = self.images.preprocessing();
         let normalization = preprocessing.normalization();
-        if let Some(augmentation) = &self.augmentation {
+        let size = self.size()?;
+        if let Some(augmentation) = &self.pass.augmentation {
             augmentation.validate()?;
         }
+        let (kept, to) = (rows_and_columns(self.images.kept_size()), rows_and_columns(size));
+        let each = to[0] * to[1] * 3;
         let mut pixels = vec![0.0; chosen.len() * each];
         pixels
             .par_chunks_mut(each)
             .zip(chosen)
             .try_for_each(|(out, &index)| -> Result<()> {
-                let bytes = self.pictures.pixels(index)?;
-                match (&self.augmentation, self.order) {
+                match (&self.pass.augmentation, order) {
                     (Some(augmentation), Order::Shuffled { seed, epoch }) => {
-                        augmentation.apply(&bytes, width, height, key(seed, epoch, index, 2), &normalization, out);
+                        let seed = key(seed, epoch, index, 2);
+                        augmentation.apply(&self.images.kept(index)?, kept, seed, &normalization, out, to);
                     }
-                    _ => preprocessing.normalize(&bytes, out),
+                    _ => preprocessing.normalize(&self.images.resized(index, size)?, out),
                 }
                 Ok(())
             })?;
         Ok(Batch {
             pixels,
-            labels: chosen.iter().map(|&index| self.pictures.label(index)).collect(),
+            labels: chosen.iter().map(|&index| self.images.label(index)).collect(),
             indices: chosen.to_vec(),
         })
     }
+
+    /// Width and height of the batches' images.
+    fn size(&self) -> Result<[u32; 2]> {
+        let (preprocessing, most) = (self.images.preprocessing(), self.images.kept_size());
+        let [width, height] = self.pass.size.unwrap_or([preprocessing.width, preprocessing.height]);
+        if !(1..=most[0]).contains(&width) || !(1..=most[1]).contains(&height) {
+            return Err(Error::setting(
+                "image_size",
+                format!("{width} x {height} pixels"),
+                format!("1 x 1 to {} x {} pixels, as large as images are kept", most[0], most[1]),
+            ));
+        }
+        Ok([width, height])
+    }
+}
+
+fn rows_and_columns([width, height]: [u32; 2]) -> [usize; 2] {
+    [height as usize, width as usize]
 }

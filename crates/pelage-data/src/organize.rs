@@ -1,20 +1,24 @@
 //! From any source to `DATA/train/<class>/...` and `DATA/validation/<class>/...`. Never touches the source.
 
 mod names;
+mod refusal;
 mod target;
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rayon::prelude::*;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use self::names::{Names, check_folder_names};
 use self::target::{Plan, Target};
-use crate::cache::{Unreadable, check_unreadable};
+use crate::cache::check_unreadable;
 use crate::catalog::{self, Catalog, Item};
-use crate::source::Progress;
-use crate::{Error, Result};
+use crate::dataset::{check_share, choose};
+use crate::progress::{Counter, Progress};
+use crate::{Error, Result, Unreadable};
+
+pub use self::refusal::Refusal;
 
 /// What to organize, and how.
 #[derive(Clone, Debug)]
@@ -25,13 +29,13 @@ pub struct Options {
     pub out: PathBuf,
     /// Share of each class for validation, 0 to 1.
     pub ratio: f64,
-    /// At most so many pictures in all, the classes' shares kept.
+    /// At most so many images in all, the classes' shares kept.
     pub limit: Option<usize>,
     /// Chooses who goes where.
     pub seed: u64,
     /// Class names to change: from, to.
     pub rename: Vec<(String, String)>,
-    /// How pictures get there.
+    /// How images get there.
     pub link: Link,
     /// A CSV of path,label.
     pub labels: Option<PathBuf>,
@@ -39,29 +43,17 @@ pub struct Options {
     pub force: bool,
 }
 
-/// How pictures get to their place.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Link {
-    /// A copy.
-    #[default]
-    Copy,
-    /// A hard link (the same file system only).
-    Hard,
-    /// A symbolic link.
-    Symbolic,
-}
-
-impl std::str::FromStr for Link {
-    type Err = String;
-
-    fn from_str(text: &str) -> std::result::Result<Self, String> {
-        match text {
-            "copy" => Ok(Link::Copy),
-            "hard" => Ok(Link::Hard),
-            "symbolic" => Ok(Link::Symbolic),
-            other => Err(format!("'{other}' is none of copy, hard, symbolic")),
-        }
+crate::choices! {
+    /// How images get to their place.
+    #[derive(Default)]
+    Link {
+        /// A copy.
+        #[default]
+        Copy = "copy",
+        /// A hard link (the same file system only).
+        Hard = "hard",
+        /// A symbolic link.
+        Symbolic = "symbolic",
     }
 }
 
@@ -76,20 +68,20 @@ pub struct Report {
     pub written: usize,
     /// Files that an earlier, interrupted call had written.
     pub already_there: usize,
-    /// Files that were left out: no pictures, or without a label.
+    /// Files that were left out: no images, or without a label.
     pub unlabelled: Vec<String>,
     /// Files that could not be read, and were left out.
     pub unreadable: Vec<Unreadable>,
 }
 
-/// Pictures of one class.
+/// Images of one class.
 #[derive(Clone, Debug, Serialize)]
 pub struct ClassCount {
     /// The class.
     pub name: String,
-    /// Pictures in train.
+    /// Images in train.
     pub train: usize,
-    /// Pictures in validation.
+    /// Images in validation.
     pub validation: usize,
 }
 
@@ -99,12 +91,7 @@ pub struct ClassCount {
 /// # Errors
 /// Bad settings, a source without two classes or with over a tenth unreadable, a target that is not empty, a full disk.
 pub fn organize(options: &Options, progress: &(dyn Fn(Progress) + Sync)) -> Result<Report> {
-    if !(options.ratio > 0.0 && options.ratio < 1.0) {
-        return Err(Error::Input(format!(
-            "--ratio is {}, it must lie between 0 and 1",
-            options.ratio
-        )));
-    }
+    check_share("ratio", options.ratio)?;
     let target = Target::new(&options.out, &options.source)?;
     let mut catalog = Catalog::from_source(&options.source, options.labels.as_deref())?;
     rename(&mut catalog, &options.rename)?;
@@ -115,7 +102,8 @@ pub fn organize(options: &Options, progress: &(dyn Fn(Progress) + Sync)) -> Resu
         catalog = limited(catalog, limit, options.seed)?;
     }
     let (catalog, contents, unreadable) = read_all(catalog, progress)?;
-    let in_validation = catalog::choose_validation(&catalog, &contents, options.ratio, options.seed)?;
+    let labels: Vec<_> = catalog.items.iter().map(|item| item.label).collect();
+    let in_validation = choose(&catalog.classes, &labels, &contents, options.ratio, options.seed)?;
 
     let mut names = Names::default();
     let mut classes: Vec<ClassCount> = catalog
@@ -141,18 +129,14 @@ pub fn organize(options: &Options, progress: &(dyn Fn(Progress) + Sync)) -> Resu
     }
     let target = target.prepare(&plan, options.force, &catalog.items)?;
 
-    let (done, written, total) = (AtomicUsize::new(0), AtomicUsize::new(0), plan.files.len());
+    let (written, total) = (AtomicUsize::new(0), plan.files.len());
+    let counter = Counter::new("organizing", total, progress);
     let files = catalog.items.par_iter().zip(&contents).zip(&plan.files);
     files.try_for_each(|((item, content), name)| -> Result<()> {
         if target.place(&item.location, name, content, options.link)? {
             written.fetch_add(1, Ordering::Relaxed);
         }
-        let done = done.fetch_add(1, Ordering::Relaxed) + 1;
-        progress(Progress {
-            done,
-            total,
-            what: "organizing",
-        });
+        counter.count();
         Ok(())
     })?;
     let written = written.into_inner();
@@ -171,15 +155,11 @@ fn read_all(
     mut catalog: Catalog,
     progress: &(dyn Fn(Progress) + Sync),
 ) -> Result<(Catalog, Vec<blake3::Hash>, Vec<Unreadable>)> {
-    let (done, total) = (AtomicUsize::new(0), catalog.items.len());
+    let total = catalog.items.len();
+    let counter = Counter::new("reading", total, progress);
     let read = |item: &Item| {
         let content = item.location.read().map(|bytes| blake3::hash(&bytes));
-        let done = done.fetch_add(1, Ordering::Relaxed) + 1;
-        progress(Progress {
-            done,
-            total,
-            what: "reading",
-        });
+        counter.count();
         content
     };
     let results: Vec<_> = catalog.items.par_iter().map(read).collect();
@@ -208,17 +188,15 @@ fn rename(catalog: &mut Catalog, renames: &[(String, String)]) -> Result<()> {
     for (i, (from, to)) in renames.iter().enumerate() {
         let Some(class) = catalog.classes.iter().position(|class| class == from) else {
             let known = catalog.classes.join(", ");
-            return Err(Error::Input(format!(
-                "--rename {from}={to}: there is no class '{from}', only {known}"
-            )));
+            let (value, allowed) = (format!("{from}={to}"), format!("of a class of the source: {known}"));
+            return Err(Error::setting("rename", value, allowed));
         };
         if let Some((_, other)) = renames[..i]
             .iter()
             .find(|(earlier, other)| earlier == from && other != to)
         {
-            return Err(Error::Input(format!(
-                "--rename gives class '{from}' two names, '{other}' and '{to}'"
-            )));
+            let value = format!("{from}={other} and {from}={to}");
+            return Err(Error::setting("rename", value, "one new name for each class"));
         }
         new[class].clone_from(to);
     }
@@ -237,7 +215,7 @@ fn rename(catalog: &mut Catalog, renames: &[(String, String)]) -> Result<()> {
     Ok(())
 }
 
-/// `limit` pictures with the classes' shares kept, two of a class at least, chosen by `seed`.
+/// `limit` images with the classes' shares kept, two of a class at least, chosen by `seed`.
 fn limited(catalog: Catalog, limit: usize, seed: u64) -> Result<Catalog> {
     let (counts, total) = (catalog.counts(), catalog.items.len());
     if limit >= total {
@@ -246,9 +224,8 @@ fn limited(catalog: Catalog, limit: usize, seed: u64) -> Result<Catalog> {
     let mut left: Vec<usize> = counts.iter().map(|&count| count.min(2)).collect();
     let least = left.iter().sum::<usize>();
     if limit < least {
-        return Err(Error::Input(format!(
-            "--limit {limit} is too small: two pictures of each class are {least}"
-        )));
+        let allowed = format!("at least {least}, two pictures of each class");
+        return Err(Error::setting("limit", limit, allowed));
     }
     for _ in least..limit {
         // The next one goes where most is missing from the class's share; one in each class could be.

@@ -1,4 +1,4 @@
-//! How pictures become a network's input: one record, saved in the model file and used wherever pixels are touched.
+//! How images become a network's input: one record, saved in the model file and used wherever pixels are touched.
 
 use crate::decode::{self, Limits};
 use fast_image_resize::{self as resizer, FilterType, PixelType, ResizeAlg, ResizeOptions, images};
@@ -25,44 +25,32 @@ pub struct Preprocessing {
     pub std: [f32; 3],
 }
 
-/// How pixels are interpolated; all but `nearest` are antialiased when they shrink.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum ResizeFilter {
-    /// The nearest pixel, as Keras's `flow_from_directory` does by default.
-    Nearest,
-    /// Triangle filter.
-    #[default]
-    Bilinear,
-    /// Catmull-Rom.
-    Bicubic,
-    /// Three-lobed Lanczos.
-    Lanczos3,
-}
-
-impl std::str::FromStr for ResizeFilter {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "nearest" => Ok(ResizeFilter::Nearest),
-            "bilinear" => Ok(ResizeFilter::Bilinear),
-            "bicubic" => Ok(ResizeFilter::Bicubic),
-            "lanczos3" => Ok(ResizeFilter::Lanczos3),
-            other => Err(format!("'{other}' is none of nearest, bilinear, bicubic, lanczos3")),
-        }
+crate::choices! {
+    /// How pixels are interpolated; all but `nearest` are antialiased when they shrink.
+    #[derive(Default)]
+    ResizeFilter {
+        /// The nearest pixel, as Keras's `flow_from_directory` does by default.
+        Nearest = "nearest",
+        /// Triangle filter.
+        #[default]
+        Bilinear = "bilinear",
+        /// Catmull-Rom.
+        Bicubic = "bicubic",
+        /// Three-lobed Lanczos.
+        Lanczos3 = "lanczos3",
     }
 }
 
-/// What happens where the aspect ratio differs.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Fit {
-    /// The whole picture is squashed to the size.
-    #[default]
-    Squash,
-    /// The largest middle part of the right shape is taken.
-    Crop,
+crate::choices! {
+    /// What happens where the aspect ratio differs.
+    #[derive(Default)]
+    Fit {
+        /// The whole image is squashed to the size.
+        #[default]
+        Squash = "squash",
+        /// The largest middle part of the right shape is taken.
+        Crop = "crop",
+    }
 }
 
 impl Preprocessing {
@@ -78,7 +66,7 @@ impl Preprocessing {
         }
     }
 
-    /// Numbers in one picture: height * width * 3.
+    /// Numbers in one image: height * width * 3.
     pub fn len(&self) -> usize {
         self.width as usize * self.height as usize * 3
     }
@@ -88,9 +76,9 @@ impl Preprocessing {
         self.len() == 0
     }
 
-    /// The picture of a file at this size, as [`Preprocessing::resize`] makes it of what is decoded: a large JPEG reduced
+    /// The image of a file at this size, as [`Preprocessing::resize`] makes it of what is decoded: a large JPEG reduced
     /// as far as its shorter side stays twice the longer one here, so that the filter still sees more than it gives. The
-    /// nearest pixel is taken of the whole picture.
+    /// nearest pixel is taken of the whole image.
     ///
     /// # Errors
     /// As [`decode::decode`].
@@ -100,19 +88,39 @@ impl Preprocessing {
             _ => self.width.max(self.height).saturating_mul(2),
         };
         let decoded = decode::decode_at_least(bytes, &Limits::default(), at_least)?;
-        self.resize_part(&decoded.picture, decoded.part)
+        let image = &decoded.image;
+        self.resize_part(image.as_raw(), image.dimensions().into(), decoded.part)
     }
 
-    /// The picture at this size: rows of RGB, `height * width * 3` values of 0 to 255.
-    pub fn resize(&self, picture: &RgbImage) -> Vec<u8> {
+    /// The image at this size: rows of RGB, `height * width * 3` values of 0 to 255.
+    ///
+    /// # Panics
+    /// Where the image has no pixels.
+    pub fn resize(&self, image: &RgbImage) -> Vec<u8> {
         // An RgbImage has as many bytes as its sides ask for, both pixel types are the same, and all of it is inside.
-        self.resize_part(picture, decode::all_of(picture)).expect("a picture")
+        self.resize_part(image.as_raw(), image.dimensions().into(), decode::all_of(image))
+            .expect("an image with pixels")
     }
 
-    /// Of a part of the picture: left, top, width, height in its pixels.
-    fn resize_part(&self, picture: &RgbImage, part: [f64; 4]) -> Result<Vec<u8>, String> {
-        if picture.dimensions() == (self.width, self.height) {
-            return Ok(picture.as_raw().clone());
+    /// Pixels of one size (width, height) at another, squashed where the aspect ratio differs: what does not belong to the
+    /// image was cropped before.
+    #[cfg(feature = "files")]
+    pub(crate) fn resize_pixels(&self, pixels: &[u8], from: [u32; 2], to: [u32; 2]) -> Result<Vec<u8>, String> {
+        let to = Preprocessing {
+            width: to[0],
+            height: to[1],
+            fit: Fit::Squash,
+            ..self.clone()
+        };
+        to.resize_part(pixels, from, [0.0, 0.0, f64::from(from[0]), f64::from(from[1])])
+    }
+
+    /// Of a part of an image of `size` (width, height): left, top, width, height in its pixels.
+    fn resize_part(&self, pixels: &[u8], size: [u32; 2], part: [f64; 4]) -> Result<Vec<u8>, String> {
+        // An image may have been made of a longer array.
+        let pixels = &pixels[..size[0] as usize * size[1] as usize * 3];
+        if size == [self.width, self.height] {
+            return Ok(pixels.to_vec());
         }
         let algorithm = match self.filter {
             ResizeFilter::Nearest => ResizeAlg::Nearest,
@@ -126,7 +134,7 @@ impl Preprocessing {
             Fit::Crop => {
                 let (to_width, to_height) = (f64::from(self.width), f64::from(self.height));
                 let scale = (width / to_width).min(height / to_height);
-                // The larger by rounding, it would begin before the picture does.
+                // The larger by rounding, it would begin before the image does.
                 ((to_width * scale).min(width), (to_height * scale).min(height))
             }
         };
@@ -134,8 +142,8 @@ impl Preprocessing {
         let options = ResizeOptions::new().resize_alg(algorithm).crop(left, top, across, down);
         let mut output = vec![0; self.len()];
         let failed = |what: &dyn std::fmt::Display| format!("resizing failed: {what}");
-        let from = images::ImageRef::new(picture.width(), picture.height(), picture.as_raw(), PixelType::U8x3)
-            .map_err(|failure| failed(&failure))?;
+        let from =
+            images::ImageRef::new(size[0], size[1], pixels, PixelType::U8x3).map_err(|failure| failed(&failure))?;
         let mut to = images::Image::from_slice_u8(self.width, self.height, &mut output, PixelType::U8x3)
             .map_err(|failure| failed(&failure))?;
         resizer::Resizer::new()

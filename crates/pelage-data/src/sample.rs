@@ -1,4 +1,4 @@
-//! The sample set: drawn cats and dogs, for trying everything without a data set at hand. Every picture is a function
+//! The sample set: drawn cats and dogs, for trying everything without a data set at hand. Every image is a function
 //! of a few numbers. Coats, eyes, poses, places and light come from the same distributions for both classes, so only
 //! shape tells them apart.
 
@@ -13,14 +13,15 @@ mod face;
 mod palette;
 mod random;
 
+use std::io::Write;
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use image::RgbImage;
 use image::codecs::jpeg::JpegEncoder;
 use rayon::prelude::*;
 
-use crate::source::Progress;
+use crate::atomic::Unfinished;
+use crate::progress::{Counter, Progress};
 use crate::{Error, Result};
 
 use background::Scene;
@@ -50,7 +51,7 @@ impl Animal {
     }
 }
 
-/// One picture of `size` x `size` pixels, a function of the arguments alone.
+/// One image of `size` x `size` pixels, a function of the arguments alone.
 pub fn draw(animal: Animal, index: u64, seed: u64, size: u32) -> RgbImage {
     render(
         animal,
@@ -60,7 +61,7 @@ pub fn draw(animal: Animal, index: u64, seed: u64, size: u32) -> RgbImage {
     )
 }
 
-/// Writes `per_class` pictures of each class into `folder`, which is made if need be, with Kaggle's names: `cat.0.jpg`,
+/// Writes `per_class` images of each class into `folder`, which is made if need be, with Kaggle's names: `cat.0.jpg`,
 /// `dog.0.jpg` and so on. Sides are `size` pixels or up to a third more. A file that is there already is kept if it is
 /// the same.
 ///
@@ -74,53 +75,47 @@ pub fn write(
     progress: &(dyn Fn(Progress) + Sync),
 ) -> Result<()> {
     if !(1..=2048).contains(&size) {
-        return Err(Error::Input(format!(
-            "a picture size of {size} pixels, it must be 1 to 2048"
-        )));
+        return Err(Error::setting("size", size, "1 to 2048 pixels"));
     }
     std::fs::create_dir_all(folder).map_err(Error::io(folder))?;
-    let (done, total) = (AtomicUsize::new(0), 2 * per_class);
+    let total = 2 * per_class;
+    let counter = Counter::new("drawing", total, progress);
     (0..total).into_par_iter().try_for_each(|i| {
         let (animal, index) = (if i % 2 == 0 { Animal::Cat } else { Animal::Dog }, i / 2);
         let mut random = Random::new([seed, animal as u64, index as u64]);
         let mut side = || size + (size as f32 * random.range(-0.2, 0.33).max(0.0)) as u32;
         let (width, height) = (side(), side());
-        let bytes = jpeg(&render(animal, &mut random, width, height))?;
-        place_file(&folder.join(format!("{}.{index}.jpg", animal.name())), &bytes)?;
-        progress(Progress {
-            done: done.fetch_add(1, Ordering::Relaxed) + 1,
-            total,
-            what: "drawing",
-        });
+        let path = folder.join(format!("{}.{index}.jpg", animal.name()));
+        place_file(
+            &path,
+            &jpeg(&render(animal, &mut random, width, height)).map_err(Error::io(&path))?,
+        )?;
+        counter.count();
         Ok(())
     })
 }
 
-fn jpeg(picture: &RgbImage) -> Result<Vec<u8>> {
+fn jpeg(image: &RgbImage) -> std::io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    let written = JpegEncoder::new_with_quality(&mut bytes, 92).encode_image(picture);
-    written.map_err(|failure| Error::Data(format!("a drawn picture could not be encoded: {failure}")))?;
+    let written = JpegEncoder::new_with_quality(&mut bytes, 92).encode_image(image);
+    written.map_err(std::io::Error::other)?;
     Ok(bytes)
 }
 
-/// Written under another name and renamed, never over anything.
+/// Never over anything.
 fn place_file(path: &Path, bytes: &[u8]) -> Result<()> {
     if path.exists() {
         return match std::fs::read(path).map_err(Error::io(path))? == bytes {
             true => Ok(()),
-            false => Err(Error::Input(format!(
-                "{} is there already; choose an empty folder",
-                path.display()
-            ))),
+            false => Err(Error::Exists { path: path.into() }),
         };
     }
-    let attempt = || -> std::io::Result<()> {
-        let mut file = tempfile::NamedTempFile::new_in(path.parent().unwrap_or(Path::new(".")))?;
-        std::io::Write::write_all(&mut file, bytes)?;
-        file.persist_noclobber(path)?;
-        Ok(())
+    let attempt = || {
+        let mut file = Unfinished::new(path)?;
+        file.write_all(bytes)?;
+        file.finish_new()
     };
-    attempt().map_err(Error::io(path))
+    attempt().map(drop).map_err(Error::io(path))
 }
 
 /// A scene with the animal in it, photographed.

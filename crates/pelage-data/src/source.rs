@@ -1,4 +1,4 @@
-//! Where pictures come from: a folder, a zip, zips inside a zip, or one file. Nothing here is ever written to.
+//! Where images come from: a folder, a zip, zips inside a zip, or one file. Nothing here is ever written to.
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
@@ -9,21 +9,10 @@ use zip::ZipArchive;
 
 use crate::{Error, Result};
 
-/// The largest file read as a picture, in bytes: beyond any photograph, short of what exhausts memory.
+/// The largest file read as an image, in bytes: beyond any photograph, short of what exhausts memory.
 const MAX_FILE_BYTES: u64 = 512 << 20;
 
-/// How far a long task is, for whoever shows it.
-#[derive(Clone, Copy, Debug)]
-pub struct Progress {
-    /// Items done.
-    pub done: usize,
-    /// Items in all.
-    pub total: usize,
-    /// What is being done: "decoding", "copying".
-    pub what: &'static str,
-}
-
-/// Where a picture's bytes are.
+/// Where an image's bytes are.
 #[derive(Clone)]
 pub enum Location {
     /// A file.
@@ -46,14 +35,14 @@ pub struct Archive {
 }
 
 impl Location {
-    /// The picture's bytes.
+    /// The image's bytes.
     ///
     /// # Errors
     /// A file that cannot be read, a damaged archive, or more than 512 MiB.
     pub fn read(&self) -> Result<Vec<u8>> {
         let bytes = self.read_up_to(MAX_FILE_BYTES + 1)?;
         if bytes.len() as u64 > MAX_FILE_BYTES {
-            return Err(Error::Data(format!("{self}: larger than 512 MiB")));
+            return Err(Error::data(self.to_string(), "larger than 512 MiB"));
         }
         Ok(bytes)
     }
@@ -94,7 +83,7 @@ impl std::fmt::Debug for Location {
     }
 }
 
-/// One candidate for a picture.
+/// One candidate for an image.
 #[derive(Clone, Debug)]
 pub struct Entry {
     /// Its name relative to the source, with slashes.
@@ -103,14 +92,14 @@ pub struct Entry {
     pub location: Location,
 }
 
-/// Names that pictures have, also of kinds that are only told apart to say that they cannot be read.
+/// Names that images have, also of kinds that are only told apart to say that they cannot be read.
 const EXTENSIONS: [&str; 14] = [
     "jpg", "jpeg", "jpe", "jfif", "png", "webp", "gif", "bmp", "dib", "tif", "tiff", "heic", "heif", "avif",
 ];
 
 impl Entry {
-    /// Whether this is meant to be a picture: by its extension, be it broken or not, or else by its first bytes.
-    pub fn claims_to_be_picture(&self) -> bool {
+    /// Whether this is meant to be an image: by its extension, be it broken or not, or else by its first bytes.
+    pub fn claims_to_be_image(&self) -> bool {
         let extension = self.name.rsplit_once('.').map_or("", |(_, extension)| extension);
         EXTENSIONS.iter().any(|known| extension.eq_ignore_ascii_case(known))
             || self
@@ -148,7 +137,7 @@ pub fn list(path: &Path) -> Result<Vec<Entry>> {
     Ok(entries)
 }
 
-/// Adds all below `folder`. Follows symbolic links, to files as `organize --link symbolic` makes them and to class
+/// Adds all below `folder`. Follows symbolic links, to files as organizing may make them and to class
 /// folders on another disk, but not to one of the folders `above`: no cycles.
 fn list_folder(folder: &Path, prefix: &str, above: &mut Vec<PathBuf>, entries: &mut Vec<Entry>) -> Result<()> {
     let real = folder.canonicalize().map_err(Error::io(folder))?;
@@ -181,9 +170,8 @@ fn list_folder(folder: &Path, prefix: &str, above: &mut Vec<PathBuf>, entries: &
 /// Adds all in a zip and in zips within; `stem` is such an inner zip's own name and the folder of what lies at its top.
 fn list_zip(file: File, archive_name: String, stem: &str, entries: &mut Vec<Entry>) -> Result<()> {
     let damaged = |failure: zip::result::ZipError| {
-        Error::Data(format!(
-            "{archive_name}: not a readable zip archive ({failure}); is the download complete?"
-        ))
+        let reason = format!("not a readable zip archive ({failure}); is the download complete?");
+        Error::data(&archive_name, reason)
     };
     let zip = ZipArchive::new(SharedFile::new(file).map_err(Error::io(&archive_name))?).map_err(damaged)?;
     let archive = Arc::new(Archive {
@@ -214,10 +202,8 @@ fn list_zip(file: File, archive_name: String, stem: &str, entries: &mut Vec<Entr
             let limit = 16 * packed.compressed_size() + (1 << 20);
             let size = std::io::copy(&mut packed.take(limit), &mut inner).map_err(Error::io(&inner_name))?;
             if size == limit {
-                return Err(Error::Data(format!(
-                    "{inner_name}: unpacks to more than {} MiB, not opened",
-                    limit >> 20
-                )));
+                let reason = format!("unpacks to more than {} MiB, not opened", limit >> 20);
+                return Err(Error::data(inner_name, reason));
             }
             list_zip(inner, inner_name, &full[..full.len() - ".zip".len()], entries)?;
         } else {
@@ -232,7 +218,7 @@ fn list_zip(file: File, archive_name: String, stem: &str, entries: &mut Vec<Entr
     Ok(())
 }
 
-fn is_zip_name(name: &str) -> bool {
+pub(crate) fn is_zip_name(name: &str) -> bool {
     name.to_ascii_lowercase().ends_with(".zip")
 }
 

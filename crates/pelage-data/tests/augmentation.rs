@@ -78,7 +78,8 @@ impl Case {
         };
         let pixels = BASE64_STANDARD.decode(&self.pixels).unwrap();
         let mut out = vec![f32::NAN; pixels.len()];
-        drawn.apply(&pixels, self.width, self.height, border, &Normalization::NONE, &mut out);
+        let size = [self.height, self.width];
+        drawn.apply(&pixels, size, border, &Normalization::NONE, &mut out, size);
         out
     }
 
@@ -134,7 +135,7 @@ fn flips_move_pixels_and_change_none() {
             vertical_flip,
             ..Drawn::default()
         };
-        drawn.apply(&pixels, 3, 2, Border::Nearest, &Normalization::NONE, &mut out);
+        drawn.apply(&pixels, [2, 3], Border::Nearest, &Normalization::NONE, &mut out, [2, 3]);
         out.as_chunks::<3>()
             .0
             .iter()
@@ -161,7 +162,14 @@ fn shifts_move_along_their_own_axis() {
             },
             ..Drawn::default()
         };
-        drawn.apply(&pixels, 8, 8, Border::Constant(0.0), &Normalization::NONE, &mut out);
+        drawn.apply(
+            &pixels,
+            [8, 8],
+            Border::Constant(0.0),
+            &Normalization::NONE,
+            &mut out,
+            [8, 8],
+        );
         let at = out.iter().position(|value| *value == 255.0).unwrap() / 3;
         (at / 8, at % 8)
     };
@@ -263,21 +271,21 @@ fn nothing_is_drawn_where_nothing_is_asked() {
 fn ranges_that_make_no_sense_are_refused_by_name() {
     assert!(Augmentation::article().validate().is_ok());
     let set: [(&str, fn(&mut Augmentation, f32)); 7] = [
-        ("--rotation-range", |augmentation, value| {
+        ("rotation_range", |augmentation, value| {
             augmentation.rotation_range = value
         }),
-        ("--width-shift-range", |augmentation, value| {
+        ("width_shift_range", |augmentation, value| {
             augmentation.width_shift_range = value
         }),
-        ("--height-shift-range", |augmentation, value| {
+        ("height_shift_range", |augmentation, value| {
             augmentation.height_shift_range = value
         }),
-        ("--shear-range", |augmentation, value| augmentation.shear_range = value),
-        ("--zoom-range", |augmentation, value| augmentation.zoom_range = value),
-        ("--channel-shift-range", |augmentation, value| {
+        ("shear_range", |augmentation, value| augmentation.shear_range = value),
+        ("zoom_range", |augmentation, value| augmentation.zoom_range = value),
+        ("channel_shift_range", |augmentation, value| {
             augmentation.channel_shift_range = value
         }),
-        ("--fill-value", |augmentation, value| augmentation.fill_value = value),
+        ("fill_value", |augmentation, value| augmentation.fill_value = value),
     ];
     for (name, set) in set {
         for value in [f32::NAN, -0.1, f32::INFINITY, 1e6] {
@@ -306,7 +314,7 @@ fn ranges_that_make_no_sense_are_refused_by_name() {
                 .validate()
                 .unwrap_err()
                 .to_string()
-                .contains("--brightness-range"),
+                .contains("brightness_range"),
             "{range:?}"
         );
     }
@@ -349,13 +357,14 @@ fn accepted() -> impl Strategy<Value = Augmentation> {
 fn augmented(augmentation: &Augmentation, width: usize, height: usize, seed: u64) -> Vec<f32> {
     let pixels: Vec<u8> = (0..width * height * 3).map(|i| (i * 31 % 251) as u8).collect();
     let mut out = vec![f32::NAN; pixels.len()];
-    augmentation.apply(&pixels, width, height, seed, &Normalization::NONE, &mut out);
+    let size = [height, width];
+    augmentation.apply(&pixels, size, seed, &Normalization::NONE, &mut out, size);
     out
 }
 
 proptest! {
     #[test]
-    fn any_accepted_range_gives_values_of_a_picture(
+    fn any_accepted_range_gives_values_of_an_image(
         augmentation in accepted(), width in 1usize..40, height in 1usize..40, seed: u64,
     ) {
         prop_assert!(augmentation.validate().is_ok());
@@ -365,10 +374,84 @@ proptest! {
     }
 
     #[test]
-    fn long_and_large_pictures(augmentation in accepted(), seed: u64) {
+    fn long_and_large_images(augmentation in accepted(), seed: u64) {
         for (width, height) in [(1, 5000), (5000, 1), (2, 3000), (400, 300)] {
             let values = augmented(&augmentation, width, height, seed);
             prop_assert!(values.iter().all(|value| (-1e-3..=255.001).contains(value)));
         }
+    }
+}
+
+/// A slope is the same at any size, and bilinear interpolation is exact for it: what is drawn must show of a larger image
+/// what it shows of a small one, but for bytes being whole and for what lies beyond the border.
+#[test]
+fn larger_images_show_the_same() {
+    let slope = |[rows, columns]: [usize; 2]| -> Vec<u8> {
+        let value = |i: usize, side: usize| (i as f64 + 0.5) / side as f64;
+        let pixel = |i: usize| {
+            let (y, x) = (value(i / columns, rows), value(i % columns, columns));
+            [y * 200.0 + 20.0, x * 200.0 + 20.0, (y + x) * 100.0 + 20.0]
+        };
+        (0..rows * columns)
+            .flat_map(pixel)
+            .map(|value| value.round() as u8)
+            .collect()
+    };
+    let to = [30, 40];
+    let transform = Transform {
+        theta: 20.0,
+        tx: 3.0,
+        ty: -2.0,
+        shear: 8.0,
+        zx: 0.6,
+        zy: 0.5,
+    };
+    for (transform, horizontal_flip, vertical_flip) in [
+        (Transform::default(), false, false),
+        (Transform::default(), true, false),
+        (transform, false, true),
+        (transform, true, false),
+    ] {
+        let drawn = Drawn {
+            transform,
+            horizontal_flip,
+            vertical_flip,
+            ..Drawn::default()
+        };
+        let shown = |from: [usize; 2]| {
+            let mut out = vec![f32::NAN; to[0] * to[1] * 3];
+            drawn.apply(&slope(from), from, Border::Nearest, &Normalization::NONE, &mut out, to);
+            out
+        };
+        let truth = shown(to);
+        for from in [[60, 80], [45, 70], [31, 40], [30, 41]] {
+            for (i, (value, truth)) in shown(from).iter().zip(&truth).enumerate() {
+                assert!(
+                    (value - truth).abs() <= 1.5,
+                    "{i} of {from:?}: {value}, not {truth}; {drawn:?}"
+                );
+            }
+        }
+    }
+}
+
+/// Nothing drawn: each pixel is read at its middle in the larger image, in f64.
+#[test]
+fn a_larger_image_is_resampled_by_the_definition() {
+    let (from, to) = ([17, 23], [10, 9]);
+    let pixels: Vec<u8> = (0..from[0] * from[1] * 3).map(|i| (i * 7919 % 251) as u8).collect();
+    let mut out = vec![f32::NAN; to[0] * to[1] * 3];
+    Drawn::default().apply(&pixels, from, Border::Reflect, &Normalization::NONE, &mut out, to);
+    for (row, column, c) in (0..to[0]).flat_map(|r| (0..to[1]).flat_map(move |x| (0..3).map(move |c| (r, x, c)))) {
+        let middle = |i: usize, axis: usize| (i as f64 + 0.5) * from[axis] as f64 / to[axis] as f64 - 0.5;
+        let (y, x) = (middle(row, 0), middle(column, 1));
+        let pixel = |y: f64, x: f64| f64::from(pixels[(y as usize * from[1] + x as usize) * 3 + c]);
+        let across = |y: f64| pixel(y, x.floor()) * (1.0 - x.fract()) + pixel(y, x.floor() + 1.0) * x.fract();
+        let truth = across(y.floor()) * (1.0 - y.fract()) + across(y.floor() + 1.0) * y.fract();
+        let value = f64::from(out[(row * to[1] + column) * 3 + c]);
+        assert!(
+            (value - truth).abs() < 1e-3,
+            "({row}, {column}, {c}): {value}, not {truth}"
+        );
     }
 }

@@ -1,33 +1,42 @@
-//! The picture cache: the same pixels in each mode, and never a wrong one.
+//! The image cache: the same pixels in each mode, and never a wrong one.
 
 mod support;
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 
-use pelage_data::cache::{CacheMode, Pictures, clear};
+use pelage_data::cache::{Cache, CacheMode, DecodedImages, clear};
 use pelage_data::catalog::Catalog;
 use pelage_data::preprocess::Preprocessing;
+use pelage_data::{Error, Result};
 use support::{SmallDisk, child, class_folders, crc32, png, state_of, write};
 
-/// Opens, and tells how many pictures were decoded for it.
-fn open_counted(source: &Path, mode: CacheMode, cache: &Path) -> pelage_data::Result<(Pictures, usize)> {
-    let catalog = Catalog::from_source(source, None)?;
-    let decoded = AtomicUsize::new(0);
-    let count = |_| _ = decoded.fetch_add(1, Ordering::Relaxed);
-    let pictures = Pictures::open(&catalog, &Preprocessing::new(20), mode, cache, &count)?;
-    Ok((pictures, decoded.into_inner()))
+fn in_folder(mode: CacheMode, folder: &Path) -> Cache {
+    Cache {
+        folder: folder.into(),
+        ..Cache::new(mode)
+    }
 }
 
-fn open(source: &Path, mode: CacheMode, cache: &Path) -> Pictures {
+/// Opens, and tells how many images were decoded for it.
+fn open_counted(source: &Path, mode: CacheMode, cache: &Path) -> Result<(DecodedImages, usize)> {
+    let catalog = Arc::new(Catalog::from_source(source, None)?);
+    let decoded = AtomicUsize::new(0);
+    let count = |_| _ = decoded.fetch_add(1, Ordering::Relaxed);
+    let images = DecodedImages::open(catalog, &Preprocessing::new(20), &in_folder(mode, cache), &count)?;
+    Ok((images, decoded.into_inner()))
+}
+
+fn open(source: &Path, mode: CacheMode, cache: &Path) -> DecodedImages {
     open_counted(source, mode, cache).unwrap().0
 }
 
-fn all(pictures: &Pictures) -> Vec<Vec<u8>> {
-    (0..pictures.len())
-        .map(|i| pictures.pixels(i).unwrap().into_owned())
+fn all(images: &DecodedImages) -> Vec<Vec<u8>> {
+    (0..images.len())
+        .map(|i| images.pixels(i).unwrap().into_owned())
         .collect()
 }
 
@@ -41,10 +50,10 @@ fn cached(folder: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
-fn scratch(pictures: u64) -> (tempfile::TempDir, PathBuf, PathBuf) {
+fn scratch(images: u64) -> (tempfile::TempDir, PathBuf, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let (source, cache) = (folder.path().join("source"), folder.path().join("cache"));
-    class_folders(&source, pictures);
+    class_folders(&source, images);
     (folder, source, cache)
 }
 
@@ -56,10 +65,10 @@ fn every_mode_has_the_same_pixels_and_skips_the_same_files() {
     let reference = open(&source, CacheMode::Off, &cache);
     assert_eq!((reference.len(), reference.unreadable().len()), (60, 2));
     for mode in [CacheMode::Ram, CacheMode::Disk, CacheMode::Disk, CacheMode::Auto] {
-        let pictures = open(&source, mode, &cache);
-        assert!(all(&pictures) == all(&reference), "{mode:?}");
-        assert_eq!(pictures.unreadable(), reference.unreadable());
-        assert!((0..60).all(|i| pictures.name(i) == reference.name(i) && pictures.label(i) == reference.label(i)));
+        let images = open(&source, mode, &cache);
+        assert!(all(&images) == all(&reference), "{mode:?}");
+        assert_eq!(images.unreadable(), reference.unreadable());
+        assert!((0..60).all(|i| images.name(i) == reference.name(i) && images.label(i) == reference.label(i)));
     }
 }
 
@@ -83,13 +92,13 @@ fn skipped_files_are_listed_and_kept() {
     }
     let before = state_of(&source);
     for mode in [CacheMode::Off, CacheMode::Ram, CacheMode::Disk, CacheMode::Disk] {
-        let pictures = open(&source, mode, &cache);
+        let images = open(&source, mode, &cache);
         assert_eq!(
-            (pictures.len(), pictures.unreadable().len()),
+            (images.len(), images.unreadable().len()),
             (80, broken.len()),
             "{mode:?}"
         );
-        for ((name, _, reason), told) in broken.iter().zip(pictures.unreadable()) {
+        for ((name, _, reason), told) in broken.iter().zip(images.unreadable()) {
             assert!(
                 told.path.ends_with(&format!("cat/{name}")) && told.reason.starts_with(reason),
                 "{told:?}"
@@ -104,7 +113,7 @@ fn keyed_by_content_and_settings() {
     let (folder, source, cache) = scratch(10);
     assert_eq!(open_counted(&source, CacheMode::Disk, &cache).unwrap().1, 20);
     assert_eq!(open_counted(&source, CacheMode::Disk, &cache).unwrap().1, 0);
-    // Moved: the same pictures.
+    // Moved: the same images.
     let moved = folder.path().join("moved");
     std::fs::rename(&source, &moved).unwrap();
     assert_eq!(open_counted(&moved, CacheMode::Disk, &cache).unwrap().1, 0);
@@ -123,13 +132,14 @@ fn keyed_by_content_and_settings() {
         .unwrap()
         .set_modified(modified)
         .unwrap();
-    let (pictures, decoded) = open_counted(&moved, CacheMode::Disk, &cache).unwrap();
+    let (images, decoded) = open_counted(&moved, CacheMode::Disk, &cache).unwrap();
     assert_eq!(decoded, 20);
-    assert!(all(&pictures) == all(&open(&moved, CacheMode::Off, &cache)));
+    assert!(all(&images) == all(&open(&moved, CacheMode::Off, &cache)));
     // Another size.
-    let catalog = Catalog::from_source(&moved, None).unwrap();
-    let pictures = Pictures::open(&catalog, &Preprocessing::new(10), CacheMode::Disk, &cache, &|_| {}).unwrap();
-    assert_eq!((pictures.pixels(0).unwrap().len(), cached(&cache).len()), (300, 3));
+    let catalog = Arc::new(Catalog::from_source(&moved, None).unwrap());
+    let disk = in_folder(CacheMode::Disk, &cache);
+    let images = DecodedImages::open(catalog, &Preprocessing::new(10), &disk, &|_| {}).unwrap();
+    assert_eq!((images.pixels(0).unwrap().len(), cached(&cache).len()), (300, 3));
 }
 
 #[test]
@@ -153,19 +163,17 @@ fn a_damaged_file_is_noticed() {
         edited(whole.len() - 1),
     ] {
         write(&path, &bytes);
-        let (pictures, decoded) = open_counted(&source, CacheMode::Disk, &cache).unwrap();
+        let (images, decoded) = open_counted(&source, CacheMode::Disk, &cache).unwrap();
         assert_eq!(decoded, 20);
-        assert!(all(&pictures) == reference);
+        assert!(all(&images) == reference);
     }
-    // One pixel of the third picture: told when it is read.
+    // One pixel of the third image: told when it is read.
     write(&path, &edited(2 * 1200 + 7));
-    let pictures = open(&source, CacheMode::Disk, &cache);
-    assert!(pictures.pixels(1).is_ok() && pictures.pixels(3).is_ok());
-    let told = pictures.pixels(2).unwrap_err().to_string();
-    assert!(
-        told.contains(".pictures") && told.contains("pelage cache clear"),
-        "{told}"
-    );
+    let images = open(&source, CacheMode::Disk, &cache);
+    assert!(images.pixels(1).is_ok() && images.pixels(3).is_ok());
+    let failure = images.pixels(2).unwrap_err();
+    assert!(matches!(&failure, Error::DamagedCache { path } if path.ends_with(cached(&cache)[0].file_name().unwrap())));
+    assert!(failure.to_string().contains("damaged; remove this file"), "{failure}");
 }
 
 /// A child opens the cache, over and over where it is told to.
@@ -174,8 +182,8 @@ fn as_child() -> bool {
         return false;
     };
     let folder = Path::new(&folder);
-    let pictures = open(&folder.join("source"), CacheMode::Disk, &folder.join("cache"));
-    assert!(all(&pictures) == all(&open(&folder.join("source"), CacheMode::Off, &folder.join("cache"))));
+    let images = open(&folder.join("source"), CacheMode::Disk, &folder.join("cache"));
+    assert!(all(&images) == all(&open(&folder.join("source"), CacheMode::Off, &folder.join("cache"))));
     true
 }
 
@@ -233,8 +241,8 @@ fn killed_while_writing() {
         }
     }
     assert!(killed > 0, "never killed while it wrote");
-    let pictures = open(&source, CacheMode::Disk, &cache);
-    assert!(all(&pictures) == all(&open(&source, CacheMode::Off, &cache)));
+    let images = open(&source, CacheMode::Disk, &cache);
+    assert!(all(&images) == all(&open(&source, CacheMode::Off, &cache)));
 }
 
 #[test]
@@ -247,20 +255,20 @@ fn what_killed_runs_left_is_removed_but_nothing_else() {
         file.set_modified(long_ago).unwrap();
         file
     };
-    make("pelage-left.tmp");
+    make(".writing-left.tmp");
     make("other.tmp");
     make("holiday.pictures");
-    let running = make("pelage-running.tmp");
+    let running = make(".writing-running.tmp");
     running.lock().unwrap();
-    write(cache.join("pelage-new.tmp"), b"not locked yet");
+    write(cache.join(".writing-new.tmp"), b"not locked yet");
     open(&source, CacheMode::Disk, &cache);
     let there = |name: &str| cache.join(name).exists();
-    assert!(!there("pelage-left.tmp"));
-    assert!(there("other.tmp") && there("pelage-running.tmp") && there("pelage-new.tmp"));
+    assert!(!there(".writing-left.tmp"));
+    assert!(there("other.tmp") && there(".writing-running.tmp") && there(".writing-new.tmp"));
 
     assert!(clear(&cache).unwrap() > 10 * 1200);
     assert!(cached(&cache).len() == 1 && there("holiday.pictures"));
-    assert!(there("other.tmp") && there("pelage-running.tmp"));
+    assert!(there("other.tmp") && there(".writing-running.tmp"));
     assert_eq!(clear(&cache.join("nothing")).unwrap(), 0);
 }
 
@@ -268,11 +276,11 @@ fn what_killed_runs_left_is_removed_but_nothing_else() {
 fn a_full_disk() {
     let Some(disk) = SmallDisk::new("32k") else { return };
     let (_folder, source, _) = scratch(60);
-    let told = open_counted(&source, CacheMode::Disk, &disk.0.path().join("cache"))
+    let failure = open_counted(&source, CacheMode::Disk, &disk.0.path().join("cache"))
         .err()
-        .unwrap()
-        .to_string();
-    assert!(told.contains("No space left") && told.contains("--cache off"), "{told}");
+        .unwrap();
+    assert!(matches!(&failure, Error::Cache { folder, .. } if folder.ends_with("cache")));
+    assert!(failure.to_string().contains("No space left"), "{failure}");
     assert_eq!(std::fs::read_dir(disk.0.path().join("cache")).unwrap().count(), 0);
 }
 

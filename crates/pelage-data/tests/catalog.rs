@@ -5,6 +5,7 @@ mod support;
 use std::collections::HashMap;
 use std::path::Path;
 
+use pelage_data::Error;
 use pelage_data::catalog::{Catalog, open_dataset, split};
 use proptest::prelude::*;
 use support::{class_folders, png, write, zip};
@@ -35,7 +36,7 @@ fn a_tree_with_parts() {
             (vec![4, 4], vec![1, 1])
         );
         let told = refused(open_dataset(folder.path(), Some(0.2), 0));
-        assert!(told.contains("leave --validation-split out"), "{told}");
+        assert!(told.contains("has a validation part already"), "{told}");
     }
 }
 
@@ -106,7 +107,12 @@ fn what_is_wrong_is_told() {
 
     let folder = fresh();
     std::fs::remove_dir_all(folder.path().join("validation")).unwrap();
-    assert!(told(&folder).contains("--validation-split 0.2"), "{}", told(&folder));
+    let missing = open_dataset(folder.path(), None, 0).unwrap_err();
+    assert!(matches!(&missing, Error::NoValidation { path } if path == folder.path()));
+    assert!(
+        missing.to_string().contains("set a share of the pictures aside"),
+        "{missing}"
+    );
 
     let folder = tempfile::tempdir().unwrap();
     assert!(told(&folder).contains("holds no files"));
@@ -138,7 +144,7 @@ fn a_split_of_the_training_part_leaves_the_test_part_alone() {
 }
 
 #[test]
-fn junk_is_no_class_and_pictures_are_told_by_content() {
+fn junk_is_no_class_and_images_are_told_by_content() {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path().join("PetImages");
     class_folders(&root, 3);
@@ -156,7 +162,7 @@ fn junk_is_no_class_and_pictures_are_told_by_content() {
     write(root.join("dog/empty.jpg"), b"");
     let catalog = Catalog::from_source(folder.path(), None).unwrap();
     assert_eq!(catalog.classes, ["cat", "dog"]);
-    // The empty picture stays: it is told of as unreadable.
+    // The empty image stays: it is told of as unreadable.
     assert_eq!(catalog.counts(), [4, 4]);
     assert_eq!(catalog.unlabelled.len(), 5, "{:?}", catalog.unlabelled);
 }
@@ -218,7 +224,7 @@ fn a_class_that_cannot_be_parted() {
     class_folders(folder.path(), 5);
     write(folder.path().join("bird/1.png"), &png(900));
     let catalog = || Catalog::from_source(folder.path(), None).unwrap();
-    assert!(refused(split(&catalog(), 0.2, 0)).contains("class 'bird' cannot be parted"));
+    assert!(refused(split(&catalog(), 0.2, 0)).contains("class 'bird' cannot be split"));
     write(folder.path().join("bird/2.png"), &png(900));
     assert!(refused(split(&catalog(), 0.2, 0)).contains("byte-identical"));
     write(folder.path().join("bird/3.png"), &png(901));
@@ -228,7 +234,7 @@ fn a_class_that_cannot_be_parted() {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 40, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Pictures are told apart by `contents`; equal ones are byte-identical.
+    /// Images are told apart by `contents`; equal ones are byte-identical.
     #[test]
     fn splits(contents in prop::collection::vec((0usize..3, 0u64..60), 30..120), ratio in 0.1f64..0.5, seed in 0u64..9) {
         let folder = tempfile::tempdir().unwrap();

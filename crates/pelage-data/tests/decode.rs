@@ -17,7 +17,7 @@ fn fixture(name: &str) -> Vec<u8> {
     std::fs::read(folder().join(name)).unwrap()
 }
 
-/// Every picture by name, and the pixels that should be seen.
+/// Every image by name, and the pixels that should be seen.
 fn fixtures() -> Vec<(String, Vec<u8>, RgbImage)> {
     let mut names: Vec<_> = std::fs::read_dir(folder())
         .unwrap()
@@ -29,10 +29,10 @@ fn fixtures() -> Vec<(String, Vec<u8>, RgbImage)> {
     let load = |name: String| {
         let raw = fixture(&name);
         let side = |at: usize| u32::from_le_bytes(raw[at..at + 4].try_into().unwrap());
-        let picture = name.trim_end_matches(".rgb").to_string();
-        let bytes = fixture(&picture);
+        let image = name.trim_end_matches(".rgb").to_string();
+        let bytes = fixture(&image);
         (
-            picture,
+            image,
             bytes,
             RgbImage::from_raw(side(0), side(4), raw[8..].to_vec()).unwrap(),
         )
@@ -80,15 +80,15 @@ fn pixels_are_pillows() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
-/// A cut file is refused, or nothing that makes the picture was cut off.
+/// A cut file is refused, or nothing that makes the image was cut off.
 #[test]
 fn truncated_at_every_length() {
     for (name, bytes, _) in fixtures() {
-        let picture = whole(&bytes);
+        let image = whole(&bytes);
         let mut refused = 0;
         for length in 0..bytes.len() {
             match decode(&bytes[..length], &Limits::default()) {
-                Ok(decoded) => assert!(decoded == picture, "{name} cut to {length} of {} bytes", bytes.len()),
+                Ok(decoded) => assert!(decoded == image, "{name} cut to {length} of {} bytes", bytes.len()),
                 Err(_) => refused += 1,
             }
         }
@@ -103,9 +103,9 @@ fn truncated_at_every_length() {
 #[test]
 fn a_jpeg_may_lack_its_end_marker_but_no_data() {
     let bytes = fixture("baseline-420.jpg");
-    let picture = whole(&bytes);
-    assert!(whole(&bytes[..bytes.len() - 2]) == picture);
-    assert!(whole(&bytes[..bytes.len() - 1]) == picture);
+    let image = whole(&bytes);
+    assert!(whole(&bytes[..bytes.len() - 2]) == image);
+    assert!(whole(&bytes[..bytes.len() - 1]) == image);
     assert!(reason(&bytes[..bytes.len() - 20]).contains("truncated"));
     // What a full disk or a broken download leaves: zeros up to the right length.
     for cut in [bytes.len() / 2, bytes.len() - 60, bytes.len() - 10] {
@@ -113,7 +113,7 @@ fn a_jpeg_may_lack_its_end_marker_but_no_data() {
         filled.resize(bytes.len() + 4096, 0);
         assert!(reason(&filled).contains("truncated"), "cut at {cut}");
     }
-    // Of a progressive picture, finer scans may be missing.
+    // Of a progressive image, finer scans may be missing.
     let progressive = fixture("progressive.jpg");
     assert!(reason(&progressive[..progressive.len() - 2]).contains("truncated"));
 }
@@ -122,9 +122,9 @@ fn a_jpeg_may_lack_its_end_marker_but_no_data() {
 fn a_jpeg_may_have_more_behind_it() {
     for name in ["baseline-420.jpg", "progressive.jpg", "gray.jpg", "cmyk.jpg"] {
         let bytes = fixture(name);
-        let picture = whole(&bytes);
+        let image = whole(&bytes);
         for more in [&b"\0\0\0\0"[..], b"junk \xFF\xDA\xFF\xD9 junk", &fixture("gray.jpg")] {
-            assert!(whole(&[&bytes, more].concat()) == picture, "{name}");
+            assert!(whole(&[&bytes, more].concat()) == image, "{name}");
         }
     }
     // Before the end marker: padding that some writers leave.
@@ -134,7 +134,7 @@ fn a_jpeg_may_have_more_behind_it() {
 }
 
 #[test]
-fn a_thumbnail_does_not_stand_for_the_picture() {
+fn a_thumbnail_does_not_stand_for_the_image() {
     let (bytes, thumbnail) = (fixture("baseline-420.jpg"), fixture("gray.jpg"));
     let length = (thumbnail.len() as u16 + 8).to_be_bytes();
     let segment = [&[0xFF, 0xE1], &length[..], b"Exif\0\0", &thumbnail].concat();
@@ -272,11 +272,11 @@ fn decompression_bombs() {
     }
 }
 
-/// The reduced one of a picture whose decoders disagree on colors, and of one with more scans than a picture has, is the
+/// The reduced one of an image whose decoders disagree on colors, and of one with more scans than an image has, is the
 /// whole one.
 #[test]
 fn what_is_odd_is_not_reduced() {
-    let reduced = |bytes: &[u8]| decode_at_least(bytes, &Limits::default(), 3).map(|decoded| decoded.picture);
+    let reduced = |bytes: &[u8]| decode_at_least(bytes, &Limits::default(), 3).map(|decoded| decoded.image);
     assert!(reduced(&fixture("baseline-444.jpg")).unwrap().width() < 37);
 
     // RGB by its Adobe marker, with the numbers of components that say YCbCr.
@@ -313,7 +313,7 @@ fn what_is_odd_is_not_reduced() {
 }
 
 #[test]
-fn what_is_no_picture_is_told() {
+fn what_is_no_image_is_told() {
     assert_eq!(reason(b""), "empty file");
     assert!(reason(b"hello").contains("not a picture"));
     assert!(reason(&[0; 1000]).contains("not a picture"));

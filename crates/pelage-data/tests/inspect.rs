@@ -31,7 +31,7 @@ fn counts_sizes_and_formats() {
     write(folder.path().join("dog/text.jpg"), b"hello");
     write(folder.path().join("dog/notes.txt"), b"hello");
     let report = look(folder.path());
-    assert_eq!((report.pictures, report.imbalance), (6, 1.0));
+    assert_eq!((report.images, report.imbalance), (6, 1.0));
     assert_eq!(
         report.formats.iter().map(|(k, v)| (&k[..], *v)).collect::<Vec<_>>(),
         [("jpg", 3), ("png", 1)]
@@ -43,7 +43,7 @@ fn counts_sizes_and_formats() {
     assert_eq!(
         (
             report.classes[1].set,
-            report.classes[1].pictures,
+            report.classes[1].images,
             report.classes[1].unreadable
         ),
         ("all", 3, 2)
@@ -87,12 +87,12 @@ fn leaks_across_parts_even_where_training_would_refuse_the_tree() {
     assert!(report.near_duplicates.is_empty(), "{:?}", report.near_duplicates);
 }
 
-fn brighter(picture: &RgbImage, factor: f32, plus: f32) -> RgbImage {
-    let mut picture = picture.clone();
-    picture
+fn brighter(image: &RgbImage, factor: f32, plus: f32) -> RgbImage {
+    let mut image = image.clone();
+    image
         .iter_mut()
         .for_each(|value| *value = (f32::from(*value) * factor + plus).clamp(0.0, 255.0) as u8);
-    picture
+    image
 }
 
 #[test]
@@ -100,17 +100,17 @@ fn near_duplicates_and_only_these() {
     let folder = tempfile::tempdir().unwrap();
     let mut expected = Vec::new();
     for seed in 0..40 {
-        let picture = scene(seed, 200, 150);
+        let image = scene(seed, 200, 150);
         let copy = match seed % 5 {
-            0 => imageops::resize(&picture, 97, 71, FilterType::Triangle),
-            1 => brighter(&picture, 1.0, 0.0),
-            2 => brighter(&picture, 0.8, 25.0),
-            3 => imageops::crop_imm(&picture, 3, 2, 194, 146).to_image(),
+            0 => imageops::resize(&image, 97, 71, FilterType::Triangle),
+            1 => brighter(&image, 1.0, 0.0),
+            2 => brighter(&image, 0.8, 25.0),
+            3 => imageops::crop_imm(&image, 3, 2, 194, 146).to_image(),
             _ => continue,
         };
         write(
             folder.path().join(format!("train/a/{seed}.png")),
-            &encoded(&picture, ImageFormat::Png),
+            &encoded(&image, ImageFormat::Png),
         );
         let format = if seed % 5 == 1 {
             ImageFormat::Jpeg
@@ -129,7 +129,7 @@ fn near_duplicates_and_only_these() {
             &encoded(&scene(seed, 100, 80), ImageFormat::Png),
         );
     }
-    // Flat pictures look alike, but say nothing.
+    // Flat images look alike, but say nothing.
     for value in [0, 90, 255] {
         let flat = RgbImage::from_pixel(30, 30, image::Rgb([value; 3]));
         write(
@@ -154,27 +154,27 @@ fn near_duplicates_and_only_these() {
     assert_eq!(report.leaks.len(), expected.len());
 }
 
-fn jpeg(picture: &RgbImage, quality: u8) -> Vec<u8> {
+fn jpeg(image: &RgbImage, quality: u8) -> Vec<u8> {
     let mut bytes = Vec::new();
     JpegEncoder::new_with_quality(&mut bytes, quality)
-        .encode_image(picture)
+        .encode_image(image)
         .unwrap();
     bytes
 }
 
-/// Two animals of one kind on like grounds are two pictures; one compressed anew or made smaller stays one.
+/// Two animals of one kind on like grounds are two images; one compressed anew or made smaller stays one.
 #[test]
 fn drawn_animals_differ_and_their_copies_do_not() {
     let folder = tempfile::tempdir().unwrap();
     for animal in [Animal::Cat, Animal::Dog] {
         for index in 0..200 {
-            let (name, picture) = (animal.name(), draw(animal, index, 0, 96));
+            let (name, image) = (animal.name(), draw(animal, index, 0, 96));
             write(
                 folder.path().join(format!("train/{name}/{index}.jpg")),
-                &jpeg(&picture, 92),
+                &jpeg(&image, 92),
             );
             if index < 10 {
-                let small = imageops::resize(&picture, 64, 64, FilterType::Triangle);
+                let small = imageops::resize(&image, 64, 64, FilterType::Triangle);
                 write(
                     folder.path().join(format!("validation/{name}/{index}.jpg")),
                     &jpeg(&small, 60),
@@ -198,14 +198,14 @@ fn drawn_animals_differ_and_their_copies_do_not() {
 #[test]
 fn cards_on_a_plain_ground() {
     let card = |seed: u64, ground: u8| {
-        let mut picture = RgbImage::from_pixel(200, 200, image::Rgb([ground; 3]));
+        let mut image = RgbImage::from_pixel(200, 200, image::Rgb([ground; 3]));
         let marks = scene(seed, 8, 1);
         for (i, mark) in marks.pixels().enumerate() {
             let (left, top) = (10 + 22 * i as u32, 80 + u32::from(mark[0]) % 20);
             let bar = RgbImage::from_pixel(4 + u32::from(mark[1]) % 14, 30, image::Rgb([200, 20, 20]));
-            imageops::replace(&mut picture, &bar, i64::from(left), i64::from(top));
+            imageops::replace(&mut image, &bar, i64::from(left), i64::from(top));
         }
-        picture
+        image
     };
     let folder = tempfile::tempdir().unwrap();
     for seed in 0..20 {

@@ -1,4 +1,4 @@
-//! The loader: the same batches however they are made, each picture once, errors in their place, and a clean end.
+//! The loader: the same batches however they are made, each image once, errors in their place, and a clean end.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -6,15 +6,15 @@ use std::time::{Duration, Instant};
 
 use image::{Rgb, RgbImage};
 use pelage_data::augment::Augmentation;
-use pelage_data::cache::{CacheMode, Pictures};
+use pelage_data::cache::{Cache, CacheMode, DecodedImages};
 use pelage_data::catalog::Catalog;
-use pelage_data::loader::{Batch, Order, batches};
+use pelage_data::loader::{Batch, Order, Pass, batches};
 use pelage_data::preprocess::Preprocessing;
 
 const COUNT: usize = 23;
 const SHUFFLED: Order = Order::Shuffled { seed: 5, epoch: 2 };
 
-/// A folder of `COUNT` pictures in two classes.
+/// A folder of `COUNT` images in two classes.
 fn folder() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     for i in 0..COUNT {
@@ -28,8 +28,8 @@ fn folder() -> tempfile::TempDir {
     folder
 }
 
-fn open(folder: &Path, mode: CacheMode) -> Arc<Pictures> {
-    let catalog = Catalog::from_source(folder, None).unwrap();
+fn open(folder: &Path, mode: CacheMode) -> Arc<DecodedImages> {
+    let catalog = Arc::new(Catalog::from_source(folder, None).unwrap());
     let preprocessing = Preprocessing {
         width: 14,
         height: 12,
@@ -37,27 +37,39 @@ fn open(folder: &Path, mode: CacheMode) -> Arc<Pictures> {
         std: [0.2, 0.25, 0.3],
         ..Preprocessing::new(1)
     };
-    Arc::new(Pictures::open(&catalog, &preprocessing, mode, folder, &|_| {}).unwrap())
+    Arc::new(DecodedImages::open(catalog, &preprocessing, &Cache::new(mode), &|_| {}).unwrap())
 }
 
-fn pictures() -> Arc<Pictures> {
+fn in_fours() -> Pass {
+    Pass {
+        batch_size: 4,
+        ..Pass::default()
+    }
+}
+
+fn images() -> Arc<DecodedImages> {
     open(folder().path(), CacheMode::Ram)
 }
 
-fn all(pictures: &Arc<Pictures>, batch_size: usize, order: Order, first_batch: usize) -> Vec<Batch> {
+fn all(images: &Arc<DecodedImages>, batch_size: usize, order: Order, first_batch: usize) -> Vec<Batch> {
     let augmentation = Some(Augmentation {
         rotation_range: 20.0,
         ..Augmentation::article()
     });
-    batches(pictures.clone(), batch_size, order, augmentation, first_batch)
-        .map(Result::unwrap)
-        .collect()
+    let pass = Pass {
+        batch_size,
+        order,
+        augmentation,
+        size: None,
+        first_batch,
+    };
+    batches(images.clone(), pass).map(Result::unwrap).collect()
 }
 
 #[test]
-fn sequential_batches_are_the_pictures_normalized() {
-    let pictures = pictures();
-    let batches = all(&pictures, 4, Order::Sequential, 0);
+fn sequential_batches_are_the_images_normalized() {
+    let images = images();
+    let batches = all(&images, 4, Order::Sequential, 0);
     assert_eq!(
         batches.iter().map(|batch| batch.labels.len()).collect::<Vec<_>>(),
         [4, 4, 4, 4, 4, 3]
@@ -83,10 +95,10 @@ fn sequential_batches_are_the_pictures_normalized() {
 }
 
 #[test]
-fn a_shuffled_pass_has_each_picture_once_in_an_order_of_its_own() {
-    let pictures = pictures();
+fn a_shuffled_pass_has_each_image_once_in_an_order_of_its_own() {
+    let images = images();
     let order = |seed, epoch| -> Vec<usize> {
-        let batches = all(&pictures, 4, Order::Shuffled { seed, epoch }, 0);
+        let batches = all(&images, 4, Order::Shuffled { seed, epoch }, 0);
         batches.iter().flat_map(|batch| batch.indices.clone()).collect()
     };
     let first = order(5, 2);
@@ -101,14 +113,14 @@ fn a_shuffled_pass_has_each_picture_once_in_an_order_of_its_own() {
 
 #[test]
 fn the_same_batches_on_any_number_of_threads() {
-    let pictures = pictures();
-    let truth = all(&pictures, 4, SHUFFLED, 0);
+    let images = images();
+    let truth = all(&images, 4, SHUFFLED, 0);
     for threads in [1, 2, 5] {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         // From within the pool, which has no thread to spare where there is one.
         assert_eq!(
             truth,
-            pool.install(|| all(&pictures, 4, SHUFFLED, 0)),
+            pool.install(|| all(&images, 4, SHUFFLED, 0)),
             "{threads} threads"
         );
     }
@@ -116,11 +128,11 @@ fn the_same_batches_on_any_number_of_threads() {
 
 #[test]
 fn the_same_batches_from_the_middle_on() {
-    let pictures = pictures();
-    let truth = all(&pictures, 4, SHUFFLED, 0);
+    let images = images();
+    let truth = all(&images, 4, SHUFFLED, 0);
     for first in 0..=truth.len() + 1 {
         assert_eq!(
-            all(&pictures, 4, SHUFFLED, first),
+            all(&images, 4, SHUFFLED, first),
             truth[first.min(truth.len())..],
             "from {first}"
         );
@@ -128,10 +140,10 @@ fn the_same_batches_from_the_middle_on() {
 }
 
 #[test]
-fn augmentation_depends_on_seed_epoch_and_picture_alone() {
-    let pictures = pictures();
-    let by_picture = |batch_size, order| -> Vec<Vec<f32>> {
-        let mut all: Vec<_> = all(&pictures, batch_size, order, 0)
+fn augmentation_depends_on_seed_epoch_and_image_alone() {
+    let images = images();
+    let by_image = |batch_size, order| -> Vec<Vec<f32>> {
+        let mut all: Vec<_> = all(&images, batch_size, order, 0)
             .iter()
             .flat_map(|batch| {
                 let pixels = batch.pixels.chunks(12 * 14 * 3).map(<[f32]>::to_vec);
@@ -141,18 +153,18 @@ fn augmentation_depends_on_seed_epoch_and_picture_alone() {
         all.sort_by_key(|(index, _)| *index);
         all.into_iter().map(|(_, pixels)| pixels).collect()
     };
-    let truth = by_picture(4, SHUFFLED);
-    assert_eq!(truth, by_picture(7, SHUFFLED));
-    let others = by_picture(4, Order::Shuffled { seed: 5, epoch: 3 });
+    let truth = by_image(4, SHUFFLED);
+    assert_eq!(truth, by_image(7, SHUFFLED));
+    let others = by_image(4, Order::Shuffled { seed: 5, epoch: 3 });
     assert!(truth.iter().zip(&others).all(|(a, b)| a != b));
 }
 
 #[test]
 fn an_error_comes_in_its_place_and_ends_the_pass() {
     let folder = folder();
-    let pictures = open(folder.path(), CacheMode::Off);
+    let images = open(folder.path(), CacheMode::Off);
     std::fs::remove_file(folder.path().join("dogs/13.png")).unwrap();
-    let mut source = batches(pictures, 4, Order::Sequential, None, 0);
+    let mut source = batches(images, in_fours());
     for first in [0, 4, 8] {
         assert_eq!(source.next().unwrap().unwrap().indices[0], first);
     }
@@ -168,31 +180,137 @@ fn ranges_that_make_no_sense_are_an_error() {
         rotation_range: f32::NAN,
         ..Augmentation::default()
     };
-    let mut source = batches(pictures(), 4, SHUFFLED, Some(augmentation), 0);
+    let pass = Pass {
+        order: SHUFFLED,
+        augmentation: Some(augmentation),
+        ..in_fours()
+    };
+    let mut source = batches(images(), pass);
     assert!(
         source
             .next()
             .unwrap()
             .unwrap_err()
             .to_string()
-            .contains("--rotation-range")
+            .contains("rotation_range")
     );
     assert!(source.next().is_none());
 }
 
 #[test]
 fn dropped_early_nothing_goes_on() {
-    let pictures = pictures();
+    let images = images();
     for taken in 0..4 {
-        let mut source = batches(pictures.clone(), 2, SHUFFLED, Some(Augmentation::article()), 0);
+        let pass = Pass {
+            batch_size: 2,
+            order: SHUFFLED,
+            augmentation: Some(Augmentation::article()),
+            ..Pass::default()
+        };
+        let mut source = batches(images.clone(), pass);
         source.by_ref().take(taken).for_each(|batch| drop(batch.unwrap()));
     }
     let started = Instant::now();
-    while Arc::strong_count(&pictures) > 1 {
+    while Arc::strong_count(&images) > 1 {
         assert!(
             started.elapsed() < Duration::from_secs(20),
             "somebody still holds the pictures"
         );
         std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// The images of [`folder`], kept at `size` for batches of 14 x 12 pixels.
+fn kept_at(size: [u32; 2], mode: CacheMode, folder: &Path) -> Arc<DecodedImages> {
+    let catalog = Arc::new(Catalog::from_source(folder, None).unwrap());
+    let preprocessing = Preprocessing {
+        width: 14,
+        height: 12,
+        ..Preprocessing::new(1)
+    };
+    let cache = Cache {
+        mode,
+        folder: folder.join("cache"),
+        size: Some(size),
+    };
+    Arc::new(DecodedImages::open(catalog, &preprocessing, &cache, &|_| {}).unwrap())
+}
+
+/// Means of 2 x 2 pixels of an image that was enlarged by the same filter, which is not quite the image; and all modes agree.
+#[test]
+fn batches_of_larger_images_are_resized_as_evaluation_does() {
+    let folder = folder();
+    let images = [CacheMode::Ram, CacheMode::Off, CacheMode::Disk].map(|mode| kept_at([28, 24], mode, folder.path()));
+    let pass = |order, size| Pass {
+        order,
+        size,
+        ..in_fours()
+    };
+    for (order, size) in [
+        (Order::Sequential, None),
+        (SHUFFLED, None),
+        (Order::Sequential, Some([7, 6])),
+        (Order::Sequential, Some([28, 24])),
+    ] {
+        let [width, height] = size.unwrap_or([14, 12]);
+        let each = (width * height * 3) as usize;
+        let made = images.clone().map(|images| {
+            batches(images, pass(order, size))
+                .map(Result::unwrap)
+                .collect::<Vec<_>>()
+        });
+        assert!(made[0] == made[1] && made[0] == made[2]);
+        for batch in &made[0] {
+            for (&index, pixels) in batch.indices.iter().zip(batch.pixels.chunks(each)) {
+                // By Keras's pattern: red is the image's own, green grows with the column, blue with the row.
+                let at = |row: u32, column: u32| &pixels[((row * width + column) * 3) as usize..][..3];
+                let (row, column) = (height / 2, width / 2);
+                let truth = |middle: u32, side: u32, of: f32| (middle as f32 + 0.5) / side as f32 * of - 0.5;
+                let expected = [
+                    index as f32 * 10.0,
+                    truth(column, width, 14.0) * 13.0,
+                    truth(row, height, 12.0) * 17.0,
+                ];
+                for (value, expected) in at(row, column).iter().zip(expected) {
+                    assert!(
+                        (value * 255.0 - expected).abs() < 1.5,
+                        "{value} of {index}, not {expected}"
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn augmented_batches_come_at_any_size_up_to_that_which_is_kept() {
+    let folder = folder();
+    let images = kept_at([28, 24], CacheMode::Ram, folder.path());
+    let pass = |size| Pass {
+        order: SHUFFLED,
+        augmentation: Some(Augmentation::article()),
+        size,
+        ..in_fours()
+    };
+    for (size, each) in [
+        (None, 14 * 12),
+        (Some([7, 6]), 7 * 6),
+        (Some([28, 24]), 28 * 24),
+        (Some([1, 1]), 1),
+    ] {
+        for batch in batches(images.clone(), pass(size)).map(Result::unwrap) {
+            assert_eq!(batch.pixels.len(), batch.labels.len() * each * 3);
+            // Red is the same all over each image, whatever moves.
+            for (&index, pixels) in batch.indices.iter().zip(batch.pixels.chunks(each * 3)) {
+                let red = index as f32 * 10.0 / 255.0;
+                assert!(pixels.iter().step_by(3).all(|value| (value - red).abs() < 1e-5));
+            }
+        }
+    }
+    for size in [[29, 24], [28, 25], [0, 24], [28, 0]] {
+        let mut pass = batches(images.clone(), pass(Some(size)));
+        let told = pass.next().unwrap().unwrap_err().to_string();
+        assert!(told.contains("it must be 1 x 1 to 28 x 24 pixels"), "{told}");
+        assert!(pass.next().is_none());
     }
 }

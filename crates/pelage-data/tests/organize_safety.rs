@@ -28,7 +28,7 @@ fn nothing_foreign_is_replaced() {
         seed: 9,
         ..scratch.options()
     };
-    assert!(refused(&other).contains("`--force` replaces it"));
+    assert!(refused(&other).contains("or have it replaced"));
     write(scratch.out().join("train/cat/mine.png"), &png(999));
     let before = files(&scratch.out());
     assert!(
@@ -46,16 +46,16 @@ fn nothing_foreign_is_replaced() {
     })
     .unwrap();
 
-    // A picture that the user has changed is not taken for the source's, nor lost.
+    // An image that the user has changed is not taken for the source's, nor lost.
     let name = files(&scratch.out())
         .into_keys()
         .find(|name| name.ends_with("png"))
         .unwrap();
     write(scratch.out().join(&name), b"edited");
     let told = refused(&other);
-    assert!(told.contains(&name) && told.contains("--force"), "{told}");
+    assert!(told.contains(&name) && told.contains("not the same picture"), "{told}");
     assert_eq!(std::fs::read(scratch.out().join(&name)).unwrap(), b"edited");
-    // Neither are pictures that were added to the source.
+    // Neither are images that were added to the source.
     write(scratch.source().join("cat/new.png"), &png(1234));
     assert!(refused(&other).contains("from other pictures"));
 }
@@ -182,22 +182,22 @@ fn killed_half_way() {
         killed += usize::from(kill_at(child, &scratch.out(), count));
     }
     assert!(killed >= 3, "killed only {killed} times");
-    // What a kill while a picture is written leaves, whether or not one of the kills above hit that moment.
-    write(scratch.out().join("train/cat/.organize-x.tmp"), b"half");
+    // What a kill while an image is written leaves, whether or not one of the kills above hit that moment.
+    write(scratch.out().join("train/cat/.writing-x.tmp"), b"half");
     run(&scratch.options()).unwrap();
-    let pictures = |out: &Path| {
+    let images = |out: &Path| {
         files(out)
             .into_iter()
             .filter(|(name, _)| name != ".pelage-organize.json")
             .collect::<Vec<_>>()
     };
-    assert_eq!(pictures(&scratch.out()), pictures(&whole));
+    assert_eq!(images(&scratch.out()), images(&whole));
 }
 
 #[test]
-fn killed_before_the_first_picture() {
+fn killed_before_the_first_image() {
     let scratch = Scratch::new(5);
-    write(scratch.out().join(".organize-x.tmp"), b"half a plan");
+    write(scratch.out().join(".writing-x.tmp"), b"half a plan");
     assert_eq!(run(&scratch.options()).unwrap().written, 10);
-    assert!(!scratch.out().join(".organize-x.tmp").exists());
+    assert!(!scratch.out().join(".writing-x.tmp").exists());
 }

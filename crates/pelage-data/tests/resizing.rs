@@ -31,14 +31,14 @@ fn every_filter_as_pillow() {
     let mut count = 0;
     for case in cases.map(|line| serde_json::from_str::<Case>(line).unwrap()) {
         let Asked { filter, width, height } = case.asked;
-        let picture = RgbImage::from_raw(case.width, case.height, BASE64_STANDARD.decode(&case.pixels).unwrap());
+        let image = RgbImage::from_raw(case.width, case.height, BASE64_STANDARD.decode(&case.pixels).unwrap());
         let ours = Preprocessing {
             width,
             height,
             filter,
             ..Preprocessing::new(1)
         }
-        .resize(&picture.unwrap());
+        .resize(&image.unwrap());
         let pillow = BASE64_STANDARD.decode(&case.result).unwrap();
         assert_eq!(ours.len(), pillow.len());
         let differences: Vec<u8> = ours.iter().zip(&pillow).map(|(a, b)| a.abs_diff(*b)).collect();
@@ -62,14 +62,14 @@ fn every_filter_as_pillow() {
     assert_eq!(count, 16);
 }
 
-/// Decoded at a half, a quarter and an eighth, against Pillow's way by the whole picture (`fixtures/reduced/make.py`).
+/// Decoded at a half, a quarter and an eighth, against Pillow's way by the whole image (`fixtures/reduced/make.py`).
 #[test]
 fn a_large_jpeg_is_decoded_reduced_and_looks_the_same() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/reduced");
     for name in ["420.jpg", "444.jpg", "progressive.jpg", "gray.jpg", "turned.jpg"] {
         let bytes = std::fs::read(folder.join(name)).unwrap();
         for (size, side) in [(58, 2), (28, 4), (14, 8)] {
-            let reduced = decode_at_least(&bytes, &Limits::default(), 2 * size).unwrap().picture;
+            let reduced = decode_at_least(&bytes, &Limits::default(), 2 * size).unwrap().image;
             let sides = if name == "turned.jpg" {
                 (250, 349)
             } else {
@@ -97,7 +97,7 @@ fn a_large_jpeg_is_decoded_reduced_and_looks_the_same() {
 
 /// A side that is no multiple of a block ends, or once turned begins, in the middle of a reduced pixel.
 #[test]
-fn a_reduced_picture_is_not_shifted_whichever_way_it_is_turned() {
+fn a_reduced_image_is_not_shifted_whichever_way_it_is_turned() {
     let bytes = include_bytes!("fixtures/reduced/turned.jpg");
     let tag = bytes
         .windows(4)
@@ -139,15 +139,15 @@ fn apart(ours: &[u8], theirs: &[u8]) -> (f64, f64) {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Whatever the sizes, all of the result comes from the picture, and nothing else does.
+    /// Whatever the sizes, all of the result comes from the image, and nothing else does.
     #[test]
     fn of_one_color_comes_one_color(
         from in (1u32..400, 1u32..400), width in 1u32..64, height in 1u32..64, crop: bool,
     ) {
         let fit = if crop { Fit::Crop } else { Fit::Squash };
         let preprocessing = Preprocessing { width, height, fit, ..Preprocessing::new(1) };
-        let picture = RgbImage::from_pixel(from.0, from.1, image::Rgb([200, 100, 50]));
-        let resized = preprocessing.resize(&picture);
+        let image = RgbImage::from_pixel(from.0, from.1, image::Rgb([200, 100, 50]));
+        let resized = preprocessing.resize(&image);
         prop_assert!(resized.chunks_exact(3).all(|pixel| pixel == [200, 100, 50]), "{fit:?}");
     }
 }

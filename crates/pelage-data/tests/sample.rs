@@ -14,9 +14,9 @@ fn drawn(animal: Animal, indices: std::ops::Range<u64>) -> Vec<RgbImage> {
         .collect()
 }
 
-/// Pixels of a picture made `side` wide, -1 to 1.
-fn pixels(picture: &RgbImage, side: u32) -> Vec<f32> {
-    let small = resize(picture, side, side, FilterType::Triangle);
+/// Pixels of an image made `side` wide, -1 to 1.
+fn pixels(image: &RgbImage, side: u32) -> Vec<f32> {
+    let small = resize(image, side, side, FilterType::Triangle);
     small
         .as_raw()
         .iter()
@@ -26,21 +26,21 @@ fn pixels(picture: &RgbImage, side: u32) -> Vec<f32> {
 
 #[test]
 fn the_same_arguments_give_the_same_bytes_and_others_do_not() {
-    let picture = draw(Animal::Cat, 3, 7, SIDE);
-    assert!(picture == draw(Animal::Cat, 3, 7, SIDE));
+    let image = draw(Animal::Cat, 3, 7, SIDE);
+    assert!(image == draw(Animal::Cat, 3, 7, SIDE));
     for other in [
         draw(Animal::Cat, 4, 7, SIDE),
         draw(Animal::Cat, 3, 8, SIDE),
         draw(Animal::Dog, 3, 7, SIDE),
     ] {
-        assert!(picture != other);
+        assert!(image != other);
     }
 }
 
 #[test]
 fn no_two_are_nearly_alike() {
     let all = [drawn(Animal::Cat, 0..150), drawn(Animal::Dog, 0..150)].concat();
-    let small: Vec<_> = all.iter().map(|picture| pixels(picture, 16)).collect();
+    let small: Vec<_> = all.iter().map(|image| pixels(image, 16)).collect();
     let apart = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| (a - b).abs()).sum::<f32>() / a.len() as f32;
     let nearest = (0..small.len())
         .flat_map(|i| (0..i).map(move |j| (i, j)))
@@ -50,16 +50,16 @@ fn no_two_are_nearly_alike() {
     assert!(nearest > 0.05, "two pictures differ by only {nearest}");
 }
 
-/// Mean color and contrast of the classes agree within what chance allows: a z-test on 600 pictures of each.
+/// Mean color and contrast of the classes agree within what chance allows: a z-test on 600 images of each.
 #[test]
 fn color_and_contrast_give_nothing_away() {
     let facts = |animal| -> Vec<[f64; 4]> {
-        let fact = |picture: &RgbImage| {
+        let fact = |image: &RgbImage| {
             let count = f64::from(SIDE * SIDE);
-            let mean = |c: usize| picture.pixels().map(|pixel| f64::from(pixel[c])).sum::<f64>() / count;
+            let mean = |c: usize| image.pixels().map(|pixel| f64::from(pixel[c])).sum::<f64>() / count;
             let means = [mean(0), mean(1), mean(2)];
             let gray = (means[0] + means[1] + means[2]) / 3.0;
-            let spread = picture.pixels().map(|p| (f64::from(p[0]) - gray).powi(2)).sum::<f64>() / count;
+            let spread = image.pixels().map(|p| (f64::from(p[0]) - gray).powi(2)).sum::<f64>() / count;
             [means[0], means[1], means[2], spread.sqrt()]
         };
         drawn(animal, 0..600).iter().map(fact).collect()
@@ -82,7 +82,7 @@ fn color_and_contrast_give_nothing_away() {
 #[test]
 fn a_linear_model_on_pixels_is_not_enough() {
     let features = |indices: std::ops::Range<u64>| -> Vec<(Vec<f32>, f32)> {
-        let labelled = |target: f32| move |picture: &RgbImage| (pixels(picture, 20), target);
+        let labelled = |target: f32| move |image: &RgbImage| (pixels(image, 20), target);
         let (cats, dogs) = (drawn(Animal::Cat, indices.clone()), drawn(Animal::Dog, indices));
         cats.iter()
             .map(labelled(0.0))

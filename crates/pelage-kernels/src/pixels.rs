@@ -1,4 +1,4 @@
-//! From 8-bit pictures (rows of RGB) to a network's input in f32, each in a single pass: normalization alone, or an
+//! From 8-bit images (rows of RGB) to a network's input in f32, each in a single pass: normalization alone, or an
 //! affine transform with everything that follows it.
 
 mod warp;

@@ -72,25 +72,21 @@ fn finished(value: f64, brightness: Option<f32>, channel: usize) -> f64 {
 }
 
 fn check(height: usize, width: usize, map: Map, border: Border, brightness: Option<f32>, seed: u64) {
+    check_to([height, width], [height, width], map, border, brightness, seed);
+}
+
+fn check_to([height, width]: [usize; 2], to: [usize; 2], map: Map, border: Border, brightness: Option<f32>, seed: u64) {
     let pixels = noise(seed, height * width * 3);
     let outputs: Vec<Vec<f32>> = Isa::available()
         .into_iter()
         .map(|isa| {
-            let mut out = vec![f32::NAN; pixels.len()];
-            pixels::warp(
-                isa,
-                &pixels,
-                [height, width],
-                &map,
-                border,
-                brightness,
-                &NORMALIZATION,
-                &mut out,
-            );
+            let (sides, mut out) = ([height, width], vec![f32::NAN; to[0] * to[1] * 3]);
+            let (finish, map) = (&NORMALIZATION, &map);
+            pixels::warp(isa, &pixels, sides, map, border, brightness, finish, &mut out, to);
             out
         })
         .collect();
-    for (row, column) in (0..height).flat_map(|row| (0..width).map(move |column| (row, column))) {
+    for (row, column) in (0..to[0]).flat_map(|row| (0..to[1]).map(move |column| (row, column))) {
         let at: [f64; 2] =
             std::array::from_fn(|i| map.matrix[i][0] * row as f64 + map.matrix[i][1] * column as f64 + map.offset[i]);
         if undecided(at[0], height, border) || undecided(at[1], width, border) {
@@ -115,10 +111,10 @@ fn check(height: usize, width: usize, map: Map, border: Border, brightness: Opti
             let low = finished(truth - ROUNDING, brightness, c) - 1e-5;
             let high = finished(truth + ROUNDING, brightness, c) + 1e-5;
             for (isa, out) in Isa::available().iter().zip(&outputs) {
-                let value = f64::from(out[(row * width + column) * 3 + c]);
+                let value = f64::from(out[(row * to[1] + column) * 3 + c]);
                 assert!(
                     low <= value && value <= high,
-                    "{} at ({row}, {column}, {c}): {value}, not {low} to {high}; {height}x{width}, {map:?}, {border:?}",
+                    "{} at ({row}, {column}, {c}): {value}, not {low} to {high}; {height}x{width} to {to:?}, {map:?}, {border:?}",
                     isa.name()
                 );
             }
@@ -150,6 +146,19 @@ proptest! {
     }
 
     #[test]
+    fn warp_to_another_size_equals_the_definition(
+        sides in (1usize..40, 1usize..70),
+        to in (0usize..40, 0usize..70),
+        matrix in prop::array::uniform2(prop::array::uniform2(-2.5f64..2.5)),
+        offset in prop::array::uniform2(-90f64..90.0),
+        border in border(),
+        brightness in prop::option::of(0f32..3.0),
+        seed in 0u64..1000,
+    ) {
+        check_to(sides.into(), to.into(), Map { matrix, offset }, border, brightness, seed);
+    }
+
+    #[test]
     fn normalize_equals_the_definition(pixels in 0usize..80, seed in 0u64..1000) {
         let pixels = noise(seed, pixels * 3);
         for isa in Isa::available() {
@@ -164,7 +173,7 @@ proptest! {
 }
 
 #[test]
-fn slight_changes_of_a_picture_of_the_usual_size() {
+fn slight_changes_of_an_image_of_the_usual_size() {
     // Long runs between the borders, in both directions, also without a step from one column to the next.
     for matrix in [
         [[1.0, 0.0], [0.0, 1.0]],
@@ -196,6 +205,7 @@ fn finish_is_the_end_of_warp() {
             brightness,
             &NORMALIZATION,
             &mut warped,
+            [5, 7],
         );
         let mut finished: Vec<f32> = pixels.iter().map(|&value| f32::from(value)).collect();
         pixels::finish(&mut finished, brightness, &NORMALIZATION);
@@ -232,5 +242,23 @@ fn not_a_number_is_no_map() {
         None,
         &NORMALIZATION,
         &mut [0.0; 3],
+        [1, 1],
+    );
+}
+
+#[test]
+#[should_panic(expected = "no pixels to warp")]
+fn something_cannot_be_made_of_nothing() {
+    let (isa, map) = (Isa::best(), Map::IDENTITY);
+    pixels::warp(
+        isa,
+        &[],
+        [0, 4],
+        &map,
+        Border::Nearest,
+        None,
+        &NORMALIZATION,
+        &mut [0.0; 3],
+        [1, 1],
     );
 }

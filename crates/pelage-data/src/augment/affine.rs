@@ -1,21 +1,21 @@
 //! The parameters of rotation, shift, shear and zoom, by the names and meanings of Keras's `apply_affine_transform`.
 
 use pelage_kernels::pixels::{Border, Map};
-use serde::{Deserialize, Serialize};
 
-/// What is seen beyond the border, by SciPy's names.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum FillMode {
-    /// The border pixel goes on: a a a | a b c d | d d d.
-    #[default]
-    Nearest,
-    /// One value.
-    Constant,
-    /// Mirrored about the border: c b a | a b c d | d c b.
-    Reflect,
-    /// Begun again from the other side, whose border pixel is one with this side's.
-    Wrap,
+crate::choices! {
+    /// What is seen beyond the border, by SciPy's names.
+    #[derive(Default)]
+    FillMode {
+        /// The border pixel goes on: a a a | a b c d | d d d.
+        #[default]
+        Nearest = "nearest",
+        /// One value.
+        Constant = "constant",
+        /// Mirrored about the border: c b a | a b c d | d c b.
+        Reflect = "reflect",
+        /// Begun again from the other side, whose border pixel is one with this side's.
+        Wrap = "wrap",
+    }
 }
 
 impl FillMode {
@@ -25,20 +25,6 @@ impl FillMode {
             FillMode::Constant => Border::Constant(fill_value),
             FillMode::Reflect => Border::Reflect,
             FillMode::Wrap => Border::Wrap,
-        }
-    }
-}
-
-impl std::str::FromStr for FillMode {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "nearest" => Ok(FillMode::Nearest),
-            "constant" => Ok(FillMode::Constant),
-            "reflect" => Ok(FillMode::Reflect),
-            "wrap" => Ok(FillMode::Wrap),
-            other => Err(format!("'{other}' is none of nearest, constant, reflect, wrap")),
         }
     }
 }
@@ -54,7 +40,7 @@ pub struct Transform {
     pub ty: f32,
     /// Shear in degrees.
     pub shear: f32,
-    /// Zoom of columns; above 1 shows more than the picture.
+    /// Zoom of columns; above 1 shows more than the image.
     pub zx: f32,
     /// Zoom of rows.
     pub zy: f32,
@@ -74,10 +60,10 @@ impl Default for Transform {
 }
 
 impl Transform {
-    /// Where the pixels of a picture come from: zoom, shear, shift, then rotation about the middle. `flips` (rows,
+    /// Where the pixels of an image come from: zoom, shear, shift, then rotation about the middle. `flips` (rows,
     /// columns) are applied to the result.
     ///
-    /// Keras confuses the sides of a picture that is not square, and turns it about (width / 2, height / 2) instead of
+    /// Keras confuses the sides of an image that is not square, and turns it about (width / 2, height / 2) instead of
     /// (height / 2, width / 2); here the middle is the middle.
     pub(super) fn map(&self, width: usize, height: usize, flips: [bool; 2]) -> Map {
         let (sin, cos) = f64::from(self.theta).to_radians().sin_cos();
@@ -105,4 +91,18 @@ impl Transform {
         }
         map
     }
+}
+
+/// `map`, of an image of the size `to`, where that is to be seen in one of the size `from` (rows, columns).
+pub(super) fn scaled(mut map: Map, from: [usize; 2], to: [usize; 2]) -> Map {
+    for i in 0..2 {
+        // Exact where nothing changes: adding and taking away a half would round.
+        if from[i] != to[i] {
+            let scale = from[i] as f64 / to[i] as f64;
+            map.matrix[i] = map.matrix[i].map(|factor| factor * scale);
+            // The first pixel's corner stays where it is, half a pixel before its middle.
+            map.offset[i] = (map.offset[i] + 0.5) * scale - 0.5;
+        }
+    }
+    map
 }

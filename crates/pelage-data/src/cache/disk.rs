@@ -1,9 +1,8 @@
 //! The disk cache: one file a data set and setting, `<key>.pictures`.
 //!
-//! Layout: the readable pictures one after the other, then JSON with a checksum of each or why it was not readable, then
-//! the JSON's length and checksum in 8 bytes each (little-endian), and [`MARK`]. Written under a temporary name and
-//! renamed, so two runs at once each see a whole file or none; a temporary file is locked while it is written, so one
-//! that is not locked was left by a killed run.
+//! Layout: the readable images one after the other, then JSON with a checksum of each or why it was not readable, then
+//! the JSON's length and checksum in 8 bytes each (little-endian), and [`MARK`]. Two runs at once each see a whole file or
+//! none.
 
 use std::fs::File;
 use std::io::{BufWriter, Read, Seek, SeekFrom, Write};
@@ -12,7 +11,9 @@ use std::time::Duration;
 
 use rayon::prelude::*;
 
-use crate::catalog::{Catalog, Item};
+use super::folder::remove_abandoned;
+use crate::atomic::Unfinished;
+use crate::dataset::{self, Dataset};
 use crate::preprocess::Preprocessing;
 use crate::source::read_at;
 use crate::{Error, Result};
@@ -23,10 +24,7 @@ const MARK: &[u8; 16] = b"pelage-pictures3";
 /// Bytes behind the JSON.
 const TRAILER: usize = 8 + 8 + MARK.len();
 
-/// How the names of files begin and end that are being written.
-const UNFINISHED: [&str; 2] = ["pelage-", ".tmp"];
-
-/// Bytes of pictures that are decoded before any of them is written.
+/// Bytes of images that are decoded before any of them is written.
 const PIECE_BYTES: usize = 32 << 20;
 
 /// An open cache file.
@@ -36,28 +34,29 @@ pub(super) struct Cached {
     checksums: Vec<u64>,
 }
 
-/// What became of each picture: readable, or why not.
+/// What became of each image: readable, or why not.
 type Results<T> = Vec<std::result::Result<T, String>>;
 
-/// The cache file of `catalog`, made first where it is missing or damaged. Its name is the hash of what the pictures
-/// hold and how they are resized: a picture that was changed, be it under its old date, is decoded anew, and one that
+/// The cache file of the `count` images of `dataset`, made first where it is missing or damaged. Its name is the hash of what the images
+/// hold and how they are resized: an image that was changed, be it under its old date, is decoded anew, and one that
 /// was moved is not.
 pub(super) fn open(
-    catalog: &Catalog,
+    dataset: &dyn Dataset,
+    count: usize,
     preprocessing: &Preprocessing,
     folder: &Path,
-    decode: &(dyn Fn(&Item) -> std::result::Result<Vec<u8>, String> + Sync),
+    decode: &(dyn Fn(usize) -> std::result::Result<Vec<u8>, String> + Sync),
 ) -> Result<(Results<()>, Cached)> {
     let each = preprocessing.len();
-    let path = folder.join(format!("{}.pictures", fingerprint(catalog, preprocessing)));
-    let (results, file) = match existing(&path, catalog.items.len(), each) {
+    let path = folder.join(format!("{}.pictures", fingerprint(dataset, preprocessing)));
+    let (results, file) = match existing(&path, count, each) {
         Some(found) => found,
         None => {
             std::fs::create_dir_all(folder).map_err(Error::io(folder))?;
             remove_abandoned(folder, Duration::from_secs(60));
-            write(catalog, each, &path, decode).map_err(|failure| {
-                let remedy = "the cache needs this folder; free some space, or choose `--cache ram` or `--cache off`";
-                Error::io(folder)(std::io::Error::new(failure.kind(), format!("{failure}; {remedy}")))
+            write(count, each, &path, decode).map_err(|source| Error::Cache {
+                folder: folder.into(),
+                source,
             })?
         }
     };
@@ -66,8 +65,8 @@ pub(super) fn open(
     Ok((results, Cached { file, path, checksums }))
 }
 
-/// A hash of what the pictures of `catalog` hold, and of how they are resized: 32 hexadecimal digits.
-pub fn fingerprint(catalog: &Catalog, preprocessing: &Preprocessing) -> String {
+/// A hash of what the images of `dataset` hold, and of how they are resized: 32 hexadecimal digits.
+pub fn fingerprint(dataset: &dyn Dataset, preprocessing: &Preprocessing) -> String {
     let Preprocessing {
         width,
         height,
@@ -75,36 +74,27 @@ pub fn fingerprint(catalog: &Catalog, preprocessing: &Preprocessing) -> String {
         fit,
         ..
     } = preprocessing;
-    let content = |item: &Item| match item.location.read() {
-        Ok(bytes) => blake3::hash(&bytes),
-        Err(failure) => blake3::hash(failure.reason().as_bytes()),
-    };
+    let content = |index| dataset::content(dataset, index).unwrap_or_else(|reason| blake3::hash(reason.as_bytes()));
+    let contents: Vec<_> = (0..dataset.len()).into_par_iter().map(content).collect();
     let mut hash = blake3::Hasher::new();
     hash.update(MARK)
         .update(format!("{width} {height} {filter:?} {fit:?}").as_bytes());
-    for content in catalog.items.par_iter().map(content).collect::<Vec<_>>() {
-        hash.update(content.as_bytes());
-    }
+    contents.iter().for_each(|content| _ = hash.update(content.as_bytes()));
     hash.finalize().to_hex()[..32].to_string()
 }
 
 fn write(
-    catalog: &Catalog,
+    count: usize,
     each: usize,
     path: &Path,
-    decode: &(dyn Fn(&Item) -> std::result::Result<Vec<u8>, String> + Sync),
+    decode: &(dyn Fn(usize) -> std::result::Result<Vec<u8>, String> + Sync),
 ) -> std::io::Result<(Results<u64>, File)> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let temporary = tempfile::Builder::new()
-        .prefix(UNFINISHED[0])
-        .suffix(UNFINISHED[1])
-        .tempfile_in(folder)?;
-    // Where a file system has no locks, its age must do.
-    let _ = temporary.as_file().try_lock();
-    let mut writer = BufWriter::new(temporary.as_file());
-    let mut results = Results::with_capacity(catalog.items.len());
-    for piece in catalog.items.chunks((PIECE_BYTES / each.max(1)).max(1)) {
-        for decoded in piece.par_iter().map(decode).collect::<Vec<_>>() {
+    let mut writer = BufWriter::new(Unfinished::new(path)?);
+    let mut results = Results::with_capacity(count);
+    let piece = (PIECE_BYTES / each).max(1);
+    for first in (0..count).step_by(piece) {
+        let decoded: Vec<_> = (first..count.min(first + piece)).into_par_iter().map(decode).collect();
+        for decoded in decoded {
             if let Ok(pixels) = &decoded {
                 writer.write_all(pixels)?;
             }
@@ -116,10 +106,7 @@ fn write(
     writer.write_all(&(tail.len() as u64).to_le_bytes())?;
     writer.write_all(&checksum(&tail).to_le_bytes())?;
     writer.write_all(MARK)?;
-    writer.flush()?;
-    drop(writer);
-    let file = temporary.persist(path).map_err(|failure| failure.error)?;
-    file.unlock()?;
+    let file = writer.into_inner().map_err(|failure| failure.into_error())?.finish()?;
     Ok((results, file))
 }
 
@@ -144,7 +131,7 @@ fn existing(path: &Path, count: usize, each: usize) -> Option<(Results<u64>, Fil
 }
 
 impl Cached {
-    /// Reads picture `index` of the readable ones into `bytes`.
+    /// Reads image `index` of the readable ones into `bytes`.
     pub(super) fn read(&self, index: usize, bytes: &mut [u8]) -> Result<()> {
         let (start, mut done) = ((index * bytes.len()) as u64, 0);
         while done < bytes.len() {
@@ -156,10 +143,9 @@ impl Cached {
             }
         }
         if self.checksums.get(index) != Some(&checksum(bytes)) {
-            let path = self.path.display();
-            return Err(Error::Data(format!(
-                "{path}: the picture cache is damaged; `pelage cache clear` and try again"
-            )));
+            return Err(Error::DamagedCache {
+                path: self.path.clone(),
+            });
         }
         Ok(())
     }
@@ -171,61 +157,4 @@ fn checksum(bytes: &[u8]) -> u64 {
         .iter()
         .take(8)
         .fold(0, |sum, &byte| sum << 8 | u64::from(byte))
-}
-
-/// Removes what killed runs left: temporary files that nobody has locked, and older than `age`, since a new one is not
-/// locked yet for a moment.
-fn remove_abandoned(folder: &Path, age: Duration) -> u64 {
-    let mut freed = 0;
-    for path in ours(folder)
-        .into_iter()
-        .flatten()
-        .filter(|path| path.extension().is_some_and(|end| end == "tmp"))
-    {
-        let Ok(file) = File::open(&path) else { continue };
-        let told = file.metadata();
-        let old = told.as_ref().is_ok_and(|told| {
-            told.modified()
-                .is_ok_and(|modified| modified.elapsed().is_ok_and(|elapsed| elapsed >= age))
-        });
-        // One that vanishes meanwhile was finished or removed by another run.
-        if old && file.try_lock().is_ok() && std::fs::remove_file(&path).is_ok() {
-            freed += told.map_or(0, |told| told.len());
-        }
-    }
-    freed
-}
-
-/// The cache's files in `folder`.
-fn ours(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
-    let is_ours = |path: &PathBuf| {
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        let is_key = |key: &str| key.len() == 32 && key.bytes().all(|byte| byte.is_ascii_hexdigit());
-        let ends = [".pictures", ".features"];
-        ends.iter().any(|end| name.strip_suffix(end).is_some_and(is_key))
-            || name.starts_with(UNFINISHED[0]) && name.ends_with(UNFINISHED[1])
-    };
-    let paths = std::fs::read_dir(folder)?
-        .map(|entry| Ok(entry?.path()))
-        .collect::<std::io::Result<Vec<_>>>()?;
-    Ok(paths.into_iter().filter(is_ours).collect())
-}
-
-/// Removes the cache's files from `folder`, but for those that a run is just writing; the bytes freed. Other files there
-/// stay.
-///
-/// # Errors
-/// Files that cannot be removed.
-pub fn clear(folder: &Path) -> Result<u64> {
-    if !folder.exists() {
-        return Ok(0);
-    }
-    let mut freed = remove_abandoned(folder, Duration::ZERO);
-    for path in ours(folder).map_err(Error::io(folder))? {
-        if path.extension().is_some_and(|end| end != "tmp") {
-            freed += path.metadata().map_or(0, |told| told.len());
-            std::fs::remove_file(&path).map_err(Error::io(&path))?;
-        }
-    }
-    Ok(freed)
 }

@@ -1,4 +1,4 @@
-//! Which picture is in which class: from folder names, file names or a CSV.
+//! Which image is in which class: from folder names, file names or a CSV.
 
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
@@ -30,9 +30,9 @@ impl Part {
     }
 }
 
-/// How a source is laid out, told by the names of its pictures.
+/// How a source is laid out, told by the names of its images.
 pub(super) struct Layout {
-    /// Folders from the source down to the class folders or parts, which all pictures share: `PetImages`.
+    /// Folders from the source down to the class folders or parts, which all images share: `PetImages`.
     pub(super) root: PathBuf,
     /// Folders of the parts, where there are some: `train`, `validation`.
     pub(super) parts: Vec<String>,
@@ -42,9 +42,9 @@ pub(super) struct Layout {
 }
 
 impl Layout {
-    /// Class folders are the outermost ones where pictures part ways, as Keras and torchvision have it: `Cat` of
+    /// Class folders are the outermost ones where images part ways, as Keras and torchvision have it: `Cat` of
     /// `PetImages/Cat/indoors/1.jpg`. Folders `train` and, say, `validation` are looked through; others beside them
-    /// hold no pictures of the data set.
+    /// hold no images of the data set.
     pub(super) fn of(names: &[&str]) -> Layout {
         let folders_at =
             |depth: usize| -> BTreeSet<&str> { names.iter().filter_map(|name| folder(name, depth)).collect() };
@@ -81,13 +81,13 @@ impl Layout {
         layout
     }
 
-    /// The part that a picture is in; none where there are no parts, or outside of them.
+    /// The part that an image is in; none where there are no parts, or outside of them.
     pub(super) fn part(&self, name: &str) -> Option<Part> {
         let folder = folder(name, self.depth.checked_sub(1)?)?;
         Part::of_folder(folder).filter(|_| self.parts.iter().any(|part| part == folder))
     }
 
-    /// A picture's class.
+    /// An image's class.
     pub(super) fn label(&self, name: &str) -> Option<String> {
         if !self.parts.is_empty() && self.part(name).is_none() {
             return None;
@@ -125,10 +125,14 @@ fn file_label(name: &str) -> Option<String> {
 
 /// Labels from a CSV of path and label, with or without a heading, one for each entry.
 ///
-/// A picture may be named by its whole name or by what comes last, with its extension or (as Kaggle does) without,
+/// An image may be named by its whole name or by what comes last, with its extension or (as Kaggle does) without,
 /// where that is unambiguous.
 pub(super) fn from_csv(path: &Path, entries: &[Entry]) -> Result<Vec<Option<String>>> {
-    let wrong = |line: u64, what: String| Error::Input(format!("{}, line {line}: {what}", path.display()));
+    let wrong = |line: u64, reason: String| Error::Labels {
+        path: path.into(),
+        line,
+        reason,
+    };
     let mut reader = csv::ReaderBuilder::new()
         .has_headers(false)
         .flexible(true)

@@ -25,9 +25,9 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits, at_least: u32) -> Result<Dec
         return decode_ended(bytes, structure.progressive, limits, at_least);
     }
     if structure.lone_baseline_scan
-        && let Some(picture) = whole_but_for_its_end(bytes, limits)
+        && let Some(image) = whole_but_for_its_end(bytes, limits)
     {
-        return Ok(Decoded::whole(picture));
+        return Ok(Decoded::whole(image));
     }
     Err("truncated JPEG: the file ends before the picture does".into())
 }
@@ -65,8 +65,8 @@ fn decode_ended(bytes: &[u8], progressive: bool, limits: &Limits, at_least: u32)
         return Ok(reduced.turned(orientation(&decoder)));
     }
     let pixels = decoder.decode().map_err(damaged)?;
-    let picture = RgbImage::from_raw(width, height, pixels).ok_or("damaged JPEG: not as many pixels as it says")?;
-    Ok(Decoded::whole(super::turned(picture, orientation(&decoder))))
+    let image = RgbImage::from_raw(width, height, pixels).ok_or("damaged JPEG: not as many pixels as it says")?;
+    Ok(Decoded::whole(super::turned(image, orientation(&decoder))))
 }
 
 /// What the markers tell.
@@ -122,22 +122,22 @@ impl Structure {
     }
 }
 
-/// The picture of a baseline file that lacks nothing but its end-of-image marker, as some cameras and downloads leave
+/// The image of a baseline file that lacks nothing but its end-of-image marker, as some cameras and downloads leave
 /// it. No pixel is missing, so it is accepted; a progressive one is not, since finer scans may have followed.
 ///
 /// It is whole where any data may follow the scan without changing a pixel. And where that still holds without the
-/// last bytes, these are not the picture's: space that a broken download or disk left filled, which the decoder takes
+/// last bytes, these are not the image's: space that a broken download or disk left filled, which the decoder takes
 /// for data.
 fn whole_but_for_its_end(bytes: &[u8], limits: &Limits) -> Option<RgbImage> {
-    // Enough to change every block of one unit (ten at most), of which a tiny picture shows but a corner.
+    // Enough to change every block of one unit (ten at most), of which a tiny image shows but a corner.
     const MORE: usize = 512;
     let scan = &bytes[..bytes.iter().rposition(|&byte| byte != 0xFF)? + 1];
     let followed_by = |scan: &[u8], data: u8| {
         decode_ended(&[scan, &[data; MORE], &[0xFF, 0xD9]].concat(), false, limits, u32::MAX).ok()
     };
     let settled = |scan: &[u8]| {
-        let picture = followed_by(scan, 0x00)?.picture;
-        (followed_by(scan, 0x55)?.picture == picture).then_some(picture)
+        let image = followed_by(scan, 0x00)?.image;
+        (followed_by(scan, 0x55)?.image == image).then_some(image)
     };
     let shorter = &scan[..scan.len().saturating_sub(16)];
     settled(scan).filter(|_| settled(shorter).is_none())

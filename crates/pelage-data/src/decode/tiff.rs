@@ -14,7 +14,7 @@ use super::Limits;
 const BLACK_IS_ZERO: u16 = 1;
 const PALETTE: u16 = 3;
 
-/// The picture, or `None` where it has no palette.
+/// The image, or `None` where it has no palette.
 pub(super) fn decode_palette(bytes: &[u8], limits: &Limits) -> Option<Result<RgbImage, String>> {
     let (at, marked) = find_palette_mark(bytes)?;
     let mut as_grays = bytes.to_vec();
@@ -22,7 +22,7 @@ pub(super) fn decode_palette(bytes: &[u8], limits: &Limits) -> Option<Result<Rgb
     Some(decode_indices(&as_grays, limits))
 }
 
-/// Where the first picture is marked as one with a palette, and the two bytes that would mark it as gray. Not for
+/// Where the first image is marked as one with a palette, and the two bytes that would mark it as gray. Not for
 /// BigTIFF.
 fn find_palette_mark(bytes: &[u8]) -> Option<(usize, [u8; 2])> {
     let (short, long, gray): (fn([u8; 2]) -> u16, fn([u8; 4]) -> u32, _) = match bytes.first_chunk()? {
@@ -74,7 +74,7 @@ fn decode_indices(as_grays: &[u8], limits: &Limits) -> Result<RgbImage, String> 
         return Err("a kind of TIFF that pelage cannot read: a palette with signed indices".into());
     };
     let row_bytes = (width as usize * bits).div_ceil(8);
-    let picture = RgbImage::from_fn(width, height, |x, y| {
+    let image = RgbImage::from_fn(width, height, |x, y| {
         let bit = x as usize * bits;
         let byte = packed[y as usize * row_bytes + bit / 8];
         let index = usize::from(byte >> (8 - bits - bit % 8)) & (count - 1);
@@ -83,5 +83,5 @@ fn decode_indices(as_grays: &[u8], limits: &Limits) -> Result<RgbImage, String> 
     let orientation = orientation
         .and_then(Orientation::from_exif)
         .unwrap_or(Orientation::NoTransforms);
-    Ok(super::turned(picture, orientation))
+    Ok(super::turned(image, orientation))
 }

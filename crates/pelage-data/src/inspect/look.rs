@@ -1,4 +1,4 @@
-//! Whether two pictures look the same: a perceptual hash finds candidates, a thumbnail decides.
+//! Whether two images look the same: a perceptual hash finds candidates, a thumbnail decides.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -17,12 +17,12 @@ const NEAR_CORRELATION: f64 = 0.98;
 /// Sides of the thumbnail.
 const SIDE: usize = 16;
 
-/// Contrast (standard deviation of grays of 0 to 255) below which a picture is flat: all such look alike.
+/// Contrast (standard deviation of grays of 0 to 255) below which an image is flat: all such look alike.
 const FLAT: f64 = 4.0;
 
-/// What a picture looks like, whatever its size.
+/// What an image looks like, whatever its size.
 pub(super) struct Look {
-    /// dHash: the picture as 9 x 8 mean grays; one bit for each pair of neighbors, whether the right one is brighter by
+    /// dHash: the image as 9 x 8 mean grays; one bit for each pair of neighbors, whether the right one is brighter by
     /// more than [`BRIGHTER`].
     hash: u64,
     /// Mean grays of `SIDE` x `SIDE` parts.
@@ -30,14 +30,14 @@ pub(super) struct Look {
 }
 
 impl Look {
-    pub(super) fn of(picture: &RgbImage) -> Look {
-        let grays = mean_grays(picture, 9, 8);
+    pub(super) fn of(image: &RgbImage) -> Look {
+        let grays = mean_grays(image, 9, 8);
         let brighter = grays
             .chunks(9)
             .flat_map(|row| row.windows(2).map(|pair| pair[1] - pair[0] > BRIGHTER));
         let hash = brighter.fold(0, |hash, bit| hash << 1 | u64::from(bit));
         let mut thumbnail = [0; SIDE * SIDE];
-        let grays = mean_grays(picture, SIDE, SIDE);
+        let grays = mean_grays(image, SIDE, SIDE);
         thumbnail
             .iter_mut()
             .zip(grays)
@@ -56,9 +56,9 @@ impl Look {
 }
 
 /// The mean of all channels in each of `columns` x `rows` parts, row by row.
-fn mean_grays(picture: &RgbImage, columns: usize, rows: usize) -> Vec<f64> {
-    let (width, height) = (picture.width() as usize, picture.height() as usize);
-    let raw = picture.as_raw();
+fn mean_grays(image: &RgbImage, columns: usize, rows: usize) -> Vec<f64> {
+    let (width, height) = (image.width() as usize, image.height() as usize);
+    let raw = image.as_raw();
     let part = |i: usize, parts: usize, side: usize| {
         let from = i * side / parts;
         from..((i + 1) * side / parts).max(from + 1)
@@ -94,7 +94,7 @@ fn correlation(a: &[u8], b: &[u8]) -> f64 {
     covariance(a, b) / (covariance(a, a) * covariance(b, b)).sqrt()
 }
 
-/// Groups of pictures that look the same, by the number that stands beside each. Two hashes at most [`NEAR_BITS`] apart
+/// Groups of images that look the same, by the number that stands beside each. Two hashes at most [`NEAR_BITS`] apart
 /// agree in at least one of eight 8-bit parts, since seven bits cannot spoil eight; so only hashes that share a part are
 /// compared.
 pub(super) fn near_groups(looks: &[(usize, &Look)]) -> Vec<Vec<usize>> {

@@ -1,9 +1,10 @@
-//! Names of folders and files that any file system takes. Those of classes and pictures come from archives and CSVs and
+//! Names of folders and files that any file system takes. Those of classes and images come from archives and CSVs and
 //! may be hostile.
 
 use std::collections::{HashMap, HashSet};
 
-use crate::{Error, Result};
+use super::Refusal;
+use crate::Result;
 
 /// Bytes in the longest name of a class or file, well below the 255 that file systems take.
 const MAX_BYTES: usize = 150;
@@ -12,17 +13,15 @@ const MAX_BYTES: usize = 150;
 pub(super) fn check_folder_names(classes: &[String]) -> Result<()> {
     let mut seen: HashMap<String, &String> = HashMap::new();
     for class in classes {
-        let shown = class.escape_debug();
         if class.is_empty() || class.starts_with('.') || class.len() > MAX_BYTES || portable(class) != *class {
-            return Err(Error::Data(format!(
-                "class '{shown}' cannot be a folder's name on every system; give it another by `--rename`"
-            )));
+            return Err(Refusal::FolderName { class: class.clone() }.into());
         }
         if let Some(other) = seen.insert(class.to_lowercase(), class) {
-            return Err(Error::Data(format!(
-                "classes '{other}' and '{shown}' differ in case only, which not every system tells apart; make them \
-                 one by `--rename {shown}={other}`, or rename one of them"
-            )));
+            return Err(Refusal::FolderCase {
+                class: class.clone(),
+                other: other.clone(),
+            }
+            .into());
         }
     }
     Ok(())

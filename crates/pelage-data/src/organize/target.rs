@@ -2,26 +2,25 @@
 
 use std::collections::HashSet;
 use std::fs::{File, TryLockError};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Link, Options};
+use super::{Link, Options, Refusal};
+use crate::atomic::{Unfinished, is_unfinished};
 use crate::catalog::Item;
 use crate::source::{Location, is_leftover};
 use crate::{Error, Result};
 
 /// Marks a folder as made by `organize`, and says by what plan and which files, so that a killed call can be finished
-/// and `--force` removes nothing else.
+/// and [`Options::force`] removes nothing else.
 const PLAN: &str = ".pelage-organize.json";
-
-/// How names of files begin and end that are not written to their end yet.
-const UNFINISHED: [&str; 2] = [".organize-", ".tmp"];
 
 /// What is to be made.
 #[derive(Serialize, Deserialize, PartialEq)]
 pub(super) struct Plan {
-    /// All that decides about the files: options, and the pictures' contents.
+    /// All that decides about the files: options, and the images' contents.
     settings: String,
     /// Paths relative to the target, with slashes.
     pub(super) files: Vec<String>,
@@ -66,12 +65,11 @@ impl Target {
         let real_out = there.canonicalize().map_err(Error::io(there))?.join(missing);
         for (inner, outer) in [(&real_out, &real_source), (&real_source, &real_out)] {
             if inner.starts_with(outer) {
-                return Err(Error::Input(format!(
-                    "--out {} and the source {} lie within each other, and the source is never written to; choose \
-                     another --out",
-                    out.display(),
-                    source.display()
-                )));
+                return Err(Refusal::Within {
+                    out: out.into(),
+                    data: source.into(),
+                }
+                .into());
             }
         }
         Ok(Target {
@@ -83,36 +81,26 @@ impl Target {
     /// Makes the folder ready for `plan`: empty, or holding a part of just this plan.
     pub(super) fn prepare(mut self, plan: &Plan, force: bool, sources: &[Item]) -> Result<Target> {
         let out = &self.folder;
-        let shown = out.display();
         std::fs::create_dir_all(out).map_err(Error::io(out))?;
         // Not every system can lock a folder; then two calls at once may fail, but harm nothing.
         self._lock = File::open(out).ok();
         if let Some(Err(TryLockError::WouldBlock)) = self._lock.as_ref().map(File::try_lock) {
-            return Err(Error::Input(format!(
-                "another organize is at work in {shown}; wait for it"
-            )));
+            return Err(Refusal::Busy { out: out.clone() }.into());
         }
         let earlier: Option<Plan> = std::fs::read(out.join(PLAN))
             .ok()
             .and_then(|bytes| serde_json::from_slice(&bytes).ok());
         let mut present = Vec::new();
         files_below(out, "", &mut present)?;
-        let (unfinished, present): (Vec<_>, Vec<_>) = present.into_iter().partition(|name| is_unfinished(name));
+        let (unfinished, present): (Vec<_>, Vec<_>) =
+            present.into_iter().partition(|name| is_unfinished(Path::new(name)));
         match &earlier {
             Some(old) if old == plan && !force => {}
             Some(old) if force => remove(out, old, &present, sources)?,
-            Some(_) => {
-                return Err(Error::Input(format!(
-                    "{shown} holds what an earlier organize made with other settings or from other pictures; \
-                     `--force` replaces it"
-                )));
-            }
+            Some(_) => return Err(Refusal::Earlier { out: out.clone() }.into()),
             None => {
                 if let Some(file) = present.iter().find(|name| !is_leftover(name)) {
-                    return Err(Error::Input(format!(
-                        "{shown} is not empty: {file} is none that organize made; choose another --out (--force would \
-                         not remove it either)"
-                    )));
+                    return Err(not_empty(out, file));
                 }
             }
         }
@@ -129,22 +117,20 @@ impl Target {
         Ok(self)
     }
 
-    /// Puts one picture in its place; whether it was not there yet.
+    /// Puts one image in its place; whether it was not there yet.
     pub(super) fn place(&self, from: &Location, name: &str, content: &blake3::Hash, link: Link) -> Result<bool> {
         let target = &self.folder.join(name);
         if target.symlink_metadata().is_ok() {
             let same = std::fs::read(target).is_ok_and(|bytes| blake3::hash(&bytes) == *content);
-            return if same {
-                Ok(false)
-            } else {
-                let what = "is there already and not the same picture as in the source; `--force` replaces it";
-                Err(Error::Input(format!("{} {what}", target.display())))
+            return match same {
+                true => Ok(false),
+                false => Err(Refusal::Changed { path: target.clone() }.into()),
             };
         }
         match (from, link) {
-            (Location::File(from), Link::Hard) => std::fs::hard_link(from, target).map_err(|failure| {
-                let remedy = "a hard link needs the same file system: use `--link copy` or `symbolic`";
-                Error::io(target)(std::io::Error::new(failure.kind(), format!("{failure} ({remedy})")))
+            (Location::File(from), Link::Hard) => std::fs::hard_link(from, target).map_err(|source| {
+                let path = target.clone();
+                Refusal::HardLink { path, source }
             })?,
             (Location::File(from), Link::Symbolic) => {
                 let from = from.canonicalize().map_err(Error::io(from))?;
@@ -154,9 +140,8 @@ impl Target {
                 std::os::windows::fs::symlink_file(from, target).map_err(Error::io(target))?;
             }
             (Location::Zip { .. }, Link::Hard | Link::Symbolic) => {
-                return Err(Error::Input(
-                    "pictures in a zip cannot be linked; leave --link out".into(),
-                ));
+                let allowed = "copy, since pictures in a zip cannot be linked";
+                return Err(Error::setting("link", link.name(), allowed));
             }
             (from, Link::Copy) => write_whole(target, &from.read()?)?,
         }
@@ -178,9 +163,9 @@ fn files_below(folder: &Path, prefix: &str, files: &mut Vec<String>) -> Result<(
     Ok(())
 }
 
-fn is_unfinished(name: &str) -> bool {
-    let file = name.rsplit('/').next().unwrap_or(name);
-    file.starts_with(UNFINISHED[0]) && file.ends_with(UNFINISHED[1])
+fn not_empty(out: &Path, file: &str) -> Error {
+    let (out, file) = (out.into(), file.into());
+    Refusal::NotEmpty { out, file }.into()
 }
 
 /// Removes the files of an earlier plan, and folders that this leaves empty; nothing where other files are among them.
@@ -190,21 +175,18 @@ fn remove(out: &Path, plan: &Plan, present: &[String], sources: &[Item]) -> Resu
         .iter()
         .find(|name| !ours.contains(name.as_str()) && !is_leftover(name))
     {
-        return Err(Error::Input(format!(
-            "{}: organize did not make {file}, so --force removes nothing; move that file away, or choose another --out",
-            out.display()
-        )));
+        return Err(not_empty(out, file));
     }
     let real_out = out.canonicalize().map_err(Error::io(out))?;
     for item in sources {
         if let Location::File(path) = &item.location
             && path.canonicalize().is_ok_and(|real| real.starts_with(&real_out))
         {
-            return Err(Error::Input(format!(
-                "{} is a link into {}, which --force would empty; choose another --out",
-                path.display(),
-                out.display()
-            )));
+            return Err(Refusal::LinkedInto {
+                link: path.clone(),
+                out: out.into(),
+            }
+            .into());
         }
     }
     for name in present.iter().filter(|name| ours.contains(name.as_str())) {
@@ -219,22 +201,15 @@ fn remove(out: &Path, plan: &Plan, present: &[String], sources: &[Item]) -> Resu
     Ok(())
 }
 
-/// Written under another name and renamed: a kill never leaves half a file under the right name.
+/// A kill never leaves half a file under the right name. Nothing is synced: a data set can be organized again.
 fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let attempt = || -> std::io::Result<()> {
-        let mut file = tempfile::Builder::new()
-            .prefix(UNFINISHED[0])
-            .suffix(UNFINISHED[1])
-            .tempfile_in(folder)?;
-        std::io::Write::write_all(&mut file, bytes)?;
-        #[cfg(unix)]
-        std::fs::set_permissions(file.path(), std::os::unix::fs::PermissionsExt::from_mode(0o644))?;
-        file.persist(path).map_err(|failure| failure.error)?;
-        Ok(())
+    let attempt = || {
+        let mut file = Unfinished::new(path)?;
+        file.write_all(bytes)?;
+        file.finish()
     };
-    attempt().map_err(|failure| {
-        let remedy = "what is there already stays; the same command goes on from there";
+    attempt().map(drop).map_err(|failure| {
+        let remedy = "what is there already stays; organizing again goes on from there";
         Error::io(path)(std::io::Error::new(failure.kind(), format!("{failure} ({remedy})")))
     })
 }

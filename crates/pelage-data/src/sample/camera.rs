@@ -5,7 +5,7 @@ use image::RgbImage;
 use super::canvas::Canvas;
 use super::random::Random;
 
-/// The picture taken.
+/// The image taken.
 pub(super) fn shoot(canvas: Canvas, width: u32, height: u32, random: &mut Random) -> RgbImage {
     let (w, h) = (width as usize, height as usize);
     let rgba = canvas.into_pixels();

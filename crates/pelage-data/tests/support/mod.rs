@@ -1,4 +1,4 @@
-//! Small pictures and trees for the tests.
+//! Small images and trees for the tests.
 #![allow(dead_code)] // each test uses a part
 
 pub(crate) mod organizing;
@@ -10,7 +10,7 @@ use std::time::SystemTime;
 
 use image::{DynamicImage, ImageFormat, RgbImage};
 
-/// A picture of smooth patches, another one for each seed, at any size.
+/// An image of smooth patches, another one for each seed, at any size.
 pub(crate) fn scene(seed: u64, width: u32, height: u32) -> RgbImage {
     let mut state = seed
         .wrapping_mul(0x9E37_79B9_7F4A_7C15)
@@ -42,9 +42,9 @@ pub(crate) fn scene(seed: u64, width: u32, height: u32) -> RgbImage {
     })
 }
 
-pub(crate) fn encoded(picture: &RgbImage, format: ImageFormat) -> Vec<u8> {
+pub(crate) fn encoded(image: &RgbImage, format: ImageFormat) -> Vec<u8> {
     let mut bytes = Cursor::new(Vec::new());
-    DynamicImage::ImageRgb8(picture.clone())
+    DynamicImage::ImageRgb8(image.clone())
         .write_to(&mut bytes, format)
         .unwrap();
     bytes.into_inner()
@@ -61,7 +61,7 @@ pub(crate) fn write(path: impl AsRef<Path>, bytes: &[u8]) {
     std::fs::write(path, bytes).unwrap();
 }
 
-/// `count` pictures each of `cat` and `dog`, in class folders.
+/// `count` images each of `cat` and `dog`, in class folders.
 pub(crate) fn class_folders(root: &Path, count: u64) {
     for i in 0..count {
         write(root.join(format!("cat/{i}.png")), &png(i));

@@ -29,7 +29,7 @@ pub(crate) fn refused(options: &Options) -> String {
     run(options).expect_err("accepted").to_string()
 }
 
-/// Pictures by folder: `train/cat` to 8.
+/// Images by folder: `train/cat` to 8.
 pub(crate) fn counts(out: &Path) -> BTreeMap<String, usize> {
     let mut counts = BTreeMap::new();
     for name in files(out).keys().filter(|name| !name.starts_with('.')) {
@@ -47,9 +47,9 @@ pub(crate) struct Scratch {
 }
 
 impl Scratch {
-    pub(crate) fn new(pictures: u64) -> Scratch {
+    pub(crate) fn new(images: u64) -> Scratch {
         let folder = tempfile::tempdir().unwrap();
-        class_folders(&folder.path().join("source"), pictures);
+        class_folders(&folder.path().join("source"), images);
         Scratch { folder }
     }
 

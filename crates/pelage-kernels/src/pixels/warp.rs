@@ -1,8 +1,8 @@
-//! Affine transform of an RGB picture with bilinear interpolation, brightness and normalization in the same pass.
+//! Affine transform of an RGB image with bilinear interpolation, brightness and normalization in the same pass.
 //!
 //! Coordinates are 64-bit fixed-point numbers with 32 bits behind the point: exact to step through a row with, and to
 //! divide by. So each row is split by arithmetic, not by trial, into a middle part whose pixels lie between four of the
-//! picture's, and two ends beyond its border. A place within 2^-33 of the border is on it, and so within the picture;
+//! image's, and two ends beyond its border. A place within 2^-33 of the border is on it, and so within the image;
 //! SciPy leaves that to the rounding of f64.
 
 use std::ops::Range;
@@ -52,12 +52,13 @@ const FARTHEST: f64 = (1 << 29) as f64;
 const FRACTION: u32 = 32;
 const ONE: i64 = 1 << FRACTION;
 
-/// Warps `pixels` (`height * width * 3` bytes) into `out` (as many values): `map` with bilinear interpolation, then
-/// `brightness`, a factor on whole values of 0 to 255, then `normalization`.
+/// Warps `pixels` (`height * width * 3` bytes) into `out` (`out_height * out_width * 3` values): `map` with bilinear
+/// interpolation, then `brightness`, a factor on whole values of 0 to 255, then `normalization`. Nothing is antialiased: a
+/// map that shrinks the image to less than half skips pixels.
 ///
 /// # Panics
-/// Where a length does not fit, or `map` leads 2^29 pixels away or nowhere (not a number).
-#[allow(clippy::too_many_arguments, reason = "a picture and what to do with it")]
+/// Where a length does not fit, something is to be made of no pixels, or `map` leads 2^29 pixels away or nowhere (not a
+/// number).
 pub fn warp(
     isa: Isa,
     pixels: &[u8],
@@ -67,14 +68,16 @@ pub fn warp(
     brightness: Option<f32>,
     normalization: &Normalization,
     out: &mut [f32],
+    [out_height, out_width]: [usize; 2],
 ) {
     assert_eq!(pixels.len(), height * width * 3, "length of pixels");
-    assert_eq!(pixels.len(), out.len(), "length of out");
-    if pixels.is_empty() {
+    assert_eq!(out.len(), out_height * out_width * 3, "length of out");
+    if out.is_empty() {
         return;
     }
+    assert!(!pixels.is_empty(), "no pixels to warp");
     // One past the ends, so that a step alone is within bounds too.
-    let (down, right) = (height as f64, width as f64);
+    let (down, right) = (out_height as f64, out_width as f64);
     let corners = [
         map.at(0.0, 0.0),
         map.at(0.0, right),
@@ -85,43 +88,51 @@ pub fn warp(
         corners.iter().flatten().all(|value| value.abs() < FARTHEST),
         "{map:?} leads too far"
     );
-    let picture = Picture { pixels, height, width };
-    dispatch_warp(isa, &picture, map, border, &Finish::new(brightness, normalization), out);
+    let image = Image { pixels, height, width };
+    let finish = Finish::new(brightness, normalization);
+    dispatch_warp(isa, &image, map, border, &finish, out, out_width);
 }
 
 for_each_isa!(
     fused dispatch_warp,
     warp_body,
-    (picture: &Picture, map: &Map, border: Border, finish: &Finish, out: &mut [f32])
+    (image: &Image, map: &Map, border: Border, finish: &Finish, out: &mut [f32], out_width: usize)
 );
 
 #[inline(always)]
-fn warp_body<const FUSED: bool>(picture: &Picture, map: &Map, border: Border, finish: &Finish, out: &mut [f32]) {
+fn warp_body<const FUSED: bool>(
+    image: &Image,
+    map: &Map,
+    border: Border,
+    finish: &Finish,
+    out: &mut [f32],
+    out_width: usize,
+) {
     let fixed = |value: f64| (value * ONE as f64).round() as i64;
     let step = [fixed(map.matrix[0][1]), fixed(map.matrix[1][1])];
-    let (last, width) = (picture.last(), picture.width);
-    for (row, out) in out.chunks_exact_mut(width * 3).enumerate() {
+    let last = image.last();
+    for (row, out) in out.chunks_exact_mut(out_width * 3).enumerate() {
         let line = Line {
             start: map.at(row as f64, 0.0).map(fixed),
             step,
         };
         let seen = match border {
-            Border::Constant(_) => line.inside(last.map(|last| last + 1), width),
-            _ => 0..width,
+            Border::Constant(_) => line.inside(last.map(|last| last + 1), out_width),
+            _ => 0..out_width,
         };
-        let middle = line.inside(last, width);
+        let middle = line.inside(last, out_width);
         let middle = if middle.is_empty() { seen.end..seen.end } else { middle };
-        let edge = |at: [i64; 2]| picture.neighborhood([fold(at[0], last[0], border), fold(at[1], last[1], border)]);
-        run::<FUSED>(picture, seen.start..middle.start, line, edge, finish, out);
+        let edge = |at: [i64; 2]| image.neighborhood([fold(at[0], last[0], border), fold(at[1], last[1], border)]);
+        run::<FUSED>(image, seen.start..middle.start, line, edge, finish, out);
         run::<FUSED>(
-            picture,
+            image,
             middle.clone(),
             line,
             |at| (at, [at[0] >> FRACTION, at[1] >> FRACTION]),
             finish,
             out,
         );
-        run::<FUSED>(picture, middle.end..seen.end, line, edge, finish, out);
+        run::<FUSED>(image, middle.end..seen.end, line, edge, finish, out);
         if let Border::Constant(value) = border {
             let pixel = [0, 1, 2].map(|c| finish.value::<FUSED>(c, value));
             let (pixels, _) = out.as_chunks_mut();
@@ -132,11 +143,11 @@ fn warp_body<const FUSED: bool>(picture: &Picture, map: &Map, border: Border, fi
 }
 
 /// Interpolates and finishes some columns of a row, [`TILE`] at a time: first their neighbors are gathered, then all are
-/// blended as vectors. `locate` takes a place on the line to one within the picture and to the pixel above and to the
+/// blended as vectors. `locate` takes a place on the line to one within the image and to the pixel above and to the
 /// left of it.
 #[inline(always)]
 fn run<const FUSED: bool>(
-    picture: &Picture,
+    image: &Image,
     columns: Range<usize>,
     line: Line,
     locate: impl Fn([i64; 2]) -> ([i64; 2], [i64; 2]),
@@ -155,8 +166,8 @@ fn run<const FUSED: bool>(
         for i in 0..count {
             let (at, [top, left]) = locate(line.at(first + i));
             let share = |place: i64, whole: i64| (place - (whole << FRACTION)) as f32 * (1.0 / ONE as f32);
-            let place = (top as usize * picture.width + left as usize) * 3;
-            let (above, below) = (picture.two_pixels(place), picture.two_pixels(place + picture.width * 3));
+            let place = (top as usize * image.width + left as usize) * 3;
+            let (above, below) = (image.two_pixels(place), image.two_pixels(place + image.width * 3));
             let lanes = i * 4..i * 4 + 4;
             above_left[lanes.clone()].copy_from_slice(&above[0..4]);
             above_right[lanes.clone()].copy_from_slice(&above[3..7]);
@@ -225,20 +236,20 @@ fn within(start: i64, step: i64, end: i64, count: i64) -> Range<usize> {
     reaches(0)..reaches(end)
 }
 
-pub(super) struct Picture<'a> {
+pub(super) struct Image<'a> {
     pixels: &'a [u8],
     height: usize,
     width: usize,
 }
 
-impl Picture<'_> {
+impl Image<'_> {
     /// The greatest row and column.
     fn last(&self) -> [i64; 2] {
         [self.height, self.width].map(|side| (side as i64 - 1) * ONE)
     }
 
-    /// A place from 0 to [`Picture::last`], and the pixel above and to the left of it that has others to the right and
-    /// below, where the picture has more than one.
+    /// A place from 0 to [`Image::last`], and the pixel above and to the left of it that has others to the right and
+    /// below, where the image has more than one.
     #[inline(always)]
     fn neighborhood(&self, at: [i64; 2]) -> ([i64; 2], [i64; 2]) {
         let before = |place: i64, side: usize| (place >> FRACTION).min(side as i64 - 2).max(0);
@@ -246,7 +257,7 @@ impl Picture<'_> {
     }
 
     /// Two neighboring pixels and two bytes more. Beyond the last byte there are zeros: they meet a share of 0, being the
-    /// neighbors that a picture of one row or one column does not have.
+    /// neighbors that an image of one row or one column does not have.
     #[inline(always)]
     fn two_pixels(&self, place: usize) -> [u8; 8] {
         match self.pixels.get(place..).and_then(|rest| rest.first_chunk()) {
@@ -272,7 +283,7 @@ fn fold(value: i64, last: i64, border: Border) -> i64 {
             (place.min(2 * count - place) - half).clamp(0, last)
         }
         Border::Wrap if (0..=last).contains(&value) => value,
-        // A picture of one pixel repeats itself.
+        // An image of one pixel repeats itself.
         Border::Wrap if last == 0 => 0,
         Border::Wrap if value < 0 => last - (-value).rem_euclid(last),
         Border::Wrap => value.rem_euclid(last),

@@ -10,14 +10,14 @@ use jpeg_decoder::{Decoder, PixelFormat};
 
 use crate::decode::{Decoded, turned};
 
-/// A reduced picture as it is stored, not yet upright.
+/// A reduced image as it is stored, not yet upright.
 pub(super) struct Reduced {
-    picture: RgbImage,
-    /// Columns and rows of the picture; the last ones may be a part of a pixel.
+    image: RgbImage,
+    /// Columns and rows of the image; the last ones may be a part of a pixel.
     exact: [f64; 2],
 }
 
-/// The picture as small as neither side falls below `at_least`; none where no reduction is that large, or where it fails.
+/// The image as small as neither side falls below `at_least`; none where no reduction is that large, or where it fails.
 pub(super) fn decode(bytes: &[u8], width: u32, height: u32, at_least: u32) -> Option<Reduced> {
     let reduced = |side: u32, eighths: u32| (side * eighths).div_ceil(8);
     let eighths = [1, 2, 4]
@@ -27,8 +27,8 @@ pub(super) fn decode(bytes: &[u8], width: u32, height: u32, at_least: u32) -> Op
     let (width, height) = (reduced(width, eighths), reduced(height, eighths));
     // Nor must a panic cost a file that zune-jpeg can read.
     let pixels = catch_unwind(|| pixels(bytes, width as u16, height as u16)).ok()??;
-    let picture = RgbImage::from_raw(width, height, pixels)?;
-    Some(Reduced { picture, exact })
+    let image = RgbImage::from_raw(width, height, pixels)?;
+    Some(Reduced { image, exact })
 }
 
 fn pixels(bytes: &[u8], width: u16, height: u16) -> Option<Vec<u8>> {
@@ -48,20 +48,20 @@ impl Reduced {
     /// Upright; a last column or row that is a part of a pixel may then be the first.
     pub(super) fn turned(self, orientation: Orientation) -> Decoded {
         use Orientation::*;
-        let picture = turned(self.picture, orientation);
+        let image = turned(self.image, orientation);
         let [mut width, mut height] = self.exact;
         if matches!(orientation, Rotate90 | Rotate270 | Rotate90FlipH | Rotate270FlipH) {
             (width, height) = (height, width);
         }
         let left = match orientation {
-            FlipHorizontal | Rotate180 | Rotate90 | Rotate270FlipH => f64::from(picture.width()) - width,
+            FlipHorizontal | Rotate180 | Rotate90 | Rotate270FlipH => f64::from(image.width()) - width,
             _ => 0.0,
         };
         let top = match orientation {
-            FlipVertical | Rotate180 | Rotate270 | Rotate270FlipH => f64::from(picture.height()) - height,
+            FlipVertical | Rotate180 | Rotate270 | Rotate270FlipH => f64::from(image.height()) - height,
             _ => 0.0,
         };
         let part = [left, top, width, height];
-        Decoded { picture, part }
+        Decoded { image, part }
     }
 }
