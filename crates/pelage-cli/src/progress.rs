@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
-use pelage::data::source::Progress;
+use pelage::data::Progress;
 use pelage::runs::record;
 use pelage::train::{Control, Event};
 

@@ -30,6 +30,7 @@ pub mod progress;
 pub mod sample;
 #[cfg(feature = "files")]
 pub mod source;
+pub mod targets;
 
 pub use error::{Error, Result, Unreadable};
 pub use image::RgbImage;

@@ -10,6 +10,7 @@ use rayon::prelude::*;
 
 use crate::augment::{Augmentation, mix};
 use crate::cache::DecodedImages;
+use crate::targets::Targets;
 use crate::{Error, Result};
 
 /// Images for one step.
@@ -17,8 +18,8 @@ use crate::{Error, Result};
 pub struct Batch {
     /// `[n, height, width, 3]`, normalized.
     pub pixels: Vec<f32>,
-    /// The class of each.
-    pub labels: Vec<usize>,
+    /// What they should be taken for.
+    pub targets: Targets,
     /// Which images they are.
     pub indices: Vec<usize>,
 }
@@ -199,7 +200,7 @@ impl Work {
             })?;
         Ok(Batch {
             pixels,
-            labels: chosen.iter().map(|&index| self.images.label(index)).collect(),
+            targets: Targets::Classes(chosen.iter().map(|&index| self.images.label(index)).collect()),
             indices: chosen.to_vec(),
         })
     }

@@ -61,7 +61,7 @@ fn images_in_memory_are_as_those_of_files() {
         assert_eq!(pixels(&memory), expected);
         assert_eq!((memory.label(3), memory.name(3)), (1, "dog 1"));
         let batch = batches(Arc::new(memory), Pass::default()).next().unwrap().unwrap();
-        assert_eq!(batch.labels, [0, 1, 0, 1, 0, 1, 0, 1]);
+        assert_eq!(batch.targets.labels(), [0, 1, 0, 1, 0, 1, 0, 1]);
     }
     // A disk cache is there for who asks for it, and needs its folder.
     assert!(matches!(open(in_memory(4), CacheMode::Disk), Err(Error::Io { .. })));

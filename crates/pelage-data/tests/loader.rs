@@ -71,13 +71,13 @@ fn sequential_batches_are_the_images_normalized() {
     let images = images();
     let batches = all(&images, 4, Order::Sequential, 0);
     assert_eq!(
-        batches.iter().map(|batch| batch.labels.len()).collect::<Vec<_>>(),
+        batches.iter().map(|batch| batch.targets.labels().len()).collect::<Vec<_>>(),
         [4, 4, 4, 4, 4, 3]
     );
     let indices: Vec<usize> = batches.iter().flat_map(|batch| batch.indices.clone()).collect();
     assert_eq!(indices, (0..COUNT).collect::<Vec<_>>());
     for batch in batches {
-        for (n, (&index, &label)) in batch.indices.iter().zip(&batch.labels).enumerate() {
+        for (n, (&index, &label)) in batch.indices.iter().zip(&batch.targets.labels()).enumerate() {
             assert_eq!(label, usize::from(index >= 10));
             let (row, column) = (7, 5);
             let pixel = &batch.pixels[((n * 12 + row) * 14 + column) * 3..][..3];
@@ -299,7 +299,7 @@ fn augmented_batches_come_at_any_size_up_to_that_which_is_kept() {
         (Some([1, 1]), 1),
     ] {
         for batch in batches(images.clone(), pass(size)).map(Result::unwrap) {
-            assert_eq!(batch.pixels.len(), batch.labels.len() * each * 3);
+            assert_eq!(batch.pixels.len(), batch.targets.labels().len() * each * 3);
             // Red is the same all over each image, whatever moves.
             for (&index, pixels) in batch.indices.iter().zip(batch.pixels.chunks(each * 3)) {
                 let red = index as f32 * 10.0 / 255.0;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use pelage::data::cache::{CacheMode, Pictures};
+use pelage::data::cache::{CacheMode, DecodedImages};
 use pelage::data::catalog::open_dataset;
 use pelage::data::loader::{Order, batches};
 use pelage::data::preprocess::Preprocessing;
@@ -15,7 +15,7 @@ pub(crate) fn main() -> pelage::Result<()> {
     let (device, recipe) = (device::cpu()?.autodiff(), Recipe::default());
     let split = open_dataset("pictures".as_ref(), Some(0.2), 0)?;
     let size = Preprocessing::new(32);
-    let images = Arc::new(Pictures::open(&split.train, &size, CacheMode::Ram, "cache".as_ref(), &|_| {})?);
+    let images = Arc::new(DecodedImages::open(&split.train, &size, CacheMode::Ram, "cache".as_ref(), &|_| {})?);
     let mut network = Network::new(Architecture::Cnn3, [32, 32], images.classes().len(), 0, &device);
     let mut optimizer = Optimizer::new();
     for (step, batch) in batches(images, 16, Order::Shuffled { seed: 0, epoch: 0 }, None, 0).enumerate() {

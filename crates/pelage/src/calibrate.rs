@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use burn::Tensor;
 use pelage_data::catalog::{self, Split};
-use pelage_data::source::Progress;
+use pelage_data::Progress;
 use pelage_model::trust::calibration::Facts;
 use pelage_model::trust::density::{self, Density};
 use pelage_model::trust::{Calibration, model_hash};
@@ -224,7 +224,7 @@ mod tests {
             let fitted = fit(&scores(200), &validation, coverage, String::new()).unwrap();
             let distances = fitted.density.distances(&validation.embeddings);
             let kept = distances.iter().filter(|&&d| d <= fitted.facts.distance).count();
-            // Pictures with the same distance are kept together.
+            // DecodedImages with the same distance are kept together.
             let others = distances.iter().filter(|&&d| d < fitted.facts.distance).count();
             assert!(kept as f64 >= 40.0 * coverage - 1e-6, "{kept} of 40 at {coverage}");
             assert!((others as f64) < 40.0 * coverage, "{others} of 40 at {coverage}");

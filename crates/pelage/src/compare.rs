@@ -4,7 +4,7 @@ pub mod difference;
 
 use std::path::{Path, PathBuf};
 
-use pelage_data::source::Progress;
+use pelage_data::Progress;
 use pelage_model::networks::summary;
 use pelage_model::probability::argmax;
 use pelage_model::saved::Facts;

@@ -11,9 +11,9 @@ pub mod scores;
 use std::path::Path;
 use std::sync::Arc;
 
-use pelage_data::cache::{CacheMode, Pictures, default_dir};
+use pelage_data::cache::{CacheMode, DecodedImages, default_dir};
 use pelage_data::catalog::Catalog;
-use pelage_data::source::Progress;
+use pelage_data::Progress;
 use pelage_model::trust::Judge;
 use serde::Serialize;
 
@@ -93,7 +93,7 @@ fn calibrated(scores: &Scores, temperature: f64) -> Calibrated {
 /// Opens the images of `catalog` and lets `model` score them; `what` is being done, for whoever shows the progress.
 ///
 /// # Errors
-/// As [`Pictures::open`] and [`score`].
+/// As [`DecodedImages::open`] and [`score`].
 pub fn open_and_score(
     model: &Model,
     catalog: &Catalog,
@@ -102,7 +102,7 @@ pub fn open_and_score(
     what: &'static str,
     progress: &(dyn Fn(Progress) + Sync),
 ) -> Result<Scores> {
-    let pictures = Pictures::open(catalog, &model.facts.preprocessing, cache, &default_dir(), progress)?;
+    let pictures = DecodedImages::open(catalog, &model.facts.preprocessing, cache, &default_dir(), progress)?;
     let total = pictures.len();
     score(model, Arc::new(pictures), embeddings, &mut |done| {
         progress(Progress { done, total, what })

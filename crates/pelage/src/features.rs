@@ -9,11 +9,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use burn::tensor::{Device, Tensor};
-use pelage_data::cache::{self, CacheMode, Pictures, Unreadable};
+use pelage_data::cache::{self, CacheMode, DecodedImages, Unreadable};
 use pelage_data::catalog::Catalog;
 use pelage_data::loader::{self, Batch, Order};
 use pelage_data::preprocess::Preprocessing;
-use pelage_data::source::Progress;
+use pelage_data::Progress;
 
 use pelage_model::input;
 use pelage_model::networks::pooled::{self, BATCH};
@@ -75,7 +75,7 @@ impl Extractor<'_> {
 
 impl Features {
     /// The features of the pictures of `catalog`, from the cache in `folder` where they are there, and kept there
-    /// otherwise. Pictures are decoded as they are needed, and not kept.
+    /// otherwise. DecodedImages are decoded as they are needed, and not kept.
     ///
     /// # Errors
     /// More than a tenth of the pictures unreadable, a class with none left, a cache folder that cannot be written.
@@ -90,7 +90,7 @@ impl Features {
         if let Some(found) = file::read(&path, catalog.items.len()) {
             return Ok(Self::of(catalog, extractor, found));
         }
-        let pictures = Pictures::open(catalog, extractor.preprocessing, CacheMode::Off, folder, progress)?;
+        let pictures = DecodedImages::open(catalog, extractor.preprocessing, CacheMode::Off, folder, progress)?;
         let computed = compute(Arc::new(pictures), catalog, extractor, device, progress)?;
         file::write(&path, &computed).map_err(|failure| {
             let reason = format!("{failure}; the features of the pictures are kept there, free some space");
@@ -211,7 +211,7 @@ impl Features {
 }
 
 fn compute(
-    pictures: Arc<Pictures>,
+    pictures: Arc<DecodedImages>,
     catalog: &Catalog,
     extractor: &Extractor,
     device: &Device,

@@ -90,7 +90,6 @@
 //! The folder `examples/` has each of these as a program, and more: images in memory, features, a loop of one's own.
 #![forbid(unsafe_code)]
 
-pub mod atomic;
 pub mod bench;
 pub mod calibrate;
 pub mod compare;
@@ -109,6 +108,7 @@ pub mod zoo;
 pub use burn;
 pub use compute::Compute;
 pub use pelage_data as data;
+pub use pelage_data::atomic;
 pub use pelage_model as model;
 pub use pelage_model::device;
 pub use pelage_model::networks::Architecture;

@@ -9,7 +9,7 @@ pub use page::html;
 
 use std::path::Path;
 
-use pelage_data::source::Progress;
+use pelage_data::Progress;
 
 use crate::compute::Compute;
 use crate::{Error, Result, atomic};

@@ -59,7 +59,7 @@ pub enum Unreadable {
 /// A source that cannot be read or holds no picture.
 pub fn pictures(source: &Path) -> Result<Vec<Entry>> {
     let mut entries = source::list(source)?;
-    entries.retain(Entry::claims_to_be_picture);
+    entries.retain(Entry::claims_to_be_image);
     if entries.is_empty() {
         return Err(Error::model(source, "holds no pictures"));
     }
@@ -101,7 +101,7 @@ impl Layout {
     /// numeric order; where a name is no number, all ids are names without extension, in natural order.
     ///
     /// # Errors
-    /// Pictures with the same id.
+    /// DecodedImages with the same id.
     pub fn numbered(pictures: Vec<Entry>, columns: Columns) -> Result<Self> {
         let is_number = |stem: &str| stem.bytes().all(|c| c.is_ascii_digit());
         let numbers = pictures.iter().all(|entry| is_number(stem(&entry.name)));

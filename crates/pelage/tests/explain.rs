@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use burn::tensor::{Device, Tensor, TensorData};
 use pelage::Model;
-use pelage::data::cache::{CacheMode, Pictures};
+use pelage::data::cache::{CacheMode, DecodedImages};
 use pelage::data::catalog::Catalog;
 use pelage::data::preprocess::Preprocessing;
 use pelage::explain::deconvnet::{self, Stop};
@@ -412,7 +412,7 @@ fn the_strongest_pictures_are_those_of_a_sorted_list() {
     }
     let (model, device) = (model(cnn3(SIZE), SIZE), Device::flex());
     let catalog = Catalog::from_source(folder.path(), None).unwrap();
-    let pictures = Pictures::open(
+    let pictures = DecodedImages::open(
         &catalog,
         &model.facts.preprocessing,
         CacheMode::Ram,

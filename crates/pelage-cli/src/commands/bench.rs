@@ -6,7 +6,7 @@ use pelage::bench::inference::{self, Inference};
 use pelage::bench::kernels::{self, Speed};
 use pelage::bench::training::{self, Training};
 use pelage::bench::{self, Machine};
-use pelage::data::source::Progress;
+use pelage::data::Progress;
 use serde::Serialize;
 
 use super::compute::Computing;

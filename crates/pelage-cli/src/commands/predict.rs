@@ -4,7 +4,8 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use pelage::data::source::{self, Progress};
+use pelage::data::Progress;
+use pelage::data::source;
 use pelage::predict::{self, UNKNOWN};
 use pelage::{Model, Prediction};
 
@@ -21,7 +22,7 @@ use crate::table::{count, table};
 pub(super) struct Arguments {
     /// A run folder or a model file
     run: PathBuf,
-    /// Pictures, folders, zips, or - for one picture on standard input
+    /// DecodedImages, folders, zips, or - for one picture on standard input
     #[arg(required = true)]
     paths: Vec<PathBuf>,
     /// Write path, class, probability and the probability of every class to a CSV file

@@ -2,6 +2,7 @@
 
 mod indoors;
 mod outdoors;
+mod sky;
 
 use tiny_skia::Color;
 

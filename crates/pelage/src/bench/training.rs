@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use burn::module::Module;
 use burn::tensor::Device;
-use pelage_data::cache::{CacheMode, Pictures};
+use pelage_data::cache::{CacheMode, DecodedImages};
 use pelage_data::catalog;
 use pelage_data::loader::Order;
 use pelage_data::preprocess::Preprocessing;
@@ -21,7 +21,7 @@ use crate::train::step::Learner;
 use crate::train::{Data, Recipe, Samples};
 use crate::{Error, Result};
 
-/// Pictures a second of each part: cnn3, 150 pixels, batches of 32.
+/// DecodedImages a second of each part: cnn3, 150 pixels, batches of 32.
 #[derive(Clone, Debug, Serialize)]
 pub struct Training {
     /// The step alone, on one batch over and over: forward, loss, backward, update, running average.
@@ -56,7 +56,7 @@ pub fn training(device: &Device, observe: &mut dyn FnMut(&'static str)) -> Resul
     observe("decoding");
     let started = Instant::now();
     let open = |catalog| -> Result<Samples> {
-        let pictures = Pictures::open(catalog, &preprocessing, CacheMode::Ram, folder.path(), &|_| {})?;
+        let pictures = DecodedImages::open(catalog, &preprocessing, CacheMode::Ram, folder.path(), &|_| {})?;
         Ok(Samples::Pictures(Arc::new(pictures)))
     };
     let data = Data {

@@ -11,9 +11,9 @@ pub struct Difference {
     pub accuracy: f64,
     /// Where that lies with 95 % confidence, by [`bootstrap`].
     pub interval: (f64, f64),
-    /// Pictures that the first run alone tells right.
+    /// DecodedImages that the first run alone tells right.
     pub only_first: usize,
-    /// Pictures that this run alone tells right.
+    /// DecodedImages that this run alone tells right.
     pub only_this: usize,
     /// Decimal logarithm of the p-value, see [`mcnemar`].
     pub log10_p: f64,

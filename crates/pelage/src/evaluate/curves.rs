@@ -19,9 +19,9 @@ pub struct Point {
 pub struct Ranking {
     /// From the highest threshold to the lowest, one point for each distinct score, after one where nothing is positive.
     pub points: Vec<Point>,
-    /// Pictures of the class.
+    /// DecodedImages of the class.
     pub positives: usize,
-    /// Pictures of other classes.
+    /// DecodedImages of other classes.
     pub negatives: usize,
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use pelage_data::cache::{Pictures, Unreadable};
+use pelage_data::cache::{DecodedImages, Unreadable};
 use pelage_data::loader::{self, Order};
 use pelage_model::input;
 use pelage_model::probability::softmax;
@@ -23,12 +23,12 @@ pub struct Scores {
     pub logits: Vec<f32>,
     /// `[n, d]`: what the last dense layer reads; empty where it was not asked for.
     pub embeddings: Vec<f32>,
-    /// Pictures that could not be read and do not count.
+    /// DecodedImages that could not be read and do not count.
     pub unreadable: Vec<Unreadable>,
 }
 
 impl Scores {
-    /// Pictures.
+    /// DecodedImages.
     pub fn len(&self) -> usize {
         self.labels.len()
     }
@@ -62,7 +62,7 @@ pub enum Embeddings {
 /// A class that the model does not know; a picture that cannot be read any more.
 pub fn score(
     model: &Model,
-    pictures: Arc<Pictures>,
+    pictures: Arc<DecodedImages>,
     embeddings: Embeddings,
     observe: &mut dyn FnMut(usize),
 ) -> Result<Scores> {

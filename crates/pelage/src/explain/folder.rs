@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use burn::tensor::Device;
 use image::{ImageFormat, RgbImage};
-use pelage_data::cache::{Pictures, default_dir};
-use pelage_data::source::{self, Entry, Progress};
+use pelage_data::cache::{DecodedImages, default_dir};
+use pelage_data::Progress;
+use pelage_data::source::{self, Entry};
 use pelage_model::probability::argmax;
 use pelage_model::values::to_vec;
 
@@ -71,7 +72,7 @@ pub fn explain(
     }
     let open = |path| {
         let (catalog, preprocessing) = (part::validation_part(path)?, &model.facts.preprocessing);
-        let pictures = Pictures::open(&catalog, preprocessing, compute.cache, &default_dir(), progress)?;
+        let pictures = DecodedImages::open(&catalog, preprocessing, compute.cache, &default_dir(), progress)?;
         Ok::<_, Error>(Arc::new(pictures))
     };
     let dataset = dataset.map(open).transpose()?;
@@ -83,7 +84,7 @@ pub fn explain(
 fn write_folder(
     model: &Model,
     entries: &[Entry],
-    dataset: Option<&Arc<Pictures>>,
+    dataset: Option<&Arc<DecodedImages>>,
     options: &Options,
     folder: &Path,
     observe: &mut dyn FnMut(Progress),
@@ -238,7 +239,7 @@ impl Job<'_> {
     /// The channels that a data set excites most, as number and file.
     fn dataset(
         &self,
-        pictures: &Arc<Pictures>,
+        pictures: &Arc<DecodedImages>,
         device: &Device,
         observe: &mut dyn FnMut(Progress),
     ) -> Result<Vec<(usize, String)>> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use burn::tensor::{Device, Tensor, TensorData};
 use image::RgbImage;
-use pelage_data::cache::Pictures;
+use pelage_data::cache::DecodedImages;
 use pelage_data::loader::{self, Order};
 
 use super::deconvnet::{self, Stop};
@@ -50,7 +50,7 @@ impl Excited {
 pub struct Most {
     /// Channels: those with the largest activations over the set.
     pub channels: usize,
-    /// Pictures a channel.
+    /// DecodedImages a channel.
     pub pictures: usize,
 }
 
@@ -63,7 +63,7 @@ impl Default for Most {
     }
 }
 
-/// Pictures a forward pass.
+/// DecodedImages a forward pass.
 const BATCH: usize = 8;
 /// Side of a drawn picture in pixels, nearly.
 const SIDE: u32 = 88;
@@ -75,7 +75,7 @@ const SIDE: u32 = 88;
 /// A picture that cannot be read any more.
 pub fn strongest(
     model: &Model,
-    pictures: &Arc<Pictures>,
+    pictures: &Arc<DecodedImages>,
     layer: usize,
     most: Most,
     device: &Device,
@@ -134,7 +134,7 @@ fn input(model: &Model, pixels: Vec<f32>, count: usize, device: &Device) -> Tens
 /// A picture that cannot be read any more; a sheet too large to draw.
 pub fn channel_sheet(
     model: &Model,
-    pictures: &Pictures,
+    pictures: &DecodedImages,
     layer: usize,
     channel: &Channel,
     device: &Device,

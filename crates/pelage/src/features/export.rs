@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use pelage_data::cache::{Unreadable, default_dir};
 use pelage_data::catalog::{self, Catalog};
-use pelage_data::source::Progress;
+use pelage_data::Progress;
 
 use super::Features;
 use crate::compute::Compute;

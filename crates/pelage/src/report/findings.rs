@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use pelage_data::cache::{Pictures, Unreadable, default_dir};
+use pelage_data::cache::{DecodedImages, Unreadable, default_dir};
 use pelage_data::catalog::{self, Catalog, Item, Split};
 use pelage_data::inspect;
-use pelage_data::source::Progress;
+use pelage_data::Progress;
 use pelage_model::input;
 use pelage_model::networks::summary::{self, Layer};
 use pelage_model::saved::Facts;
@@ -53,7 +53,7 @@ pub struct Findings {
     pub label_errors: Vec<Seen>,
     /// Of each class, up to [`CLASSES`]: the most and the least certain of the pictures called so.
     pub certain: Vec<[Vec<Seen>; 2]>,
-    /// Pictures of one class called another, the most frequent pairs first.
+    /// DecodedImages of one class called another, the most frequent pairs first.
     pub confusions: Vec<Confusion>,
     /// Groups of pictures that are in both train and validation, with small pictures of each.
     pub leaks: Vec<Vec<Leaked>>,
@@ -68,7 +68,7 @@ pub struct Findings {
 /// A picture of a group: its name, and a small picture as a `data:` address.
 pub type Leaked = (String, Option<String>);
 
-/// Pictures of one class called another.
+/// DecodedImages of one class called another.
 pub struct Confusion {
     /// Their class.
     pub label: usize,
@@ -80,13 +80,13 @@ pub struct Confusion {
     pub seen: Vec<Seen>,
 }
 
-/// Pictures with the largest losses that are shown.
+/// DecodedImages with the largest losses that are shown.
 const TOP_LOSSES: usize = 24;
 /// Suspected labels that are shown with their pictures.
 pub const LABEL_ERRORS: usize = 16;
 /// Classes whose most and least certain pictures are shown.
 pub const CLASSES: usize = 12;
-/// Pictures shown of each class, or of each pair of classes.
+/// DecodedImages shown of each class, or of each pair of classes.
 const EACH: usize = 8;
 /// Pairs of classes whose confusions are shown.
 const PAIRS: usize = 12;
@@ -110,7 +110,7 @@ impl Findings {
         let (data, validation, train) = open(&model.facts, data)?;
         let looked = inspect::inspect(&data, progress)?;
         let preprocessing = &model.facts.preprocessing;
-        let pictures = Pictures::open(&validation, preprocessing, compute.cache, &default_dir(), progress)?;
+        let pictures = DecodedImages::open(&validation, preprocessing, compute.cache, &default_dir(), progress)?;
         let (pictures, total) = (Arc::new(pictures), validation.items.len());
         let scores = evaluate::score(&model, pictures.clone(), Embeddings::Drop, &mut |done| {
             let what = "evaluating";
@@ -233,7 +233,7 @@ fn confusions(seen: &[Seen]) -> Vec<Confusion> {
 
 fn overlays(
     model: &Model,
-    pictures: &Pictures,
+    pictures: &DecodedImages,
     top: &[Seen],
     small: &HashMap<usize, image::RgbImage>,
     progress: &(dyn Fn(Progress) + Sync),

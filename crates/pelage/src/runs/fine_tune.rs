@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use pelage_data::source::Progress;
+use pelage_data::Progress;
 
 use super::config::Config;
 use super::run::{Extension, Run};

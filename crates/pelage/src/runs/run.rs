@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use burn::tensor::Device;
 use pelage_data::cache::CacheMode;
 use pelage_data::catalog::{self, Split};
-use pelage_data::source::Progress;
+use pelage_data::Progress;
 
 use super::config::Config;
 use super::folder::{self, Folder};

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use pelage_data::source::Progress;
+use pelage_data::Progress;
 
 use super::template::Template;
 use super::{Columns, Label, Layout, Unreadable, check_clip, pictures};

@@ -22,7 +22,7 @@ pub enum Event {
         batch: usize,
         /// Batches in an epoch.
         batches: usize,
-        /// Pictures in this batch.
+        /// DecodedImages in this batch.
         images: usize,
         /// Mean loss over the epoch's pictures so far.
         loss: f64,
@@ -35,9 +35,9 @@ pub enum Event {
     },
     /// A batch was validated.
     Validation {
-        /// Pictures done.
+        /// DecodedImages done.
         images: usize,
-        /// Pictures in all.
+        /// DecodedImages in all.
         total: usize,
     },
     /// An epoch and its validation are done and saved.

@@ -98,29 +98,7 @@ settings! {
     }
 }
 
-/// A closed set of named choices, with the names used on the command line and in `config.toml`.
-macro_rules! choices {
-    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $text:literal),+ $(,)? }) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-        pub enum $name { $($(#[$variant_doc])* #[serde(rename = $text)] $variant),+ }
-        impl $name {
-            /// Every choice's name.
-            pub const NAMES: &'static [&'static str] = &[$($text),+];
-        }
-        impl std::str::FromStr for $name {
-            type Err = String;
-            fn from_str(text: &str) -> std::result::Result<Self, String> {
-                match text {
-                    $($text => Ok($name::$variant),)+
-                    other => Err(format!("'{other}' is none of {}", Self::NAMES.join(", "))),
-                }
-            }
-        }
-    };
-}
-
-choices! {
+pelage_data::choices! {
     /// How weights follow gradients.
     OptimizerKind {
         /// Stochastic gradient descent with momentum.
@@ -133,7 +111,7 @@ choices! {
         RmsProp = "rmsprop",
     }
 }
-choices! {
+pelage_data::choices! {
     /// How the learning rate changes over a run.
     Schedule {
         /// lr / (1 + lr / epochs * step), the article's.
@@ -150,7 +128,7 @@ choices! {
         Plateau = "plateau",
     }
 }
-choices! {
+pelage_data::choices! {
     /// What training minimizes.
     Loss {
         /// Softmax cross-entropy.
@@ -161,7 +139,7 @@ choices! {
         Focal = "focal",
     }
 }
-choices! {
+pelage_data::choices! {
     /// Weights against class imbalance.
     ClassWeights {
         /// Every image counts the same.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use pelage_data::augment::Augmentation;
-use pelage_data::cache::{Pictures, Unreadable};
+use pelage_data::cache::{DecodedImages, Unreadable};
 use pelage_data::loader::{self, Batch, Order};
 use pelage_data::preprocess::Preprocessing;
 
@@ -20,8 +20,8 @@ pub struct Data {
 /// Labelled samples in a fixed order.
 #[derive(Clone)]
 pub enum Samples {
-    /// Pictures, decoded and augmented on the way.
-    Pictures(Arc<Pictures>),
+    /// DecodedImages, decoded and augmented on the way.
+    Pictures(Arc<DecodedImages>),
     /// Feature maps in memory.
     Features(Arc<Features>),
 }

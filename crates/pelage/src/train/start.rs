@@ -4,10 +4,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use burn::tensor::Device;
-use pelage_data::cache::{self, CacheMode, Pictures};
+use pelage_data::cache::{self, CacheMode, DecodedImages};
 use pelage_data::catalog::{Catalog, Split};
 use pelage_data::preprocess::Preprocessing;
-use pelage_data::source::Progress;
+use pelage_data::Progress;
 use pelage_model::networks::{Network, parameters};
 
 use super::backbone::backbone;
@@ -53,7 +53,7 @@ fn with_head_parameters(network: &Network, other: &Network) -> Result<Network> {
 /// The network and the samples of `recipe`; `progress` hears of decoding and of features.
 ///
 /// # Errors
-/// Pictures or weights that cannot be read, or do not fit.
+/// DecodedImages or weights that cannot be read, or do not fit.
 pub fn open(
     recipe: &Recipe,
     split: &Split,
@@ -65,7 +65,7 @@ pub fn open(
     let classes = split.train.classes.len();
     let pictures = |preprocessing: &Preprocessing| {
         let cache = cache::default_dir();
-        let open = |catalog| Pictures::open(catalog, preprocessing, cache_mode, &cache, progress).map(Arc::new);
+        let open = |catalog| DecodedImages::open(catalog, preprocessing, cache_mode, &cache, progress).map(Arc::new);
         let (train, validation) = (open(&split.train)?, open(&split.validation)?);
         Ok::<_, Error>(Data {
             train: Samples::Pictures(train),

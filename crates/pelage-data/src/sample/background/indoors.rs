@@ -2,7 +2,7 @@
 
 use tiny_skia::Color;
 
-use super::outdoors::sky;
+use super::sky::sky;
 use super::{everything, upright};
 use crate::sample::canvas::{Canvas, Point, ellipse, limb, linear, rectangle, smooth};
 use crate::sample::palette::{alpha, bright, hex, mix, quiet, shade};

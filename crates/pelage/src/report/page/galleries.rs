@@ -1,4 +1,4 @@
-//! Pictures to look at, and the files behind them.
+//! DecodedImages to look at, and the files behind them.
 
 use maud::{Markup, html};
 

@@ -32,7 +32,7 @@ pub(super) fn confusion(found: &Findings) -> Markup {
     };
     html! {
         div.scroll { table.confusion {
-            caption { "Pictures of each class (rows) and what they were called (columns), with the share of the row. A number leads to its pictures." }
+            caption { "DecodedImages of each class (rows) and what they were called (columns), with the share of the row. A number leads to its pictures." }
             thead { tr { th {} @for name in names { th scope="col" { "called " (name) } } } }
             tbody { @for (label, name) in names.iter().enumerate() { tr {
                 th scope="row" { "is " (name) }
@@ -46,7 +46,7 @@ pub(super) fn confusion(found: &Findings) -> Markup {
 pub(super) fn classes(found: &Findings) -> Markup {
     let heads = [
         "Class",
-        "Pictures",
+        "DecodedImages",
         "Precision",
         "Recall",
         "F1",
