@@ -2,8 +2,8 @@
 //!
 //! Kernels take such memory as `&mut [MaybeUninit<T>]`, down to where a tile leaves its registers: above that point
 //! they only cut slices, at that point they only write. So nothing can be read before it is written, and one promise is
-//! left, that all was written: [`Fresh::into_vec`]'s. Scratch memory, and sums that kernels add to, are ordinary values.
-//! So are the slices that callers bring for results; [`as_uninit`] lets them take the same way.
+//! left, that all was written: [`Fresh::into_vec`]'s. Scratch memory, and sums that kernels add to, are ordinary
+//! values. So are the slices that callers bring for results; [`as_uninit`] lets them take the same way.
 
 use std::mem::MaybeUninit;
 
