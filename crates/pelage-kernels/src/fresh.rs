@@ -1,9 +1,9 @@
 //! Memory for results that is not cleared first: clearing what is overwritten at once costs a tenth of a forward pass.
 //!
-//! Kernels take such memory as `&mut [MaybeUninit<T>]`, down to where a tile leaves its registers: above that point they
-//! only cut slices, at that point they only write. So nothing can be read before it is written, and one promise is left,
-//! that all was written: [`Fresh::into_vec`]'s. Scratch memory, and sums that kernels add to, are ordinary values. So are
-//! the slices that callers bring for results; [`as_uninit`] lets them take the same way.
+//! Kernels take such memory as `&mut [MaybeUninit<T>]`, down to where a tile leaves its registers: above that point
+//! they only cut slices, at that point they only write. So nothing can be read before it is written, and one promise is
+//! left, that all was written: [`Fresh::into_vec`]'s. Scratch memory, and sums that kernels add to, are ordinary
+//! values. So are the slices that callers bring for results; [`as_uninit`] lets them take the same way.
 
 use std::mem::MaybeUninit;
 

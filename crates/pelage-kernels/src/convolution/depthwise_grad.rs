@@ -98,8 +98,8 @@ fn taps<V: Vector, const K: usize>(simd: Simd<V>, line: &[f32], values: &[f32], 
     let pixels = line.len() / width;
     assert!(sums.len() == K * width && values.len() >= ((pixels - 1) * stride + K) * width);
     let (line, values, sums) = (line.as_ptr(), values.as_ptr(), sums.as_mut_ptr());
-    // SAFETY: `sums` holds two vectors for each of K weights, `line` two for each of `pixels`, and `values` two for each
-    // column up to (pixels - 1) * stride + K.
+    // SAFETY: `sums` holds two vectors for each of K weights, `line` two for each of `pixels`, and `values` two for
+    // each column up to (pixels - 1) * stride + K.
     unsafe {
         let mut local = [[V::splat(simd, 0.0); 2]; K];
         for k in 0..K {

@@ -92,16 +92,16 @@ pub(super) fn grad_input(isa: Isa, g: &Geometry, weights: &[f32], grad_output: &
 /// The kernel of a phase, `[ci, co / groups, rows, columns]`.
 fn turned(g: &Geometry, rows: Phase, columns: Phase, weights: &[f32]) -> Vec<f32> {
     let (ci, co) = (g.group_inputs(), g.group_outputs());
-    let mut turned = Vec::with_capacity(g.in_channels * co * rows.kernel * columns.kernel);
+    let mut turned = vec![0.0; g.in_channels * co * rows.kernel * columns.kernel];
+    let mut places = turned.iter_mut();
     for c in 0..g.in_channels {
         for o in 0..co {
             let from = ((c / ci * co + o) * ci + c % ci) * g.kernel[0];
             for y in (0..rows.kernel).rev() {
                 let from = (from + y * g.stride[0] + rows.rest) * g.kernel[1];
-                let columns = (0..columns.kernel)
-                    .rev()
-                    .map(|x| weights[from + x * g.stride[1] + columns.rest]);
-                turned.extend(columns);
+                for (x, to) in (0..columns.kernel).rev().zip(&mut places) {
+                    *to = weights[from + x * g.stride[1] + columns.rest];
+                }
             }
         }
     }

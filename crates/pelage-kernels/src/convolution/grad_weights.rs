@@ -141,8 +141,8 @@ fn channels<V: Vector, const P: usize>(simd: Simd<V>, turned: &[f32], stride: us
         values[p] = turned[p * stride..][..depth].as_ptr();
     }
     let sums = sums.as_mut_ptr();
-    // SAFETY: `sums` holds two vectors for each of P channels, `packed` two for each of `depth` pixels, and `values` point
-    // at `depth` values each.
+    // SAFETY: `sums` holds two vectors for each of P channels, `packed` two for each of `depth` pixels, and `values`
+    // point at `depth` values each.
     unsafe {
         let mut local = [[V::splat(simd, 0.0); 2]; P];
         for p in 0..P {
