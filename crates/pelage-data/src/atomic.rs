@@ -1,5 +1,5 @@
-//! Files that are either the old one or the new one, never half of one: written under a temporary name beside their own,
-//! then renamed.
+//! Files that are either the old one or the new one, never half of one: written under a temporary name beside their
+//! own, then renamed.
 
 use std::fs::File;
 use std::io::Write;
@@ -13,8 +13,8 @@ use crate::{Error, Result};
 /// How temporary names begin and end.
 const NAME: [&str; 2] = [".writing-", ".tmp"];
 
-/// Writes `bytes` to `path` and syncs it: a kill, a full disk or a power failure at any moment leaves the earlier file or
-/// the new one.
+/// Writes `bytes` to `path` and syncs it: a kill, a full disk or a power failure at any moment leaves the earlier file
+/// or the new one.
 ///
 /// # Errors
 /// [`Error::Io`] where the folder cannot be written or is full.
@@ -55,8 +55,8 @@ pub fn rename(from: &Path, path: &Path) -> Result<()> {
     attempt().map_err(Error::io(path))
 }
 
-/// A file under its temporary name, which is removed where this is dropped. It is locked, so that one which is not was left
-/// by a process that was killed, see [`is_abandoned`].
+/// A file under its temporary name, which is removed where this is dropped. It is locked, so that one which is not was
+/// left by a process that was killed, see [`is_abandoned`].
 pub struct Unfinished {
     file: NamedTempFile,
     path: PathBuf,
@@ -132,8 +132,8 @@ pub fn is_unfinished(path: &Path) -> bool {
     name.starts_with(NAME[0]) && name.ends_with(NAME[1])
 }
 
-/// Whether nobody writes the unfinished file at `path` any more: it is not locked, and older than `age`, since a new one is
-/// not locked yet for a moment.
+/// Whether nobody writes the unfinished file at `path` any more: it is not locked, and older than `age`, since a new
+/// one is not locked yet for a moment.
 pub fn is_abandoned(path: &Path, age: Duration) -> bool {
     let Ok(file) = File::open(path) else { return false };
     let modified = file.metadata().and_then(|told| told.modified());

@@ -130,9 +130,10 @@ impl Augmentation {
         }
     }
 
-    /// Changes one image (`pixels`, of the rows and columns `from`) as `seed` tells, and normalizes it into `out`, of the
-    /// rows and columns `to`. Ranges in pixels are those of `out`. An image of another size is resampled in the same pass, by
-    /// bilinear interpolation that does not antialias: at twice the size of `out` no pixel is left out yet.
+    /// Changes one image (`pixels`, of the rows and columns `from`) as a function of `seed`, and normalizes it into
+    /// `out`, of the rows and columns `to`. Ranges in pixels are those of `out`. An image of another size is resampled
+    /// in the same pass, by bilinear interpolation that does not antialias: at twice the size of `out` no pixel is left
+    /// out yet.
     ///
     /// # Panics
     /// Where a length does not fit, or for ranges that [`Augmentation::validate`] refuses.
@@ -167,7 +168,7 @@ impl Drawn {
         let flips = [self.vertical_flip, self.horizontal_flip];
         let map = affine::scaled(self.transform.map(to[1], to[0], flips), from, to);
         if self.channel_shift != 0.0 {
-            // Cut to the range that the values had before, which only a pass of its own can tell.
+            // Cut to the range that the values had before, which takes a pass of its own to find.
             pixels::warp(isa, pixels, from, &map, border, None, &Normalization::NONE, out, to);
             let (low, high) = out
                 .iter()

@@ -1,4 +1,4 @@
-//! The decoded images of a data set at training size: decoded once, kept in memory or in a file, or decoded each time.
+//! The decoded images of a data set at training size, or larger: decoded once, kept in memory or in a file, or decoded each time.
 
 mod disk;
 mod folder;
@@ -21,8 +21,8 @@ crate::choices! {
     /// Where decoded images are kept.
     #[derive(Default)]
     CacheMode {
-        /// In memory where they take under 512 MiB and under half of what is free. Else in a file, or nowhere where the data
-        /// set is in memory itself.
+        /// In memory where they take under 512 MiB and under half of what is free. Else in a file, or nowhere where the
+        /// data set is in memory itself.
         #[default]
         Auto = "auto",
         /// Nowhere: decoded each time.
@@ -41,8 +41,8 @@ pub struct Cache {
     pub mode: CacheMode,
     /// The folder of the disk cache, which is made if need be, and not looked at otherwise.
     pub folder: PathBuf,
-    /// Width and height in pixels, of a training size at most; none: those of the preprocessing. Larger images leave room
-    /// for random crops, and for batches of several sizes.
+    /// Width and height in pixels at which images are kept, no less than those of the preprocessing and in the same
+    /// proportion; none: just those. Larger images leave room for random crops and for batches of several sizes.
     pub size: Option<[u32; 2]>,
 }
 
@@ -100,8 +100,8 @@ impl DecodedImages {
     /// Decodes every image once, in parallel, and keeps it as `cache` says.
     ///
     /// # Errors
-    /// A data set that contradicts itself, a size of no pixels, more than a tenth unreadable, a class with no readable image
-    /// left, a cache folder that cannot be written.
+    /// A data set that contradicts itself, a size of no pixels, more than a tenth unreadable, a class with no readable
+    /// image left, a cache folder that cannot be written.
     pub fn open(
         dataset: Arc<dyn Dataset>,
         preprocessing: &Preprocessing,
@@ -199,7 +199,7 @@ impl DecodedImages {
         &self.classes
     }
 
-    /// The images that were skipped, with reasons.
+    /// The images that were skipped, and why.
     pub fn unreadable(&self) -> &[Unreadable] {
         &self.unreadable
     }

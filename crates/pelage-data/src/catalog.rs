@@ -1,4 +1,4 @@
-//! Who is in which class, and which images are kept for validation.
+//! Labelled images of a source, and which of them are kept for validation.
 
 mod labels;
 
@@ -37,9 +37,9 @@ pub struct Catalog {
 /// A catalog split in two; both sides have the same classes.
 #[derive(Clone, Debug)]
 pub struct Split {
-    /// What is learnt from.
+    /// For training.
     pub train: Catalog,
-    /// What is kept for validation.
+    /// For validation.
     pub validation: Catalog,
 }
 
@@ -144,7 +144,7 @@ pub fn split(catalog: &Catalog, ratio: f64, seed: u64) -> Result<Split> {
     })
 }
 
-/// The files of a source, and what its layout tells of them.
+/// The files of a source, and how they are laid out.
 pub(crate) struct Listing {
     entries: Vec<Entry>,
     images: Vec<bool>,

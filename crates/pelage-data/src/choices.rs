@@ -1,7 +1,7 @@
 //! Closed sets of named choices.
 
-/// Declares an enum whose variants have the names that settings files and command lines know them by: `FromStr`, serde's
-/// traits, and `NAMES` with all of them. The caller's crate needs serde.
+/// Declares an enum whose variants have the names that settings files and command lines know them by: `FromStr`,
+/// serde's traits, and `NAMES` with all of them. The caller's crate needs serde.
 ///
 /// ```
 /// pelage_data::choices! {

@@ -1,5 +1,6 @@
-//! Data sets: labelled images, wherever they are. [`Catalog`](crate::catalog::Catalog) has those of a folder, zip or CSV,
-//! [`InMemory`](crate::memory::InMemory) those of the caller's memory; anything else is a [`Dataset`] by seven methods.
+//! Data sets: labelled images, wherever they are. [`Catalog`](crate::catalog::Catalog) has those of a folder, zip or
+//! CSV, [`InMemory`](crate::memory::InMemory) those of the caller's memory; anything else is a [`Dataset`] by five
+//! methods.
 
 mod split;
 
@@ -135,8 +136,8 @@ pub fn counts(dataset: &dyn Dataset) -> Result<Vec<usize>> {
     Ok(counts)
 }
 
-/// Checks that a classifier can be trained on `train` and validated on `validation`: two classes at least, the same ones in
-/// the same order on both sides, and images of each.
+/// Checks that a classifier can be trained on `train` and validated on `validation`: two classes at least, the same
+/// ones in the same order on both sides, and images of each.
 ///
 /// # Errors
 /// [`Error::Dataset`] where that is not so.

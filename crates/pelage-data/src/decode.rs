@@ -53,7 +53,7 @@ impl Limits {
     }
 }
 
-/// The format that the content, not the name, tells.
+/// The format by content, not by name.
 pub fn format(bytes: &[u8]) -> Option<ImageFormat> {
     image::guess_format(bytes)
         .ok()
@@ -92,8 +92,8 @@ pub(crate) fn all_of(image: &RgbImage) -> [f64; 4] {
 }
 
 /// As [`decode`], but an image that takes less time at a half, a quarter or an eighth of its sides comes as small as
-/// neither side falls below `at_least` pixels. Only JPEGs do. Another decoder reads these, so that data which is damaged but
-/// not cut short may be refused here and not there, or the other way round.
+/// neither side falls below `at_least` pixels. Only JPEGs do. Another decoder reads these, so that data which is
+/// damaged but not cut short may be refused here and not there, or the other way round.
 ///
 /// # Errors
 /// As [`decode`].

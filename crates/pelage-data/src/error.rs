@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 /// The result of everything in this crate that can fail.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// Says what is wrong, where, and what to do about it. Where a caller may know a remedy of its own, such as a command to
-/// type, a variant carries what that needs.
+/// Says what is wrong, where, and what to do about it. Where a caller may know a remedy of its own, such as a command
+/// to type, a variant carries what that needs.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -112,7 +112,9 @@ pub enum Error {
         known: Vec<String>,
     },
     /// The validation part lacks a class.
-    #[error("{}: validation has no picture of class '{class}'; move some there, or split the pictures anew", path.display())]
+    #[error(
+        "{}: validation has no picture of class '{class}'; move some there, or split the pictures again", path.display()
+    )]
     MissingClass {
         /// The source.
         path: PathBuf,
@@ -153,7 +155,10 @@ pub enum Error {
         unreadable: Vec<Unreadable>,
     },
     /// The disk cache cannot be written.
-    #[error("{}: {source}; decoded pictures are kept in this folder: free some space, or keep them elsewhere", folder.display())]
+    #[error(
+        "{}: {source}; decoded pictures are kept in this folder: free some space, or keep them elsewhere",
+        folder.display()
+    )]
     Cache {
         /// Its folder.
         folder: PathBuf,

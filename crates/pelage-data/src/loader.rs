@@ -66,11 +66,11 @@ impl Default for Pass {
     }
 }
 
-/// Batches that are in the making, or wait, while one is learnt from.
+/// Batches that are in the making, or wait, while one is trained on.
 const AHEAD: usize = 2;
 
-/// The batches of one pass, as an iterator; the last one may be smaller. The first error ends the pass. Dropped early, it
-/// leaves no thread behind: the batches being made are finished, and dropped.
+/// The batches of one pass, as an iterator; the last one may be smaller. The first error ends the pass. Dropped early,
+/// it leaves no thread behind: the batches being made are finished, and dropped.
 pub struct Batches {
     work: Arc<Work>,
     next: usize,

@@ -77,8 +77,8 @@ impl Preprocessing {
     }
 
     /// The image of a file at this size, as [`Preprocessing::resize`] makes it of what is decoded: a large JPEG reduced
-    /// as far as its shorter side stays twice the longer one here, so that the filter still sees more than it gives. The
-    /// nearest pixel is taken of the whole image.
+    /// as far as its shorter side stays twice the longer one here, so that the filter still sees more than it gives.
+    /// The nearest pixel is taken of the whole image.
     ///
     /// # Errors
     /// As [`decode::decode`].
@@ -102,8 +102,8 @@ impl Preprocessing {
             .expect("an image with pixels")
     }
 
-    /// Pixels of one size (width, height) at another, squashed where the aspect ratio differs: what does not belong to the
-    /// image was cropped before.
+    /// Pixels of one size (width, height) at another, squashed where the aspect ratio differs: what does not belong to
+    /// the image was cropped before.
     #[cfg(feature = "files")]
     pub(crate) fn resize_pixels(&self, pixels: &[u8], from: [u32; 2], to: [u32; 2]) -> Result<Vec<u8>, String> {
         let to = Preprocessing {

@@ -92,13 +92,13 @@ pub struct Entry {
     pub location: Location,
 }
 
-/// Names that images have, also of kinds that are only told apart to say that they cannot be read.
+/// Names that images have, including formats that are recognized only to say that they cannot be read.
 const EXTENSIONS: [&str; 14] = [
     "jpg", "jpeg", "jpe", "jfif", "png", "webp", "gif", "bmp", "dib", "tif", "tiff", "heic", "heif", "avif",
 ];
 
 impl Entry {
-    /// Whether this is meant to be an image: by its extension, be it broken or not, or else by its first bytes.
+    /// Whether this is meant to be an image: by its extension, broken or not, or else by its first bytes.
     pub fn claims_to_be_image(&self) -> bool {
         let extension = self.name.rsplit_once('.').map_or("", |(_, extension)| extension);
         EXTENSIONS.iter().any(|known| extension.eq_ignore_ascii_case(known))
@@ -156,7 +156,7 @@ fn list_folder(folder: &Path, prefix: &str, above: &mut Vec<PathBuf>, entries: &
             Ok(told) if told.is_dir() => list_folder(&path, &format!("{name}/"), above, entries)?,
             // No pipes or devices: reading these may never end.
             Ok(told) if !told.is_file() => {}
-            // A link that leads nowhere is told of as unreadable, not passed over.
+            // A link that leads nowhere is reported as unreadable, not skipped silently.
             _ => entries.push(Entry {
                 name,
                 location: Location::File(path),

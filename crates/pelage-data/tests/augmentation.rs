@@ -382,8 +382,8 @@ proptest! {
     }
 }
 
-/// A slope is the same at any size, and bilinear interpolation is exact for it: what is drawn must show of a larger image
-/// what it shows of a small one, but for bytes being whole and for what lies beyond the border.
+/// A slope is the same at any size, and bilinear interpolation is exact for it: what is drawn must show of a larger
+/// image what it shows of a small one, but for bytes being whole and for what lies beyond the border.
 #[test]
 fn larger_images_show_the_same() {
     let slope = |[rows, columns]: [usize; 2]| -> Vec<u8> {

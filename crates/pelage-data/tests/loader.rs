@@ -236,7 +236,7 @@ fn kept_at(size: [u32; 2], mode: CacheMode, folder: &Path) -> Arc<DecodedImages>
     Arc::new(DecodedImages::open(catalog, &preprocessing, &cache, &|_| {}).unwrap())
 }
 
-/// Means of 2 x 2 pixels of an image that was enlarged by the same filter, which is not quite the image; and all modes agree.
+/// The images' slopes are the same at any size but for rounding, wherever they are kept.
 #[test]
 fn batches_of_larger_images_are_resized_as_evaluation_does() {
     let folder = folder();
@@ -262,7 +262,7 @@ fn batches_of_larger_images_are_resized_as_evaluation_does() {
         assert!(made[0] == made[1] && made[0] == made[2]);
         for batch in &made[0] {
             for (&index, pixels) in batch.indices.iter().zip(batch.pixels.chunks(each)) {
-                // By Keras's pattern: red is the image's own, green grows with the column, blue with the row.
+                // Red is the image's own, green grows with the column, blue with the row.
                 let at = |row: u32, column: u32| &pixels[((row * width + column) * 3) as usize..][..3];
                 let (row, column) = (height / 2, width / 2);
                 let truth = |middle: u32, side: u32, of: f32| (middle as f32 + 0.5) / side as f32 * of - 0.5;

@@ -114,7 +114,8 @@ fn check_to([height, width]: [usize; 2], to: [usize; 2], map: Map, border: Borde
                 let value = f64::from(out[(row * to[1] + column) * 3 + c]);
                 assert!(
                     low <= value && value <= high,
-                    "{} at ({row}, {column}, {c}): {value}, not {low} to {high}; {height}x{width} to {to:?}, {map:?}, {border:?}",
+                    "{} at ({row}, {column}, {c}): {value}, not {low} to {high}; {height}x{width} to {to:?}, {map:?}, \
+                     {border:?}",
                     isa.name()
                 );
             }

@@ -1,8 +1,8 @@
 //! The disk cache: one file a data set and setting, `<key>.pictures`.
 //!
 //! Layout: the readable images one after the other, then JSON with a checksum of each or why it was not readable, then
-//! the JSON's length and checksum in 8 bytes each (little-endian), and [`MARK`]. Two runs at once each see a whole file or
-//! none.
+//! the JSON's length and checksum in 8 bytes each (little-endian), and [`MARK`]. Two runs at once each see a whole file
+//! or none.
 
 use std::fs::File;
 use std::io::{BufWriter, Read, Seek, SeekFrom, Write};
@@ -34,12 +34,12 @@ pub(super) struct Cached {
     checksums: Vec<u64>,
 }
 
-/// What became of each image: readable, or why not.
+/// Of each image, whether it is readable, or why not.
 type Results<T> = Vec<std::result::Result<T, String>>;
 
-/// The cache file of the `count` images of `dataset`, made first where it is missing or damaged. Its name is the hash of what the images
-/// hold and how they are resized: an image that was changed, be it under its old date, is decoded anew, and one that
-/// was moved is not.
+/// The cache file of the `count` images of `dataset`, made first where it is missing or damaged. Its name is the hash
+/// of what the images hold and how they are resized: an image that was changed, even under its old date, is decoded
+/// again, and one that was moved is not.
 pub(super) fn open(
     dataset: &dyn Dataset,
     count: usize,

@@ -23,8 +23,8 @@ pub fn default_dir() -> PathBuf {
         .unwrap_or_else(|| std::env::temp_dir().join("pelage-cache"))
 }
 
-/// Removes the cache's files from `folder`, but for those that a run is just writing; the bytes freed. Other files there
-/// stay.
+/// Removes the cache's files from `folder`, but for those that a run is just writing; the bytes freed. Other files
+/// there stay.
 ///
 /// # Errors
 /// Files that cannot be removed.
@@ -67,7 +67,7 @@ fn files(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
     std::fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect()
 }
 
-/// Free memory in bytes as Linux tells it; elsewhere 4 GiB is assumed.
+/// Free memory in bytes as Linux reports it; elsewhere 4 GiB is assumed.
 pub(super) fn available_memory() -> usize {
     let told = std::fs::read_to_string("/proc/meminfo").ok().and_then(|text| {
         let line = text.lines().find(|line| line.starts_with("MemAvailable:"))?.to_string();

@@ -30,13 +30,13 @@ impl Part {
     }
 }
 
-/// How a source is laid out, told by the names of its images.
+/// How a source is laid out, by the names of its images.
 pub(super) struct Layout {
     /// Folders from the source down to the class folders or parts, which all images share: `PetImages`.
     pub(super) root: PathBuf,
     /// Folders of the parts, where there are some: `train`, `validation`.
     pub(super) parts: Vec<String>,
-    /// Whether labels are the names of folders; else the names of files tell them.
+    /// Whether labels are the names of folders; else they come from file names.
     pub(super) class_folders: bool,
     depth: usize,
 }
@@ -71,7 +71,7 @@ impl Layout {
             found = deeper;
         }
         let by_file: BTreeSet<String> = names.iter().filter_map(|name| file_label(name)).collect();
-        // One folder tells less than several file labels, but more than one.
+        // One folder says less than several file labels, but more than one.
         let lone_folder = found.len() == 1 || layout.parts.is_empty() && layout.depth > 0;
         layout.class_folders = found.len() > 1 || by_file.len() < 2 && lone_folder;
         if layout.class_folders && found.is_empty() {

@@ -62,8 +62,8 @@ impl Dataset for Subset {
 }
 
 /// Splits a data set into train and validation: per class, `ratio` (0 to 1) of the images, rounded, goes to validation,
-/// chosen by `seed` and content; byte-identical images stay on one side, whatever their class. An image that cannot be read
-/// goes by its name.
+/// chosen by `seed` and content; byte-identical images stay on one side, whatever their class. An image that cannot be
+/// read goes by its name.
 ///
 /// # Errors
 /// A ratio beyond 0 to 1; a class that cannot be split: one image, or all byte-identical.

@@ -69,7 +69,7 @@ fn decode_ended(bytes: &[u8], progressive: bool, limits: &Limits, at_least: u32)
     Ok(Decoded::whole(super::turned(image, orientation(&decoder))))
 }
 
-/// What the markers tell.
+/// What the markers say.
 #[derive(Default)]
 struct Structure {
     /// There is an end-of-image marker behind a scan. One in an embedded thumbnail does not count, nor does what

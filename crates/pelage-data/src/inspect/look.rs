@@ -95,8 +95,8 @@ fn correlation(a: &[u8], b: &[u8]) -> f64 {
 }
 
 /// Groups of images that look the same, by the number that stands beside each. Two hashes at most [`NEAR_BITS`] apart
-/// agree in at least one of eight 8-bit parts, since seven bits cannot spoil eight; so only hashes that share a part are
-/// compared.
+/// agree in at least one of eight 8-bit parts, since seven bits cannot spoil eight; so only hashes that share a part
+/// are compared.
 pub(super) fn near_groups(looks: &[(usize, &Look)]) -> Vec<Vec<usize>> {
     let mut leader: Vec<usize> = (0..looks.len()).collect();
     fn find(leader: &mut [usize], mut i: usize) -> usize {

@@ -9,7 +9,8 @@ use crate::Result;
 /// Bytes in the longest name of a class or file, well below the 255 that file systems take.
 const MAX_BYTES: usize = 150;
 
-/// Refuses class names that cannot be folders everywhere. They are not mended, since a class is what it is called.
+/// Refuses class names that cannot be folder names everywhere. They are not repaired, since a class is what it is
+/// called.
 pub(super) fn check_folder_names(classes: &[String]) -> Result<()> {
     let mut seen: HashMap<String, &String> = HashMap::new();
     for class in classes {

@@ -23,10 +23,11 @@ pub enum Refusal {
         /// The folder.
         out: PathBuf,
     },
-    /// The folder was organized by another plan, and may be replaced where [`Options::force`](super::Options::force) is set.
+    /// The folder was organized by another plan, and may be replaced where [`Options::force`](super::Options::force) is
+    /// set.
     #[error(
-        "{} holds what was organized earlier with other settings or from other pictures; choose another folder, or have \
-         it replaced", out.display()
+        "{} holds what was organized earlier with other settings or from other pictures; choose another folder, or \
+         have it replaced", out.display()
     )]
     Earlier {
         /// The folder.
@@ -34,8 +35,8 @@ pub enum Refusal {
     },
     /// The folder has a file that no plan has put there, and that is never removed.
     #[error(
-        "{} is not empty: {file} was not put there by organizing, and is never removed; move it away, or choose another \
-         folder", out.display()
+        "{} is not empty: {file} was not put there by organizing, and is never removed; move it away, or choose \
+         another folder", out.display()
     )]
     NotEmpty {
         /// The folder.
@@ -45,7 +46,7 @@ pub enum Refusal {
     },
     /// An organized image was changed; it is replaced where [`Options::force`](super::Options::force) is set.
     #[error(
-        "{} is there already and not the same picture as in the source; move it away, or have all of the folder replaced",
+        "{} is there already and not the same picture as in the source; move it away, or have the folder replaced",
         path.display()
     )]
     Changed {
@@ -77,8 +78,8 @@ pub enum Refusal {
     },
     /// The names of two classes would be one folder's on some file systems.
     #[error(
-        "classes '{}' and '{}' differ in case only, which not every system tells apart; rename one of them, or make them \
-         one", other.escape_debug(), class.escape_debug()
+        "classes '{}' and '{}' differ in case only, which not every system tells apart; rename one of them, or make \
+         them one", other.escape_debug(), class.escape_debug()
     )]
     FolderCase {
         /// A class.

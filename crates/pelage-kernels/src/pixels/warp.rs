@@ -53,8 +53,8 @@ const FRACTION: u32 = 32;
 const ONE: i64 = 1 << FRACTION;
 
 /// Warps `pixels` (`height * width * 3` bytes) into `out` (`out_height * out_width * 3` values): `map` with bilinear
-/// interpolation, then `brightness`, a factor on whole values of 0 to 255, then `normalization`. Nothing is antialiased: a
-/// map that shrinks the image to less than half skips pixels.
+/// interpolation, then `brightness`, a factor on whole values of 0 to 255, then `normalization`. Nothing is
+/// antialiased: a map that shrinks the image to less than half skips pixels.
 ///
 /// # Panics
 /// Where a length does not fit, something is to be made of no pixels, or `map` leads 2^29 pixels away or nowhere (not a
@@ -142,8 +142,8 @@ fn warp_body<const FUSED: bool>(
     }
 }
 
-/// Interpolates and finishes some columns of a row, [`TILE`] at a time: first their neighbors are gathered, then all are
-/// blended as vectors. `locate` takes a place on the line to one within the image and to the pixel above and to the
+/// Interpolates and finishes some columns of a row, [`TILE`] at a time: first their neighbors are gathered, then all
+/// are blended as vectors. `locate` takes a place on the line to one within the image and to the pixel above and to the
 /// left of it.
 #[inline(always)]
 fn run<const FUSED: bool>(
@@ -256,8 +256,8 @@ impl Image<'_> {
         (at, [before(at[0], self.height), before(at[1], self.width)])
     }
 
-    /// Two neighboring pixels and two bytes more. Beyond the last byte there are zeros: they meet a share of 0, being the
-    /// neighbors that an image of one row or one column does not have.
+    /// Two neighboring pixels and two bytes more. Beyond the last byte there are zeros: they meet a share of 0, being
+    /// the neighbors that an image of one row or one column does not have.
     #[inline(always)]
     fn two_pixels(&self, place: usize) -> [u8; 8] {
         match self.pixels.get(place..).and_then(|rest| rest.first_chunk()) {

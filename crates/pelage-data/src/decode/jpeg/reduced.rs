@@ -1,6 +1,6 @@
 //! A large JPEG at a half, a quarter or an eighth of its sides: the inverse transform makes 4, 2 or 1 instead of 8
-//! pixels of each block side, which leaves out what is finer; at an eighth each is the mean of its block. zune-jpeg has no
-//! such transform, jpeg-decoder has.
+//! pixels of each block side, which leaves out what is finer; at an eighth each is the mean of its block. zune-jpeg has
+//! no such transform, jpeg-decoder has.
 
 use std::panic::catch_unwind;
 
