@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use pelage::data::organize::Refusal;
 use pelage::model::error::Wanted;
 
 use crate::options::flag;
@@ -78,10 +79,53 @@ fn bring(wanted: &Wanted) -> String {
 
 impl From<pelage::data::Error> for Failure {
     fn from(error: pelage::data::Error) -> Self {
+        use pelage::data::Error;
+        let told = error.to_string();
+        let with = |remedy: String| format!("{told}: {remedy}");
         match error {
-            pelage::data::Error::Input(_) => Failure::Usage(error.to_string()),
-            _ => Failure::Failed(error.to_string()),
+            Error::Setting { name, value, allowed } => {
+                Failure::Usage(format!("{} is {value}, it must be {allowed}", flag(name)))
+            }
+            Error::NotFound { .. } | Error::Exists { .. } | Error::Labels { .. } => Failure::Usage(told),
+            Error::NoValidation { path } => Failure::Usage(format!(
+                "{told}: `--validation-split 0.2`, or `pelage organize {} --out data`",
+                path.display()
+            )),
+            Error::HasValidation { .. } => Failure::Usage(with("leave --validation-split out".into())),
+            Error::NoLabels { nested: None, .. } | Error::OneClass { .. } => {
+                Failure::Failed(with("`pelage organize --labels labels.csv`".into()))
+            }
+            Error::MissingClass { .. } => Failure::Failed(with("`pelage organize`".into())),
+            Error::TooManyUnreadable { .. } | Error::UnreadableClass { .. } => {
+                Failure::Failed(format!("{told}\nsee them all by `pelage inspect`"))
+            }
+            Error::Cache { .. } => {
+                Failure::Failed(with("`--cache ram`, `--cache off`, or another PELAGE_CACHE".into()))
+            }
+            Error::DamagedCache { .. } => Failure::Failed(with("`pelage cache clear`".into())),
+            Error::Organize(refusal) => refused(&refusal, told),
+            _ => Failure::Failed(told),
         }
+    }
+}
+
+/// The same where `organize` refused its folder.
+fn refused(refusal: &Refusal, told: String) -> Failure {
+    let remedy = match refusal {
+        Refusal::Within { .. } => "give another --out".to_string(),
+        Refusal::Earlier { .. } | Refusal::Changed { .. } => "`--force` replaces it, or give another --out".into(),
+        Refusal::NotEmpty { .. } | Refusal::LinkedInto { .. } => "give another --out".into(),
+        Refusal::HardLink { .. } => "`--link copy` or `--link symbolic`".into(),
+        Refusal::FolderName { class } => format!("`--rename {}=NAME`", class.escape_debug()),
+        Refusal::FolderCase { class, other } => {
+            format!("`--rename {}={}`", class.escape_debug(), other.escape_debug())
+        }
+        _ => return Failure::Usage(told),
+    };
+    let message = format!("{told}: {remedy}");
+    match refusal {
+        Refusal::HardLink { .. } | Refusal::FolderName { .. } | Refusal::FolderCase { .. } => Failure::Failed(message),
+        _ => Failure::Usage(message),
     }
 }
 

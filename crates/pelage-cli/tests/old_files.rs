@@ -52,15 +52,19 @@ fn an_old_run_goes_on_and_is_then_a_new_one() {
     let (folder, run) = old_run();
     succeed(folder.path(), &["train", "--resume", "run", "--epochs", "3"]);
     let history = std::fs::read_to_string(run.join("history.csv")).unwrap();
-    let old = std::fs::read_to_string(
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/run-0.1/history.csv"),
-    )
-    .unwrap();
+    let old = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/run-0.1/history.csv"))
+        .unwrap();
     assert_eq!(history.lines().count(), 4);
     assert!(history.starts_with(&old), "{history}");
     let config = std::fs::read_to_string(run.join("config.toml")).unwrap();
-    assert!(config.contains("epochs = 3") && config.contains("[compute]\n"), "{config}");
-    assert!(config.contains("threads = 2") && config.contains("cache = \"off\""), "{config}");
+    assert!(
+        config.contains("epochs = 3") && config.contains("[compute]\n"),
+        "{config}"
+    );
+    assert!(
+        config.contains("threads = 2") && config.contains("cache = \"off\""),
+        "{config}"
+    );
     succeed(folder.path(), &["train", "--resume", "run"]);
 }
 
@@ -91,7 +95,9 @@ fn what_a_newer_pelage_adds_to_the_training_facts_is_read_over_and_what_changes_
     let told = fail(folder.path(), &["calibrate", "run"], 2);
     assert!(told.contains("name them"), "{told}");
 
-    rewritten(&run, |description| description["facts"]["preprocessing"]["rotate"] = 90.into());
+    rewritten(&run, |description| {
+        description["facts"]["preprocessing"]["rotate"] = 90.into()
+    });
     let told = fail(folder.path(), &["predict", "run", "pics/cat.0.jpg"], 1);
     assert!(told.contains("rotate"), "{told}");
 

@@ -71,7 +71,10 @@ fn sequential_batches_are_the_images_normalized() {
     let images = images();
     let batches = all(&images, 4, Order::Sequential, 0);
     assert_eq!(
-        batches.iter().map(|batch| batch.targets.labels().len()).collect::<Vec<_>>(),
+        batches
+            .iter()
+            .map(|batch| batch.targets.labels().len())
+            .collect::<Vec<_>>(),
         [4, 4, 4, 4, 4, 3]
     );
     let indices: Vec<usize> = batches.iter().flat_map(|batch| batch.indices.clone()).collect();

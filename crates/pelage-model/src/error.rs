@@ -10,7 +10,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 pub enum Error {
     /// Something on the way from files to batches.
     #[error(transparent)]
-    Data(#[from] pelage_data::Error),
+    Data(pelage_data::Error),
     /// A file could not be read or written.
     #[error("{}: {source}", path.display())]
     Io {
@@ -86,6 +86,17 @@ pub struct Wanted {
     pub source: String,
     /// Whether that is an address that it can be downloaded from.
     pub downloadable: bool,
+}
+
+/// What both crates tell in the same way is told in one.
+impl From<pelage_data::Error> for Error {
+    fn from(error: pelage_data::Error) -> Self {
+        match error {
+            pelage_data::Error::Io { path, source } => Error::Io { path, source },
+            pelage_data::Error::Setting { name, value, allowed } => Error::Setting { name, value, allowed },
+            other => Error::Data(other),
+        }
+    }
 }
 
 impl Error {

@@ -18,7 +18,7 @@ pub use batch_norm::{Normalized, batch_norm, batch_norm_composed};
 pub use chain::{Link, convolution_chain};
 pub use conv_block::{PackedBlock, conv_block, conv_block_composed};
 pub use convolution::{Activation, Options, Packed, convolution, convolution_composed, convolution_packed};
-pub use cross_entropy::{Targets, cross_entropy, cross_entropy_composed};
+pub use cross_entropy::{Wanted, cross_entropy, cross_entropy_composed};
 pub use dense::{dense, dense_composed};
 pub use dropout::dropout;
 pub use pooling::{average_pool, global_average_pool, global_average_pool_composed, max_pool, max_pool_composed};

@@ -12,8 +12,19 @@ pub(crate) fn main() -> Result<(), Box<dyn std::error::Error>> {
     // With random weights, to try it out; `zoo::store` keeps pretrained ones.
     let mut recipe = Recipe::transfer(Architecture::ResNet18, Transfer::new(None));
     recipe.image_size = 32;
-    for written in export("pictures".as_ref(), &recipe, "features".as_ref(), &Compute::default(), &|_| {})? {
-        println!("{}.npy: {} x {:?}", written.path.display(), written.images, written.shape);
+    for written in export(
+        "pictures".as_ref(),
+        &recipe,
+        "features".as_ref(),
+        &Compute::default(),
+        &|_| {},
+    )? {
+        println!(
+            "{}.npy: {} x {:?}",
+            written.path.display(),
+            written.images,
+            written.shape
+        );
     }
     Ok(())
 }

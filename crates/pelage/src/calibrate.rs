@@ -1,10 +1,11 @@
 //! Fitting how far a model's answers can be trusted: its temperature on validation images, its density on training images.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use burn::Tensor;
-use pelage_data::catalog::{self, Split};
 use pelage_data::Progress;
+use pelage_data::catalog::{self, Catalog, Split};
 use pelage_model::trust::calibration::Facts;
 use pelage_model::trust::density::{self, Density};
 use pelage_model::trust::{Calibration, model_hash};
@@ -45,10 +46,12 @@ pub fn calibrate(
     let model = Model::load(run, &device)?;
     check_dimension(&model).map_err(|reason| refused(run, reason))?;
     let split = open(data, &model)?;
-    let score =
-        |catalog, what| evaluate::open_and_score(&model, catalog, compute.cache, Embeddings::Keep, what, progress);
-    let validation = score(&split.validation, "validation")?;
-    let train = score(&split.train, "training")?;
+    let score = |catalog: Catalog, what| {
+        let dataset = Arc::new(catalog);
+        evaluate::open_and_score(&model, dataset, compute.cache, Embeddings::Keep, what, progress)
+    };
+    let validation = score(split.validation, "validation")?;
+    let train = score(split.train, "training")?;
     let calibration = fit(&train, &validation, coverage, hash?).map_err(|reason| refused(run, reason))?;
     Ok(Calibrated {
         path: save_beside(&calibration, run)?,

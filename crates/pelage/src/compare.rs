@@ -3,6 +3,7 @@
 pub mod difference;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use pelage_data::Progress;
 use pelage_model::networks::summary;
@@ -103,15 +104,15 @@ pub fn compare(
         .map(|run| Model::load(run, &device))
         .collect::<Result<Vec<_>>>()?;
     let histories = runs.iter().map(|run| history(run)).collect::<Result<Vec<_>>>()?;
-    let catalog = match data {
+    let catalog = Arc::new(match data {
         Some(data) => images::validation_part(data)?,
         None => images::common_validation(&models.iter().map(|model| &model.facts).collect::<Vec<_>>())?,
-    };
+    });
     let mut first: Option<(Vec<String>, Vec<bool>)> = None;
     let mut lines = Vec::new();
     for ((run, model), history) in runs.iter().zip(&models).zip(&histories) {
         let (cache, drop) = (compute.cache, Embeddings::Drop);
-        let scores = evaluate::open_and_score(model, &catalog, cache, drop, "comparing", progress)?;
+        let scores = evaluate::open_and_score(model, catalog.clone(), cache, drop, "comparing", progress)?;
         let evaluation = Evaluation::of(&scores);
         let correct = correct(&scores);
         let difference = match &first {

@@ -11,9 +11,9 @@ pub mod scores;
 use std::path::Path;
 use std::sync::Arc;
 
-use pelage_data::cache::{CacheMode, DecodedImages, default_dir};
-use pelage_data::catalog::Catalog;
 use pelage_data::Progress;
+use pelage_data::cache::{Cache, CacheMode, DecodedImages};
+use pelage_data::dataset::Dataset;
 use pelage_model::trust::Judge;
 use serde::Serialize;
 
@@ -71,7 +71,14 @@ pub fn evaluate(
     } else {
         Embeddings::Drop
     };
-    let scores = open_and_score(&model, &catalog, compute.cache, embeddings, "evaluating", progress)?;
+    let scores = open_and_score(
+        &model,
+        Arc::new(catalog),
+        compute.cache,
+        embeddings,
+        "evaluating",
+        progress,
+    )?;
     Ok(Report {
         evaluation: Evaluation::of(&scores),
         calibrated: judge.temperature().map(|temperature| calibrated(&scores, temperature)),
@@ -90,19 +97,20 @@ fn calibrated(scores: &Scores, temperature: f64) -> Calibrated {
     }
 }
 
-/// Opens the images of `catalog` and lets `model` score them; `what` is being done, for whoever shows the progress.
+/// Opens the images of `dataset` and lets `model` score them; `what` is being done, for whoever shows the progress.
 ///
 /// # Errors
 /// As [`DecodedImages::open`] and [`score`].
 pub fn open_and_score(
     model: &Model,
-    catalog: &Catalog,
+    dataset: Arc<dyn Dataset>,
     cache: CacheMode,
     embeddings: Embeddings,
     what: &'static str,
     progress: &(dyn Fn(Progress) + Sync),
 ) -> Result<Scores> {
-    let pictures = DecodedImages::open(catalog, &model.facts.preprocessing, cache, &default_dir(), progress)?;
+    let cache = Cache::new(cache);
+    let pictures = DecodedImages::open(dataset, &model.facts.preprocessing, &cache, progress)?;
     let total = pictures.len();
     score(model, Arc::new(pictures), embeddings, &mut |done| {
         progress(Progress { done, total, what })

@@ -9,11 +9,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use burn::tensor::{Device, Tensor};
-use pelage_data::cache::{self, CacheMode, DecodedImages, Unreadable};
-use pelage_data::catalog::Catalog;
-use pelage_data::loader::{self, Batch, Order};
-use pelage_data::preprocess::Preprocessing;
 use pelage_data::Progress;
+use pelage_data::Unreadable;
+use pelage_data::cache::{self, Cache, CacheMode, DecodedImages};
+use pelage_data::dataset::Dataset;
+use pelage_data::loader::{self, Batch, Pass};
+use pelage_data::preprocess::Preprocessing;
+use pelage_data::targets::Targets;
 
 use pelage_model::input;
 use pelage_model::networks::pooled::{self, BATCH};
@@ -55,9 +57,9 @@ impl Extractor<'_> {
     }
 
     /// What the cache knows these features of these pictures by.
-    fn key(&self, catalog: &Catalog) -> String {
+    fn key(&self, dataset: &dyn Dataset) -> String {
         let Preprocessing { mean, std, .. } = self.preprocessing;
-        let pictures = cache::fingerprint(catalog, self.preprocessing);
+        let images = cache::fingerprint(dataset, self.preprocessing);
         let nodes: Vec<_> = self.network.graph().nodes()[..=self.network.graph().features()]
             .iter()
             .collect();
@@ -67,54 +69,54 @@ impl Extractor<'_> {
         );
         let mut hash = blake3::Hasher::new();
         hash.update(file::MARK)
-            .update(pictures.as_bytes())
+            .update(images.as_bytes())
             .update(made.as_bytes());
         hash.finalize().to_hex()[..32].to_string()
     }
 }
 
 impl Features {
-    /// The features of the pictures of `catalog`, from the cache in `folder` where they are there, and kept there
-    /// otherwise. DecodedImages are decoded as they are needed, and not kept.
+    /// The features of the images of `dataset`, from the cache in `folder` where they are there, and kept there otherwise,
+    /// unless the images are in memory themselves. Images are decoded as they are needed, and not kept.
     ///
     /// # Errors
-    /// More than a tenth of the pictures unreadable, a class with none left, a cache folder that cannot be written.
+    /// More than a tenth of the images unreadable, a class with none left, a cache folder that cannot be written.
     pub fn open(
-        catalog: &Catalog,
+        dataset: &Arc<dyn Dataset>,
         extractor: &Extractor,
         folder: &Path,
         device: &Device,
         progress: &(dyn Fn(Progress) + Sync),
     ) -> Result<Features> {
-        let path = folder.join(format!("{}.features", extractor.key(catalog)));
-        if let Some(found) = file::read(&path, catalog.items.len()) {
-            return Ok(Self::of(catalog, extractor, found));
+        if dataset.is_in_memory() {
+            return Ok(Self::of(
+                &**dataset,
+                extractor,
+                compute(dataset, extractor, device, progress)?,
+            ));
         }
-        let pictures = DecodedImages::open(catalog, extractor.preprocessing, CacheMode::Off, folder, progress)?;
-        let computed = compute(Arc::new(pictures), catalog, extractor, device, progress)?;
+        let path = folder.join(format!("{}.features", extractor.key(&**dataset)));
+        if let Some(found) = file::read(&path, dataset.len()) {
+            return Ok(Self::of(&**dataset, extractor, found));
+        }
+        let computed = compute(dataset, extractor, device, progress)?;
         file::write(&path, &computed).map_err(|failure| {
             let reason = format!("{failure}; the features of the pictures are kept there, free some space");
             Error::io(&path)(std::io::Error::new(failure.kind(), reason))
         })?;
-        Ok(Self::of(catalog, extractor, computed))
+        Ok(Self::of(&**dataset, extractor, computed))
     }
 
-    fn of(catalog: &Catalog, extractor: &Extractor, found: file::Content) -> Features {
-        let readable = || {
-            catalog
-                .items
-                .iter()
-                .zip(&found.reasons)
-                .filter(|(_, reason)| reason.is_none())
-        };
-        let unreadable = catalog.items.iter().zip(&found.reasons).filter_map(|(item, reason)| {
-            let (path, reason) = (item.location.to_string(), reason.clone()?);
+    fn of(dataset: &dyn Dataset, extractor: &Extractor, found: file::Content) -> Features {
+        let readable = || (0..dataset.len()).filter(|&i| found.reasons[i].is_none());
+        let unreadable = found.reasons.iter().enumerate().filter_map(|(i, reason)| {
+            let (path, reason) = (dataset.location(i), reason.clone()?);
             Some(Unreadable { path, reason })
         });
         Features {
-            names: readable().map(|(item, _)| item.name.clone()).collect(),
-            labels: readable().map(|(item, _)| item.label).collect(),
-            classes: catalog.classes.clone(),
+            names: readable().map(|i| dataset.name(i).to_string()).collect(),
+            labels: readable().map(|i| dataset.label(i)).collect(),
+            classes: dataset.classes().to_vec(),
             unreadable: unreadable.collect(),
             preprocessing: extractor.preprocessing.clone(),
             shape: found.shape,
@@ -192,7 +194,7 @@ impl Features {
         let table = writer
             .into_inner()
             .map_err(|failure| failed(failure.into_error().into()))?;
-        atomic::write(&folder.join(format!("{name}.csv")), &table)
+        Ok(atomic::write(&folder.join(format!("{name}.csv")), &table)?)
     }
 
     /// The features of the pictures `indices`, as a batch.
@@ -204,22 +206,32 @@ impl Features {
                 .flat_map(|&i| &self.values[i * each..(i + 1) * each])
                 .copied()
                 .collect(),
-            labels: indices.iter().map(|&i| self.labels[i]).collect(),
+            targets: Targets::Classes(indices.iter().map(|&i| self.labels[i]).collect()),
             indices: indices.to_vec(),
         }
     }
 }
 
 fn compute(
-    pictures: Arc<DecodedImages>,
-    catalog: &Catalog,
+    dataset: &Arc<dyn Dataset>,
     extractor: &Extractor,
     device: &Device,
     progress: &(dyn Fn(Progress) + Sync),
 ) -> Result<file::Content> {
-    let total = pictures.len();
+    let cache = Cache::new(CacheMode::Off);
+    let images = Arc::new(DecodedImages::open(
+        dataset.clone(),
+        extractor.preprocessing,
+        &cache,
+        progress,
+    )?);
+    let total = images.len();
     let (mut values, mut shape, mut done) = (Vec::new(), [0; 3], 0);
-    for batch in loader::batches(pictures.clone(), BATCH, Order::Sequential, None, 0) {
+    let pass = Pass {
+        batch_size: BATCH,
+        ..Pass::default()
+    };
+    for batch in loader::batches(images.clone(), pass) {
         let batch = batch?;
         let maps = extractor.forward(input::images(batch.pixels, extractor.preprocessing, device));
         let [_, h, w, c] = maps.dims();
@@ -228,16 +240,16 @@ fn compute(
         }
         shape = [h, w, c];
         values.extend(to_vec(maps));
-        done += batch.labels.len();
+        done += batch.targets.len();
         progress(Progress {
             done,
             total,
             what: "features",
         });
     }
-    let mut unreadable = pictures.unreadable().iter().peekable();
-    let reasons = catalog.items.iter().map(|item| {
-        let path = item.location.to_string();
+    let mut unreadable = images.unreadable().iter().peekable();
+    let reasons = (0..dataset.len()).map(|i| {
+        let path = dataset.location(i);
         unreadable
             .next_if(|skipped| skipped.path == path)
             .map(|skipped| skipped.reason.clone())

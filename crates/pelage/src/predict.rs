@@ -58,10 +58,10 @@ pub fn write_csv(path: &Path, model: &Model, predictions: &[Prediction]) -> Resu
             )
             .map_err(failed)?;
     }
-    atomic::write(
+    Ok(atomic::write(
         path,
         &writer
             .into_inner()
             .map_err(|failure| failed(failure.into_error().into()))?,
-    )
+    )?)
 }

@@ -198,7 +198,10 @@ impl Layout {
         clip: f64,
         unreadable: Unreadable,
     ) -> Result<()> {
-        atomic::write(path, &self.encode(classes, predictions, clip, unreadable)?)
+        Ok(atomic::write(
+            path,
+            &self.encode(classes, predictions, clip, unreadable)?,
+        )?)
     }
 }
 

@@ -26,7 +26,7 @@ pub mod transfer;
 use std::time::Instant;
 
 use burn::tensor::Device;
-use pelage_data::loader::Order;
+use pelage_data::loader::{Order, Pass};
 use pelage_model::input;
 use pelage_model::networks::Mode;
 use pelage_model::values::to_vec;
@@ -40,7 +40,7 @@ use metrics::Metrics;
 pub use outcome::{EndReason, Outcome};
 use progress::Progress;
 pub use recipe::Recipe;
-pub use samples::{Data, Samples};
+pub use samples::{Data, Samples, Sets};
 use schedule::Scheduler;
 pub use start::Start;
 use step::Learner;
@@ -82,14 +82,16 @@ pub fn fit(
             batches,
             done: progress.batch,
         });
-        let order = Order::Shuffled {
-            seed: recipe.seed,
-            epoch: progress.epoch as u64,
-        };
-        let augmentation = recipe.augmentation();
-        let mut source = data
-            .train
-            .batches(recipe.batch_size, order, augmentation, progress.batch);
+        let mut source = data.train.batches(Pass {
+            batch_size: recipe.batch_size,
+            order: Order::Shuffled {
+                seed: recipe.seed,
+                epoch: progress.epoch as u64,
+            },
+            augmentation: recipe.augmentation(),
+            first_batch: progress.batch,
+            ..Pass::default()
+        });
         while progress.batch < batches {
             let learning_rate = scheduler.rate(progress.step, &progress);
             let accumulated = source.by_ref().take(recipe.accumulate);
@@ -149,14 +151,17 @@ fn evaluated(learner: &Learner) -> Result<pelage_model::networks::Network> {
 fn validate(learner: &Learner, data: &Data, observe: &mut dyn FnMut(&Event) -> Control) -> Result<Metrics> {
     let (network, total) = (evaluated(learner)?, data.validation.len());
     let mut running = Metrics::default();
-    let batch_size = learner.recipe.batch_size;
-    for batch in data.validation.batches(batch_size, Order::Sequential, None, 0) {
+    let pass = Pass {
+        batch_size: learner.recipe.batch_size,
+        ..Pass::default()
+    };
+    for batch in data.validation.batches(pass) {
         let batch = batch?;
         let pixels = input::tensor(batch.pixels, data.validation.shape(), &learner.device);
         let logits = network.forward(pixels, Mode::Infer);
-        let loss = learner.loss(logits.clone(), &batch.labels);
-        let correct = metrics::count_correct(logits, &batch.labels);
-        running.add(batch.labels.len(), f64::from(to_vec(loss)[0]), correct);
+        let loss = learner.loss(logits.clone(), &batch.targets);
+        let correct = metrics::count_correct(logits, &batch.targets);
+        running.add(batch.targets.len(), f64::from(to_vec(loss)[0]), correct);
         observe(&Event::Validation {
             images: running.images,
             total,

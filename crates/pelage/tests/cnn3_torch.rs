@@ -4,6 +4,7 @@
 use burn::Tensor;
 use burn::module::Module;
 use burn::tensor::{Device, TensorData};
+use pelage::data::targets::Targets;
 use pelage::model::networks::{Architecture, Mode, Network, parameters};
 use pelage::model::values::{Named, Values, to_vec};
 use pelage::train::Recipe;
@@ -92,7 +93,7 @@ fn logits_gradients_and_ten_steps() {
     let mut losses = Vec::new();
     for step in 0..10 {
         let logits = network.forward(pixels(), Mode::Infer);
-        let loss = loss::loss(&recipe, logits.clone(), &LABELS, None);
+        let loss = loss::loss(&recipe, logits.clone(), &Targets::Classes(LABELS.to_vec()), None);
         losses.push(to_vec(loss.clone().inner())[0]);
         let gradients = loss.backward();
         if step == 0 {
@@ -111,7 +112,12 @@ fn logits_gradients_and_ten_steps() {
                 let worst = error(&gradient, &recorded(&file, &format!("gradient/{name}")));
                 assert!(worst < 1e-4, "gradient of {name}: relative error {worst:e}");
             }
-            let loss = loss::loss(&recipe, network.forward(pixels(), Mode::Infer), &LABELS, None);
+            let loss = loss::loss(
+                &recipe,
+                network.forward(pixels(), Mode::Infer),
+                &Targets::Classes(LABELS.to_vec()),
+                None,
+            );
             network = optimizer.step(&recipe, 0.05, network.clone(), Gradients::of(&network, loss.backward()));
             for (name, values) in parameters::read(&network) {
                 if values.data.len() < 3000 {

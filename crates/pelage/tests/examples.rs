@@ -12,6 +12,8 @@ mod own_loop;
 mod predict;
 #[path = "../examples/train_folder.rs"]
 mod train_folder;
+#[path = "../examples/train_memory.rs"]
+mod train_memory;
 
 #[test]
 fn every_example_runs() {
@@ -23,11 +25,13 @@ fn every_example_runs() {
     features::main().unwrap();
     explain::main().unwrap();
     own_loop::main().unwrap();
+    train_memory::main().unwrap();
     for made in [
         "runs/mine/best.safetensors",
         "features/features.npy",
         "explained/index.html",
         "grad-cam.png",
+        "light-or-dark.safetensors",
     ] {
         assert!(folder.path().join(made).is_file(), "{made}");
     }
@@ -39,7 +43,10 @@ fn every_example_is_short_and_run_here() {
     for entry in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/examples")).unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_stem().unwrap().to_string_lossy().into_owned();
-        assert!(own.contains(&format!("    {name}::main().unwrap();")), "{name} is not run");
+        assert!(
+            own.contains(&format!("    {name}::main().unwrap();")),
+            "{name} is not run"
+        );
         let lines = std::fs::read_to_string(&path).unwrap().lines().count();
         assert!(lines <= 30, "{name}: {lines} lines, more than 30");
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use burn::tensor::{Device, Tensor, TensorData};
 use pelage::Model;
-use pelage::data::cache::{CacheMode, DecodedImages};
+use pelage::data::cache::{Cache, CacheMode, DecodedImages};
 use pelage::data::catalog::Catalog;
 use pelage::data::preprocess::Preprocessing;
 use pelage::explain::deconvnet::{self, Stop};
@@ -413,10 +413,9 @@ fn the_strongest_pictures_are_those_of_a_sorted_list() {
     let (model, device) = (model(cnn3(SIZE), SIZE), Device::flex());
     let catalog = Catalog::from_source(folder.path(), None).unwrap();
     let pictures = DecodedImages::open(
-        &catalog,
+        Arc::new(catalog),
         &model.facts.preprocessing,
-        CacheMode::Ram,
-        folder.path(),
+        &Cache::new(CacheMode::Ram),
         &|_| {},
     )
     .unwrap();

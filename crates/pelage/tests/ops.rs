@@ -2,6 +2,7 @@
 
 use burn::Tensor;
 use burn::tensor::{Device, TensorData};
+use pelage::data::targets::Targets;
 use pelage::model::ops;
 use pelage::model::ops::optimizer::{Adam, Rate, RmsProp, Sgd, adam, rms_prop, sgd};
 use pelage::model::values::to_vec;
@@ -75,25 +76,39 @@ fn the_fused_block_is_the_composed_one() {
 fn the_loss_and_its_gradient_are_the_composed_ones() {
     let device = Device::flex().autodiff();
     for (smoothing, class_weights) in [(0.0, None), (0.1, None), (0.2, Some(vec![0.5, 2.0, 1.0, 0.0]))] {
-        let targets = ops::Targets {
-            labels: vec![3, 0, 1, 1, 2],
-            smoothing,
-            class_weights,
+        // One image of each class, and two that are mixed; then classes alone.
+        let mixed = [
+            [0.0, 0.0, 0.0, 1.0],
+            [1.0, 0.0, 0.0, 0.0],
+            [0.25, 0.75, 0.0, 0.0],
+            [0.0, 0.1, 0.3, 0.6],
+            [0.0, 0.0, 1.0, 0.0],
+        ];
+        let distributions = Targets::Distributions {
+            classes: 4,
+            values: mixed.concat(),
         };
-        let run = |loss: fn(Tensor<2>, ops::Targets) -> Tensor<1>| {
-            let logits = (tensor(1, [5, 4], &device) * 8.0).detach().require_grad();
-            let loss = loss(logits.clone(), targets.clone());
-            // Not of a gradient of one alone.
-            let mut gradients = (loss.clone() * 3.0).backward();
-            [
-                to_vec(loss.inner()),
-                to_vec(logits.grad_remove(&mut gradients).unwrap()),
-            ]
-        };
-        let (ours, truth) = (run(ops::cross_entropy), run(ops::cross_entropy_composed));
-        for (what, (ours, truth)) in ["loss", "gradient"].iter().zip(ours.iter().zip(&truth)) {
-            let error = error(ours, truth);
-            assert!(error < 1e-6, "{what} at {smoothing}: {error:e}");
+        for truth in [Targets::Classes(vec![3, 0, 1, 1, 2]), distributions] {
+            let targets = ops::Wanted {
+                truth,
+                smoothing,
+                class_weights: class_weights.clone(),
+            };
+            let run = |loss: fn(Tensor<2>, ops::Wanted) -> Tensor<1>| {
+                let logits = (tensor(1, [5, 4], &device) * 8.0).detach().require_grad();
+                let loss = loss(logits.clone(), targets.clone());
+                // Not of a gradient of one alone.
+                let mut gradients = (loss.clone() * 3.0).backward();
+                [
+                    to_vec(loss.inner()),
+                    to_vec(logits.grad_remove(&mut gradients).unwrap()),
+                ]
+            };
+            let (ours, truth) = (run(ops::cross_entropy), run(ops::cross_entropy_composed));
+            for (what, (ours, truth)) in ["loss", "gradient"].iter().zip(ours.iter().zip(&truth)) {
+                let error = error(ours, truth);
+                assert!(error < 1e-6, "{what} at {smoothing}: {error:e}");
+            }
         }
     }
 }

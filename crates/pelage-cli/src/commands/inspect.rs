@@ -44,7 +44,7 @@ fn described(report: &Report) -> String {
         vec![
             class.set.to_string(),
             class.name.clone(),
-            thousands(class.pictures as u64),
+            thousands(class.images as u64),
             thousands(class.unreadable as u64),
             spread(class.width),
             spread(class.height),

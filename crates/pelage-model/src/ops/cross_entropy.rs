@@ -8,46 +8,64 @@ use burn::backend::flex::FlexTensor;
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, Backend, Dispatch, Flex, backend_extension};
 use burn::tensor::{Device, TensorData, activation};
+use pelage_data::targets::Targets;
 use pelage_kernels::loss as kernel;
 
 use super::flex::{dense, dims, runs_on_kernels, tensor, values};
 
 /// What the logits of a batch should say.
 #[derive(Clone, Debug)]
-pub struct Targets {
-    /// The class of each picture.
-    pub labels: Vec<usize>,
+pub struct Wanted {
+    /// The class of each image, or its distribution over the classes.
+    pub truth: Targets,
     /// How much of a target, 0 to 1, is spread over all classes (Szegedy et al. 2016, section 7).
     pub smoothing: f32,
-    /// A factor for the loss of the pictures of each class; they are not divided out again.
+    /// A factor for the loss of the images of each class; they are not divided out again. Of a distribution, their mean
+    /// under it.
     pub class_weights: Option<Vec<f32>>,
 }
 
-impl Targets {
-    /// Target probabilities `[n, classes]`.
+impl Wanted {
+    /// Target probabilities `[n, classes]`, smoothed.
     pub fn probabilities(&self, classes: usize, device: &Device) -> Tensor<2> {
-        let n = self.labels.len();
-        let mut targets = vec![self.smoothing / classes as f32; n * classes];
-        for (targets, &label) in targets.chunks_exact_mut(classes).zip(&self.labels) {
-            targets[label] += 1.0 - self.smoothing;
+        let n = self.truth.len();
+        let everywhere = self.smoothing / classes as f32;
+        let mut targets = vec![everywhere; n * classes];
+        match &self.truth {
+            Targets::Classes(labels) => {
+                for (targets, &label) in targets.chunks_exact_mut(classes).zip(labels) {
+                    targets[label] += 1.0 - self.smoothing;
+                }
+            }
+            Targets::Distributions { values, .. } => {
+                for (target, share) in targets.iter_mut().zip(values) {
+                    *target += (1.0 - self.smoothing) * share;
+                }
+            }
         }
         Tensor::from_data(TensorData::new(targets, [n, classes]), device)
     }
 
-    /// The mean of the pictures' losses `[n, 1]`, each times the weight of its class.
+    /// The mean of the images' losses `[n, 1]`, each times the weight of its class.
     pub fn mean(&self, losses: Tensor<2>) -> Tensor<1> {
         let Some(weights) = &self.class_weights else {
             return losses.mean();
         };
-        let weights: Vec<f32> = self.labels.iter().map(|&label| weights[label]).collect();
+        let weights: Vec<f32> = match &self.truth {
+            Targets::Classes(labels) => labels.iter().map(|&label| weights[label]).collect(),
+            Targets::Distributions { classes, values } => values
+                .chunks(*classes)
+                .map(|row| row.iter().zip(weights).map(|(share, weight)| share * weight).sum())
+                .collect(),
+        };
         let weights = TensorData::new(weights, losses.dims());
         let device = losses.device();
         (losses * Tensor::from_data(weights, &device)).mean()
     }
 }
 
-/// The mean over the pictures of the cross-entropy between `targets` and the softmax of `logits` `[n, classes]`.
-pub fn cross_entropy(logits: Tensor<2>, targets: Targets) -> Tensor<1> {
+/// The mean over the images of the cross-entropy between `targets` and the softmax of `logits` `[n, classes]`.
+pub fn cross_entropy(logits: Tensor<2>, targets: Wanted) -> Tensor<1> {
     if !runs_on_kernels(&logits) {
         return cross_entropy_composed(logits, targets);
     }
@@ -58,7 +76,7 @@ pub fn cross_entropy(logits: Tensor<2>, targets: Targets) -> Tensor<1> {
 }
 
 /// The same composed of Burn's own operations: what other devices run, and the reference for tests.
-pub fn cross_entropy_composed(logits: Tensor<2>, targets: Targets) -> Tensor<1> {
+pub fn cross_entropy_composed(logits: Tensor<2>, targets: Wanted) -> Tensor<1> {
     let probabilities = targets.probabilities(logits.dims()[1], &logits.device());
     let each = (probabilities * activation::log_softmax(logits, 1)).sum_dim(1).neg();
     targets.mean(each)
@@ -68,24 +86,27 @@ pub fn cross_entropy_composed(logits: Tensor<2>, targets: Targets) -> Tensor<1> 
 #[backend_extension(Flex, Autodiff)]
 pub(crate) trait CrossEntropyBackend: Backend {
     /// The loss `[1]` of logits `[n, classes]`.
-    fn softmax_cross_entropy(logits: FloatTensor<Self>, targets: Targets) -> FloatTensor<Self>;
+    fn softmax_cross_entropy(logits: FloatTensor<Self>, targets: Wanted) -> FloatTensor<Self>;
 }
 
 /// The loss with its gradient, which costs nothing more; a trait of its own, so that nobody asks for a gradient's gradient.
 pub(crate) trait CrossEntropyGradient: Backend {
     /// The loss `[1]` and the gradient of the logits.
-    fn loss_and_gradient(logits: FloatTensor<Self>, targets: &Targets) -> (FloatTensor<Self>, FloatTensor<Self>);
+    fn loss_and_gradient(logits: FloatTensor<Self>, targets: &Wanted) -> (FloatTensor<Self>, FloatTensor<Self>);
 }
 
 impl CrossEntropyGradient for Flex {
-    fn loss_and_gradient(logits: FlexTensor, targets: &Targets) -> (FlexTensor, FlexTensor) {
+    fn loss_and_gradient(logits: FlexTensor, targets: &Wanted) -> (FlexTensor, FlexTensor) {
         let logits = dense(logits);
         let [n, classes] = dims(&logits);
         let mut gradient = vec![0.0; n * classes];
         let loss = kernel::cross_entropy(
             classes,
             values(&logits),
-            kernel::Targets::Classes(&targets.labels),
+            match &targets.truth {
+                Targets::Classes(labels) => kernel::Targets::Classes(labels),
+                Targets::Distributions { values, .. } => kernel::Targets::Distributions(values),
+            },
             targets.smoothing,
             targets.class_weights.as_deref(),
             &mut gradient,
@@ -95,7 +116,7 @@ impl CrossEntropyGradient for Flex {
 }
 
 impl CrossEntropyBackend for Flex {
-    fn softmax_cross_entropy(logits: FlexTensor, targets: Targets) -> FlexTensor {
+    fn softmax_cross_entropy(logits: FlexTensor, targets: Wanted) -> FlexTensor {
         Flex::loss_and_gradient(logits, &targets).0
     }
 }
@@ -118,7 +139,7 @@ impl<B: CrossEntropyGradient> Backward<B, 1> for SoftmaxCrossEntropy {
 }
 
 impl<B: CrossEntropyGradient, C: CheckpointStrategy> CrossEntropyBackend for Autodiff<B, C> {
-    fn softmax_cross_entropy(logits: FloatTensor<Self>, targets: Targets) -> FloatTensor<Self> {
+    fn softmax_cross_entropy(logits: FloatTensor<Self>, targets: Wanted) -> FloatTensor<Self> {
         let nodes = [logits.node()];
         let (loss, gradient) = B::loss_and_gradient(logits.into_primitive(), &targets);
         match SoftmaxCrossEntropy.prepare::<C>(nodes).compute_bound().stateful() {

@@ -5,9 +5,9 @@ use std::time::Instant;
 
 use burn::module::Module;
 use burn::tensor::Device;
-use pelage_data::cache::{CacheMode, DecodedImages};
+use pelage_data::cache::{Cache, CacheMode, DecodedImages};
 use pelage_data::catalog;
-use pelage_data::loader::Order;
+use pelage_data::loader::{Order, Pass};
 use pelage_data::preprocess::Preprocessing;
 use pelage_data::sample;
 use pelage_model::input;
@@ -56,26 +56,31 @@ pub fn training(device: &Device, observe: &mut dyn FnMut(&'static str)) -> Resul
     observe("decoding");
     let started = Instant::now();
     let open = |catalog| -> Result<Samples> {
-        let pictures = DecodedImages::open(catalog, &preprocessing, CacheMode::Ram, folder.path(), &|_| {})?;
-        Ok(Samples::Pictures(Arc::new(pictures)))
+        let cache = Cache::new(CacheMode::Ram);
+        let images = DecodedImages::open(Arc::new(catalog), &preprocessing, &cache, &|_| {})?;
+        Ok(Samples::Images(Arc::new(images)))
     };
     let data = Data {
-        train: open(&split.train)?,
-        validation: open(&split.validation)?,
+        train: open(split.train)?,
+        validation: open(split.validation)?,
     };
     let total = data.train.len() + data.validation.len();
     let decode = total as f64 / started.elapsed().as_secs_f64();
 
     let shuffled = |epoch| {
-        let order = Order::Shuffled { seed: 0, epoch };
-        data.train.batches(recipe.batch_size, order, recipe.augmentation(), 0)
+        data.train.batches(Pass {
+            batch_size: recipe.batch_size,
+            order: Order::Shuffled { seed: 0, epoch },
+            augmentation: recipe.augmentation(),
+            ..Pass::default()
+        })
     };
     observe("augmenting");
     let mut seen = 0;
     let started = Instant::now();
     for epoch in 0..6 {
         for batch in shuffled(epoch) {
-            seen += batch?.labels.len();
+            seen += batch?.targets.len();
         }
     }
     let augment = seen as f64 / started.elapsed().as_secs_f64();
@@ -103,7 +108,7 @@ pub fn training(device: &Device, observe: &mut dyn FnMut(&'static str)) -> Resul
         number += 1;
     };
     let seconds = median_seconds(3.0, || learn(batch.clone()));
-    let step = batch.labels.len() as f64 / seconds;
+    let step = batch.targets.len() as f64 / seconds;
     for batch in shuffled(6) {
         learn(batch?);
     }
@@ -114,7 +119,11 @@ pub fn training(device: &Device, observe: &mut dyn FnMut(&'static str)) -> Resul
     match (learner, failure) {
         (Some(learner), None) => {
             let network = learner.evaluated().map_err(Error::Settings)?.valid();
-            for batch in data.validation.batches(recipe.batch_size, Order::Sequential, None, 0) {
+            let pass = Pass {
+                batch_size: recipe.batch_size,
+                ..Pass::default()
+            };
+            for batch in data.validation.batches(pass) {
                 let pixels = input::tensor(batch?.pixels, shape, device);
                 to_vec(network.forward(pixels, Mode::Infer));
             }

@@ -1,6 +1,6 @@
 //! Metrics from labels and probabilities; definitions as in scikit-learn.
 
-use pelage_data::cache::Unreadable;
+use pelage_data::Unreadable;
 use pelage_model::probability::argmax;
 use serde::Serialize;
 

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use pelage_data::cache::{DecodedImages, Unreadable};
-use pelage_data::loader::{self, Order};
+use pelage_data::Unreadable;
+use pelage_data::cache::DecodedImages;
+use pelage_data::loader::{self, Pass};
 use pelage_model::input;
 use pelage_model::probability::softmax;
 use pelage_model::values::to_vec;
@@ -83,7 +84,7 @@ pub fn score(
         unreadable: pictures.unreadable().to_vec(),
         ..Scores::default()
     };
-    for batch in loader::batches(pictures.clone(), 32, Order::Sequential, None, 0) {
+    for batch in loader::batches(pictures.clone(), Pass::default()) {
         let batch = batch?;
         let pixels = input::images(batch.pixels, &model.facts.preprocessing, &device);
         let (logits, embedding) = model.logits_and_embedding(pixels);
@@ -91,7 +92,9 @@ pub fn score(
         if embeddings == Embeddings::Keep {
             scores.embeddings.extend(to_vec(embedding));
         }
-        scores.labels.extend(batch.labels.iter().map(|&label| to_model[label]));
+        scores
+            .labels
+            .extend(batch.targets.labels().iter().map(|&label| to_model[label]));
         observe(scores.len());
     }
     Ok(scores)

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use burn::tensor::Device;
 use image::{ImageFormat, RgbImage};
-use pelage_data::cache::{DecodedImages, default_dir};
 use pelage_data::Progress;
+use pelage_data::cache::{Cache, DecodedImages};
 use pelage_data::source::{self, Entry};
 use pelage_model::probability::argmax;
 use pelage_model::values::to_vec;
@@ -72,7 +72,8 @@ pub fn explain(
     }
     let open = |path| {
         let (catalog, preprocessing) = (part::validation_part(path)?, &model.facts.preprocessing);
-        let pictures = DecodedImages::open(&catalog, preprocessing, compute.cache, &default_dir(), progress)?;
+        let cache = Cache::new(compute.cache);
+        let pictures = DecodedImages::open(Arc::new(catalog), preprocessing, &cache, progress)?;
         Ok::<_, Error>(Arc::new(pictures))
     };
     let dataset = dataset.map(open).transpose()?;
@@ -286,7 +287,7 @@ fn claim(folder: &Path) -> Result<()> {
     // Unreadable is not ours.
     let ours = || std::fs::read_to_string(folder.join(page::INDEX)).is_ok_and(|page| page.contains(page::MARK));
     if empty || ours() {
-        return atomic::write(&folder.join(page::INDEX), page::unfinished().as_bytes());
+        return Ok(atomic::write(&folder.join(page::INDEX), page::unfinished().as_bytes())?);
     }
     Err(Error::model(folder, "holds other files already; give a new folder"))
 }
@@ -296,7 +297,7 @@ fn write(path: &Path, picture: &RgbImage) -> Result<()> {
     picture
         .write_to(&mut bytes, ImageFormat::Png)
         .map_err(|failure| Error::io(path)(std::io::Error::other(failure)))?;
-    atomic::write(path, bytes.get_ref())
+    Ok(atomic::write(path, bytes.get_ref())?)
 }
 
 /// What of a picture's name can be part of a folder's name everywhere.

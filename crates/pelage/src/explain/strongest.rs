@@ -6,7 +6,7 @@ use std::sync::Arc;
 use burn::tensor::{Device, Tensor, TensorData};
 use image::RgbImage;
 use pelage_data::cache::DecodedImages;
-use pelage_data::loader::{self, Order};
+use pelage_data::loader::{self, Pass};
 
 use super::deconvnet::{self, Stop};
 use super::peak;
@@ -85,7 +85,11 @@ pub fn strongest(
     let channels = network.graph().nodes()[layer].channels;
     let mut best: Vec<Vec<Excited>> = vec![Vec::new(); channels];
     let mut done = 0;
-    for batch in loader::batches(pictures.clone(), BATCH, Order::Sequential, None, 0) {
+    let pass = Pass {
+        batch_size: BATCH,
+        ..Pass::default()
+    };
+    for batch in loader::batches(pictures.clone(), pass) {
         let batch = batch?;
         let pixels = input(model, batch.pixels, batch.indices.len(), device);
         let map = network.forward_to(pixels, layer, &mut |_, value| value);

@@ -1,10 +1,13 @@
 //! Features of whole data sets, as arrays for other tools.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use pelage_data::cache::{Unreadable, default_dir};
-use pelage_data::catalog::{self, Catalog};
 use pelage_data::Progress;
+use pelage_data::Unreadable;
+use pelage_data::cache::default_dir;
+use pelage_data::catalog::{self, Catalog};
+use pelage_data::dataset::Dataset;
 
 use super::Features;
 use crate::compute::Compute;
@@ -47,7 +50,8 @@ pub fn export(
     let extractor = backbone.extractor(transfer, &network);
     let mut exported = Vec::new();
     for (name, catalog) in sets(data)? {
-        let features = Features::open(&catalog, &extractor, &default_dir(), &device, progress)?;
+        let dataset: Arc<dyn Dataset> = Arc::new(catalog);
+        let features = Features::open(&dataset, &extractor, &default_dir(), &device, progress)?;
         features.write(out, name)?;
         exported.push(Exported {
             path: out.join(name),

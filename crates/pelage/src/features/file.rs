@@ -9,6 +9,8 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use pelage_data::atomic::Unfinished;
+
 use super::npy;
 
 /// Ends every complete file, and names the version of its layout and of what computes features.
@@ -34,12 +36,7 @@ struct Tail {
 pub(super) fn write(path: &Path, content: &Content) -> std::io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     std::fs::create_dir_all(folder)?;
-    let mut file = tempfile::Builder::new()
-        .prefix("pelage-")
-        .suffix(".tmp")
-        .tempfile_in(folder)?;
-    // One that is locked is not removed as left by a killed run; where a file system has no locks, its age must do.
-    let _ = file.as_file().try_lock();
+    let mut file = Unfinished::new(path)?;
     let [h, w, c] = content.shape;
     let count = content.reasons.iter().filter(|reason| reason.is_none()).count();
     npy::write(&mut file, &[count, h, w, c], &content.values)?;
@@ -51,8 +48,7 @@ pub(super) fn write(path: &Path, content: &Content) -> std::io::Result<()> {
     file.write_all(&json)?;
     file.write_all(&(json.len() as u64).to_le_bytes())?;
     file.write_all(MARK)?;
-    let kept = file.persist(path).map_err(|failure| failure.error)?;
-    kept.unlock()
+    file.finish().map(drop)
 }
 
 /// The content of a file, where it is there and whole, for `count` pictures.

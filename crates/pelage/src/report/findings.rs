@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use pelage_data::cache::{DecodedImages, Unreadable, default_dir};
+use pelage_data::Progress;
+use pelage_data::Unreadable;
+use pelage_data::cache::{Cache, DecodedImages};
 use pelage_data::catalog::{self, Catalog, Item, Split};
 use pelage_data::inspect;
-use pelage_data::Progress;
 use pelage_model::input;
 use pelage_model::networks::summary::{self, Layer};
 use pelage_model::saved::Facts;
@@ -110,7 +111,8 @@ impl Findings {
         let (data, validation, train) = open(&model.facts, data)?;
         let looked = inspect::inspect(&data, progress)?;
         let preprocessing = &model.facts.preprocessing;
-        let pictures = DecodedImages::open(&validation, preprocessing, compute.cache, &default_dir(), progress)?;
+        let cache = Cache::new(compute.cache);
+        let pictures = DecodedImages::open(Arc::new(validation.clone()), preprocessing, &cache, progress)?;
         let (pictures, total) = (Arc::new(pictures), validation.items.len());
         let scores = evaluate::score(&model, pictures.clone(), Embeddings::Drop, &mut |done| {
             let what = "evaluating";

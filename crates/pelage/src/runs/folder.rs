@@ -3,14 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use pelage_model::networks::Network;
-use pelage_model::{paths, saved};
+use pelage_model::paths;
 
 use super::config::Config;
 use crate::train::checkpoint::Snapshot;
 use crate::train::facts::facts;
 use crate::train::progress::Progress;
 use crate::train::{Data, Keep};
-use crate::{Error, Result, atomic};
+use crate::{Error, Result, atomic, save};
 
 /// The name of the checkpoint in a run folder.
 pub const CHECKPOINT: &str = "last.safetensors";
@@ -29,15 +29,15 @@ impl Keep for Folder<'_> {
     fn checkpoint(&mut self, take: &dyn Fn() -> Snapshot) -> Result<()> {
         let path = checkpoint_path(self.path);
         let bytes = take().encode().map_err(|reason| Error::model(&path, reason))?;
-        atomic::write(&path, &bytes)
+        Ok(atomic::write(&path, &bytes)?)
     }
 
     fn best(&mut self, network: Network, progress: &Progress) -> Result<()> {
         let path = self.path.join(paths::BEST);
-        let refused = |reason: String| Error::model(&path, reason);
-        let settings = serde_json::to_value(self.config.to_table()?).map_err(|failure| refused(failure.to_string()))?;
+        let settings = serde_json::to_value(self.config.to_table()?)
+            .map_err(|failure| Error::model(&path, failure.to_string()))?;
         let facts = facts(&self.config.recipe, progress, self.data, settings);
-        atomic::write(&path, &saved::encode(&network, &facts).map_err(refused)?)
+        save::write(&path, &network, &facts)
     }
 
     fn refused(&self, reason: String) -> Error {

@@ -15,10 +15,10 @@ pub fn write_csv(path: &Path, history: &[HistoryRow]) -> Result<()> {
     for row in history {
         writer.serialize(row).map_err(|failure| failed(failure.into()))?;
     }
-    atomic::write(
+    Ok(atomic::write(
         path,
         &writer.into_inner().map_err(|failure| failed(failure.into_error()))?,
-    )
+    )?)
 }
 
 /// Reads what [`write_csv`] wrote.

@@ -153,7 +153,7 @@ impl Recorder {
         let svg = curves::curves_svg(&self.title, rows, best_epoch).map_err(drawn)?;
         let png = png::svg_to_png(&svg, 2.0).map_err(drawn)?;
         atomic::write(&self.folder.join("curves.svg"), svg.as_bytes())?;
-        atomic::write(&self.folder.join("curves.png"), &png)
+        Ok(atomic::write(&self.folder.join("curves.png"), &png)?)
     }
 }
 

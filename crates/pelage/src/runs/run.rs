@@ -3,16 +3,16 @@
 use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
-use pelage_data::cache::CacheMode;
-use pelage_data::catalog::{self, Split};
 use pelage_data::Progress;
+use pelage_data::cache::CacheMode;
+use pelage_data::catalog;
 
 use super::config::Config;
 use super::folder::{self, Folder};
 use super::record::Recorder;
 use crate::train::backbone::note_weights;
 use crate::train::forecast::{self, Forecast};
-use crate::train::{Control, Data, EndReason, Event, Outcome, Recipe, Start, fit, start};
+use crate::train::{Control, Data, EndReason, Event, Outcome, Recipe, Sets, Start, fit, start};
 use crate::{Error, Result, atomic};
 
 /// The settings of a run, in its folder.
@@ -66,11 +66,7 @@ impl Run {
     ///
     /// # Errors
     /// Settings or images that training cannot work with; a folder that holds a run already, or cannot be written.
-    pub fn create(
-        mut config: Config,
-        folder: impl AsRef<Path>,
-        progress: &(dyn Fn(Progress) + Sync),
-    ) -> Result<Run> {
+    pub fn create(mut config: Config, folder: impl AsRef<Path>, progress: &(dyn Fn(Progress) + Sync)) -> Result<Run> {
         let folder = folder.as_ref();
         config.validate()?;
         if folder.join(CONFIG).exists() {
@@ -83,11 +79,15 @@ impl Run {
             note_weights(transfer)?;
         }
         let device = config.compute.open()?;
-        let split = catalog::open_dataset(&config.data, config.validation_split, config.recipe.seed)?;
-        let (start, data) = start::open(&config.recipe, &split, config.compute.cache, &device, progress)?;
+        let sets = Sets::from(catalog::open_dataset(
+            &config.data,
+            config.validation_split,
+            config.recipe.seed,
+        )?);
+        let (start, data) = start::open(&config.recipe, &sets, config.compute.cache, &device, progress)?;
         std::fs::create_dir_all(folder).map_err(Error::io(folder))?;
         if config.validation_split.is_some() {
-            atomic::write(&folder.join("split.csv"), manifest(&split)?.as_slice())?;
+            atomic::write(&folder.join("split.csv"), &manifest(&sets)?)?;
         }
         write_unreadable(folder, &data)?;
         // Last: a folder with config.toml is a run that can be resumed.
@@ -106,11 +106,7 @@ impl Run {
     ///
     /// # Errors
     /// No run there, or settings or images that do not fit any more.
-    pub fn resume(
-        folder: impl AsRef<Path>,
-        extension: Extension,
-        progress: &(dyn Fn(Progress) + Sync),
-    ) -> Result<Run> {
+    pub fn resume(folder: impl AsRef<Path>, extension: Extension, progress: &(dyn Fn(Progress) + Sync)) -> Result<Run> {
         let folder = folder.as_ref();
         let path = folder.join(CONFIG);
         if !path.exists() {
@@ -122,8 +118,12 @@ impl Run {
         let device = config.compute.open()?;
         let snapshot = folder::checkpoint(folder)?;
         let complete = snapshot.and_then(|snapshot| snapshot.progress().finished(&config.recipe));
-        let split = catalog::open_dataset(&config.data, config.validation_split, config.recipe.seed)?;
-        let (start, data) = start::open(&config.recipe, &split, config.compute.cache, &device, progress)?;
+        let sets = Sets::from(catalog::open_dataset(
+            &config.data,
+            config.validation_split,
+            config.recipe.seed,
+        )?);
+        let (start, data) = start::open(&config.recipe, &sets, config.compute.cache, &device, progress)?;
         if config != written {
             atomic::write(&path, config.to_toml()?.as_bytes())?;
         }
@@ -230,14 +230,19 @@ fn write_unreadable(folder: &Path, data: &Data) -> Result<()> {
         return Ok(());
     }
     let rows = skipped().map(|one| [one.path.clone(), one.reason.clone()]);
-    atomic::write(&folder.join("unreadable.csv"), &table(["path", "reason"], rows)?)
+    Ok(atomic::write(
+        &folder.join("unreadable.csv"),
+        &table(["path", "reason"], rows)?,
+    )?)
 }
 
-fn manifest(split: &Split) -> Result<Vec<u8>> {
-    let sets = [("train", &split.train), ("validation", &split.validation)];
-    let rows = sets.into_iter().flat_map(|(set, catalog)| {
-        let row = move |item: &catalog::Item| [item.name.clone(), catalog.classes[item.label].clone(), set.to_string()];
-        catalog.items.iter().map(row)
+fn manifest(sets: &Sets) -> Result<Vec<u8>> {
+    let sets = [("train", &sets.train), ("validation", &sets.validation)];
+    let rows = sets.into_iter().flat_map(|(set, images)| {
+        (0..images.len()).map(move |i| {
+            let class = images.classes()[images.label(i)].clone();
+            [images.name(i).to_string(), class, set.to_string()]
+        })
     });
     table(["path", "class", "set"], rows)
 }

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use pelage_data::loader::{Batch, Order};
+use pelage_data::loader::{Batch, Order, Pass};
 
 use burn::module::Module;
 use burn::tensor::Device;
@@ -43,10 +43,16 @@ pub fn forecast(recipe: &Recipe, start: &Start, data: &Data, device: &Device) ->
         seed: recipe.seed,
         epoch: 0,
     };
-    let source = data.train.batches(recipe.batch_size, order, recipe.augmentation(), 0);
+    let batch_size = recipe.batch_size;
+    let source = data.train.batches(Pass {
+        batch_size,
+        order,
+        augmentation: recipe.augmentation(),
+        ..Pass::default()
+    });
     let rate = recipe.learning_rate * 1e-3;
     let train = rate_of(source, |batch| {
-        let images = batch.labels.len();
+        let images = batch.targets.len();
         let fresh = learner
             .take()
             .unwrap_or_else(|| Learner::new(recipe, start.network.clone(), data, device));
@@ -55,9 +61,12 @@ pub fn forecast(recipe: &Recipe, start: &Start, data: &Data, device: &Device) ->
     })?;
 
     let network = start.network.valid();
-    let source = data.validation.batches(recipe.batch_size, Order::Sequential, None, 0);
+    let source = data.validation.batches(Pass {
+        batch_size,
+        ..Pass::default()
+    });
     let validation = rate_of(source, |batch| {
-        let images = batch.labels.len();
+        let images = batch.targets.len();
         let pixels = input::tensor(batch.pixels, data.validation.shape(), device);
         to_vec(network.forward(pixels, Mode::Infer));
         Ok(images)

@@ -3,18 +3,19 @@
 use burn::Tensor;
 use burn::tensor::activation;
 
-use pelage_model::ops::{self, Targets};
+use pelage_data::targets::Targets;
+use pelage_model::ops::{self, Wanted};
 
 use super::recipe::{ClassWeights, Loss, Recipe};
 
-/// The mean loss of `logits` `[n, classes]` against `labels`, as a tensor of one value.
+/// The mean loss of `logits` `[n, classes]` against `truth`, as a tensor of one value.
 ///
 /// Binary cross-entropy is Keras's: of the softmax outputs against the one-hot labels, averaged over the classes;
 /// for two classes it equals cross-entropy. The focal loss is Lin et al. 2017, eq. 4, with gamma 2. Class weights
 /// scale each image's loss, as Keras's `class_weight` does.
-pub fn loss(recipe: &Recipe, logits: Tensor<2>, labels: &[usize], class_weights: Option<&[f32]>) -> Tensor<1> {
-    let targets = Targets {
-        labels: labels.to_vec(),
+pub fn loss(recipe: &Recipe, logits: Tensor<2>, truth: &Targets, class_weights: Option<&[f32]>) -> Tensor<1> {
+    let targets = Wanted {
+        truth: truth.clone(),
         smoothing: recipe.label_smoothing as f32,
         class_weights: class_weights.map(<[f32]>::to_vec),
     };
@@ -63,7 +64,7 @@ mod tests {
             ..Recipe::default()
         };
         let logits = Tensor::<2>::from_floats(logits, &Device::flex());
-        f64::from(loss(&recipe, logits, labels, weights).into_scalar::<f32>())
+        f64::from(loss(&recipe, logits, &Targets::Classes(labels.to_vec()), weights).into_scalar::<f32>())
     }
 
     /// Plain f64 formulas over the same numbers.

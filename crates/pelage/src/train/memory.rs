@@ -2,7 +2,6 @@
 
 use burn::tensor::Device;
 use pelage_data::cache::CacheMode;
-use pelage_data::catalog::Split;
 use pelage_model::networks::Network;
 use pelage_model::trust::Judge;
 
@@ -13,7 +12,7 @@ use super::keep::Keep;
 use super::outcome::Outcome;
 use super::progress::Progress;
 use super::recipe::Recipe;
-use super::samples::Data;
+use super::samples::{Data, Sets};
 use super::{fit, start};
 use crate::{Error, Model, Result};
 
@@ -40,7 +39,7 @@ impl Keep for Best<'_> {
     }
 }
 
-/// Trains by `recipe` on the images of `split`, wherever they come from, and gives the model of the best epoch. Nothing is
+/// Trains by `recipe` on the images of `sets`, wherever they come from, and gives the model of the best epoch. Nothing is
 /// written, but for what `cache` keeps of decoded images.
 ///
 /// # Errors
@@ -48,13 +47,13 @@ impl Keep for Best<'_> {
 /// first epoch ended.
 pub fn train(
     recipe: &Recipe,
-    split: &Split,
+    sets: &Sets,
     cache: CacheMode,
     device: &Device,
     observe: &mut dyn FnMut(&Event) -> Control,
 ) -> Result<(Model, Outcome)> {
     recipe.validate()?;
-    let (start, data) = start::open(recipe, split, cache, device, &|_| {})?;
+    let (start, data) = start::open(recipe, sets, cache, device, &|_| {})?;
     let mut best = Best {
         recipe,
         data: &data,

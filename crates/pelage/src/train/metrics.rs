@@ -1,6 +1,7 @@
 //! Running loss and accuracy, in training and validation.
 
 use burn::Tensor;
+use pelage_data::targets::Targets;
 use pelage_model::probability::argmax;
 use pelage_model::values::to_vec;
 use serde::{Deserialize, Serialize};
@@ -33,10 +34,10 @@ impl Metrics {
     }
 }
 
-/// How many of `logits` `[n, classes]` are largest at their label.
-pub fn count_correct(logits: Tensor<2>, labels: &[usize]) -> usize {
+/// How many of `logits` `[n, classes]` are largest at their label, or at the most probable class of their target.
+pub fn count_correct(logits: Tensor<2>, targets: &Targets) -> usize {
     let classes = logits.dims()[1];
     let values = to_vec(logits);
-    let rows = values.chunks(classes).zip(labels);
-    rows.filter(|(row, label)| argmax(row) == **label).count()
+    let rows = values.chunks(classes).zip(targets.labels());
+    rows.filter(|(row, label)| argmax(row) == *label).count()
 }

@@ -1,15 +1,45 @@
-//! What a network learns from: pictures, or the features that a frozen backbone has made of them.
+//! What a network learns from: images, or the features that a frozen backbone has made of them.
 
 use std::sync::Arc;
 
-use pelage_data::augment::Augmentation;
-use pelage_data::cache::{DecodedImages, Unreadable};
-use pelage_data::loader::{self, Batch, Order};
+use pelage_data::Unreadable;
+use pelage_data::cache::DecodedImages;
+use pelage_data::catalog::Split;
+use pelage_data::dataset::{Dataset, Subset};
+use pelage_data::loader::{self, Batch, Pass};
 use pelage_data::preprocess::Preprocessing;
+use pelage_model::input;
 
 use crate::features::Features;
 
-/// The two sets of a run.
+/// The two data sets of a run, wherever their images are; with the same classes in the same order.
+#[derive(Clone)]
+pub struct Sets {
+    /// What is learnt from.
+    pub train: Arc<dyn Dataset>,
+    /// What is never augmented nor learnt from.
+    pub validation: Arc<dyn Dataset>,
+}
+
+impl From<Split> for Sets {
+    fn from(Split { train, validation }: Split) -> Self {
+        Sets {
+            train: Arc::new(train),
+            validation: Arc::new(validation),
+        }
+    }
+}
+
+impl From<[Subset; 2]> for Sets {
+    fn from([train, validation]: [Subset; 2]) -> Self {
+        Sets {
+            train: Arc::new(train),
+            validation: Arc::new(validation),
+        }
+    }
+}
+
+/// The same as samples: decoded, or as features.
 pub struct Data {
     /// What is learnt from.
     pub train: Samples,
@@ -20,8 +50,8 @@ pub struct Data {
 /// Labelled samples in a fixed order.
 #[derive(Clone)]
 pub enum Samples {
-    /// DecodedImages, decoded and augmented on the way.
-    Pictures(Arc<DecodedImages>),
+    /// Images, decoded and augmented on the way.
+    Images(Arc<DecodedImages>),
     /// Feature maps in memory.
     Features(Arc<Features>),
 }
@@ -29,11 +59,11 @@ pub enum Samples {
 /// The batches of one pass, see [`Samples::batches`].
 pub type Batches = Box<dyn Iterator<Item = pelage_data::Result<Batch>>>;
 
-/// Evaluates `$body` with `$samples` as pictures or features.
+/// Evaluates `$body` with `$samples` as images or features.
 macro_rules! either {
     ($self:ident, $samples:ident => $body:expr) => {
         match $self {
-            Samples::Pictures($samples) => $body,
+            Samples::Images($samples) => $body,
             Samples::Features($samples) => $body,
         }
     };
@@ -55,7 +85,7 @@ impl Samples {
         either!(self, samples => samples.label(i))
     }
 
-    /// The name of the picture of sample `i`, relative to its source.
+    /// The name of the image of sample `i`, relative to its source.
     pub fn name(&self, i: usize) -> &str {
         either!(self, samples => samples.name(i))
     }
@@ -65,12 +95,12 @@ impl Samples {
         either!(self, samples => samples.classes())
     }
 
-    /// The pictures that were skipped, with reasons.
+    /// The images that were skipped, with reasons.
     pub fn unreadable(&self) -> &[Unreadable] {
         either!(self, samples => samples.unreadable())
     }
 
-    /// How pictures become input.
+    /// How images become input.
     pub fn preprocessing(&self) -> &Preprocessing {
         either!(self, samples => samples.preprocessing())
     }
@@ -78,36 +108,21 @@ impl Samples {
     /// Rows, columns and channels of one sample.
     pub fn shape(&self) -> [usize; 3] {
         match self {
-            Samples::Pictures(pictures) => {
-                let side = pictures.preprocessing();
-                [side.height as usize, side.width as usize, 3]
-            }
+            Samples::Images(images) => input::shape(images.preprocessing()),
             Samples::Features(features) => features.shape(),
         }
     }
 
-    /// The batches from `first_batch` on of one pass; pictures are augmented where they are shuffled, features never.
-    pub fn batches(
-        &self,
-        batch_size: usize,
-        order: Order,
-        augmentation: Option<Augmentation>,
-        first_batch: usize,
-    ) -> Batches {
+    /// The batches of one pass; images are augmented where they are shuffled, features never.
+    pub fn batches(&self, pass: Pass) -> Batches {
         match self {
-            Samples::Pictures(pictures) => Box::new(loader::batches(
-                pictures.clone(),
-                batch_size,
-                order,
-                augmentation,
-                first_batch,
-            )),
+            Samples::Images(images) => Box::new(loader::batches(images.clone(), pass)),
             Samples::Features(features) => {
-                let (features, indices) = (features.clone(), loader::order(features.len(), order));
-                let batches = indices.len().div_ceil(batch_size);
-                Box::new((first_batch..batches).map(move |number| {
-                    let end = indices.len().min((number + 1) * batch_size);
-                    Ok(features.batch(&indices[number * batch_size..end]))
+                let (features, indices) = (features.clone(), loader::order(features.len(), pass.order));
+                let size = pass.batch_size.max(1);
+                Box::new((pass.first_batch..indices.len().div_ceil(size)).map(move |number| {
+                    let end = indices.len().min((number + 1) * size);
+                    Ok(features.batch(&indices[number * size..end]))
                 }))
             }
         }

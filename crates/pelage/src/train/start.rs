@@ -4,15 +4,15 @@ use std::path::Path;
 use std::sync::Arc;
 
 use burn::tensor::Device;
-use pelage_data::cache::{self, CacheMode, DecodedImages};
-use pelage_data::catalog::{Catalog, Split};
-use pelage_data::preprocess::Preprocessing;
 use pelage_data::Progress;
+use pelage_data::cache::{self, Cache, CacheMode, DecodedImages};
+use pelage_data::dataset::{self, Dataset};
+use pelage_data::preprocess::Preprocessing;
 use pelage_model::networks::{Network, parameters};
 
 use super::backbone::backbone;
 use super::recipe::Recipe;
-use super::samples::{Data, Samples};
+use super::samples::{Data, Samples, Sets};
 use super::transfer::{Transfer, Unfreeze};
 use crate::features::Features;
 use crate::{Error, Model, Result};
@@ -53,29 +53,32 @@ fn with_head_parameters(network: &Network, other: &Network) -> Result<Network> {
 /// The network and the samples of `recipe`; `progress` hears of decoding and of features.
 ///
 /// # Errors
-/// DecodedImages or weights that cannot be read, or do not fit.
+/// Images or weights that cannot be read, or do not fit.
 pub fn open(
     recipe: &Recipe,
-    split: &Split,
-    cache_mode: CacheMode,
+    sets: &Sets,
+    cache: CacheMode,
     device: &Device,
     progress: &(dyn Fn(Progress) + Sync),
 ) -> Result<(Start, Data)> {
     let learning = device.clone().autodiff();
-    let classes = split.train.classes.len();
-    let pictures = |preprocessing: &Preprocessing| {
-        let cache = cache::default_dir();
-        let open = |catalog| DecodedImages::open(catalog, preprocessing, cache_mode, &cache, progress).map(Arc::new);
-        let (train, validation) = (open(&split.train)?, open(&split.validation)?);
+    dataset::check(&*sets.train, &*sets.validation)?;
+    let classes = sets.train.classes().len();
+    let images = |preprocessing: &Preprocessing| {
+        let cache = Cache::new(cache);
+        let open = |dataset: &Arc<dyn Dataset>| {
+            let images = DecodedImages::open(dataset.clone(), preprocessing, &cache, progress)?;
+            Ok::<_, Error>(Samples::Images(Arc::new(images)))
+        };
         Ok::<_, Error>(Data {
-            train: Samples::Pictures(train),
-            validation: Samples::Pictures(validation),
+            train: open(&sets.train)?,
+            validation: open(&sets.validation)?,
         })
     };
     let Some(transfer) = &recipe.transfer else {
         let size = [recipe.image_size as usize; 2];
         let network = Network::new(recipe.model, size, classes, recipe.seed, &learning);
-        let data = pictures(&recipe.preprocessing(Preprocessing::new(recipe.image_size)))?;
+        let data = images(&recipe.preprocessing(Preprocessing::new(recipe.image_size)))?;
         return Ok((
             Start {
                 network,
@@ -85,12 +88,12 @@ pub fn open(
         ));
     };
     if transfer.unfreeze == Unfreeze::None {
-        return on_features(recipe, transfer, split, device, progress);
+        return on_features(recipe, transfer, sets, device, progress);
     }
     let backbone = backbone(transfer, recipe, classes, &learning)?;
     let network = match &transfer.head_from {
         None => backbone.network,
-        Some(path) => with_head_of(&backbone.network, path, transfer, &split.train)?,
+        Some(path) => with_head_of(&backbone.network, path, transfer, sets.train.classes())?,
     };
     let network = thawed(network, transfer.unfreeze);
     Ok((
@@ -98,30 +101,30 @@ pub fn open(
             network,
             backbone: None,
         },
-        pictures(&backbone.preprocessing)?,
+        images(&backbone.preprocessing)?,
     ))
 }
 
 fn on_features(
     recipe: &Recipe,
     transfer: &Transfer,
-    split: &Split,
+    sets: &Sets,
     device: &Device,
     progress: &(dyn Fn(Progress) + Sync),
 ) -> Result<(Start, Data)> {
-    let classes = split.train.classes.len();
+    let classes = sets.train.classes().len();
     let backbone = backbone(transfer, recipe, classes, device)?;
     // What stands still need not compute its batch norms one by one.
     let network = backbone.network.folded(|_| true);
     let extractor = backbone.extractor(transfer, &network);
     let cache = cache::default_dir();
-    let open = |catalog: &Catalog| {
-        let features = Features::open(catalog, &extractor, &cache, device, progress)?;
+    let open = |dataset: &Arc<dyn Dataset>| {
+        let features = Features::open(dataset, &extractor, &cache, device, progress)?;
         Ok::<_, Error>(Samples::Features(Arc::new(features)))
     };
     let data = Data {
-        train: open(&split.train)?,
-        validation: open(&split.validation)?,
+        train: open(&sets.train)?,
+        validation: open(&sets.validation)?,
     };
     let head = Network::of_head(
         &transfer.head,
@@ -140,9 +143,9 @@ fn on_features(
 }
 
 /// `network` with the head of a model that was trained for the same classes.
-fn with_head_of(network: &Network, path: &Path, transfer: &Transfer, pictures: &Catalog) -> Result<Network> {
+fn with_head_of(network: &Network, path: &Path, transfer: &Transfer, classes: &[String]) -> Result<Network> {
     let model = Model::load(path, &network.device())?;
-    if model.facts.head.as_ref() != Some(&transfer.head) || model.facts.classes != pictures.classes {
+    if model.facts.head.as_ref() != Some(&transfer.head) || model.facts.classes != classes {
         return Err(Error::model(
             path,
             "has another head or other classes than this run; train its head for this one",

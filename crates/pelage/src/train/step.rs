@@ -3,6 +3,7 @@
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use pelage_data::loader::Batch;
+use pelage_data::targets::Targets;
 use pelage_model::input;
 use pelage_model::networks::{Mode, Network, parameters};
 use pelage_model::values::to_vec;
@@ -99,12 +100,12 @@ impl<'a> Learner<'a> {
     pub fn gradients(&self, batch: Batch, shape: [usize; 3], mode: Mode) -> (Gradients, Learnt) {
         let input = input::tensor(batch.pixels, shape, &self.device.clone().autodiff());
         let logits = self.network.forward(input, mode);
-        let loss = self.loss(logits.clone(), &batch.labels);
+        let loss = self.loss(logits.clone(), &batch.targets);
         let learnt = Learnt {
             batches: 1,
-            images: batch.labels.len(),
+            images: batch.targets.len(),
             loss: f64::from(to_vec(loss.clone().inner())[0]),
-            correct: metrics::count_correct(logits.inner(), &batch.labels),
+            correct: metrics::count_correct(logits.inner(), &batch.targets),
         };
         (Gradients::of(&self.network, loss.backward()), learnt)
     }
@@ -134,8 +135,8 @@ impl<'a> Learner<'a> {
     }
 
     /// The mean loss of a batch, as a tensor of one value.
-    pub fn loss(&self, logits: Tensor<2>, labels: &[usize]) -> Tensor<1> {
-        loss::loss(self.recipe, logits, labels, self.class_weights.as_deref())
+    pub fn loss(&self, logits: Tensor<2>, targets: &Targets) -> Tensor<1> {
+        loss::loss(self.recipe, logits, targets, self.class_weights.as_deref())
     }
 }
 
@@ -178,8 +179,11 @@ mod tests {
             let samples = next..next + size;
             next += size;
             Ok(Batch {
-                pixels: samples.clone().flat_map(|i| (0..6).map(move |j| ((i * 7 + j * 5) % 11) as f32)).collect(),
-                labels: samples.clone().map(|i| i % 2).collect(),
+                pixels: samples
+                    .clone()
+                    .flat_map(|i| (0..6).map(move |j| ((i * 7 + j * 5) % 11) as f32))
+                    .collect(),
+                targets: Targets::Classes(samples.clone().map(|i| i % 2).collect()),
                 indices: samples.collect(),
             })
         });

@@ -64,7 +64,7 @@ pub fn fetch(
         let in_one_go = outcome.map_err(|trouble| part.give_up(file, url, trouble))?;
         found = part.sha256()?;
         if found.starts_with(weights.sha256) {
-            return atomic::rename(&part.path, to);
+            return Ok(atomic::rename(&part.path, to)?);
         }
         part.cut(0)?;
         if in_one_go || is_last {

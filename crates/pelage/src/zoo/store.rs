@@ -110,7 +110,12 @@ impl Store {
         added
     }
 
-    fn keep(&self, file: &Path, architecture: Architecture, place: fn(&Path, &Path) -> Result<()>) -> Result<Added> {
+    fn keep(
+        &self,
+        file: &Path,
+        architecture: Architecture,
+        place: fn(&Path, &Path) -> pelage_data::Result<()>,
+    ) -> Result<Added> {
         let found = load(file, architecture)?;
         check_name(file, architecture)?;
         let earlier = self.files(architecture)?;
@@ -172,7 +177,7 @@ impl Store {
             for entry in std::fs::read_dir(&folder)? {
                 let entry = entry?;
                 let metadata = entry.metadata()?;
-                if metadata.is_file() && !atomic::is_unfinished(&entry.file_name().to_string_lossy()) {
+                if metadata.is_file() && !atomic::is_unfinished(&entry.path()) {
                     files.push((metadata.modified()?, entry.path()));
                 }
             }
