@@ -227,7 +227,7 @@ mod tests {
             let fitted = fit(&scores(200), &validation, coverage, String::new()).unwrap();
             let distances = fitted.density.distances(&validation.embeddings);
             let kept = distances.iter().filter(|&&d| d <= fitted.facts.distance).count();
-            // DecodedImages with the same distance are kept together.
+            // Pictures with the same distance are kept together.
             let others = distances.iter().filter(|&&d| d < fitted.facts.distance).count();
             assert!(kept as f64 >= 40.0 * coverage - 1e-6, "{kept} of 40 at {coverage}");
             assert!((others as f64) < 40.0 * coverage, "{others} of 40 at {coverage}");

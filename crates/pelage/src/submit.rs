@@ -101,7 +101,7 @@ impl Layout {
     /// numeric order; where a name is no number, all ids are names without extension, in natural order.
     ///
     /// # Errors
-    /// DecodedImages with the same id.
+    /// Pictures with the same id.
     pub fn numbered(pictures: Vec<Entry>, columns: Columns) -> Result<Self> {
         let is_number = |stem: &str| stem.bytes().all(|c| c.is_ascii_digit());
         let numbers = pictures.iter().all(|entry| is_number(stem(&entry.name)));
@@ -145,7 +145,7 @@ impl Layout {
                 let reason = one.error.as_ref()?;
                 Some(format!("{}: {reason}", one.path))
             });
-            let what = "pictures that cannot be read (`--fill-unreadable` gives them equal probabilities)";
+            let what = "pictures that cannot be read (they can be given equal probabilities instead)";
             refuse(what, broken.collect())?;
         }
         let failed = |failure: csv::Error| Error::Rendering {

@@ -14,9 +14,9 @@ pub struct Inference {
     pub architecture: &'static str,
     /// Side of the input in pixels.
     pub size: usize,
-    /// DecodedImages at once.
+    /// Pictures at once.
     pub batch: usize,
-    /// DecodedImages a second, from pixels in memory to the last feature map's means (backbones) or logits (cnn3).
+    /// Pictures a second, from pixels in memory to the last feature map's means (backbones) or logits (cnn3).
     pub images_per_second: f64,
 }
 

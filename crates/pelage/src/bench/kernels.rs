@@ -23,9 +23,9 @@ pub struct Speed {
     pub share_of_peak: f64,
 }
 
-/// DecodedImages a run of a convolution block, as in training.
+/// Pictures a run of a convolution block, as in training.
 const BLOCK_BATCH: usize = 32;
-/// DecodedImages a run of another convolution, as in inference.
+/// Pictures a run of another convolution, as in inference.
 const BATCH: usize = 2;
 /// Seconds for each.
 const ENOUGH: f64 = 0.15;

@@ -21,7 +21,7 @@ use crate::train::step::Learner;
 use crate::train::{Data, Recipe, Samples};
 use crate::{Error, Result};
 
-/// DecodedImages a second of each part: cnn3, 150 pixels, batches of 32.
+/// Pictures a second of each part: cnn3, 150 pixels, batches of 32.
 #[derive(Clone, Debug, Serialize)]
 pub struct Training {
     /// The step alone, on one batch over and over: forward, loss, backward, update, running average.

@@ -11,9 +11,9 @@ pub struct Difference {
     pub accuracy: f64,
     /// Where that lies with 95 % confidence, by [`bootstrap`].
     pub interval: (f64, f64),
-    /// DecodedImages that the first run alone tells right.
+    /// Pictures that the first run alone tells right.
     pub only_first: usize,
-    /// DecodedImages that this run alone tells right.
+    /// Pictures that this run alone tells right.
     pub only_this: usize,
     /// Decimal logarithm of the p-value, see [`mcnemar`].
     pub log10_p: f64,

@@ -6,14 +6,14 @@ use serde::Serialize;
 use super::scores::Scores;
 use pelage_model::probability::softmax;
 
-/// DecodedImages whose confidence (the probability of the predicted class) lies in one bin.
+/// Pictures whose confidence (the probability of the predicted class) lies in one bin.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Bin {
     /// Confidences above this, up to `to`.
     pub from: f64,
     /// See `from`.
     pub to: f64,
-    /// DecodedImages.
+    /// Pictures.
     pub count: usize,
     /// Their mean confidence.
     pub confidence: f64,

@@ -7,9 +7,9 @@ use serde::Serialize;
 /// What is answered at one threshold on the confidence.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Point {
-    /// DecodedImages with at least this confidence are answered, 0 to 1.
+    /// Pictures with at least this confidence are answered, 0 to 1.
     pub threshold: f64,
-    /// DecodedImages answered.
+    /// Pictures answered.
     pub answered: usize,
     /// Those of them told right.
     pub correct: usize,

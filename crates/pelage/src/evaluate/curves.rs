@@ -19,9 +19,9 @@ pub struct Point {
 pub struct Ranking {
     /// From the highest threshold to the lowest, one point for each distinct score, after one where nothing is positive.
     pub points: Vec<Point>,
-    /// DecodedImages of the class.
+    /// Pictures of the class.
     pub positives: usize,
-    /// DecodedImages of other classes.
+    /// Pictures of other classes.
     pub negatives: usize,
 }
 

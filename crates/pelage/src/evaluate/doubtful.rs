@@ -1,4 +1,4 @@
-//! DecodedImages worth looking at: the largest losses, the least and most certain, labels that are probably wrong.
+//! Pictures worth looking at: the largest losses, the least and most certain, labels that are probably wrong.
 
 use super::scores::Scores;
 use pelage_model::probability::argmax;
@@ -49,7 +49,7 @@ pub fn least_certain(seen: &[Seen], class: usize, most: usize) -> Vec<Seen> {
     first(called(seen, class), most, |one| one.confidence)
 }
 
-/// DecodedImages whose label is probably wrong, by confident learning (Northcutt et al. 2021, equations 1 and 2): those that are
+/// Pictures whose label is probably wrong, by confident learning (Northcutt et al. 2021, equations 1 and 2): those that are
 /// given another class with at least the mean probability that this class gets on its own pictures. Surest first.
 pub fn label_errors(scores: &Scores, probabilities: &[f32]) -> Vec<Seen> {
     let classes = scores.classes.len();

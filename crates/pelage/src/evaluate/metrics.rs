@@ -11,7 +11,7 @@ use super::scores::Scores;
 /// All that `pelage evaluate` reports.
 #[derive(Clone, Debug, Serialize)]
 pub struct Evaluation {
-    /// DecodedImages evaluated.
+    /// Pictures evaluated.
     pub images: usize,
     /// Share told right, 0 to 1.
     pub accuracy: f64,
@@ -28,7 +28,7 @@ pub struct Evaluation {
     pub classes: Vec<PerClass>,
     /// `confusion_matrix[true][predicted]`, pictures.
     pub confusion_matrix: Vec<Vec<usize>>,
-    /// DecodedImages that could not be read and do not count.
+    /// Pictures that could not be read and do not count.
     pub unreadable: Vec<Unreadable>,
 }
 
@@ -47,7 +47,7 @@ pub struct PerClass {
     pub auc: Option<f64>,
     /// See [`Ranking::average_precision`]; `None` without pictures of this class.
     pub average_precision: Option<f64>,
-    /// DecodedImages of this class.
+    /// Pictures of this class.
     pub support: usize,
 }
 

@@ -11,13 +11,13 @@ use super::scores::Scores;
 /// Answers given and not given.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Rejection {
-    /// DecodedImages answered.
+    /// Pictures answered.
     pub answered: usize,
     /// Share of them told right, 0 to 1; 0 where there are none.
     pub accuracy: f64,
-    /// DecodedImages whose confidence is too low.
+    /// Pictures whose confidence is too low.
     pub unsure: usize,
-    /// DecodedImages of enough confidence that are too far from training.
+    /// Pictures of enough confidence that are too far from training.
     pub far: usize,
     /// Accuracy at some coverages, by confidence alone.
     pub coverage: Vec<AtCoverage>,

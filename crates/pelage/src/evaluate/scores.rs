@@ -24,12 +24,12 @@ pub struct Scores {
     pub logits: Vec<f32>,
     /// `[n, d]`: what the last dense layer reads; empty where it was not asked for.
     pub embeddings: Vec<f32>,
-    /// DecodedImages that could not be read and do not count.
+    /// Pictures that could not be read and do not count.
     pub unreadable: Vec<Unreadable>,
 }
 
 impl Scores {
-    /// DecodedImages.
+    /// Pictures.
     pub fn len(&self) -> usize {
         self.labels.len()
     }

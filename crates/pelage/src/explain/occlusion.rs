@@ -41,7 +41,7 @@ pub struct Occlusion {
     pub least: f32,
 }
 
-/// DecodedImages a forward pass.
+/// Pictures a forward pass.
 const BATCH: usize = 32;
 
 /// Hides a square in one picture `[1, h, w, 3]`, filled with the mean color of the picture, at every place of a grid.

@@ -98,7 +98,7 @@ impl Page<'_> {
                     header {
                         h1 { (title) }
                         p.soft {
-                            "DecodedImages of " (side.width) " x " (side.height) " pixels; " (facts.classes.len()) " classes: "
+                            "Pictures of " (side.width) " x " (side.height) " pixels; " (facts.classes.len()) " classes: "
                             (some(&facts.classes)) ". Heat maps and projections are of layer " b { (self.layer) } "."
                         }
                         div.scale role="img" aria-label="Color scale from black through violet, red and orange to pale yellow" {}

@@ -50,7 +50,7 @@ impl Excited {
 pub struct Most {
     /// Channels: those with the largest activations over the set.
     pub channels: usize,
-    /// DecodedImages a channel.
+    /// Pictures a channel.
     pub pictures: usize,
 }
 
@@ -63,7 +63,7 @@ impl Default for Most {
     }
 }
 
-/// DecodedImages a forward pass.
+/// Pictures a forward pass.
 const BATCH: usize = 8;
 /// Side of a drawn picture in pixels, nearly.
 const SIDE: u32 = 88;

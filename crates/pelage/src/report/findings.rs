@@ -54,7 +54,7 @@ pub struct Findings {
     pub label_errors: Vec<Seen>,
     /// Of each class, up to [`CLASSES`]: the most and the least certain of the pictures called so.
     pub certain: Vec<[Vec<Seen>; 2]>,
-    /// DecodedImages of one class called another, the most frequent pairs first.
+    /// Pictures of one class called another, the most frequent pairs first.
     pub confusions: Vec<Confusion>,
     /// Groups of pictures that are in both train and validation, with small pictures of each.
     pub leaks: Vec<Vec<Leaked>>,
@@ -69,7 +69,7 @@ pub struct Findings {
 /// A picture of a group: its name, and a small picture as a `data:` address.
 pub type Leaked = (String, Option<String>);
 
-/// DecodedImages of one class called another.
+/// Pictures of one class called another.
 pub struct Confusion {
     /// Their class.
     pub label: usize,
@@ -81,13 +81,13 @@ pub struct Confusion {
     pub seen: Vec<Seen>,
 }
 
-/// DecodedImages with the largest losses that are shown.
+/// Pictures with the largest losses that are shown.
 const TOP_LOSSES: usize = 24;
 /// Suspected labels that are shown with their pictures.
 pub const LABEL_ERRORS: usize = 16;
 /// Classes whose most and least certain pictures are shown.
 pub const CLASSES: usize = 12;
-/// DecodedImages shown of each class, or of each pair of classes.
+/// Pictures shown of each class, or of each pair of classes.
 const EACH: usize = 8;
 /// Pairs of classes whose confusions are shown.
 const PAIRS: usize = 12;

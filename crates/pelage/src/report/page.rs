@@ -71,7 +71,7 @@ fn subtitle(found: &Findings) -> String {
     let classes = found.scores.classes.len();
     format!(
         "{architecture}, {classes} classes, on the {} readable validation pictures of {}",
-        thousands((found.scores.len()) as u64),
+        thousands(found.scores.len() as u64),
         found.data.display()
     )
 }
@@ -88,7 +88,7 @@ fn tiles(found: &Findings) -> Markup {
             (tile("Log loss", format!("{:.4}", evaluation.log_loss), "natural logarithm".into()))
             @if let Some(auc) = evaluation.auc { (tile("AUC", format!("{auc:.4}"), "area under the ROC curve".into())) }
             (tile("Calibration error", percent(evaluation.expected_calibration_error, 2), "expected, 15 bins".into()))
-            (tile("Wrong", thousands((evaluation.images - right(found)) as u64), format!("of {} pictures", thousands((evaluation.images) as u64))))
+            (tile("Wrong", thousands((evaluation.images - right(found)) as u64), format!("of {} pictures", thousands(evaluation.images as u64))))
         }
     }
 }
@@ -112,10 +112,10 @@ fn settings(found: &Findings) -> Markup {
             "Input",
             format!("{} x {} pixels, {:?} resize", side.width, side.height, side.filter).to_lowercase(),
         ),
-        ("Training pictures", thousands((training.train_images) as u64)),
+        ("Training pictures", thousands(training.train_images as u64)),
         (
             "Validation pictures then",
-            thousands((training.validation_images) as u64),
+            thousands(training.validation_images as u64),
         ),
         (
             "Epoch of these weights",

@@ -22,7 +22,7 @@ pub enum Event {
         batch: usize,
         /// Batches in an epoch.
         batches: usize,
-        /// DecodedImages in this batch.
+        /// Pictures in this batch.
         images: usize,
         /// Mean loss over the epoch's pictures so far.
         loss: f64,
@@ -35,9 +35,9 @@ pub enum Event {
     },
     /// A batch was validated.
     Validation {
-        /// DecodedImages done.
+        /// Pictures done.
         images: usize,
-        /// DecodedImages in all.
+        /// Pictures in all.
         total: usize,
     },
     /// An epoch and its validation are done and saved.

@@ -49,7 +49,7 @@ const LEARNING: &[Flag] = &[
         OneOf(&["nearest", "bilinear", "bicubic", "lanczos3"]),
     ),
     Flag("epochs", "N", "Epochs at most", Any),
-    Flag("batch_size", "N", "DecodedImages per batch", Any),
+    Flag("batch_size", "N", "Pictures per batch", Any),
     Flag(
         "accumulate",
         "N",

@@ -246,7 +246,7 @@ pub(super) fn calibration(found: &Findings) -> Result<Markup, String> {
             (figure(&histogram, "How sure the model is.")?)
         }
         details { summary { "Bins" } div.scroll { table {
-            thead { tr { th { "Probabilities" } th { "Confidence" } th { "DecodedImages" } th { "Mean confidence" } th { "Accuracy" } } }
+            thead { tr { th { "Probabilities" } th { "Confidence" } th { "Pictures" } th { "Mean confidence" } th { "Accuracy" } } }
             tbody { @for (name, bins) in &bins { @for bin in bins { tr {
                 td { (name) } td { (format!("{:.2} to {:.2}", bin.from, bin.to)) } td { (bin.count) }
                 td { (percent(bin.confidence, 1)) } td { (percent(bin.accuracy, 1)) }

@@ -1,4 +1,4 @@
-//! DecodedImages to look at, and the files behind them.
+//! Pictures to look at, and the files behind them.
 
 use maud::{Markup, html};
 
@@ -55,9 +55,9 @@ pub(super) fn label_errors(found: &Findings) -> Markup {
         @if suspects.is_empty() {
             p { "None: no picture is given another class with the certainty that this class usually gets." }
         } @else {
-            p { (thousands((suspects.len()) as u64)) " pictures are given another class with at least the certainty that this class usually gets on its own pictures (confident learning, Northcutt et al. 2021). The surest first; look at them before believing it: a model that is often wrong suspects many." }
+            p { (thousands(suspects.len() as u64)) " pictures are given another class with at least the certainty that this class usually gets on its own pictures (confident learning, Northcutt et al. 2021). The surest first; look at them before believing it: a model that is often wrong suspects many." }
             (gallery(found, suspects.iter().take(LABEL_ERRORS)))
-            details { summary { "All " (thousands((suspects.len()) as u64)) } div.scroll { table.sortable {
+            details { summary { "All " (thousands(suspects.len() as u64)) } div.scroll { table.sortable {
                 thead { tr { th scope="col" { "Picture" } th scope="col" { "Label" } th scope="col" { "Called" } th scope="col" { "Confidence" } } }
                 tbody { @for one in suspects.iter().take(500) { tr {
                     td.wide { (found.scores.names[one.picture]) } td { (found.scores.classes[one.label]) }
@@ -75,7 +75,7 @@ pub(super) fn confused(found: &Findings) -> Markup {
         @if found.confusions.is_empty() { p { "None: every picture was told right." } }
         @for pair in &found.confusions {
             h3 id=(format!("confused-{}-{}", pair.label, pair.predicted)) {
-                (classes[pair.label]) " called " (classes[pair.predicted]) ": " (thousands((pair.count) as u64))
+                (classes[pair.label]) " called " (classes[pair.predicted]) ": " (thousands(pair.count as u64))
             }
             (gallery(found, pair.seen.iter()))
         }
@@ -106,7 +106,7 @@ pub(super) fn data(found: &Findings) -> Markup {
         }
         h3 { "The same picture in training and validation" }
         @if found.leaks.is_empty() { p { "None found." } } @else {
-            p { (thousands((found.leaks.len()) as u64)) " groups of pictures that are identical, or look the same, lie on both sides of the split; what was learnt by heart then counts as validated." }
+            p { (thousands(found.leaks.len() as u64)) " groups of pictures that are identical, or look the same, lie on both sides of the split; what was learnt by heart then counts as validated." }
             div.groups { @for group in &found.leaks {
                 div.group { @for (name, address) in group { figure {
                     @if let Some(address) = address { div.pictures { img src=(address) alt=(name) loading="lazy"; } }

@@ -25,14 +25,14 @@ pub(super) fn confusion(found: &Findings) -> Markup {
         let share = number as f64 / all.max(1) as f64;
         html! {
             td.right[label == predicted] style=(format!("--share:{share:.3}")) {
-                @if shown(label, predicted) { a href=(format!("#confused-{label}-{predicted}")) { (thousands((number) as u64)) } } @else { (thousands((number) as u64)) }
+                @if shown(label, predicted) { a href=(format!("#confused-{label}-{predicted}")) { (thousands(number as u64)) } } @else { (thousands(number as u64)) }
                 small { (percent(share, 1)) }
             }
         }
     };
     html! {
         div.scroll { table.confusion {
-            caption { "DecodedImages of each class (rows) and what they were called (columns), with the share of the row. A number leads to its pictures." }
+            caption { "Pictures of each class (rows) and what they were called (columns), with the share of the row. A number leads to its pictures." }
             thead { tr { th {} @for name in names { th scope="col" { "called " (name) } } } }
             tbody { @for (label, name) in names.iter().enumerate() { tr {
                 th scope="row" { "is " (name) }
@@ -46,7 +46,7 @@ pub(super) fn confusion(found: &Findings) -> Markup {
 pub(super) fn classes(found: &Findings) -> Markup {
     let heads = [
         "Class",
-        "DecodedImages",
+        "Pictures",
         "Precision",
         "Recall",
         "F1",
@@ -59,7 +59,7 @@ pub(super) fn classes(found: &Findings) -> Markup {
             caption { "A press on a heading sorts." }
             thead { tr { @for head in heads { th scope="col" { (head) } } } }
             tbody { @for class in &found.evaluation.classes { tr {
-                td { (class.name) } td data-value=(class.support) { (thousands((class.support) as u64)) }
+                td { (class.name) } td data-value=(class.support) { (thousands(class.support as u64)) }
                 @for figure in [class.precision, class.recall, class.f1] { td { (format!("{figure:.4}")) } }
                 td { (optional(class.auc)) } td { (optional(class.average_precision)) }
             } } }
@@ -130,7 +130,7 @@ fn answered(found: &Findings) -> Markup {
             tbody { @for (threshold, answered, right) in rows { tr {
                 @let coverage = answered as f64 / seen.len().max(1) as f64;
                 @let accuracy = right as f64 / answered.max(1) as f64;
-                td { (format!("{threshold:.2}")) } td data-value=(answered) { (thousands((answered) as u64)) } td data-value=(coverage) { (percent(coverage, 1)) }
+                td { (format!("{threshold:.2}")) } td data-value=(answered) { (thousands(answered as u64)) } td data-value=(coverage) { (percent(coverage, 1)) }
                 td data-value=(accuracy) { @if answered > 0 { (percent(accuracy, 2)) } @else { "" } }
             } } }
         } }
