@@ -113,10 +113,7 @@ fn settings(found: &Findings) -> Markup {
             format!("{} x {} pixels, {:?} resize", side.width, side.height, side.filter).to_lowercase(),
         ),
         ("Training pictures", thousands(training.train_images as u64)),
-        (
-            "Validation pictures then",
-            thousands(training.validation_images as u64),
-        ),
+        ("Validation pictures then", thousands(training.validation_images as u64)),
         (
             "Epoch of these weights",
             format!(
