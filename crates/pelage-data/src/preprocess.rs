@@ -1,7 +1,9 @@
 //! How images become a network's input: one record, saved in the model file and used wherever pixels are touched.
 
 use crate::decode::{self, Limits};
-use fast_image_resize::{self as resizer, FilterType, PixelType, ResizeAlg, ResizeOptions, images};
+use fast_image_resize::images::{TypedImage, TypedImageRef};
+use fast_image_resize::pixels::U8x3;
+use fast_image_resize::{self as resizer, FilterType, ResizeAlg, ResizeOptions};
 use image::RgbImage;
 use pelage_kernels::isa::Isa;
 use pelage_kernels::pixels::{self, Normalization};
@@ -142,12 +144,12 @@ impl Preprocessing {
         let options = ResizeOptions::new().resize_alg(algorithm).crop(left, top, across, down);
         let mut output = vec![0; self.len()];
         let failed = |what: &dyn std::fmt::Display| format!("resizing failed: {what}");
-        let from =
-            images::ImageRef::new(size[0], size[1], pixels, PixelType::U8x3).map_err(|failure| failed(&failure))?;
-        let mut to = images::Image::from_slice_u8(self.width, self.height, &mut output, PixelType::U8x3)
-            .map_err(|failure| failed(&failure))?;
+        // For this type of pixels alone: `resize` would bring code for every other one, a minute to compile.
+        let from = TypedImageRef::<U8x3>::from_buffer(size[0], size[1], pixels).map_err(|failure| failed(&failure))?;
+        let mut to =
+            TypedImage::<U8x3>::from_buffer(self.width, self.height, &mut output).map_err(|failure| failed(&failure))?;
         resizer::Resizer::new()
-            .resize(&from, &mut to, &options)
+            .resize_typed(&from, &mut to, &options)
             .map_err(|failure| failed(&failure))?;
         Ok(output)
     }

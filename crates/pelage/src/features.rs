@@ -3,7 +3,7 @@
 
 pub mod export;
 mod file;
-pub mod npy;
+mod npy;
 
 use std::path::Path;
 use std::sync::Arc;

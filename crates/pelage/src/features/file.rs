@@ -1,17 +1,14 @@
 //! Features in the cache folder: one file, `<key>.features`.
 //!
-//! Layout: an array as in `.npy`; then JSON that says of each picture why it could not be read, if so, and the hash of
-//! the array; then the JSON's length in 8 bytes (little-endian), and [`MARK`].
+//! Layout: the values (little-endian f32); then JSON with the shape of a map, of each image why it could not be read, if so,
+//! and the hash of the values; then the JSON's length in 8 bytes (little-endian), and [`MARK`].
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
-use serde::{Deserialize, Serialize};
-
 use pelage_data::atomic::Unfinished;
-
-use super::npy;
+use serde::{Deserialize, Serialize};
 
 /// Ends every complete file, and names the version of its layout and of what computes features.
 pub(super) const MARK: &[u8; 16] = b"pelage-features2";
@@ -28,6 +25,7 @@ pub(super) struct Content {
 
 #[derive(Serialize, Deserialize)]
 struct Tail {
+    shape: [usize; 3],
     reasons: Vec<Option<String>>,
     hash: String,
 }
@@ -37,10 +35,11 @@ pub(super) fn write(path: &Path, content: &Content) -> std::io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     std::fs::create_dir_all(folder)?;
     let mut file = Unfinished::new(path)?;
-    let [h, w, c] = content.shape;
-    let count = content.reasons.iter().filter(|reason| reason.is_none()).count();
-    npy::write(&mut file, &[count, h, w, c], &content.values)?;
+    for piece in content.values.chunks(PIECE) {
+        file.write_all(&little_endian(piece))?;
+    }
     let tail = Tail {
+        shape: content.shape,
         reasons: content.reasons.clone(),
         hash: hash(&content.values),
     };
@@ -62,26 +61,34 @@ pub(super) fn read(path: &Path, count: usize) -> Option<Content> {
     let start = end.checked_sub(length).filter(|_| mark == MARK)?;
     file.seek(SeekFrom::Start(start)).ok()?;
     let tail: Tail = serde_json::from_reader((&mut file).take(length)).ok()?;
-    file.rewind().ok()?;
-    let (shape, values) = npy::read(file.take(start)).ok()?;
     let readable = tail.reasons.iter().filter(|reason| reason.is_none()).count();
-    match shape[..] {
-        [n, h, w, c] if n == readable && tail.reasons.len() == count && tail.hash == hash(&values) => Some(Content {
-            shape: [h, w, c],
-            values,
-            reasons: tail.reasons,
-        }),
-        _ => None,
+    let mut lengths = tail.shape.iter().chain([&readable]);
+    let wanted = lengths.try_fold(4usize, |bytes, &length| bytes.checked_mul(length))?;
+    if tail.reasons.len() != count || u64::try_from(wanted) != Ok(start) {
+        return None;
     }
+    file.rewind().ok()?;
+    let mut bytes = Vec::with_capacity(wanted);
+    file.take(start).read_to_end(&mut bytes).ok()?;
+    let values: Vec<f32> = bytes.as_chunks().0.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect();
+    (tail.hash == hash(&values)).then_some(Content {
+        shape: tail.shape,
+        values,
+        reasons: tail.reasons,
+    })
+}
+
+/// Values that become bytes at a time.
+const PIECE: usize = 1 << 14;
+
+fn little_endian(values: &[f32]) -> Vec<u8> {
+    values.iter().flat_map(|value| value.to_le_bytes()).collect()
 }
 
 fn hash(values: &[f32]) -> String {
     let mut hasher = blake3::Hasher::new();
-    let mut bytes = Vec::new();
-    for piece in values.chunks(1 << 14) {
-        bytes.clear();
-        bytes.extend(piece.iter().flat_map(|value| value.to_le_bytes()));
-        hasher.update(&bytes);
+    for piece in values.chunks(PIECE) {
+        hasher.update(&little_endian(piece));
     }
     hasher.finalize().to_hex()[..32].to_string()
 }
@@ -110,7 +117,7 @@ mod tests {
             damaged[i] ^= 0x55;
             std::fs::write(&path, &damaged).unwrap();
             let same = read(&path, 3).is_some_and(|found| found.values == [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
-            // Spaces that pad the header mean nothing, and a reason is only told.
+            // A reason is only told.
             assert!(same || read(&path, 3).is_none(), "byte {i}");
             std::fs::write(&path, &whole[..i]).unwrap();
             assert!(read(&path, 3).is_none(), "cut at {i}");

@@ -1,47 +1,47 @@
-//! Arrays in numpy's `.npy` format.
+//! Arrays in numpy's `.npy` format, version 1.0 (NumPy Enhancement Proposal 1): a header of one line, then the values. Written
+//! here, since the crates that do it bring a parser of Python's literals, half a minute to compile.
 
-use std::io::{BufReader, BufWriter, Read, Write};
+use std::io::{BufWriter, Write};
 
-use npyz::{NpyFile, WriterBuilder};
+/// The header is as long as makes the values begin at a multiple of this.
+const ALIGNMENT: usize = 64;
 
 /// Writes `values` of `shape`, row-major, as little-endian f32.
 ///
 /// # Errors
 /// A full disk.
-pub fn write(to: &mut impl Write, shape: &[usize], values: &[f32]) -> std::io::Result<()> {
-    let shape: Vec<u64> = shape.iter().map(|&length| length as u64).collect();
+pub(super) fn write(to: &mut impl Write, shape: &[usize], values: &[f32]) -> std::io::Result<()> {
+    let lengths: String = shape.iter().map(|length| format!("{length}, ")).collect();
+    let mut header = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({lengths}), }}");
+    // Before it come ten bytes, behind it a line break.
+    let length = (10 + header.len() + 1).next_multiple_of(ALIGNMENT) - 10 - 1;
+    header.extend(std::iter::repeat_n(' ', length - header.len()));
+    header.push('\n');
+    let length = u16::try_from(header.len()).map_err(|_| std::io::ErrorKind::InvalidInput)?;
     let mut buffered = BufWriter::new(to);
-    let mut writer = npyz::WriteOptions::new()
-        .default_dtype()
-        .shape(&shape)
-        .writer(&mut buffered)
-        .begin_nd()?;
-    writer.extend(values.iter().copied())?;
-    writer.finish()?;
+    buffered.write_all(b"\x93NUMPY\x01\x00")?;
+    buffered.write_all(&length.to_le_bytes())?;
+    buffered.write_all(header.as_bytes())?;
+    for value in values {
+        buffered.write_all(&value.to_le_bytes())?;
+    }
     buffered.flush()
-}
-
-/// The shape and the numbers of an array of f32.
-///
-/// # Errors
-/// What is no such array, or is cut short.
-pub fn read(from: impl Read) -> std::io::Result<(Vec<usize>, Vec<f32>)> {
-    let array = NpyFile::new(BufReader::new(from))?;
-    let shape = array.shape().iter().map(|&length| length as usize).collect();
-    Ok((shape, array.into_vec::<f32>()?))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// As `numpy.save` writes `numpy.array([[1, 2, 3]], dtype="<f4")`, but for a comma and a space that it leaves out.
     #[test]
-    fn what_is_written_is_read_and_half_of_it_refused() {
-        let values: Vec<f32> = (0..24).map(|i| i as f32 / 7.0).collect();
+    fn the_header_is_numpys() {
         let mut bytes = Vec::new();
-        write(&mut bytes, &[2, 3, 4], &values).unwrap();
-        assert_eq!(read(&bytes[..]).unwrap(), (vec![2, 3, 4], values));
-        assert!(read(&bytes[..bytes.len() - 1]).is_err());
-        assert!(read(&b"not an array"[..]).is_err());
+        write(&mut bytes, &[1, 3], &[1.0, 2.0, 3.0]).unwrap();
+        assert_eq!(bytes.len(), 128 + 12);
+        assert_eq!(&bytes[..10], b"\x93NUMPY\x01\x00\x76\x00");
+        let header = std::str::from_utf8(&bytes[10..128]).unwrap();
+        assert!(header.starts_with("{'descr': '<f4', 'fortran_order': False, 'shape': (1, 3, ), }"), "{header}");
+        assert!(header.ends_with(" \n"), "{header}");
+        assert_eq!(&bytes[128..132], 1f32.to_le_bytes());
     }
 }
