@@ -1,6 +1,6 @@
 //! Distances of embeddings against scikit-learn's Ledoit-Wolf covariance, recorded by `fixtures/sklearn/mahalanobis.py`.
 
-use pelage::model::trust::density::{Density, MOST_NUMBERS};
+use pelage::model::trust::density::{Density, MAX_DIMENSION};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -71,9 +71,9 @@ fn what_gives_no_distance_is_refused() {
     };
     assert!(refused(&values, &labels, 3).contains("class '2'"));
     assert!(refused(&[0.25; 240], &labels, 2).contains("do not differ"));
-    assert!(refused(&[], &[], 2).contains("0 numbers"));
-    let wide = vec![0.0; 2 * (MOST_NUMBERS + 1)];
-    assert!(refused(&wide, &[0, 1], 2).contains("4097 numbers"));
+    assert!(refused(&[], &[], 2).contains("0 values"));
+    let wide = vec![0.0; 2 * (MAX_DIMENSION + 1)];
+    assert!(refused(&wide, &[0, 1], 2).contains("4097 values"));
     let mut infinite = values.clone();
     infinite[7] = f32::INFINITY;
     assert!(refused(&infinite, &labels, 2).contains("not finite"));
