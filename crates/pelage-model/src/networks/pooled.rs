@@ -24,10 +24,11 @@ pub fn features(network: &Network, pixels: Tensor<4>, pooling: Pooling, flip: bo
 
 #[cfg(test)]
 mod tests {
+    use burn::tensor::{Device, Distribution};
+
     use super::*;
     use crate::networks::Architecture;
     use crate::values::to_vec;
-    use burn::tensor::{Device, Distribution};
 
     #[test]
     fn flipped_features_do_not_tell_an_image_from_its_mirror_image() {

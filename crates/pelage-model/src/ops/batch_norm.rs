@@ -226,9 +226,10 @@ impl<B: BatchNormBackend + BatchNormBackward, C: CheckpointStrategy> BatchNormBa
 
 #[cfg(test)]
 mod tests {
+    use burn::tensor::{Device, Distribution};
+
     use super::*;
     use crate::values::to_vec;
-    use burn::tensor::{Device, Distribution};
 
     #[test]
     fn kernels_equal_the_composition_forward_and_backward() {

@@ -360,8 +360,9 @@ impl<B: ConvolutionBackend + ConvolutionBackward, C: CheckpointStrategy> Convolu
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use burn::tensor::{Device, Distribution};
+
+    use super::*;
 
     /// Output and gradients of input, weight, bias and residual.
     fn run(composed: bool, tensors: &[Tensor<4>; 3], bias: &Tensor<1>, options: &Options, all: bool) -> Vec<Vec<f32>> {

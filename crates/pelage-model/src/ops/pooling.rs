@@ -205,9 +205,10 @@ impl<B: MaxPoolBackend + MaxPoolBackward, C: CheckpointStrategy> MaxPoolBackend 
 
 #[cfg(test)]
 mod tests {
+    use burn::tensor::{Device, Distribution};
+
     use super::*;
     use crate::values::to_vec;
-    use burn::tensor::{Device, Distribution};
 
     #[test]
     fn kernels_equal_the_composition_forward_and_backward() {

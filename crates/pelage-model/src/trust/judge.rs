@@ -73,7 +73,7 @@ pub enum Doubt {
     },
     /// The image is out of distribution.
     Distance {
-        /// Its distance, see [`Density::distance`].
+        /// Its distance, see [`super::density::Density::distance`].
         distance: f64,
         /// The largest that is accepted.
         most: f64,
