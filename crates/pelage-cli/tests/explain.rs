@@ -116,7 +116,7 @@ fn a_page_with_all_its_pictures() {
         "{files:?}"
     );
     let page = fs::read_to_string(at("out/index.html")).unwrap();
-    assert!(page.contains("what speaks for upright") && page.contains("<b>conv2</b>"));
+    assert!(page.contains("what supports upright") && page.contains("<b>conv2</b>"));
 }
 
 #[test]

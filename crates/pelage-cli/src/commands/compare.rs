@@ -141,7 +141,7 @@ fn described(report: &Report) -> String {
     ];
     text += &format!(
         "on the same {}, against the first:\n",
-        count(report.pictures, "picture")
+        count(report.images, "picture")
     );
     text + &table(&head, 1..8, rows)
 }

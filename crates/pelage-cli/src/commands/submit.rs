@@ -68,7 +68,8 @@ enum Label {
 struct Written {
     file: PathBuf,
     columns: String,
-    pictures: usize,
+    #[serde(rename = "pictures")]
+    images: usize,
     clip: Option<f64>,
     temperature: Option<f64>,
     unknown: usize,
@@ -107,7 +108,7 @@ pub(super) fn run(arguments: Arguments) -> Outcome {
     let written = Written {
         file: submission.out,
         columns: described_columns(&layout, &classes),
-        pictures: layout.pictures.len(),
+        images: layout.images.len(),
         clip,
         temperature,
         unknown,
@@ -130,7 +131,7 @@ fn described_columns(layout: &Layout, classes: &[String]) -> String {
 }
 
 fn described(written: &Written) -> String {
-    let pictures = count(written.pictures, "picture");
+    let pictures = count(written.images, "picture");
     let mut text = format!("wrote {}: {pictures}, {}", written.file.display(), written.columns);
     if let Some(clip) = written.clip {
         text += &format!(" from {clip} to {}", 1.0 - clip);

@@ -1,28 +1,27 @@
 //! Features in the cache folder: one file, `<key>.features`.
 //!
-//! Layout: an array as in `.npy`; then JSON that says of each picture why it could not be read, if so, and the hash of
-//! the array; then the JSON's length in 8 bytes (little-endian), and [`MARK`].
+//! Layout: an array as in `.npy`; then JSON with, for each image, why it could not be read, if so, and the hash of the
+//! array; then the JSON's length in 8 bytes (little-endian), and [`MARK`].
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
-use serde::{Deserialize, Serialize};
-
 use pelage_data::atomic::Unfinished;
+use serde::{Deserialize, Serialize};
 
 use super::npy;
 
-/// Ends every complete file, and names the version of its layout and of what computes features.
+/// Ends every complete file; a version of the layout and of the computation of features.
 pub(super) const MARK: &[u8; 16] = b"pelage-features2";
 
-/// What a file holds.
+/// The content of a file.
 pub(super) struct Content {
     /// Rows, columns and channels of one map.
     pub(super) shape: [usize; 3],
-    /// One map after the other, of the readable pictures.
+    /// The maps of the readable images, in order.
     pub(super) values: Vec<f32>,
-    /// Of each picture, why it could not be read, if so.
+    /// For each image, why it could not be read, if so.
     pub(super) reasons: Vec<Option<String>>,
 }
 
@@ -32,7 +31,7 @@ struct Tail {
     hash: String,
 }
 
-/// Writes a file, whole or not at all.
+/// Writes a file, atomically.
 pub(super) fn write(path: &Path, content: &Content) -> std::io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     std::fs::create_dir_all(folder)?;
@@ -51,7 +50,7 @@ pub(super) fn write(path: &Path, content: &Content) -> std::io::Result<()> {
     file.finish().map(drop)
 }
 
-/// The content of a file, where it is there and whole, for `count` pictures.
+/// The content of a file for `count` images, if it exists and is complete.
 pub(super) fn read(path: &Path, count: usize) -> Option<Content> {
     let mut file = File::open(path).ok()?;
     let mut trailer = [0; 8 + MARK.len()];
@@ -110,7 +109,7 @@ mod tests {
             damaged[i] ^= 0x55;
             std::fs::write(&path, &damaged).unwrap();
             let same = read(&path, 3).is_some_and(|found| found.values == [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
-            // Spaces that pad the header mean nothing, and a reason is only told.
+            // Padding of the header means nothing, and a reason is only displayed.
             assert!(same || read(&path, 3).is_none(), "byte {i}");
             std::fs::write(&path, &whole[..i]).unwrap();
             assert!(read(&path, 3).is_none(), "cut at {i}");

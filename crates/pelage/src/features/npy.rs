@@ -21,10 +21,10 @@ pub fn write(to: &mut impl Write, shape: &[usize], values: &[f32]) -> std::io::R
     buffered.flush()
 }
 
-/// The shape and the numbers of an array of f32.
+/// Shape and values of an f32 array.
 ///
 /// # Errors
-/// What is no such array, or is cut short.
+/// Anything else, or a truncated file.
 pub fn read(from: impl Read) -> std::io::Result<(Vec<usize>, Vec<f32>)> {
     let array = NpyFile::new(BufReader::new(from))?;
     let shape = array.shape().iter().map(|&length| length as usize).collect();
