@@ -21,7 +21,7 @@ use crate::table::{count, table};
 pub(super) struct Arguments {
     /// A run folder or a model file
     run: PathBuf,
-    /// DecodedImages with a training and a validation part [default: those that the model was trained on]
+    /// Pictures with a training and a validation part [default: those that the model was trained on]
     data: Option<PathBuf>,
     /// Share of the validation pictures that are near enough to be answered, above 0 and at most 1
     #[arg(long, value_name = "SHARE", default_value_t = 0.95)]

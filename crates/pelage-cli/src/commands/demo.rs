@@ -15,7 +15,7 @@ use crate::failure::{Failure, Outcome};
 use crate::progress::Task;
 use crate::table::count;
 
-/// DecodedImages of each class, their side in pixels, and epochs: what makes a good model in under two minutes on two cores.
+/// Pictures of each class, their side in pixels, and epochs: what makes a good model in under two minutes on two cores.
 const PER_CLASS: usize = 1000;
 const SIZE: u32 = 64;
 const EPOCHS: usize = 28;

@@ -20,7 +20,7 @@ use crate::table::{count, some, table};
 pub(super) struct Arguments {
     /// A run folder or a model file
     run: PathBuf,
-    /// DecodedImages, folders or zips
+    /// Pictures, folders or zips
     #[arg(required = true, value_name = "PICTURE")]
     pictures: Vec<PathBuf>,
     /// The folder to write: a new one, or one that this command has made

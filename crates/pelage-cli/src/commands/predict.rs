@@ -22,7 +22,7 @@ use crate::table::{count, table};
 pub(super) struct Arguments {
     /// A run folder or a model file
     run: PathBuf,
-    /// DecodedImages, folders, zips, or - for one picture on standard input
+    /// Pictures, folders, zips, or - for one picture on standard input
     #[arg(required = true)]
     paths: Vec<PathBuf>,
     /// Write path, class, probability and the probability of every class to a CSV file

@@ -102,7 +102,11 @@ impl Config {
             table.insert("validation_split".into(), split.into());
         }
         table.insert("tensorboard".into(), self.tensorboard.into());
-        table.extend(Table::try_from(&self.recipe).map_err(refused)?);
+        // Through text, where an f32 is as short as it was written.
+        let recipe = toml::to_string(&self.recipe).map_err(refused)?;
+        let reread =
+            |failure: toml::de::Error| Error::Settings(format!("cannot write the settings as TOML: {failure}"));
+        table.extend(recipe.parse::<Table>().map_err(reread)?);
         table.insert("compute".into(), Value::try_from(&self.compute).map_err(refused)?);
         Ok(table)
     }
@@ -159,7 +163,9 @@ mod tests {
             },
             ..Config::new("pictures")
         };
-        assert_eq!(read(&config.to_toml().unwrap()).unwrap(), config);
+        let text = config.to_toml().unwrap();
+        assert!(text.contains("shear_range = 11.46\n"), "{text}");
+        assert_eq!(read(&text).unwrap(), config);
         let json = serde_json::to_value(config.to_table().unwrap()).unwrap();
         assert_eq!(Config::from_json(&json), Some(config));
     }

@@ -49,7 +49,7 @@ const LEARNING: &[Flag] = &[
         OneOf(&["nearest", "bilinear", "bicubic", "lanczos3"]),
     ),
     Flag("epochs", "N", "Epochs at most", Any),
-    Flag("batch_size", "N", "DecodedImages per batch", Any),
+    Flag("batch_size", "N", "Pictures per batch", Any),
     Flag(
         "accumulate",
         "N",
@@ -212,7 +212,9 @@ impl Settings {
 
 impl clap::Args for Settings {
     fn augment_args(mut command: Command) -> Command {
-        let defaults = serde_json::to_value(Recipe::default()).unwrap_or_default();
+        // Through text, where an f32 is as short as it was written.
+        let defaults = serde_json::to_string(&Recipe::default()).unwrap_or_default();
+        let defaults = serde_json::from_str(&defaults).unwrap_or_default();
         for (heading, flags) in HEADINGS {
             command = command.next_help_heading(heading);
             for flag in flags {
