@@ -61,7 +61,7 @@ pub enum Error {
         /// What is wrong with it, and what to do.
         reason: String,
     },
-    /// A model lacks the calibration that is needed, or has an unusable one.
+    /// A model has no calibration where one is needed, or one that cannot be used.
     #[error("{}: {reason}", model.display())]
     Calibration {
         /// The run folder or model file.

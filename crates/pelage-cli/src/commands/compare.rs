@@ -139,10 +139,7 @@ fn described(report: &Report) -> String {
         "only this",
         "p",
     ];
-    text += &format!(
-        "on the same {}, against the first:\n",
-        count(report.images, "picture")
-    );
+    text += &format!("on the same {}, against the first:\n", count(report.images, "picture"));
     text + &table(&head, 1..8, rows)
 }
 

@@ -29,7 +29,7 @@ impl Judge {
         if reject.is_some() && calibration.is_none() {
             return Err(Error::Calibration {
                 model: run.to_path_buf(),
-                reason: "only a calibrated model can reject, and this one is not calibrated; calibrate it first".into(),
+                reason: "only a calibrated model can reject, and this one is not; calibrate it first".into(),
             });
         }
         Ok(Judge { calibration, reject })

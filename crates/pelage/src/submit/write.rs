@@ -102,7 +102,7 @@ impl Submission {
         let shown = self.out.display();
         let folder = self.out.parent().filter(|folder| !folder.as_os_str().is_empty());
         if folder.is_some_and(|folder| !folder.is_dir()) {
-            return Err(Error::setting("out", shown, "in an existing folder"));
+            return Err(Error::setting("out", shown, "in a folder that is there"));
         }
         let same = |other: &Path| {
             let out = self.out.canonicalize();
@@ -110,11 +110,7 @@ impl Submission {
         };
         let read = [Some(&self.source), self.sample.as_ref()];
         match read.into_iter().flatten().any(|path| same(path)) {
-            true => Err(Error::setting(
-                "out",
-                shown,
-                "another name, since this file is an input",
-            )),
+            true => Err(Error::setting("out", shown, "another name, since that is read from")),
             false => Ok(()),
         }
     }

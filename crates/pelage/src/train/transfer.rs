@@ -115,11 +115,10 @@ impl Transfer {
         let refused = |message: &str| Err(Error::Settings(message.into()));
         match (self.flip, self.head.pooling, self.unfreeze) {
             (true, Pooling::Flatten, _) => refused(
-                "averaging with the mirror image needs average pooling: a mirrored map does not match the other one",
+                "averaging with the mirror image needs average pooling: a mirrored map cannot be laid over the other one",
             ),
             (true, _, Unfreeze::Last(_) | Unfreeze::All) => refused(
-                "averaging with the mirror image is for a frozen backbone; for an unfrozen one, augment with \
-                 horizontal flips",
+                "averaging with the mirror image is for a backbone that stands still; where it moves, augment with horizontal flips",
             ),
             _ => Ok(()),
         }
