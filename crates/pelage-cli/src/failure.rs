@@ -44,7 +44,12 @@ impl From<pelage::Error> for Failure {
             Error::Setting { name, value, allowed } => {
                 Failure::Usage(format!("{} is {value}; it must be {allowed}", flag(name)))
             }
-            Error::Settings(_) => Failure::Usage(error.to_string()),
+            Error::Settings(_) | Error::Folder { .. } => Failure::Usage(error.to_string()),
+            Error::Images(_) => Failure::Usage(format!("{error}: DATA after the run, or `--data DATA` of compare")),
+            Error::Uncalibrated { ref model } => Failure::Usage(format!(
+                "{error}; calibrate it first: `pelage calibrate {}`",
+                model.display()
+            )),
             Error::Diverged { rate, .. } => Failure::Failed(format!(
                 "{error}: `--learning-rate {:.0e}`, `pelage inspect`",
                 rate / 10.0

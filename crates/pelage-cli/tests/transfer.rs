@@ -194,8 +194,8 @@ fn what_does_not_go_together_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     data(folder.path(), 3, 2);
     for (more, named) in [
-        (&["--tta", "flip", "--pooling", "flatten"][..], "--pooling average"),
-        (&["--tta", "flip", "--unfreeze", "all"], "--horizontal-flip"),
+        (&["--tta", "flip", "--pooling", "flatten"][..], "--pooling is flatten"),
+        (&["--tta", "flip", "--unfreeze", "all"], "--unfreeze is all"),
         (&["--unfreeze", "last-0"], "last-N"),
         (&["--model", "cnn3"], "--model"),
         (&["--head-from", "nowhere"], "--unfreeze"),

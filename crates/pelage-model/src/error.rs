@@ -61,7 +61,24 @@ pub enum Error {
         /// What is wrong with it, and what to do.
         reason: String,
     },
-    /// A model has no calibration where one is needed, or one that cannot be used.
+    /// A folder that was named is not what it should be: of a run, or for new files.
+    #[error("{}: {reason}", path.display())]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// What is wrong with it, and what to do.
+        reason: String,
+    },
+    /// Which images are meant is not known, or they are not where they were.
+    #[error("{0}; name them")]
+    Images(String),
+    /// A model has to be calibrated before this can be done.
+    #[error("{}: only a calibrated model can reject, and this one is not", model.display())]
+    Uncalibrated {
+        /// The run folder or model file.
+        model: PathBuf,
+    },
+    /// A model cannot be calibrated, or has a calibration that cannot be used.
     #[error("{}: {reason}", model.display())]
     Calibration {
         /// The run folder or model file.
@@ -113,6 +130,14 @@ impl Error {
     /// A damaged or foreign model file at `path`.
     pub fn model(path: impl Into<PathBuf>, reason: impl Into<String>) -> Self {
         Error::Model {
+            path: path.into(),
+            reason: reason.into(),
+        }
+    }
+
+    /// The folder at `path` is not what it should be.
+    pub fn folder(path: impl Into<PathBuf>, reason: impl Into<String>) -> Self {
+        Error::Folder {
             path: path.into(),
             reason: reason.into(),
         }

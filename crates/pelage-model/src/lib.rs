@@ -7,7 +7,7 @@
 //! let model = pelage_model::Model::open("runs/cnn3-1")?;
 //! # let bytes: Vec<u8> = Vec::new();
 //! let prediction = model.predict_bytes("cat.jpg", &bytes);
-//! println!("{:?}", prediction.answer());
+//! assert!(prediction.answer().is_some());
 //! # Ok(()) }
 //! ```
 //!

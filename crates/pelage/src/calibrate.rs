@@ -243,7 +243,7 @@ mod tests {
     fn doubts_name_their_reason() {
         let folder = tempfile::tempdir().unwrap();
         let refused = Judge::open(folder.path(), Some(0.5)).unwrap_err().to_string();
-        assert!(refused.contains("calibrate it first"), "{refused}");
+        assert!(refused.contains("only a calibrated model"), "{refused}");
         saved(folder.path());
         assert!(Judge::open(folder.path(), Some(1.5)).is_err());
         let judge = Judge::open(folder.path(), Some(0.9)).unwrap();

@@ -154,7 +154,7 @@ fn grad_cam_equals_pytorch() {
         grad_cam(&model, pixels(SIZE), 3)
             .unwrap_err()
             .to_string()
-            .contains("no class 3")
+            .contains("class is 3")
     );
 }
 

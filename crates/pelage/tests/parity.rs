@@ -178,7 +178,7 @@ fn a_training_step_of_resnet18_equals_torchvision() {
 #[test]
 fn vgg16_of_keras_without_its_head() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/torch/keras.h5");
-    let found = weights::load(&path, Architecture::Vgg16).unwrap();
+    let found = pelage::zoo::load(&path, Architecture::Vgg16).unwrap();
     assert_eq!((found.layout, found.classes), (Layout::Keras, None));
     let (truth, device) = (training().keras, Device::flex());
     let [h, w] = SIZE;

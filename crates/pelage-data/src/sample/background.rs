@@ -2,14 +2,14 @@
 
 mod indoors;
 mod outdoors;
+mod shapes;
 mod sky;
-
-use tiny_skia::Color;
 
 use indoors::room;
 use outdoors::{meadow, street, tuft};
+use shapes::{everything, upright};
 
-use super::canvas::{Canvas, Outline, Point, ellipse, limb, linear, radial, rectangle, smooth};
+use super::canvas::{Canvas, Point, ellipse, limb, radial, rectangle, smooth};
 use super::palette::{alpha, bright, hex, mix, quiet, shade};
 use super::random::Random;
 
@@ -70,16 +70,6 @@ impl Scene {
             thing(canvas, at, random);
         }
     }
-}
-
-fn everything(canvas: &Canvas) -> Outline {
-    rectangle(0.0, 0.0, canvas.width, canvas.height)
-}
-
-fn upright(canvas: &mut Canvas, outline: Outline, color: Color) {
-    let colors = [shade(color, 0.12), shade(color, -0.12)];
-    let height = canvas.height;
-    canvas.fill(&[outline], linear((0.0, 0.0), (0.0, height), colors));
 }
 
 fn paper(canvas: &mut Canvas, random: &mut Random) {

@@ -1,5 +1,4 @@
-//! The innermost loop of a convolution: a register tile of pixels by channels takes in one value of the window after the
-//! other.
+//! The innermost loop of a convolution: a register tile of pixels by channels takes in the window value by value.
 
 use crate::vector::{Simd, Vector};
 

@@ -1,6 +1,8 @@
 //! Weights in the order in which the kernels read them.
 
-use super::{Geometry, Path, path, winograd};
+use super::winograd::transform::transform_weights;
+use super::winograd::weights::{self, weights_len};
+use super::{Geometry, Path, path};
 use crate::isa::Isa;
 use crate::scratch::Buffer;
 
@@ -13,7 +15,7 @@ pub struct Packed {
     groups: usize,
     winograd: bool,
     /// Dense: for each group and tile of channels `[kh][kw][ci / groups][tile]`. Depthwise: for each tile
-    /// `[kh][kw][tile]`. Winograd: see [`winograd::transform_weights`].
+    /// `[kh][kw][tile]`. Winograd: see [`transform_weights`].
     pub(super) weights: Buffer,
     /// For each group (depthwise: for all), the bias, padded with zeros to whole tiles.
     pub(super) bias: Vec<f32>,
@@ -121,7 +123,7 @@ pub fn pack(isa: Isa, geometry: &Geometry, weights: &[f32], bias: Option<&[f32]>
     };
     let filled: usize = tiles.iter().map(|tile| tile.width).sum();
     let len = match path {
-        Path::Winograd => winograd::weights_len(isa, ci, group),
+        Path::Winograd => weights_len(isa, ci, group),
         _ => groups * filled * area * ci,
     };
     let mut packed = Packed {
@@ -136,9 +138,9 @@ pub fn pack(isa: Isa, geometry: &Geometry, weights: &[f32], bias: Option<&[f32]>
         tiles,
     };
     if packed.winograd {
-        packed.bias.resize(winograd::filled(isa, group), 0.0);
+        packed.bias.resize(weights::filled(isa, group), 0.0);
         packed.bias[..group].copy_from_slice(bias.unwrap_or(&vec![0.0; group]));
-        winograd::transform_weights(isa, ci, weights, &mut packed.weights);
+        transform_weights(isa, ci, weights, &mut packed.weights);
         return packed;
     }
     for g in 0..groups {

@@ -27,9 +27,8 @@ impl Judge {
         }
         let calibration = load_beside(run)?;
         if reject.is_some() && calibration.is_none() {
-            return Err(Error::Calibration {
+            return Err(Error::Uncalibrated {
                 model: run.to_path_buf(),
-                reason: "only a calibrated model can reject, and this one is not; calibrate it first".into(),
             });
         }
         Ok(Judge { calibration, reject })

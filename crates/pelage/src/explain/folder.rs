@@ -288,7 +288,7 @@ fn claim(folder: &Path) -> Result<()> {
     if empty || ours() {
         return Ok(atomic::write(&folder.join(page::INDEX), page::unfinished().as_bytes())?);
     }
-    Err(Error::model(folder, "holds other files already; give a new folder"))
+    Err(Error::folder(folder, "holds other files already; give a new folder"))
 }
 
 fn write(path: &Path, image: &RgbImage) -> Result<()> {

@@ -27,7 +27,7 @@ pub fn validation_part(path: &Path) -> Result<Catalog> {
 /// A model file without them, or with those of an incompatible version of pelage.
 pub fn settings(facts: &Facts) -> Result<Config> {
     Config::from_json(&Training::of(facts).settings)
-        .ok_or_else(|| Error::Settings("the model file does not tell which images it was trained on; name them".into()))
+        .ok_or_else(|| Error::Images("the model file does not tell which images it was trained on".into()))
 }
 
 /// The images that the model of `facts` was trained and validated on.
@@ -42,8 +42,8 @@ pub fn trained_on(facts: &Facts) -> Result<(PathBuf, Split)> {
         ..
     } = settings(facts)?;
     if !data.exists() {
-        return Err(Error::Settings(format!(
-            "the images that the model was trained on are not at '{}', seen from here; say where they are",
+        return Err(Error::Images(format!(
+            "the images that the model was trained on are not at {}, seen from here",
             data.display()
         )));
     }
@@ -66,9 +66,7 @@ pub fn common_validation(facts: &[&Facts]) -> Result<Catalog> {
         (&config.data, config.validation_split) == (&first.data, first.validation_split) && seed
     });
     if !same {
-        return Err(Error::Settings(
-            "the runs were validated on different images; name those to compare on".into(),
-        ));
+        return Err(Error::Images("the runs were validated on different images".into()));
     }
     Ok(trained_on(facts[0])?.1.validation)
 }

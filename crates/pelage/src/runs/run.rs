@@ -70,7 +70,7 @@ impl Run {
         let folder = folder.as_ref();
         config.validate()?;
         if folder.join(CONFIG).exists() {
-            return Err(Error::model(
+            return Err(Error::folder(
                 folder,
                 "holds a run already; resume it, or choose another folder",
             ));
@@ -110,7 +110,7 @@ impl Run {
         let folder = folder.as_ref();
         let path = folder.join(CONFIG);
         if !path.exists() {
-            return Err(Error::model(folder, "holds no run to resume (no config.toml)"));
+            return Err(Error::folder(folder, "holds no run to resume (no config.toml)"));
         }
         let written = Config::read(&path)?;
         let config = extension.of(written.clone());

@@ -198,8 +198,8 @@ mod tests {
         assert!(refusal(columns("id\n1", None, None)).contains("understood"));
         assert!(refusal(columns("id,dog,cow\n1,0,0", None, None)).contains("understood"));
         assert!(refusal(columns("id,dog,dog\n1,0,0", None, None)).contains("understood"));
-        assert!(refusal(columns("id,dog,cat\n1,0,0", class, None)).contains("--label"));
-        assert!(refusal(columns("id,label\n1,dog", None, Some("dog"))).contains("--positive"));
+        assert!(refusal(columns("id,dog,cat\n1,0,0", class, None)).contains("leave the label"));
+        assert!(refusal(columns("id,label\n1,dog", None, Some("dog"))).contains("positive"));
         assert!(refusal(columns("id,label\n1,0", None, Some("cow"))).contains("cat, dog"));
     }
 

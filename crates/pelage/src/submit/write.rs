@@ -101,8 +101,8 @@ impl Submission {
     fn check_out(&self) -> Result<()> {
         let shown = self.out.display();
         let folder = self.out.parent().filter(|folder| !folder.as_os_str().is_empty());
-        if folder.is_some_and(|folder| !folder.is_dir()) {
-            return Err(Error::setting("out", shown, "in a folder that is there"));
+        if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
+            return Err(Error::folder(folder, "there is no such folder to write to"));
         }
         let same = |other: &Path| {
             let out = self.out.canonicalize();

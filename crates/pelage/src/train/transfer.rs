@@ -112,14 +112,17 @@ impl Transfer {
                 "layers of a width above 0 and a dropout of 0 or more and below 1",
             ));
         }
-        let refused = |message: &str| Err(Error::Settings(message.into()));
+        let flipped = "where features are averaged with the mirror image's";
         match (self.flip, self.head.pooling, self.unfreeze) {
-            (true, Pooling::Flatten, _) => refused(
-                "averaging with the mirror image needs average pooling: a mirrored map cannot be laid over the other one",
-            ),
-            (true, _, Unfreeze::Last(_) | Unfreeze::All) => refused(
-                "averaging with the mirror image is for a backbone that stands still; where it moves, augment with horizontal flips",
-            ),
+            (true, Pooling::Flatten, _) => {
+                let allowed = format!("average {flipped}: a mirrored map cannot be laid over the other one");
+                Err(Error::setting("pooling", "flatten", allowed))
+            }
+            (true, _, Unfreeze::Last(_) | Unfreeze::All) => {
+                let allowed =
+                    format!("none {flipped}; a backbone that learns can see flipped images in training instead");
+                Err(Error::setting("unfreeze", String::from(self.unfreeze), allowed))
+            }
             _ => Ok(()),
         }
     }
@@ -147,7 +150,7 @@ mod tests {
             ..Transfer::new(None)
         };
         let named = |transfer: Transfer, architecture| transfer.validate(architecture).unwrap_err().to_string();
-        assert!(named(flipped, Architecture::Vgg16).contains("average pooling"));
+        assert!(named(flipped, Architecture::Vgg16).contains("pooling is flatten"));
         assert!(named(Transfer::new(None), Architecture::Cnn3).contains("backbone is cnn3"));
     }
 }

@@ -2,8 +2,8 @@
 
 use tiny_skia::Color;
 
+use super::shapes::{everything, upright};
 use super::sky::sky;
-use super::{everything, upright};
 use crate::sample::canvas::{Canvas, Point, ellipse, limb, linear, rectangle, smooth};
 use crate::sample::palette::{alpha, bright, hex, mix, quiet, shade};
 use crate::sample::random::Random;

@@ -3,8 +3,8 @@
 use tiny_skia::Color;
 
 use super::indoors::window;
+use super::shapes::{everything, upright};
 use super::sky::sky;
-use super::{everything, upright};
 use crate::sample::canvas::{Canvas, Point, ellipse, limb, linear, radial, rectangle};
 use crate::sample::coat::flat;
 use crate::sample::palette::{alpha, bright, hex, mix, quiet, shade};

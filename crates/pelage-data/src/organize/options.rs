@@ -1,0 +1,40 @@
+//! What to organize, and how.
+
+use std::path::PathBuf;
+
+/// What to organize, and how.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// A folder or zip.
+    pub source: PathBuf,
+    /// The folder to make.
+    pub out: PathBuf,
+    /// Share of each class for validation, 0 to 1.
+    pub ratio: f64,
+    /// At most so many images in all, the classes' shares kept.
+    pub limit: Option<usize>,
+    /// Chooses who goes where.
+    pub seed: u64,
+    /// Class names to change: from, to.
+    pub rename: Vec<(String, String)>,
+    /// How images get there.
+    pub link: Link,
+    /// A CSV of path,label.
+    pub labels: Option<PathBuf>,
+    /// Replace what an earlier `organize` made there; never anything else.
+    pub force: bool,
+}
+
+crate::choices! {
+    /// How images get to their place.
+    #[derive(Default)]
+    Link {
+        /// A copy.
+        #[default]
+        Copy = "copy",
+        /// A hard link (the same file system only).
+        Hard = "hard",
+        /// A symbolic link.
+        Symbolic = "symbolic",
+    }
+}
