@@ -142,7 +142,7 @@ fn a_template_gives_ids_order_and_columns() {
     };
     refused("id,label\n1,0\n9,0\n", "10.png");
     refused("id,label\n1,0\n9,0\n10,0\n11,0\n", "\n  11");
-    refused("id,label\n1,0\n1,0\n9,0\n10,0\n", "twice");
+    refused("id,label\n1,0\n1,0\n9,0\n10,0\n", "duplicated");
     refused("id,a,b\n1,0,0\n9,0,0\n10,0,0\n", "level, upright");
     refused("id;label\n1;0\n", "understood");
     refused("", "no line");

@@ -103,7 +103,7 @@ fn wrong_weights_are_refused() {
         told
     };
     let whole = fs::read(fixture("resnet18.pth")).unwrap();
-    assert!(told(b"not weights at all", "resnet18").contains("no file of PyTorch weights"));
+    assert!(told(b"not weights at all", "resnet18").contains("not a file of PyTorch weights"));
     assert!(told(&whole[..whole.len() / 2], "resnet18").contains("damaged"));
     assert!(told(&whole, "vgg16").contains("holds weights of resnet18, not of vgg16"));
     let code = format!("cposix\nsystem\n(Vtouch {}\ntR.", folder.path().join("proof").display());

@@ -118,7 +118,7 @@ impl Pretrained {
     pub fn network(self, device: &Device) -> std::result::Result<Network, String> {
         let Some(classes) = self.classes else {
             return Err(format!(
-                "these weights of {} come without a head; give it one",
+                "these weights of {} have no head; choose one",
                 self.architecture.name()
             ));
         };

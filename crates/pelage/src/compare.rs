@@ -160,7 +160,7 @@ impl Report {
         });
         let plural = if names.len() == 1 { "" } else { "s" };
         let count = names.len();
-        let title = format!("{count} run{plural} on validation (ring and number: the epoch that was kept)");
+        let title = format!("{count} run{plural} on validation (ring and value: the kept epoch)");
         comparison_svg(&title, &curves.collect::<Vec<_>>()).map_err(|reason| Error::Rendering {
             what: "the comparison",
             reason,

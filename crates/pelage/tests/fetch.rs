@@ -270,7 +270,7 @@ fn packages_and_busy_downloads_are_refused() {
     let held = std::fs::File::options().append(true).open(target.part()).unwrap();
     held.lock().unwrap();
     let told = target.fetch(&weights(&server.url, &content())).unwrap_err();
-    assert!(told.contains("another pelage"), "{told}");
+    assert!(told.contains("another process"), "{told}");
     assert!(server.ranges().is_empty());
 
     let blocked = Path::new("/dev/null/tiny.pth");

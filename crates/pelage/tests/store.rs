@@ -107,7 +107,7 @@ fn wrong_files_are_refused_and_the_earlier_one_stays() {
     };
     assert!(told("cut.pth", &whole[..whole.len() / 2], RESNET18).contains("damaged"));
     assert!(told("cut.pth", &legacy[..legacy.len() - 9], RESNET18).contains("damaged"));
-    assert!(told("text.pth", b"I am the weights.\n", RESNET18).contains("no file of PyTorch weights"));
+    assert!(told("text.pth", b"I am the weights.\n", RESNET18).contains("not a file of PyTorch weights"));
     let other = told("other.pth", &whole, Architecture::ResNet34);
     assert!(other.contains("holds weights of resnet18, not of resnet34"), "{other}");
     assert!(told("cnn3.pth", &whole, Architecture::Cnn3).contains("no known weights of cnn3"));

@@ -129,7 +129,7 @@ impl Layout {
             Some((flat, part)) => (flat.parse().unwrap_or(0), part),
             None => (0, name),
         };
-        // The first block has no expansion, and so other numbers.
+        // The first block has no expansion, hence other indices.
         let first = flat == 0;
         match self {
             Layout::Torchvision => {

@@ -14,7 +14,7 @@ const WRAPPERS: [&str; 4] = ["state_dict", "model_state_dict", "model", "state_d
 /// The tensors of `path`.
 pub(super) fn tensors(path: &Path) -> Result<BTreeMap<String, Tensor>, String> {
     let damaged =
-        |failure: pytorch_reader::PytorchError| format!("is no file of PyTorch weights, or damaged: {failure}");
+        |failure: pytorch_reader::PytorchError| format!("is not a file of PyTorch weights, or damaged: {failure}");
     let root = PytorchReader::read_pickle_data(path, None).map_err(damaged)?;
     let PickleValue::Dict(mut entries) = root else {
         return Err(format!(

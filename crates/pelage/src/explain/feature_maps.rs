@@ -92,7 +92,7 @@ impl FeatureMap {
         };
         let lines = [
             format!("{}  {h} x {w} x {c}", self.layer),
-            format!("{which}; each from its own least (black) to its own largest (yellow)"),
+            format!("{which}; each scaled from its minimum (black) to its maximum (yellow)"),
         ];
         sheet::sheet(&lines, &tiles, 8)
     }

@@ -76,7 +76,7 @@ impl Recorder {
                 batches,
                 done,
             } => self.log(&format!(
-                "epoch {epoch}/{epochs} goes on after step {done} of {batches}"
+                "epoch {epoch}/{epochs} resumes after step {done} of {batches}"
             )),
             Event::Batch {
                 step,

@@ -48,7 +48,7 @@ impl Template {
             .filter(|id| id.is_empty() || !seen.insert(*id));
         let wrong = wrong.map(|id| format!("'{id}'")).collect();
         refuse(
-            &format!("ids in {} that are empty or stand twice", path.display()),
+            &format!("ids in {} that are empty or duplicated", path.display()),
             wrong,
         )?;
         Ok(Template { header, rows })
@@ -168,7 +168,7 @@ mod tests {
         for (text, word) in [
             ("", "no line"),
             ("id,label\n", "no line"),
-            ("id,label\n1,0\n1,0\n", "twice"),
+            ("id,label\n1,0\n1,0\n", "duplicated"),
             ("id,label\n,0\n", "empty"),
             ("id,label\n1,0,7\n", "sample.csv"),
         ] {

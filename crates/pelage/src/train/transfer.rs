@@ -44,7 +44,7 @@ impl FromStr for Unfreeze {
     type Err = String;
 
     fn from_str(text: &str) -> std::result::Result<Self, String> {
-        let wrong = || format!("'{text}' is none of none, last-N (such as last-3), all");
+        let wrong = || format!("'{text}' is not one of none, last-N (such as last-3), all");
         match text {
             "none" => Ok(Unfreeze::None),
             "all" => Ok(Unfreeze::All),

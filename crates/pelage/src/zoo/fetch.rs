@@ -158,7 +158,7 @@ impl Part {
         let is_taken = matches!(file.try_lock(), Err(std::fs::TryLockError::WouldBlock)) || !path.exists();
         match is_taken {
             true => Err(Error::weights(format!(
-                "{}: another pelage is downloading this file",
+                "{}: another process is downloading this file",
                 path.display()
             ))),
             false => Ok(Part { path, file }),

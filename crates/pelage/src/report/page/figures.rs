@@ -154,7 +154,7 @@ pub(super) fn ranking(found: &Findings) -> Result<Markup, String> {
             (figure(&roc, &format!("ROC curve: {which}. The dashed line is chance."))?)
             (figure(&precision_recall, &format!("Precision-recall curve: {which}."))?)
         }
-        p.note { "The areas under both curves are in the table of the classes." }
+        p.note { "The table of classes has the areas under both curves." }
     })
 }
 
@@ -179,7 +179,7 @@ pub(super) fn calibration(found: &Findings) -> Result<Markup, String> {
     };
     let diagram = Chart {
         title: "Reliability diagram",
-        description: "Accuracy over confidence, in bins; on the dashed line a confidence is right as often as it says.",
+        description: "Accuracy over confidence, in bins; the dashed line is perfect calibration.",
         x: axis("confidence"),
         y: Axis {
             from: 0.0,
@@ -237,7 +237,7 @@ pub(super) fn calibration(found: &Findings) -> Result<Markup, String> {
             @if found.temperature > 1.02 { "(above 1: the model is overconfident)." }
             @else if found.temperature < 0.98 { "(below 1: the model is underconfident)." }
             @else { "(close to 1: the model is well calibrated)." }
-            " The figures after scaling are those of each half with the temperature of the other half."
+            " After scaling, each half is scored with the temperature fitted on the other half."
         }
         div.scroll { table {
             thead { tr {
@@ -249,7 +249,7 @@ pub(super) fn calibration(found: &Findings) -> Result<Markup, String> {
         } }
         div.charts {
             (figure(&diagram, "Reliability diagram (15 bins of equal width).")?)
-            (figure(&histogram, "How sure the model is.")?)
+            (figure(&histogram, "Distribution of the confidences.")?)
         }
         details { summary { "Bins" } div.scroll { table {
             thead { tr {
