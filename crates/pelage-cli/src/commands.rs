@@ -25,7 +25,7 @@ use clap::{Parser, Subcommand};
 
 use crate::failure::Outcome;
 
-/// From a folder of pictures to an image classifier.
+/// From a folder of images to an image classifier.
 #[derive(Parser)]
 #[command(
     name = "pelage",

@@ -1,4 +1,4 @@
-//! What a command can fail with, and the exit code that tells it.
+//! How a command can fail, with its exit code.
 
 use std::process::ExitCode;
 
@@ -13,9 +13,9 @@ pub(crate) type Outcome = Result<String, Failure>;
 /// Why a command failed.
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// It was called wrongly.
+    /// The command was used wrongly.
     Usage(String),
-    /// It was called rightly, and could not be done.
+    /// The command was valid, but failed.
     Failed(String),
 }
 
@@ -35,7 +35,7 @@ impl std::fmt::Display for Failure {
     }
 }
 
-/// Says what to type, where the library says what to do.
+/// Adds what to type, since the library does not know the command line.
 impl From<pelage::Error> for Failure {
     fn from(error: pelage::Error) -> Self {
         use pelage::Error;
@@ -66,7 +66,7 @@ impl From<pelage::Error> for Failure {
     }
 }
 
-/// How a file of weights comes here.
+/// How to get a file of weights.
 fn bring(wanted: &Wanted) -> String {
     let Wanted {
         architecture,
@@ -74,10 +74,9 @@ fn bring(wanted: &Wanted) -> String {
         source,
         downloadable,
     } = wanted;
-    let bring =
-        format!("bring the file {file} from {source} and type `pelage weights add {file} --model {architecture}`");
+    let bring = format!("get the file {file} from {source} and run `pelage weights add {file} --model {architecture}`");
     match downloadable {
-        true => format!("type `pelage weights fetch {architecture}`, or, without a network here, {bring}"),
+        true => format!("run `pelage weights fetch {architecture}`, or, without a network here, {bring}"),
         false => bring,
     }
 }
@@ -114,7 +113,7 @@ impl From<pelage::data::Error> for Failure {
     }
 }
 
-/// The same where `organize` refused its folder.
+/// The same for a folder that `organize` refused.
 fn refused(refusal: &Refusal, told: String) -> Failure {
     let remedy = match refusal {
         Refusal::Within { .. } => "give another --out".to_string(),

@@ -1,5 +1,5 @@
-//! The command line of pelage: one file a verb; each turns flags into options, calls the library once, and says what came
-//! of it. Documents go to stdout, progress and messages to stderr. Exit codes: 0 done, 1 failed, 2 wrong usage.
+//! The command line of pelage: one file per verb; each turns flags into options, calls the library once, and prints the
+//! result. Results go to stdout, progress and messages to stderr. Exit codes: 0 done, 1 failed, 2 wrong usage.
 #![forbid(unsafe_code)]
 
 mod commands;
@@ -25,7 +25,7 @@ fn main() -> ExitCode {
         }
     };
     match std::io::stdout().write_all(document.as_bytes()) {
-        // Whoever reads has read enough: `pelage predict ... | head`.
+        // The reader has closed the pipe: `pelage predict ... | head`.
         Err(closed) if closed.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(failure) => {
             eprintln!("error: standard output: {failure}");

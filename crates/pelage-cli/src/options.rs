@@ -1,4 +1,4 @@
-//! How options are named and read.
+//! Names and values of options.
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 

@@ -33,12 +33,12 @@ impl Task {
         }
     }
 
-    /// Shows `progress`; callable from many threads.
+    /// Shows `progress`; callable from any thread.
     pub(crate) fn show(&self, progress: Progress) {
         let Progress { done, total, what } = progress;
         match &self.bar {
             Some(bar) => {
-                // Two sets decoded one after the other are two bars' worth; the bar begins anew.
+                // Two sets decoded in turn are two bars' worth; the bar starts anew.
                 bar.set_length(total as u64);
                 bar.set_message(what);
                 bar.set_position(done as u64);
@@ -47,7 +47,7 @@ impl Task {
                 }
             }
             None => {
-                // Whoever finds it locked leaves the line to the other thread.
+                // A thread that finds it locked leaves the line to the other one.
                 let Ok(mut last) = self.last_line.try_lock() else {
                     return;
                 };
@@ -84,9 +84,9 @@ impl Download {
         }
     }
 
-    /// Shows that `done` bytes are here, of `total` where that is known.
+    /// Shows that `done` bytes are here, of `total` if it is known.
     pub(crate) fn show(&mut self, done: u64, total: Option<u64>) {
-        // What an earlier attempt brought tells nothing about the speed of this one.
+        // The bytes of an earlier attempt say nothing about the speed of this one.
         let (since, first) = *self.started.get_or_insert((Instant::now(), done));
         let rate = done.saturating_sub(first) as f64 / since.elapsed().as_secs_f64().max(1e-9);
         let left = match total {
@@ -117,7 +117,7 @@ impl Download {
     }
 }
 
-/// Two bars, epochs above batches, and a line an epoch; asks to stop after Ctrl-C.
+/// Two bars, epochs above batches, and one line per epoch; asks to stop after Ctrl-C.
 pub(crate) struct Training {
     terminal: bool,
     all: MultiProgress,
@@ -219,7 +219,7 @@ impl Training {
 
     fn print(&self, line: &str) {
         if self.terminal {
-            // Where the terminal is gone there is nobody left to tell.
+            // If the terminal is gone, nobody is left to tell.
             let _ = self.all.println(line);
         } else {
             eprintln!("{line}");
@@ -228,7 +228,7 @@ impl Training {
 }
 
 fn styled(template: &str) -> ProgressStyle {
-    // The templates above are constants; a wrong one would show at the first glance.
+    // The templates above are constants; a wrong one would show at first sight.
     let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
     style.progress_chars("━╸─")
 }
@@ -236,7 +236,8 @@ fn styled(template: &str) -> ProgressStyle {
 static STOP: AtomicBool = AtomicBool::new(false);
 static SIGNALS: AtomicU32 = AtomicU32::new(0);
 
-/// From now on the first Ctrl-C (or SIGTERM) asks training to stop after its step; a second one ends the process at once.
+/// From now on the first Ctrl-C (or SIGTERM) asks training to stop after its step; a second one ends the process at
+/// once.
 pub(crate) fn stop_on_signal() {
     let heard = || {
         if SIGNALS.fetch_add(1, Ordering::SeqCst) > 0 {

@@ -1,17 +1,17 @@
-//! Tables for people.
+//! Tables and numbers as text.
 
 pub(crate) use pelage::draw::text::thousands;
 
 use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
 
-/// A line above, one below the heading, one at the end.
+/// Lines at the top, below the heading, and at the bottom.
 const STYLE: TableStyle = TableStyle::new()
     .top_border(RULE)
     .header_separator(RULE)
     .bottom_border(RULE);
 const RULE: LineStyle = LineStyle::none().fill('─').junction('─');
 
-/// A table with a heading; columns named in `right` (from 0) hold numbers and are aligned to the right.
+/// A table with a heading; columns in `right` (from 0) hold numbers and are right-aligned.
 pub(crate) fn table(head: &[&str], right: std::ops::Range<usize>, rows: impl Iterator<Item = Vec<String>>) -> String {
     let mut table = Table::new();
     table
@@ -44,7 +44,7 @@ pub(crate) fn megabytes(bytes: u64) -> String {
     format!("{:.1} MB", bytes as f64 / 1e6)
 }
 
-/// Seconds as one would say them: `42 s`, `3 min 20 s`, `1 h 05 min`.
+/// Seconds in words: `42 s`, `3 min 20 s`, `1 h 05 min`.
 pub(crate) fn duration(seconds: f64) -> String {
     let whole = seconds.round().max(0.0) as u64;
     match whole {
@@ -54,7 +54,7 @@ pub(crate) fn duration(seconds: f64) -> String {
     }
 }
 
-/// The first few of a list, one a line, and how many are left out.
+/// The first few items of a list, one per line, and the number of the rest.
 pub(crate) fn some(lines: impl ExactSizeIterator<Item = String>, most: usize) -> String {
     let total = lines.len();
     let mut text: String = lines.take(most).map(|line| format!("  {line}\n")).collect();
@@ -69,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_as_people_write_them() {
+    fn numbers_are_readable() {
         assert_eq!(duration(59.4), "59 s");
         assert_eq!(duration(200.0), "3 min 20 s");
         assert_eq!(duration(3900.0), "1 h 05 min");

@@ -1,13 +1,12 @@
-//! The pages in a real browser, headless Chromium, on a phone and on a desk. Needs `chromedriver`; where there is none the
-//! test prints that it was skipped, unless `PELAGE_BROWSER=required`.
+//! The pages in a real browser, headless Chromium, at phone and desktop size. Needs `chromedriver`; without it the test
+//! prints that it was skipped, unless `PELAGE_BROWSER=required`.
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use serde_json::{Value, json};
-
 use common::{data, succeed};
+use serde_json::{Value, json};
 
 mod common;
 
@@ -129,8 +128,8 @@ fn base64(text: &str) -> Vec<u8> {
     base64::prelude::BASE64_STANDARD.decode(text).unwrap()
 }
 
-/// What is wrong with the page as it lies there: figures without size or text, pictures that did not load, names without
-/// words for those who do not see, a page wider than the screen.
+/// Faults of the page as it is laid out: figures without size or text, images that did not load, missing alternative
+/// texts, a page wider than the screen.
 const FAULTS: &str = r#"
 const faults = [];
 for (const details of document.querySelectorAll("details")) details.open = true;
@@ -142,7 +141,7 @@ for (const svg of document.querySelectorAll("svg")) {
 }
 for (const img of document.querySelectorAll("img")) {
   img.loading = "eager";
-  if (!img.alt) faults.push("a picture without words");
+  if (!img.alt) faults.push("an image without alternative text");
 }
 for (const table of document.querySelectorAll("table"))
   if (!table.rows.length) faults.push("an empty table");
@@ -162,7 +161,7 @@ fn look(browser: &Browser, page: &Path, name: &str) {
         browser.screen(width, height, scheme);
         browser.open(page);
         assert_eq!(browser.run(FAULTS), json!([]), "{name} at {width}");
-        // Pictures that were lazy load now.
+        // Lazy images load now.
         let mut unloaded = json!(null);
         for _ in 0..50 {
             unloaded = browser.run(UNLOADED);
@@ -184,7 +183,7 @@ fn pages_look_right_on_a_phone_and_on_a_desk() {
         return;
     };
     data(folder.path(), 24, 12);
-    // One label is wrong, one file unreadable, one picture on both sides.
+    // One label is wrong, one file unreadable, one image on both sides.
     let at = |path: &str| folder.path().join("data").join(path);
     std::fs::rename(at("validation/level/0.png"), at("validation/upright/wrong & <odd>.png")).unwrap();
     std::fs::write(at("validation/level/broken.png"), "no picture").unwrap();
@@ -215,7 +214,7 @@ fn pages_look_right_on_a_phone_and_on_a_desk() {
         assert!(!text.contains(outside), "the page needs nothing else: {outside}");
     }
 
-    // A press on a heading sorts: the table of the classes by their pictures, up and down.
+    // A click on a heading sorts: the table of the classes by their number of images, ascending and descending.
     let sorted = r##"
       const table = document.querySelector("#classes table");
       const press = () => table.tHead.rows[0].cells[1].querySelector("button").click();

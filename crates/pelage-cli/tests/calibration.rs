@@ -1,14 +1,14 @@
-//! `pelage calibrate` and `--reject`: honest probabilities, and pictures that are like none of training.
+//! `pelage calibrate` and `--reject`: calibrated probabilities, and images that are out of distribution.
 
 mod common;
 
 use std::fs;
 use std::path::Path;
 
-use common::{data, fail, picture, succeed};
+use common::{data, fail, stripes, succeed};
 use serde_json::Value;
 
-/// A run on stripes, and pictures of which some are none.
+/// A run on stripes, and images of which some have none.
 fn trained(folder: &Path) {
     data(folder, 40, 20);
     let train = [
@@ -23,17 +23,17 @@ fn trained(folder: &Path) {
         "--learning-rate",
     ];
     succeed(folder, &[&train[..], &["0.003", "--out", "run"]].concat());
-    let pictures = folder.join("pictures");
-    fs::create_dir(&pictures).unwrap();
-    picture(0, 77, 24).save(pictures.join("1.png")).unwrap();
-    picture(1, 78, 24).save(pictures.join("2.png")).unwrap();
+    let images = folder.join("pictures");
+    fs::create_dir(&images).unwrap();
+    stripes(0, 77, 24).save(images.join("1.png")).unwrap();
+    stripes(1, 78, 24).save(images.join("2.png")).unwrap();
     // A checkerboard of colors that no stripe has.
     let odd = image::RgbImage::from_fn(24, 24, |x, y| match (x / 3 + y / 3) % 2 {
         0 => image::Rgb([255, 0, 0]),
         _ => image::Rgb([0, 0, 255]),
     });
-    odd.save(pictures.join("3.png")).unwrap();
-    fs::write(pictures.join("4.png"), b"no picture").unwrap();
+    odd.save(images.join("3.png")).unwrap();
+    fs::write(images.join("4.png"), b"no picture").unwrap();
 }
 
 fn json(folder: &Path, arguments: &[&str]) -> Value {
@@ -66,7 +66,7 @@ fn calibrated_answers_can_be_unknown() {
     let scaled = json(folder, &["predict", "run", "pictures"]);
     let temperature = scaled[0]["temperature"].as_f64().unwrap();
     let top = |all: &Value| all[0]["classes"][0][1].as_f64().unwrap();
-    // Of two classes the logits' difference is the log odds.
+    // For two classes the difference of the logits is the log odds.
     let odds = |p: f64| (p / (1.0 - p)).ln();
     assert!((odds(top(&plain)) / temperature - odds(top(&scaled))).abs() < 1e-3);
     assert!(succeed(folder, &["predict", "run", "pictures"]).contains("calibrated (temperature"));
@@ -83,7 +83,7 @@ fn calibrated_answers_can_be_unknown() {
     assert!(csv.lines().nth(3).unwrap().contains("3.png,unknown,"), "{csv}");
     let said = succeed(folder, &predict);
     assert!(said.contains("unknown 1") && said.contains("unreadable 1"), "{said}");
-    // No answer is as sure as that.
+    // No answer is that confident.
     let judged = json(folder, &["predict", "run", "pictures", "--reject", "1"]);
     assert!(judged[0]["reason"].as_str().unwrap().contains("below 1"), "{judged}");
 }
@@ -97,7 +97,7 @@ fn evaluation_shows_what_rejection_gains() {
     assert!(before.get("calibrated").is_none());
     succeed(folder, &["calibrate", "run", "data"]);
     let after = json(folder, &["evaluate", "run", "data"]);
-    // The plain figures stay what they were.
+    // The uncalibrated figures stay the same.
     assert_eq!(before["log_loss"], after["log_loss"]);
     let calibrated = after["calibrated"]["log_loss"].as_f64().unwrap();
     assert!(calibrated <= after["log_loss"].as_f64().unwrap() + 1e-9);
@@ -122,7 +122,7 @@ fn a_calibration_of_another_model_is_refused() {
     succeed(folder, &["calibrate", "run"]);
     fs::copy(folder.join("run/best.safetensors"), folder.join("lone.safetensors")).unwrap();
     let lone = "lone.calibration.safetensors";
-    // The same model under another name has no calibration, until it is given one.
+    // The same model under another name has no calibration until it gets one.
     assert!(!succeed(folder, &["predict", "lone.safetensors", "pictures"]).contains("calibrated"));
     fs::copy(folder.join("run/calibration.safetensors"), folder.join(lone)).unwrap();
     assert!(succeed(folder, &["predict", "lone.safetensors", "pictures"]).contains("calibrated"));

@@ -1,4 +1,4 @@
-//! The other verbs, wrong usage, and data sets that are wrong.
+//! The other verbs, wrong usage, and faulty data sets.
 
 mod common;
 
@@ -6,7 +6,7 @@ use std::fs;
 use std::io::Write;
 use std::process::Stdio;
 
-use common::{data, fail, pelage, picture, run, succeed};
+use common::{data, fail, pelage, run, stripes, succeed};
 
 #[test]
 fn help_names_every_verb_and_no_arguments_is_wrong_usage() {
@@ -89,7 +89,7 @@ fn organize_train_evaluate_predict_from_kaggle_names() {
     fs::create_dir(&source).unwrap();
     for (class, name) in ["cat", "dog"].iter().enumerate() {
         for i in 0..25 {
-            picture(class, i, 30)
+            stripes(class, i, 30)
                 .save(source.join(format!("{name}.{i}.jpg")))
                 .unwrap();
         }
@@ -113,7 +113,7 @@ fn organize_train_evaluate_predict_from_kaggle_names() {
         folder.path(),
         &["train", "data", "--epochs", "1", "--image-size", "24", "--out", "run"],
     );
-    // The same, straight from the flat folder; the split is written down.
+    // The same, straight from the flat folder; the split is recorded.
     succeed(
         folder.path(),
         &[
@@ -149,7 +149,7 @@ fn predictions_keep_every_file_and_its_order() {
     let mixed = folder.path().join("mixed");
     fs::create_dir(&mixed).unwrap();
     for i in [10, 9, 2, 1] {
-        picture(0, i, 24).save(mixed.join(format!("{i}.png"))).unwrap();
+        stripes(0, i, 24).save(mixed.join(format!("{i}.png"))).unwrap();
     }
     fs::write(mixed.join("3.jpg"), b"no picture").unwrap();
     fs::write(mixed.join("4.jpg"), b"").unwrap();
@@ -186,7 +186,7 @@ fn predictions_keep_every_file_and_its_order() {
     let alone = succeed(folder.path(), &["predict", "run", "mixed/1.png", "--json"]);
     let alone: Vec<serde_json::Value> = serde_json::from_str(&alone).unwrap();
     assert_eq!(piped[0]["classes"], alone[0]["classes"]);
-    // One picture in a batch and the same alone give the same answer.
+    // An image gets the same answer in a batch and alone.
     assert_eq!(alone[0]["classes"][0], predictions[0]["classes"][0]);
 
     assert!(fail(folder.path(), &["predict", "run", "mixed/3.jpg"], 1).contains("not a picture"));
@@ -219,7 +219,7 @@ fn data_sets_that_cannot_be_trained_on_say_what_to_do() {
         "{refused}"
     );
     for i in 2..4 {
-        picture(1, i, 24)
+        stripes(1, i, 24)
             .save(data.join(format!("train/level/{i}.png")))
             .unwrap();
     }

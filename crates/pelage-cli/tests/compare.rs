@@ -23,7 +23,7 @@ fn train(folder: &Path, out: &str, more: &[&str]) {
 }
 
 #[test]
-fn runs_are_compared_on_the_same_pictures() {
+fn runs_are_compared_on_the_same_images() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     data(folder, 40, 20);
@@ -40,7 +40,7 @@ fn runs_are_compared_on_the_same_pictures() {
     let runs = report["runs"].as_array().unwrap();
     assert_eq!(runs[0]["architecture"], "cnn3");
     assert_eq!((&runs[0]["epochs"], &runs[1]["epochs"]), (&3.into(), &1.into()));
-    // What the run said of itself is found again.
+    // The evaluation reproduces the run's own account.
     for run in runs {
         let (own, now) = (
             run["validation_accuracy"].as_f64().unwrap(),

@@ -5,7 +5,7 @@ mod common;
 use std::fs;
 use std::path::Path;
 
-use common::{data, fail, picture, succeed};
+use common::{data, fail, stripes, succeed};
 
 /// A folder with `data` and a model `run` of 24 pixels.
 fn trained() -> tempfile::TempDir {
@@ -18,7 +18,7 @@ fn trained() -> tempfile::TempDir {
     folder
 }
 
-/// Every file that the page shows, which must be there, be a PNG, and have words for those who do not see it.
+/// Every file that the page shows, which must exist, be a PNG, and have an alternative text.
 fn shown(folder: &Path) -> Vec<String> {
     let page = fs::read_to_string(folder.join("index.html")).unwrap();
     assert!(page.contains("prefers-color-scheme: dark") && page.contains("width=device-width"));
@@ -44,13 +44,13 @@ fn shown(folder: &Path) -> Vec<String> {
 }
 
 #[test]
-fn a_page_with_all_its_pictures() {
+fn a_page_with_all_its_images() {
     let folder = trained();
     let at = |name: &str| folder.path().join(name);
     fs::create_dir(at("mine")).unwrap();
-    picture(1, 5, 40).save(at("mine/0.png")).unwrap();
+    stripes(1, 5, 40).save(at("mine/0.png")).unwrap();
     let hostile = "<b>&\"'.png";
-    picture(0, 6, 30).save(at(hostile)).unwrap();
+    stripes(0, 6, 30).save(at(hostile)).unwrap();
     fs::write(at("mine/broken.jpg"), b"no picture").unwrap();
     let arguments = [
         "explain",
@@ -71,7 +71,7 @@ fn a_page_with_all_its_pictures() {
         "{said}"
     );
     let files = shown(&at("out"));
-    // Two pictures of the same name, and the one between quotes, are three folders.
+    // Two images with the same name, and the one with quotes, make three folders.
     let count = |wanted: &str| files.iter().filter(|file| file.ends_with(wanted)).count();
     for file in [
         "picture.png",
@@ -116,11 +116,11 @@ fn a_page_with_all_its_pictures() {
         "{files:?}"
     );
     let page = fs::read_to_string(at("out/index.html")).unwrap();
-    assert!(page.contains("what speaks for upright") && page.contains("<b>conv2</b>"));
+    assert!(page.contains("what supports upright") && page.contains("<b>conv2</b>"));
 }
 
 #[test]
-fn wrong_usage_is_told_and_nothing_is_overwritten() {
+fn wrong_usage_is_refused_and_nothing_is_overwritten() {
     let folder = trained();
     let with = |more: &[&str], code| {
         let fixed = ["explain", "run", "data/validation/level/0.png", "--out", "out"];
@@ -134,8 +134,7 @@ fn wrong_usage_is_told_and_nothing_is_overwritten() {
     assert!(with(&["--dataset", "nowhere"], 1).contains("nowhere"));
     assert!(!folder.path().join("out").exists(), "nothing was begun");
 
-    let explain =
-        |picture: &str, out: &str, code| fail(folder.path(), &["explain", "run", picture, "--out", out], code);
+    let explain = |image: &str, out: &str, code| fail(folder.path(), &["explain", "run", image, "--out", out], code);
     let page = folder.path().join("data/index.html");
     fs::write(&page, "mine").unwrap();
     assert!(explain("data/validation/level/0.png", "data", 2).contains("other files"));

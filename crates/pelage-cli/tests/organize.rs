@@ -1,4 +1,4 @@
-//! Organizing for real: layouts, splits, duplicates, kills, refusals; the source is never changed.
+//! Organizing end to end: layouts, splits, duplicates, kills, refusals; the source is never changed.
 
 mod common;
 
@@ -8,7 +8,7 @@ use std::io::Write;
 use std::path::Path;
 use std::process::Stdio;
 
-use common::{fail, pelage, picture, succeed};
+use common::{fail, pelage, stripes, succeed};
 
 /// Every file below a folder with its bytes, without hidden ones.
 fn tree(folder: &Path) -> BTreeMap<String, Vec<u8>> {
@@ -28,13 +28,13 @@ fn tree(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     found
 }
 
-/// Kaggle's flat names, so many a class; every tenth dog is a byte-identical copy of the one before it.
+/// Kaggle's flat names, `count` per class; every tenth dog is a byte-identical copy of the one before it.
 fn kaggle(folder: &Path, count: u64) {
     fs::create_dir_all(folder).unwrap();
     for i in 0..count {
-        picture(0, i, 16).save(folder.join(format!("cat.{i}.png"))).unwrap();
+        stripes(0, i, 16).save(folder.join(format!("cat.{i}.png"))).unwrap();
         let copied = if i % 10 == 9 { i - 1 } else { i };
-        picture(1, copied, 16)
+        stripes(1, copied, 16)
             .save(folder.join(format!("dog.{i}.png")))
             .unwrap();
     }
@@ -69,7 +69,7 @@ fn the_split_is_stratified_seeded_and_keeps_duplicates_together() {
     let count = |prefix: &str| a.keys().filter(|name| name.starts_with(prefix)).count();
     let counts = ["train/cat/", "train/dog/", "validation/cat/", "validation/dog/"].map(count);
     assert_eq!(counts, [35, 35, 15, 15]);
-    // Every picture is somewhere, once, with the bytes it had.
+    // Every image is there once, with its original bytes.
     let sorted = |bytes: Vec<&Vec<u8>>| bytes.into_iter().cloned().collect::<BTreeSet<_>>();
     assert_eq!(a.len(), before.len());
     assert_eq!(sorted(a.values().collect()), sorted(before.values().collect()));
@@ -165,7 +165,7 @@ fn killed_at_any_moment_and_called_again_it_ends_the_same() {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        // The moments follow what it has written, not the clock, or a fast machine would end it unharmed.
+        // Killed by what it has written, not by the clock, or a fast machine would finish unharmed.
         while written().iter().sum::<usize>() < round * 120 && child.try_wait().unwrap().is_none() {}
         kills += usize::from(child.try_wait().unwrap().is_none());
         child.kill().unwrap();
@@ -224,7 +224,7 @@ fn what_it_refuses_it_names() {
         2,
     );
     assert!(said.contains("--force"), "{said}");
-    // With somebody else's file among its own, it removes nothing at all.
+    // With a foreign file among its own, it removes nothing at all.
     let (notes, made) = (folder.path().join("data/notes.txt"), tree(&folder.path().join("data")));
     let force = ["organize", "source", "--out", "data", "--seed", "9", "--force"];
     fs::write(&notes, b"mine too").unwrap();
@@ -241,7 +241,7 @@ fn hostile_names_stay_inside() {
     let folder = tempfile::tempdir().unwrap();
     let png = |class, seed| {
         let mut bytes = std::io::Cursor::new(Vec::new());
-        picture(class, seed, 16)
+        stripes(class, seed, 16)
             .write_to(&mut bytes, image::ImageFormat::Png)
             .unwrap();
         bytes.into_inner()

@@ -40,7 +40,7 @@ fn a_report_has_every_part_and_says_what_is_missing() {
         assert!(page.contains(part), "{part}");
     }
 
-    // A lone model file has no history, and pictures may be named.
+    // A lone model file has no history; the images can be named.
     fs::copy(
         folder.path().join("run/best.safetensors"),
         folder.path().join("lone.safetensors"),

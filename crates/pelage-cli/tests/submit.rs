@@ -1,4 +1,4 @@
-//! `pelage submit`: files that Kaggle would take, and none that it would not.
+//! `pelage submit`: files that Kaggle would accept, and none that it would not.
 
 mod common;
 
@@ -6,9 +6,9 @@ use std::fs;
 use std::io::Write;
 use std::path::Path;
 
-use common::{data, fail, picture, succeed};
+use common::{data, fail, stripes, succeed};
 
-/// A run, and a test set of three pictures.
+/// A run, and a test set of three images.
 fn prepared() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     data(folder.path(), 20, 8);
@@ -17,7 +17,7 @@ fn prepared() -> tempfile::TempDir {
     let test = folder.path().join("test");
     fs::create_dir(&test).unwrap();
     for i in [10, 9, 1] {
-        picture(i % 2, i as u64, 24)
+        stripes(i % 2, i as u64, 24)
             .save(test.join(format!("{i}.png")))
             .unwrap();
     }
@@ -34,7 +34,7 @@ fn numbers(line: &str) -> Vec<f64> {
 }
 
 #[test]
-fn every_picture_of_a_zip_has_its_line_in_numeric_order() {
+fn every_image_of_a_zip_has_its_line_in_numeric_order() {
     let folder = prepared();
     let folder = folder.path();
     let mut zip = zip::ZipWriter::new(fs::File::create(folder.join("test1.zip")).unwrap());
@@ -57,7 +57,7 @@ fn every_picture_of_a_zip_has_its_line_in_numeric_order() {
     assert_eq!(ids, ["id", "1", "9", "10"]);
     assert_eq!(zipped[0], "id,label");
 
-    // The probability is predict's, of the second class, within the clip.
+    // The probability is that of `predict`, for the second class, within the clip.
     let csv = ["predict", "run", "test", "--csv", "predictions.csv"];
     succeed(folder, &csv);
     succeed(folder, &["submit", "run", "test", "--clip", "0", "--out", "a.csv"]);
@@ -96,7 +96,7 @@ fn every_picture_of_a_zip_has_its_line_in_numeric_order() {
 }
 
 #[test]
-fn unknown_pictures_get_even_probabilities() {
+fn unknown_images_get_even_probabilities() {
     let folder = prepared();
     let folder = folder.path();
     succeed(folder, &["calibrate", "run"]);
@@ -142,11 +142,11 @@ fn a_template_gives_ids_order_and_columns() {
     };
     refused("id,label\n1,0\n9,0\n", "10.png");
     refused("id,label\n1,0\n9,0\n10,0\n11,0\n", "\n  11");
-    refused("id,label\n1,0\n1,0\n9,0\n10,0\n", "twice");
+    refused("id,label\n1,0\n1,0\n9,0\n10,0\n", "duplicated");
     refused("id,a,b\n1,0,0\n9,0,0\n10,0,0\n", "level, upright");
     refused("id;label\n1;0\n", "understood");
     refused("", "no line");
-    picture(0, 1, 24).save(folder.join("test/1.jpg")).unwrap();
+    stripes(0, 1, 24).save(folder.join("test/1.jpg")).unwrap();
     refused("id,label\n1,0\n9,0\n10,0\n", "1: 1.jpg, 1.png");
 }
 
@@ -174,7 +174,7 @@ fn what_kaggle_would_refuse_is_not_written() {
     succeed(folder, &["submit", "run", "test", "--fill-unreadable"]);
     assert_eq!(lines(folder, "submission.csv")[4], "11,0.5");
     fs::remove_file(folder.join("submission.csv")).unwrap();
-    picture(0, 1, 24).save(folder.join("test/001.jpg")).unwrap();
+    stripes(0, 1, 24).save(folder.join("test/001.jpg")).unwrap();
     refused(&["--fill-unreadable"], 2, "001.jpg");
     fs::create_dir(folder.join("empty")).unwrap();
     assert!(fail(folder, &["submit", "run", "empty"], 2).contains("no pictures"));

@@ -1,4 +1,4 @@
-//! Training through the binary: what a run leaves, determinism, interruption, resume, full disks.
+//! Training through the binary: the files of a run, determinism, interruption, resume, full disks.
 
 mod common;
 
@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use common::{data, fail, pelage, succeed, tensors};
 
-/// A short run of three steps an epoch.
+/// A short run of three steps per epoch.
 fn train<'a>(more: &[&'a str]) -> Vec<&'a str> {
     train_for("4", "16", more)
 }
@@ -49,13 +49,14 @@ fn a_run_folder_holds_all_that_is_promised() {
     }
     assert_eq!(std::fs::read_dir(run.join("tensorboard")).unwrap().count(), 1);
     let history = std::fs::read_to_string(run.join("history.csv")).unwrap();
-    let head = "epoch,step,learning_rate,train_loss,train_accuracy,validation_loss,validation_accuracy,seconds,images_per_second";
+    let head = "epoch,step,learning_rate,train_loss,train_accuracy,validation_loss,validation_accuracy,seconds,\
+                images_per_second";
     assert_eq!(history.lines().next(), Some(head));
     assert_eq!(history.lines().count(), 5);
-    // 40 pictures in batches of 16: the last batch, of 8, counts.
+    // 40 images in batches of 16: the last batch, of 8, counts.
     assert_eq!(history.lines().nth(1).unwrap().split(',').nth(1), Some("3"));
 
-    // The settings that a run wrote repeat it.
+    // The settings that a run recorded repeat it.
     succeed(
         folder.path(),
         &["train", "--config", "run/config.toml", "--out", "again"],
@@ -92,7 +93,7 @@ fn it_learns_and_the_best_model_evaluates_and_predicts() {
     let evaluation: serde_json::Value = serde_json::from_str(&said).unwrap();
     assert!(evaluation["accuracy"].as_f64().unwrap() >= 0.95, "{said}");
     assert_eq!(evaluation["images"], 40);
-    // The evaluation of the file agrees with what training saw when it wrote it.
+    // The evaluation of the file agrees with the validation in training.
     let history = std::fs::read_to_string(folder.path().join("run/history.csv")).unwrap();
     let losses = history
         .lines()
@@ -133,7 +134,7 @@ fn same_end(folder: &Path, whole: &str, parts: &str) {
     }
     let [a, b] = [whole, parts].map(|run| {
         let text = std::fs::read_to_string(folder.join(run).join("history.csv")).unwrap();
-        // All but seconds and images a second.
+        // All columns but seconds and images per second.
         text.lines()
             .map(|line| line.split(',').take(7).collect::<Vec<_>>().join(","))
             .collect::<Vec<_>>()
@@ -141,7 +142,7 @@ fn same_end(folder: &Path, whole: &str, parts: &str) {
     assert_eq!(a, b);
 }
 
-/// How many epochs the run has begun, as its log says; one that was resumed counts again.
+/// How many epochs the run has begun according to its log; a resumed one counts again.
 fn begun(run: &Path) -> usize {
     let log = std::fs::read_to_string(run.join("log.txt")).unwrap_or_default();
     log.lines().filter(|line| line.contains("begins")).count()
@@ -170,8 +171,8 @@ fn killed_at_any_moment_and_resumed_it_ends_with_the_same_weights() {
             .stdout(Stdio::null())
             .spawn()
             .unwrap();
-        // Some moments fall into its start, the others each at another place of an epoch: counted from what it does, for else
-        // a fast machine would end it unharmed.
+        // Some kills fall into its start, the others at different places of an epoch: by its progress, not by the
+        // clock, or a fast machine would finish unharmed.
         while round % 4 > 0 && begun(&run) < before + round % 4 && child.try_wait().unwrap().is_none() {
             std::thread::sleep(Duration::from_millis(1));
         }
@@ -201,7 +202,7 @@ fn interrupted_in_mid_epoch_it_saves_says_how_to_go_on_and_does() {
     data(folder.path(), 300, 10);
     succeed(folder.path(), &train_for("3", "2", &["--out", "whole"]));
     let run = folder.path().join("parts");
-    // Where the machine is so busy that the signal came between two epochs, or after the last: once more.
+    // On a busy machine the signal may come between two epochs, or after the last: then once more.
     for _ in 0..5 {
         let mut child = pelage(folder.path())
             .args(train_for("3", "2", &["--out", "parts"]))
@@ -224,7 +225,7 @@ fn interrupted_in_mid_epoch_it_saves_says_how_to_go_on_and_does() {
         succeed(folder.path(), &["train", "--resume", "parts"]);
         same_end(folder.path(), "whole", "parts");
         let log = std::fs::read_to_string(run.join("log.txt")).unwrap();
-        if log.contains("goes on after step") {
+        if log.contains("resumes after step") {
             assert!(said.contains("pelage train --resume parts"), "{said}");
             return;
         }
@@ -256,7 +257,7 @@ fn more_epochs_go_on_from_the_last_checkpoint() {
 }
 
 #[test]
-fn a_run_does_not_go_on_with_other_pictures() {
+fn a_run_does_not_go_on_with_other_images() {
     let folder = tempfile::tempdir().unwrap();
     data(folder.path(), 20, 8);
     succeed(folder.path(), &train(&["--out", "run"]));
@@ -265,7 +266,7 @@ fn a_run_does_not_go_on_with_other_pictures() {
     assert!(refused.contains("other pictures"), "{refused}");
 }
 
-/// A limit on the size of files stands in for a full disk: writing fails in the same place, with an error.
+/// A limit on file sizes stands in for a full disk: writing fails in the same place, with an error.
 #[cfg(unix)]
 #[test]
 fn a_full_disk_never_costs_the_last_good_checkpoint() {
@@ -274,7 +275,8 @@ fn a_full_disk_never_costs_the_last_good_checkpoint() {
     succeed(folder.path(), &train(&["--out", "run"]));
     let run = folder.path().join("run");
     let before = ["last.safetensors", "best.safetensors"].map(|file| std::fs::read(run.join(file)).unwrap());
-    // 100 blocks of 512 bytes: less than the checkpoint. The shell ignores the signal, so that writing gives an error.
+    // 100 blocks of 512 bytes: less than the checkpoint. The shell ignores the signal, so that writing returns an
+    // error.
     let script = format!(
         "trap '' XFSZ; ulimit -f 100; exec {} train --resume run --epochs 9 --cache ram",
         env!("CARGO_BIN_EXE_pelage")
@@ -323,7 +325,7 @@ fn damaged_checkpoints_and_models_are_named() {
         assert!(fail(folder.path(), &call, 1).contains(file));
         std::fs::write(&path, &whole).unwrap();
     }
-    // One kind of file where the other is expected.
+    // One kind of file in place of the other.
     std::fs::copy(
         folder.path().join("run/last.safetensors"),
         folder.path().join("run/best.safetensors"),

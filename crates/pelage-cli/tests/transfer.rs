@@ -1,4 +1,4 @@
-//! Backbones through the binary, with random weights: features, heads, resume, fine-tuning, and what goes wrong.
+//! Backbones through the binary, with random weights: features, heads, resume, fine-tuning, and wrong usage.
 
 mod common;
 
@@ -6,7 +6,7 @@ use std::path::Path;
 
 use common::{data, fail, succeed, tensors};
 
-/// ResNet-18 on pictures of 32 pixels: small enough for a test.
+/// ResNet-18 on images of 32 pixels: small enough for a test.
 fn train<'a>(more: &[&'a str]) -> Vec<&'a str> {
     let fixed = [
         "train",
@@ -45,9 +45,9 @@ fn a_head_on_frozen_features_is_a_whole_model() {
         assert!(said.contains("best epoch"), "{said}");
         let said = succeed(folder.path(), &["evaluate", out, "data", "--json"]);
         let evaluation: serde_json::Value = serde_json::from_str(&said).unwrap();
-        // Even random filters tell upright stripes from level ones.
+        // Even random filters can tell upright stripes from level ones.
         assert!(evaluation["accuracy"].as_f64().unwrap() >= 0.8, "{out}: {said}");
-        // The saved backbone and head compute what the head alone saw on the kept features.
+        // The saved backbone and head together compute what the head alone did on the kept features.
         let losses = history(folder.path(), out);
         let best = losses
             .iter()
@@ -147,7 +147,7 @@ fn features_come_with_paths_and_labels_and_are_kept() {
     };
     let (array, before) = (std::fs::read(folder.path().join("features/train.npy")).unwrap(), kept());
     assert_eq!(before.len(), 2);
-    // The format's own description: magic, version 1.0, length of the header, the header.
+    // By the format's description: magic, version 1.0, length of the header, the header.
     assert_eq!(&array[..8], b"\x93NUMPY\x01\x00");
     let header = String::from_utf8_lossy(&array[10..128]).into_owned();
     assert!(
@@ -180,7 +180,7 @@ fn a_run_goes_on_only_with_the_weights_that_it_began_with() {
     let begin = [&begin[..], &["--image-size", "32", "--epochs", "1", "--out", "run"]].concat();
     succeed(folder.path(), &begin);
     succeed(folder.path(), &["train", "--resume", "run", "--epochs", "2"]);
-    // The same architecture, and even the same numbers, in another file.
+    // The same architecture, and even the same values, in another file.
     std::fs::copy(fixtures.join("resnet18-legacy.pth"), &weights).unwrap();
     let refused = fail(folder.path(), &["train", "--resume", "run", "--epochs", "3"], 1);
     assert!(

@@ -103,7 +103,7 @@ fn wrong_weights_are_refused() {
         told
     };
     let whole = fs::read(fixture("resnet18.pth")).unwrap();
-    assert!(told(b"not weights at all", "resnet18").contains("no file of PyTorch weights"));
+    assert!(told(b"not weights at all", "resnet18").contains("not a file of PyTorch weights"));
     assert!(told(&whole[..whole.len() / 2], "resnet18").contains("damaged"));
     assert!(told(&whole, "vgg16").contains("holds weights of resnet18, not of vgg16"));
     let code = format!("cposix\nsystem\n(Vtouch {}\ntR.", folder.path().join("proof").display());
@@ -127,7 +127,7 @@ fn wrong_weights_are_refused() {
 #[test]
 fn without_a_network_it_says_which_file_to_bring() {
     let folder = tempfile::tempdir().unwrap();
-    // A port that nobody listens on stands between this test and the network.
+    // A port that nobody listens on keeps this test off the network.
     let gone = std::net::TcpListener::bind("127.0.0.1:0")
         .unwrap()
         .local_addr()
@@ -147,7 +147,7 @@ fn without_a_network_it_says_which_file_to_bring() {
     for part in [
         format!("releases/download/v0.1-weights/{file}"),
         format!("`pelage weights add {file} --model efficientnet_lite0`"),
-        "no way to the server".into(),
+        "the server cannot be reached".into(),
     ] {
         assert!(told.contains(&part), "{part}: {told}");
     }

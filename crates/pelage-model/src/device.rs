@@ -1,11 +1,11 @@
-//! Where to compute: the CPU, or a GPU through the same code where this build was made with its cargo feature.
+//! Where to compute: the CPU, or a GPU through the same code if this build has its cargo feature.
 
 use burn::tensor::Device;
 use pelage_kernels::isa::Isa;
 
 use crate::{Error, Result};
 
-/// The devices that this build knows, `cpu` first.
+/// The devices this build supports, `cpu` first.
 pub fn names() -> Vec<&'static str> {
     KNOWN
         .iter()
@@ -17,7 +17,7 @@ pub fn names() -> Vec<&'static str> {
 /// The device called `name`, without autodiff.
 ///
 /// # Errors
-/// A name that pelage does not know, or that this build lacks; a `PELAGE_ISA` that this CPU does not have.
+/// An unknown name, a device this build lacks, or a `PELAGE_ISA` that this CPU does not have.
 pub fn open(name: &str) -> Result<Device> {
     checked()?;
     match KNOWN.iter().find(|(known, _)| *known == name) {

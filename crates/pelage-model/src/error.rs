@@ -1,14 +1,14 @@
-//! What can go wrong with a model, in its training, and on the way to both.
+//! Everything that can go wrong with a model, its data and its training.
 
 use std::path::PathBuf;
 
-/// The result of everything in pelage that can fail.
+/// The result of every fallible function in pelage.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// Says what was wrong, where, and what to do about it.
+/// What went wrong, where, and what to do about it.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// Something on the way from files to batches.
+    /// Loading or preparing the data failed.
     #[error(transparent)]
     Data(pelage_data::Error),
     /// A file could not be read or written.
@@ -23,18 +23,22 @@ pub enum Error {
     /// A setting is out of its range.
     #[error("{name} is {value}; it must be {allowed}")]
     Setting {
-        /// The setting as the library calls it: the name of a field.
+        /// The setting's name in the library: the name of a field.
         name: &'static str,
         /// What it was set to.
         value: String,
-        /// What it may be, in words.
+        /// The allowed values, in words.
         allowed: String,
     },
-    /// Settings that do not go together, or ask for what is not there; the message says which and what to do.
+    /// Settings that contradict each other, or ask for something that is not there; the message says which and what to
+    /// do.
     #[error("{0}")]
     Settings(String),
     /// Training diverged: the loss became NaN or infinite.
-    #[error("the loss became NaN at step {step} with learning rate {rate:.3e}; try {:.0e}, and look at the images", rate / 10.0)]
+    #[error(
+        "the loss became NaN at step {step} with learning rate {rate:.3e}; try {:.0e}, and look at the images",
+        rate / 10.0
+    )]
     Diverged {
         /// The step, counted over the whole run.
         step: u64,
@@ -82,12 +86,12 @@ pub enum Error {
         /// What is wrong.
         reason: String,
     },
-    /// Pretrained weights are not here or could not be fetched.
+    /// Pretrained weights are missing or could not be fetched.
     #[error("{reason}")]
     Weights {
         /// What is wrong.
         reason: String,
-        /// The file that would help, where one is known.
+        /// The file to get, if one is known.
         wanted: Option<Wanted>,
     },
 }
@@ -99,13 +103,13 @@ pub struct Wanted {
     pub architecture: &'static str,
     /// The name of the file.
     pub file: String,
-    /// Where it is to be had.
+    /// Where to get it: an address, or how to make it.
     pub source: String,
-    /// Whether that is an address that it can be downloaded from.
+    /// Whether `source` is an address to download from.
     pub downloadable: bool,
 }
 
-/// What both crates tell in the same way is told in one.
+/// Variants that both crates have are mapped to each other.
 impl From<pelage_data::Error> for Error {
     fn from(error: pelage_data::Error) -> Self {
         match error {
@@ -117,7 +121,7 @@ impl From<pelage_data::Error> for Error {
 }
 
 impl Error {
-    /// An I/O error at `path`, as a function for `map_err`.
+    /// For `map_err`: an I/O error at `path`.
     pub fn io(path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.into();
         move |source| Error::Io { path, source }
@@ -148,7 +152,7 @@ impl Error {
         }
     }
 
-    /// Pretrained weights that nothing more is known about.
+    /// Unavailable pretrained weights, with no known file to get.
     pub fn weights(reason: impl Into<String>) -> Self {
         Error::Weights {
             reason: reason.into(),

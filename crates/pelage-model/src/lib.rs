@@ -1,5 +1,6 @@
-//! All that a finished model needs: the networks, the readers of weights, the saved model, prediction, and how far to trust
-//! it. No training, no figures, no network access; it compiles for `wasm32-unknown-unknown` (without the feature `pytorch`).
+//! Everything a finished model needs: the networks, readers for weights, the saved model, prediction, and how far to
+//! trust it. No training, no figures, no network access; without the feature `pytorch` it compiles for
+//! `wasm32-unknown-unknown`.
 //!
 //! ```no_run
 //! # fn main() -> pelage_model::Result<()> {
@@ -10,9 +11,9 @@
 //! # Ok(()) }
 //! ```
 //!
-//! The modules, from the ground up: [`values`] (tensors in plain memory), [`ops`] (our operations inside Burn), [`networks`]
-//! (a closed set, each a description that runs), [`weights`] (other projects' files), [`input`] (from images to a tensor),
-//! [`probability`], [`trust`] (calibration and doubt), [`saved`] (the model file), [`predict`].
+//! The modules, bottom up: [`values`] (tensors in plain memory), [`ops`] (our operations inside Burn), [`networks`] (a
+//! closed set, each a description that runs), [`weights`] (other projects' files), [`input`] (from images to a tensor),
+//! [`probability`], [`trust`] (calibration and rejection), [`saved`] (the model file), [`predict`].
 #![forbid(unsafe_code)]
 
 pub mod device;
@@ -34,7 +35,7 @@ pub use error::{Error, Result};
 pub use predict::Prediction;
 pub use saved::Model;
 
-/// One model may serve any number of threads.
+/// Threads may share one model.
 const _: fn() = || {
     fn shared<T: Send + Sync + Clone>() {}
     shared::<Model>();

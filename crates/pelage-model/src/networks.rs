@@ -1,4 +1,4 @@
-//! The networks: a closed set, one family a file, each a description ([`graph`]) that [`network`] runs.
+//! The networks: a closed set, one family per file, each a description ([`graph`]) that [`network`] runs.
 
 pub mod cnn3;
 pub mod efficientnet_lite;
@@ -27,7 +27,7 @@ pub use head::{Head, Pooling};
 use init::Init;
 pub use network::{Mode, Network};
 
-/// The architectures that pelage knows, by the names used on the command line and in model files.
+/// The supported architectures, by their names in settings and model files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(into = "&'static str", try_from = "String")]
 pub enum Architecture {
@@ -55,7 +55,7 @@ pub enum Architecture {
     EfficientNetLite2,
 }
 
-/// The architectures that there are pretrained weights of.
+/// The architectures with pretrained weights.
 pub const BACKBONES: [Architecture; 10] = {
     let [_cnn3, backbones @ ..] = Architecture::ALL;
     backbones
@@ -77,7 +77,7 @@ impl Architecture {
         Architecture::EfficientNetLite2,
     ];
 
-    /// The name used on the command line.
+    /// The name in settings and model files.
     pub const fn name(self) -> &'static str {
         match self {
             Architecture::Cnn3 => "cnn3",
@@ -94,16 +94,16 @@ impl Architecture {
         }
     }
 
-    /// The smallest picture side in pixels that the network can take.
+    /// The smallest image side in pixels that the network accepts.
     pub fn smallest_size(self) -> usize {
         match self {
             Architecture::Cnn3 => 8,
-            // Five times halved, one pixel is left.
+            // Five halvings leave one pixel.
             _ => 32,
         }
     }
 
-    /// Side in pixels of the images that the network is meant for.
+    /// Side in pixels of the images that the network was designed for.
     pub fn input_size(self) -> u32 {
         match self {
             Architecture::Cnn3 => 150,
@@ -113,7 +113,7 @@ impl Architecture {
         }
     }
 
-    /// The network's operations for pictures of `size` `[h, w]` and `classes` classes.
+    /// The network's operations for images of `size` `[h, w]` and `classes` classes.
     pub fn graph(self, size: [usize; 2], classes: usize) -> Graph {
         match self {
             Architecture::Cnn3 => cnn3::graph(size, classes),
@@ -130,7 +130,7 @@ impl Architecture {
         }
     }
 
-    /// The same with another head, where one is given.
+    /// The same with another head, if one is given.
     pub fn graph_with(self, head: Option<&Head>, size: [usize; 2], classes: usize) -> Graph {
         let mut graph = self.graph(size, classes);
         if let Some(head) = head {

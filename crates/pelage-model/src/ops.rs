@@ -1,7 +1,7 @@
 //! Our own operations inside Burn.
 //!
-//! On the CPU (Burn's Flex backend) they run `pelage-kernels` with a handwritten backward step; on every other
-//! device the same result comes from a composition of Burn's own operations. All tensors are channels last.
+//! On the CPU (Burn's Flex backend) they run `pelage-kernels` with a handwritten backward pass; on every other device
+//! they are composed of Burn's own operations, with the same result. All tensors are channels last.
 
 mod batch_norm;
 mod chain;

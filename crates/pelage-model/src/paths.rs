@@ -1,11 +1,11 @@
-//! Which files a run folder or a model file stands for.
+//! The files of a run folder or model file.
 
 use std::path::{Path, PathBuf};
 
 /// The model file in a run folder.
 pub const BEST: &str = "best.safetensors";
 
-/// The model file that `path` means: itself, or the best model of a run folder.
+/// The model file at `path`: the file itself, or the best model of a run folder.
 pub fn model(path: &Path) -> PathBuf {
     match path.is_dir() {
         true => path.join(BEST),
@@ -13,7 +13,7 @@ pub fn model(path: &Path) -> PathBuf {
     }
 }
 
-/// Where the calibration of a run folder or a model file lies: `calibration.safetensors` in a run folder, else
+/// Where the calibration of a run folder or model file is kept: `calibration.safetensors` in a run folder, else
 /// `NAME.calibration.safetensors` beside `NAME.safetensors`.
 pub fn calibration(path: &Path) -> PathBuf {
     let file = model(path);

@@ -1,4 +1,4 @@
-//! From images to ranked classes, keyed by name: none dropped, none reordered.
+//! From images to ranked classes by name: none dropped, none reordered.
 
 use image::RgbImage;
 use rayon::prelude::*;
@@ -10,29 +10,29 @@ use crate::saved::Model;
 use crate::trust::Doubt;
 use crate::values::to_vec;
 
-/// What the model says about one image.
+/// The model's answer for one image.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Prediction {
-    /// The image, as the user would name it.
+    /// The image's name, as given by the caller.
     pub path: String,
-    /// Class and probability (0 to 1), most likely first; empty where the image could not be read.
+    /// Class and probability (0 to 1), most likely first; empty if the image could not be read.
     pub classes: Vec<(String, f32)>,
-    /// What the logits were divided by, where the model is calibrated.
+    /// What the logits were divided by, if the model is calibrated.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub temperature: Option<f64>,
-    /// Why the first class should not be believed; the answer is then [`UNKNOWN`].
+    /// Why the prediction is rejected, if it is; the answer is then [`UNKNOWN`].
     #[serde(flatten)]
     pub doubt: Option<Doubt>,
-    /// Why there is no prediction.
+    /// Why there is no prediction, if there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
 }
 
-/// What is said of an image that the model should not be asked about.
+/// The answer for an image that the model rejects.
 pub const UNKNOWN: &str = "unknown";
 
 impl Prediction {
-    /// The answer: the most likely class, or [`UNKNOWN`]; `None` where the image could not be read.
+    /// The answer: the most likely class, or [`UNKNOWN`]; `None` if the image could not be read.
     pub fn answer(&self) -> Option<&str> {
         let (first, _) = self.classes.first()?;
         Some(if self.doubt.is_some() { UNKNOWN } else { first })
@@ -43,17 +43,17 @@ impl Prediction {
 pub const BATCH: usize = 32;
 
 impl Model {
-    /// What the model says about one encoded image (JPEG, PNG and so on), called `name` in the answer.
+    /// The prediction for one encoded image (JPEG, PNG and so on), called `name` in the answer.
     pub fn predict_bytes(&self, name: &str, bytes: &[u8]) -> Prediction {
         self.predict_one(name, input::decode(bytes, &self.facts.preprocessing))
     }
 
-    /// What the model says about one image in memory, called `name` in the answer.
+    /// The prediction for one image in memory, called `name` in the answer.
     pub fn predict_image(&self, name: &str, image: &RgbImage) -> Prediction {
         self.predict_one(name, Ok(input::resize(image, &self.facts.preprocessing)))
     }
 
-    /// What the network sees in an encoded image, in as few values as it has: the row that its last dense layer reads.
+    /// The embedding of an encoded image: the input of the last dense layer.
     ///
     /// # Errors
     /// Why the image cannot be read.
@@ -63,8 +63,8 @@ impl Model {
         Ok(to_vec(self.logits_and_embedding(pixels).1))
     }
 
-    /// What the model says about many encoded images, in their order; a name with the bytes, or with why there are none.
-    /// They are decoded by all threads and go through the network together.
+    /// The predictions for many encoded images, in their order; each a name with the bytes, or with why there are none.
+    /// All threads decode; the images go through the network in batches.
     pub fn predict_batch(&self, images: &[(String, Result<Vec<u8>, String>)]) -> Vec<Prediction> {
         let decode = |(_, bytes): &(String, Result<Vec<u8>, String>)| {
             let bytes = bytes.as_ref().map_err(String::clone)?;

@@ -1,11 +1,11 @@
 //! The saved model: one safetensors file with weights, architecture, class names in order, preprocessing and training
-//! facts. No pickle, nothing that runs.
+//! facts. No pickle, no code.
 //!
 //! # Older and newer files
-//! Every file carries a format version; [`crate::tensors::VERSION`] is written, and all from 1 up to it are read. Whatever changes
-//! a model's answers (a preprocessing, a head) is a field that a reader must know, or it refuses the file; a newer version
-//! number is refused by name. Everything else, [`Facts::training`] above all, is JSON that no reader needs: fields may come
-//! and go there without a new version, and an unknown one is kept as it is.
+//! Every file carries a format version; [`crate::tensors::VERSION`] is written, 1 up to it are read, and newer ones are
+//! refused, naming the version. Whatever changes a model's answers (the preprocessing, a head) is a field that a reader
+//! must know, or it refuses the file. Everything else, [`Facts::training`] above all, is JSON that no reader needs: its
+//! fields may come and go without a new version, and unknown ones are kept.
 
 use std::path::Path;
 
@@ -20,28 +20,28 @@ use crate::trust::Judge;
 use crate::values::Values;
 use crate::{Error, Result, input, paths, tensors};
 
-/// What a model file says about itself.
+/// What a model file says about its model.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Facts {
     /// The network.
     pub architecture: Architecture,
-    /// What stands on it instead of its own head.
+    /// The head that replaces the architecture's own, if one does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub head: Option<Head>,
     /// Whether the features of an image and its mirror image are averaged.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub flip: bool,
-    /// Names of the classes in the order of the logits.
+    /// Class names in the order of the logits.
     pub classes: Vec<String>,
     /// How images become input.
     pub preprocessing: Preprocessing,
-    /// How the weights came about, for people and for later runs; prediction needs nothing of it.
+    /// How the weights were trained, for people and for later runs; not needed for prediction.
     #[serde(default)]
     pub training: serde_json::Value,
 }
 
 impl Facts {
-    /// The operations of the network that these facts describe.
+    /// The operations of the network described here.
     pub fn graph(&self) -> Graph {
         let [height, width, _] = input::shape(&self.preprocessing);
         self.architecture
@@ -49,19 +49,19 @@ impl Facts {
     }
 }
 
-/// A model ready to use, by any number of threads at once.
+/// A model ready for use, by any number of threads at once.
 #[derive(Clone, Debug)]
 pub struct Model {
     /// The network, on the device it was loaded to.
     pub network: Network,
     /// What the file says about it.
     pub facts: Facts,
-    /// What is done with its answers before they are given.
+    /// Calibration and rejection of its answers.
     pub judge: Judge,
 }
 
 impl Model {
-    /// The model of a run folder or model file, on the CPU, with the calibration that lies beside it.
+    /// The model of a run folder or model file, on the CPU, with the calibration beside it, if there is one.
     ///
     /// # Errors
     /// As [`Model::load`] and [`Judge::open`].
@@ -69,8 +69,8 @@ impl Model {
         Model::open_on(path.as_ref(), &crate::device::cpu()?, None)
     }
 
-    /// The same on `device`. `reject`: answers below this confidence, 0 to 1, and those to images too far from training
-    /// are "unknown".
+    /// The same on `device`. `reject`: answers below this confidence, 0 to 1, and those for images too far from the
+    /// training set are "unknown".
     ///
     /// # Errors
     /// As [`Model::load`] and [`Judge::open`].
@@ -89,10 +89,9 @@ impl Model {
     pub fn load(path: &Path, device: &Device) -> Result<Model> {
         let file = paths::model(path);
         let bytes = std::fs::read(&file).map_err(|failure| match failure.kind() {
-            std::io::ErrorKind::NotFound => Error::model(
-                &file,
-                "there is no model; give the folder of a run, or a .safetensors file",
-            ),
+            std::io::ErrorKind::NotFound => {
+                Error::model(&file, "there is no model; give a run folder or a .safetensors file")
+            }
             _ => Error::io(&file)(failure),
         })?;
         Model::decode(&bytes, device).map_err(|reason| Error::model(&file, reason))
@@ -110,7 +109,7 @@ impl Model {
             return Err(format!("tensor '{name}' holds values that are not finite"));
         }
         let network = Network::assemble(facts.graph(), named, device)?;
-        // A loaded model is not trained, so its batch norms can become part of its convolutions.
+        // A loaded model is not trained, so its batch norms are folded into its convolutions.
         Ok(Model {
             network: network.folded(|_| true),
             facts,
@@ -118,23 +117,22 @@ impl Model {
         })
     }
 
-    /// The device that it computes on.
+    /// The device that holds the model.
     pub fn device(&self) -> Device {
         self.network.device()
     }
 
-    /// Probabilities `[n, classes]` for pixels `[n, h, w, 3]`, prepared as the facts say; not calibrated.
+    /// Probabilities `[n, classes]` for pixels `[n, h, w, 3]`, preprocessed as the facts say; not calibrated.
     pub fn probabilities(&self, pixels: Tensor<4>) -> Tensor<2> {
         activation::softmax(self.logits(pixels), 1)
     }
 
-    /// Logits `[n, classes]` for pixels `[n, h, w, 3]`, prepared as the facts say: what the probabilities are the softmax of.
+    /// Logits `[n, classes]` for pixels `[n, h, w, 3]`, preprocessed as the facts say.
     pub fn logits(&self, pixels: Tensor<4>) -> Tensor<2> {
         self.logits_and_embedding(pixels).0
     }
 
-    /// The logits, and the row `[n, d]` that the last dense layer makes them from: what the network sees in an image, in
-    /// as few values as it has.
+    /// The logits, and the embedding `[n, d]`: the input of the last dense layer.
     pub fn logits_and_embedding(&self, pixels: Tensor<4>) -> (Tensor<2>, Tensor<2>) {
         let network = &self.network;
         let Some(head) = &self.facts.head else {
@@ -150,7 +148,7 @@ impl Model {
         let nodes = self.network.graph().nodes();
         let last = nodes.last().and_then(|node| node.inputs.first());
         let read = last.map_or("", |&input| nodes[input].name.as_str());
-        // A head of a dense layer alone reads the map itself.
+        // A head that is one dense layer reads the map itself.
         let mut embedding = map.clone();
         let logits = self.network.head_with(map, &mut |name, value| {
             if name == read {
@@ -165,7 +163,7 @@ impl Model {
 /// The bytes of a model file.
 ///
 /// # Errors
-/// A message where facts cannot be written as JSON.
+/// A message if the facts cannot be written as JSON.
 pub fn encode(network: &Network, facts: &Facts) -> std::result::Result<Vec<u8>, String> {
     let named = parameters::read(network);
     tensors::encode(
@@ -175,7 +173,7 @@ pub fn encode(network: &Network, facts: &Facts) -> std::result::Result<Vec<u8>, 
     )
 }
 
-/// A description that would make the network absurdly large or empty is refused before anything is allocated.
+/// A description of an absurdly large or empty network is refused before anything is allocated.
 fn check(facts: &Facts) -> std::result::Result<(), String> {
     let (smallest, side) = (facts.architecture.smallest_size() as u32, &facts.preprocessing);
     if !(smallest..=4096).contains(&side.width) || !(smallest..=4096).contains(&side.height) {

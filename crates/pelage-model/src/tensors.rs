@@ -1,4 +1,4 @@
-//! Named f32 tensors and their description, in a safetensors file.
+//! Named f32 tensors and a description, in a safetensors file.
 
 use std::collections::HashMap;
 
@@ -8,14 +8,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::values::{Named, Values};
 
-/// The only metadata key, with a [`Description`] as JSON: one key, since several come in no fixed order and the same run
-/// should write the same bytes.
+/// The only metadata key, with a [`Description`] as JSON: several keys come in no fixed order, and the same run should
+/// write the same bytes.
 const KEY: &str = "pelage";
-/// The format version that is written; 1 up to it are read, see [`crate::saved`]. 2: the settings of the run are a part of
-/// the training facts that no reader needs.
+/// The format version that is written; 1 up to it are read, see [`crate::saved`]. Since 2, the settings of the run are
+/// part of the training facts, which no reader needs.
 pub const VERSION: u32 = 2;
 
-/// What a file says about itself.
+/// The file's description of itself.
 #[derive(Serialize, Deserialize)]
 struct Description {
     /// `model` or `checkpoint`.
@@ -27,7 +27,7 @@ struct Description {
 /// The bytes of a safetensors file with `facts` in its metadata.
 ///
 /// # Errors
-/// A message where a tensor's shape and length disagree.
+/// A message if a tensor's shape and length disagree.
 pub fn encode<'a>(
     tensors: impl Iterator<Item = (String, &'a Values)>,
     kind: &str,
@@ -62,7 +62,7 @@ pub fn encode<'a>(
 /// The tensors and the facts of a file of `kind`.
 ///
 /// # Errors
-/// A message where the file is no safetensors file, damaged, of another kind or version, or not f32.
+/// A message if the file is not a safetensors file, damaged, of another kind or version, or not f32.
 pub fn decode<Facts: DeserializeOwned>(bytes: &[u8], kind: &str) -> Result<(Named, Facts), String> {
     let damaged = |failure: safetensors::SafeTensorError| format!("not a safetensors file, or damaged: {failure}");
     let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(damaged)?;

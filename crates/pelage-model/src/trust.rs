@@ -1,5 +1,5 @@
-//! How far an answer can be trusted. A temperature makes probabilities honest; a density of what the model saw in training
-//! tells images that are like none of them.
+//! How far an answer can be trusted. A temperature calibrates the probabilities; a density of the training set's
+//! embeddings detects images that are unlike all of it.
 
 pub mod calibration;
 pub mod density;

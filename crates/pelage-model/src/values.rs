@@ -1,4 +1,4 @@
-//! Tensors in plain memory: what is saved, loaded, counted and handed out.
+//! Tensors in plain memory, to be saved, loaded, counted or handed out.
 
 use std::collections::BTreeMap;
 
@@ -21,7 +21,7 @@ pub fn to_vec<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
     let data = tensor.into_data();
     match data.try_into_vec::<f32>() {
         Ok(values) => values,
-        // Every device that pelage offers computes in f32.
+        // All devices that pelage offers compute in f32.
         Err(_) => unreachable!("a float tensor that is not f32"),
     }
 }

@@ -1,6 +1,5 @@
-//! Pretrained weights from files of other projects: PyTorch's `.pth` (every form that it ever wrote) and `.safetensors`; or
-//! from tensors that somebody else has read, such as Keras's. Nothing of a file is ever run, and every tensor is accounted
-//! for.
+//! Pretrained weights from other projects' files: PyTorch's `.pth` (all its forms) and `.safetensors`; or from tensors
+//! read elsewhere, such as Keras's. No code of a file is ever run, and every tensor is accounted for.
 
 mod layout;
 #[cfg(feature = "pytorch")]
@@ -22,7 +21,7 @@ use crate::{Error, Result};
 pub use layout::Layout;
 pub use tensor::Tensor;
 
-/// The tensors of a file by the names that their project gave them.
+/// The tensors of a file by their project's names.
 pub type Tensors = BTreeMap<String, Tensor>;
 
 /// Weights that fit an architecture, under pelage's names.
@@ -30,20 +29,20 @@ pub type Tensors = BTreeMap<String, Tensor>;
 pub struct Pretrained {
     /// The architecture.
     pub architecture: Architecture,
-    /// Who named the tensors, and so which preprocessing they were trained with.
+    /// Whose names the tensors had, and so which preprocessing they were trained with.
     pub layout: Layout,
-    /// Classes of the head that came with the weights; none where the file holds only the backbone.
+    /// Number of classes of the head in the file; `None` if it holds only the backbone.
     pub classes: Option<usize>,
-    /// How pictures become input for these weights.
+    /// The preprocessing that these weights were trained with.
     pub preprocessing: Preprocessing,
     values: Named,
 }
 
-/// Reads the weights of `architecture` from a `.pth` or `.safetensors` file; the format is told by the content, not the
-/// file's name.
+/// Reads the weights of `architecture` from a `.pth` or `.safetensors` file; the content, not the file's name, tells
+/// the format.
 ///
 /// # Errors
-/// A file that cannot be read, is damaged or of another kind, holds code or values that are not finite; a missing,
+/// A file that cannot be read, is damaged or of another kind, or holds code or values that are not finite; a missing,
 /// surplus or misshapen tensor, which the message names.
 pub fn load(path: &Path, architecture: Architecture) -> Result<Pretrained> {
     let tensors = match head(path)?[..] {
@@ -62,13 +61,13 @@ fn pickled(path: &Path) -> std::result::Result<Tensors, String> {
 
 #[cfg(not(feature = "pytorch"))]
 fn pickled(_: &Path) -> std::result::Result<Tensors, String> {
-    Err("is no .safetensors file, and this build reads no others".into())
+    Err("is not a .safetensors file, and this build reads no other format".into())
 }
 
-/// The first bytes of a file, by which its format is told.
+/// The first bytes of a file, which identify its format.
 ///
 /// # Errors
-/// A path that cannot be read or is no file.
+/// A path that cannot be read or is not a file.
 pub fn head(path: &Path) -> Result<Vec<u8>> {
     let mut head = Vec::new();
     let file = std::fs::File::open(path).map_err(Error::io(path))?;
@@ -80,7 +79,7 @@ pub fn head(path: &Path) -> Result<Vec<u8>> {
     Ok(head)
 }
 
-/// The weights of `architecture` among tensors under the names that their project gives them.
+/// The weights of `architecture` among tensors under their project's names.
 ///
 /// # Errors
 /// As [`load`], as a message.
@@ -99,7 +98,7 @@ pub fn from_named(tensors: Named, architecture: Architecture) -> std::result::Re
     fit(tensors.collect(), architecture)
 }
 
-/// Takes away what wrappers put before every name: `module.` (PyTorch's `DataParallel`).
+/// Strips the prefix that wrappers put before every name: `module.` (PyTorch's `DataParallel`).
 fn without_wrapper(tensors: Tensors) -> Tensors {
     const WRAPPER: &str = "module.";
     match tensors.keys().all(|name| name.starts_with(WRAPPER)) {
@@ -112,21 +111,21 @@ fn without_wrapper(tensors: Tensors) -> Tensors {
 }
 
 impl Pretrained {
-    /// The network with the head that came with the weights.
+    /// The network with the head from the file.
     ///
     /// # Errors
-    /// Where the file held only the backbone.
+    /// If the file holds only the backbone.
     pub fn network(self, device: &Device) -> std::result::Result<Network, String> {
         let Some(classes) = self.classes else {
             return Err(format!(
-                "these weights of {} come without a head; give it one",
+                "these weights of {} have no head; choose one",
                 self.architecture.name()
             ));
         };
         Network::assemble(self.architecture.graph(self.size(), classes), self.values, device)
     }
 
-    /// The network with a freshly initialized head for pictures of `size` `[h, w]`.
+    /// The network with a freshly initialized head for images of `size` `[h, w]`.
     pub fn with_head(self, head: &Head, size: [usize; 2], classes: usize, seed: u64, device: &Device) -> Network {
         let mut backbone = self.architecture.graph(size, classes);
         backbone.behead();
@@ -163,13 +162,13 @@ struct Match {
 }
 
 impl Match {
-    /// Pairs the tensors that `architecture` wants with those of a file in `layout`.
+    /// Pairs the tensors that `architecture` needs with those of a file in `layout`.
     fn new(file: &Tensors, architecture: Architecture, layout: Layout) -> Self {
         let preprocessing = layout.preprocessing(architecture);
         let size = [preprocessing.height, preprocessing.width].map(|side| side as usize);
         let mut graph = architecture.graph(size, 1);
         let last = layout.layers(architecture, &graph).pop();
-        // Rows of the last layer; a file without it is told below, by the name of what is missing.
+        // Rows of the last layer; if it is missing, the check below names it.
         let rows = last.and_then(|(_, prefixes)| file.get(&prefixes.tensor("weight"))?.shape.first().copied());
         let classes = (layout != Layout::Keras).then(|| rows.unwrap_or(1000));
         match classes {
@@ -193,7 +192,7 @@ impl Match {
         }
     }
 
-    /// How many of the tensors the file has by name.
+    /// How many of the needed names the file has.
     fn found(&self, file: &Tensors) -> usize {
         self.tensors
             .iter()
@@ -229,8 +228,8 @@ impl Match {
     }
 }
 
-/// Whether a tensor can be taken as one of shape `wanted`: a dense layer over a 7x7 map is a 7x7 convolution, and a
-/// dense layer over one pixel a 1x1 convolution; the numbers lie in the same order.
+/// Whether a tensor can be taken as one of shape `wanted`: a dense layer over a 7x7 map is a 7x7 convolution, and one
+/// over a single pixel a 1x1 convolution; the values lie in the same order.
 fn fits(shape: &[usize], wanted: &[usize]) -> bool {
     let is_dense = |shape: &[usize]| shape.len() == 2;
     let columns = |shape: &[usize]| shape[1..].iter().try_fold(1usize, |product, &n| product.checked_mul(n));
@@ -249,7 +248,7 @@ fn matches(file: &Tensors, architecture: Architecture) -> Vec<Match> {
     matches
 }
 
-/// Takes each tensor of the architecture out of the file, where they all fit.
+/// Takes each tensor of the architecture out of the file, if they all fit.
 fn convert(mut file: Tensors, architecture: Architecture) -> std::result::Result<Pretrained, String> {
     let Some(found) = matches(&file, architecture).pop() else {
         return Err(format!("there are no known weights of {}", architecture.name()));
@@ -279,7 +278,7 @@ fn convert(mut file: Tensors, architecture: Architecture) -> std::result::Result
         values.insert(name, Values { shape, data });
     }
     if layout == Layout::Keras {
-        // These weights want blue first, pelage's pixels come red first.
+        // These weights expect BGR, pelage's pixels are RGB.
         let stem = graph
             .nodes()
             .iter()
@@ -307,7 +306,7 @@ fn reverse_input_channels(weight: &mut Values) {
     }
 }
 
-/// Says what is wrong with a file that is not the weights of `wanted`: those of another architecture, or damaged ones.
+/// Says why a file does not hold the weights of `wanted`: those of another architecture, or damaged ones.
 fn foreign(file: &Tensors, wanted: Architecture, found: usize, problem: String) -> String {
     let is = |known: &Architecture| {
         matches(file, *known)

@@ -1,4 +1,4 @@
-//! What networks see in pictures, as rows of numbers: of a trained model, and of a frozen backbone over a whole data set.
+//! Features of images as rows of values: from a trained model, and from a frozen backbone over a whole data set.
 
 use pelage::features::export::export;
 use pelage::train::transfer::Transfer;
@@ -9,7 +9,7 @@ pub(crate) fn main() -> Result<(), Box<dyn std::error::Error>> {
     let row = model.embedding(&std::fs::read("pictures/cat.0.jpg")?)?;
     println!("{} values: {:?} ...", row.len(), &row[..3]);
 
-    // With random weights, to try it out; `zoo::store` keeps pretrained ones.
+    // With random weights, to try it out; `zoo::store` finds pretrained ones.
     let mut recipe = Recipe::transfer(Architecture::ResNet18, Transfer::new(None));
     recipe.image_size = 32;
     for written in export(

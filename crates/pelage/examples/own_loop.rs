@@ -1,4 +1,4 @@
-//! A training loop of one's own over the batches that pelage makes.
+//! A training loop of your own over pelage's batches.
 use std::sync::Arc;
 
 use pelage::data::cache::{Cache, CacheMode, DecodedImages};

@@ -1,4 +1,4 @@
-//! Asks a trained model about a file, about bytes and about an image in memory.
+//! Predicts files, bytes and an image in memory with a trained model.
 
 use pelage::data::{decode, source};
 use pelage::{Model, Prediction, predict};
@@ -11,7 +11,7 @@ pub(crate) fn main() -> Result<(), Box<dyn std::error::Error>> {
     for prediction in predict::predict(&model, &source::list("pictures".as_ref())?, &mut |_done| {}) {
         shown(&prediction);
     }
-    // The bytes of a file, an upload, say.
+    // The bytes of a file, such as an upload.
     let bytes = std::fs::read("pictures/cat.0.jpg")?;
     shown(&model.predict_bytes("an upload", &bytes));
     // An image in memory.

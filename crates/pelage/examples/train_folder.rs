@@ -1,4 +1,4 @@
-//! Trains a network on the pictures in `pictures/` (one folder per class, or class names in file names) and keeps the run.
+//! Trains on the images in `pictures/` (one folder per class, or class names in file names) and keeps the run.
 
 use pelage::{Config, Control, Event, Recipe, Run};
 

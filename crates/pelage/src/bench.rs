@@ -1,4 +1,4 @@
-//! How fast this machine is: kernels against its multiply-add peak, training, inference. What `pelage bench` prints.
+//! How fast this machine is: kernels against its multiply-add peak, training, inference.
 
 pub mod inference;
 pub mod kernels;

@@ -1,4 +1,4 @@
-//! Fitting how far a model's answers can be trusted: its temperature on validation images, its density on training images.
+//! Calibrating a model: a temperature fitted on validation images, a density fitted on training images.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -18,20 +18,21 @@ use crate::{Error, Model, Result, atomic};
 
 /// A calibration, and what it was fitted on.
 pub struct Calibrated {
-    /// What is known of the model now.
+    /// The model's new calibration.
     pub calibration: Calibration,
-    /// What the model says of the validation images, with embeddings.
+    /// The model's scores of the validation images, with embeddings.
     pub validation: Scores,
     /// The file that it was written to.
     pub path: PathBuf,
 }
 
-/// Calibrates the model of `run` on the images in `data` (by default those that it was trained on), and keeps that beside
-/// it. `coverage` is the share of the validation images, above 0 and at most 1, that are to be near enough to be answered.
+/// Calibrates the model of `run` on the images in `data` (by default those that it was trained on), and keeps the
+/// result beside it. `coverage` is the fraction of the validation images, above 0 and at most 1, that should be near
+/// enough to be answered.
 ///
 /// # Errors
-/// A coverage out of range; images that are not there; embeddings that are too wide or all the same; a folder that cannot
-/// be written.
+/// A coverage out of range; missing images; embeddings that are too wide or all the same; a folder that cannot be
+/// written.
 pub fn calibrate(
     run: &Path,
     data: Option<&Path>,
@@ -41,7 +42,7 @@ pub fn calibrate(
 ) -> Result<Calibrated> {
     check_coverage(coverage)?;
     let device = compute.open()?;
-    // Before the model is loaded: were it replaced in between, the calibration would not be taken for the new one's.
+    // Before the model is loaded: if it is replaced meanwhile, the calibration will not be taken for the new one's.
     let hash = model_hash(run);
     let model = Model::load(run, &device)?;
     check_dimension(&model).map_err(|reason| refused(run, reason))?;
@@ -77,11 +78,11 @@ fn open(data: Option<&Path>, model: &Model) -> Result<Split> {
     })
 }
 
-/// Fits temperature and distance on `validation`, and the density on `train`, both with embeddings, of the model whose file
-/// has the hash `model`.
+/// Fits temperature and distance on `validation` and the density on `train`, both with embeddings, for the model whose
+/// file has the hash `model`.
 ///
 /// # Errors
-/// A message where there are no images, or their embeddings are too wide or all the same.
+/// A message if there are no images, or their embeddings are too wide or all the same.
 pub fn fit(
     train: &Scores,
     validation: &Scores,
@@ -92,7 +93,7 @@ pub fn fit(
     let distances = density.distances(&validation.embeddings);
     let facts = Facts {
         temperature: calibration::fit_temperature(validation),
-        distance: quantile(distances, coverage).ok_or("there are no validation pictures")?,
+        distance: quantile(distances, coverage).ok_or("there are no validation images")?,
         coverage,
         model,
         train_images: train.len(),
@@ -101,7 +102,7 @@ pub fn fit(
     Calibration::new(facts, density)
 }
 
-/// Writes it beside the model of `run`, atomically; where to.
+/// Writes `calibration` beside the model of `run`, atomically, and returns the path.
 ///
 /// # Errors
 /// A full disk or a folder that cannot be written.
@@ -126,14 +127,14 @@ fn check_coverage(coverage: f64) -> Result<()> {
     }
 }
 
-/// Refuses what [`fit`] would, before the minutes that its scores take.
+/// Refuses what [`fit`] would, before minutes of scoring.
 fn check_dimension(model: &Model) -> std::result::Result<(), String> {
     let [height, width, channels] = input::shape(&model.facts.preprocessing);
     let blank = Tensor::zeros([1, height, width, channels], &model.device());
     density::check_dimension(model.logits_and_embedding(blank).1.dims()[1])
 }
 
-/// The smallest of `values` that at least `share` of them do not exceed.
+/// The smallest of `values` that at least the fraction `share` of them does not exceed.
 fn quantile(mut values: Vec<f64>, share: f64) -> Option<f64> {
     values.sort_by(f64::total_cmp);
     let wanted = (share * values.len() as f64 - 1e-6).ceil() as usize;
@@ -142,20 +143,21 @@ fn quantile(mut values: Vec<f64>, share: f64) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use pelage_model::trust::{Judge, load_beside};
 
+    use super::*;
+
     /// Two classes along one axis; noise by a fixed formula.
-    fn scores(pictures: usize) -> Scores {
+    fn scores(images: usize) -> Scores {
         let noise = |i: usize| ((i * 7919 + 13) % 101) as f32 / 50.0 - 1.0;
         Scores {
             classes: vec!["a".into(), "b".into()],
-            names: (0..pictures).map(|i| i.to_string()).collect(),
-            labels: (0..pictures).map(|i| i % 2).collect(),
-            logits: (0..pictures)
+            names: (0..images).map(|i| i.to_string()).collect(),
+            labels: (0..images).map(|i| i % 2).collect(),
+            logits: (0..images)
                 .flat_map(|i| [noise(i), noise(i + 1) + (i % 2) as f32])
                 .collect(),
-            embeddings: (0..pictures)
+            embeddings: (0..images)
                 .flat_map(|i| [noise(i), 5.0 * (i % 2) as f32 + noise(3 * i), 0.0])
                 .collect(),
             ..Scores::default()
@@ -227,7 +229,7 @@ mod tests {
             let fitted = fit(&scores(200), &validation, coverage, String::new()).unwrap();
             let distances = fitted.density.distances(&validation.embeddings);
             let kept = distances.iter().filter(|&&d| d <= fitted.facts.distance).count();
-            // Pictures with the same distance are kept together.
+            // Images at the same distance are kept together.
             let others = distances.iter().filter(|&&d| d < fitted.facts.distance).count();
             assert!(kept as f64 >= 40.0 * coverage - 1e-6, "{kept} of 40 at {coverage}");
             assert!((others as f64) < 40.0 * coverage, "{others} of 40 at {coverage}");

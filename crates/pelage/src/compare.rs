@@ -1,4 +1,4 @@
-//! Whether one run is better than another, or was lucky: both are asked about the same pictures.
+//! Whether one run is better than another, or was lucky: both are evaluated on the same images.
 
 pub mod difference;
 
@@ -20,20 +20,20 @@ use crate::train::history::HistoryRow;
 use crate::{Error, Model, Result};
 pub use difference::Difference;
 
-/// A run, as it tells of itself.
+/// A run's own account of its training.
 #[derive(Clone, Debug, Serialize)]
 pub struct Summary {
-    /// The run as it was named.
+    /// The run, as given by the caller.
     pub run: PathBuf,
     /// The network.
     pub architecture: &'static str,
-    /// Its numbers that are learnt, backbone and all.
+    /// Number of trainable values, backbone included.
     pub parameters: u64,
     /// The epoch whose weights were kept.
     pub best_epoch: usize,
-    /// Epochs trained; `None` of a lone model file.
+    /// Epochs trained; `None` for a lone model file.
     pub epochs: Option<usize>,
-    /// Seconds for them.
+    /// Seconds of training.
     pub seconds: Option<f64>,
     /// Validation loss of the kept weights.
     pub validation_loss: f64,
@@ -42,7 +42,7 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// Of a model's facts and the rows of its run's history.
+    /// From a model's facts and the history of its run.
     pub fn new(run: &Path, facts: &Facts, history: Option<&[HistoryRow]>) -> Self {
         let side = &facts.preprocessing;
         let training = Training::of(facts);
@@ -63,35 +63,36 @@ impl Summary {
 /// Runs side by side.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
-    /// Images that all were asked about.
-    pub pictures: usize,
+    /// Number of images that all runs were evaluated on.
+    #[serde(rename = "pictures")]
+    pub images: usize,
     /// One line per run, in the order given.
     pub runs: Vec<Line>,
-    /// The history of each run; `None` of a lone model file.
+    /// The history of each run; `None` for a lone model file.
     #[serde(skip)]
     pub histories: Vec<Option<Vec<HistoryRow>>>,
 }
 
-/// One run: what it tells of itself, and what it is worth on the images of the comparison.
+/// One run: its own account, and its results on the images of the comparison.
 #[derive(Clone, Debug, Serialize)]
 pub struct Line {
-    /// What the run tells of itself.
+    /// The run's own account.
     #[serde(flatten)]
     pub summary: Summary,
     /// Its accuracy on these images, 0 to 1.
     pub accuracy: f64,
     /// Its log loss on them.
     pub log_loss: f64,
-    /// How it differs from the first run; `None` of that one.
+    /// Its difference from the first run; `None` for the first run itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub difference: Option<Difference>,
 }
 
-/// Asks the models of all `runs` about the same images: the validation part of `data`, or by default those that all were
-/// validated on.
+/// Evaluates the models of all `runs` on the same images: the validation part of `data`, or by default those that all
+/// were validated on.
 ///
 /// # Errors
-/// Runs without a model, or validated on different images; images that are not there, or change meanwhile.
+/// Runs without a model, or validated on different images; images that are missing, or change meanwhile.
 pub fn compare(
     runs: &[PathBuf],
     data: Option<&Path>,
@@ -118,9 +119,9 @@ pub fn compare(
         let difference = match &first {
             None => None,
             Some((names, _)) if *names != scores.names => {
-                return Err(Error::Settings("images changed while they were compared on".into()));
+                return Err(Error::Settings("images changed during the comparison".into()));
             }
-            // Any seed will do; always the same, for the same answer.
+            // Any seed will do; a fixed one gives the same answer every time.
             Some((_, first)) => Some(Difference::new(first, &correct, 0)),
         };
         first.get_or_insert((scores.names, correct));
@@ -132,7 +133,7 @@ pub fn compare(
         });
     }
     Ok(Report {
-        pictures: first.map_or(0, |(names, _)| names.len()),
+        images: first.map_or(0, |(names, _)| names.len()),
         runs: lines,
         histories,
     })
@@ -159,7 +160,7 @@ impl Report {
         });
         let plural = if names.len() == 1 { "" } else { "s" };
         let count = names.len();
-        let title = format!("{count} run{plural} on validation (ring and number: the epoch that was kept)");
+        let title = format!("{count} run{plural} on validation (ring and value: the kept epoch)");
         comparison_svg(&title, &curves.collect::<Vec<_>>()).map_err(|reason| Error::Rendering {
             what: "the comparison",
             reason,
@@ -167,7 +168,7 @@ impl Report {
     }
 }
 
-/// The last part of each path, or the whole path where that is another's too.
+/// The last component of each path, or the whole path where that name is not unique.
 fn names(runs: &[&Path]) -> Vec<String> {
     let last = |run: &Path| {
         run.file_name()
@@ -182,10 +183,10 @@ fn names(runs: &[&Path]) -> Vec<String> {
     runs.iter().map(name).collect()
 }
 
-/// The history of a run; `None` of a model file that lies in no run folder.
+/// The history of a run; `None` for a model file outside a run folder.
 ///
 /// # Errors
-/// A history that is damaged.
+/// A damaged history.
 fn history(run: &Path) -> Result<Option<Vec<HistoryRow>>> {
     let path = run.join("history.csv");
     path.exists().then(|| history::read_csv(&path)).transpose()
@@ -202,7 +203,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn runs_of_one_name_are_told_apart() {
+    fn runs_with_the_same_name_are_distinguished() {
         let paths = ["a/x", "b/x", "b/y"].map(Path::new);
         assert_eq!(names(&paths), ["a/x", "b/x", "y"]);
     }

@@ -6,13 +6,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Error, Result, device};
 
-/// Where work runs. What is learnt does not depend on threads or cache, and on a device only within rounding.
+/// Where work runs. Threads and cache do not affect the result, and the device only within rounding.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Compute {
     /// A device of [`device::names`].
     pub device: String,
-    /// CPU threads; 0: all.
+    /// CPU threads; 0 means all.
     pub threads: usize,
     /// Where decoded images are kept.
     pub cache: CacheMode,
@@ -29,11 +29,11 @@ impl Default for Compute {
 }
 
 impl Compute {
-    /// Opens the device, and from the first call on lets the process compute on that many threads: those of Rayon's global
-    /// pool, which is made once.
+    /// Opens the device, and on the first call sets the number of threads of this process: Rayon's global pool, which
+    /// is built once.
     ///
     /// # Errors
-    /// A device that is not known or not there, more than 1024 threads, or another number than the pool was made with.
+    /// An unknown or missing device, more than 1024 threads, or another number than the pool was built with.
     pub fn open(&self) -> Result<Device> {
         let device = device::open(&self.device)?;
         if self.threads > 1024 {
@@ -43,7 +43,7 @@ impl Compute {
         let running = rayon::current_num_threads();
         match built {
             Err(_) if self.threads != 0 && self.threads != running => {
-                let allowed = format!("{running} in this process, which has begun with so many");
+                let allowed = format!("{running}, the number that this process started with");
                 Err(Error::setting("threads", self.threads, allowed))
             }
             _ => Ok(device),

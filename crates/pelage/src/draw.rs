@@ -1,4 +1,4 @@
-//! Figures: curves, charts and the picture of a network as SVG, and SVG as pixels.
+//! Figures: curves, charts and network diagrams as SVG, and rendering SVG to pixels.
 
 pub mod chart;
 pub mod comparison;

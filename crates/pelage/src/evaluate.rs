@@ -27,13 +27,13 @@ pub use scores::{Embeddings, Scores, score};
 /// The evaluation of a model, and what a calibration adds to it.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
-    /// As the model was trained.
+    /// As trained.
     #[serde(flatten)]
     pub evaluation: Evaluation,
-    /// Of a calibrated model: its probabilities after calibration.
+    /// For a calibrated model: its probabilities after calibration.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub calibrated: Option<Calibrated>,
-    /// Where answers are rejected: what that gains.
+    /// If answers are rejected: the effect.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rejection: Option<Rejection>,
 }
@@ -51,8 +51,8 @@ pub struct Calibrated {
     pub expected_calibration_error: f64,
 }
 
-/// Evaluates the model of `run` on the validation part of `data`, or on all of its images where it has no parts.
-/// `reject`: answers below this confidence, 0 to 1, and those to images too far from training count as not given.
+/// Evaluates the model of `run` on the validation part of `data`, or on all of its images if it has no parts. `reject`:
+/// answers below this confidence, 0 to 1, and those for images too far from the training set count as not given.
 ///
 /// # Errors
 /// No model, no images, classes that the model does not know; `reject` out of range, or without a calibration.
@@ -97,7 +97,7 @@ fn calibrated(scores: &Scores, temperature: f64) -> Calibrated {
     }
 }
 
-/// Opens the images of `dataset` and lets `model` score them; `what` is being done, for whoever shows the progress.
+/// Opens the images of `dataset` and scores them with `model`; `what` names the work for whoever shows the progress.
 ///
 /// # Errors
 /// As [`DecodedImages::open`] and [`score`].
@@ -110,9 +110,9 @@ pub fn open_and_score(
     progress: &(dyn Fn(Progress) + Sync),
 ) -> Result<Scores> {
     let cache = Cache::new(cache);
-    let pictures = DecodedImages::open(dataset, &model.facts.preprocessing, &cache, progress)?;
-    let total = pictures.len();
-    score(model, Arc::new(pictures), embeddings, &mut |done| {
+    let images = DecodedImages::open(dataset, &model.facts.preprocessing, &cache, progress)?;
+    let total = images.len();
+    score(model, Arc::new(images), embeddings, &mut |done| {
         progress(Progress { done, total, what })
     })
 }

@@ -1,7 +1,7 @@
-//! What a network looks at: heat maps over pictures, feature maps, filters, and what excites a channel most.
+//! What a network looks at: heat maps over images, feature maps, filters, and the images that excite a channel most.
 //!
-//! All of it reads the network itself: a model whose file says that features of a picture and its mirror image are
-//! averaged is explained by the picture alone, except in [`occlusion`], which asks for probabilities as they are told.
+//! All of it looks at the network itself: even a model that averages the features of an image and its mirror image is
+//! explained by the image alone, except in [`occlusion`], which needs the probabilities of predictions.
 
 pub mod deconvnet;
 pub mod explained;
@@ -21,46 +21,45 @@ use burn::tensor::Device;
 use image::{RgbImage, imageops};
 use pelage_data::decode::{self, Limits};
 use pelage_data::preprocess::{Fit, Preprocessing};
-
 use pelage_model::input;
 use pelage_model::networks::graph::{Graph, Operation};
 
 use crate::{Error, Result};
 
-/// A picture three times: for people, and for a network.
-pub struct Picture {
-    /// What of it the network sees, in its own proportions, no side longer than [`LONGEST`].
+/// An image to explain, in three forms: for people, and for a network.
+pub struct Input {
+    /// The part of it that the network sees, with the original aspect ratio, no side longer than [`LONGEST`].
     pub shown: RgbImage,
-    /// As the network sees it.
+    /// As the network sees it, in pixels.
     pub seen: RgbImage,
     /// The network's input, `[1, h, w, 3]`.
     pub pixels: Tensor<4>,
 }
 
-/// The longest side of a picture that is shown, in pixels.
+/// The longest side of [`Input::shown`] in pixels.
 pub const LONGEST: u32 = 480;
 
-impl Picture {
-    /// Reads a picture from its bytes.
+impl Input {
+    /// Decodes an image from its bytes.
     ///
     /// # Errors
     /// Why it cannot be read.
     pub fn decode(bytes: &[u8], preprocessing: &Preprocessing, device: &Device) -> std::result::Result<Self, String> {
-        let picture = decode::decode(bytes, &Limits::default())?;
-        // Decoded twice, since what the network sees may come of a reduced picture.
+        let image = decode::decode(bytes, &Limits::default())?;
+        // Decoded twice, since the network may see an image decoded at reduced size.
         let resized = preprocessing.decode(bytes)?;
         let values = input::normalized(&resized, preprocessing);
-        Ok(Picture {
-            shown: shown(&picture, preprocessing),
-            // As many bytes as the input has numbers.
+        Ok(Input {
+            shown: shown(&image, preprocessing),
+            // Exactly as many bytes as the input has values.
             seen: RgbImage::from_raw(preprocessing.width, preprocessing.height, resized).unwrap_or_default(),
             pixels: input::images(values, preprocessing, device),
         })
     }
 }
 
-fn shown(picture: &RgbImage, preprocessing: &Preprocessing) -> RgbImage {
-    let (width, height) = picture.dimensions();
+fn shown(image: &RgbImage, preprocessing: &Preprocessing) -> RgbImage {
+    let (width, height) = image.dimensions();
     let (w, h) = match preprocessing.fit {
         Fit::Squash => (width, height),
         Fit::Crop => {
@@ -70,9 +69,9 @@ fn shown(picture: &RgbImage, preprocessing: &Preprocessing) -> RgbImage {
             (side(to_w, width), side(to_h, height))
         }
     };
-    let part = imageops::crop_imm(picture, (width - w) / 2, (height - h) / 2, w, h).to_image();
+    let part = imageops::crop_imm(image, (width - w) / 2, (height - h) / 2, w, h).to_image();
     let longest = w.max(h);
-    // Never made larger: a browser does that as well.
+    // Never enlarged: a browser can do that.
     if longest <= LONGEST {
         return part;
     }
@@ -80,7 +79,7 @@ fn shown(picture: &RgbImage, preprocessing: &Preprocessing) -> RgbImage {
     imageops::resize(&part, side(w), side(h), imageops::FilterType::Triangle)
 }
 
-/// The nodes of `graph` whose outputs are maps to look at: convolutions, max-poolings and concatenations up to the last
+/// The nodes of `graph` whose outputs are maps to look at: convolutions, max poolings and concatenations up to the last
 /// feature map.
 pub fn layers(graph: &Graph) -> Vec<usize> {
     let is_map = |i: &usize| {
@@ -93,10 +92,10 @@ pub fn layers(graph: &Graph) -> Vec<usize> {
     (1..=graph.features()).filter(is_map).collect()
 }
 
-/// The node of that name, which must be one of [`layers`]; without a name the last feature map.
+/// The node of that name, which must be one of [`layers`]; without a name, that of the last feature map.
 ///
 /// # Errors
-/// Another name; the message lists those there are.
+/// An unknown name; the message lists the known ones.
 pub fn layer(graph: &Graph, name: Option<&str>) -> Result<usize> {
     let Some(name) = name else {
         return Ok(graph.features());
@@ -113,7 +112,7 @@ pub fn layer(graph: &Graph, name: Option<&str>) -> Result<usize> {
     })
 }
 
-/// Where in one map `[h, w, c]` a channel is largest, as row and column, and how large it is there; of equals the first.
+/// The peak of a channel in one map `[h, w, c]`, as row and column, and its value; on ties the first.
 pub(crate) fn peak(map: &[f32], width: usize, channels: usize, channel: usize) -> ([usize; 2], f32) {
     let numbers = map.iter().skip(channel).step_by(channels).enumerate();
     let (place, most) = numbers.fold(

@@ -1,5 +1,5 @@
-//! What a frozen backbone sees in pictures: computed once, kept in the user's cache folder by content, and learnt from in
-//! its place.
+//! A frozen backbone's features of images: computed once, kept in the user's cache folder by content, and used for
+//! training instead of the images.
 
 pub mod export;
 mod file;
@@ -16,7 +16,6 @@ use pelage_data::dataset::Dataset;
 use pelage_data::loader::{self, Batch, Pass};
 use pelage_data::preprocess::Preprocessing;
 use pelage_data::targets::Targets;
-
 use pelage_model::input;
 use pelage_model::networks::pooled::{self, BATCH};
 use pelage_model::networks::{Network, Pooling};
@@ -24,7 +23,7 @@ use pelage_model::values::to_vec;
 
 use crate::{Error, Result, atomic};
 
-/// Feature maps of labelled pictures, in the order of their catalog.
+/// Feature maps of labelled images, in the order of their catalog.
 pub struct Features {
     names: Vec<String>,
     labels: Vec<usize>,
@@ -36,27 +35,27 @@ pub struct Features {
     values: Vec<f32>,
 }
 
-/// What makes features of pictures.
+/// Computes features of images.
 pub struct Extractor<'a> {
-    /// The network up to whose last feature map pictures go.
+    /// The network, of which the last feature map is used.
     pub network: &'a Network,
-    /// How pictures become its input.
+    /// How images become its input.
     pub preprocessing: &'a Preprocessing,
-    /// Tells its weights from others.
+    /// Identifies its weights.
     pub fingerprint: &'a str,
-    /// Whether each channel's mean is kept, or all of the map.
+    /// Whether to keep the mean of each channel or the whole map.
     pub pooling: Pooling,
-    /// Whether they are the mean of those of a picture and its mirror image.
+    /// Whether to average the features of an image and its mirror image.
     pub flip: bool,
 }
 
 impl Extractor<'_> {
-    /// The last feature map of pixels `[n, h, w, 3]`, pooled where that is asked for.
+    /// The last feature map of pixels `[n, h, w, 3]`, pooled if asked for.
     pub fn forward(&self, pixels: Tensor<4>) -> Tensor<4> {
         pooled::features(self.network, pixels, self.pooling, self.flip)
     }
 
-    /// What the cache knows these features of these pictures by.
+    /// The cache's key for these features of these images.
     fn key(&self, dataset: &dyn Dataset) -> String {
         let Preprocessing { mean, std, .. } = self.preprocessing;
         let images = cache::fingerprint(dataset, self.preprocessing);
@@ -76,8 +75,8 @@ impl Extractor<'_> {
 }
 
 impl Features {
-    /// The features of the images of `dataset`, from the cache in `folder` where they are there, and kept there otherwise,
-    /// unless the images are in memory themselves. Images are decoded as they are needed, and not kept.
+    /// The features of the images of `dataset`, from the cache in `folder` if they are there; otherwise computed and
+    /// kept there, unless the images are in memory themselves. Images are decoded on demand, and not kept.
     ///
     /// # Errors
     /// More than a tenth of the images unreadable, a class with none left, a cache folder that cannot be written.
@@ -124,37 +123,37 @@ impl Features {
         }
     }
 
-    /// How many there are.
+    /// Number of images.
     pub fn len(&self) -> usize {
         self.labels.len()
     }
 
-    /// Whether there is none.
+    /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.labels.is_empty()
     }
 
-    /// The class of picture `i`.
+    /// The class of image `i`.
     pub fn label(&self, i: usize) -> usize {
         self.labels[i]
     }
 
-    /// The name of picture `i`, relative to its source.
+    /// The name of image `i`, relative to its source.
     pub fn name(&self, i: usize) -> &str {
         &self.names[i]
     }
 
-    /// Class names; a label is an index into them.
+    /// Class names; labels are indices into them.
     pub fn classes(&self) -> &[String] {
         &self.classes
     }
 
-    /// The pictures that were skipped, with reasons.
+    /// The images that were skipped, with reasons.
     pub fn unreadable(&self) -> &[Unreadable] {
         &self.unreadable
     }
 
-    /// How the pictures became input.
+    /// How the images became input.
     pub fn preprocessing(&self) -> &Preprocessing {
         &self.preprocessing
     }
@@ -164,18 +163,19 @@ impl Features {
         self.shape
     }
 
-    /// All numbers, picture after picture, channels last.
+    /// All values, image by image, channels last.
     pub fn values(&self) -> &[f32] {
         &self.values
     }
 
-    /// Writes them into `folder` as `NAME.npy`, float32, one row a picture, and `NAME.csv` beside it: path, class, label.
+    /// Writes them into `folder` as `NAME.npy`, float32, one row per image, and `NAME.csv` beside it: path, class,
+    /// label.
     ///
     /// # Errors
     /// A full disk or a folder that cannot be written.
     pub fn write(&self, folder: &Path, name: &str) -> Result<()> {
         std::fs::create_dir_all(folder).map_err(Error::io(folder))?;
-        // One number a channel makes a matrix, as scikit-learn wants it.
+        // One value per channel makes a matrix, as scikit-learn expects.
         let shape = match self.shape {
             [1, 1, c] => vec![self.len(), c],
             [h, w, c] => vec![self.len(), h, w, c],
@@ -197,7 +197,7 @@ impl Features {
         Ok(atomic::write(&folder.join(format!("{name}.csv")), &table)?)
     }
 
-    /// The features of the pictures `indices`, as a batch.
+    /// The features of the images `indices`, as a batch.
     pub fn batch(&self, indices: &[usize]) -> Batch {
         let each = self.shape.iter().product::<usize>();
         Batch {

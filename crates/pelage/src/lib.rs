@@ -1,22 +1,23 @@
-//! pelage: from a folder of pictures to an image classifier.
+//! pelage: from a folder of images to an image classifier.
 //!
-//! # The way of the data
+//! # The flow of data
 //!
 //! ```text
 //! source -> catalog -> decode -> augment -> batch -> network -> loss -> step -> history
-//! (folder,  (who is in  (JPEG to   (affine,   (NHWC     (Burn      (and the    (CSV, curves,
-//!  zip, CSV) which class) u8 RGB)   flip ...)  f32)      modules)   gradient)   checkpoints)
+//! (folder,  (which      (JPEG to  (affine,   (NHWC    (Burn      (and the    (CSV, curves,
+//!  zip, CSV) class each) u8 RGB)   flip ...)  f32)     modules)   gradient)   checkpoints)
 //!                                                          |
 //!       evaluate, predict, explain, report, submit: the same decoding, the same network
 //! ```
 //!
-//! Three crates below this one are re-exported: [`data`] (files to batches), [`model`] (networks, the saved model, prediction)
-//! and [`burn`], whose `Tensor` and `Device` stand in some signatures. Images are channels last, `[n, h, w, 3]`.
+//! Three crates below this one are re-exported: [`data`] (files to batches), [`model`] (networks, the saved model,
+//! prediction) and [`burn`], whose `Tensor` and `Device` appear in some signatures. Images are channels last,
+//! `[n, h, w, 3]`.
 //!
-//! # Train a folder of pictures
+//! # Train on a folder of images
 //!
-//! One folder per class, or class names in file names. The run folder keeps settings, best weights, history, curves and a
-//! checkpoint; a killed run is resumed by [`Run::resume`] and ends with the same weights.
+//! One folder per class, or class names in file names. The run folder keeps settings, best weights, history, curves and
+//! a checkpoint; a killed run is resumed by [`Run::resume`] and ends with the same weights.
 //!
 //! ```no_run
 //! # fn main() -> pelage::Result<()> {
@@ -73,7 +74,7 @@
 //! # Ok(()) }
 //! ```
 //!
-//! # Look at it
+//! # Explain and report
 //!
 //! ```no_run
 //! # fn main() -> pelage::Result<()> {
@@ -82,12 +83,12 @@
 //!
 //! let (compute, quiet) = (Compute::default(), |_| {});
 //! report::write("runs/mine".as_ref(), None, "report.html".as_ref(), &compute, &quiet)?;
-//! let (pictures, out) = (["cat.jpg".into()], "explained".as_ref());
-//! explain("runs/mine".as_ref(), &pictures, None, &Options::default(), out, &compute, &quiet)?;
+//! let (images, out) = (["cat.jpg".into()], "explained".as_ref());
+//! explain("runs/mine".as_ref(), &images, None, &Options::default(), out, &compute, &quiet)?;
 //! # Ok(()) }
 //! ```
 //!
-//! The folder `examples/` has each of these as a program, and more: images in memory, features, a loop of one's own.
+//! The folder `examples/` has each of these as a program, and more: images in memory, features, a loop of your own.
 #![forbid(unsafe_code)]
 
 pub mod bench;

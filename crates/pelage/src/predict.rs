@@ -9,7 +9,7 @@ pub use pelage_model::predict::{BATCH, Prediction, UNKNOWN};
 
 use crate::{Error, Model, Result, atomic};
 
-/// Predicts every entry, in the order given; `observe` hears how many are done.
+/// Predicts every entry, in the order given; `observe` gets the number of entries done.
 pub fn predict(model: &Model, entries: &[Entry], observe: &mut dyn FnMut(usize)) -> Vec<Prediction> {
     let mut predictions = Vec::with_capacity(entries.len());
     let read = |entry: &Entry| {
@@ -24,7 +24,7 @@ pub fn predict(model: &Model, entries: &[Entry], observe: &mut dyn FnMut(usize))
     predictions
 }
 
-/// Writes `path,class,probability,error` and the probability of every class to a CSV file, one line a picture.
+/// Writes `path,class,probability,error` and the probability of every class to a CSV file, one line per image.
 ///
 /// # Errors
 /// A full disk or a folder that cannot be written.

@@ -1,4 +1,4 @@
-//! One self-contained page about a run: `findings` gathers what `page` shows.
+//! A self-contained page about a run: `findings` gathers what `page` shows.
 
 pub mod findings;
 pub mod page;
@@ -15,7 +15,7 @@ use crate::compute::Compute;
 use crate::{Error, Result, atomic};
 
 /// Writes the page about `run` on the validation part of `data` (by default of the images that it was trained on) to
-/// `out`; how many bytes it has.
+/// `out`, and returns its size in bytes.
 ///
 /// # Errors
 /// As [`Findings::gather`]; a figure that cannot be drawn; a folder that cannot be written.

@@ -1,4 +1,4 @@
-//! Run folders: made, locked to their settings, resumed, and all that they keep.
+//! Run folders: creating, locking to their settings, resuming, and everything they keep.
 
 pub mod config;
 pub mod fine_tune;

@@ -1,4 +1,4 @@
-//! What Kaggle is sent: a CSV with a line for each picture of a test set, by its id.
+//! A Kaggle submission: a CSV with one line per image of a test set, by its id.
 
 pub mod template;
 pub mod write;
@@ -11,7 +11,7 @@ use pelage_data::source::{self, Entry, natural_order};
 use crate::predict::Prediction;
 use crate::{Error, Result, atomic};
 
-/// What stands beside the id.
+/// The value beside the id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Label {
     /// The probability of one class.
@@ -20,7 +20,7 @@ pub enum Label {
     Class,
 }
 
-/// What stands beside the id, with classes by their index.
+/// The values beside the id, with classes by their index.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Columns {
     /// The probability of this class.
@@ -31,33 +31,33 @@ pub enum Columns {
     EachClass(Vec<usize>),
 }
 
-/// The lines of a submission before anything is predicted.
+/// The lines of a submission before prediction.
 #[derive(Clone, Debug)]
 pub struct Layout {
-    /// The names of the columns, the id's first.
+    /// The column names, the id's first.
     pub header: Vec<String>,
-    /// What stands beside the id.
+    /// The values beside the id.
     pub columns: Columns,
     /// The ids, in the order of the lines.
     pub ids: Vec<String>,
-    /// The picture of each id.
-    pub pictures: Vec<Entry>,
+    /// The image of each id.
+    pub images: Vec<Entry>,
 }
 
-/// What a picture of which nothing is known gets: its probabilities are all equal.
+/// What to do with unreadable images.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unreadable {
-    /// Nothing is written; the error names the pictures.
+    /// Refuse to write; the error names the images.
     Refuse,
-    /// Equal probabilities; where a class must be named, the first.
+    /// Equal probabilities; if a class must be named, the first.
     Fill,
 }
 
-/// The pictures of a test set: a folder, a zip, zips in a zip.
+/// The images of a test set: a folder, a zip, zips in a zip.
 ///
 /// # Errors
-/// A source that cannot be read or holds no picture.
-pub fn pictures(source: &Path) -> Result<Vec<Entry>> {
+/// A source that cannot be read or holds no image.
+pub fn images(source: &Path) -> Result<Vec<Entry>> {
     let mut entries = source::list(source)?;
     entries.retain(Entry::claims_to_be_image);
     if entries.is_empty() {
@@ -67,11 +67,11 @@ pub fn pictures(source: &Path) -> Result<Vec<Entry>> {
 }
 
 impl Columns {
-    /// One column: the name of the most likely class, or the probability of the class called `positive`, else of the
+    /// One column: the name of the most likely class, or the probability of the class called `positive`, by default the
     /// second.
     ///
     /// # Errors
-    /// A name that is none of `classes`, or that chooses nothing.
+    /// An unknown class name, or `positive` where a class is to be named.
     pub fn one(classes: &[String], label: Label, positive: Option<&str>) -> Result<Self> {
         match (label, positive) {
             (Label::Class, None) => Ok(Columns::Class),
@@ -97,14 +97,14 @@ impl Columns {
 }
 
 impl Layout {
-    /// Kaggle's for cats and dogs: `id,label`, where an id is the number that the file is named by (`12.jpg`: 12), in
-    /// numeric order; where a name is no number, all ids are names without extension, in natural order.
+    /// Kaggle's format for cats and dogs: `id,label`, where the id is the number in the file name (`12.jpg`: 12), in
+    /// numeric order; if some name is not a number, all ids are names without extension, in natural order.
     ///
     /// # Errors
-    /// Pictures with the same id.
-    pub fn numbered(pictures: Vec<Entry>, columns: Columns) -> Result<Self> {
+    /// Images with the same id.
+    pub fn numbered(images: Vec<Entry>, columns: Columns) -> Result<Self> {
         let is_number = |stem: &str| stem.bytes().all(|c| c.is_ascii_digit());
-        let numbers = pictures.iter().all(|entry| is_number(stem(&entry.name)));
+        let numbers = images.iter().all(|entry| is_number(stem(&entry.name)));
         let id = |entry: &Entry| match stem(&entry.name) {
             stem if !numbers => stem.to_string(),
             stem => match stem.trim_start_matches('0') {
@@ -112,26 +112,26 @@ impl Layout {
                 number => number.to_string(),
             },
         };
-        let mut lines: Vec<_> = pictures.into_iter().map(|entry| (id(&entry), entry)).collect();
+        let mut lines: Vec<_> = images.into_iter().map(|entry| (id(&entry), entry)).collect();
         lines.sort_by(|a, b| natural_order(&a.0, &b.0));
         let twice = lines.windows(2).filter(|pair| pair[0].0 == pair[1].0);
         let twice = twice.map(|pair| format!("{}: {} and {}", pair[0].0, pair[0].1.name, pair[1].1.name));
         refuse("ids that several pictures share", twice.collect())?;
-        let (ids, pictures) = lines.into_iter().unzip();
+        let (ids, images) = lines.into_iter().unzip();
         Ok(Layout {
             header: ["id", "label"].map(String::from).to_vec(),
             columns,
             ids,
-            pictures,
+            images,
         })
     }
 
-    /// The file, of the predictions for [`Layout::pictures`] in their order, by a model of `classes`. Probabilities are
-    /// brought to `clip` to 1 - `clip`; those of all classes are then divided by their sum. A doubted picture gets equal
-    /// probabilities, but keeps its class.
+    /// The file's bytes, for the predictions for [`Layout::images`] in their order, by a model of `classes`.
+    /// Probabilities are clipped to `clip` to 1 - `clip`; if every class has a column, they are then normalized to a
+    /// sum of 1. A rejected image gets equal probabilities, but keeps its class.
     ///
     /// # Errors
-    /// `clip` out of range; unreadable pictures, unless they are filled in; probabilities that are not finite.
+    /// `clip` out of range; unreadable images, unless they are filled in; probabilities that are not finite.
     pub fn encode(
         &self,
         classes: &[String],
@@ -163,7 +163,7 @@ impl Layout {
         written.map_err(|failure| failed(failure.into_error().into()))
     }
 
-    /// What stands beside the id.
+    /// The values beside the id.
     fn values(&self, classes: &[String], prediction: &Prediction, clip: f64) -> Result<Vec<String>> {
         let probabilities = probabilities(classes, prediction);
         if probabilities.iter().any(|p| !p.is_finite()) {
@@ -171,7 +171,7 @@ impl Layout {
             return Err(Error::model(path, "the model gives no finite probabilities"));
         }
         let clipped = |class: usize| probabilities[class].clamp(clip, 1.0 - clip);
-        // As f32: as many digits as there are.
+        // As f32: its shortest decimal representation.
         let text = |probability: f64| (probability as f32).to_string();
         Ok(match &self.columns {
             Columns::Probability(class) => vec![text(clipped(*class))],
@@ -189,7 +189,7 @@ impl Layout {
     /// Writes [`Layout::encode`] to `path`, atomically.
     ///
     /// # Errors
-    /// See there; and a folder that cannot be written.
+    /// As [`Layout::encode`]; a folder that cannot be written.
     pub fn write(
         &self,
         path: &Path,
@@ -205,10 +205,10 @@ impl Layout {
     }
 }
 
-/// Refuses a clip that would move the equal probabilities of `classes` classes.
+/// Refuses a clip that would change the equal probabilities of `classes` classes.
 ///
 /// # Errors
-/// A clip that is not 0 or more and below 1 / `classes`.
+/// A clip below 0, or not below 1 / `classes`.
 pub fn check_clip(clip: f64, classes: usize) -> Result<()> {
     let most = 1.0 / classes as f64;
     match (0.0..most).contains(&clip) {
@@ -221,7 +221,7 @@ pub fn check_clip(clip: f64, classes: usize) -> Result<()> {
     }
 }
 
-/// By class, in the order of `classes`; all equal where nothing is known.
+/// By class, in the order of `classes`; all equal if nothing is known.
 fn probabilities(classes: &[String], prediction: &Prediction) -> Vec<f64> {
     if prediction.doubt.is_some() || prediction.error.is_some() {
         return vec![1.0 / classes.len() as f64; classes.len()];
@@ -245,7 +245,7 @@ fn file_name(name: &str) -> &str {
     name.rsplit('/').next().unwrap_or(name)
 }
 
-/// An error that lists some of `wrong`, where there is any.
+/// An error that lists some of `wrong`, if there are any.
 fn refuse(what: &str, wrong: Vec<String>) -> Result<()> {
     if wrong.is_empty() {
         return Ok(());

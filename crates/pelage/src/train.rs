@@ -1,5 +1,5 @@
 //! Training: one loop that reads top to bottom. It emits events; bars, logs and figures are observers that can only ask
-//! it to stop. It writes nothing itself: what is to be kept goes to a [`Keep`].
+//! it to stop. It writes nothing itself: results to keep go to a [`Keep`].
 
 pub mod average;
 pub mod backbone;
@@ -26,13 +26,13 @@ pub mod transfer;
 use std::time::Instant;
 
 use burn::tensor::Device;
+use checkpoint::Snapshot;
 use pelage_data::loader::{Order, Pass};
 use pelage_model::input;
 use pelage_model::networks::Mode;
 use pelage_model::values::to_vec;
 
 use crate::{Error, Result};
-use checkpoint::Snapshot;
 pub use events::{Control, Event};
 pub use keep::Keep;
 pub use memory::train;
@@ -48,12 +48,12 @@ use step::Learner;
 /// Seconds between two checkpoints within an epoch.
 const CHECKPOINT_SECONDS: f64 = 60.0;
 
-/// Trains the network of `start` by `recipe` on `device`; goes on from `from` where there is such a checkpoint. What is
-/// worth keeping goes to `keep`, what happens to `observe`.
+/// Trains the network of `start` by `recipe` on `device`; continues from the checkpoint `from`, if given. Results to
+/// keep go to `keep`, events to `observe`.
 ///
 /// # Errors
-/// A checkpoint of another network or other images, a loss that became NaN, images that cannot be read any more, and
-/// whatever `keep` fails with.
+/// A checkpoint of another network or other images, a loss that became NaN, images that can no longer be read, and any
+/// error of `keep`.
 pub fn fit(
     recipe: &Recipe,
     start: &Start,

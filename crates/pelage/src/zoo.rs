@@ -1,4 +1,4 @@
-//! The zoo: pretrained weights of other projects, read, kept and fetched.
+//! The zoo: pretrained weights of other projects, read, kept and downloaded.
 
 pub mod fetch;
 mod keras;

@@ -1,5 +1,5 @@
 //! cnn3 against PyTorch in f64 on the same weights and batch: logits, loss, every gradient, ten steps of SGD with
-//! momentum. The numbers and the script that made them are in `fixtures/torch`.
+//! momentum. The values and the script that made them are in `fixtures/torch`.
 
 use burn::Tensor;
 use burn::module::Module;
@@ -16,7 +16,7 @@ use safetensors::SafeTensors;
 const SIZE: [usize; 2] = [18, 17];
 const LABELS: [usize; 5] = [0, 2, 1, 1, 2];
 
-/// What `cnn3.py` calls noise.
+/// `noise` of `cnn3.py`.
 fn noise(name: &str, count: usize, scale: f32) -> Vec<f32> {
     let key = name.bytes().fold(0xCBF2_9CE4_8422_2325u64, |key, byte| {
         (key ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3)
@@ -100,7 +100,7 @@ fn logits_gradients_and_ten_steps() {
             let worst = error(&to_vec(logits.inner()), &recorded(&file, "logits"));
             assert!(worst < 1e-5, "logits: relative error {worst:e}");
             let before = parameters::read(&network);
-            // With a rate of one and no momentum, a step moves every weight by just its gradient.
+            // With a rate of 1 and no momentum, a step subtracts exactly the gradient.
             let plain = Recipe {
                 momentum: 0.0,
                 ..Recipe::default()

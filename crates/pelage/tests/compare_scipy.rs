@@ -1,5 +1,5 @@
-//! Comparisons of two models and the accuracy-coverage curve, against numbers of SciPy and numpy that
-//! `fixtures/sklearn/mcnemar.py` recorded.
+//! Comparisons of two models and the accuracy-coverage curve, against SciPy and numpy, recorded by
+//! `fixtures/sklearn/mcnemar.py`.
 
 use pelage::compare::difference::{Difference, bootstrap, mcnemar};
 use pelage::evaluate::coverage::Coverage;
@@ -21,7 +21,8 @@ struct PValue {
 
 #[derive(Deserialize)]
 struct Interval {
-    pictures: usize,
+    #[serde(rename = "pictures")]
+    images: usize,
     a: usize,
     b: usize,
     mean: f64,
@@ -32,7 +33,8 @@ struct Interval {
 
 #[derive(Deserialize)]
 struct Curve {
-    pictures: usize,
+    #[serde(rename = "pictures")]
+    images: usize,
     at: Vec<(f64, f64, usize, usize)>,
     area: f64,
     area_error: f64,
@@ -44,7 +46,7 @@ fn record() -> Record {
 }
 
 #[test]
-fn p_values_agree_with_scipy_and_whole_numbers() {
+fn p_values_agree_with_scipy_and_exact_integers() {
     for case in record().mcnemar {
         let ours = mcnemar(case.only_first, case.only_second);
         let off = (ours - case.log10_p).abs();
@@ -57,13 +59,13 @@ fn p_values_agree_with_scipy_and_whole_numbers() {
 fn the_interval_is_where_scipy_finds_it() {
     for case in record().bootstrap {
         // The formula of the script.
-        let first: Vec<_> = (0..case.pictures).map(|i| (i * 7919) % 97 < case.a).collect();
-        let second: Vec<_> = (0..case.pictures).map(|i| (i * 104_729 + 31) % 97 < case.b).collect();
+        let first: Vec<_> = (0..case.images).map(|i| (i * 7919) % 97 < case.a).collect();
+        let second: Vec<_> = (0..case.images).map(|i| (i * 104_729 + 31) % 97 < case.b).collect();
         let difference = Difference::new(&first, &second, 0);
         assert!((difference.accuracy - case.mean).abs() < 1e-12);
         let discordant = first.iter().zip(&second).filter(|(a, b)| a != b).count();
         assert_eq!(difference.only_first + difference.only_this, discordant);
-        // SciPy drew 40,000 samples, pelage 2,000: a percentile so far out is uncertain by 0.06 standard deviations.
+        // SciPy drew 40,000 samples, pelage 2,000: such an extreme percentile is uncertain by 0.06 standard deviations.
         for (ours, theirs) in [(difference.interval.0, case.low), (difference.interval.1, case.high)] {
             let off = (ours - theirs).abs() / case.deviation;
             assert!(off < 0.2, "{ours}, SciPy {theirs}: {off} standard deviations");
@@ -89,14 +91,14 @@ fn accuracy_over_coverage_agrees_with_counting() {
                 (i * 104_729 % 101) as f32 <= (100.0 * confidence).ceil() - 1.0,
             )
         };
-        let curve = Coverage::new(&(0..case.pictures).map(answer).collect::<Vec<_>>());
+        let curve = Coverage::new(&(0..case.images).map(answer).collect::<Vec<_>>());
         for (share, threshold, answered, correct) in case.at {
             let point = curve.at(share).unwrap();
             assert_eq!(
                 (point.threshold, point.answered, point.correct),
                 (threshold, answered, correct),
                 "at {share} of {}",
-                case.pictures
+                case.images
             );
         }
         let off = (curve.area() - case.area).abs();

@@ -1,4 +1,4 @@
-//! Figures of an evaluation against scikit-learn's, recorded by `fixtures/sklearn/metrics.py`.
+//! Metrics against scikit-learn's, recorded by `fixtures/sklearn/metrics.py`.
 
 use pelage::evaluate::calibration::{
     BINS, brier_score, cross_fitted, expected_calibration_error, fit_temperature, reliability,
@@ -15,7 +15,8 @@ struct Record {
 
 #[derive(Deserialize)]
 struct Case {
-    pictures: usize,
+    #[serde(rename = "pictures")]
+    images: usize,
     classes: usize,
     accuracy: f64,
     log_loss: f64,
@@ -42,7 +43,7 @@ fn cases() -> Vec<Case> {
 }
 
 /// The formula of the script.
-fn scores(pictures: usize, classes: usize) -> Scores {
+fn scores(images: usize, classes: usize) -> Scores {
     let label = |i: usize| (i * 7 + i / 5) % classes;
     let logit = |i: usize, j: usize| {
         let noise = (i * 1_103_515_245 + j * 98_765_431 + i * j * 40_503) / 65536 % 48;
@@ -50,9 +51,9 @@ fn scores(pictures: usize, classes: usize) -> Scores {
     };
     Scores {
         classes: (0..classes).map(|class| class.to_string()).collect(),
-        names: (0..pictures).map(|i| i.to_string()).collect(),
-        labels: (0..pictures).map(label).collect(),
-        logits: (0..pictures)
+        names: (0..images).map(|i| i.to_string()).collect(),
+        labels: (0..images).map(label).collect(),
+        logits: (0..images)
             .flat_map(|i| (0..classes).map(move |j| logit(i, j)))
             .collect(),
         ..Scores::default()
@@ -69,7 +70,7 @@ fn close(what: &str, ours: f64, theirs: f64, tolerance: f64) {
 #[test]
 fn figures_agree_with_scikit_learn() {
     for case in cases() {
-        let scores = scores(case.pictures, case.classes);
+        let scores = scores(case.images, case.classes);
         let probabilities = scores.probabilities(1.0);
         let ours = Evaluation::of(&scores);
         close("accuracy", ours.accuracy, case.accuracy, 1e-12);
@@ -104,7 +105,7 @@ fn figures_agree_with_scikit_learn() {
             close("false positive rate", x, case.roc.0[i], 1e-12);
             close("true positive rate", y, case.roc.1[i], 1e-12);
         }
-        // scikit-learn goes from the lowest threshold up, and ends with a point (1, 0) of its own.
+        // scikit-learn has ascending thresholds, and adds a point (1, 0) at the end.
         let curve = ranking.precision_recall();
         let (precision, recall) = &case.precision_recall;
         assert_eq!(curve.len(), precision.len() - 1);
@@ -118,7 +119,7 @@ fn figures_agree_with_scikit_learn() {
 #[test]
 fn the_temperature_is_where_scipy_finds_the_smallest_log_loss() {
     for case in cases() {
-        let scores = scores(case.pictures, case.classes);
+        let scores = scores(case.images, case.classes);
         let temperature = fit_temperature(&scores);
         close("temperature", temperature / case.temperature, 1.0, 1e-5);
         let scaled = scores.probabilities(temperature);
@@ -153,7 +154,7 @@ fn each_half_is_scaled_by_the_temperature_of_the_other() {
 }
 
 #[test]
-fn without_pictures_nothing_divides_by_zero() {
+fn without_images_nothing_divides_by_zero() {
     let none = scores(0, 2);
     assert_eq!(fit_temperature(&none), 1.0);
     assert_eq!(brier_score(&[], &[], 2), 0.0);
@@ -166,16 +167,16 @@ fn without_pictures_nothing_divides_by_zero() {
 #[test]
 fn a_planted_wrong_label_is_the_first_suspect() {
     let mut scores = scores(60, 3);
-    // All are told right with certainty, but for one that is said to be another class.
+    // All are classified correctly with certainty, except one with another label.
     let sure = |label: usize| (0..3).map(move |class| if class == label { 6.0f32 } else { 0.0 });
     scores.logits = scores.labels.iter().flat_map(|&label| sure(label)).collect();
     let truth = scores.labels[17];
     scores.labels[17] = (truth + 1) % 3;
     let probabilities = scores.probabilities(1.0);
     let suspects = doubtful::label_errors(&scores, &probabilities);
-    let found: Vec<_> = suspects.iter().map(|one| (one.picture, one.predicted)).collect();
+    let found: Vec<_> = suspects.iter().map(|one| (one.image, one.predicted)).collect();
     assert_eq!(found, [(17, truth)]);
     let seen = doubtful::all(&scores, &probabilities);
-    assert_eq!(doubtful::top_losses(&seen, 1)[0].picture, 17);
+    assert_eq!(doubtful::top_losses(&seen, 1)[0].image, 17);
     assert_eq!(doubtful::most_certain(&seen, 0, 2).len(), 2);
 }

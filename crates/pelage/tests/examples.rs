@@ -1,4 +1,4 @@
-//! Runs every example, one after the other, over pictures that are drawn here.
+//! Runs every example in turn, on images that are drawn here.
 
 #![allow(dead_code, reason = "the examples' `main`s are called here")]
 

@@ -1,4 +1,4 @@
-//! Heat maps and projections against PyTorch (`fixtures/torch/grad_cam.py`), and what else can be told of them.
+//! Heat maps and projections against PyTorch (`fixtures/torch/grad_cam.py`), and their other properties.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -101,7 +101,7 @@ impl Recorded {
     }
 }
 
-/// Largest difference over largest number.
+/// Largest difference over largest value.
 #[track_caller]
 fn assert_close(ours: &[f32], theirs: &[f32], tolerance: f32, what: &str) {
     assert_eq!(ours.len(), theirs.len(), "{what}");
@@ -159,7 +159,7 @@ fn grad_cam_equals_pytorch() {
 }
 
 #[test]
-fn pictures_of_a_batch_are_each_for_itself() {
+fn images_of_a_batch_are_independent() {
     let network = cnn3(SIZE);
     let other = pixels(SIZE).flip([1]);
     let both = Tensor::cat(vec![pixels(SIZE), other.clone()], 0);
@@ -201,23 +201,23 @@ fn occlusion_equals_a_plain_loop() {
     let square = Square { side: 7, stride: 5 };
     let found = occlusion(&model, pixels(SIZE) * 0.25, CLASS, square).unwrap();
     let [h, w] = SIZE;
-    // Small numbers, so that no probability is all but 0 or 1.
-    let picture: Vec<f32> = formula::pixels(h * w * 3).iter().map(|value| value * 0.25).collect();
+    // Small values, so that no probability is close to 0 or 1.
+    let image: Vec<f32> = formula::pixels(h * w * 3).iter().map(|value| value * 0.25).collect();
     let mean = |channel: usize| {
-        let sum: f64 = (0..h * w).map(|i| f64::from(picture[i * 3 + channel])).sum();
+        let sum: f64 = (0..h * w).map(|i| f64::from(image[i * 3 + channel])).sum();
         (sum / (h * w) as f64) as f32
     };
     let probability = |values: Vec<f32>| {
         let pixels = Tensor::from_data(TensorData::new(values, [1, h, w, 3]), &Device::flex());
         to_vec(model.probabilities(pixels))[CLASS]
     };
-    let whole = probability(picture.clone());
+    let whole = probability(image.clone());
     assert_eq!([found.heatmap.height, found.heatmap.width], [5, 6]);
     let mut lost = Vec::new();
     for row in 0..5 {
         for column in 0..6 {
-            let mut hidden = picture.clone();
-            // Seven pixels around the cell's middle; where that is between two pixels, one more before than behind it.
+            let mut hidden = image.clone();
+            // Seven pixels around the cell's center; if that lies between two pixels, one more before than after it.
             let near = |pixel: usize, cell: usize, cells: usize, length: usize| {
                 let middle = ((2 * cell + 1) * length / cells) as f64 / 2.0;
                 (-3.6..3.1).contains(&(pixel as f64 + 0.5 - middle))
@@ -251,7 +251,7 @@ fn receptive_fields_by_hand() {
         let index = layer(&graph, Some(name)).unwrap();
         receptive_field(&graph, [size; 2], index, position)
     };
-    // 3 + 1, 8 + 2 and 18 + 4 pixels, eight from one to the next, the first from -7 on.
+    // 3 + 1, 8 + 2 and 18 + 4 pixels, with a stride of eight, the first from -7 on.
     assert_eq!(field(Architecture::Cnn3, 150, "pool3", [5, 6]), [33..55, 41..63]);
     assert_eq!(field(Architecture::Cnn3, 150, "pool3", [0, 17]), [0..15, 129..150]);
     assert_eq!(field(Architecture::Cnn3, 150, "conv1", [9, 9]), [8..11, 8..11]);
@@ -260,12 +260,12 @@ fn receptive_fields_by_hand() {
         field(Architecture::ResNet18, 224, "maxpool", [10, 20]),
         [35..46, 75..86]
     );
-    // Two more convolutions of three, four pixels from one to the next; the shortcut sees less.
+    // Two more convolutions of three with a stride of four; the shortcut sees less.
     assert_eq!(
         field(Architecture::ResNet18, 224, "layer1.0.conv2", [10, 20]),
         [27..54, 67..94]
     );
-    // TensorFlow puts the one zero of an even picture at its end.
+    // TensorFlow pads an even side with one zero at the end.
     assert_eq!(
         field(Architecture::EfficientNetLite0, 224, "stem", [3, 111]),
         [6..9, 222..224]
@@ -323,7 +323,7 @@ fn feature_maps_show_what_is_computed_fused() {
         let map = maps.iter().find(|map| map.layer == *name).unwrap();
         assert_close(&map.values, values, 1e-5, name);
     }
-    // A pooled number is the largest of its four.
+    // A pooled value is the largest of its four.
     let ([conv, pool], [_, w, c]) = ([&maps[0], &maps[1]], maps[0].shape);
     let largest = [0, c, w * c, w * c + c].map(|i| conv.values[2 * (3 * w + 4) * c + i]);
     let pooled = pool.values[(3 * pool.shape[1] + 4) * c];
@@ -398,7 +398,7 @@ fn every_architecture_is_explained() {
 }
 
 #[test]
-fn the_strongest_pictures_are_those_of_a_sorted_list() {
+fn the_strongest_images_are_those_of_a_sorted_list() {
     let folder = tempfile::tempdir().unwrap();
     for i in 0..21usize {
         let class = folder.path().join(["a", "b"][i % 2]);
@@ -407,40 +407,37 @@ fn the_strongest_pictures_are_those_of_a_sorted_list() {
         let bytes = noise[i * SIZE[0] * SIZE[1] * 3..]
             .iter()
             .map(|v| (v * 60.0 + 128.0) as u8);
-        let picture = image::RgbImage::from_raw(SIZE[1] as u32, SIZE[0] as u32, bytes.collect()).unwrap();
-        picture.save(class.join(format!("{i}.png"))).unwrap();
+        let image = image::RgbImage::from_raw(SIZE[1] as u32, SIZE[0] as u32, bytes.collect()).unwrap();
+        image.save(class.join(format!("{i}.png"))).unwrap();
     }
     let (model, device) = (model(cnn3(SIZE), SIZE), Device::flex());
     let catalog = Catalog::from_source(folder.path(), None).unwrap();
-    let pictures = DecodedImages::open(
+    let images = DecodedImages::open(
         Arc::new(catalog),
         &model.facts.preprocessing,
         &Cache::new(CacheMode::Ram),
         &|_| {},
     )
     .unwrap();
-    let pictures = Arc::new(pictures);
+    let images = Arc::new(images);
     let (index, most) = (
         layer(model.network.graph(), Some("conv3")).unwrap(),
-        Most {
-            channels: 5,
-            pictures: 4,
-        },
+        Most { channels: 5, images: 4 },
     );
     let mut heard = 0;
-    let found = strongest(&model, &pictures, index, most, &device, &mut |done| heard = done).unwrap();
+    let found = strongest(&model, &images, index, most, &device, &mut |done| heard = done).unwrap();
     assert_eq!((found.len(), heard), (5, 21));
 
     let mut all: Vec<Vec<Excited>> = vec![Vec::new(); 64];
-    for i in 0..pictures.len() {
-        let bytes = pictures.pixels(i).unwrap().into_owned();
+    for i in 0..images.len() {
+        let bytes = images.pixels(i).unwrap().into_owned();
         let mut values = vec![0.0; bytes.len()];
         model.facts.preprocessing.normalize(&bytes, &mut values);
         let pixels = Tensor::from_data(TensorData::new(values, [1, SIZE[0], SIZE[1], 3]), &device);
         let map = feature_maps::feature_maps(&model.network, pixels, &[index]).swap_remove(0);
         for (channel, all) in all.iter_mut().enumerate() {
             let mut best = Excited {
-                picture: i,
+                image: i,
                 position: [0, 0],
                 activation: f32::MIN,
                 mean: map.values.iter().skip(channel).step_by(64).sum::<f32>() / (map.values.len() / 64) as f32,
@@ -463,7 +460,7 @@ fn the_strongest_pictures_are_those_of_a_sorted_list() {
     order.sort_by(|&a, &b| all[b][0].activation.total_cmp(&all[a][0].activation));
     for (channel, &number) in found.iter().zip(&order) {
         assert_eq!(channel.channel, number);
-        let places = |best: &[Excited]| best.iter().map(|one| (one.picture, one.position)).collect::<Vec<_>>();
+        let places = |best: &[Excited]| best.iter().map(|one| (one.image, one.position)).collect::<Vec<_>>();
         assert_eq!(places(&channel.best), places(&all[number][..4]));
     }
 }

@@ -1,4 +1,4 @@
-//! Downloads from a server that drops, stalls, lies and refuses.
+//! Downloads from a server that drops connections, stalls, lies and refuses.
 
 use std::cell::Cell;
 use std::path::{Path, PathBuf};
@@ -8,9 +8,8 @@ use pelage::Error;
 use pelage::model::weights::Layout;
 use pelage::zoo::fetch::{self, Patience};
 use pelage::zoo::published::{Source, Weights};
-use sha2::{Digest, Sha256};
-
 use server::{Habit, Server};
+use sha2::{Digest, Sha256};
 
 #[path = "support/server.rs"]
 mod server;
@@ -21,7 +20,7 @@ const PATIENCE: Patience = Patience {
     pause: Duration::from_millis(1),
 };
 
-/// Not the same anywhere, so that a shifted or repeated piece shows.
+/// Without repetitions, so that a shifted or repeated piece shows.
 fn content() -> Vec<u8> {
     (0..200_000u32)
         .map(|i| (i.wrapping_mul(2_654_435_761) >> 13) as u8)
@@ -37,7 +36,7 @@ fn weights(url: &str, content: &[u8]) -> Weights {
         layout: Layout::Torchvision,
         file: "tiny.pth".into(),
         source: Source::Url(format!("{url}/models/tiny.pth")),
-        // As much of it as published names tell.
+        // As much of it as published names contain.
         sha256: sum[..8].to_string().leak(),
         top1: 0.0,
         licence: "none",
@@ -52,7 +51,7 @@ impl Target {
         Target(tempfile::tempdir().unwrap())
     }
 
-    /// With the beginning of a download.
+    /// With a partial download.
     fn with(part: &[u8]) -> Self {
         let target = Target::new();
         std::fs::write(target.part(), part).unwrap();
@@ -96,7 +95,7 @@ fn from(starts: &[Option<usize>]) -> Vec<Option<String>> {
         .collect()
 }
 
-/// Downloads with these habits to the end, and says what was asked for.
+/// Downloads to the end with these habits, and returns the requested ranges.
 fn asked(habits: &[Habit]) -> Vec<Option<String>> {
     let (server, target) = (Server::new(&content(), habits), Target::new());
     target.fetch(&weights(&server.url, &content())).unwrap();
@@ -132,7 +131,7 @@ fn a_dropped_connection_goes_on_from_there() {
         assert_eq!(asked(&[Habit::Drops(cut), Habit::Good]), from(&[None, Some(cut)]));
     }
     assert_eq!(asked(&[Habit::Drops(0), Habit::Good]), from(&[None, None]));
-    // As often as something new has come.
+    // As many attempts as made progress.
     let starts: Vec<_> = (0..10).map(|i| (i > 0).then_some(i * 20_000)).collect();
     assert_eq!(asked(&[Habit::Drops(20_000)]), from(&starts));
     assert_eq!(
@@ -160,13 +159,13 @@ fn a_server_without_ranges_sends_all_of_it_again() {
         asked(&[Habit::Drops(5), Habit::OtherRange, Habit::Good]),
         from(&[None, Some(5), None])
     );
-    // One that always breaks at the same place brings nothing new.
+    // A server that always breaks at the same place makes no progress.
     let (server, target) = (
         Server::new(&content(), &[Habit::IgnoresRangeAndDrops(100_000)]),
         Target::new(),
     );
     let told = target.fetch(&weights(&server.url, &content())).unwrap_err();
-    assert!(told.contains("0.1 MB have come"), "{told}");
+    assert!(told.contains("0.1 MB are kept"), "{told}");
     assert_eq!(server.ranges().len(), 3);
 }
 
@@ -179,7 +178,7 @@ fn a_later_call_goes_on_where_an_earlier_one_gave_up() {
     let (target, weights) = (Target::new(), weights(&server.url, &content()));
     let told = target.fetch(&weights).unwrap_err();
     assert!(
-        told.contains("tiny.pth could not be downloaded from http://") && told.contains("0.1 MB have come"),
+        told.contains("tiny.pth could not be downloaded from http://") && told.contains("0.1 MB are kept"),
         "{told}"
     );
     assert_eq!(target.names(), ["tiny.pth.part"]);
@@ -227,7 +226,7 @@ fn a_wrong_checksum_leaves_nothing() {
 }
 
 #[test]
-fn what_the_server_answers_is_told() {
+fn the_error_has_the_status_of_the_server() {
     for (code, requests) in [(404, 1), (403, 1), (503, 3), (429, 3)] {
         let (server, target) = (Server::new(&content(), &[Habit::Status(code)]), Target::new());
         let told = target.fetch(&weights(&server.url, &content())).unwrap_err();
@@ -249,14 +248,14 @@ fn without_a_way_to_the_server_it_says_so() {
         .fetch(&weights(&format!("http://{gone}"), &content()))
         .unwrap_err();
     assert!(
-        told.contains("no way to the server") && told.contains(&gone.to_string()),
+        told.contains("the server cannot be reached") && told.contains(&gone.to_string()),
         "{told}"
     );
     assert_eq!(target.names(), ["tiny.pth.part"]);
 }
 
 #[test]
-fn what_is_no_download_and_what_is_busy_is_told() {
+fn packages_and_busy_downloads_are_refused() {
     let mut inside = weights("http://unused", b"");
     inside.source = Source::Package("some-package".into());
     let target = Target::new();
@@ -271,7 +270,7 @@ fn what_is_no_download_and_what_is_busy_is_told() {
     let held = std::fs::File::options().append(true).open(target.part()).unwrap();
     held.lock().unwrap();
     let told = target.fetch(&weights(&server.url, &content())).unwrap_err();
-    assert!(told.contains("another pelage"), "{told}");
+    assert!(told.contains("another process"), "{told}");
     assert!(server.ranges().is_empty());
 
     let blocked = Path::new("/dev/null/tiny.pth");

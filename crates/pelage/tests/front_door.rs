@@ -1,4 +1,4 @@
-//! What a library's user relies on: a model that many threads share, and training on images of their own.
+//! The library as its users see it: a model that many threads share, and training on images of their own.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use pelage::data::memory::InMemory;
 use pelage::train::{Sets, train};
 use pelage::{Control, Error, Event, Model, Recipe, device};
 
-/// Stripes, upright or level.
+/// Stripes, vertical or horizontal.
 fn stripes(count: usize) -> InMemory {
     let mut images = InMemory::new(["upright", "level"]);
     for i in 0..count {
@@ -71,7 +71,7 @@ fn images_in_memory_are_learnt_and_the_model_answers_the_same_on_every_thread() 
         panic!("an image in memory")
     };
     assert_eq!(read.predict_image("7", &image), alone[7]);
-    // Nothing else was written there, nor is anything else needed.
+    // Nothing else was written there, and nothing else is needed.
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
 }
 

@@ -1,4 +1,4 @@
-//! Our operations against the same composed of Burn's own, forward and backward; optimizers against their formulas.
+//! Our operations against compositions of Burn's own, forward and backward; optimizers against their formulas.
 
 use burn::Tensor;
 use burn::tensor::{Device, TensorData};
@@ -76,7 +76,7 @@ fn the_fused_block_is_the_composed_one() {
 fn the_loss_and_its_gradient_are_the_composed_ones() {
     let device = Device::flex().autodiff();
     for (smoothing, class_weights) in [(0.0, None), (0.1, None), (0.2, Some(vec![0.5, 2.0, 1.0, 0.0]))] {
-        // One image of each class, and two that are mixed; then classes alone.
+        // One image of each class, and two mixed ones; then classes alone.
         let mixed = [
             [0.0, 0.0, 0.0, 1.0],
             [1.0, 0.0, 0.0, 0.0],
@@ -97,7 +97,7 @@ fn the_loss_and_its_gradient_are_the_composed_ones() {
             let run = |loss: fn(Tensor<2>, ops::Wanted) -> Tensor<1>| {
                 let logits = (tensor(1, [5, 4], &device) * 8.0).detach().require_grad();
                 let loss = loss(logits.clone(), targets.clone());
-                // Not of a gradient of one alone.
+                // Also with a gradient of the output other than 1.
                 let mut gradients = (loss.clone() * 3.0).backward();
                 [
                     to_vec(loss.inner()),
@@ -122,7 +122,7 @@ fn a_chain_is_its_composed_convolutions_one_by_one() {
         groups,
         activation,
     };
-    // MobileNet's inverted residual, once with its input added and once with stride 2.
+    // MobileNet's inverted residual, once with a shortcut and once with stride 2.
     for (stride, has_residual) in [(1, true), (2, false)] {
         let x = tensor(1, [2, 9, 7, 12], &device);
         let layers = [
@@ -201,7 +201,9 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(20))]
     /// Three steps of every optimizer against Keras's formulas in f64.
     #[test]
-    fn optimizers_follow_their_formulas(seed in 0u64..1000, count in 1usize..70, decay in prop_oneof![Just(0.0), Just(0.01)]) {
+    fn optimizers_follow_their_formulas(
+        seed in 0u64..1000, count in 1usize..70, decay in prop_oneof![Just(0.0), Just(0.01)],
+    ) {
         let device = Device::flex();
         let rate = Rate { learning_rate: 0.05, weight_decay: decay };
         let start = noise(seed, count);

@@ -1,5 +1,5 @@
-//! The zoo against what torchvision, timm, the EfficientNet-Lite port and Keras compute from the same weights and pixels,
-//! recorded by `fixtures/torch/zoo.py`.
+//! The zoo against what torchvision, timm, the EfficientNet-Lite port and Keras compute from the same weights and
+//! pixels, recorded by `fixtures/torch/zoo.py`.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -10,14 +10,13 @@ use pelage::model::networks::{Architecture, Head, Mode, Network};
 use pelage::model::values::{Named, to_vec};
 use pelage::model::weights::{self, Layout, Pretrained};
 use serde::Deserialize;
-
 use support::formula;
 
 mod support;
 
 const SIZE: [usize; 2] = [64, 80];
 const CLASSES: usize = 10;
-/// Largest difference over largest number.
+/// Largest difference over largest value.
 const TOLERANCE: f32 = 1e-4;
 
 #[derive(Deserialize)]
@@ -134,7 +133,7 @@ fn training() -> Training {
     serde_json::from_str(include_str!("fixtures/torch/training.json")).unwrap()
 }
 
-/// torchvision's name of a tensor of ResNet as ours.
+/// Our name for a ResNet tensor of torchvision.
 fn ours(name: &str) -> String {
     name.replace("downsample.1", "downsample.norm")
         .replace("bn1", "conv1.norm")

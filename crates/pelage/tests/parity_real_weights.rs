@@ -1,20 +1,18 @@
-//! Real weights on real pictures: needs files that are not part of the project, and says so where they are missing.
+//! Real weights on real images: needs files that are not part of the project, and says so if they are missing.
 //!
 //! `PELAGE_WEIGHTS` names the folder with `efficientnet_lite0.pth` and `mobilenet_v2.pth`, `PELAGE_SHARED` the one with
-//! `data/dogs-vs-cats/originals.zip`. The truth was recorded by `fixtures/torch/zoo.py`.
+//! `data/dogs-vs-cats/originals.zip`. The reference was recorded by `fixtures/torch/zoo.py`.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use burn::tensor::{Device, Tensor, TensorData};
-
 use pelage::Architecture;
 use pelage::data::source;
 use pelage::model::networks::Mode;
 use pelage::model::values::to_vec;
 use pelage::model::weights;
 use serde::Deserialize;
-
 use support::formula;
 
 mod support;
@@ -22,13 +20,14 @@ mod support;
 #[derive(Deserialize)]
 struct Truth {
     architecture: Architecture,
-    /// Of formula pixels, every 16th.
+    /// Every 16th logit for the pixels of the formula.
     logits: Vec<f32>,
     /// Name, most likely class, and the two largest logits.
-    pictures: Vec<(String, usize, [f32; 2])>,
+    #[serde(rename = "pictures")]
+    images: Vec<(String, usize, [f32; 2])>,
 }
 
-/// The folder that `variable` names; `None`, printed, where there is none.
+/// The folder that `variable` names; if there is none, prints so and returns `None`.
 fn folder(variable: &str) -> Option<PathBuf> {
     let found = std::env::var_os(variable)
         .map(PathBuf::from)
@@ -68,10 +67,10 @@ fn real_weights_give_pytorchs_logits_and_classes() {
         for (a, b) in ours.iter().zip(&truth.logits) {
             assert!((a - b).abs() <= 1e-4 * largest, "{name}: {a} {b}");
         }
-        for (picture, class, [first, second]) in &truth.pictures {
+        for (image, class, [first, second]) in &truth.images {
             let entry = entries
                 .iter()
-                .find(|(path, _)| path.ends_with(picture.as_str()))
+                .find(|(path, _)| path.ends_with(image.as_str()))
                 .unwrap()
                 .1;
             let resized = preprocessing.decode(&entry.location.read().unwrap()).unwrap();
@@ -79,17 +78,17 @@ fn real_weights_give_pytorchs_logits_and_classes() {
             preprocessing.normalize(&resized, &mut pixels);
             let ours = logits(pixels);
             let top = (0..ours.len()).max_by(|&a, &b| ours[a].total_cmp(&ours[b])).unwrap();
-            // Decoders of JPEG and resizers round their pixels differently, by one step at most.
+            // JPEG decoders and resizers round pixels differently, by one step at most.
             assert!(
                 (ours[*class] - first).abs() < 0.2,
-                "{name} on {picture}: {} {first}",
+                "{name} on {image}: {} {first}",
                 ours[*class]
             );
             assert!(
                 top == *class || first - second < 0.2,
-                "{name} on {picture}: {top} {class}"
+                "{name} on {image}: {top} {class}"
             );
         }
-        println!("{name}: {} pictures", truth.pictures.len());
+        println!("{name}: {} pictures", truth.images.len());
     }
 }

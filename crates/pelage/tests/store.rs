@@ -1,4 +1,4 @@
-//! The kept weights: what comes in, what does not, and what stays.
+//! The kept weights: what is accepted, what is refused, and what stays.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -10,9 +10,8 @@ use pelage::zoo::fetch::Patience;
 use pelage::zoo::published::{self, Source, Weights};
 use pelage::zoo::store::{self, Store};
 use pelage::{Architecture, Error};
-use sha2::{Digest, Sha256};
-
 use server::{Habit, Server};
+use sha2::{Digest, Sha256};
 
 #[path = "support/server.rs"]
 mod server;
@@ -38,7 +37,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// The file that an error asks for.
+/// The file that an error says to get.
 fn wanted(failure: Error) -> Wanted {
     match failure {
         Error::Weights {
@@ -90,7 +89,7 @@ fn one_file_is_kept_for_each_architecture() {
 }
 
 #[test]
-fn wrong_files_are_told_and_the_earlier_one_stays() {
+fn wrong_files_are_refused_and_the_earlier_one_stays() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::new(&folder.path().join("cache"));
     let good = store.add(&fixture("resnet18.pth"), RESNET18).unwrap().kept;
@@ -108,11 +107,11 @@ fn wrong_files_are_told_and_the_earlier_one_stays() {
     };
     assert!(told("cut.pth", &whole[..whole.len() / 2], RESNET18).contains("damaged"));
     assert!(told("cut.pth", &legacy[..legacy.len() - 9], RESNET18).contains("damaged"));
-    assert!(told("text.pth", b"I am the weights.\n", RESNET18).contains("no file of PyTorch weights"));
+    assert!(told("text.pth", b"I am the weights.\n", RESNET18).contains("not a file of PyTorch weights"));
     let other = told("other.pth", &whole, Architecture::ResNet34);
     assert!(other.contains("holds weights of resnet18, not of resnet34"), "{other}");
     assert!(told("cnn3.pth", &whole, Architecture::Cnn3).contains("no known weights of cnn3"));
-    // The one number behind the head's weights.
+    // The last value of the head's weights.
     let number = 0.25f32.to_le_bytes();
     let at = legacy.windows(4).rposition(|bytes| bytes == number).unwrap();
     let mut diverged = legacy.clone();
@@ -123,7 +122,7 @@ fn wrong_files_are_told_and_the_earlier_one_stays() {
     let code = format!("cposix\nsystem\n(Vtouch {}\ntR.", proof.display());
     assert!(told("code.pth", code.as_bytes(), RESNET18).contains("nothing of it was run"));
     assert!(!proof.exists());
-    // A published name is a promise.
+    // A published name stands for its content.
     let named = told("resnet18-f37072fd.pth", &whole, RESNET18);
     assert!(named.contains("SHA-256"), "{named}");
 
@@ -133,7 +132,7 @@ fn wrong_files_are_told_and_the_earlier_one_stays() {
 }
 
 #[test]
-fn what_is_missing_is_told_exactly() {
+fn missing_weights_are_named_exactly() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::new(folder.path());
     for architecture in Architecture::ALL {
@@ -169,12 +168,12 @@ fn what_is_missing_is_told_exactly() {
 }
 
 #[test]
-fn clearing_the_picture_cache_leaves_weights() {
+fn clearing_the_image_cache_leaves_weights() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::new(folder.path());
     let kept = store.add(&fixture("resnet18.pth"), RESNET18).unwrap().kept;
-    let pictures = folder.path().join(format!("{:032x}.pictures", 1));
-    std::fs::write(&pictures, b"12345").unwrap();
+    let cached = folder.path().join(format!("{:032x}.pictures", 1));
+    std::fs::write(&cached, b"12345").unwrap();
     assert_eq!(cache::clear(folder.path()).unwrap(), 5);
     assert_eq!(files(folder.path()), [kept.path]);
 }
@@ -204,7 +203,7 @@ fn a_fetched_file_is_checked_and_kept() {
     let earlier = store.add(&fixture("resnet18-legacy.pth"), RESNET18).unwrap().kept;
     let fetch = |architecture, weights: &Weights| store.fetch(architecture, weights, &patience, &mut |_, _| {});
 
-    // The right bytes, called the weights of another network.
+    // The right bytes, for the wrong architecture.
     let told = fetch(Architecture::ResNet34, &weights).unwrap_err().to_string();
     assert!(told.contains("holds weights of resnet18"), "{told}");
     assert_eq!(files(folder.path()), std::slice::from_ref(&earlier.path));
@@ -214,7 +213,7 @@ fn a_fetched_file_is_checked_and_kept() {
     assert_eq!(files(folder.path()), std::slice::from_ref(&added.kept.path));
     assert_eq!(std::fs::read(&added.kept.path).unwrap(), bytes);
 
-    // What is here already is not asked for again.
+    // What is already here is not requested again.
     let requests = server.ranges().len();
     assert_eq!(fetch(RESNET18, &weights).unwrap().kept, added.kept);
     assert_eq!(server.ranges().len(), requests);

@@ -1,4 +1,4 @@
-//! Files of weights: those of other projects are read, everything else is told what it is.
+//! Files of weights: those of other projects are read, everything else is refused with what it is.
 
 use std::path::{Path, PathBuf};
 
@@ -9,7 +9,6 @@ use pelage::model::values::{Named, to_vec};
 use pelage::model::weights::{self, Layout};
 use pelage::zoo;
 use serde::Deserialize;
-
 use support::formula;
 
 mod support;
@@ -82,14 +81,14 @@ fn a_changed_byte_is_no_panic() {
             let mut bytes = whole.clone();
             bytes[at] ^= 0x55;
             std::fs::write(&path, &bytes).unwrap();
-            // Another architecture's, so that what can still be read is not computed with.
+            // For another architecture, so that a file that can still be read is not used.
             assert!(zoo::load(&path, Architecture::ResNet50).is_err());
         }
     }
 }
 
 #[test]
-fn what_is_no_weights_is_told() {
+fn other_files_are_refused() {
     assert!(problem(b"").contains("PyTorch"));
     assert!(problem(b"These are the weights, I promise.\n").contains("PyTorch"));
     assert!(problem(b"\x89PNG\r\n\x1a\n0000000000").contains("PyTorch"));
@@ -189,7 +188,7 @@ fn every_tensor_is_accounted_for() {
 }
 
 #[test]
-fn weights_of_another_architecture_are_told() {
+fn weights_of_another_architecture_are_named() {
     let told = |wanted| weights::from_named(resnet18(), wanted).unwrap_err();
     for wanted in [Architecture::ResNet34, Architecture::MobileNetV2, Architecture::Vgg16] {
         assert_eq!(

@@ -1,4 +1,4 @@
-//! What every architecture keeps, whichever it is.
+//! Properties of every architecture.
 
 use burn::tensor::{Device, Tensor, TensorData, activation};
 use pelage::model::networks::parameters::{is_statistic, read, write};
@@ -32,7 +32,7 @@ fn contract(architecture: Architecture) {
     every_parameter_gets_a_finite_gradient(&network);
     let network = burn::module::Module::valid(&network);
     shapes_are_as_described(&network);
-    two_pictures_are_each_for_itself(&network);
+    two_images_are_independent(&network);
     reading_and_writing_keeps_every_bit(&network, architecture);
     a_new_head_leaves_the_backbone_alone(&network);
 }
@@ -41,7 +41,7 @@ fn every_parameter_gets_a_finite_gradient(network: &Network) {
     let logits = network.forward(pixels(2, &network.device()), TRAINING);
     let weights = Tensor::<2>::from_floats([[1.0, -2.0, 0.5], [0.3, 0.7, -1.0]], &network.device());
     let loss = (activation::log_softmax(logits, 1) * weights).sum();
-    let gradients = support::gradients(&network, loss.backward());
+    let gradients = support::gradients(network, loss.backward());
     let held = read(network);
     let parameters: Vec<_> = held.keys().filter(|name| !is_statistic(name)).collect();
     assert_eq!(gradients.keys().collect::<Vec<_>>(), parameters);
@@ -55,7 +55,7 @@ fn every_parameter_gets_a_finite_gradient(network: &Network) {
         .count();
     assert!(
         moved * 10 > gradients.len() * 9,
-        "only {moved} of {} parameters move",
+        "only {moved} of {} parameters change",
         gradients.len()
     );
 }
@@ -89,7 +89,7 @@ fn shapes_are_as_described(network: &Network) {
     );
 }
 
-fn two_pictures_are_each_for_itself(network: &Network) {
+fn two_images_are_independent(network: &Network) {
     let both = pixels(2, &network.device());
     let together = to_vec(network.forward(both.clone(), Mode::Infer));
     let alone: Vec<f32> = (0..2)
@@ -168,7 +168,7 @@ fn names_are_read_back() {
     assert!("resnet51".parse::<Architecture>().unwrap_err().contains("resnet50"));
 }
 
-/// One step of training; gives the tensors before and after, and the network.
+/// One training step; returns the tensors before and after, and the network.
 fn step(network: Network) -> (Named, Named, Network) {
     let before = read(&network);
     let loss = activation::log_softmax(network.forward(pixels(2, &network.device()), TRAINING), 1)
@@ -209,9 +209,9 @@ fn what_is_frozen_stands_still() {
             for (name, values) in &before {
                 let what = format!("{} {name}, frozen up to {limit}", architecture.name());
                 let (is_frozen, moves) = (position(name) <= limit, values != &after[name]);
-                assert!(!is_frozen || !moves, "{what} moves");
-                // A tiny gradient may change nothing, but statistics move whenever they may.
-                assert!(is_frozen || moves || !is_statistic(name), "{what} stands still");
+                assert!(!is_frozen || !moves, "{what} changes");
+                // A tiny gradient may change nothing, but statistics always change unless they are frozen.
+                assert!(is_frozen || moves || !is_statistic(name), "{what} does not change");
                 moved = (moved.0 + usize::from(moves), moved.1 + usize::from(!is_frozen));
             }
             assert!(moved.0 * 10 > moved.1 * 9, "{moved:?}");
@@ -242,7 +242,7 @@ impl Apart for Network {
 fn folding_changes_nothing_but_the_training_of_norms() {
     let device = Device::flex().autodiff();
     let network = Network::new(Architecture::MobileNetV2, SIZE, CLASSES, 1, &device);
-    // Statistics that are not those of a fresh network.
+    // Statistics other than those of a fresh network.
     for _ in 0..3 {
         network.forward(pixels(2, &device), TRAINING);
     }
@@ -256,7 +256,7 @@ fn folding_changes_nothing_but_the_training_of_norms() {
     {
         assert!((a - b).abs() <= 1e-5 * largest);
     }
-    // What has been saved folded comes back folded into a fresh network.
+    // Folded weights load into a fresh network as folded ones.
     let fresh = Network::new(Architecture::MobileNetV2, SIZE, CLASSES, 2, &device);
     assert!(read(&write(fresh, read(&folded)).unwrap()) == read(&folded));
 }
@@ -269,7 +269,7 @@ fn a_tap_can_put_another_value_in_place() {
         "avgpool" => value.zeros_like(),
         _ => value,
     });
-    // Nothing but the bias of the last layer is left, and that is zero.
+    // Only the bias of the last layer is left, and it is zero.
     assert_eq!(to_vec(logits), [0.0; CLASSES]);
 }
 

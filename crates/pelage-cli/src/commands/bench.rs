@@ -17,16 +17,17 @@ use crate::table::table;
 
 /// How fast this machine is: kernels, training, inference
 ///
-/// Measures kernels against the machine's multiply-add peak; the reference recipe's training step, input pipeline and epoch
-/// on drawn pictures; and inference of every architecture. Everything takes about a minute. Other work on the machine makes
-/// the figures smaller.
+/// Measures kernels against the machine's multiply-add peak; the reference recipe's training step, input pipeline and
+/// epoch on drawn pictures; and inference of every architecture. Everything takes about a minute. Other work on the
+/// machine lowers the figures.
 #[derive(Args)]
 pub(super) struct Arguments {
     /// What to measure [default: all]
     #[arg(value_enum)]
     parts: Vec<Part>,
     /// Architectures for inference [default: cnn3, vgg16, resnet50, mobilenet_v2, efficientnet_lite0]
-    #[arg(long = "model", value_name = "NAME", value_parser = one_of::<Architecture>(Architecture::ALL.map(Architecture::name)))]
+    #[arg(long = "model", value_name = "NAME",
+        value_parser = one_of::<Architecture>(Architecture::ALL.map(Architecture::name)))]
     models: Vec<Architecture>,
     #[command(flatten)]
     computing: Computing,
@@ -41,11 +42,11 @@ enum Part {
     Kernels,
     /// Step, input pipeline, epoch
     Training,
-    /// Prediction by architecture and batch size
+    /// Inference by architecture and batch size
     Inference,
 }
 
-/// What was measured.
+/// The measurements.
 #[derive(Serialize)]
 struct Measured {
     machine: Machine,
@@ -57,7 +58,7 @@ struct Measured {
     inference: Vec<Inference>,
 }
 
-/// The networks measured where none is named.
+/// The networks measured by default.
 const USUAL: [Architecture; 5] = [
     Architecture::Cnn3,
     Architecture::Vgg16,

@@ -6,7 +6,7 @@ use pelage::data::cache;
 use crate::failure::Outcome;
 use crate::table::megabytes;
 
-/// Where decoded pictures are kept, and how to remove them
+/// Where decoded pictures are cached, and how to remove them
 #[derive(Args)]
 pub(super) struct Arguments {
     #[command(subcommand)]
@@ -17,7 +17,7 @@ pub(super) struct Arguments {
 enum Verb {
     /// Print the cache folder
     Show,
-    /// Remove decoded pictures and features from there; weights stay
+    /// Remove cached pictures and features; pretrained weights stay
     Clear,
 }
 

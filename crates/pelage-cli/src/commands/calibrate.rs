@@ -11,19 +11,19 @@ use crate::failure::Outcome;
 use crate::progress::Task;
 use crate::table::{count, table};
 
-/// Make a model's probabilities honest, and let it tell what it has never seen
+/// Calibrate a model's probabilities, and let it answer "unknown"
 ///
-/// Fits on the validation pictures one number, the temperature, by which the logits are divided; and from what the model
-/// sees in the training pictures how far a picture may lie from them (the Mahalanobis distance of its embedding to the
-/// nearest class) before the answer is "unknown". Both are kept beside the model, and `predict`, `evaluate` and `submit`
-/// use them from then on. Without a calibration there is no `--reject`.
+/// Fits one value on the validation pictures, the temperature, by which the logits are divided; and a density on the
+/// embeddings of the training pictures, which tells how far a picture may lie from them (the Mahalanobis distance to
+/// the nearest class) before the answer is "unknown". Both are kept beside the model; from then on `predict`,
+/// `evaluate` and `submit` use them. `--reject` needs a calibration.
 #[derive(Args)]
 pub(super) struct Arguments {
     /// A run folder or a model file
     run: PathBuf,
     /// Pictures with a training and a validation part [default: those that the model was trained on]
     data: Option<PathBuf>,
-    /// Share of the validation pictures that are near enough to be answered, above 0 and at most 1
+    /// Share of the validation pictures that should be near enough to be answered, above 0 and at most 1
     #[arg(long, value_name = "SHARE", default_value_t = 0.95)]
     coverage: f64,
     #[command(flatten)]
@@ -66,7 +66,7 @@ fn described(calibrated: &Calibrated) -> String {
     let distances = fitted.density.distances(&validation.embeddings);
     let kept = distances.iter().filter(|&&distance| distance <= facts.distance).count();
     format!(
-        "{}answered up to distance {:.2}: {:.1} % of {} ({} numbers an embedding, from {})\nwrote {}\n",
+        "{}answered up to distance {:.2}: {:.1} % of {} (embeddings of {} values, from {})\nwrote {}\n",
         table(
             &["validation", "temperature", "log loss", "calibration error"],
             1..4,

@@ -11,17 +11,17 @@ use crate::failure::{Failure, Outcome, json};
 use crate::progress::Task;
 use crate::table::{count, duration, table, thousands};
 
-/// Several runs side by side, and whether their differences are more than luck
+/// Compare runs, and whether their differences are more than luck
 ///
-/// All runs are asked about the same pictures. Against the first run, each other one has its difference in accuracy with
-/// the 95 % interval of a paired bootstrap, the pictures that only one of both tells right, and the p-value of McNemar's
-/// exact test: how probable such a difference, or a larger one, is between two models that are equally good.
+/// All runs are evaluated on the same pictures. Each is compared with the first: the difference in accuracy with the
+/// 95 % interval of a paired bootstrap, the pictures that only one of the two classifies correctly, and the p-value of
+/// McNemar's exact test: the probability of such a difference, or a larger one, between two equally good models.
 #[derive(Args)]
 pub(super) struct Arguments {
-    /// Run folders or model files; the first is what the others are compared with
+    /// Run folders or model files; the others are compared with the first
     #[arg(required = true, num_args = 2.., value_name = "RUN")]
     runs: Vec<PathBuf>,
-    /// The pictures to compare on: an organised folder (its validation part is used), or any folder or zip of labelled
+    /// The pictures to compare on: an organized folder (its validation part is used), or any folder or zip of labelled
     /// pictures [default: the runs' own validation pictures]
     #[arg(long)]
     data: Option<PathBuf>,
@@ -35,7 +35,7 @@ pub(super) struct Arguments {
     json: bool,
 }
 
-/// How a figure is written.
+/// The format of a figure.
 enum Format {
     Svg,
     Png,
@@ -139,14 +139,11 @@ fn described(report: &Report) -> String {
         "only this",
         "p",
     ];
-    text += &format!(
-        "on the same {}, against the first:\n",
-        count(report.pictures, "picture")
-    );
+    text += &format!("on the same {}, against the first:\n", count(report.images, "picture"));
     text + &table(&head, 1..8, rows)
 }
 
-/// A p-value by its decimal logarithm, however small: `0.012`, `3.1e-9`, `1e-412`.
+/// A p-value from its decimal logarithm, however small: `0.012`, `3.1e-9`, `1e-412`.
 fn p_value(log10: f64) -> String {
     if log10 > -3.0 {
         return format!("{:.3}", 10f64.powf(log10));

@@ -1,4 +1,4 @@
-//! Where a verb computes: the same options, with the same meaning, for every verb that does.
+//! Where a verb computes: the same options with the same meaning for every verb.
 
 use clap::Args;
 use pelage::data::cache::CacheMode;
@@ -7,7 +7,7 @@ use pelage::{Compute, device};
 /// The device and the threads.
 #[derive(Args)]
 pub(super) struct Computing {
-    /// Where to compute: cpu, or a GPU that this build knows [default: cpu]
+    /// Where to compute: cpu, or a GPU that this build supports [default: cpu]
     #[arg(long, value_parser = clap::builder::PossibleValuesParser::new(device::names()))]
     pub(super) device: Option<String>,
     /// CPU threads [default: all]
@@ -15,12 +15,12 @@ pub(super) struct Computing {
     pub(super) threads: Option<usize>,
 }
 
-/// The same, and where decoded pictures are kept.
+/// The same, and where decoded pictures are cached.
 #[derive(Args)]
 pub(super) struct Caching {
     #[command(flatten)]
     pub(super) computing: Computing,
-    /// Where decoded pictures are kept [default: auto]
+    /// Where decoded pictures are cached [default: auto]
     #[arg(long, value_parser = one_of::<CacheMode>(["auto", "off", "ram", "disk"]))]
     pub(super) cache: Option<CacheMode>,
 }
@@ -32,7 +32,7 @@ impl Computing {
         compute
     }
 
-    /// Changes what was asked for.
+    /// Applies the given options.
     pub(super) fn apply(&self, compute: &mut Compute) {
         if let Some(device) = &self.device {
             compute.device.clone_from(device);
@@ -48,7 +48,7 @@ impl Caching {
         compute
     }
 
-    /// Changes what was asked for.
+    /// Applies the given options.
     pub(super) fn apply(&self, compute: &mut Compute) {
         self.computing.apply(compute);
         compute.cache = self.cache.unwrap_or(compute.cache);

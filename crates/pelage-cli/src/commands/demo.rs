@@ -15,17 +15,17 @@ use crate::failure::{Failure, Outcome};
 use crate::progress::Task;
 use crate::table::count;
 
-/// Pictures of each class, their side in pixels, and epochs: what makes a good model in under two minutes on two cores.
+/// Pictures per class, their side in pixels, and epochs: a good model in under two minutes on two cores.
 const PER_CLASS: usize = 1000;
 const SIZE: u32 = 64;
 const EPOCHS: usize = 28;
 
 /// The whole job on drawn cats and dogs: organize, train, evaluate, predict
 ///
-/// Draws a sample set, so that nothing is needed: no download, no pictures of your own.
+/// Draws a sample set, so it needs no download and no pictures of your own.
 #[derive(Args)]
 pub(super) struct Arguments {
-    /// The folder to make
+    /// The folder to create
     #[arg(long, default_value = "pelage-demo", value_name = "FOLDER")]
     out: PathBuf,
     /// Seed of drawing, split and training
@@ -131,7 +131,7 @@ fn step(number: usize, what: &str) {
 
 fn next(out: &Path, folder: &Path, accuracy: f64) -> String {
     format!(
-        "\ndemo done: {:.1} % of the validation pictures told right\n\
+        "\ndemo done: {:.1} % of the validation pictures classified correctly\n\
          look at   {folder}/curves.png and the pictures in {}/drawn\n\
          next      pelage organize YOUR_PICTURES --out data    (a folder per class, names like cat.0.jpg, or a zip)\n\
          \x20         pelage train data\n",

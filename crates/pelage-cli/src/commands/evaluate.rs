@@ -11,18 +11,18 @@ use crate::failure::{Outcome, json};
 use crate::progress::Task;
 use crate::table::{count, some, table, thousands};
 
-/// How well a model does on labelled pictures
+/// Evaluate a model on labelled pictures
 ///
-/// Prints loss, accuracy, area under the ROC curve, precision, recall and F1 of each class, and the confusion matrix; of a
-/// calibrated model also how good its probabilities are after calibration.
+/// Prints loss, accuracy, area under the ROC curve, precision, recall and F1 of each class, and the confusion matrix;
+/// for a calibrated model also the quality of its probabilities after calibration.
 #[derive(Args)]
 pub(super) struct Arguments {
     /// A run folder or a model file
     run: PathBuf,
-    /// An organised folder (its validation part is used), or any folder or zip of labelled pictures
+    /// An organized folder (its validation part is used), or any folder or zip of labelled pictures
     data: PathBuf,
-    /// Answer "unknown" below this calibrated confidence, 0 to 1, and where a picture is too far from training; shows the
-    /// accuracy of the other answers, and at several coverages. Needs `pelage calibrate`
+    /// Answer "unknown" below this calibrated confidence, 0 to 1, and if a picture is too far from the training set;
+    /// shows the accuracy of the other answers, and at several coverages. Needs `pelage calibrate`
     #[arg(long, value_name = "CONFIDENCE")]
     reject: Option<f64>,
     #[command(flatten)]
@@ -76,7 +76,7 @@ fn described_rejection(rejection: &Rejection) -> String {
     )
 }
 
-/// The evaluation for people.
+/// The evaluation as text.
 pub(super) fn described(evaluation: &Evaluation) -> String {
     let mut text = format!(
         "{}: accuracy {:.2} %, log loss {:.4}{}, Brier score {:.4}, calibration error {:.2} %\n",

@@ -13,17 +13,17 @@ use crate::table::{count, some, table};
 
 /// Show what a model looks at in pictures
 ///
-/// Writes a folder of PNGs and index.html, a page that shows them: Grad-CAM, Grad-CAM++ and occlusion over each picture,
-/// what excites the strongest channels, the feature maps of every layer, the filters of the first. The exit code is 1
-/// where no picture could be read.
+/// Writes a folder of PNGs and index.html, a page that shows them: Grad-CAM, Grad-CAM++ and occlusion over each
+/// picture, what excites the strongest channels, the feature maps of every layer, the filters of the first. The exit
+/// code is 1 if no picture could be read.
 #[derive(Args)]
 pub(super) struct Arguments {
     /// A run folder or a model file
     run: PathBuf,
     /// Pictures, folders or zips
     #[arg(required = true, value_name = "PICTURE")]
-    pictures: Vec<PathBuf>,
-    /// The folder to write: a new one, or one that this command has made
+    images: Vec<PathBuf>,
+    /// The folder to write: a new one, or an earlier one of this command
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
     /// The class to explain [default: the predicted one]
@@ -32,13 +32,13 @@ pub(super) struct Arguments {
     /// The layer to look at [default: the last feature map, and the feature maps of all layers]
     #[arg(long, value_name = "NAME")]
     layer: Option<String>,
-    /// Labelled pictures, of which those are shown that excite the layer's channels most
+    /// Labelled pictures; shows those that excite the layer's channels most
     #[arg(long, value_name = "DATA")]
     dataset: Option<PathBuf>,
     /// Side of the square that hides a part of the picture, in pixels of the model's input [default: a fifth of it]
     #[arg(long, value_name = "PX")]
     patch: Option<usize>,
-    /// Pixels that the square moves at a time [default: a third of its side]
+    /// Stride of the square in pixels [default: a third of its side]
     #[arg(long, value_name = "PX")]
     stride: Option<usize>,
     #[command(flatten)]
@@ -55,7 +55,7 @@ pub(super) fn run(arguments: Arguments) -> Outcome {
     };
     let explained = explain(
         &arguments.run,
-        &arguments.pictures,
+        &arguments.images,
         arguments.dataset.as_deref(),
         &options,
         &arguments.out,

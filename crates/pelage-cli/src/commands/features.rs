@@ -14,13 +14,13 @@ use crate::options::one_of;
 use crate::progress::Task;
 use crate::table::{count, some};
 
-/// What a pretrained network sees in pictures, as arrays for numpy
+/// Features of pictures from a pretrained network, as arrays for numpy
 ///
-/// Writes NAME.npy (float32, one row a picture, in the order of NAME.csv: path, class, label) for each part of an organised
-/// folder, else `features.npy`. Features are kept in the cache, so the next time they are there at once.
+/// Writes NAME.npy (float32, one row per picture, in the order of NAME.csv: path, class, label) for each part of an
+/// organized folder, else `features.npy`. Features are cached, so a second call is immediate.
 #[derive(Args)]
 pub(super) struct Arguments {
-    /// An organised folder, or any folder or zip of labelled pictures
+    /// An organized folder, or any folder or zip of labelled pictures
     data: PathBuf,
     /// The network
     #[arg(long, value_name = "NAME", value_parser = one_of::<Architecture>(BACKBONES.map(Architecture::name)))]
@@ -30,7 +30,7 @@ pub(super) struct Arguments {
     out: PathBuf,
     #[command(flatten)]
     choosing: Choosing,
-    /// Side of the square that pictures are brought to, in pixels [default: the backbone's]
+    /// Side of the square that pictures are resized to, in pixels [default: the backbone's]
     #[arg(long, value_name = "PX")]
     image_size: Option<u32>,
     #[command(flatten)]

@@ -9,14 +9,14 @@ use crate::failure::{Outcome, json};
 use crate::progress::Task;
 use crate::table::{count, some, table, thousands};
 
-/// Look at every picture: sizes, formats, unreadable files, duplicates, leaks
+/// Check every picture: sizes, formats, unreadable files, duplicates, leaks
 ///
-/// Decodes every picture of a data set in parallel and says what is there: classes and counts, sizes, formats, files that
-/// cannot be read and why, exact and near duplicates (by a perceptual hash), also across training and validation, and
-/// class imbalance. Nothing is changed.
+/// Decodes every picture of a data set in parallel and reports classes and counts, sizes, formats, files that cannot be
+/// read and why, exact and near duplicates (by a perceptual hash), also across training and validation, and class
+/// imbalance. Nothing is changed.
 #[derive(Args)]
 pub(super) struct Arguments {
-    /// An organised folder, or any folder or zip of pictures
+    /// An organized folder, or any folder or zip of pictures
     data: PathBuf,
     /// Print one JSON document, with every file by name
     #[arg(long)]
@@ -92,7 +92,8 @@ fn described(report: &Report) -> String {
         groups(&report.near_duplicates),
         10,
     );
-    let leaks = count(report.leaks.len(), "group") + " in both train and validation (a leak; the validation flatters)";
+    let leaks =
+        count(report.leaks.len(), "group") + " in both train and validation (a leak; the validation is too optimistic)";
     list(&leaks, groups(&report.leaks), 10);
     if report.unreadable.is_empty() && report.exact_duplicates.is_empty() && report.leaks.is_empty() {
         text += "every file can be read, no two are identical, nothing leaks\n";

@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::failure::{Outcome, json};
 use crate::table::{table, thousands};
 
-/// The networks that pelage knows, their published weights, and which of these are kept here
+/// The supported networks, their published weights, and which of these are kept here
 #[derive(Args)]
 pub(super) struct Arguments {
     /// Print one JSON document
@@ -98,7 +98,7 @@ fn networks(models: &[Model]) -> String {
     table(&head, 1..5, rows)
 }
 
-/// Three lines for each file: an address must stay in one piece.
+/// Three lines per file: an address must not be broken.
 fn published(models: &[Model]) -> String {
     let mut text = "\nPublished weights: file, accuracy (top-1, ImageNet-1k), source, input\n".to_string();
     for model in models {
@@ -120,10 +120,10 @@ fn published(models: &[Model]) -> String {
             text += &format!("\n{}: kept here as {}\n", model.name, kept.path.display());
         }
     }
-    text + "\nBring them here by `pelage weights fetch NAME`, or `pelage weights add FILE --model NAME`.\n"
+    text + "\nGet them by `pelage weights fetch NAME`, or `pelage weights add FILE --model NAME`.\n"
 }
 
-/// How pictures become input, in a line.
+/// The preprocessing in one line.
 fn described(preprocessing: &Preprocessing) -> String {
     let Preprocessing {
         width,

@@ -1,4 +1,4 @@
-//! A network by what a user calls it: a run folder, a model file, or an architecture's name.
+//! A network as named by the user: a run folder, a model file, or an architecture's name.
 
 use std::path::Path;
 
@@ -8,12 +8,12 @@ use pelage::{Architecture, Model};
 
 use crate::failure::Failure;
 
-/// Which network.
+/// The network.
 #[derive(Args)]
 pub(super) struct Named {
     /// A run folder, a model file, or the name of an architecture
     model: String,
-    /// Side of the input in pixels, for an architecture's name [default: what it is meant for]
+    /// Side of the input in pixels, for an architecture's name [default: what it was designed for]
     #[arg(long, value_name = "PX")]
     image_size: Option<usize>,
     /// Number of classes, for an architecture's name [default: 2 for cnn3, else ImageNet's 1000]

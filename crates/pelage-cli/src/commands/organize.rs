@@ -13,34 +13,34 @@ use crate::table::{count, some, table, thousands};
 /// Sort pictures into DATA/train/CLASS and DATA/validation/CLASS
 ///
 /// Labels come from folder names (PetImages/Cat/1.jpg), from file names (cat.0.jpg), or from a CSV. The split is
-/// stratified and seeded; byte-identical pictures stay on one side. SOURCE is never changed. A call that was killed can
-/// be given again and goes on where it was.
+/// stratified and seeded; byte-identical pictures stay on one side. SOURCE is never changed. If the command is killed,
+/// repeat it: it resumes where it was.
 #[derive(Args)]
 pub(super) struct Arguments {
     /// A folder, or a .zip (which may hold further zips)
     source: PathBuf,
-    /// The folder to make
+    /// The folder to create
     #[arg(long, value_name = "DATA")]
     out: PathBuf,
     /// Share of each class for validation
     #[arg(long, default_value_t = 0.2)]
     ratio: f64,
-    /// At most so many pictures in all, the classes' shares kept
+    /// Maximum number of pictures in all, with the classes' shares kept
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
-    /// Chooses which pictures go to validation
+    /// Seed of the choice of validation pictures
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// Give a class another name; may be repeated, and two classes may become one
+    /// Rename a class; may be repeated, and two classes may become one
     #[arg(long, value_name = "CLASS=NAME", value_parser = rename)]
     rename: Vec<(String, String)>,
-    /// How pictures get there
+    /// How to place the pictures
     #[arg(long, default_value = "copy", value_parser = one_of::<Link>(["copy", "hard", "symbolic"]))]
     link: Link,
     /// A CSV with two columns, path and label
     #[arg(long, value_name = "CSV")]
     labels: Option<PathBuf>,
-    /// Replace what an earlier organize made in DATA
+    /// Replace the result of an earlier organize in DATA
     #[arg(long)]
     force: bool,
     /// Print one JSON document
@@ -78,7 +78,7 @@ fn rename(text: &str) -> Result<(String, String), String> {
     }
 }
 
-/// The report for people.
+/// The report as text.
 pub(super) fn described(report: &Report) -> String {
     let row = |name: &str, train: usize, validation: usize| {
         let cells = [train, validation, train + validation].map(|number| thousands(number as u64));

@@ -12,7 +12,7 @@ use crate::failure::{Failure, Outcome};
 
 /// Draw a network: layers, shapes, parameters
 ///
-/// Blocks that repeat one another are drawn once, with their number.
+/// Repeated blocks are drawn once, with their count.
 #[derive(Args)]
 pub(super) struct Arguments {
     #[command(flatten)]
@@ -40,7 +40,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     let svg = network::svg(architecture.name(), &graph, size);
     let bytes = match ending == "svg" {
         true => svg.into_bytes(),
-        // Twice as large, for print and for dense screens.
+        // Twice as large, for print and for high-density screens.
         false => {
             svg_to_png(&svg, 2.0).map_err(|reason| Failure::Failed(format!("cannot draw the network: {reason}")))?
         }

@@ -14,10 +14,10 @@ use crate::failure::{Failure, Outcome, json};
 use crate::progress::Task;
 use crate::table::{count, table};
 
-/// What a model sees in pictures
+/// Classify pictures
 ///
-/// Every file given gets a line, in the order given: the classes with their probabilities, or why it could not be read.
-/// The exit code is 1 where no file could be read.
+/// Prints one line per file, in the order given: the classes with their probabilities, or why it could not be read. The
+/// exit code is 1 if no file could be read.
 #[derive(Args)]
 pub(super) struct Arguments {
     /// A run folder or a model file
@@ -28,8 +28,8 @@ pub(super) struct Arguments {
     /// Write path, class, probability and the probability of every class to a CSV file
     #[arg(long, value_name = "FILE")]
     csv: Option<PathBuf>,
-    /// Answer "unknown" below this calibrated confidence, 0 to 1, and where a picture is too far from training; needs
-    /// `pelage calibrate`
+    /// Answer "unknown" below this calibrated confidence, 0 to 1, and if a picture is too far from the training set;
+    /// needs `pelage calibrate`
     #[arg(long, value_name = "CONFIDENCE")]
     reject: Option<f64>,
     /// Print one JSON document
@@ -97,7 +97,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     Ok(described(&model, &predictions, unreadable) + &calibrated)
 }
 
-/// The predictions for people.
+/// The predictions as text.
 pub(super) fn described(model: &Model, predictions: &[Prediction], unreadable: usize) -> String {
     let percent = |&(ref class, probability): &(String, f32)| format!("{class} {:.1} %", 100.0 * probability);
     let rows = predictions.iter().map(|prediction| {

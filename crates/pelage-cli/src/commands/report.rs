@@ -10,18 +10,18 @@ use crate::failure::Outcome;
 use crate::progress::Task;
 use crate::table::megabytes;
 
-/// One HTML page on a run: figures, curves, calibration, the pictures it gets wrong
+/// One HTML page about a run: figures, curves, calibration, the pictures it gets wrong
 ///
-/// The page needs no network and no other file. It shows the run's settings and curves, confusion matrix, ROC and
-/// precision-recall curves, calibration before and after temperature scaling, what thresholds cost, the largest losses with
-/// Grad-CAM, likely label errors, the most and least certain pictures, unreadable files, and pictures that lie on both sides
-/// of the split.
+/// The page is self-contained and needs no network. It shows the run's settings and curves, confusion matrix, ROC and
+/// precision-recall curves, calibration before and after temperature scaling, the effect of thresholds, the largest
+/// losses with Grad-CAM, likely label errors, the most and least certain pictures, unreadable files, and pictures on
+/// both sides of the split.
 #[derive(Args)]
 pub(super) struct Arguments {
     /// A run folder or a model file
     run: PathBuf,
-    /// An organised folder (its validation part is used), or any folder or zip of labelled pictures [default: what the run
-    /// was trained on]
+    /// An organized folder (its validation part is used), or any folder or zip of labelled pictures [default: what the
+    /// run was trained on]
     data: Option<PathBuf>,
     /// The page to write
     #[arg(long, value_name = "FILE", default_value = "report.html")]

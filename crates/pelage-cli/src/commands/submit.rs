@@ -12,12 +12,13 @@ use crate::failure::{Outcome, json};
 use crate::progress::Task;
 use crate::table::{count, thousands};
 
-/// Write the file that Kaggle wants: an id and a probability, or a class, for every picture of a test set
+/// Write a Kaggle submission: an id and a probability, or a class, for every picture of a test set
 ///
-/// An id is the number that a picture's file is named by, and lines are in numeric order; `--sample` takes ids and columns
-/// from a competition's template instead. A calibrated model's temperature is used. With `--reject` a picture that is
-/// "unknown" gets equal probabilities (0.5 of two classes), since Kaggle wants a number for every id; where a class is
-/// asked for, it keeps the most likely. What Kaggle would refuse is not written: an id twice, or without a picture.
+/// An id is the number in a picture's file name, and lines are in numeric order; `--sample` takes ids and columns from
+/// a competition's template instead. A calibrated model's temperature is used. With `--reject` a picture that is
+/// "unknown" gets equal probabilities (0.5 for two classes), since Kaggle wants a value for every id; with `--label
+/// class` it keeps the most likely class. A file that Kaggle would refuse is not written: with a duplicated id, or one
+/// without a picture.
 #[derive(Args)]
 pub(super) struct Arguments {
     /// A run folder or a model file
@@ -27,8 +28,8 @@ pub(super) struct Arguments {
     /// The file to write
     #[arg(long, value_name = "FILE", default_value = "submission.csv")]
     out: PathBuf,
-    /// Take ids, their order and the columns from this template: an id, and one column more or one for each class; ids are
-    /// paths in the source, file names, or these without extension
+    /// Take ids, their order and the columns from this template: an id, and one more column or one for each class; ids
+    /// are paths in the source, file names, or these without extension
     #[arg(long, value_name = "FILE")]
     sample: Option<PathBuf>,
     /// What to write beside the id [default: probability, or what the template holds]
@@ -37,15 +38,15 @@ pub(super) struct Arguments {
     /// The class whose probability is written [default: the second]
     #[arg(long, value_name = "CLASS")]
     positive: Option<String>,
-    /// Bring probabilities to CLIP to 1 - CLIP, so that no single mistake costs too much log loss [default: 0.01 divided by
-    /// the number of classes: 0.005 for two]
+    /// Clip probabilities to CLIP to 1 - CLIP, so that no single mistake costs too much log loss [default: 0.01 divided
+    /// by the number of classes: 0.005 for two]
     #[arg(long)]
     clip: Option<f64>,
-    /// Treat answers below this calibrated confidence, 0 to 1, and pictures too far from training as unknown; needs
-    /// `pelage calibrate`
+    /// Treat answers below this calibrated confidence, 0 to 1, and pictures too far from the training set as unknown;
+    /// needs `pelage calibrate`
     #[arg(long, value_name = "CONFIDENCE")]
     reject: Option<f64>,
-    /// Give pictures that cannot be read equal probabilities (or the first class) instead of refusing
+    /// Give unreadable pictures equal probabilities (or the first class) instead of refusing
     #[arg(long)]
     fill_unreadable: bool,
     #[command(flatten)]
@@ -68,7 +69,8 @@ enum Label {
 struct Written {
     file: PathBuf,
     columns: String,
-    pictures: usize,
+    #[serde(rename = "pictures")]
+    images: usize,
     clip: Option<f64>,
     temperature: Option<f64>,
     unknown: usize,
@@ -107,7 +109,7 @@ pub(super) fn run(arguments: Arguments) -> Outcome {
     let written = Written {
         file: submission.out,
         columns: described_columns(&layout, &classes),
-        pictures: layout.pictures.len(),
+        images: layout.images.len(),
         clip,
         temperature,
         unknown,
@@ -130,8 +132,8 @@ fn described_columns(layout: &Layout, classes: &[String]) -> String {
 }
 
 fn described(written: &Written) -> String {
-    let pictures = count(written.pictures, "picture");
-    let mut text = format!("wrote {}: {pictures}, {}", written.file.display(), written.columns);
+    let images = count(written.images, "picture");
+    let mut text = format!("wrote {}: {images}, {}", written.file.display(), written.columns);
     if let Some(clip) = written.clip {
         text += &format!(" from {clip} to {}", 1.0 - clip);
     }

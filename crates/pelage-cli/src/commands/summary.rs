@@ -63,7 +63,7 @@ fn described(summary: &Summary) -> String {
     });
     let head = ["layer", "what", "output", "parameters", "multiply-adds"];
     format!(
-        "{}, input {}\n{}{} parameters, {} multiply-adds a picture\n",
+        "{}, input {}\n{}{} parameters, {} multiply-adds per picture\n",
         summary.architecture,
         shape(&summary.input),
         table(&head, 2..5, rows),

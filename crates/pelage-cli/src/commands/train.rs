@@ -32,7 +32,7 @@ pub(super) fn run(arguments: Arguments) -> Outcome {
                     let trained = trained(&head)?;
                     eprint!("{}", described(&head, &trained));
                     if trained.reason == EndReason::Interrupted {
-                        return Ok("interrupted; the same command goes on\n".into());
+                        return Ok("interrupted; the same command resumes\n".into());
                     }
                 }
             }
@@ -43,7 +43,7 @@ pub(super) fn run(arguments: Arguments) -> Outcome {
     train(&opened?)
 }
 
-/// Trains `run` under bars, and says what came of it.
+/// Trains `run` under progress bars, and describes the result.
 pub(super) fn train(run: &Run) -> Outcome {
     Ok(described(run, &trained(run)?))
 }
@@ -99,17 +99,18 @@ fn described(run: &Run, trained: &Trained) -> String {
     let mut text = match trained.reason {
         EndReason::Finished => "done".to_string(),
         EndReason::EarlyStop => format!(
-            "stopped early: no better validation loss in {}",
+            "stopped early: no improvement of the validation loss in {}",
             count(run.config.recipe.patience, "epoch")
         ),
-        EndReason::Interrupted => format!("interrupted and saved; go on by `pelage train --resume {folder}`"),
+        EndReason::Interrupted => format!("interrupted and saved; resume by `pelage train --resume {folder}`"),
     };
     if run.complete.is_some() {
-        text += ", and nothing was left to do; go on all the same by `--epochs N` or `--patience N`";
+        text += ", and nothing was left to do; continue anyway by `--epochs N` or `--patience N`";
     }
     if let Some(row) = best {
         text += &format!(
-            "\nbest epoch {}: validation loss {:.4}, accuracy {:.2} %\n{folder}: best.safetensors, history.csv, curves.png\n\
+            "\nbest epoch {}: validation loss {:.4}, accuracy {:.2} %\n\
+             {folder}: best.safetensors, history.csv, curves.png\n\
              next: `pelage evaluate {folder} {}`, `pelage predict {folder} PICTURE`",
             row.epoch,
             row.validation_loss,

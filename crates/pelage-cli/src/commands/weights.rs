@@ -12,7 +12,7 @@ use crate::options::one_of;
 use crate::progress::Download;
 use crate::table::{megabytes, table, thousands};
 
-/// Pretrained weights: bring them here, list them, remove them
+/// Add, download, list and remove pretrained weights
 #[derive(Args)]
 pub(super) struct Arguments {
     #[command(subcommand)]
@@ -25,8 +25,9 @@ enum Verb {
     Add {
         /// The file
         file: PathBuf,
-        /// The network that they are of
-        #[arg(long, value_name = "NAME", value_parser = one_of::<Architecture>(Architecture::ALL.map(Architecture::name)))]
+        /// The architecture of the weights
+        #[arg(long, value_name = "NAME",
+            value_parser = one_of::<Architecture>(Architecture::ALL.map(Architecture::name)))]
         model: Architecture,
     },
     /// Download published weights, check and keep them
@@ -34,11 +35,11 @@ enum Verb {
         /// The network
         #[arg(value_name = "NAME", value_parser = one_of::<Architecture>(Architecture::ALL.map(Architecture::name)))]
         model: Architecture,
-        /// Which of the files that `pelage models` lists; by default the first that has an address
+        /// Which of the files that `pelage models` lists; by default the first that can be downloaded
         #[arg(long)]
         file: Option<String>,
     },
-    /// The weights that are kept here
+    /// List the weights that are kept here
     List {
         /// Print one JSON document
         #[arg(long)]
@@ -55,7 +56,7 @@ enum Verb {
 pub(super) fn run(arguments: Arguments) -> Outcome {
     let store = Store::default();
     match arguments.verb {
-        Verb::Add { file, model } => Ok(told(&store.add(&file, model)?)),
+        Verb::Add { file, model } => Ok(described(&store.add(&file, model)?)),
         Verb::Fetch { model, file } => {
             let weights = store::published(model, file.as_deref())?;
             let mut bar = Download::new();
@@ -63,7 +64,7 @@ pub(super) fn run(arguments: Arguments) -> Outcome {
                 bar.show(done, total)
             });
             bar.finish();
-            Ok(told(&added?))
+            Ok(described(&added?))
         }
         Verb::List { json: true } => json(&store.list()?),
         Verb::List { json: false } => Ok(listed(store.folder(), &store.list()?)),
@@ -74,7 +75,7 @@ pub(super) fn run(arguments: Arguments) -> Outcome {
     }
 }
 
-fn told(added: &Added) -> String {
+fn described(added: &Added) -> String {
     let Added {
         kept,
         replaced,
@@ -102,7 +103,7 @@ fn told(added: &Added) -> String {
 
 fn listed(folder: &Path, kept: &[Kept]) -> String {
     if kept.is_empty() {
-        return "no weights are kept here; `pelage models` says which there are\n".into();
+        return "no weights are kept here; `pelage models` lists what there is\n".into();
     }
     let rows = kept.iter().map(|kept| {
         let name = kept.architecture.name().to_string();

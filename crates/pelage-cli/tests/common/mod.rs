@@ -1,11 +1,11 @@
-//! Small pictures and the binary under test.
+//! Small images, and the binary under test.
 
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-/// The binary, with a cache of its own so that tests do not meet each other's.
+/// The binary, with a cache of its own so that tests are independent.
 pub(crate) fn pelage(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_pelage"));
     command.current_dir(folder).env("PELAGE_CACHE", folder.join("cache"));
@@ -16,7 +16,7 @@ pub(crate) fn run(folder: &Path, arguments: &[&str]) -> Output {
     pelage(folder).args(arguments).output().unwrap()
 }
 
-/// Runs and expects success; stdout.
+/// Runs and expects success; returns stdout.
 pub(crate) fn succeed(folder: &Path, arguments: &[&str]) -> String {
     let output = run(folder, arguments);
     assert!(
@@ -27,7 +27,7 @@ pub(crate) fn succeed(folder: &Path, arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// Runs and expects `code`; stderr.
+/// Runs and expects `code`; returns stderr.
 pub(crate) fn fail(folder: &Path, arguments: &[&str], code: i32) -> String {
     let output = run(folder, arguments);
     let stderr = String::from_utf8(output.stderr).unwrap();
@@ -36,8 +36,8 @@ pub(crate) fn fail(folder: &Path, arguments: &[&str], code: i32) -> String {
     stderr
 }
 
-/// A picture of `side` pixels: stripes, upright for class 0 and level for class 1, with noise from `seed`.
-pub(crate) fn picture(class: usize, seed: u64, side: u32) -> image::RgbImage {
+/// An image of `side` pixels: stripes, upright for class 0 and level for class 1, with noise from `seed`.
+pub(crate) fn stripes(class: usize, seed: u64, side: u32) -> image::RgbImage {
     let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ class as u64;
     let mut next = || {
         state = state
@@ -57,7 +57,7 @@ pub(crate) fn picture(class: usize, seed: u64, side: u32) -> image::RgbImage {
     })
 }
 
-/// `DATA/{train,validation}/{level,upright}` with so many pictures a class; the folder `data`.
+/// The folder `data`: `DATA/{train,validation}/{level,upright}` with these numbers of images per class.
 pub(crate) fn data(folder: &Path, train: u64, validation: u64) -> PathBuf {
     let data = folder.join("data");
     for (set, first, count) in [("train", 0, train), ("validation", 10_000, validation)] {
@@ -65,7 +65,7 @@ pub(crate) fn data(folder: &Path, train: u64, validation: u64) -> PathBuf {
             let class_folder = data.join(set).join(name);
             std::fs::create_dir_all(&class_folder).unwrap();
             for i in 0..count {
-                picture(class, first + i, 24)
+                stripes(class, first + i, 24)
                     .save(class_folder.join(format!("{i}.png")))
                     .unwrap();
             }
@@ -74,7 +74,7 @@ pub(crate) fn data(folder: &Path, train: u64, validation: u64) -> PathBuf {
     data
 }
 
-/// The numbers of a model file or checkpoint, without its metadata (which holds times).
+/// The values of a model file or checkpoint, without its metadata (which holds times).
 pub(crate) fn tensors(path: &Path) -> Vec<u8> {
     let bytes = std::fs::read(path).unwrap();
     let header = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;

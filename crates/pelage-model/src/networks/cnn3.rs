@@ -1,4 +1,4 @@
-//! `cnn3`, the tutorial's network: three times (3x3 'same' convolution, ReLU, 2x2 max-pooling) with 32, 32 and 64
+//! `cnn3`, the tutorial's network: three times (3x3 'same' convolution, ReLU, 2x2 max pooling) with 32, 32 and 64
 //! channels, dropout 0.25, dense 64 with ReLU, dropout 0.5, dense to the classes. 1,355,938 parameters for 150 x 150
 //! pixels and two classes.
 
@@ -10,7 +10,7 @@ const CHANNELS: [usize; 3] = [32, 32, 64];
 /// Width of the hidden dense layer.
 const HIDDEN: usize = 64;
 
-/// The network for pictures of `size` `[h, w]`.
+/// The network for images of `size` `[h, w]`.
 pub fn graph(size: [usize; 2], classes: usize) -> Graph {
     let (mut g, mut x) = Graph::new();
     for (i, channels) in (1..).zip(CHANNELS) {

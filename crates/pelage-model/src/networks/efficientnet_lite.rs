@@ -1,11 +1,12 @@
-//! EfficientNet-Lite: Tan and Le 2019, *EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks*, table
-//! 1, in the Lite form of Google's TPU repository (Liu 2020): no squeeze-and-excitation, ReLU6, stem and top not scaled.
+//! EfficientNet-Lite: Tan and Le 2019, *EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks*,
+//! table 1, in the Lite form of Google's TPU repository (Liu 2020): no squeeze-and-excitation, ReLU6, stem and top not
+//! scaled.
 
 use super::graph::{Convolution, Graph, Padding};
 use super::mobilenet_v2::{Stage, inverted_residuals};
 use crate::ops::Activation::{None, Relu6};
 
-/// How a variant is scaled from the first.
+/// How a variant is scaled from the first one.
 #[derive(Clone, Copy, Debug)]
 pub struct Variant {
     width: f64,
@@ -43,8 +44,8 @@ const STAGES: [Stage; 7] = [
 ];
 
 impl Variant {
-    /// The stages, scaled: widths to the nearest multiple of 8, but never by more than a tenth down; depths up, except
-    /// those of the first and last stage.
+    /// The stages, scaled: widths to the nearest multiple of 8, but never down by more than a tenth; depths up, except
+    /// in the first and last stage.
     pub(crate) fn stages(&self) -> [Stage; 7] {
         let scale = |i: usize, stage: Stage| {
             let wanted = stage.channels as f64 * self.width;
@@ -66,7 +67,7 @@ impl Variant {
     }
 }
 
-/// The network; layers are called as those of MobileNetV2, and TensorFlow's padding is kept.
+/// The network; layers are named as in MobileNetV2, and TensorFlow's padding is kept.
 pub fn graph(variant: Variant, classes: usize) -> Graph {
     let convolution = |kernel, channels| Convolution::new(kernel, channels).norm(1e-3).padding(Padding::Same);
     let (mut g, x) = Graph::new();

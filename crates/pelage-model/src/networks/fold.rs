@@ -1,8 +1,8 @@
-//! Batch norm as part of the convolution before it.
+//! Folding batch norm into the preceding convolution.
 
 use crate::values::{Named, Values};
 
-/// Replaces the batch norm of the convolution `name` by other weights and a bias, computed in f64:
+/// Replaces the batch norm of the convolution `name` by new weights and a bias, computed in f64:
 /// `w * a` and `beta - mean * a` with `a = gamma / sqrt(variance + epsilon)` (Jacob et al. 2018, section 3.2).
 pub(super) fn fold(name: &str, epsilon: f64, values: &mut Named) {
     let mut take = |suffix: &str| values.remove(&format!("{name}.norm.{suffix}")).unwrap_or_default().data;

@@ -1,4 +1,4 @@
-//! What a network computes: its nodes one after the other, or a part of them.
+//! The forward pass through a network or a part of it.
 
 use burn::Tensor;
 
@@ -7,7 +7,7 @@ use super::layer::Layer;
 use super::network::{Mode, Network};
 use crate::ops;
 
-/// What sees the output of every operation by its name, and gives what the network goes on with.
+/// Gets the name and output of every operation; returns the value that the network goes on with.
 pub type Tap<'a> = dyn FnMut(&str, Tensor<4>) -> Tensor<4> + 'a;
 
 impl Network {
@@ -16,15 +16,15 @@ impl Network {
         self.forward_with(pixels, mode, &mut |_, value| value)
     }
 
-    /// The same, and `tap` sees the output of every operation by its name, can keep it, and gives what the network goes
-    /// on with: the same, or another of that shape. Operations that are computed in one go, a convolution with the
-    /// max-pooling behind it (`cnn3`, VGG) or MobileNet's expansion, depthwise convolution and projection, show only the
-    /// last one's output, unless the network is [`Network::unfused`].
+    /// The same with a `tap`, which sees the output of every operation by its name, may keep it, and returns what the
+    /// network goes on with: the output itself, or another tensor of that shape. Of operations that are fused, a
+    /// convolution with its max pooling (`cnn3`, VGG) or MobileNet's expansion, depthwise convolution and projection,
+    /// it sees only the last output, unless the network is [`Network::unfused`].
     pub fn forward_with(&self, pixels: Tensor<4>, mode: Mode, tap: &mut Tap) -> Tensor<2> {
         self.run(pixels, 0, self.graph.nodes.len() - 1, mode, tap).flatten(1, 3)
     }
 
-    /// The output of node `to` of the graph for pixels `[n, h, w, 3]`; `tap` sees those before it.
+    /// The output of node `to` of the graph for pixels `[n, h, w, 3]`; `tap` sees the outputs before it.
     pub fn forward_to(&self, pixels: Tensor<4>, to: usize, tap: &mut Tap) -> Tensor<4> {
         self.run(pixels, 0, to, Mode::Infer, tap)
     }
@@ -34,12 +34,12 @@ impl Network {
         self.run(pixels, 0, self.graph.features, Mode::Infer, &mut |_, value| value)
     }
 
-    /// The means of the last feature map, `[n, c]`, for pixels `[n, h, w, 3]`.
+    /// The channel means of the last feature map, `[n, c]`, for pixels `[n, h, w, 3]`.
     pub fn pooled_features(&self, pixels: Tensor<4>) -> Tensor<2> {
         ops::global_average_pool(self.features(pixels)).flatten(1, 3)
     }
 
-    /// Logits `[n, classes]` for the last feature map, as [`Network::features`] gives it.
+    /// Logits `[n, classes]` for the last feature map, as returned by [`Network::features`].
     pub fn head(&self, features: Tensor<4>) -> Tensor<2> {
         self.head_with(features, &mut |_, value| value)
     }
@@ -50,7 +50,7 @@ impl Network {
         self.run(features, from, to, Mode::Infer, tap).flatten(1, 3)
     }
 
-    /// The nodes behind `from`, whose output is `start`, up to `to`.
+    /// Runs the nodes after `from`, whose output is `start`, up to `to`.
     fn run(&self, start: Tensor<4>, from: usize, to: usize, mode: Mode, tap: &mut Tap) -> Tensor<4> {
         let nodes = &self.graph.nodes[..=to];
         let mut readers = vec![0usize; nodes.len()];
@@ -60,7 +60,7 @@ impl Network {
             .for_each(|&input| readers[input] += 1);
         readers[to] += 1;
         let mut values: Vec<Option<Tensor<4>>> = vec![None; nodes.len()];
-        // The last reader takes a value, so that its memory is free as soon as nobody needs it.
+        // The last reader takes a value, so that its memory is freed as early as possible.
         let mut take = |values: &mut Vec<Option<Tensor<4>>>, input: usize| {
             readers[input] -= 1;
             let value = if readers[input] == 0 {
@@ -68,10 +68,10 @@ impl Network {
             } else {
                 values[input].clone()
             };
-            // A node reads only nodes before it, and each of those is kept until its last reader.
+            // A node reads only earlier nodes, and each of those is kept until its last reader.
             value.unwrap_or_else(|| unreachable!("node {input} has been taken already"))
         };
-        // Those that lie within what is computed here.
+        // The chains that lie entirely within the computed range.
         let within = |chain: &&Vec<usize>| chain[0] > from && chain.last().is_some_and(|&last| last <= to);
         let chains: Vec<_> = self.chains.values().filter(within).collect();
         values[from] = Some(if from == 0 { tap(&nodes[0].name, start) } else { start });
@@ -88,7 +88,7 @@ impl Network {
             let mut inputs: Vec<_> = node.inputs.iter().map(|&input| take(&mut values, input)).collect();
             values[i] = Some(match (&node.operation, self.layers.get(&node.name)) {
                 (Operation::Convolution(_), Some(Layer::Convolution(layer))) if self.blocks.contains(&i) => {
-                    // The pooling is part of it already; the convolution's own output is nowhere to be seen.
+                    // The pooling is fused into it; the convolution's own output never exists.
                     layer.forward_block(inputs.swap_remove(0))
                 }
                 (Operation::MaxPool(_), _) if self.blocks.contains(&(i - 1)) => tap(&node.name, inputs.swap_remove(0)),
@@ -98,7 +98,7 @@ impl Network {
         take(&mut values, to)
     }
 
-    /// What the convolutions of `chain` make of `input`, one after the other.
+    /// Applies the convolutions of `chain` to `input` in order.
     fn chain(&self, chain: &[usize], input: Tensor<4>, residual: Option<Tensor<4>>) -> Tensor<4> {
         let [_, h, w, _] = input.dims();
         let mut size = [h, w];
@@ -116,7 +116,7 @@ impl Network {
         ops::convolution_chain(input, links, residual)
     }
 
-    /// What node `i` alone makes of its inputs.
+    /// Applies node `i` alone to its inputs.
     pub fn node(&self, i: usize, mut inputs: Vec<Tensor<4>>, mode: Mode) -> Tensor<4> {
         let node = &self.graph.nodes[i];
         let x = inputs.remove(0);
@@ -151,7 +151,7 @@ impl Network {
     }
 }
 
-/// Inverted dropout (Srivastava et al. 2014): a counter-based mask, so a resumed run draws the very same one.
+/// Inverted dropout (Srivastava et al. 2014): a counter-based mask, so that a resumed run draws the same one.
 fn drop(x: Tensor<4>, probability: f32, layer: u64, mode: Mode) -> Tensor<4> {
     let Mode::Train { seed, step } = mode else {
         return x;

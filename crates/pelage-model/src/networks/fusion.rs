@@ -1,11 +1,11 @@
-//! Which operations of a graph are computed in one go.
+//! Which operations of a graph are fused.
 
 use super::graph::{Convolution, Graph, Node, Operation, Pool};
 use crate::ops::Activation;
 
 impl Graph {
-    /// Whether the convolution `i` and the max-pooling right behind it are what [`crate::ops::conv_block`] computes in one
-    /// go: 3x3 'same' with bias and ReLU, then 2x2, and nobody else reads the convolution's output.
+    /// Whether [`crate::ops::conv_block`] computes the convolution `i` fused with the max pooling right after it: 3x3
+    /// 'same' with bias and ReLU, then 2x2, and nothing else reads the convolution's output.
     pub(crate) fn is_block(&self, i: usize) -> bool {
         let block = |c: &Convolution| {
             c.norm.is_none()
@@ -22,16 +22,16 @@ impl Graph {
             && pool.is_some_and(|node| node.inputs == [i] && is(node, &|o| *o == Operation::MaxPool(Pool::new(2, 2))))
     }
 
-    /// The convolutions, `last` the last of them, that [`crate::ops::convolution_chain`] computes in one go: a depthwise one
-    /// and a 1x1 behind it, and where there is one a 1x1 before it (Sandler et al. 2018, section 3.3), without batch norms,
-    /// and nobody else reads what lies between.
+    /// The convolutions, up to `last`, that [`crate::ops::convolution_chain`] fuses: a depthwise one, the 1x1 after it,
+    /// and the 1x1 before it if there is one (Sandler et al. 2018, section 3.3), without batch norms, and nothing else
+    /// reads the intermediate outputs.
     pub(crate) fn chain(&self, last: usize) -> Option<Vec<usize>> {
         let convolution = |i: usize| match &self.nodes[i].operation {
             Operation::Convolution(convolution) if convolution.norm.is_none() => Some(convolution),
             _ => None,
         };
         let pointwise = |i: usize| convolution(i).is_some_and(|c| (c.kernel, c.groups) == (1, 1));
-        // What is before a link, if that can be one too.
+        // The node before a link, if it can be a link as well.
         let before = |i: usize| {
             let input = self.nodes[i].inputs[0];
             (self.readers(input) == 1 && self.nodes[input].inputs.len() == 1).then_some(input)

@@ -1,5 +1,6 @@
 //! GoogLeNet, Inception v1: Szegedy et al. 2015, *Going Deeper with Convolutions*, table 1. As in torchvision, every
-//! convolution has a batch norm, the branch that the paper calls 5x5 is 3x3, and the auxiliary classifiers are left out.
+//! convolution has a batch norm, the branch that the paper calls 5x5 is 3x3, and the auxiliary classifiers are left
+//! out.
 
 use super::graph::{Convolution, Graph, Pool, Value};
 use crate::ops::Activation::{None, Relu};
@@ -74,7 +75,7 @@ pub fn graph(classes: usize) -> Graph {
 }
 
 impl Inception {
-    /// Four branches side by side (figure 2b).
+    /// Four parallel branches (figure 2b).
     fn add(&self, g: &mut Graph, x: Value) -> Value {
         let name = |branch: &str| format!("{}.{branch}", self.name);
         let one = g.convolution(name("branch1"), x, convolution(1, self.c1));

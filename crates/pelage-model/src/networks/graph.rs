@@ -1,20 +1,20 @@
-//! A network as data: its operations in the order in which they run. The forward pass, the summary, the names and
-//! shapes of all parameters and the counts of multiply-adds come from this one description.
+//! A network as data: its operations in execution order. The forward pass, the summary, the names and shapes of all
+//! parameters and the multiply-add counts come from this one description.
 
 use crate::ops::{Activation, Options};
 
-/// The output of an operation, as input for later ones.
+/// The output of an operation, for use as input of later ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Value(pub(crate) usize);
 
 /// One operation.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Node {
-    /// Its name; its parameters are called `name.weight`, `name.bias` and so on.
+    /// Its name; its parameters are named `name.weight`, `name.bias` and so on.
     pub name: String,
     /// What it computes.
     pub operation: Operation,
-    /// Which nodes it reads.
+    /// The nodes it reads.
     pub inputs: Vec<usize>,
     /// Channels of its output.
     pub channels: usize,
@@ -27,23 +27,23 @@ pub enum Operation {
     Input,
     /// See [`Convolution`]; a second input is added before the activation.
     Convolution(Convolution),
-    /// The largest number of each window.
+    /// The maximum of each window.
     MaxPool(Pool),
-    /// All inputs, one behind the other in the channels.
+    /// The inputs, concatenated along the channels.
     Concatenate,
-    /// Means over `side` x `side` parts of the picture; 1: over the whole picture.
+    /// Means over a grid of `side` x `side` parts of the map; 1 means global average pooling.
     AveragePool {
-        /// Rows and columns of the output.
+        /// Rows and columns of the output grid.
         side: usize,
     },
     /// `[n, h, w, c]` to `[n, 1, 1, h * w * c]`.
     Flatten,
     /// A dense layer over `[n, 1, 1, c]`.
     Dense {
-        /// What follows.
+        /// The activation that follows.
         activation: Activation,
     },
-    /// Sets this share of the numbers to zero in training.
+    /// Sets this fraction of the values to zero in training.
     Dropout(f32),
 }
 
@@ -54,43 +54,43 @@ pub struct Convolution {
     pub channels: usize,
     /// Rows and columns of the kernel.
     pub kernel: usize,
-    /// Pixels from one output to the next.
+    /// Stride in pixels.
     pub stride: usize,
-    /// Zeros around the picture.
+    /// Zero padding.
     pub padding: Padding,
-    /// Parts of the channels that do not see each other.
+    /// Groups of channels that are convolved independently.
     pub groups: usize,
-    /// The epsilon of the batch norm that stands in the place of a bias.
+    /// The epsilon of the batch norm that replaces the bias, if there is one.
     pub norm: Option<f64>,
-    /// What follows.
+    /// The activation that follows.
     pub activation: Activation,
 }
 
-/// Zeros around the picture.
+/// Zero padding around the image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Padding {
-    /// So many on each side.
+    /// The same number of pixels on each side.
     Each(usize),
-    /// TensorFlow's 'SAME': the output has the input's size divided by the stride, rounded up; an odd zero goes to the
-    /// bottom and right.
+    /// TensorFlow's 'SAME': the output has the input's size divided by the stride, rounded up; an odd row or column
+    /// goes to bottom and right.
     Same,
 }
 
-/// A window that moves over the picture.
+/// A sliding window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pool {
     /// Rows and columns of the window.
     pub kernel: usize,
-    /// Pixels from one window to the next.
+    /// Stride in pixels.
     pub stride: usize,
-    /// Margin on each side.
+    /// Padding on each side in pixels.
     pub padding: usize,
-    /// Whether a window may reach over the bottom and right edge (PyTorch's `ceil_mode`).
+    /// Whether a window may extend over the bottom and right edge (PyTorch's `ceil_mode`).
     pub ceil: bool,
 }
 
 impl Node {
-    /// What it applies to its output numbers last.
+    /// The activation applied to the output, if the operation has one.
     pub fn activation(&self) -> Activation {
         match &self.operation {
             Operation::Convolution(convolution) => convolution.activation,
@@ -99,7 +99,7 @@ impl Node {
         }
     }
 
-    /// The same, to be changed, where there can be one.
+    /// The same, mutable.
     pub(crate) fn activation_mut(&mut self) -> Option<&mut Activation> {
         match &mut self.operation {
             Operation::Convolution(convolution) => Some(&mut convolution.activation),
@@ -110,7 +110,7 @@ impl Node {
 }
 
 impl Convolution {
-    /// A kernel that keeps the picture's size, with bias.
+    /// With 'same' padding and bias, stride 1.
     pub fn new(kernel: usize, channels: usize) -> Self {
         Convolution {
             channels,
@@ -133,7 +133,7 @@ impl Convolution {
         Convolution { padding, ..self }
     }
 
-    /// Each channel for itself.
+    /// One group per channel.
     pub fn depthwise(self) -> Self {
         Convolution {
             groups: self.channels,
@@ -141,7 +141,7 @@ impl Convolution {
         }
     }
 
-    /// With batch norm (Ioffe and Szegedy 2015) in the place of the bias.
+    /// With batch norm (Ioffe and Szegedy 2015) instead of a bias.
     pub fn norm(self, epsilon: f64) -> Self {
         Convolution {
             norm: Some(epsilon),
@@ -180,7 +180,7 @@ impl Convolution {
 }
 
 impl Pool {
-    /// Windows side by side.
+    /// A pooling window with its stride.
     pub fn new(kernel: usize, stride: usize) -> Self {
         Pool {
             kernel,
@@ -194,7 +194,7 @@ impl Pool {
     pub fn padding(&self, size: [usize; 2]) -> [usize; 4] {
         let end = |i: usize| {
             let spare = (i + 2 * self.padding - self.kernel) % self.stride;
-            // One more window, unless it would start beyond the picture and its left margin.
+            // One more window, unless it would start beyond the image and its left padding.
             let more =
                 self.ceil && spare > 0 && i + 2 * self.padding - self.kernel - spare + self.stride < i + self.padding;
             self.padding + if more { self.stride - spare } else { 0 }
@@ -207,17 +207,17 @@ impl Pool {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Graph {
     pub(crate) nodes: Vec<Node>,
-    /// The node whose output is the last feature map; what comes after it is the head.
+    /// The node whose output is the last feature map; the nodes after it are the head.
     pub(crate) features: usize,
 }
 
 impl Graph {
-    /// A network that does nothing yet, and its pixels.
+    /// An empty network, and its input.
     pub fn new() -> (Self, Value) {
         Self::with_channels(3)
     }
 
-    /// The same over maps of other channels than red, green and blue.
+    /// The same with another number of input channels than three.
     pub fn with_channels(channels: usize) -> (Self, Value) {
         let input = Node {
             name: "input".into(),
@@ -234,7 +234,7 @@ impl Graph {
         )
     }
 
-    /// Every operation, in order.
+    /// Every operation in execution order.
     pub fn nodes(&self) -> &[Node] {
         &self.nodes
     }
@@ -244,12 +244,12 @@ impl Graph {
         self.features
     }
 
-    /// Declares `value` the last feature map: what is added from now on is the head.
+    /// Marks `value` as the last feature map: the nodes added from now on are the head.
     pub fn end_features(&mut self, value: Value) {
         self.features = value.0;
     }
 
-    /// Takes the head away and gives the last feature map, to put another head on.
+    /// Removes the head and returns the last feature map, ready for another head.
     pub fn behead(&mut self) -> Value {
         self.nodes.truncate(self.features + 1);
         Value(self.features)
@@ -261,7 +261,7 @@ impl Graph {
         self.add(name, Operation::Convolution(convolution), &[input], channels)
     }
 
-    /// Adds a convolution that `residual` is added to, before the activation.
+    /// Adds a convolution with a `residual` that is added before the activation.
     pub fn residual(
         &mut self,
         name: impl Into<String>,
@@ -273,7 +273,7 @@ impl Graph {
         self.add(name, Operation::Convolution(convolution), &[input, residual], channels)
     }
 
-    /// Adds a max-pooling.
+    /// Adds a max pooling.
     pub fn max_pool(&mut self, name: impl Into<String>, input: Value, pool: Pool) -> Value {
         self.add(name, Operation::MaxPool(pool), &[input], self.channels(input))
     }
@@ -284,12 +284,12 @@ impl Graph {
         self.add(name, Operation::Concatenate, inputs, channels)
     }
 
-    /// Adds an average over `side` x `side` parts of the picture.
+    /// Adds an average pooling to `side` x `side`.
     pub fn average_pool(&mut self, name: impl Into<String>, input: Value, side: usize) -> Value {
         self.add(name, Operation::AveragePool { side }, &[input], self.channels(input))
     }
 
-    /// Adds a flattening of a map of `[h, w]`.
+    /// Flattens a map of `[h, w]`.
     pub fn flatten(&mut self, name: impl Into<String>, input: Value, [h, w]: [usize; 2]) -> Value {
         self.add(name, Operation::Flatten, &[input], h * w * self.channels(input))
     }
@@ -320,7 +320,7 @@ impl Graph {
         Value(self.nodes.len() - 1)
     }
 
-    /// Rows and columns of each node's output for pictures of `size` `[h, w]`.
+    /// Rows and columns of each node's output for images of `size` `[h, w]`.
     pub fn sizes(&self, size: [usize; 2]) -> Vec<[usize; 2]> {
         let mut sizes: Vec<[usize; 2]> = Vec::with_capacity(self.nodes.len());
         for node in &self.nodes {
@@ -342,7 +342,7 @@ impl Graph {
         sizes
     }
 
-    /// Name and shape of every tensor that `node` holds: parameters, and running statistics of a batch norm.
+    /// Name and shape of every tensor of `node`: parameters, and running statistics of a batch norm.
     pub fn tensors(&self, node: &Node) -> Vec<(String, Vec<usize>)> {
         let named = |name: &str, shape: &[usize]| (format!("{}.{name}", node.name), shape.to_vec());
         let inputs = || self.nodes[node.inputs[0]].channels;

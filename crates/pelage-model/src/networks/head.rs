@@ -1,34 +1,34 @@
-//! What stands on a backbone's last feature map and tells the classes.
+//! The classifier head on a backbone's last feature map.
 
 use serde::{Deserialize, Serialize};
 
 use super::graph::Graph;
 use crate::ops::Activation;
 
-/// A head other than the one that came with the architecture.
+/// A head other than the architecture's own.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Head {
-    /// How the feature map becomes a row of numbers.
+    /// How the feature map becomes a vector.
     pub pooling: Pooling,
-    /// Widths of hidden layers with ReLU, each followed by a dropout of this rate; none: a linear head.
+    /// Widths of the hidden ReLU layers, each with the rate of the dropout after it; empty: a linear head.
     pub hidden: Vec<(usize, f32)>,
-    /// Dropout right before the last dense layer of a linear head.
+    /// Dropout before the last dense layer of a linear head.
     pub dropout: f32,
 }
 
-/// How the feature map becomes a row of numbers.
+/// How a feature map becomes a vector.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Pooling {
-    /// The mean of each channel.
+    /// The mean of each channel: global average pooling.
     Average,
-    /// All numbers, one behind the other.
+    /// All values, flattened.
     Flatten,
 }
 
 impl Head {
-    /// One dense layer over the channels' means.
+    /// One dense layer over the channel means.
     pub fn linear() -> Self {
         Head {
             pooling: Pooling::Average,
@@ -37,7 +37,7 @@ impl Head {
         }
     }
 
-    /// A hidden layer of 256 with dropout 0.5 over the channels' means.
+    /// A hidden layer of 256 with dropout 0.5 over the channel means.
     pub fn mlp() -> Self {
         Head {
             hidden: vec![(256, 0.5)],
@@ -45,7 +45,7 @@ impl Head {
         }
     }
 
-    /// The tutorial's: dense 512, dropout 0.5, dense 256, dropout 0.2, over all numbers of the map.
+    /// The tutorial's: dense 512, dropout 0.5, dense 256, dropout 0.2, over the flattened map.
     pub fn article() -> Self {
         Head {
             pooling: Pooling::Flatten,
@@ -54,15 +54,15 @@ impl Head {
         }
     }
 
-    /// The head as a network of its own, over feature maps of `[h, w, c]`.
+    /// The head as a network of its own, for feature maps of `[h, w, c]`.
     pub fn graph(&self, [h, w, channels]: [usize; 3], classes: usize) -> Graph {
         let (mut graph, _) = Graph::with_channels(channels);
         self.put_on(&mut graph, [h, w], classes);
         graph
     }
 
-    /// Puts the head on a graph in the place of its own, for pictures of `size` `[h, w]`: `head.dense1` and so on, the
-    /// last `head`.
+    /// Replaces the head of a graph for images of `size` `[h, w]`; layers are named `head.dense1` and so on, the last
+    /// `head`.
     pub(super) fn put_on(&self, graph: &mut Graph, size: [usize; 2], classes: usize) {
         let features = graph.behead();
         let mut x = match self.pooling {

@@ -1,4 +1,4 @@
-//! Fresh parameters.
+//! Parameter initialization.
 
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -6,7 +6,7 @@ use rand_chacha::ChaCha8Rng;
 use super::graph::{Graph, Node};
 use crate::values::{Named, Values};
 
-/// How wide the weights of convolutions are drawn; those of dense layers are always Glorot's. All are uniform.
+/// How convolutions are initialized, uniformly; dense layers always follow Glorot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Init {
     /// Glorot and Bengio 2010, eq. 16: limit sqrt(6 / (inputs + outputs)).
@@ -15,8 +15,8 @@ pub(super) enum Init {
     He,
 }
 
-/// Every tensor of `graph`, a function of `seed` alone: weights drawn in the order of the nodes, biases 0, batch norms 1
-/// and 0.
+/// Every tensor of `graph`, a function of `seed` alone: weights drawn in the order of the nodes, biases 0, batch norms
+/// the identity.
 pub(super) fn values(graph: &Graph, init: Init, seed: u64) -> Named {
     draw(graph, graph.nodes(), init, seed)
 }

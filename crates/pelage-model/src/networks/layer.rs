@@ -1,4 +1,4 @@
-//! The layers that hold parameters.
+//! The layers with parameters.
 
 use burn::Tensor;
 use burn::module::{Module, Param, RunningState};
@@ -21,13 +21,13 @@ pub(super) enum Layer {
     Dense(DenseLayer),
 }
 
-/// Weights of a convolution: `[co, ci / groups, kh, kw]`, and either a bias `[co]` or a batch norm.
+/// Weights of a convolution `[co, ci / groups, kh, kw]`, and either a bias `[co]` or a batch norm.
 #[derive(Module, Debug)]
 pub(super) struct ConvolutionLayer {
     weight: Param<Tensor<4>>,
     bias: Option<Param<Tensor<1>>>,
     norm: Option<BatchNorm>,
-    /// For inference without a norm; [`Layer::forget_packed`] where the weights change.
+    /// For inference without a norm; stale once the weights change, see [`Layer::forget_packed`].
     #[module(skip)]
     packed: ops::Packed,
     /// The same for [`ConvolutionLayer::forward_block`].
@@ -51,11 +51,11 @@ pub(super) struct DenseLayer {
     bias: Param<Tensor<1>>,
 }
 
-/// By how much a batch moves the running statistics: PyTorch's default.
+/// Weight of a batch in the running statistics: PyTorch's default.
 const MOMENTUM: f64 = 0.1;
 
 impl Layer {
-    /// Must be called on a layer whose parameters may be others than before.
+    /// Must be called after the parameters may have changed.
     pub(super) fn forget_packed(&mut self) {
         if let Layer::Convolution(layer) = self {
             layer.packed = ops::Packed::default();
@@ -65,7 +65,7 @@ impl Layer {
 }
 
 impl ConvolutionLayer {
-    /// Takes the tensors called `name.…` out of `values`, whose shapes have been checked.
+    /// Takes the tensors named `name.…` out of `values`, whose shapes have been checked.
     pub(super) fn take(name: &str, values: &mut Named, device: &Device) -> Self {
         let mut named = |suffix: &str| values.remove(&format!("{name}.{suffix}"));
         ConvolutionLayer {
@@ -82,8 +82,8 @@ impl ConvolutionLayer {
         }
     }
 
-    /// `[n, h, w, ci]` to `[n, h', w', co]`. In training, a batch norm takes the statistics of the batch and
-    /// moves its running ones; otherwise the running ones stay and become part of the convolution.
+    /// `[n, h, w, ci]` to `[n, h', w', co]`. In training, a batch norm uses the statistics of the batch and updates its
+    /// running ones; otherwise the running ones are folded into the convolution.
     pub(super) fn forward(
         &self,
         input: Tensor<4>,
@@ -95,7 +95,7 @@ impl ConvolutionLayer {
         let (options, weight) = (convolution.options([h, w]), self.weight.val());
         let bias = self.bias.as_ref().map(Param::val);
         let Some((norm, epsilon)) = self.norm.as_ref().zip(convolution.norm) else {
-            // In training the weights change from step to step.
+            // In training the weights change at every step.
             let packed = if weight.is_autodiff() {
                 ops::Packed::default()
             } else {
@@ -129,7 +129,7 @@ impl ConvolutionLayer {
         self.weight.val()
     }
 
-    /// As a part of [`ops::convolution_chain`], for a layer without a norm and an input of `[h, w]`.
+    /// As a link of [`ops::convolution_chain`], for a layer without a norm and an input of `[h, w]`.
     pub(super) fn link(&self, convolution: &Convolution, [h, w]: [usize; 2]) -> ops::Link {
         ops::Link {
             weight: self.weight.val(),
@@ -139,12 +139,12 @@ impl ConvolutionLayer {
         }
     }
 
-    /// The convolution of a block with its pooling, see [`ops::conv_block`].
+    /// The convolution and its pooling, see [`ops::conv_block`].
     pub(super) fn forward_block(&self, input: Tensor<4>) -> Tensor<4> {
-        // A block has a bias (`Graph::is_block`); without one it would be zero.
+        // A block has a bias (`Graph::is_block`); a missing one would be zero.
         let zeros = || Tensor::zeros([self.weight.val().dims()[0]], &input.device());
         let (weight, bias) = (self.weight.val(), self.bias.as_ref().map_or_else(zeros, Param::val));
-        // In training the weights change from step to step.
+        // In training the weights change at every step.
         let packed = if weight.is_autodiff() {
             ops::PackedBlock::default()
         } else {
@@ -155,22 +155,22 @@ impl ConvolutionLayer {
 }
 
 impl BatchNorm {
-    /// Normalizes by the batch's mean and variance over all but the channels, adds the residual, and activates.
+    /// Normalizes by the batch's mean and variance per channel, adds the residual, and applies the activation.
     fn train(&self, x: Tensor<4>, epsilon: f64, residual: Option<Tensor<4>>, activation: Activation) -> Tensor<4> {
         let [n, h, w, _] = x.dims();
         let done = ops::batch_norm(x, self.weight.val(), self.bias.val(), epsilon, residual, activation);
-        // The variance that is kept is the unbiased one, as in PyTorch.
+        // The running variance is the unbiased one, as in PyTorch.
         let count = (n * h * w) as f64;
         let unbiased = done.variance * (count / (count - 1.0).max(1.0));
         for (state, new) in [(&self.running_mean, done.mean), (&self.running_var, unbiased)] {
             state.update(state.value_sync() * (1.0 - MOMENTUM) + new * MOMENTUM);
-            // Without this the state that is saved would be one batch behind.
+            // Without this the saved state would be one batch behind.
             state.value_sync();
         }
         done.output
     }
 
-    /// `a` and `b` with which the norm by running statistics is `a * x + b`.
+    /// The `a` and `b` of the norm by running statistics, `a * x + b`.
     fn scale_and_shift(&self, epsilon: f64) -> (Tensor<1>, Tensor<1>) {
         let scale = self.weight.val() / (self.running_var.value_sync() + epsilon).sqrt();
         let shift = self.bias.val() - self.running_mean.value_sync() * scale.clone();

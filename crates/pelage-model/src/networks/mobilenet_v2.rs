@@ -3,14 +3,14 @@
 use super::graph::{Convolution, Graph, Value};
 use crate::ops::Activation::{None, Relu6};
 
-/// A row of the paper's table: inverted residual blocks of one output width.
+/// A row of the paper's table: inverted residual blocks with the same output width.
 #[derive(Clone, Copy, Debug)]
 pub struct Stage {
-    /// By how much a block is wider inside than its input.
+    /// Expansion factor: a block's inner width over its input width.
     pub expansion: usize,
     /// Channels of the output.
     pub channels: usize,
-    /// Blocks.
+    /// Number of blocks.
     pub blocks: usize,
     /// Stride of the first block.
     pub stride: usize,
@@ -41,7 +41,7 @@ pub(crate) const STAGES: [Stage; 7] = [
     Stage::row(6, 320, 1, 1, 3),
 ];
 
-/// The network at width 1.0; layers are called `stem`, `blocks.3.expand`, `blocks.3.depthwise`, `blocks.3.project`,
+/// The network at width 1.0; layers are named `stem`, `blocks.3.expand`, `blocks.3.depthwise`, `blocks.3.project`,
 /// `top` and `classifier`.
 pub fn graph(classes: usize) -> Graph {
     let convolution = |kernel, channels| Convolution::new(kernel, channels).norm(1e-5);
@@ -56,8 +56,8 @@ pub fn graph(classes: usize) -> Graph {
     g
 }
 
-/// Inverted residual blocks (figure 3b): 1x1 to more channels, depthwise, 1x1 to fewer without activation, and a
-/// shortcut where the shape stays. `convolution` makes one of a kernel and a width.
+/// Inverted residual blocks (figure 3b): 1x1 expansion, depthwise, 1x1 projection without activation, and a shortcut
+/// if the shape is preserved. `convolution` makes one from kernel and width.
 pub(super) fn inverted_residuals(
     g: &mut Graph,
     mut x: Value,

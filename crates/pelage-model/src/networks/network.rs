@@ -1,4 +1,4 @@
-//! A network that runs: a [`Graph`] and the layers that hold its parameters, as one Burn module.
+//! An executable network: a [`Graph`] and the layers that hold its parameters, as one Burn module.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -15,9 +15,9 @@ use crate::values::Named;
 /// What a forward pass is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
-    /// Prediction: nothing is dropped, and batch norms use their running statistics.
+    /// Inference: no dropout, and batch norms use their running statistics.
     Infer,
-    /// Learning: dropout drops, and batch norms that are not frozen use the batch's statistics and move their running ones.
+    /// Training: dropout, and batch norms that are not frozen use the batch's statistics and update their running ones.
     Train {
         /// The seed of the run; the same seed and step give the same dropout masks.
         seed: u64,
@@ -33,24 +33,24 @@ pub enum Mode {
 pub struct Network {
     pub(super) graph: Arc<Graph>,
     pub(super) layers: BTreeMap<String, Layer>,
-    /// Names of the layers that stand still in training.
+    /// Names of the frozen layers.
     pub(super) frozen: BTreeSet<String>,
-    /// Convolutions that are computed together with the max-pooling behind them.
+    /// Convolutions fused with their max pooling.
     pub(super) blocks: Arc<BTreeSet<usize>>,
-    /// Convolutions that are computed together, by the last of them.
+    /// Chains of fused convolutions, by their last one.
     pub(super) chains: Arc<BTreeMap<usize, Vec<usize>>>,
 }
 
 impl Network {
-    /// Freshly initialized, the weights a function of `seed` alone; for pictures of `size` `[h, w]`.
+    /// Freshly initialized, the weights a function of `seed` alone; for images of `size` `[h, w]`.
     pub fn new(architecture: Architecture, size: [usize; 2], classes: usize, seed: u64, device: &Device) -> Self {
         let graph = architecture.graph(size, classes);
         let values = init::values(&graph, architecture.init(), seed);
         Self::build(graph, values, device)
     }
 
-    /// The network of `graph` with `values` for its parameters. A convolution of `graph` with batch norm may be there
-    /// with the norm folded into it (see [`Network::folded`]).
+    /// The network of `graph` with `values` as its parameters. A convolution with batch norm may come with the norm
+    /// folded into it (see [`Network::folded`]).
     ///
     /// # Errors
     /// A message that names the first missing, surplus or misshapen tensor.
@@ -87,14 +87,14 @@ impl Network {
         Err(format!("has a tensor '{surplus}' that the architecture does not know"))
     }
 
-    /// A head alone, freshly initialized, over feature maps of `[h, w, c]`.
+    /// A head alone, freshly initialized, for feature maps of `[h, w, c]`.
     pub fn of_head(head: &Head, map: [usize; 3], classes: usize, seed: u64, device: &Device) -> Self {
         let graph = head.graph(map, classes);
         let values = init::head(&graph, seed);
         Self::build(graph, values, device)
     }
 
-    /// `values` are those of `graph`, neither more nor less.
+    /// `values` are exactly those of `graph`.
     pub(crate) fn build(graph: Graph, mut values: Named, device: &Device) -> Self {
         let mut layers = BTreeMap::new();
         for node in graph.nodes() {
@@ -131,19 +131,19 @@ impl Network {
         }
     }
 
-    /// Whether a layer stands still in training.
+    /// Whether a layer is frozen.
     pub fn is_frozen(&self, layer: &str) -> bool {
         self.frozen.contains(layer)
     }
 
-    /// Where the network lives.
+    /// The device that holds the network.
     pub fn device(&self) -> Device {
         // Every network has a layer with parameters.
         self.devices().swap_remove(0)
     }
 }
 
-/// `graph` without the batch norms that `values` show folded: a bias stands there, and no norm.
+/// `graph` without the batch norms that are folded in `values`, where a bias stands instead of a norm.
 fn folded_as(mut graph: Graph, values: &Named) -> Graph {
     for node in &mut graph.nodes {
         if let Operation::Convolution(convolution) = &mut node.operation {
@@ -156,7 +156,7 @@ fn folded_as(mut graph: Graph, values: &Named) -> Graph {
     graph
 }
 
-/// By hand, because Burn derives it for fields, not for layers by name.
+/// By hand, because Burn's derive supports fields, not layers by name.
 impl Module for Network {
     fn collect_devices(&self, devices: Devices) -> Devices {
         self.layers
@@ -203,7 +203,7 @@ impl Module for Network {
 }
 
 impl Network {
-    /// Every layer changed by `change`, with nothing kept from the old ones.
+    /// Applies `change` to every layer and drops what was packed for the old weights.
     pub(super) fn each(self, mut change: impl FnMut(&str, Layer) -> Layer) -> Self {
         let mut changed = BTreeMap::new();
         for (name, layer) in self.layers {

@@ -1,4 +1,4 @@
-//! A network's parameters by name, as plain memory.
+//! A network's parameters by name, in plain memory.
 
 use burn::Tensor;
 use burn::module::{Module, ModuleVisitor, Param};
@@ -6,14 +6,14 @@ use burn::module::{Module, ModuleVisitor, Param};
 use super::network::Network;
 use crate::values::{Named, Values, to_vec};
 
-/// Copies every tensor of `network` out: parameters, and running statistics of batch norms.
+/// Copies every tensor of `network`: parameters, and running statistics of batch norms.
 pub fn read(network: &Network) -> Named {
     let mut reader = Reader::default();
     network.visit(&mut reader);
     reader.found
 }
 
-/// Puts `values` into `network`; what was frozen stays frozen.
+/// Loads `values` into `network`; frozen layers stay frozen.
 ///
 /// # Errors
 /// A message that names the first missing, surplus or misshapen tensor.
@@ -22,27 +22,27 @@ pub fn write(network: Network, values: Named) -> Result<Network, String> {
     Ok(written.with_frozen(|layer| network.is_frozen(layer)))
 }
 
-/// Whether a tensor of this name is moved by batches, not by gradients, and no parameter.
+/// Whether the tensor of this name is a running statistic, updated by batches and not by gradients.
 pub fn is_statistic(name: &str) -> bool {
     name.ends_with(".running_mean") || name.ends_with(".running_var")
 }
 
-/// The dotted name of the parameter under visit, for one's own `ModuleVisitor` or `ModuleMapper`.
+/// The dotted name of the current parameter, for a `ModuleVisitor` or `ModuleMapper` of your own.
 #[derive(Default)]
 pub struct Path(Vec<String>);
 
 impl Path {
-    /// Goes down into the module `name`.
+    /// Enters the module `name`.
     pub fn enter(&mut self, name: &str) {
         self.0.push(name.to_string());
     }
-    /// Comes back up.
+    /// Leaves the current module.
     pub fn exit(&mut self) {
         self.0.pop();
     }
-    /// The name as model files have it.
+    /// The name as in model files.
     pub fn name(&self) -> String {
-        // Burn makes the variant of `Layer` a level of its own; the layer's name says enough.
+        // Burn adds a level for the variant of `Layer`; the layer's name is enough.
         let levels = self
             .0
             .iter()

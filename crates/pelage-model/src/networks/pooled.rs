@@ -1,16 +1,16 @@
-//! A backbone's features as a head reads them: the last feature map or its means, of the image alone or with its mirror
-//! image.
+//! A backbone's features as a head reads them: the last feature map or its means, of the image alone or averaged with
+//! its mirror image.
 
 use burn::Tensor;
 
 use super::{Network, Pooling};
 use crate::ops;
 
-/// Images per forward pass of a backbone: few, so that their maps stay in the cache of the CPU.
+/// Images per forward pass of a backbone: few, so that their maps stay in the CPU's cache.
 pub const BATCH: usize = 2;
 
-/// The last feature map of pixels `[n, h, w, 3]`; with [`Pooling::Average`] `[n, 1, 1, c]`. With `flip`, the mean over the
-/// image and its mirror image.
+/// The last feature map of pixels `[n, h, w, 3]`; with [`Pooling::Average`] `[n, 1, 1, c]`. With `flip`, the mean over
+/// the image and its mirror image.
 pub fn features(network: &Network, pixels: Tensor<4>, pooling: Pooling, flip: bool) -> Tensor<4> {
     let one = |pixels: Tensor<4>| match pooling {
         Pooling::Average => ops::global_average_pool(network.features(pixels)),
@@ -24,10 +24,11 @@ pub fn features(network: &Network, pixels: Tensor<4>, pooling: Pooling, flip: bo
 
 #[cfg(test)]
 mod tests {
+    use burn::tensor::{Device, Distribution};
+
     use super::*;
     use crate::networks::Architecture;
     use crate::values::to_vec;
-    use burn::tensor::{Device, Distribution};
 
     #[test]
     fn flipped_features_do_not_tell_an_image_from_its_mirror_image() {

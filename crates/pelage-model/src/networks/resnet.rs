@@ -4,7 +4,7 @@
 use super::graph::{Convolution, Graph, Padding, Pool, Value};
 use crate::ops::Activation::{None, Relu};
 
-/// Blocks a stage, and whether they are bottlenecks.
+/// Blocks per stage, and whether they are bottlenecks.
 #[derive(Clone, Copy, Debug)]
 pub struct Variant {
     blocks: [usize; 4],
@@ -29,7 +29,7 @@ pub const RESNET50: Variant = Variant {
 
 /// Inner widths of the stages.
 const WIDTHS: [usize; 4] = [64, 128, 256, 512];
-/// By how much a bottleneck's output is wider than its inside.
+/// A bottleneck's output width over its inner width.
 const EXPANSION: usize = 4;
 
 /// The network; layers have torchvision's names (`layer2.0.conv1`).
@@ -76,7 +76,7 @@ fn basic(g: &mut Graph, name: &str, x: Value, width: usize, stride: usize) -> Va
     )
 }
 
-/// 1x1 to fewer channels, 3x3, 1x1 to more, and a shortcut (figure 5, right).
+/// 1x1 reduction, 3x3, 1x1 expansion, and a shortcut (figure 5, right).
 fn bottleneck(g: &mut Graph, name: &str, x: Value, width: usize, stride: usize) -> Value {
     let channels = width * EXPANSION;
     let shortcut = shortcut(g, name, x, channels, stride);
@@ -94,7 +94,7 @@ fn bottleneck(g: &mut Graph, name: &str, x: Value, width: usize, stride: usize) 
     )
 }
 
-/// The input itself, or its projection where the shape changes (option B).
+/// The input itself, or its projection if the shape changes (option B).
 fn shortcut(g: &mut Graph, name: &str, x: Value, channels: usize, stride: usize) -> Value {
     if stride == 1 && g.channels(x) == channels {
         return x;

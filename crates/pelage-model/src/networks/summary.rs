@@ -1,4 +1,4 @@
-//! A Keras-like table of a network: layers, output shapes, parameters, multiply-adds; read off its description.
+//! A Keras-like table of a network: layers, output shapes, parameters and multiply-adds, taken from its description.
 
 use serde::Serialize;
 
@@ -10,24 +10,24 @@ use crate::ops::Activation;
 /// One layer of a network.
 #[derive(Clone, Debug, Serialize, PartialEq)]
 pub struct Layer {
-    /// The layer's name; parameters are called `name.weight`, `name.bias`.
+    /// The layer's name; its parameters are named `name.weight`, `name.bias`.
     pub name: String,
     /// What it computes.
     pub kind: String,
-    /// Shape of its output for one picture, channels last.
+    /// Output shape for one image, channels last.
     pub output_shape: Vec<usize>,
-    /// Trainable numbers; the running statistics of batch norms are none.
+    /// Number of trainable values, without the running statistics of batch norms.
     pub parameters: u64,
-    /// Multiply-adds of convolutions and dense layers for one picture; batch norms count as part of the convolution.
+    /// Multiply-adds of convolutions and dense layers for one image; batch norms count as part of the convolution.
     pub multiply_adds: u64,
 }
 
-/// The layers of `architecture` for pictures of `[height, width]` pixels.
+/// The layers of `architecture` for images of `[height, width]` pixels.
 pub fn layers(architecture: Architecture, size: [usize; 2], classes: usize) -> Vec<Layer> {
     of(&architecture.graph(size, classes), size)
 }
 
-/// The layers of any network, see [`super::Network::graph`], for pictures of `[height, width]` pixels.
+/// The layers of any network, see [`super::Network::graph`], for images of `[height, width]` pixels.
 pub fn of(graph: &Graph, size: [usize; 2]) -> Vec<Layer> {
     let nodes = graph.nodes().iter().zip(graph.sizes(size)).skip(1);
     let mut layers: Vec<_> = nodes.map(|(node, size)| layer(graph, node, size)).collect();
@@ -66,7 +66,7 @@ fn layer(graph: &Graph, node: &Node, [h, w]: [usize; 2]) -> Layer {
     }
 }
 
-/// Whether a node's output is a row of numbers, not a map.
+/// Whether a node's output is a vector, not a map.
 fn is_flat(graph: &Graph, node: &Node) -> bool {
     match node.operation {
         Operation::Flatten | Operation::Dense { .. } | Operation::AveragePool { side: 1 } => true,

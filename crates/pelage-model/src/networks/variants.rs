@@ -1,4 +1,4 @@
-//! Networks made from a network: norms folded, layers frozen, another head, every operation by itself.
+//! Variants of a network: norms folded, layers frozen, head replaced, fusion off.
 
 use std::sync::Arc;
 
@@ -11,8 +11,8 @@ use super::{init, parameters};
 use crate::ops::Activation;
 
 impl Network {
-    /// The same network without batch norms in the convolutions that `choose` names: they become part of the weights
-    /// and of a bias (Jacob et al. 2018, section 3.2). Equal to the original within rounding, except in training.
+    /// The same network with the batch norms of the convolutions that `choose` names folded into their weights and a
+    /// bias (Jacob et al. 2018, section 3.2). Equal to the original within rounding, except in training.
     pub fn folded(&self, choose: impl Fn(&str) -> bool) -> Self {
         let has_norm = |node: &Node| matches!(&node.operation, Operation::Convolution(c) if c.norm.is_some());
         if !self.graph.nodes.iter().any(|node| has_norm(node) && choose(&node.name)) {
@@ -31,8 +31,8 @@ impl Network {
         Self::build(graph, values, &self.device()).with_frozen(|layer| self.is_frozen(layer))
     }
 
-    /// The same network, where every operation is computed by itself, so that its output is seen (see
-    /// [`Network::forward_with`]). Slower; equal to the original within rounding.
+    /// The same network without fusion, so that every operation's output is visible (see [`Network::forward_with`]).
+    /// Slower; equal to the original within rounding.
     pub fn unfused(self) -> Self {
         Network {
             blocks: Arc::default(),
@@ -41,7 +41,7 @@ impl Network {
         }
     }
 
-    /// The same network without activations, unfused: what it does to small changes where every activation lets them pass.
+    /// The same network without activations and fusion: its response to small changes that every activation lets pass.
     pub fn without_activations(&self) -> Self {
         let mut graph = (*self.graph).clone();
         for node in &mut graph.nodes {
@@ -55,15 +55,15 @@ impl Network {
         }
     }
 
-    /// The same network where exactly the layers that `choose` names stand still in training: no gradients, and batch
-    /// norms keep their running statistics and use them.
+    /// The same network with exactly the layers that `choose` names frozen: no gradients, and batch norms use and keep
+    /// their running statistics.
     pub fn with_frozen(self, choose: impl Fn(&str) -> bool) -> Self {
         let frozen = self.layers.keys().filter(|name| choose(name)).cloned().collect();
         let network = self.each(|name, layer| layer.set_require_grad(!choose(name)));
         Network { frozen, ..network }
     }
 
-    /// The same network with another, freshly initialized head for `classes`; `size` `[h, w]` is that of the pictures.
+    /// The same network with another, freshly initialized head for `classes`; `size` `[h, w]` is that of the images.
     pub fn with_head(&self, head: &Head, size: [usize; 2], classes: usize, seed: u64) -> Self {
         let mut graph = (*self.graph).clone();
         graph.behead();

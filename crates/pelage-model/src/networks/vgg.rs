@@ -1,21 +1,21 @@
 //! VGG: Simonyan and Zisserman 2015, *Very Deep Convolutional Networks for Large-Scale Image Recognition*, table 1.
-//! Five stages of 3x3 convolutions with ReLU, each closed by a 2x2 max-pooling, and three dense layers.
+//! Five stages of 3x3 convolutions with ReLU, each closed by a 2x2 max pooling, and three dense layers.
 
 use super::graph::{Convolution, Graph, Padding, Pool};
 use crate::ops::Activation::{None, Relu};
 
-/// Convolutions a stage of configuration D, 16 layers with weights.
+/// Convolutions per stage of configuration D, 16 layers with weights.
 pub const VGG16: [usize; 5] = [2, 2, 3, 3, 3];
-/// Convolutions a stage of configuration E, 19 layers with weights.
+/// Convolutions per stage of configuration E, 19 layers with weights.
 pub const VGG19: [usize; 5] = [2, 2, 4, 4, 4];
 
 /// Channels of the stages.
 const CHANNELS: [usize; 5] = [64, 128, 256, 512, 512];
 
-/// The network with so many convolutions a stage.
+/// The network with this many convolutions in each stage.
 ///
-/// As in torchvision, pictures of another size than 224 are brought to 7x7 by averaging before the dense layers. The
-/// first of these is a 7x7 convolution without margin, which is the same (section 3.2 of the paper).
+/// As in torchvision, maps of images of another size than 224 are averaged to 7x7 before the dense layers. The first of
+/// these is computed as a 7x7 convolution without padding, which is equivalent (section 3.2 of the paper).
 pub fn graph(convolutions: [usize; 5], classes: usize) -> Graph {
     let (mut g, mut x) = Graph::new();
     for (stage, (count, channels)) in (1..).zip(convolutions.into_iter().zip(CHANNELS)) {

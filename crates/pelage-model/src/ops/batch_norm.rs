@@ -1,4 +1,4 @@
-//! Batch normalization in training with what networks put right behind it: residual sum and activation.
+//! Batch normalization in training, fused with the residual sum and activation that usually follow.
 
 use burn::Tensor;
 use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
@@ -14,13 +14,13 @@ use pelage_kernels::isa::Isa;
 use super::convolution::Activation;
 use super::flex::{dims, runs_on_kernels, tensor, values};
 
-/// What a batch norm gives in training.
+/// The result of a batch norm in training.
 pub struct Normalized {
-    /// As large as the input.
+    /// Normalized, of the input's shape.
     pub output: Tensor<4>,
-    /// Of the batch, `[c]`, without gradient.
+    /// Mean of the batch, `[c]`, without gradient.
     pub mean: Tensor<1>,
-    /// Of the batch, the biased one, `[c]`, without gradient.
+    /// Biased variance of the batch, `[c]`, without gradient.
     pub variance: Tensor<1>,
 }
 
@@ -40,7 +40,7 @@ pub fn batch_norm(
     if !runs_on_kernels(&input) {
         return batch_norm_composed(input, scale, shift, epsilon, residual, activation);
     }
-    // SiLU cannot be told from its output, which is all that is kept for the backward step.
+    // SiLU cannot be inverted from its output, which is all that is kept for the backward pass.
     let fused = match activation {
         Activation::Silu => Activation::None,
         other => other,
@@ -72,7 +72,7 @@ pub fn batch_norm(
     }
 }
 
-/// The same composed of Burn's own operations: what other devices run, and the reference for tests.
+/// The same composed of Burn's own operations: for other devices, and the reference for tests.
 pub fn batch_norm_composed(
     input: Tensor<4>,
     scale: Tensor<1>,
@@ -94,7 +94,7 @@ pub fn batch_norm_composed(
     }
 }
 
-/// What a batch norm needs besides tensors. A residual that is not there is one unused number.
+/// The arguments of a batch norm besides tensors. A missing residual is a tensor of one unused value.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Settings {
     epsilon: f32,
@@ -105,7 +105,7 @@ pub(crate) struct Settings {
 /// Batch norm in training, as a Burn backend extension.
 #[backend_extension(Flex, Autodiff)]
 pub(crate) trait BatchNormBackend: Backend {
-    /// The output, and mean and variance of the batch.
+    /// The output, mean and variance of the batch.
     fn normalize_batch(
         input: FloatTensor<Self>,
         scale: FloatTensor<Self>,
@@ -115,12 +115,12 @@ pub(crate) trait BatchNormBackend: Backend {
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
 }
 
-/// What the backward step needs of the forward step: input, scale, shift, mean, variance, output.
+/// Saved by the forward pass for the backward pass: input, scale, shift, mean, variance, output.
 type Kept<B> = [FloatTensor<B>; 6];
 
-/// Its backward step; a trait of its own, so that nobody can ask for the backward step of a backward step.
+/// Its backward pass; a separate trait, which rules out second derivatives.
 pub(crate) trait BatchNormBackward: Backend {
-    /// Gradients of input, scale, shift and residual from that of the output.
+    /// Gradients of input, scale, shift and residual, given that of the output.
     fn normalize_batch_backward(
         kept: Kept<Self>,
         gradient: FloatTensor<Self>,
@@ -226,9 +226,10 @@ impl<B: BatchNormBackend + BatchNormBackward, C: CheckpointStrategy> BatchNormBa
 
 #[cfg(test)]
 mod tests {
+    use burn::tensor::{Device, Distribution};
+
     use super::*;
     use crate::values::to_vec;
-    use burn::tensor::{Device, Distribution};
 
     #[test]
     fn kernels_equal_the_composition_forward_and_backward() {
@@ -245,7 +246,7 @@ mod tests {
                     let normalize = if composed { batch_norm_composed } else { batch_norm };
                     let more = with_residual.then(|| residual.clone());
                     let done = normalize(input.clone(), scale.clone(), shift.clone(), 1e-5, more, activation);
-                    // A gradient that differs from number to number.
+                    // A gradient that differs from value to value.
                     let gradients = (done.output.clone() * done.output.clone().detach().sin())
                         .sum()
                         .backward();

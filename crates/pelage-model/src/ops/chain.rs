@@ -1,4 +1,4 @@
-//! Convolutions one behind the other in one go, for inference: what lies between them stays in the cache.
+//! A fused chain of convolutions for inference: intermediate results stay in the cache.
 
 use burn::Tensor;
 use burn::backend::flex::FlexTensor;
@@ -11,22 +11,22 @@ use super::convolution::{Options, Packed, convolution_packed};
 use super::flex::{dims, runs_on_kernels, tensor, values};
 use crate::values::to_vec;
 
-/// One convolution of a chain, with the arguments of [`convolution_packed`].
+/// A convolution of a chain, with the arguments of [`convolution_packed`].
 pub struct Link {
     /// `[co, ci / groups, kh, kw]`.
     pub weight: Tensor<4>,
     /// `[co]`.
     pub bias: Option<Tensor<1>>,
-    /// How it moves over the picture, and what follows.
+    /// Stride, padding, groups and activation.
     pub options: Options,
-    /// The weights as the kernel wants them.
+    /// The weights in the kernel's layout.
     pub packed: Packed,
 }
 
-/// The convolutions of `links` one behind the other, `residual` added before the last activation. None of them may be
-/// dense, 3x3 and of stride 1 at once; such a one is faster by itself.
+/// Applies the convolutions of `links` in order, with `residual` added before the last activation. None of them may be
+/// 3x3 with stride 1 and one group; that one is faster on its own.
 pub fn convolution_chain(input: Tensor<4>, links: Vec<Link>, mut residual: Option<Tensor<4>>) -> Tensor<4> {
-    // Who wants gradients needs what lies between.
+    // Gradients need the intermediate results.
     let is_tracked = input.is_autodiff() || links.iter().any(|link| link.weight.is_autodiff());
     if is_tracked || !runs_on_kernels(&input) {
         let (mut x, last) = (input, links.len() - 1);
@@ -66,7 +66,7 @@ pub fn convolution_chain(input: Tensor<4>, links: Vec<Link>, mut residual: Optio
     ))
 }
 
-/// What a chain needs besides tensors. A residual that is not there is one unused number.
+/// The arguments of a chain besides tensors. A missing residual is a tensor of one unused value.
 #[derive(Clone, Debug)]
 pub(crate) struct Chain {
     links: Vec<(kernel::Geometry, kernel::Activation, Packed)>,

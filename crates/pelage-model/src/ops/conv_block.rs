@@ -1,4 +1,4 @@
-//! The fused block: 3x3 'same' convolution, bias, ReLU, 2x2 max-pooling.
+//! The fused block: 3x3 'same' convolution, bias, ReLU, 2x2 max pooling.
 
 use std::sync::{Arc, OnceLock};
 
@@ -16,10 +16,10 @@ use pelage_kernels::isa::Isa;
 
 use super::flex::{dense, dims, runs_on_kernels, tensor, values};
 
-/// The fused block and its backward step, as a Burn backend extension.
+/// The fused block, as a Burn backend extension.
 #[backend_extension(Flex, Autodiff)]
 pub(crate) trait ConvBlockBackend: Backend {
-    /// Pooled output `[n, h/2, w/2, co]` and, per value, which of the four positions won (4: ReLU cut it).
+    /// Pooled output `[n, h/2, w/2, co]` and, per value, which of the four positions won (4: none, ReLU gave zero).
     fn fused_block(
         input: FloatTensor<Self>,
         weights: FloatTensor<Self>,
@@ -28,9 +28,9 @@ pub(crate) trait ConvBlockBackend: Backend {
     ) -> (FloatTensor<Self>, IntTensor<Self>);
 }
 
-/// Its backward step; a trait of its own, so that nobody can ask for the backward step of a backward step.
+/// Its backward pass; a separate trait, which rules out second derivatives.
 pub(crate) trait ConvBlockBackward: Backend {
-    /// Gradients of weights, bias and input; the last is one unused number unless `needs_input`.
+    /// Gradients of weights, bias and input; the last is one unused value unless `needs_input`.
     fn fused_block_backward(
         input: FloatTensor<Self>,
         weights: FloatTensor<Self>,
@@ -40,14 +40,13 @@ pub(crate) trait ConvBlockBackward: Backend {
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
 }
 
-/// Weights and bias as the kernel wants them, made in the first block that uses them. Whoever changes the weights must take
-/// a new one.
+/// Weights and bias in the kernel's layout, packed at first use. After a change of the weights, start with a new one.
 #[derive(Clone, Debug, Default)]
 pub struct PackedBlock(Arc<OnceLock<kernel::Packed>>);
 
-/// The fused block on `input` `[n, h, w, ci]` (channels last) with PyTorch's weight layout `[co, ci, 3, 3]` and
-/// `bias` `[co]`: `[n, h/2, w/2, co]`, odd borders cut as Keras's `MaxPooling2D` does. Weights are packed once for all calls with the same
-/// `packed`.
+/// The fused block on `input` `[n, h, w, ci]` with PyTorch's weight layout `[co, ci, 3, 3]` and `bias` `[co]`:
+/// `[n, h/2, w/2, co]`. An odd last row or column is dropped, as by Keras's `MaxPooling2D`. Weights are packed once for
+/// all calls with the same `packed`.
 pub fn conv_block(input: Tensor<4>, weights: Tensor<4>, bias: Tensor<1>, packed: PackedBlock) -> Tensor<4> {
     if !runs_on_kernels(&input) {
         return conv_block_composed(input, weights, bias);
@@ -61,7 +60,7 @@ pub fn conv_block(input: Tensor<4>, weights: Tensor<4>, bias: Tensor<1>, packed:
     Tensor::from_dispatch(output)
 }
 
-/// The same block composed of Burn's own operations: what other devices run, and the reference for tests.
+/// The same composed of Burn's own operations: for other devices, and the reference for tests.
 pub fn conv_block_composed(input: Tensor<4>, weights: Tensor<4>, bias: Tensor<1>) -> Tensor<4> {
     let options = ConvOptions::new([1, 1], [1, 1], [1, 1], 1);
     let convolved = module::conv2d(input.permute([0, 3, 1, 2]), weights, Some(bias), options);

@@ -1,4 +1,4 @@
-//! Convolution with everything that networks put right behind it: bias, residual sum, activation.
+//! Convolution fused with what usually follows: bias, residual sum, activation.
 
 use std::sync::{Arc, OnceLock};
 
@@ -16,7 +16,7 @@ use pelage_kernels::isa::Isa;
 
 use super::flex::{dims, runs_on_kernels, tensor, values};
 
-/// What is applied to every output number.
+/// The function applied to every output value.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Activation {
     /// Nothing.
@@ -31,7 +31,7 @@ pub enum Activation {
 }
 
 impl Activation {
-    /// The function itself.
+    /// Applies the function.
     pub fn apply<const D: usize>(self, x: Tensor<D>) -> Tensor<D> {
         match self {
             Activation::None => x,
@@ -51,21 +51,20 @@ impl Activation {
     }
 }
 
-/// How a kernel moves over the picture, and what follows.
+/// Stride, padding, groups and activation of a convolution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Options {
-    /// Pixels from one output to the next.
+    /// Stride in pixels.
     pub stride: usize,
-    /// Zeros around the picture: top, left, bottom, right.
+    /// Zero padding: top, left, bottom, right.
     pub padding: [usize; 4],
-    /// Channels are cut into so many parts that do not see each other; as many as channels: depthwise.
+    /// Groups of channels that are convolved independently; as many as channels: depthwise.
     pub groups: usize,
-    /// What follows.
+    /// The activation that follows.
     pub activation: Activation,
 }
 
-/// Weights and bias as the kernels want them, made in the first convolution that uses them. Whoever changes the weights
-/// must take a new one.
+/// Weights and bias in the kernels' layout, packed at first use. After a change of the weights, start with a new one.
 #[derive(Clone, Debug, Default)]
 pub struct Packed(Arc<OnceLock<kernel::Packed>>);
 
@@ -93,7 +92,7 @@ pub fn convolution(
     convolution_packed(input, weight, bias, options, residual, Packed::default())
 }
 
-/// The same, with weights that are packed once for many calls.
+/// The same, with weights packed once for many calls.
 pub fn convolution_packed(
     input: Tensor<4>,
     weight: Tensor<4>,
@@ -105,7 +104,7 @@ pub fn convolution_packed(
     if !runs_on_kernels(&input) || is_dense(&input, &weight, options) {
         return convolution_composed(input, weight, bias, options, residual);
     }
-    // The kernels' SiLU cannot be told from its output alone, which is all that is kept for the backward step.
+    // SiLU cannot be inverted from its output, which is all that is kept for the backward pass.
     let fused = if options.activation == Activation::Silu {
         Activation::None
     } else {
@@ -138,7 +137,7 @@ pub fn convolution_packed(
     }
 }
 
-/// The same composed of Burn's own operations: what other devices run, and the reference for tests.
+/// The same composed of Burn's own operations: for other devices, and the reference for tests.
 pub fn convolution_composed(
     input: Tensor<4>,
     weight: Tensor<4>,
@@ -162,8 +161,8 @@ pub fn convolution_composed(
     options.activation.apply(output)
 }
 
-/// Whether the kernel is as large as the picture (VGG's first dense layer): then the convolution is a product of matrices,
-/// each weight is used once a picture, and packing them would cost more than it saves.
+/// Whether the kernel is as large as the image (VGG's first dense layer): then the convolution is a matrix product that
+/// uses each weight once per image, and packing them would cost more than it saves.
 fn is_dense(input: &Tensor<4>, weight: &Tensor<4>, options: &Options) -> bool {
     let ([_, h, w, _], [_, _, kh, kw]) = (input.dims(), weight.dims());
     options.groups == 1 && options.padding == [0; 4] && [h, w] == [kh, kw] && h * w > 1
@@ -181,7 +180,7 @@ fn dense(input: Tensor<4>, weight: Tensor<4>, bias: Option<Tensor<1>>) -> Tensor
     }
 }
 
-/// What a convolution needs besides tensors. A bias or residual that is not there is one unused number.
+/// The arguments of a convolution besides tensors. A missing bias or residual is a tensor of one unused value.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Settings {
     options: Options,
@@ -210,7 +209,7 @@ impl Options {
 /// Which gradients are wanted: of input, weight, bias, residual.
 type Wanted = [bool; 4];
 
-/// The convolution and its backward step, as a Burn backend extension.
+/// The convolution, as a Burn backend extension.
 #[backend_extension(Flex, Autodiff)]
 pub(crate) trait ConvolutionBackend: Backend {
     /// See [`convolution`].
@@ -224,9 +223,9 @@ pub(crate) trait ConvolutionBackend: Backend {
     ) -> FloatTensor<Self>;
 }
 
-/// Its backward step; a trait of its own, so that nobody can ask for the backward step of a backward step.
+/// Its backward pass; a separate trait, which rules out second derivatives.
 pub(crate) trait ConvolutionBackward: Backend {
-    /// Gradients of input, weight, bias and residual from that of the output; one unused number where not wanted.
+    /// Gradients of input, weight, bias and residual, given that of the output; one unused value for each unwanted one.
     fn convolve_backward(
         input: FloatTensor<Self>,
         weight: FloatTensor<Self>,
@@ -286,7 +285,7 @@ impl ConvolutionBackward for Flex {
     ) -> (FlexTensor, FlexTensor, FlexTensor, FlexTensor) {
         let (isa, geometry) = (Isa::best(), settings.options.geometry(dims(&input), dims(&weight)));
         let (input, weight) = (input.to_contiguous(), weight.to_contiguous());
-        // From the gradient behind the activation to the one before it, which is the residual's as well.
+        // From the gradient after the activation to the one before it, which is the residual's as well.
         let gradient = match settings.options.activation {
             Activation::None => gradient.to_contiguous(),
             cut => {
@@ -361,8 +360,9 @@ impl<B: ConvolutionBackend + ConvolutionBackward, C: CheckpointStrategy> Convolu
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use burn::tensor::{Device, Distribution};
+
+    use super::*;
 
     /// Output and gradients of input, weight, bias and residual.
     fn run(composed: bool, tensors: &[Tensor<4>; 3], bias: &Tensor<1>, options: &Options, all: bool) -> Vec<Vec<f32>> {
@@ -371,7 +371,7 @@ mod tests {
         let (with_bias, with_residual) = (all.then(|| bias.clone()), all.then(|| residual.clone()));
         let convolve = if composed { convolution_composed } else { convolution };
         let output = convolve(input.clone(), weight.clone(), with_bias, options, with_residual);
-        // A gradient that differs from number to number.
+        // A gradient that differs from value to value.
         let gradients = (output.clone() * output.clone().detach().sin()).sum().backward();
         let vec = |t: Option<Tensor<4>>| t.map_or(Vec::new(), crate::values::to_vec);
         let grad_bias = bias.grad(&gradients).map_or(Vec::new(), crate::values::to_vec);

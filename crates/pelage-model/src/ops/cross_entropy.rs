@@ -13,15 +13,16 @@ use pelage_kernels::loss as kernel;
 
 use super::flex::{dense, dims, runs_on_kernels, tensor, values};
 
-/// What the logits of a batch should say.
+/// The targets of a batch.
 #[derive(Clone, Debug)]
 pub struct Wanted {
     /// The class of each image, or its distribution over the classes.
     pub truth: Targets,
-    /// How much of a target, 0 to 1, is spread over all classes (Szegedy et al. 2016, section 7).
+    /// Label smoothing: the fraction of a target, 0 to 1, that is spread over all classes (Szegedy et al. 2016, section
+    /// 7).
     pub smoothing: f32,
-    /// A factor for the loss of the images of each class; they are not divided out again. Of a distribution, their mean
-    /// under it.
+    /// A factor for the loss of each class's images, without renormalizing. For a distribution, the factors' mean under
+    /// it.
     pub class_weights: Option<Vec<f32>>,
 }
 
@@ -64,7 +65,7 @@ impl Wanted {
     }
 }
 
-/// The mean over the images of the cross-entropy between `targets` and the softmax of `logits` `[n, classes]`.
+/// The mean cross-entropy between `targets` and the softmax of `logits` `[n, classes]`.
 pub fn cross_entropy(logits: Tensor<2>, targets: Wanted) -> Tensor<1> {
     if !runs_on_kernels(&logits) {
         return cross_entropy_composed(logits, targets);
@@ -75,21 +76,21 @@ pub fn cross_entropy(logits: Tensor<2>, targets: Wanted) -> Tensor<1> {
     ))
 }
 
-/// The same composed of Burn's own operations: what other devices run, and the reference for tests.
+/// The same composed of Burn's own operations: for other devices, and the reference for tests.
 pub fn cross_entropy_composed(logits: Tensor<2>, targets: Wanted) -> Tensor<1> {
     let probabilities = targets.probabilities(logits.dims()[1], &logits.device());
     let each = (probabilities * activation::log_softmax(logits, 1)).sum_dim(1).neg();
     targets.mean(each)
 }
 
-/// The loss, one number, as a Burn backend extension.
+/// The loss, one value, as a Burn backend extension.
 #[backend_extension(Flex, Autodiff)]
 pub(crate) trait CrossEntropyBackend: Backend {
     /// The loss `[1]` of logits `[n, classes]`.
     fn softmax_cross_entropy(logits: FloatTensor<Self>, targets: Wanted) -> FloatTensor<Self>;
 }
 
-/// The loss with its gradient, which costs nothing more; a trait of its own, so that nobody asks for a gradient's gradient.
+/// The loss with its gradient, which comes for free; a separate trait, which rules out second derivatives.
 pub(crate) trait CrossEntropyGradient: Backend {
     /// The loss `[1]` and the gradient of the logits.
     fn loss_and_gradient(logits: FloatTensor<Self>, targets: &Wanted) -> (FloatTensor<Self>, FloatTensor<Self>);

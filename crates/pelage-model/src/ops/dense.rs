@@ -1,4 +1,4 @@
-//! The fully connected layer, with ReLU fused where wanted.
+//! The fully connected layer, optionally with fused ReLU.
 
 use burn::Tensor;
 use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
@@ -13,7 +13,7 @@ use pelage_kernels::isa::Isa;
 
 use super::flex::{dense as contiguous, dims, runs_on_kernels, tensor, values};
 
-/// The layer and its backward step, as a Burn backend extension.
+/// The layer, as a Burn backend extension.
 #[backend_extension(Flex, Autodiff)]
 pub(crate) trait DenseBackend: Backend {
     /// Output `[n, outputs]`.
@@ -25,9 +25,9 @@ pub(crate) trait DenseBackend: Backend {
     ) -> FloatTensor<Self>;
 }
 
-/// Its backward step; a trait of its own, so that nobody can ask for the backward step of a backward step.
+/// Its backward pass; a separate trait, which rules out second derivatives.
 pub(crate) trait DenseBackward: Backend {
-    /// Gradients of input, weights and bias; the first is one unused number unless `needs_input`.
+    /// Gradients of input, weights and bias; the first is one unused value unless `needs_input`.
     fn fused_dense_backward(
         input: FloatTensor<Self>,
         weights: FloatTensor<Self>,
@@ -38,7 +38,7 @@ pub(crate) trait DenseBackward: Backend {
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
 }
 
-/// `input` `[n, inputs]` times PyTorch's weights `[outputs, inputs]`, transposed, plus `bias` `[outputs]`, with ReLU where
+/// `input` `[n, inputs]` times PyTorch's weights `[outputs, inputs]`, transposed, plus `bias` `[outputs]`, then ReLU if
 /// `relu`: `[n, outputs]`.
 pub fn dense(input: Tensor<2>, weights: Tensor<2>, bias: Tensor<1>, relu: bool) -> Tensor<2> {
     if !runs_on_kernels(&input) {
@@ -52,7 +52,7 @@ pub fn dense(input: Tensor<2>, weights: Tensor<2>, bias: Tensor<1>, relu: bool) 
     ))
 }
 
-/// The same composed of Burn's own operations: what other devices run, and the reference for tests.
+/// The same composed of Burn's own operations: for other devices, and the reference for tests.
 pub fn dense_composed(input: Tensor<2>, weights: Tensor<2>, bias: Tensor<1>, relu: bool) -> Tensor<2> {
     let output = input.matmul(weights.transpose()) + bias.unsqueeze();
     if relu { activation::relu(output) } else { output }

@@ -1,5 +1,5 @@
-//! Inverted dropout (Srivastava et al. 2014): the mask comes from a counter, so backward draws it again instead of keeping
-//! it, and a resumed run draws the very same one.
+//! Inverted dropout (Srivastava et al. 2014): a counter-based mask, which the backward pass draws again instead of
+//! keeping it, and of which a resumed run draws the same.
 
 use burn::Tensor;
 use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
@@ -14,15 +14,15 @@ use pelage_kernels::isa::Isa;
 
 use super::flex::{dense, runs_on_kernels, values_mut};
 
-/// Dropout as a Burn backend extension; it is its own backward step.
+/// Dropout as a Burn backend extension; it is its own backward pass.
 #[backend_extension(Flex, Autodiff)]
 pub(crate) trait DropoutBackend: Backend {
-    /// `input` with values dropped as `seed` has it.
+    /// `input` with the values dropped that `seed` selects.
     fn counter_dropout(input: FloatTensor<Self>, seed: u64, probability: f32) -> FloatTensor<Self>;
 }
 
-/// `input` with each value set to 0 with `probability` (0 to 1), the others scaled by 1 / (1 - probability). Which ones is
-/// a function of `seed` and the place alone.
+/// `input` with each value set to 0 with `probability` (0 to 1), the others scaled by 1 / (1 - probability). Which ones
+/// depends on `seed` and the position alone.
 pub fn dropout(input: Tensor<2>, seed: u64, probability: f32) -> Tensor<2> {
     if !runs_on_kernels(&input) {
         let mut mask = vec![0.0; input.dims().iter().product()];

@@ -1,15 +1,15 @@
-//! Flex tensors as slices and back.
+//! Between Flex tensors and slices.
 
 use burn::backend::TensorMetadata;
 use burn::backend::flex::FlexTensor;
 use burn::tensor::{DType, Device, Tensor, TensorData};
 
-/// Whether `tensor` is one that the kernels can read: f32 on the Flex device.
+/// Whether the kernels can read `tensor`: f32 on the Flex device.
 pub(super) fn runs_on_kernels<const D: usize>(tensor: &Tensor<D>) -> bool {
     tensor.device().inner() == Device::flex() && tensor.dtype() == DType::F32
 }
 
-/// The tensor with its values in row-major order, copied only where they are not already.
+/// The tensor with its values in row-major order, copied only if they are not already.
 pub(super) fn dense(tensor: FlexTensor) -> FlexTensor {
     tensor.to_contiguous()
 }
@@ -20,7 +20,7 @@ pub(super) fn values(tensor: &FlexTensor) -> &[f32] {
     &tensor.storage::<f32>()[start..start + tensor.layout().num_elements()]
 }
 
-/// The values of a dense tensor to change in place; copied first where another tensor shares them.
+/// The values of a dense tensor, mutable; copied first if another tensor shares them.
 pub(super) fn values_mut(tensor: &mut FlexTensor) -> &mut [f32] {
     let (start, count) = (tensor.layout().start_offset(), tensor.layout().num_elements());
     &mut tensor.storage_mut::<f32>()[start..start + count]

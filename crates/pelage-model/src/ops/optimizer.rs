@@ -10,7 +10,7 @@ pub use pelage_kernels::optimizer::{Adam, Rate, RmsProp, Sgd};
 
 use super::flex::{dense, runs_on_kernels, values, values_mut};
 
-/// The steps as a Burn backend extension; each gives the new parameters and state.
+/// The steps as a Burn backend extension; each returns the new parameters and state.
 #[backend_extension(Flex)]
 pub(crate) trait OptimizerBackend: Backend {
     /// Parameters and velocity.
@@ -31,7 +31,7 @@ pub(crate) trait OptimizerBackend: Backend {
         square: FloatTensor<Self>,
     ) -> (FloatTensor<Self>, FloatTensor<Self>);
 
-    /// Parameters, average gradient and average square, at step `t` from 1 on.
+    /// Parameters, average gradient and average square, at step `t`, which starts at 1.
     fn adam_step(
         rule: Adam,
         rate: Rate,
@@ -91,7 +91,7 @@ impl OptimizerBackend for Flex {
     }
 }
 
-/// Stochastic gradient descent with momentum, see [`kernel::sgd`]; changes `velocity` and gives the new parameters.
+/// Stochastic gradient descent with momentum, see [`kernel::sgd`]; updates `velocity` and returns the new parameters.
 pub fn sgd(rule: Sgd, rate: Rate, parameters: Tensor<1>, gradients: Tensor<1>, velocity: &mut Tensor<1>) -> Tensor<1> {
     if runs_on_kernels(&parameters) {
         let [p, g, v] = [parameters, gradients, take(velocity)].map(Tensor::into_dispatch);
@@ -107,7 +107,7 @@ pub fn sgd(rule: Sgd, rate: Rate, parameters: Tensor<1>, gradients: Tensor<1>, v
     }
 }
 
-/// RMSprop, see [`kernel::rms_prop`]; changes `square` and gives the new parameters.
+/// RMSprop, see [`kernel::rms_prop`]; updates `square` and returns the new parameters.
 pub fn rms_prop(
     rule: RmsProp,
     rate: Rate,
@@ -126,7 +126,8 @@ pub fn rms_prop(
     parameters - gradients * rate.learning_rate / (square.clone() + rule.epsilon).sqrt()
 }
 
-/// Adam or AdamW at step `t` from 1 on, see [`kernel::adam`]; changes `mean` and `square` and gives the new parameters.
+/// Adam or AdamW at step `t`, which starts at 1, see [`kernel::adam`]; updates `mean` and `square` and returns the new
+/// parameters.
 pub fn adam(
     rule: Adam,
     rate: Rate,
@@ -153,7 +154,7 @@ pub fn adam(
     parameters - mean.clone() * step / (square.clone().sqrt() + rule.epsilon)
 }
 
-/// The tensor moved out, so that no second owner keeps a step from working in place; an empty one stays.
+/// The tensor moved out, an empty one left behind: a second owner would prevent working in place.
 fn take(tensor: &mut Tensor<1>) -> Tensor<1> {
     let empty = Tensor::empty([0], &tensor.device());
     std::mem::replace(tensor, empty)

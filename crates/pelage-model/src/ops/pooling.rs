@@ -13,10 +13,10 @@ use pelage_kernels::pooling::{self as kernel, Geometry};
 
 use super::flex::{dims, runs_on_kernels, tensor, values};
 
-/// The largest value of each `kernel` x `kernel` window.
+/// The maximum of each `kernel` x `kernel` window.
 ///
 /// # Shapes
-/// `input` `[n, h, w, c]`, `padding` top, left, bottom, right (never the largest); output
+/// `input` `[n, h, w, c]`, `padding` top, left, bottom, right (never the maximum); output
 /// `[n, (h + top + bottom - kernel) / stride + 1, (w + left + right - kernel) / stride + 1, c]`.
 pub fn max_pool(input: Tensor<4>, kernel: usize, stride: usize, padding: [usize; 4]) -> Tensor<4> {
     if !runs_on_kernels(&input) {
@@ -37,7 +37,7 @@ pub fn max_pool(input: Tensor<4>, kernel: usize, stride: usize, padding: [usize;
     Tensor::from_dispatch(output)
 }
 
-/// The same composed of Burn's own operations: what other devices run, and the reference for tests.
+/// The same composed of Burn's own operations: for other devices, and the reference for tests.
 pub fn max_pool_composed(input: Tensor<4>, kernel: usize, stride: usize, padding: [usize; 4]) -> Tensor<4> {
     let [top, left, bottom, right] = padding;
     let options = MaxPoolOptions::new([kernel; 2])
@@ -46,7 +46,7 @@ pub fn max_pool_composed(input: Tensor<4>, kernel: usize, stride: usize, padding
     module::max_pool2d(input.permute([0, 3, 1, 2]), options).permute([0, 2, 3, 1])
 }
 
-/// Means over `output[0]` x `output[1]` parts of nearly equal size, as PyTorch's adaptive average pooling.
+/// Means over `output[0]` x `output[1]` parts of nearly equal size: PyTorch's adaptive average pooling.
 ///
 /// # Shapes
 /// `[n, h, w, c]` to `[n, output[0], output[1], c]`.
@@ -67,20 +67,20 @@ pub fn global_average_pool(input: Tensor<4>) -> Tensor<4> {
     Tensor::from_dispatch(<Dispatch as AveragePoolBackend>::global_average(input.into_dispatch()))
 }
 
-/// The same composed of Burn's own operations: what other devices run, and the reference for tests.
+/// The same composed of Burn's own operations: for other devices, and the reference for tests.
 pub fn global_average_pool_composed(input: Tensor<4>) -> Tensor<4> {
     let [n, h, w, c] = input.dims();
     input.reshape([n, h * w, c]).mean_dim(1).reshape([n, 1, 1, c])
 }
 
-/// Global average pooling and its backward step, as a Burn backend extension.
+/// Global average pooling, as a Burn backend extension.
 #[backend_extension(Flex, Autodiff)]
 pub(crate) trait AveragePoolBackend: Backend {
     /// `[n, h, w, c]` to `[n, 1, 1, c]`.
     fn global_average(input: FloatTensor<Self>) -> FloatTensor<Self>;
 }
 
-/// Its backward step; a trait of its own, so that nobody can ask for the backward step of a backward step.
+/// Its backward pass; a separate trait, which rules out second derivatives.
 pub(crate) trait AveragePoolBackward: Backend {
     /// The gradient of the input, which is `[n, h, w, c]`.
     fn global_average_backward(gradient: FloatTensor<Self>, input: [usize; 4]) -> FloatTensor<Self>;
@@ -129,14 +129,14 @@ impl<B: AveragePoolBackend + AveragePoolBackward, C: CheckpointStrategy> Average
     }
 }
 
-/// Max-pooling and its backward step, as a Burn backend extension.
+/// Max pooling, as a Burn backend extension.
 #[backend_extension(Flex, Autodiff)]
 pub(crate) trait MaxPoolBackend: Backend {
     /// The maxima and, per value, which pixel of its window won.
     fn max_pool_of(input: FloatTensor<Self>, geometry: Geometry) -> (FloatTensor<Self>, IntTensor<Self>);
 }
 
-/// Its backward step; a trait of its own, so that nobody can ask for the backward step of a backward step.
+/// Its backward pass; a separate trait, which rules out second derivatives.
 pub(crate) trait MaxPoolBackward: Backend {
     /// The gradient of the input.
     fn max_pool_backward(
@@ -205,9 +205,10 @@ impl<B: MaxPoolBackend + MaxPoolBackward, C: CheckpointStrategy> MaxPoolBackend 
 
 #[cfg(test)]
 mod tests {
+    use burn::tensor::{Device, Distribution};
+
     use super::*;
     use crate::values::to_vec;
-    use burn::tensor::{Device, Distribution};
 
     #[test]
     fn kernels_equal_the_composition_forward_and_backward() {

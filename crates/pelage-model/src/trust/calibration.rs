@@ -1,4 +1,4 @@
-//! What is learnt about a model after its training, and kept beside it.
+//! A model's calibration: fitted after training, kept beside the model.
 
 use std::path::Path;
 
@@ -8,12 +8,12 @@ use super::density::Density;
 use crate::values::{Named, Values};
 use crate::{Error, Result, paths, tensors};
 
-/// What is known about one model's answers.
+/// The calibration of one model.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Calibration {
-    /// The numbers beside the density.
+    /// Everything except the density.
     pub facts: Facts,
-    /// Of the embeddings of the training pictures.
+    /// The density of the training images' embeddings.
     pub density: Density,
 }
 
@@ -22,15 +22,15 @@ pub struct Calibration {
 pub struct Facts {
     /// What the logits are divided by, a positive number (Guo et al. 2017).
     pub temperature: f64,
-    /// Pictures farther away than this are like none of training.
+    /// Images farther away than this are out of distribution.
     pub distance: f64,
-    /// Share of the validation pictures, 0 to 1, that were to be within `distance`.
+    /// Fraction of the validation images, 0 to 1, that was to lie within `distance`.
     pub coverage: f64,
     /// BLAKE3 of the model file, in hexadecimal.
     pub model: String,
-    /// Pictures that the density was fitted on.
+    /// Number of images that the density was fitted on.
     pub train_images: usize,
-    /// Pictures that temperature and distance were fitted on.
+    /// Number of images that temperature and distance were fitted on.
     pub validation_images: usize,
 }
 
@@ -38,7 +38,7 @@ impl Calibration {
     /// A calibration of `facts` and `density`.
     ///
     /// # Errors
-    /// A message where temperature or distance is not a positive, finite value.
+    /// A message if temperature or distance is not positive and finite.
     pub fn new(facts: Facts, density: Density) -> std::result::Result<Self, String> {
         Calibration { facts, density }.checked()
     }
@@ -50,14 +50,16 @@ impl Calibration {
         let sound = temperature.is_finite() && temperature > 0.0 && distance.is_finite() && distance >= 0.0;
         match sound {
             true => Ok(self),
-            false => Err(format!("temperature {temperature} or distance {distance} is none")),
+            false => Err(format!(
+                "temperature {temperature} and distance {distance} must be positive and finite"
+            )),
         }
     }
 
     /// The bytes of its file.
     ///
     /// # Errors
-    /// A message where it cannot be written as JSON.
+    /// A message if it cannot be written as JSON.
     pub fn encode(&self) -> std::result::Result<Vec<u8>, String> {
         let density = &self.density;
         let classes = density.means().len() / density.dimension();
@@ -80,7 +82,7 @@ impl Calibration {
     fn decode(bytes: &[u8], model: &str) -> std::result::Result<Self, String> {
         let (mut named, facts) = tensors::decode::<Facts>(bytes, "calibration")?;
         if facts.model != model {
-            return Err("belongs to another model, or to this one before it was trained further".into());
+            return Err("belongs to another model, or to an earlier state of this one".into());
         }
         let mut take = |name: &str| named.remove(name).ok_or_else(|| format!("has no tensor '{name}'"));
         let (factor, means) = (take("factor")?, take("means")?);
@@ -90,7 +92,7 @@ impl Calibration {
     }
 }
 
-/// The hash of the model file of `run`, by which a calibration knows it.
+/// The hash of the model file of `run`, which ties a calibration to its model.
 ///
 /// # Errors
 /// A file that cannot be read.
@@ -100,7 +102,7 @@ pub fn model_hash(run: &Path) -> Result<String> {
     Ok(blake3::hash(&bytes).to_hex().to_string())
 }
 
-/// The calibration beside the model of `run`; `None` where there is none.
+/// The calibration beside the model of `run`; `None` if there is none.
 ///
 /// # Errors
 /// A file that is damaged, or of another model.

@@ -1,15 +1,15 @@
-//! How far a picture lies from those learnt from: the Mahalanobis distance of its embedding to the nearest class (Lee et
-//! al. 2018, equation 2), under one covariance that all classes share.
+//! How far an image lies from the training set: the Mahalanobis distance of its embedding to the nearest class mean
+//! (Lee et al. 2018, equation 2), under one covariance that all classes share.
 
 use rayon::prelude::*;
 
-/// The widest embedding, in numbers: its factor takes 34 MB, and fitting it minutes.
-pub const MOST_NUMBERS: usize = 4096;
+/// The largest dimension of an embedding: its factor takes 34 MB, and fitting it minutes.
+pub const MAX_DIMENSION: usize = 4096;
 
-/// Class means and the covariance of embeddings within their classes.
+/// Class means and within-class covariance of embeddings.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Density {
-    /// Numbers in an embedding.
+    /// Values per embedding.
     dimension: usize,
     /// `[classes, dimension]`; f32, as they are saved, so that a loaded density gives the same distances.
     means: Vec<f32>,
@@ -20,15 +20,15 @@ pub struct Density {
 }
 
 impl Density {
-    /// Of `embeddings` `[n, dimension]` of pictures with these classes.
+    /// Fits `embeddings` `[n, dimension]` of images with these classes.
     ///
     /// # Errors
-    /// A message where a class has no picture, the embeddings are too wide, not finite, or all the same.
+    /// A message if a class has no image, or the embeddings are too wide, not finite, or all the same.
     pub fn fit(embeddings: &[f32], labels: &[usize], classes: &[String]) -> Result<Self, String> {
         let dimension = embeddings.len() / labels.len().max(1);
         check_dimension(dimension)?;
         if embeddings.iter().any(|value| !value.is_finite()) {
-            return Err("some embeddings hold numbers that are not finite".into());
+            return Err("some embeddings hold values that are not finite".into());
         }
         let means = class_means(embeddings, labels, classes)?;
         let (mut covariance, shrinkage) = within(embeddings, labels, &means, dimension);
@@ -42,10 +42,10 @@ impl Density {
         )
     }
 
-    /// Of the class means `[classes, dimension]` and the packed lower factor of the covariance.
+    /// From the class means `[classes, dimension]` and the packed lower factor of the covariance.
     ///
     /// # Errors
-    /// A message where they do not fit each other, or are not finite.
+    /// A message if they do not fit each other, or are not finite.
     pub fn new(means: Vec<f32>, factor: Vec<f32>, classes: usize) -> Result<Self, String> {
         let dimension = means.len() / classes.max(1);
         if dimension == 0 || means.len() != classes * dimension || factor.len() != start(dimension) {
@@ -53,7 +53,7 @@ impl Density {
         }
         let diagonal = (0..dimension).all(|i| factor[start(i) + i] > 0.0);
         if !diagonal || means.iter().chain(&factor).any(|value| !value.is_finite()) {
-            return Err("it holds numbers that are not finite, or a covariance that is none".into());
+            return Err("its values are not finite, or its covariance is not positive definite".into());
         }
         let mut density = Density {
             dimension,
@@ -66,7 +66,7 @@ impl Density {
         Ok(density)
     }
 
-    /// Numbers in an embedding.
+    /// Values per embedding.
     pub fn dimension(&self) -> usize {
         self.dimension
     }
@@ -81,8 +81,8 @@ impl Density {
         &self.factor
     }
 
-    /// The distance of an embedding to the nearest class mean, in standard deviations; infinite where it is not finite, or
-    /// not of this dimension.
+    /// The distance of an embedding to the nearest class mean, in standard deviations; infinite if it is not finite, or
+    /// of another dimension.
     pub fn distance(&self, embedding: &[f32]) -> f64 {
         if embedding.len() != self.dimension {
             return f64::INFINITY;
@@ -97,7 +97,7 @@ impl Density {
         least.sqrt()
     }
 
-    /// Each row's distance of `embeddings` `[n, dimension]`.
+    /// The distance of each of the `embeddings` `[n, dimension]`.
     pub fn distances(&self, embeddings: &[f32]) -> Vec<f64> {
         embeddings
             .par_chunks(self.dimension)
@@ -116,15 +116,15 @@ impl Density {
     }
 }
 
-/// Refuses embeddings of so many values where that is too many.
+/// Refuses embeddings of too many values.
 ///
 /// # Errors
 /// A message that names the limit.
 pub fn check_dimension(dimension: usize) -> Result<(), String> {
-    match (1..=MOST_NUMBERS).contains(&dimension) {
+    match (1..=MAX_DIMENSION).contains(&dimension) {
         true => Ok(()),
         false => Err(format!(
-            "its embeddings have {dimension} numbers, a covariance is estimated for 1 to {MOST_NUMBERS}"
+            "its embeddings have {dimension} values, a covariance is estimated for 1 to {MAX_DIMENSION}"
         )),
     }
 }
@@ -145,7 +145,7 @@ fn class_means(embeddings: &[f32], labels: &[usize], classes: &[String]) -> Resu
             .for_each(|(sum, &value)| *sum += f64::from(value));
     }
     if let Some(class) = counts.iter().position(|&count| count == 0) {
-        return Err(format!("there is no training picture of class '{}'", classes[class]));
+        return Err(format!("there is no training image of class '{}'", classes[class]));
     }
     for (sum, count) in sums.chunks_mut(dimension).zip(counts) {
         sum.iter_mut().for_each(|value| *value /= count as f64);
@@ -153,8 +153,8 @@ fn class_means(embeddings: &[f32], labels: &[usize], classes: &[String]) -> Resu
     Ok(sums)
 }
 
-/// The packed covariance of the embeddings around their class means (divided by n), and how far it must be shrunk
-/// towards a multiple of the identity: Ledoit and Wolf 2004, as scikit-learn's `ledoit_wolf(assume_centered=True)`.
+/// The packed covariance of the embeddings around their class means (divided by n), and its shrinkage towards a
+/// multiple of the identity: Ledoit and Wolf 2004, as scikit-learn's `ledoit_wolf(assume_centered=True)`.
 fn within(embeddings: &[f32], labels: &[usize], means: &[f64], dimension: usize) -> (Vec<f64>, f64) {
     let (n, p) = (labels.len() as f64, dimension as f64);
     let centered = |i: usize, into: &mut [f64]| {
@@ -192,7 +192,7 @@ fn within(embeddings: &[f32], labels: &[usize], means: &[f64], dimension: usize)
     }
     let rows = || (0..dimension).map(|i| &covariance[start(i)..start(i + 1)]);
     let trace: f64 = rows().map(|row| row[row.len() - 1]).sum();
-    // Each number beside the diagonal stands twice in the whole matrix.
+    // Each value off the diagonal stands twice in the full matrix.
     let squares = |row: &[f64]| 2.0 * row.iter().map(|value| value * value).sum::<f64>() - row[row.len() - 1].powi(2);
     let squared: f64 = rows().map(squares).sum();
     let spread = (squared - trace * trace / p) / p;
@@ -210,7 +210,7 @@ fn shrink(covariance: &mut [f64], shrinkage: f64, dimension: usize) {
     }
 }
 
-/// The lower factor of a packed symmetric matrix, in its place; `None` where the matrix is not positive definite.
+/// The lower factor of a packed symmetric matrix, in place; `None` if the matrix is not positive definite.
 fn cholesky(mut matrix: Vec<f64>, dimension: usize) -> Option<Vec<f64>> {
     for i in 0..dimension {
         let (above, row) = matrix.split_at_mut(start(i));
@@ -219,7 +219,7 @@ fn cholesky(mut matrix: Vec<f64>, dimension: usize) -> Option<Vec<f64>> {
             row[j] = (row[j] - dot(&row[..j], &other[..j])) / other[j];
         }
         let rest = row[i] - dot(&row[..i], &row[..i]);
-        // Relative to its variance, so that tiny embeddings are as good as others.
+        // Relative to its variance, so that the scale of the embeddings does not matter.
         if rest.is_nan() || rest <= 1e-12 * row[i] {
             return None;
         }

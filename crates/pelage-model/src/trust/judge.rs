@@ -1,4 +1,4 @@
-//! What is done with a model's answers before they are given: scaled, and doubted.
+//! Calibrates a model's answers, and rejects doubtful ones.
 
 use std::path::Path;
 
@@ -8,7 +8,7 @@ use serde::{Serialize, Serializer};
 use super::calibration::{Calibration, load_beside};
 use crate::{Error, Result};
 
-/// What is done with a model's answers before they are given; by default nothing.
+/// Calibrates and rejects a model's answers; by default does neither.
 #[derive(Clone, Debug, Default)]
 pub struct Judge {
     calibration: Option<Calibration>,
@@ -16,8 +16,8 @@ pub struct Judge {
 }
 
 impl Judge {
-    /// With what lies beside the model of `run`. `reject`: answers below this confidence, 0 to 1, and those to pictures
-    /// too far from training are doubted.
+    /// With the calibration beside the model of `run`. `reject`: answers below this confidence, 0 to 1, and those for
+    /// images too far from the training set are rejected.
     ///
     /// # Errors
     /// See [`load_beside`]; `reject` out of range, or without a calibration.
@@ -34,22 +34,22 @@ impl Judge {
         Ok(Judge { calibration, reject })
     }
 
-    /// What is known about the model.
+    /// The model's calibration, if it has one.
     pub fn calibration(&self) -> Option<&Calibration> {
         self.calibration.as_ref()
     }
 
-    /// What logits are divided by, where the model is calibrated.
+    /// What logits are divided by, if the model is calibrated.
     pub fn temperature(&self) -> Option<f64> {
         self.calibration.as_ref().map(|known| known.facts.temperature)
     }
 
-    /// Whether there can be doubts, for which embeddings are needed.
+    /// Whether answers can be rejected, which needs embeddings.
     pub fn rejects(&self) -> bool {
         self.reject.is_some()
     }
 
-    /// Why an answer of this calibrated `confidence`, on a picture with this `embedding`, should not be given.
+    /// Why the answer of this calibrated `confidence`, for an image with this `embedding`, is rejected, if it is.
     pub fn doubt(&self, confidence: f64, embedding: &[f32]) -> Option<Doubt> {
         let (least, known) = (self.reject?, self.calibration.as_ref()?);
         if confidence < least {
@@ -63,18 +63,18 @@ impl Judge {
 /// Why the answer is "unknown".
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Doubt {
-    /// The model is not certain.
+    /// The model is not confident enough.
     Confidence {
         /// Calibrated probability of the predicted class, 0 to 1.
         confidence: f64,
-        /// What was asked for.
+        /// The smallest that is accepted.
         least: f64,
     },
-    /// The picture is like none of training.
+    /// The image is out of distribution.
     Distance {
-        /// Its distance, see [`Density::distance`].
+        /// Its distance, see [`super::density::Density::distance`].
         distance: f64,
-        /// The largest that is answered.
+        /// The largest that is accepted.
         most: f64,
     },
 }

@@ -1,5 +1,5 @@
-//! Who called a tensor what: rules from pelage's names to those of other projects, and the preprocessing that their
-//! weights were trained with.
+//! Naming rules: from pelage's tensor names to those of other projects, and the preprocessing that their weights were
+//! trained with.
 
 use pelage_data::preprocess::{Fit, Preprocessing, ResizeFilter};
 use serde::{Deserialize, Serialize};
@@ -13,9 +13,9 @@ use crate::networks::mobilenet_v2::STAGES;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Layout {
-    /// torchvision; timm calls ResNet's tensors the same.
+    /// torchvision; timm has the same names for ResNet.
     Torchvision,
-    /// timm; of EfficientNet-Lite, the weights that came from TensorFlow (`tf_efficientnet_lite0`), with its padding.
+    /// timm; of EfficientNet-Lite, the weights converted from TensorFlow (`tf_efficientnet_lite0`), with its padding.
     Timm,
     /// The port of EfficientNet-Lite to PyTorch: `_conv_stem`, `_blocks.0._depthwise_conv`.
     EfficientNetLitePort,
@@ -23,7 +23,7 @@ pub enum Layout {
     Keras,
 }
 
-/// What stands before `.weight` and so on in the names of a layer's tensors.
+/// The prefixes of a layer's tensor names, before `.weight` and so on.
 #[derive(Debug, PartialEq)]
 pub(super) struct Prefixes {
     layer: String,
@@ -85,13 +85,13 @@ impl Layout {
         }
     }
 
-    /// Whether a tensor may be there without being used.
+    /// Whether a tensor may be present without being used.
     pub(super) fn is_known_surplus(self, architecture: Architecture, name: &str) -> bool {
         name.ends_with(".num_batches_tracked")
             || architecture == GoogLeNet && (name.starts_with("aux1.") || name.starts_with("aux2."))
     }
 
-    /// torchvision and timm number convolutions, ReLUs and poolings in one row; Keras has its own names.
+    /// torchvision and timm count convolutions, ReLUs and poolings together; Keras has its own names.
     fn vgg(self, graph: &Graph) -> Vec<(&Node, Prefixes)> {
         let (mut layers, mut index) = (Vec::new(), 0);
         for node in graph.nodes() {
@@ -129,7 +129,7 @@ impl Layout {
             Some((flat, part)) => (flat.parse().unwrap_or(0), part),
             None => (0, name),
         };
-        // The first block has no expansion, and so other numbers.
+        // The first block has no expansion, hence other indices.
         let first = flat == 0;
         match self {
             Layout::Torchvision => {
@@ -190,20 +190,21 @@ impl Layout {
         }
     }
 
-    /// How pictures become input for weights in this layout.
+    /// The preprocessing that weights in this layout were trained with.
     ///
-    /// The sizes are those of the weights' training. The projects' own evaluation cuts a margin off first; pelage keeps
-    /// the whole picture or its largest middle part.
+    /// The sizes are those of training. The projects' own evaluation crops a margin first; pelage keeps the whole image
+    /// or its largest central part.
     pub fn preprocessing(self, architecture: Architecture) -> Preprocessing {
         let size = architecture.input_size();
         let is_lite = matches!(architecture, EfficientNetLite0 | EfficientNetLite1 | EfficientNetLite2);
         let (mean, std) = match self {
-            // torchvision's own weights came from TensorFlow, and its network maps ImageNet's norm to this one first.
+            // torchvision's weights came from TensorFlow, and its network first maps ImageNet's normalization to this
+            // one.
             Layout::Torchvision if architecture == GoogLeNet => ([0.5; 3], [0.5; 3]),
             Layout::Timm if is_lite => ([0.5; 3], [0.5; 3]),
             Layout::Torchvision | Layout::Timm => ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]),
             Layout::EfficientNetLitePort => ([127.0 / 255.0; 3], [128.0 / 255.0; 3]),
-            // Caffe's way: 0 to 255 minus the mean, red first here (see `convert`).
+            // As in Caffe: 0 to 255 minus the mean, but red first (see `convert`).
             Layout::Keras => ([123.68 / 255.0, 116.779 / 255.0, 103.939 / 255.0], [1.0 / 255.0; 3]),
         };
         let filter = match self {
@@ -221,7 +222,7 @@ impl Layout {
     }
 }
 
-/// torchvision's names for ResNet: the number of a convolution is that of its batch norm.
+/// torchvision's names for ResNet: a convolution has the number of its batch norm.
 fn resnet(name: &str) -> Prefixes {
     match name.ends_with("downsample") {
         true => Prefixes::new(format!("{name}.0"), format!("{name}.1")),

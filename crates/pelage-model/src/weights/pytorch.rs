@@ -1,20 +1,20 @@
-//! PyTorch's `.pth` in all its forms. The pickle inside is interpreted by `pytorch-reader`, which knows the calls that
-//! rebuild tensors and makes none of them: nothing of the file is run.
+//! PyTorch's `.pth` in all its forms. `pytorch-reader` interprets the pickle inside; it knows the calls that rebuild
+//! tensors and makes none of them: no code of the file is run.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use pytorch_reader::{DType, PickleValue, PytorchReader};
 
-use super::tensor::{Tensor, bfloat16, float16, numbers};
+use super::tensor::{Tensor, bfloat16, float16, floats};
 
-/// Where training scripts put the weights among other things.
+/// Where training scripts put the weights among other entries.
 const WRAPPERS: [&str; 4] = ["state_dict", "model_state_dict", "model", "state_dict_ema"];
 
 /// The tensors of `path`.
 pub(super) fn tensors(path: &Path) -> Result<BTreeMap<String, Tensor>, String> {
     let damaged =
-        |failure: pytorch_reader::PytorchError| format!("is no file of PyTorch weights, or damaged: {failure}");
+        |failure: pytorch_reader::PytorchError| format!("is not a file of PyTorch weights, or damaged: {failure}");
     let root = PytorchReader::read_pickle_data(path, None).map_err(damaged)?;
     let PickleValue::Dict(mut entries) = root else {
         return Err(format!(
@@ -28,7 +28,7 @@ pub(super) fn tensors(path: &Path) -> Result<BTreeMap<String, Tensor>, String> {
     if let Some(PickleValue::Dict(inner)) = wrapper.and_then(|wrapper| entries.remove(wrapper)) {
         entries = inner;
     }
-    // What `state_dict()` notes of the modules' versions, as an attribute of the table.
+    // The versions of the modules, which `state_dict()` attaches to the table.
     if matches!(entries.get("_metadata"), Some(PickleValue::Dict(_))) {
         entries.remove("_metadata");
     }
@@ -43,7 +43,7 @@ pub(super) fn tensors(path: &Path) -> Result<BTreeMap<String, Tensor>, String> {
         .collect())
 }
 
-/// Every entry must be a tensor (or a table of them, where a whole module was saved).
+/// Every entry must be a tensor, or a table of them if a whole module was saved.
 fn check(entries: &std::collections::HashMap<String, PickleValue>) -> Result<(), String> {
     for (name, value) in entries {
         match value {
@@ -74,11 +74,11 @@ fn described(value: &PickleValue) -> String {
 
 fn read(tensor: &pytorch_reader::Tensor) -> Result<Vec<f32>, String> {
     let convert: fn(&[u8]) -> Vec<f32> = match tensor.dtype() {
-        DType::F32 => |bytes| numbers(bytes, f32::from_ne_bytes),
-        DType::F64 => |bytes| numbers(bytes, |b| f64::from_ne_bytes(b) as f32),
-        DType::F16 => |bytes| numbers(bytes, |b| float16(u16::from_ne_bytes(b))),
-        DType::BF16 => |bytes| numbers(bytes, |b| bfloat16(u16::from_ne_bytes(b))),
-        other => return Err(format!("its numbers are {other:?}, not floating point")),
+        DType::F32 => |bytes| floats(bytes, f32::from_ne_bytes),
+        DType::F64 => |bytes| floats(bytes, |b| f64::from_ne_bytes(b) as f32),
+        DType::F16 => |bytes| floats(bytes, |b| float16(u16::from_ne_bytes(b))),
+        DType::BF16 => |bytes| floats(bytes, |b| bfloat16(u16::from_ne_bytes(b))),
+        other => return Err(format!("its values are {other:?}, not floating point")),
     };
     Ok(convert(&tensor.read().map_err(|failure| failure.to_string())?))
 }

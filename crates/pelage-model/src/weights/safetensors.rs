@@ -1,11 +1,11 @@
-//! `.safetensors`: a JSON header and plain numbers.
+//! `.safetensors`: a JSON header and raw values.
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use safetensors::{Dtype, SafeTensors};
 
-use super::tensor::{Tensor, bfloat16, float16, numbers};
+use super::tensor::{Tensor, bfloat16, float16, floats};
 
 /// The tensors of a file's bytes.
 pub(super) fn tensors(bytes: Vec<u8>) -> Result<BTreeMap<String, Tensor>, String> {
@@ -26,10 +26,10 @@ pub(super) fn tensors(bytes: Vec<u8>) -> Result<BTreeMap<String, Tensor>, String
 
 fn read(dtype: Dtype, bytes: &[u8]) -> Result<Vec<f32>, String> {
     Ok(match dtype {
-        Dtype::F32 => numbers(bytes, f32::from_le_bytes),
-        Dtype::F64 => numbers(bytes, |b| f64::from_le_bytes(b) as f32),
-        Dtype::F16 => numbers(bytes, |b| float16(u16::from_le_bytes(b))),
-        Dtype::BF16 => numbers(bytes, |b| bfloat16(u16::from_le_bytes(b))),
-        other => return Err(format!("its numbers are {other:?}, not floating point")),
+        Dtype::F32 => floats(bytes, f32::from_le_bytes),
+        Dtype::F64 => floats(bytes, |b| f64::from_le_bytes(b) as f32),
+        Dtype::F16 => floats(bytes, |b| float16(u16::from_le_bytes(b))),
+        Dtype::BF16 => floats(bytes, |b| bfloat16(u16::from_le_bytes(b))),
+        other => return Err(format!("its values are {other:?}, not floating point")),
     })
 }

@@ -1,16 +1,15 @@
-//! One tensor of a weights file: its shape, and how to read its values, which happens late.
+//! One tensor of a weights file: its shape, and its values, read on demand.
 
 /// A tensor whose values have not been read yet.
 pub struct Tensor {
     /// Lengths of the axes.
     pub shape: Vec<usize>,
-    /// Only called once the shape is known to be the right one, so that no file can ask for more memory than the network
-    /// needs.
+    /// Called only after the shape is checked, so that no file can ask for more memory than the network needs.
     reader: Box<dyn FnOnce() -> Result<Vec<f32>, String>>,
 }
 
 impl Tensor {
-    /// A tensor of `shape` whose values `reader` gives, row-major, when they are wanted.
+    /// A tensor of `shape` whose row-major values `reader` returns on demand.
     pub fn new(shape: Vec<usize>, reader: impl FnOnce() -> Result<Vec<f32>, String> + 'static) -> Self {
         Tensor {
             shape,
@@ -27,7 +26,7 @@ impl Tensor {
         match values.len() == self.shape.iter().product::<usize>() {
             true => Ok(values),
             false => Err(format!(
-                "it holds {} values, its shape {:?} wants others",
+                "it holds {} values, which do not fit its shape {:?}",
                 values.len(),
                 self.shape
             )),
@@ -35,9 +34,9 @@ impl Tensor {
     }
 }
 
-/// f32 values from `bytes`, each of `N` bytes.
-pub(super) fn numbers<const N: usize>(bytes: &[u8], number: impl Fn([u8; N]) -> f32) -> Vec<f32> {
-    bytes.as_chunks::<N>().0.iter().map(|&bytes| number(bytes)).collect()
+/// f32 values from `bytes`, `N` bytes each.
+pub(super) fn floats<const N: usize>(bytes: &[u8], float: impl Fn([u8; N]) -> f32) -> Vec<f32> {
+    bytes.as_chunks::<N>().0.iter().map(|&bytes| float(bytes)).collect()
 }
 
 /// The value in the upper half of an f32.

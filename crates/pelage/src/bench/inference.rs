@@ -1,11 +1,11 @@
-//! Prediction, by architecture and batch size.
+//! Inference, by architecture and batch size.
 
 use burn::tensor::{Device, Tensor, TensorData};
+use pelage_model::networks::pooled::BATCH;
+use pelage_model::networks::{Architecture, Mode, Network};
 use serde::Serialize;
 
 use super::timing::{median_seconds, noise};
-use pelage_model::networks::pooled::BATCH;
-use pelage_model::networks::{Architecture, Mode, Network};
 
 /// One architecture at one batch size.
 #[derive(Clone, Debug, Serialize)]
@@ -14,16 +14,17 @@ pub struct Inference {
     pub architecture: &'static str,
     /// Side of the input in pixels.
     pub size: usize,
-    /// Pictures at once.
+    /// Batch size.
     pub batch: usize,
-    /// Pictures a second, from pixels in memory to the last feature map's means (backbones) or logits (cnn3).
+    /// Images per second, from pixels in memory to the channel means of the last feature map (backbones) or logits
+    /// (cnn3).
     pub images_per_second: f64,
 }
 
-/// Batch sizes that are measured.
+/// The measured batch sizes.
 pub const BATCHES: [usize; 2] = [1, 16];
 
-/// Measures `architectures` with random weights, batch norms folded; `observe` hears each as it is done.
+/// Measures `architectures` with random weights and folded batch norms; `observe` gets each result as it is ready.
 pub fn inference(
     architectures: &[Architecture],
     device: &Device,

@@ -14,20 +14,20 @@ use super::timing::{median_seconds, noise};
 pub struct Speed {
     /// What it computes.
     pub name: String,
-    /// The median of its times.
+    /// Median time in seconds.
     pub milliseconds: f64,
-    /// Operations of the plain algorithm, two a multiply-add, in 10^9 a second; a kernel that gets by with fewer
-    /// (Winograd, or going back through pooling winners alone) can be above the peak.
+    /// Operations of the direct algorithm, two per multiply-add, in 10^9 per second; a kernel that needs fewer
+    /// (Winograd, or a backward pass through pooling winners alone) can exceed the peak.
     pub gflops: f64,
-    /// The same as a share of the peak.
+    /// The same as a fraction of the peak.
     pub share_of_peak: f64,
 }
 
-/// Pictures a run of a convolution block, as in training.
+/// Images per run of a convolution block, as in training.
 const BLOCK_BATCH: usize = 32;
-/// Pictures a run of another convolution, as in inference.
+/// Images per run of another convolution, as in inference.
 const BATCH: usize = 2;
-/// Seconds for each.
+/// Seconds of measurement for each.
 const ENOUGH: f64 = 0.15;
 
 /// Network, side, channels in and out, kernel, stride, whether depthwise.
@@ -54,10 +54,10 @@ const LAYERS: &[(&str, usize, usize, usize, usize, usize, bool)] = &[
 /// Blocks of cnn3: side, channels in and out.
 const BLOCKS: [(usize, usize, usize); 3] = [(150, 3, 32), (75, 32, 32), (37, 32, 64)];
 
-/// Kernels that [`kernels`] measures.
+/// Number of kernels that [`kernels`] measures.
 pub const COUNT: usize = 2 * BLOCKS.len() + LAYERS.len() + 2;
 
-/// Measures all of them; `observe` hears each as it is done.
+/// Measures all of them; `observe` gets each result as it is ready.
 pub fn kernels(machine: &Machine, observe: &mut dyn FnMut(&Speed)) -> Vec<Speed> {
     let mut speeds = Vec::new();
     let mut note = |name: String, operations: f64, seconds: f64| {
@@ -118,7 +118,7 @@ fn block(side: usize, in_channels: usize, out_channels: usize, note: &mut impl F
     note(format!("{name}, forward"), plain, seconds);
     let gradient = noise(3, shape.output_len());
     let (mut grad_weights, mut grad_bias) = (vec![0.0; shape.weight_len()], bias.clone());
-    // Nobody asks for the gradient at the pixels.
+    // Nothing needs the gradient of the pixels.
     let mut grad_input = (in_channels > 3).then(|| vec![0.0; shape.input_len()]);
     let seconds = median_seconds(ENOUGH, || {
         conv_block::backward(
@@ -147,7 +147,7 @@ fn convolution(geometry: &Geometry) -> f64 {
     })
 }
 
-/// Batch norm in training over a map of MobileNetV2; its operations are counted as 4 and 9 a number, and memory limits it.
+/// Batch norm in training over a map of MobileNetV2, bound by memory; its operations count as 4 and 9 per value.
 fn normalization(note: &mut impl FnMut(String, f64, f64)) {
     let (isa, channels, pixels) = (Isa::best(), 96, 8 * 56 * 56);
     let (input, gradient) = (noise(1, channels * pixels), noise(2, channels * pixels));
@@ -161,10 +161,10 @@ fn normalization(note: &mut impl FnMut(String, f64, f64)) {
         let statistics = batch_norm::statistics(isa, channels, &input);
         (batch_norm::forward(isa, &input, &statistics, &affine, None), statistics)
     };
-    let numbers = input.len() as f64;
+    let values = input.len() as f64;
     let name = "batch norm 56 px, 96 channels, 8 pictures";
     let seconds = median_seconds(ENOUGH, || drop(std::hint::black_box(forward())));
-    note(format!("{name}, forward"), 4.0 * numbers, seconds);
+    note(format!("{name}, forward"), 4.0 * values, seconds);
     let (output, statistics) = forward();
     let seconds = median_seconds(ENOUGH, || {
         drop(std::hint::black_box(batch_norm::backward(
@@ -176,5 +176,5 @@ fn normalization(note: &mut impl FnMut(String, f64, f64)) {
             &gradient,
         )))
     });
-    note(format!("{name}, backward"), 9.0 * numbers, seconds);
+    note(format!("{name}, backward"), 9.0 * values, seconds);
 }

@@ -1,19 +1,19 @@
-//! The machine that is measured.
+//! The machine under test.
 
 use pelage_kernels::isa::Isa;
 use pelage_kernels::peak;
 use serde::Serialize;
 
-/// What is measured on.
+/// The machine under test.
 #[derive(Clone, Debug, Serialize)]
 pub struct Machine {
-    /// As the operating system calls it; empty where it does not say.
+    /// The processor's name; empty if the operating system does not tell.
     pub processor: String,
-    /// CPU threads that are used.
+    /// CPU threads in use.
     pub threads: usize,
-    /// The instruction set that the kernels run on, see `PELAGE_ISA`.
+    /// The instruction set of the kernels, see `PELAGE_ISA`.
     pub isa: &'static str,
-    /// Multiply-adds of f32 between registers on all threads at once, in 10^9 operations (two each) a second.
+    /// Register-only f32 multiply-adds on all threads, in 10^9 operations (two each) per second.
     pub peak_gflops: f64,
 }
 

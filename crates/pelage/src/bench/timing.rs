@@ -1,9 +1,9 @@
-//! Timing, and values to time with.
+//! Timing, and input values for it.
 
 use std::time::Instant;
 
-/// The median of the seconds that `work` takes: at least 5 runs, and more until they have taken `enough` seconds; one run
-/// before them is not counted.
+/// The median duration of `work` in seconds: over at least 5 runs, and more until they have taken `enough` seconds,
+/// after one warm-up run.
 pub(super) fn median_seconds(enough: f64, mut work: impl FnMut()) -> f64 {
     work();
     let (begin, mut seconds) = (Instant::now(), Vec::new());
@@ -16,7 +16,7 @@ pub(super) fn median_seconds(enough: f64, mut work: impl FnMut()) -> f64 {
     seconds[seconds.len() / 2]
 }
 
-/// Values from -0.5 to 0.5, the same each time.
+/// Values from -0.5 to 0.5, the same at every call with this seed.
 pub(super) fn noise(seed: u64, len: usize) -> Vec<f32> {
     let mut state = seed;
     let mut next = || {

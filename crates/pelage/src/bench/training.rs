@@ -16,33 +16,32 @@ use pelage_model::values::to_vec;
 use serde::Serialize;
 
 use super::timing::median_seconds;
-
 use crate::train::step::Learner;
 use crate::train::{Data, Recipe, Samples};
 use crate::{Error, Result};
 
-/// Pictures a second of each part: cnn3, 150 pixels, batches of 32.
+/// Images per second of each part: cnn3, 150 pixels, batches of 32.
 #[derive(Clone, Debug, Serialize)]
 pub struct Training {
-    /// The step alone, on one batch over and over: forward, loss, backward, update, running average.
+    /// The step alone, on the same batch repeatedly: forward, loss, backward, update, running average.
     pub step: f64,
     /// Reading, decoding and resizing JPEGs of 200 x 200 pixels.
     pub decode: f64,
-    /// From decoded pictures in memory to augmented batches.
+    /// From decoded images in memory to augmented batches.
     pub augment: f64,
-    /// An epoch, training and validation, from decoded pictures.
+    /// An epoch of training and validation, from decoded images.
     pub epoch: f64,
 }
 
-/// Drawn pictures of each class.
+/// Drawn images of each class.
 const PER_CLASS: usize = 320;
 /// Their side in pixels.
 const SIDE: u32 = 200;
 
-/// What [`training`] says it does, one after the other.
+/// The stages that [`training`] announces, in order.
 pub const STAGES: usize = 4;
 
-/// Measures training on drawn pictures; takes some seconds. `observe` hears what is being done.
+/// Measures training on drawn images; takes some seconds. `observe` gets the name of each stage.
 ///
 /// # Errors
 /// A temporary folder that cannot be written.
@@ -135,6 +134,6 @@ pub fn training(device: &Device, observe: &mut dyn FnMut(&'static str)) -> Resul
                 epoch,
             })
         }
-        (_, failure) => Err(failure.unwrap_or_else(|| Error::Settings("training made no step".into()))),
+        (_, failure) => Err(failure.unwrap_or_else(|| Error::Settings("training took no step".into()))),
     }
 }

@@ -4,23 +4,23 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 
-/// How a run differs from the first one on the same pictures.
+/// A run's difference from the first one on the same images.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Difference {
-    /// Its accuracy less the first one's, -1 to 1.
+    /// Its accuracy minus the first one's, -1 to 1.
     pub accuracy: f64,
-    /// Where that lies with 95 % confidence, by [`bootstrap`].
+    /// The 95 % confidence interval of `accuracy`, by [`bootstrap`].
     pub interval: (f64, f64),
-    /// Pictures that the first run alone tells right.
+    /// Images that only the first run classified correctly.
     pub only_first: usize,
-    /// Pictures that this run alone tells right.
+    /// Images that only this run classified correctly.
     pub only_this: usize,
     /// Decimal logarithm of the p-value, see [`mcnemar`].
     pub log10_p: f64,
 }
 
 impl Difference {
-    /// Of whether each picture was told right by the first run and by `this`; `seed` draws the samples.
+    /// From whether the first run and `this` classified each image correctly; `seed` draws the bootstrap samples.
     pub fn new(first: &[bool], this: &[bool], seed: u64) -> Self {
         let pairs = || first.iter().zip(this);
         let count = |wanted: (bool, bool)| pairs().filter(|&(&first, &this)| (first, this) == wanted).count();
@@ -38,15 +38,15 @@ impl Difference {
     }
 }
 
-/// The decimal logarithm of the p-value of McNemar's exact test (1947; two-sided binomial): how probable discordant
-/// pictures so unequally divided, or more so, are for two models that are equally good. A logarithm, since the p-value
-/// itself may be smaller than any f64.
+/// The decimal logarithm of the p-value of McNemar's exact test (1947; two-sided binomial): the probability that two
+/// equally good models divide the discordant images this unequally or more so. A logarithm, since the p-value itself
+/// may be smaller than any f64.
 pub fn mcnemar(only_first: usize, only_second: usize) -> f64 {
     let (n, least) = (only_first + only_second, only_first.min(only_second));
     if 2 * least == n {
         return 0.0;
     }
-    // ln of the binomial coefficients, one from the other; their sum by the largest, which is the last.
+    // ln of the binomial coefficients by recurrence; summed relative to the largest, which is the last.
     let (mut coefficient, mut logarithms) = (0.0, vec![0.0]);
     for k in 0..least {
         coefficient += (((n - k) as f64) / ((k + 1) as f64)).ln();
@@ -57,11 +57,11 @@ pub fn mcnemar(only_first: usize, only_second: usize) -> f64 {
     (ln_p / std::f64::consts::LN_10).min(0.0)
 }
 
-/// Samples that [`bootstrap`] draws.
+/// Number of bootstrap samples.
 const SAMPLES: usize = 2000;
 
-/// The 95 % interval of the mean of `differences` by the bootstrap's percentiles (Efron 1979): the mean of as many, drawn
-/// with replacement, 2,000 times. The pairs stay together, so what both runs find hard does not widen it.
+/// The 95 % percentile bootstrap interval of the mean of `differences` (Efron 1979): the means of 2,000 samples of the
+/// same size, drawn with replacement. Pairs stay together, so what both runs find hard does not widen the interval.
 pub fn bootstrap(differences: &[i8], seed: u64) -> (f64, f64) {
     if differences.is_empty() {
         return (0.0, 0.0);
@@ -77,7 +77,7 @@ pub fn bootstrap(differences: &[i8], seed: u64) -> (f64, f64) {
     (percentile(&means, 0.025), percentile(&means, 0.975))
 }
 
-/// Between the two nearest of `sorted`, as numpy does by default.
+/// Interpolates between the two nearest of `sorted`, as numpy does by default.
 fn percentile(sorted: &[f64], share: f64) -> f64 {
     let at = share * (sorted.len() - 1) as f64;
     let (below, above) = (sorted[at as usize], sorted[at.ceil() as usize]);

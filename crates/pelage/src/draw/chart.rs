@@ -1,4 +1,4 @@
-//! One small chart as SVG for a page: lines or points over two axes, in colors that follow the page's.
+//! A small SVG chart for a page: lines or points over two axes, in colors that follow the page's theme.
 
 use plotters::prelude::*;
 
@@ -6,41 +6,41 @@ use super::markup::escaped;
 
 /// A chart.
 pub struct Chart<'a> {
-    /// For screen readers: what it is.
+    /// Title, for screen readers.
     pub title: &'a str,
-    /// For screen readers: what one sees.
+    /// Description, for screen readers.
     pub description: &'a str,
-    /// Across.
+    /// The horizontal axis.
     pub x: Axis<'a>,
-    /// Up.
+    /// The vertical axis.
     pub y: Axis<'a>,
-    /// What is drawn, in the order of the hues.
+    /// The series, in the order of the hues.
     pub series: Vec<Series>,
-    /// Whether a dashed line shows where both axes agree: chance, or perfection.
+    /// Whether to draw a dashed diagonal: chance, or perfect calibration.
     pub diagonal: bool,
-    /// The corner for the names of the series.
+    /// The corner of the legend.
     pub legend: Corner,
 }
 
 /// An axis.
 pub struct Axis<'a> {
-    /// What it counts.
+    /// Its label.
     pub label: &'a str,
     /// The smallest value shown.
     pub from: f64,
-    /// The largest.
+    /// The largest value shown.
     pub to: f64,
-    /// Decimals of the numbers beside it.
+    /// Decimals of the tick labels.
     pub decimals: usize,
 }
 
-/// Points that belong together.
+/// A series of points.
 pub struct Series {
     /// Its name in the legend.
     pub name: String,
     /// The points, from left to right.
     pub points: Vec<(f64, f64)>,
-    /// How they are drawn.
+    /// How the points are drawn.
     pub mark: Mark,
 }
 
@@ -49,9 +49,9 @@ pub struct Series {
 pub enum Mark {
     /// Joined by a line.
     Line,
-    /// Joined, and each with a dot.
+    /// Joined by a line, with a dot at each.
     Dots,
-    /// A bar from the ground to each point, as wide as points lie apart.
+    /// A bar from the bottom to each point, as wide as the spacing of the points.
     Bars,
 }
 
@@ -68,14 +68,14 @@ pub enum Corner {
     UpperLeft,
 }
 
-/// Width and height in pixels: small, so that text keeps its size on a phone.
+/// Width and height in pixels: small, so that text stays legible on a phone.
 const SIZE: (u32, u32) = (460, 340);
 
-/// Stand-ins in the drawing, by which [`svg`] finds what takes a color of the page.
+/// Placeholder colors, which [`svg`] replaces by the page's.
 const INK: RGBColor = RGBColor(1, 1, 1);
 const GRID: RGBColor = RGBColor(2, 2, 2);
 const PAPER: RGBColor = RGBColor(3, 3, 3);
-/// Hues there are; later series begin anew.
+/// Number of hues; later series reuse them.
 const HUES: usize = 6;
 
 fn hue(i: usize) -> RGBColor {
@@ -85,7 +85,7 @@ fn hue(i: usize) -> RGBColor {
 /// The chart as SVG whose colors are the CSS variables `--ink`, `--grid`, `--paper` and `--hue0` to `--hue5`.
 ///
 /// # Errors
-/// Where the chart library refuses.
+/// If the chart library fails.
 pub fn svg(chart: &Chart) -> Result<String, String> {
     let mut svg = String::new();
     draw(chart, &mut svg).map_err(|failure| failure.to_string())?;
@@ -102,7 +102,7 @@ pub fn svg(chart: &Chart) -> Result<String, String> {
     svg = svg.replacen("<svg", &open, 1);
     let body = svg.find('>').map_or(0, |end| end + 1);
     svg.insert_str(body, &format!("<title>{title}</title><desc>{words}</desc>"));
-    // The numbers and names of the chart are in tables beside it; a line a tag would only make the page longer.
+    // A table beside the chart has its values and names; line breaks would only make the page longer.
     Ok(svg.replace('\n', ""))
 }
 
@@ -171,7 +171,7 @@ fn draw(chart: &Chart, svg: &mut String) -> Result<(), Box<dyn std::error::Error
     Ok(())
 }
 
-/// The points without those that would fall on their neighbours: at least `step` apart, the first and the last kept.
+/// Drops points that would overlap their neighbors: keeps those at least `step` apart, the first and the last.
 pub fn thinned(points: &[(f64, f64)], step: f64) -> Vec<(f64, f64)> {
     let mut kept: Vec<(f64, f64)> = Vec::new();
     for (i, &point) in points.iter().enumerate() {

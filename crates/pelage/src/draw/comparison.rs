@@ -7,13 +7,13 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 use super::curves::{Drawing, INK, describe, draw_mesh, epochs, margin, spread};
 use crate::train::history::HistoryRow;
 
-/// Width of a panel without the names beside it, and height, in pixels.
+/// Width of a panel without its labels, and height, in pixels.
 const PANEL: (u32, u32) = (490, 470);
-/// Characters of a name at most.
+/// Maximum number of characters of a name.
 const LONGEST: usize = 30;
-/// From one name to the next, in pixels.
+/// Height of a label in pixels.
 const LINE: i32 = 17;
-/// Okabe and Ito's colors, but for yellow, which is too pale for a line.
+/// Okabe and Ito's palette without yellow, which is too pale for a line.
 const COLORS: [RGBColor; 7] = [
     RGBColor(0, 114, 178),
     RGBColor(213, 94, 0),
@@ -27,7 +27,7 @@ const COLORS: [RGBColor; 7] = [
 /// One run of the figure.
 #[derive(Clone, Copy, Debug)]
 pub struct Curve<'a> {
-    /// What stands beside its line.
+    /// The label of its line.
     pub name: &'a str,
     /// Its epochs.
     pub history: &'a [HistoryRow],
@@ -43,18 +43,18 @@ struct Line<'a> {
     best: Option<(f64, f64)>,
 }
 
-/// The figure as SVG: validation loss on the left, accuracy on the right, a line a run with its name at its end, a ring
-/// at the epoch that was kept.
+/// The figure as SVG: validation loss on the left, accuracy on the right, one line per run with its name at its end and
+/// a ring at the kept epoch.
 ///
 /// # Errors
-/// Where the chart library refuses.
+/// If the chart library fails.
 pub fn comparison_svg(title: &str, curves: &[Curve<'_>]) -> Result<String, String> {
     let last_epoch = curves
         .iter()
         .flat_map(|curve| curve.history.last())
         .map(|row| row.epoch);
     let last_epoch = last_epoch.max().unwrap_or(1) as f64;
-    // Two digits of the name font are 16 pixels; the number beside it has six.
+    // Two digits of the label font are 16 pixels; the value beside the name has six.
     let longest = curves.iter().map(|curve| shortened(curve.name).chars().count()).max();
     let names = 8 * (longest.unwrap_or(0) as u32 + 6) + 30;
     let size = (2 * (PANEL.0 + names), PANEL.1);
@@ -141,7 +141,7 @@ fn draw_panel(
     let (left, top) = area.get_base_pixel();
     for ((line, (x, y)), level) in ends.into_iter().zip(levels) {
         let place = |x: i32, y: i32| (x - left, y - top);
-        // From where the run ended to its name, past those that went on.
+        // From the end of the run to its label, past the runs that went on.
         let leader = vec![place(x + 4, y), place(right + 2, y), place(right + 14, level)];
         area.draw(&PathElement::new(leader, line.color.mix(0.45).stroke_width(1)))?;
         let anchor = Pos::new(HPos::Left, VPos::Center);
@@ -156,7 +156,7 @@ fn draw_panel(
     Ok(())
 }
 
-/// A name that fits beside a panel: its end, where names that begin alike differ.
+/// A name that fits beside a panel: its end, since names tend to differ there.
 fn shortened(name: &str) -> String {
     let length = name.chars().count();
     match length > LONGEST {
@@ -167,7 +167,7 @@ fn shortened(name: &str) -> String {
     }
 }
 
-/// Heights near the wanted ones (rising) that are a line's height apart, and not below `bottom`.
+/// Heights near the wanted ones (ascending), a line height apart and not below `bottom`.
 fn apart(wanted: impl Iterator<Item = i32>, bottom: i32) -> Vec<i32> {
     let mut levels: Vec<i32> = Vec::new();
     for level in wanted {

@@ -9,7 +9,7 @@ use crate::train::history::HistoryRow;
 
 /// Width and height in pixels.
 const SIZE: (u32, u32) = (1100, 440);
-/// Okabe and Ito's blue and vermilion: told apart by every kind of color vision.
+/// Okabe and Ito's blue and vermilion: distinguishable with every kind of color vision.
 const TRAIN: RGBColor = RGBColor(0, 114, 178);
 const VALIDATION: RGBColor = RGBColor(213, 94, 0);
 pub(super) const INK: RGBColor = RGBColor(40, 40, 40);
@@ -26,7 +26,7 @@ struct Panel<'a> {
 /// The figure as SVG: loss on the left, accuracy on the right, training and validation, the best epoch marked.
 ///
 /// # Errors
-/// Where the chart library refuses.
+/// If the chart library fails.
 pub fn curves_svg(title: &str, history: &[HistoryRow], best_epoch: Option<usize>) -> Result<String, String> {
     let points = |value: &dyn Fn(&HistoryRow) -> f64| -> Vec<(f64, f64)> {
         let all = history.iter().map(|row| (row.epoch as f64, value(row)));
@@ -62,7 +62,7 @@ pub fn curves_svg(title: &str, history: &[HistoryRow], best_epoch: Option<usize>
     Ok(svg)
 }
 
-/// Adds title and description for screen readers; the chart library has no way to say them.
+/// Adds title and description for screen readers, which the chart library does not support.
 pub(super) fn describe(svg: &mut String, title: &str, what: &str) {
     let words = format!("<title>{}</title>\n<desc>{}</desc>\n", escaped(title), escaped(what));
     let body = svg
@@ -102,7 +102,7 @@ fn draw_panel(area: &DrawingArea<SVGBackend<'_>, Shift>, panel: &Panel<'_>, last
         let line = DashedLineSeries::new([(x, low - margin), (x, high + margin)], 5, 4, gray.stroke_width(1));
         chart.draw_series(line)?;
         let text = format!("best: {y:.2}{}, epoch {x:.0}", panel.unit);
-        // Beside the line, on the side that has room.
+        // Beside the line, on the side with more room.
         let left = x > (from + to) / 2.0;
         let anchor = if left { text_anchor::RIGHT } else { text_anchor::LEFT };
         let style = ("sans-serif", 13).into_font().color(&gray).pos(anchor);
@@ -142,13 +142,13 @@ fn draw_panel(area: &DrawingArea<SVGBackend<'_>, Shift>, panel: &Panel<'_>, last
     Ok(())
 }
 
-/// The least and the largest of `values`; 0 and 1 where there is none.
+/// The smallest and the largest of `values`; 0 and 1 if there are none.
 pub(super) fn spread(values: impl Iterator<Item = f64>) -> (f64, f64) {
     let (low, high) = values.fold((f64::MAX, f64::MIN), |(low, high), y| (low.min(y), high.max(y)));
     if low > high { (0.0, 1.0) } else { (low, high) }
 }
 
-/// What is left free above and below values from `low` to `high`.
+/// Space above and below values from `low` to `high`.
 pub(super) fn margin(low: f64, high: f64) -> f64 {
     if high > low {
         0.08 * (high - low)
@@ -157,7 +157,7 @@ pub(super) fn margin(low: f64, high: f64) -> f64 {
     }
 }
 
-/// Where the axis of epochs begins and ends.
+/// The range of the epoch axis.
 pub(super) fn epochs(last_epoch: f64) -> (f64, f64) {
     if last_epoch > 1.0 {
         (1.0, last_epoch)
@@ -166,12 +166,12 @@ pub(super) fn epochs(last_epoch: f64) -> (f64, f64) {
     }
 }
 
-/// A panel of a figure: its place, its epochs and its values.
+/// A panel of a figure: its drawing area, its epochs and its values.
 pub(super) type Chart<'a, 'b> = ChartContext<'a, SVGBackend<'b>, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
 
-/// Axes and grid of a panel over epochs, the values shown with so many `decimals`.
+/// Axes and grid of a panel over epochs, with values of this many `decimals`.
 pub(super) fn draw_mesh(chart: &mut Chart<'_, '_>, title: &str, last_epoch: f64, decimals: usize) -> Drawing {
-    // Whole epochs only, at most ten of them.
+    // Only whole epochs, at most ten of them.
     let every = (last_epoch / 10.0).ceil().max(1.0);
     chart
         .configure_mesh()
@@ -196,7 +196,7 @@ pub(super) fn draw_mesh(chart: &mut Chart<'_, '_>, title: &str, last_epoch: f64,
     Ok(())
 }
 
-/// Positions of text against its point.
+/// Position of text relative to its anchor.
 mod text_anchor {
     use plotters::style::text_anchor::{HPos, Pos, VPos};
 
@@ -237,15 +237,15 @@ mod tests {
                 assert!(svg.contains(text), "{text} in {epochs} epochs");
             }
             let png = crate::draw::png::svg_to_png(&svg, 2.0).unwrap();
-            let picture = resvg::tiny_skia::Pixmap::decode_png(&png).unwrap();
-            assert_eq!((picture.width(), picture.height()), (2200, 880));
-            let dark = picture.pixels().iter().filter(|pixel| pixel.red() < 100).count();
+            let image = resvg::tiny_skia::Pixmap::decode_png(&png).unwrap();
+            assert_eq!((image.width(), image.height()), (2200, 880));
+            let dark = image.pixels().iter().filter(|pixel| pixel.red() < 100).count();
             assert!(dark > 2000, "text and lines are drawn: {dark}");
         }
     }
 
     #[test]
-    fn numbers_that_are_none_are_left_out() {
+    fn nan_is_left_out() {
         let mut history = history(3);
         history[1].validation_loss = f64::NAN;
         history[2].train_loss = f64::INFINITY;

@@ -1,6 +1,6 @@
-//! Text inside XML and HTML.
+//! Escaping text for XML and HTML.
 
-/// `text` as content or as the value of an attribute.
+/// `text` as content or attribute value.
 pub fn escaped(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for character in text.chars() {
@@ -10,7 +10,7 @@ pub fn escaped(text: &str) -> String {
             '>' => safe += "&gt;",
             '"' => safe += "&quot;",
             '\'' => safe += "&#39;",
-            // No XML may hold them, and nobody can see them.
+            // Not allowed in XML, and invisible.
             control if control.is_control() || matches!(control, '\u{FFFE}' | '\u{FFFF}') => safe.push('\u{FFFD}'),
             other => safe.push(other),
         }

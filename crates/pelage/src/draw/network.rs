@@ -1,27 +1,25 @@
-//! A network as a drawing: layers, shapes, parameters, from top to bottom and then in the next column. SVG, without
-//! graphviz.
+//! A network diagram: layers, shapes and parameters, from top to bottom and in columns. SVG, without graphviz.
 
 mod blocks;
 mod draw;
 mod label;
 mod layout;
 
+use blocks::{Ink, Item};
 use pelage_model::networks::graph::{Graph, Operation};
 use pelage_model::networks::summary;
 
-use blocks::{Ink, Item};
-
-/// The drawing of the network `graph`, called `name`, for pictures of `size` `[height, width]`.
+/// The diagram of the network `graph`, called `name`, for images of `size` `[height, width]`.
 ///
-/// Layers with a common name (`layer1.0.conv1`, `layer1.0.conv2`) stand in a frame; frames of the same layers and shapes
-/// one behind the other are drawn once, with their number. Every box has all names in its tooltip.
+/// Layers with a common prefix (`layer1.0.conv1`, `layer1.0.conv2`) share a frame; consecutive frames with the same
+/// layers and shapes are drawn once, with their count. The tooltip of a box has all its names.
 pub fn svg(name: &str, graph: &Graph, size: [usize; 2]) -> String {
     let items = items(graph, size);
     let columns = layout::columns(&items);
     draw::svg(name, &items, &columns)
 }
 
-/// Every node, and the softmax that is always there.
+/// Every node, and the final softmax.
 fn items(graph: &Graph, [height, width]: [usize; 2]) -> Vec<Item> {
     let nodes = graph.nodes();
     let input = Item {
@@ -37,7 +35,7 @@ fn items(graph: &Graph, [height, width]: [usize; 2]) -> Vec<Item> {
     let items = layers.map(|(i, layer)| {
         let node = nodes.get(i + 1);
         Item {
-            // The drawing shows the shortcut itself.
+            // The diagram draws the shortcut itself.
             kind: layer.kind.replace(" + shortcut", "").replace("batch norm", "BN"),
             name: layer.name,
             shape: layer.output_shape,
@@ -58,8 +56,9 @@ fn items(graph: &Graph, [height, width]: [usize; 2]) -> Vec<Item> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use pelage_model::networks::Architecture;
+
+    use super::*;
 
     fn drawn(architecture: Architecture) -> (Vec<Item>, Vec<layout::Column>, String) {
         let graph = architecture.graph([64, 64], 10);

@@ -1,4 +1,4 @@
-//! SVG to pixels, with a font of our own so that text looks the same everywhere.
+//! Renders SVG to pixels, with a bundled font so that text looks the same everywhere.
 
 use std::sync::{Arc, OnceLock};
 
@@ -8,7 +8,7 @@ use resvg::{tiny_skia, usvg};
 /// An SVG figure as PNG, `scale` times as large.
 ///
 /// # Errors
-/// Where `svg` does not parse or the picture would be too large.
+/// If `svg` does not parse or the image would be too large.
 pub fn svg_to_png(svg: &str, scale: f32) -> Result<Vec<u8>, String> {
     render(svg, scale)?.encode_png().map_err(|failure| failure.to_string())
 }
@@ -25,13 +25,13 @@ pub(crate) fn render(svg: &str, scale: f32) -> Result<tiny_skia::Pixmap, String>
         .to_int_size()
         .scale_by(scale)
         .ok_or("the figure has no size")?;
-    let mut picture = tiny_skia::Pixmap::new(size.width(), size.height()).ok_or("the figure is too large")?;
+    let mut image = tiny_skia::Pixmap::new(size.width(), size.height()).ok_or("the figure is too large")?;
     resvg::render(
         &tree,
         tiny_skia::Transform::from_scale(scale, scale),
-        &mut picture.as_mut(),
+        &mut image.as_mut(),
     );
-    Ok(picture)
+    Ok(image)
 }
 
 fn fonts() -> Arc<Database> {

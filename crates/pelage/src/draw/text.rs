@@ -1,6 +1,6 @@
-//! Figures as people write them.
+//! Numbers for display.
 
-/// 1,355,938.
+/// With thousands separators: 1,355,938.
 pub fn thousands(number: u64) -> String {
     let digits = number.to_string();
     let group = |(i, digit): (usize, char)| {
@@ -10,7 +10,7 @@ pub fn thousands(number: u64) -> String {
     digits.chars().enumerate().flat_map(group).collect()
 }
 
-/// A share of 0 to 1 as a percentage.
+/// A fraction, 0 to 1, as a percentage.
 pub fn percent(share: f64, decimals: usize) -> String {
     format!("{:.decimals$} %", 100.0 * share)
 }

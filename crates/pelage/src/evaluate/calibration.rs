@@ -1,30 +1,30 @@
-//! Whether a probability of 80 % is right 80 times in 100, and one number that makes it so.
+//! Whether a probability of 80 % is right 80 times in 100, and one value that makes it so.
 
 use pelage_model::probability::argmax;
+use pelage_model::probability::softmax;
 use serde::Serialize;
 
 use super::scores::Scores;
-use pelage_model::probability::softmax;
 
-/// Pictures whose confidence (the probability of the predicted class) lies in one bin.
+/// Images whose confidence (the probability of the predicted class) lies in one bin.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Bin {
     /// Confidences above this, up to `to`.
     pub from: f64,
     /// See `from`.
     pub to: f64,
-    /// Pictures.
+    /// Number of images.
     pub count: usize,
     /// Their mean confidence.
     pub confidence: f64,
-    /// Share of them told right.
+    /// Their accuracy.
     pub accuracy: f64,
 }
 
-/// Bins of equal width, as is usual (Guo et al. 2017).
+/// The usual number of bins (Guo et al. 2017).
 pub const BINS: usize = 15;
 
-/// The reliability diagram: `bins` bins of equal width; those without pictures are left out.
+/// The reliability diagram: `bins` bins of equal width, without the empty ones.
 pub fn reliability(labels: &[usize], probabilities: &[f32], classes: usize, bins: usize) -> Vec<Bin> {
     let mut sums = vec![(0usize, 0.0, 0usize); bins];
     for (row, &label) in probabilities.chunks(classes).zip(labels) {
@@ -51,8 +51,8 @@ pub fn reliability(labels: &[usize], probabilities: &[f32], classes: usize, bins
         .collect()
 }
 
-/// Expected calibration error: the mean gap between confidence and accuracy over the bins, weighted by their pictures
-/// (Guo et al. 2017, equation 3).
+/// Expected calibration error: the mean gap between confidence and accuracy over the bins, weighted by their numbers of
+/// images (Guo et al. 2017, equation 3).
 pub fn expected_calibration_error(bins: &[Bin]) -> f64 {
     let total: usize = bins.iter().map(|bin| bin.count).sum();
     let gaps = bins
@@ -62,7 +62,7 @@ pub fn expected_calibration_error(bins: &[Bin]) -> f64 {
 }
 
 /// Mean squared distance of the probabilities from the truth: over the second class for two classes, else the sum over
-/// all classes, as scikit-learn's `brier_score_loss` has it.
+/// all classes, as in scikit-learn's `brier_score_loss`.
 pub fn brier_score(labels: &[usize], probabilities: &[f32], classes: usize) -> f64 {
     let rows = probabilities.chunks(classes).zip(labels);
     let squared = rows.flat_map(|(row, &label)| {
@@ -72,14 +72,14 @@ pub fn brier_score(labels: &[usize], probabilities: &[f32], classes: usize) -> f
     squared.sum::<f64>() / labels.len().max(1) as f64
 }
 
-/// The temperature that the logits must be divided by for the smallest log loss on `scores` (Guo et al. 2017, section
-/// 4.2), between 0.01 and 100; 1 where there are no pictures.
+/// The temperature with the smallest log loss on `scores` (Guo et al. 2017, section 4.2), between 0.01 and 100; 1 if
+/// there are no images.
 pub fn fit_temperature(scores: &Scores) -> f64 {
     fit(scores, &(0..scores.len()).collect::<Vec<_>>())
 }
 
-/// Each picture's probabilities at a temperature that was fitted without it: on the other half of the pictures. So the
-/// figures after scaling are not flattered by having been fitted on the same pictures.
+/// Each image's probabilities at a temperature fitted without it: on the other half of the images. So the figures after
+/// scaling are not flattered by fitting and evaluating on the same images.
 pub fn cross_fitted(scores: &Scores) -> Vec<f32> {
     let classes = scores.classes.len();
     let halves = [0, 1].map(|half| (0..scores.len()).filter(|i| i % 2 == half).collect::<Vec<_>>());
@@ -90,9 +90,10 @@ pub fn cross_fitted(scores: &Scores) -> Vec<f32> {
         .collect()
 }
 
-/// In the inverse temperature the log loss is convex, and so has one valley in the logarithm too: golden section search.
-fn fit(scores: &Scores, pictures: &[usize]) -> f64 {
-    if pictures.is_empty() {
+/// The log loss is convex in the inverse temperature, so it has one minimum over the logarithm too: golden-section
+/// search.
+fn fit(scores: &Scores, images: &[usize]) -> f64 {
+    if images.is_empty() {
         return 1.0;
     }
     let classes = scores.classes.len();
@@ -104,7 +105,7 @@ fn fit(scores: &Scores, pictures: &[usize]) -> f64 {
             let powers = row.iter().map(|&z| (f64::from(z - top) / temperature).exp());
             powers.sum::<f64>().ln() - f64::from(row[scores.labels[i]] - top) / temperature
         };
-        pictures.iter().map(one).sum::<f64>()
+        images.iter().map(one).sum::<f64>()
     };
     let ratio = (5f64.sqrt() - 1.0) / 2.0;
     let (mut low, mut high) = (0.01f64.ln(), 100f64.ln());

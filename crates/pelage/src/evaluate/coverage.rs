@@ -1,22 +1,22 @@
-//! What is gained by leaving the least certain pictures without an answer: accuracy over coverage (El-Yaniv and Wiener
-//! 2010; Geifman and El-Yaniv 2017).
+//! What is gained by leaving the least confident images unanswered: accuracy over coverage (El-Yaniv and Wiener 2010;
+//! Geifman and El-Yaniv 2017).
 
 use pelage_model::probability::argmax;
 use serde::Serialize;
 
-/// What is answered at one threshold on the confidence.
+/// The answers at one confidence threshold.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Point {
-    /// Pictures with at least this confidence are answered, 0 to 1.
+    /// Images with at least this confidence are answered, 0 to 1.
     pub threshold: f64,
-    /// Pictures answered.
+    /// Number of images answered.
     pub answered: usize,
-    /// Those of them told right.
+    /// Number of them classified correctly.
     pub correct: usize,
 }
 
 impl Point {
-    /// Share of the answered that were told right, 0 to 1; 0 where nothing is answered.
+    /// Accuracy on the answered images, 0 to 1; 0 if none is answered.
     pub fn accuracy(&self) -> f64 {
         self.correct as f64 / self.answered.max(1) as f64
     }
@@ -25,12 +25,12 @@ impl Point {
 /// The accuracy-coverage curve.
 #[derive(Clone, Debug)]
 pub struct Coverage {
-    /// One point for each distinct confidence, from the highest to the lowest, so that coverage rises.
+    /// One point per distinct confidence, in descending order, so that coverage increases.
     pub points: Vec<Point>,
 }
 
 impl Coverage {
-    /// Of confidences and whether each picture was told right.
+    /// From pairs of a confidence and whether that image was classified correctly.
     pub fn new(answers: &[(f32, bool)]) -> Self {
         let mut sorted = answers.to_vec();
         sorted.sort_by(|a, b| b.0.total_cmp(&a.0));
@@ -49,7 +49,7 @@ impl Coverage {
         }
     }
 
-    /// Of `probabilities` `[n, classes]`: the confidence is that of the predicted class.
+    /// From `probabilities` `[n, classes]`: the confidence is that of the predicted class.
     pub fn of(labels: &[usize], probabilities: &[f32], classes: usize) -> Self {
         let rows = probabilities.chunks(classes).zip(labels);
         let answers = rows.map(|(row, &label)| {
@@ -59,16 +59,16 @@ impl Coverage {
         Self::new(&answers.collect::<Vec<_>>())
     }
 
-    /// The highest threshold that answers at least `share` (0 to 1) of the pictures; `None` without pictures.
+    /// The highest threshold that answers at least the fraction `share` (0 to 1) of the images; `None` without images.
     pub fn at(&self, share: f64) -> Option<Point> {
         let total = self.points.last()?.answered;
-        // Less a little: 0.95 * 20 must not become 20 pictures by a last bit.
+        // Slightly less: 0.95 * 20 must not be rounded up to 20 images.
         let wanted = (share * total as f64 - 1e-6).ceil() as usize;
         self.points.iter().find(|point| point.answered >= wanted).copied()
     }
 
-    /// The area under the curve: the mean, over k, of the accuracy among the k most certain pictures; pictures of equal
-    /// confidence count as if in random order. 0 without pictures.
+    /// The area under the curve: the mean, over k, of the accuracy on the k most confident images; images of equal
+    /// confidence count as if in random order. 0 without images.
     pub fn area(&self) -> f64 {
         let (mut sum, mut before) = (0.0, (0, 0));
         for point in &self.points {

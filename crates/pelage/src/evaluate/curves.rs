@@ -1,32 +1,31 @@
-//! What becomes of precision, recall and the false positives as the threshold on a probability moves.
+//! ROC and precision-recall curves: recall, false positives and precision over the threshold on a probability.
 
 use serde::Serialize;
 
-/// One class against the rest at one threshold: a picture is called positive where its probability is at least
-/// `threshold`.
+/// One class against the rest at one threshold: an image is called positive if its probability is at least `threshold`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Point {
     /// The threshold, 0 to 1; infinite at the start of a ROC curve, where nothing is positive.
     pub threshold: f64,
-    /// Positives called positive: recall, or true positive rate, of all positives.
+    /// Number of true positives.
     pub true_positives: usize,
-    /// Negatives called positive.
+    /// Number of false positives.
     pub false_positives: usize,
 }
 
-/// How the thresholds part positives from negatives.
+/// True and false positives over all thresholds.
 #[derive(Clone, Debug)]
 pub struct Ranking {
-    /// From the highest threshold to the lowest, one point for each distinct score, after one where nothing is positive.
+    /// In descending order of the thresholds: a first point where nothing is positive, then one per distinct score.
     pub points: Vec<Point>,
-    /// Pictures of the class.
+    /// Number of images of the class.
     pub positives: usize,
-    /// Pictures of other classes.
+    /// Number of images of other classes.
     pub negatives: usize,
 }
 
 impl Ranking {
-    /// Of scores and whether each is a positive.
+    /// From pairs of a score and whether it is a positive.
     pub fn new(scored: &[(f32, bool)]) -> Self {
         let mut sorted = scored.to_vec();
         sorted.sort_by(|a, b| b.0.total_cmp(&a.0));
@@ -50,7 +49,7 @@ impl Ranking {
         }
     }
 
-    /// Of one class's probability in `probabilities` `[n, classes]`.
+    /// For one class's probability in `probabilities` `[n, classes]`.
     pub fn of_class(labels: &[usize], probabilities: &[f32], classes: usize, class: usize) -> Self {
         let rows = probabilities.chunks(classes).zip(labels);
         Self::new(
@@ -60,7 +59,8 @@ impl Ranking {
         )
     }
 
-    /// The ROC curve: false positive rate and true positive rate, each 0 to 1, rising. Empty without both kinds.
+    /// The ROC curve: false positive rate and true positive rate, each 0 to 1, ascending. Empty unless there are both
+    /// positives and negatives.
     pub fn roc(&self) -> Vec<(f64, f64)> {
         if self.positives == 0 || self.negatives == 0 {
             return Vec::new();
@@ -75,14 +75,15 @@ impl Ranking {
         self.points.iter().map(point).collect()
     }
 
-    /// The area under the ROC curve by trapezoids, which counts ties half; `None` without both kinds.
+    /// The area under the ROC curve by the trapezoidal rule, which counts ties half; `None` unless there are both
+    /// positives and negatives.
     pub fn area_under_roc(&self) -> Option<f64> {
         let area = |pair: &[(f64, f64)]| (pair[1].0 - pair[0].0) * (pair[1].1 + pair[0].1) / 2.0;
         let roc = self.roc();
         (!roc.is_empty()).then(|| roc.windows(2).map(area).sum())
     }
 
-    /// Recall and precision, each 0 to 1, in the order of rising recall. Empty without positives.
+    /// Recall and precision, each 0 to 1, in ascending order of recall. Empty without positives.
     pub fn precision_recall(&self) -> Vec<(f64, f64)> {
         if self.positives == 0 {
             return Vec::new();
@@ -97,7 +98,7 @@ impl Ranking {
         self.points.iter().skip(1).map(point).collect()
     }
 
-    /// Average precision: precision at each threshold, weighted by the recall it adds; `None` without positives.
+    /// Average precision: precision at each threshold, weighted by the increase in recall; `None` without positives.
     pub fn average_precision(&self) -> Option<f64> {
         let (mut recall, mut sum) = (0.0, 0.0);
         let curve = self.precision_recall();
@@ -108,9 +109,9 @@ impl Ranking {
         (!curve.is_empty()).then_some(sum)
     }
 
-    /// What is called positive at `threshold`.
+    /// The point at `threshold`.
     pub fn at(&self, threshold: f64) -> Point {
-        // Thresholds fall; the first point, at infinity, is always there.
+        // Thresholds are descending; the first point, at infinity, always exists.
         let below = self.points.partition_point(|point| point.threshold >= threshold);
         Point {
             threshold,

@@ -1,13 +1,14 @@
-//! Pictures worth looking at: the largest losses, the least and most certain, labels that are probably wrong.
+//! Images worth a look: the largest losses, the least and most confident, likely label errors.
 
-use super::scores::Scores;
 use pelage_model::probability::argmax;
 
-/// One picture of [`Scores`], by its index, and what the model says of it.
+use super::scores::Scores;
+
+/// One image of [`Scores`], by its index, and its prediction.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Seen {
     /// Index into the scores.
-    pub picture: usize,
+    pub image: usize,
     /// Its class.
     pub label: usize,
     /// The class that the model predicts.
@@ -18,13 +19,13 @@ pub struct Seen {
     pub loss: f64,
 }
 
-/// All pictures of `scores`, with `probabilities` as [`Scores::probabilities`] gives them.
+/// All images of `scores`, with the probabilities from [`Scores::probabilities`].
 pub fn all(scores: &Scores, probabilities: &[f32]) -> Vec<Seen> {
     let rows = probabilities.chunks(scores.classes.len()).zip(&scores.labels);
-    let seen = |(picture, (row, &label)): (usize, (&[f32], &usize))| {
+    let seen = |(image, (row, &label)): (usize, (&[f32], &usize))| {
         let predicted = argmax(row);
         Seen {
-            picture,
+            image,
             label,
             predicted,
             confidence: f64::from(row[predicted]),
@@ -34,23 +35,23 @@ pub fn all(scores: &Scores, probabilities: &[f32]) -> Vec<Seen> {
     rows.enumerate().map(seen).collect()
 }
 
-/// The `most` pictures with the largest losses, largest first.
+/// The `most` images with the largest losses, largest first.
 pub fn top_losses(seen: &[Seen], most: usize) -> Vec<Seen> {
     first(seen.to_vec(), most, |one| -one.loss)
 }
 
-/// The `most` pictures called `class` with the largest confidence, largest first.
+/// The `most` images predicted as `class` with the largest confidence, largest first.
 pub fn most_certain(seen: &[Seen], class: usize, most: usize) -> Vec<Seen> {
     first(called(seen, class), most, |one| -one.confidence)
 }
 
-/// The `most` pictures called `class` with the smallest confidence, smallest first.
+/// The `most` images predicted as `class` with the smallest confidence, smallest first.
 pub fn least_certain(seen: &[Seen], class: usize, most: usize) -> Vec<Seen> {
     first(called(seen, class), most, |one| one.confidence)
 }
 
-/// Pictures whose label is probably wrong, by confident learning (Northcutt et al. 2021, equations 1 and 2): those that are
-/// given another class with at least the mean probability that this class gets on its own pictures. Surest first.
+/// Likely label errors by confident learning (Northcutt et al. 2021, equations 1 and 2): images that get another class
+/// with at least the mean probability that this class gets on its own images. Most confident first.
 pub fn label_errors(scores: &Scores, probabilities: &[f32]) -> Vec<Seen> {
     let classes = scores.classes.len();
     let rows = || probabilities.chunks(classes).zip(&scores.labels);
@@ -59,7 +60,7 @@ pub fn label_errors(scores: &Scores, probabilities: &[f32]) -> Vec<Seen> {
         sums[label].0 += f64::from(row[label]);
         sums[label].1 += 1;
     }
-    // A class without pictures can claim none.
+    // A class without images can claim none.
     let threshold = |class: usize| match sums[class] {
         (_, 0) => f64::INFINITY,
         (sum, count) => sum / count as f64,

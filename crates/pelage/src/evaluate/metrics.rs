@@ -8,27 +8,27 @@ use super::calibration::{self, BINS};
 use super::curves::Ranking;
 use super::scores::Scores;
 
-/// All that `pelage evaluate` reports.
+/// The evaluation of a model.
 #[derive(Clone, Debug, Serialize)]
 pub struct Evaluation {
-    /// Pictures evaluated.
+    /// Number of images evaluated.
     pub images: usize,
-    /// Share told right, 0 to 1.
+    /// Fraction classified correctly, 0 to 1.
     pub accuracy: f64,
     /// Mean negative log probability of the true class (natural logarithm), probabilities clipped at 1e-15.
     pub log_loss: f64,
-    /// Area under the ROC curve: of the second class for two classes, else the mean of one-against-rest; `None` where
-    /// a class has no picture.
+    /// Area under the ROC curve: of the second class for two classes, else the mean of one-vs-rest; `None` if a class
+    /// has no image.
     pub auc: Option<f64>,
     /// See [`calibration::brier_score`].
     pub brier_score: f64,
     /// See [`calibration::expected_calibration_error`]; over 15 bins.
     pub expected_calibration_error: f64,
-    /// One entry a class, in the model's order.
+    /// One entry per class, in the model's order.
     pub classes: Vec<PerClass>,
-    /// `confusion_matrix[true][predicted]`, pictures.
+    /// Numbers of images, as `confusion_matrix[true][predicted]`.
     pub confusion_matrix: Vec<Vec<usize>>,
-    /// Pictures that could not be read and do not count.
+    /// Images that could not be read; they do not count.
     pub unreadable: Vec<Unreadable>,
 }
 
@@ -37,22 +37,22 @@ pub struct Evaluation {
 pub struct PerClass {
     /// Its name.
     pub name: String,
-    /// Share of the pictures called this class that are.
+    /// Fraction of the images predicted as this class that belong to it.
     pub precision: f64,
-    /// Share of this class's pictures that were found.
+    /// Fraction of this class's images that were predicted as it.
     pub recall: f64,
     /// Harmonic mean of precision and recall.
     pub f1: f64,
-    /// Area under the ROC curve of this class against the rest; `None` without both kinds.
+    /// Area under the ROC curve of this class against the rest; `None` unless there are images of both.
     pub auc: Option<f64>,
-    /// See [`Ranking::average_precision`]; `None` without pictures of this class.
+    /// See [`Ranking::average_precision`]; `None` without images of this class.
     pub average_precision: Option<f64>,
-    /// Pictures of this class.
+    /// Number of images of this class.
     pub support: usize,
 }
 
 impl Evaluation {
-    /// From labels and probabilities as `scores` has them.
+    /// From the labels and probabilities of `scores`.
     pub fn of(scores: &Scores) -> Self {
         let probabilities = scores.probabilities(1.0);
         Self::new(
@@ -63,7 +63,7 @@ impl Evaluation {
         )
     }
 
-    /// From each picture's true class and `probabilities` `[n, classes]`.
+    /// From each image's true class and `probabilities` `[n, classes]`.
     pub fn new(classes: &[String], labels: &[usize], probabilities: &[f32], unreadable: Vec<Unreadable>) -> Self {
         let k = classes.len();
         let rows = || probabilities.chunks(k).zip(labels);

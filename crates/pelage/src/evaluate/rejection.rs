@@ -1,23 +1,22 @@
-//! What is gained, on labelled pictures, by answers that are "unknown".
+//! The effect of "unknown" answers on labelled images.
 
 use pelage_model::probability::argmax;
-use serde::Serialize;
-
 use pelage_model::trust::{Doubt, Judge};
+use serde::Serialize;
 
 use super::coverage::Coverage;
 use super::scores::Scores;
 
-/// Answers given and not given.
+/// Answers given and rejected.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Rejection {
-    /// Pictures answered.
+    /// Number of images answered.
     pub answered: usize,
-    /// Share of them told right, 0 to 1; 0 where there are none.
+    /// Accuracy on them, 0 to 1; 0 if there are none.
     pub accuracy: f64,
-    /// Pictures whose confidence is too low.
+    /// Number of images with too low a confidence.
     pub unsure: usize,
-    /// Pictures of enough confidence that are too far from training.
+    /// Number of images with enough confidence that are too far from the training set.
     pub far: usize,
     /// Accuracy at some coverages, by confidence alone.
     pub coverage: Vec<AtCoverage>,
@@ -25,14 +24,14 @@ pub struct Rejection {
     pub area_under_coverage: f64,
 }
 
-/// What the most certain pictures would give.
+/// Accuracy on the most confident images.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct AtCoverage {
-    /// Share of the pictures answered, 0 to 1; more than was asked for where many have the same confidence.
+    /// Fraction of the images answered, 0 to 1; more than the target if many have the same confidence.
     pub coverage: f64,
-    /// The confidence from which on pictures are answered.
+    /// The smallest confidence that is answered.
     pub threshold: f64,
-    /// Share of them told right, 0 to 1.
+    /// Accuracy on them, 0 to 1.
     pub accuracy: f64,
 }
 
@@ -40,7 +39,7 @@ pub struct AtCoverage {
 const SHARES: [f64; 7] = [1.0, 0.99, 0.95, 0.9, 0.8, 0.7, 0.5];
 
 impl Rejection {
-    /// Of `scores` with embeddings, as `judge` doubts them.
+    /// From `scores` with embeddings, as rejected by `judge`.
     pub fn of(scores: &Scores, judge: &Judge) -> Self {
         let classes = scores.classes.len();
         let probabilities = scores.probabilities(judge.temperature().unwrap_or(1.0));

@@ -1,4 +1,4 @@
-//! What a model says of labelled pictures: computed once, and all figures come from it.
+//! A model's scores of labelled images: computed once, and every figure is derived from them.
 
 use std::sync::Arc;
 
@@ -11,35 +11,35 @@ use pelage_model::values::to_vec;
 
 use crate::{Error, Model, Result};
 
-/// Labels and logits of pictures, in the order of their catalog.
+/// Labels and logits of images, in the order of their catalog.
 #[derive(Clone, Debug, Default)]
 pub struct Scores {
     /// Class names in the model's order.
     pub classes: Vec<String>,
-    /// The pictures, by their names relative to their source.
+    /// Names of the images, relative to their source.
     pub names: Vec<String>,
-    /// The class of each, in the model's order.
+    /// The class of each image, in the model's order.
     pub labels: Vec<usize>,
     /// `[n, classes]`, row-major.
     pub logits: Vec<f32>,
-    /// `[n, d]`: what the last dense layer reads; empty where it was not asked for.
+    /// `[n, d]`: the inputs of the last dense layer; empty unless asked for.
     pub embeddings: Vec<f32>,
-    /// Pictures that could not be read and do not count.
+    /// Images that could not be read; they do not count.
     pub unreadable: Vec<Unreadable>,
 }
 
 impl Scores {
-    /// Pictures.
+    /// Number of images.
     pub fn len(&self) -> usize {
         self.labels.len()
     }
 
-    /// Whether there is none.
+    /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.labels.is_empty()
     }
 
-    /// Probabilities `[n, classes]`: the softmax of the logits divided by `temperature` (1: as the model was trained).
+    /// Probabilities `[n, classes]`: the softmax of the logits divided by `temperature` (1: as trained).
     pub fn probabilities(&self, temperature: f64) -> Vec<f32> {
         let rows = self.logits.chunks(self.classes.len());
         rows.flat_map(|row| softmax(row, temperature))
@@ -48,27 +48,27 @@ impl Scores {
     }
 }
 
-/// Whether [`score`] keeps what the last dense layer reads.
+/// Whether [`score`] keeps the inputs of the last dense layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Embeddings {
-    /// Keep them: `4 * d` bytes a picture.
+    /// Keep them: `4 * d` bytes per image.
     Keep,
-    /// Do not.
+    /// Drop them.
     Drop,
 }
 
-/// What `model` says of `pictures`, whose class names must all be known to it; `observe` hears pictures done.
+/// Scores `images` with `model`, which must know all of their class names; `observe` gets the number of images done.
 ///
 /// # Errors
-/// A class that the model does not know; a picture that cannot be read any more.
+/// A class that the model does not know; an image that can no longer be read.
 pub fn score(
     model: &Model,
-    pictures: Arc<DecodedImages>,
+    images: Arc<DecodedImages>,
     embeddings: Embeddings,
     observe: &mut dyn FnMut(usize),
 ) -> Result<Scores> {
     let known = &model.facts.classes;
-    let to_model = pictures.classes().iter().map(|class| {
+    let to_model = images.classes().iter().map(|class| {
         known.iter().position(|name| name == class).ok_or_else(|| {
             let names = known.join(", ");
             Error::Settings(format!(
@@ -80,11 +80,11 @@ pub fn score(
     let device = model.device();
     let mut scores = Scores {
         classes: known.clone(),
-        names: (0..pictures.len()).map(|i| pictures.name(i).to_string()).collect(),
-        unreadable: pictures.unreadable().to_vec(),
+        names: (0..images.len()).map(|i| images.name(i).to_string()).collect(),
+        unreadable: images.unreadable().to_vec(),
         ..Scores::default()
     };
-    for batch in loader::batches(pictures.clone(), Pass::default()) {
+    for batch in loader::batches(images.clone(), Pass::default()) {
         let batch = batch?;
         let pixels = input::images(batch.pixels, &model.facts.preprocessing, &device);
         let (logits, embedding) = model.logits_and_embedding(pixels);

@@ -1,26 +1,26 @@
-//! What in a picture makes a channel strong: its strongest number, sent back to the pixels through the layers' transposes
-//! (Zeiler and Fergus 2013, *Visualizing and Understanding Convolutional Networks*, section 2.1).
+//! What in an image excites a channel: its largest activation, projected back to the pixels through the transposes of
+//! the layers (Zeiler and Fergus 2013, *Visualizing and Understanding Convolutional Networks*, section 2.1).
 //!
 //! A transpose is the vector-Jacobian product of a layer without its activation: a transposed convolution, an unpooling
-//! to where the maxima came from (the paper's switches), a concatenation cut apart again. At an activation, the signal is
+//! to the positions of the maxima (the paper's switches), a concatenation split again. At an activation the signal is
 //! rectified; at a residual sum it goes both ways.
 //!
-//! The paper's switches are all that ties what comes back to the picture, and networks of today pool hardly once. Guided
-//! backpropagation (Springenberg et al. 2015, *Striving for Simplicity*, section 3.4) therefore also stops the signal where
-//! the activation let nothing through.
+//! Only the switches tie the projection to the image, and current networks hardly pool. Guided backpropagation
+//! (Springenberg et al. 2015, *Striving for Simplicity*, section 3.4) therefore also stops the signal where the
+//! activation was zero.
 
 use burn::Tensor;
 use burn::module::Module;
 use burn::tensor::{TensorData, activation};
 use image::{Rgb, RgbImage};
-
-use super::peak;
-use crate::{Error, Result};
 use pelage_model::networks::{Mode, Network};
 use pelage_model::ops::Activation;
 use pelage_model::values::to_vec;
 
-/// What stops the signal at an activation.
+use super::peak;
+use crate::{Error, Result};
+
+/// Where an activation stops the signal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stop {
     /// Where the signal is negative: Zeiler and Fergus 2013.
@@ -29,23 +29,23 @@ pub enum Stop {
     Guided,
 }
 
-/// What came back of one number of a feature map.
+/// The projection of one activation to the pixels.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Projection {
     /// Rows of the input.
     pub height: usize,
-    /// Columns.
+    /// Columns of the input.
     pub width: usize,
     /// `[height, width, 3]`.
     pub values: Vec<f32>,
-    /// Row and column in the map where the channel is strongest.
+    /// Row and column of the channel's peak in the map.
     pub position: [usize; 2],
-    /// How strong it is there.
+    /// The activation there.
     pub activation: f32,
 }
 
-/// Sends back, for each picture of `[n, h, w, 3]`, the strongest number of one of the channels of node `layer` (see
-/// [`super::layer`]). A network without autodiff is wanted.
+/// Projects, for each image of `[n, h, w, 3]`, the peak of one of the channels of node `layer` (see [`super::layer`]).
+/// The network must be without autodiff.
 ///
 /// # Errors
 /// A channel that the layer does not have.
@@ -97,7 +97,7 @@ pub fn project(
         };
         if nodes[i].activation() != Activation::None {
             signal = activation::relu(signal);
-            // What is sent back stands behind the first activation already.
+            // The peak is taken after the first activation.
             if stop == Stop::Guided && i != layer {
                 signal = signal.mask_fill(values[i].clone().lower_equal_elem(0.0), 0.0);
             }
@@ -111,7 +111,7 @@ pub fn project(
         }
         values.truncate(i);
     }
-    // A layer sees the input, so a signal has come there.
+    // Every layer depends on the input, so the signal has arrived there.
     let back = signals[0].take().map(to_vec).unwrap_or_default();
     let projections = back.chunks(height * width * 3).zip(peaks);
     Ok(projections
@@ -125,7 +125,7 @@ pub fn project(
         .collect())
 }
 
-/// What goes back to each input of node `i` when `signal` comes to its output.
+/// The signal at each input of node `i`, given `signal` at its output.
 fn transpose(linear: &Network, i: usize, inputs: Vec<Tensor<4>>, signal: Tensor<4>) -> Vec<Tensor<4>> {
     let leaves: Vec<_> = inputs
         .into_iter()
@@ -141,8 +141,8 @@ fn transpose(linear: &Network, i: usize, inputs: Vec<Tensor<4>>, signal: Tensor<
 }
 
 impl Projection {
-    /// As a picture: gray where nothing came back, brighter or darker where something did. The scale is set by all but
-    /// the largest hundredth of the numbers, which is cut.
+    /// As an image: gray where the projection is zero, brighter or darker elsewhere. The scale ignores the largest
+    /// hundredth of the values, which are clipped.
     pub fn image(&self) -> RgbImage {
         let mut sizes: Vec<f32> = self
             .values

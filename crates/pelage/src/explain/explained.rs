@@ -1,14 +1,14 @@
-//! What `explain` tells of each image.
+//! The outcome of an explanation.
 
-/// What became of one picture.
+/// The outcome for one image.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Explained {
-    /// The picture, as the user would name it.
+    /// The image's name, as given by the caller.
     pub path: String,
-    /// The classes with their probabilities, most likely first; empty where it could not be read.
+    /// The classes with their probabilities, most likely first; empty if the image could not be read.
     pub classes: Vec<(String, f32)>,
     /// The class that was explained.
     pub class: String,
-    /// Why there is nothing to see.
+    /// Why there is no explanation, if there is none.
     pub error: Option<String>,
 }

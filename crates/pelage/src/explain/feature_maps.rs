@@ -1,32 +1,32 @@
-//! What the layers make of a picture, channel by channel.
+//! The outputs of the layers for an image, channel by channel.
 
 use burn::Tensor;
 use image::RgbImage;
+use pelage_model::networks::Network;
+use pelage_model::values::to_vec;
 
 use super::heat::color;
 use super::sheet::{self, Tile};
 use crate::Result;
-use pelage_model::networks::Network;
-use pelage_model::values::to_vec;
 
-/// The output of one layer for one picture.
+/// The output of one layer for one image.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FeatureMap {
     /// The layer's name.
     pub layer: String,
     /// Rows, columns and channels.
     pub shape: [usize; 3],
-    /// Row after row, the channels of each pixel together.
+    /// The values, row by row, channels last.
     pub values: Vec<f32>,
 }
 
-/// How many channels of a layer are drawn.
+/// Maximum number of channels drawn per layer.
 pub const MOST: usize = 64;
-/// Side of a drawn channel in pixels, nearly.
+/// Approximate side of a drawn channel in pixels.
 const SIDE: u32 = 80;
 
-/// The outputs of the nodes `layers` (see [`super::layers`]) for one picture `[1, h, w, 3]`, convolutions with their
-/// activations, apart from the poolings behind them.
+/// The outputs of the nodes `layers` (see [`super::layers`]) for one image `[1, h, w, 3]`, convolutions with their
+/// activations, before any pooling.
 pub fn feature_maps(network: &Network, pixels: Tensor<4>, layers: &[usize]) -> Vec<FeatureMap> {
     let nodes = network.graph().nodes();
     let Some(&last) = layers.iter().max() else {
@@ -51,7 +51,7 @@ pub fn feature_maps(network: &Network, pixels: Tensor<4>, layers: &[usize]) -> V
 }
 
 impl FeatureMap {
-    /// The channels with the largest numbers, largest first, at most `most`; of equals, those with the larger mean first.
+    /// The channels with the largest peaks, largest first, at most `most`; on ties, those with the larger mean first.
     pub fn strongest(&self, most: usize) -> Vec<usize> {
         let channels = self.shape[2];
         let mut strengths = vec![(f32::NEG_INFINITY, 0.0); channels];
@@ -70,8 +70,8 @@ impl FeatureMap {
         order
     }
 
-    /// At most [`MOST`] channels, those with the largest numbers, in a grid. Each goes from its own least number (black)
-    /// to its own largest (pale yellow), so that weak channels show as well; one that is the same everywhere is black.
+    /// At most [`MOST`] channels, those with the largest peaks, in a grid. Each is scaled from its own minimum (black)
+    /// to its own maximum (pale yellow), so that weak channels show as well; a constant one is black.
     ///
     /// # Errors
     /// A sheet too large to draw.
@@ -82,17 +82,17 @@ impl FeatureMap {
         let tiles: Vec<_> = channels
             .iter()
             .map(|&channel| Tile {
-                picture: sheet::scaled(&self.channel(channel), SIDE),
+                image: sheet::scaled(&self.channel(channel), SIDE),
                 label: channel.to_string(),
             })
             .collect();
         let which = match channels.len() {
             all if all == c => format!("all {c} channels"),
-            some => format!("{some} of {c} channels, those with the largest numbers"),
+            some => format!("{some} of {c} channels, those with the largest values"),
         };
         let lines = [
             format!("{}  {h} x {w} x {c}", self.layer),
-            format!("{which}; each from its own least (black) to its own largest (yellow)"),
+            format!("{which}; each scaled from its minimum (black) to its maximum (yellow)"),
         ];
         sheet::sheet(&lines, &tiles, 8)
     }

@@ -1,17 +1,17 @@
-//! What the first layer looks for: its weights as small pictures.
+//! What the first layer responds to: its weights as small images.
 
 use image::{Rgb, RgbImage};
-
-use super::sheet::{self, Tile};
-use crate::Result;
 use pelage_model::networks::Network;
 use pelage_model::networks::graph::Operation;
 use pelage_model::values::to_vec;
 
-/// Side of a drawn filter in pixels, nearly.
+use super::sheet::{self, Tile};
+use crate::Result;
+
+/// Approximate side of a drawn filter in pixels.
 const SIDE: u32 = 56;
 
-/// The filters of the first convolution, as pictures: gray is zero, and each filter's largest weight is white or black.
+/// The filters of the first convolution as images: gray is zero, and each filter's largest weight is white or black.
 pub fn filters(network: &Network) -> Vec<RgbImage> {
     let is_convolution = |operation: &Operation| matches!(operation, Operation::Convolution(_));
     let first = network
@@ -29,7 +29,7 @@ pub fn filters(network: &Network) -> Vec<RgbImage> {
             .iter()
             .fold(f32::MIN_POSITIVE, |most, weight| most.max(weight.abs()));
         RgbImage::from_fn(width as u32, height as u32, |x, y| {
-            // The input is red, green and blue.
+            // The input is RGB.
             Rgb(std::array::from_fn(|channel| {
                 let at = ((channel % channels) * height + y as usize) * width + x as usize;
                 (127.5 + 127.5 * weights[at] / most).round() as u8
@@ -39,7 +39,7 @@ pub fn filters(network: &Network) -> Vec<RgbImage> {
     weights.chunks(channels * height * width).map(filter).collect()
 }
 
-/// All of them in a grid.
+/// All filters in a grid.
 ///
 /// # Errors
 /// A sheet too large to draw.
@@ -54,7 +54,7 @@ pub fn filter_sheet(network: &Network) -> Result<RgbImage> {
         .iter()
         .enumerate()
         .map(|(i, filter)| Tile {
-            picture: sheet::scaled(filter, SIDE),
+            image: sheet::scaled(filter, SIDE),
             label: i.to_string(),
         })
         .collect();

@@ -1,4 +1,4 @@
-//! A folder with all that can be seen of a network and some pictures: PNGs, and a page that shows them.
+//! A folder with every explanation of a network and some images: PNGs, and a page that shows them.
 
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
@@ -21,38 +21,38 @@ use super::page::{self, Page, Section};
 use super::receptive_field::receptive_field;
 use super::sheet::{self, Tile};
 use super::strongest::{self, Most};
-use super::{Picture, filters, heat};
+use super::{Input, filters, heat};
 use crate::compute::Compute;
 use crate::runs::images as part;
 use crate::{Error, Model, Result, atomic};
 
-/// What is explained.
+/// What to explain.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Options {
-    /// The class that is explained; by default each picture's predicted one.
+    /// The class to explain; by default each image's predicted one.
     pub class: Option<String>,
-    /// The layer that heat maps, projections and the strongest pictures are of, and whose feature maps alone are drawn;
-    /// by default the last feature map, and the feature maps of all layers.
+    /// The layer for heat maps, projections and the strongest images, whose feature maps alone are drawn; by default
+    /// the last feature map, and the feature maps of all layers.
     pub layer: Option<String>,
-    /// Side of the square that hides a part of the picture, see [`Square::usual`].
+    /// Side of the square that hides a part of the image, see [`Square::usual`].
     pub patch: Option<usize>,
-    /// How far it moves at a time; by default a third of its side.
+    /// Stride of the square; by default a third of its side.
     pub stride: Option<usize>,
 }
 
-/// Channels of a picture that are sent back to its pixels.
+/// Number of an image's channels that are projected back to its pixels.
 const PROJECTED: usize = 8;
-/// Side of a projection that is drawn, in pixels, nearly.
+/// Approximate side of a drawn projection in pixels.
 const SIDE: u32 = 128;
 
-/// Explains what the model of `run` sees in `images` (files, folders or archives), and shows the images of `dataset` that
-/// excite it most where one is given: its validation part, or all of it. Writes into `folder`, which must be new, empty, or
-/// made by this function: `index.html`, `filters.png`, a folder for each image. An image that cannot be read is named in
-/// the page and in what is given back.
+/// Explains the predictions of the model of `run` for `images` (files, folders or archives), and shows the images of
+/// `dataset`, if given, that excite it most: of its validation part, or of all. Writes into `folder`, which must be
+/// new, empty, or made by this function: `index.html`, `filters.png`, a folder for each image. An image that cannot be
+/// read is named on the page and in the result.
 ///
 /// # Errors
-/// No model, no images; a class or layer that the model does not have; a square that does not fit; a folder that holds
-/// other things or cannot be written.
+/// No model, no images; an unknown class or layer; a square that does not fit; a folder with other content, or one that
+/// cannot be written.
 pub fn explain(
     run: &Path,
     images: &[PathBuf],
@@ -73,8 +73,8 @@ pub fn explain(
     let open = |path| {
         let (catalog, preprocessing) = (part::validation_part(path)?, &model.facts.preprocessing);
         let cache = Cache::new(compute.cache);
-        let pictures = DecodedImages::open(Arc::new(catalog), preprocessing, &cache, progress)?;
-        Ok::<_, Error>(Arc::new(pictures))
+        let images = DecodedImages::open(Arc::new(catalog), preprocessing, &cache, progress)?;
+        Ok::<_, Error>(Arc::new(images))
     };
     let dataset = dataset.map(open).transpose()?;
     write_folder(&model, &entries, dataset.as_ref(), options, folder, &mut |one| {
@@ -111,15 +111,15 @@ fn write_folder(
         });
         let path = entry.location.to_string();
         let read = entry.location.read().map_err(|failure| failure.to_string());
-        match read.and_then(|bytes| Picture::decode(&bytes, side, &device)) {
+        match read.and_then(|bytes| Input::decode(&bytes, side, &device)) {
             Err(reason) => explained.push(Explained {
                 path,
                 classes: Vec::new(),
                 class: String::new(),
                 error: Some(reason),
             }),
-            Ok(picture) => {
-                let section = job.picture(path, &format!("{:03}-{}", i + 1, slug(&entry.name)), &picture)?;
+            Ok(image) => {
+                let section = job.section(path, &format!("{:03}-{}", i + 1, slug(&entry.name)), &image)?;
                 explained.push(Explained {
                     path: section.path.clone(),
                     classes: section.classes.clone(),
@@ -136,16 +136,16 @@ fn write_folder(
         sections: &sections,
         explained: &explained,
         channels: &match dataset {
-            Some(pictures) => job.dataset(pictures, &device, observe)?,
+            Some(images) => job.dataset(images, &device, observe)?,
             None => Vec::new(),
         },
     };
-    // Last, so that nothing it shows is missing.
+    // Last, so that everything it shows exists.
     atomic::write(&folder.join(page::INDEX), page.html().as_bytes())?;
     Ok(explained)
 }
 
-/// What is the same for all pictures.
+/// What all images share.
 struct Job<'a> {
     model: &'a Model,
     options: &'a Options,
@@ -156,21 +156,21 @@ struct Job<'a> {
 }
 
 impl Job<'_> {
-    fn picture(&self, path: String, name: &str, picture: &Picture) -> Result<Section> {
+    fn section(&self, path: String, name: &str, image: &Input) -> Result<Section> {
         let (network, names) = (&self.model.network, &self.model.facts.classes);
-        let (folder, shown) = (self.folder.join(name), &picture.shown);
+        let (folder, shown) = (self.folder.join(name), &image.shown);
         std::fs::create_dir_all(&folder).map_err(Error::io(&folder))?;
-        let probabilities = to_vec(self.model.probabilities(picture.pixels.clone()));
+        let probabilities = to_vec(self.model.probabilities(image.pixels.clone()));
         let mut classes: Vec<_> = names.iter().cloned().zip(probabilities.iter().copied()).collect();
         let class = self.class.unwrap_or_else(|| argmax(&probabilities));
         classes.sort_by(|a, b| b.1.total_cmp(&a.1));
 
         write(&folder.join(page::PICTURE), shown)?;
         for (file, variant) in [(page::GRAD_CAM, Variant::GradCam), (page::PLUS_PLUS, Variant::PlusPlus)] {
-            let maps = grad_cam::heatmaps(network, picture.pixels.clone(), &[class], self.layer, variant)?;
+            let maps = grad_cam::heatmaps(network, image.pixels.clone(), &[class], self.layer, variant)?;
             write(&folder.join(file), &heat::overlay(shown, &maps[0]))?;
         }
-        let hidden = occlusion::occlusion(self.model, picture.pixels.clone(), class, self.square)?;
+        let hidden = occlusion::occlusion(self.model, image.pixels.clone(), class, self.square)?;
         write(&folder.join(page::OCCLUSION), &heat::overlay(shown, &hidden.heatmap))?;
 
         let layers = match &self.options.layer {
@@ -178,7 +178,7 @@ impl Job<'_> {
             None => super::layers(network.graph()),
         };
         let mut maps = Vec::with_capacity(layers.len());
-        for (i, map) in feature_maps::feature_maps(network, picture.pixels.clone(), &layers)
+        for (i, map) in feature_maps::feature_maps(network, image.pixels.clone(), &layers)
             .iter()
             .enumerate()
         {
@@ -186,7 +186,7 @@ impl Job<'_> {
             write(&folder.join(&file), &map.sheet()?)?;
             maps.push((map.layer.clone(), map.shape, file));
             if map.layer == network.graph().nodes()[self.layer].name {
-                write(&folder.join(page::PROJECTION), &self.projections(picture, map)?)?;
+                write(&folder.join(page::PROJECTION), &self.projections(image, map)?)?;
             }
         }
         Ok(Section {
@@ -201,13 +201,13 @@ impl Job<'_> {
         })
     }
 
-    /// The strongest channels of a picture, sent back to its pixels: what the strongest number of each sees, and what
-    /// comes back of it; above, where that is, unless it is most of the picture.
-    fn projections(&self, picture: &Picture, map: &FeatureMap) -> Result<RgbImage> {
+    /// The strongest channels of an image, projected back to its pixels: what each channel's peak sees and its
+    /// projection; above them, its place in the image, unless it covers most of it.
+    fn projections(&self, image: &Input, map: &FeatureMap) -> Result<RgbImage> {
         let (network, channels) = (&self.model.network, map.strongest(PROJECTED));
-        let pixels = picture.pixels.clone().repeat_dim(0, channels.len());
-        let size = [picture.seen.height(), picture.seen.width()].map(|side| side as usize);
-        let tile = |picture, label: String| Tile { picture, label };
+        let pixels = image.pixels.clone().repeat_dim(0, channels.len());
+        let size = [image.seen.height(), image.seen.width()].map(|side| side as usize);
+        let tile = |image, label: String| Tile { image, label };
         let (mut whole, mut seen, mut back, mut small) = (Vec::new(), Vec::new(), Vec::new(), true);
         for stop in [Stop::Deconvnet, Stop::Guided] {
             let projections = deconvnet::project(network, pixels.clone(), self.layer, &channels, stop)?;
@@ -219,8 +219,8 @@ impl Job<'_> {
                 };
                 back.push(tile(sheet::part(&projection.image(), &field, SIDE), label));
                 if seen.len() < channels.len() {
-                    seen.push(tile(sheet::part(&picture.seen, &field, SIDE), String::new()));
-                    whole.push(tile(sheet::framed(&picture.seen, &field, SIDE), String::new()));
+                    seen.push(tile(sheet::part(&image.seen, &field, SIDE), String::new()));
+                    whole.push(tile(sheet::framed(&image.seen, &field, SIDE), String::new()));
                     small &= 2 * field[0].len() * field[1].len() < size[0] * size[1];
                 }
             }
@@ -231,8 +231,7 @@ impl Job<'_> {
         let tiles: Vec<_> = whole.into_iter().chain(seen).chain(back).collect();
         let lines = [
             format!("{}: its {} strongest channels", map.layer, channels.len()),
-            "what the strongest number of each sees, and what comes back of it: deconvnet, then guided; gray is nothing"
-                .to_string(),
+            "what the peak of each sees, and its projection: deconvnet, then guided; gray is zero".to_string(),
         ];
         sheet::sheet(&lines, &tiles, channels.len())
     }
@@ -240,11 +239,11 @@ impl Job<'_> {
     /// The channels that a data set excites most, as number and file.
     fn dataset(
         &self,
-        pictures: &Arc<DecodedImages>,
+        images: &Arc<DecodedImages>,
         device: &Device,
         observe: &mut dyn FnMut(Progress),
     ) -> Result<Vec<(usize, String)>> {
-        let total = pictures.len();
+        let total = images.len();
         let show = &mut |done| {
             observe(Progress {
                 done,
@@ -252,11 +251,11 @@ impl Job<'_> {
                 what: "looking",
             })
         };
-        let found = strongest::strongest(self.model, pictures, self.layer, Most::default(), device, show)?;
+        let found = strongest::strongest(self.model, images, self.layer, Most::default(), device, show)?;
         let mut channels = Vec::with_capacity(found.len());
         for channel in &found {
             let file = format!("channel-{}.png", channel.channel);
-            let sheet = strongest::channel_sheet(self.model, pictures, self.layer, channel, device)?;
+            let sheet = strongest::channel_sheet(self.model, images, self.layer, channel, device)?;
             write(&self.folder.join(&file), &sheet)?;
             channels.push((channel.channel, file));
         }
@@ -280,11 +279,11 @@ fn square(options: &Options, size: [usize; 2]) -> Result<Square> {
     Ok(square)
 }
 
-/// Makes the folder, or sees that it is ours; a page in it says so even if what follows fails.
+/// Creates the folder, or checks that it is ours; a page in it marks it even if the rest fails.
 fn claim(folder: &Path) -> Result<()> {
     std::fs::create_dir_all(folder).map_err(Error::io(folder))?;
     let empty = std::fs::read_dir(folder).map_err(Error::io(folder))?.next().is_none();
-    // Unreadable is not ours.
+    // If it cannot be read, it is not ours.
     let ours = || std::fs::read_to_string(folder.join(page::INDEX)).is_ok_and(|page| page.contains(page::MARK));
     if empty || ours() {
         return Ok(atomic::write(&folder.join(page::INDEX), page::unfinished().as_bytes())?);
@@ -292,15 +291,15 @@ fn claim(folder: &Path) -> Result<()> {
     Err(Error::folder(folder, "holds other files already; give a new folder"))
 }
 
-fn write(path: &Path, picture: &RgbImage) -> Result<()> {
+fn write(path: &Path, image: &RgbImage) -> Result<()> {
     let mut bytes = Cursor::new(Vec::new());
-    picture
+    image
         .write_to(&mut bytes, ImageFormat::Png)
         .map_err(|failure| Error::io(path)(std::io::Error::other(failure)))?;
     Ok(atomic::write(path, bytes.get_ref())?)
 }
 
-/// What of a picture's name can be part of a folder's name everywhere.
+/// The part of an image's name that is valid in a folder name on every system.
 fn slug(name: &str) -> String {
     let file = name.rsplit(['/', '\\']).next().unwrap_or_default();
     let stem = file.rsplit_once('.').map_or(file, |(stem, _)| stem);

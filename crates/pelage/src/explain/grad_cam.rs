@@ -1,29 +1,29 @@
-//! Which parts of a picture speak for a class: Grad-CAM and Grad-CAM++.
+//! Which parts of an image support a class: Grad-CAM and Grad-CAM++.
 
 use burn::Tensor;
 use burn::module::Module;
 use burn::tensor::TensorData;
+use pelage_model::networks::{Mode, Network};
+use pelage_model::values::to_vec;
 
 use super::heat::Heatmap;
 use crate::Model;
 use crate::{Error, Result};
-use pelage_model::networks::{Mode, Network};
-use pelage_model::values::to_vec;
 
-/// How gradients become the weights of the channels.
+/// How gradients become channel weights.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Variant {
     /// Their means over the map: Selvaraju et al. 2017, *Grad-CAM*, equations 1 and 2.
     GradCam,
-    /// Their positive parts, each weighed so that several instances of a class all show: Chattopadhay et al. 2018,
+    /// Their positive parts, weighted so that several instances of a class all show: Chattopadhay et al. 2018,
     /// *Grad-CAM++*, equations 9 and 19, for the exponential of the logit as in section 3.2.
     PlusPlus,
 }
 
-/// Grad-CAM of one picture `[1, h, w, 3]` for the logit `class`, over the last feature map.
+/// Grad-CAM of one image `[1, h, w, 3]` for the logit of `class`, over the last feature map.
 ///
 /// # Errors
-/// A class that the model does not have.
+/// An unknown class.
 pub fn grad_cam(model: &Model, pixels: Tensor<4>, class: usize) -> Result<Heatmap> {
     one(model, pixels, class, Variant::GradCam)
 }
@@ -31,7 +31,7 @@ pub fn grad_cam(model: &Model, pixels: Tensor<4>, class: usize) -> Result<Heatma
 /// The same with the weights of Grad-CAM++.
 ///
 /// # Errors
-/// A class that the model does not have.
+/// An unknown class.
 pub fn grad_cam_plus_plus(model: &Model, pixels: Tensor<4>, class: usize) -> Result<Heatmap> {
     one(model, pixels, class, Variant::PlusPlus)
 }
@@ -41,11 +41,11 @@ fn one(model: &Model, pixels: Tensor<4>, class: usize, variant: Variant) -> Resu
     Ok(heatmaps(network, pixels, &[class], network.graph().features(), variant)?.swap_remove(0))
 }
 
-/// The heat maps of pictures `[n, h, w, 3]`, each for its own class, over the output of node `layer` (see
-/// [`super::layer`]). A network without autodiff is wanted.
+/// The heat maps of images `[n, h, w, 3]`, each for its own class, over the output of node `layer` (see
+/// [`super::layer`]). The network must be without autodiff.
 ///
 /// # Errors
-/// A class that the network does not have.
+/// An unknown class.
 pub fn heatmaps(
     network: &Network,
     pixels: Tensor<4>,
@@ -79,7 +79,7 @@ pub fn heatmaps(
         .for_each(|(i, class)| chosen[i * count + class] = 1.0);
     let chosen = Tensor::from_data(TensorData::new(chosen, [classes.len(), count]), &logits.device());
     let gradients = (logits * chosen).sum().backward();
-    // The layer is before the logits, which see it.
+    // The layer precedes the logits, which depend on it.
     let map = leaf.unwrap_or_else(|| unreachable!("node {layer} has not been computed"));
     let [_, height, width, channels] = map.dims();
     let gradient = map.grad(&gradients).map(to_vec).unwrap_or_default();
@@ -105,9 +105,9 @@ fn weights(map: &[f32], gradient: &[f32], channels: usize, variant: Variant) -> 
             Variant::GradCam => gradient.iter().sum::<f64>() / gradient.len() as f64,
             Variant::PlusPlus => {
                 let sum: f64 = of(map, k).iter().sum();
-                // Equation 19 is g^2 / (2 g^2 + sum g^3), the factor exp(logit) being in all of them.
+                // Equation 19 is g^2 / (2 g^2 + sum g^3), since the factor exp(logit) cancels.
                 let share = |g: f64| match 2.0 + sum * g {
-                    // Only maps with negative numbers come near.
+                    // Only maps with negative values come close.
                     divisor if divisor.abs() < 1e-9 => g,
                     divisor => g / divisor,
                 };

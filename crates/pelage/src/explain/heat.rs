@@ -1,26 +1,26 @@
-//! Heat maps, their colors, and how they are laid over a picture.
+//! Heat maps, their colors, and their overlay on an image.
 
 use image::{Rgb, RgbImage};
 
-/// How much each part of a picture matters, 0 to 1.
+/// How much each part of an image matters, 0 to 1.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Heatmap {
     /// Rows.
     pub height: usize,
     /// Columns.
     pub width: usize,
-    /// Row after row.
+    /// The values, row by row.
     pub values: Vec<f32>,
 }
 
-/// matplotlib's `inferno` (van der Walt and Smith 2015, CC0), every sixteenth color: perceptually uniform, and its
-/// brightness alone tells the values. Between them it is linear, off by 6 of 255 at most.
+/// matplotlib's `inferno` (van der Walt and Smith 2015, CC0), every sixteenth color: perceptually uniform, with
+/// increasing brightness. Linear interpolation is off by 6 of 255 at most.
 const INFERNO: [u32; 17] = [
     0x000004, 0x0B0724, 0x210C4A, 0x3D0965, 0x57106E, 0x71196E, 0x8A226A, 0xA32C61, 0xBC3754, 0xD04545, 0xE35933,
     0xF1711F, 0xF98C0A, 0xFCAA0F, 0xF9C932, 0xF2E865, 0xFCFFA4,
 ];
 
-/// The color of a value of 0 to 1: black, violet, red, orange, pale yellow.
+/// The color of a value, 0 to 1: black, violet, red, orange, pale yellow.
 pub fn color(value: f32) -> Rgb<u8> {
     let place = value.clamp(0.0, 1.0) * (INFERNO.len() - 1) as f32;
     let from = (place as usize).min(INFERNO.len() - 2);
@@ -34,7 +34,7 @@ pub fn color(value: f32) -> Rgb<u8> {
 }
 
 impl Heatmap {
-    /// `values` that are not negative, divided by the largest; all zero stays zero.
+    /// Non-negative `values`, divided by the largest; all zero stays zero.
     pub(crate) fn scaled(height: usize, width: usize, mut values: Vec<f32>) -> Self {
         let most = values.iter().fold(0f32, |most, &value| most.max(value));
         if most > 0.0 {
@@ -43,7 +43,7 @@ impl Heatmap {
         Heatmap { height, width, values }
     }
 
-    /// The value at a place of 0 to 1 down and across, bilinear between the middles of the cells.
+    /// The value at a position, 0 to 1 down and across, bilinear between the centers of the cells.
     pub fn at(&self, down: f32, across: f32) -> f32 {
         let place = |part: f32, count: usize| {
             let place = (part * count as f32 - 0.5).clamp(0.0, (count - 1) as f32);
@@ -60,13 +60,13 @@ impl Heatmap {
     }
 }
 
-/// `picture` with the heat map over it, half transparent: where it is cold the picture shows through by 7 parts of 10,
-/// where it is hottest by 3. The map is stretched to the picture.
-pub fn overlay(picture: &RgbImage, heatmap: &Heatmap) -> RgbImage {
-    let (width, height) = picture.dimensions();
+/// `image` with the heat map over it, half transparent: 7 parts of 10 of the image show where it is cold, 3 where it is
+/// hottest. The map is stretched to the image.
+pub fn overlay(image: &RgbImage, heatmap: &Heatmap) -> RgbImage {
+    let (width, height) = image.dimensions();
     RgbImage::from_fn(width, height, |x, y| {
         let value = heatmap.at((y as f32 + 0.5) / height as f32, (x as f32 + 0.5) / width as f32);
-        let (under, over) = (picture.get_pixel(x, y), color(value));
+        let (under, over) = (image.get_pixel(x, y), color(value));
         let cover = 0.3 + 0.4 * value.clamp(0.0, 1.0);
         Rgb(std::array::from_fn(|i| {
             let (under, over) = (f32::from(under[i]), f32::from(over[i]));

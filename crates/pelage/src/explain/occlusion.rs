@@ -1,25 +1,25 @@
-//! Which parts of a picture a prediction cannot do without: a square is hidden, here and there (Zeiler and Fergus 2013,
+//! Which parts of an image a prediction depends on: a square is hidden at each place of a grid (Zeiler and Fergus 2013,
 //! *Visualizing and Understanding Convolutional Networks*, section 4.2).
 
 use burn::Tensor;
 use burn::tensor::TensorData;
+use pelage_model::values::to_vec;
 
 use super::heat::Heatmap;
 use crate::Model;
 use crate::{Error, Result};
-use pelage_model::values::to_vec;
 
-/// The square that hides a part of the picture.
+/// The square that hides a part of the image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Square {
     /// Its side in pixels of the network's input.
     pub side: usize,
-    /// Pixels from one place to the next; a little less where the picture's side is no multiple of it.
+    /// Stride in pixels; slightly less if the image's side is not a multiple of it.
     pub stride: usize,
 }
 
 impl Square {
-    /// A fifth of the shorter side of `[h, w]`, moved by a third of itself: some 225 places.
+    /// A fifth of the shorter side of `[h, w]`, with a stride of a third of that: about 225 places.
     pub fn usual([h, w]: [usize; 2]) -> Self {
         let side = (h.min(w) / 5).max(1);
         Square {
@@ -29,11 +29,11 @@ impl Square {
     }
 }
 
-/// What hiding does to a probability.
+/// The effect of hiding on a probability.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Occlusion {
-    /// How much of it is lost, relative to the largest loss; a cell for each place of the square, around its middle. Where
-    /// it grows, 0.
+    /// The loss in probability relative to the largest one; one cell per place of the square, around its center. 0
+    /// where the probability increases.
     pub heatmap: Heatmap,
     /// The probability of the class with nothing hidden.
     pub probability: f32,
@@ -41,13 +41,13 @@ pub struct Occlusion {
     pub least: f32,
 }
 
-/// Pictures a forward pass.
+/// Images per forward pass.
 const BATCH: usize = 32;
 
-/// Hides a square in one picture `[1, h, w, 3]`, filled with the mean color of the picture, at every place of a grid.
+/// Hides a square in one image `[1, h, w, 3]`, filled with the image's mean color, at every place of a grid.
 ///
 /// # Errors
-/// A class that the model does not have; a square without a side or a stride, or larger than the picture.
+/// An unknown class; a square without a side or a stride, or larger than the image.
 pub fn occlusion(model: &Model, pixels: Tensor<4>, class: usize, square: Square) -> Result<Occlusion> {
     let ([_, h, w, channels], device, count) = (pixels.dims(), pixels.device(), model.facts.classes.len());
     if class >= count {
@@ -58,16 +58,16 @@ pub fn occlusion(model: &Model, pixels: Tensor<4>, class: usize, square: Square)
         ));
     }
     check(square, [h, w])?;
-    let picture = to_vec(pixels.clone());
+    let image = to_vec(pixels.clone());
     let mean: Vec<f32> = (0..channels)
         .map(|channel| {
-            let values = picture.iter().skip(channel).step_by(channels);
+            let values = image.iter().skip(channel).step_by(channels);
             (values.map(|&v| f64::from(v)).sum::<f64>() / (h * w) as f64) as f32
         })
         .collect();
     let [rows, columns] = [h, w].map(|side| side.div_ceil(square.stride));
     let hidden = |place: usize| {
-        let mut hidden = picture.clone();
+        let mut hidden = image.clone();
         let (across, down) = (
             span(place % columns, columns, w, square.side),
             span(place / columns, rows, h, square.side),
@@ -102,7 +102,7 @@ pub fn occlusion(model: &Model, pixels: Tensor<4>, class: usize, square: Square)
     })
 }
 
-/// Whether the square fits a picture of `[h, w]`.
+/// Whether the square fits an image of `[h, w]`.
 pub(super) fn check(square: Square, [h, w]: [usize; 2]) -> Result<()> {
     let Square { side, stride } = square;
     let most = h.min(w);
@@ -110,11 +110,12 @@ pub(super) fn check(square: Square, [h, w]: [usize; 2]) -> Result<()> {
         return Ok(());
     }
     Err(Error::Settings(format!(
-        "a patch of {side} pixels moved by {stride} does not fit the model's input of {w} x {h}: take 1 to {most} for each"
+        "a patch of {side} pixels with stride {stride} does not fit the model's input of {w} x {h}: \
+         take 1 to {most} for each"
     )))
 }
 
-/// The pixels that a square of `side` around the middle of cell `i` of `cells` covers on an axis of `length` pixels.
+/// The pixels that a square of `side` around the center of cell `i` of `cells` covers on an axis of `length` pixels.
 fn span(i: usize, cells: usize, length: usize, side: usize) -> std::ops::Range<usize> {
     let twice_middle = (2 * i + 1) * length / cells;
     let from = twice_middle.saturating_sub(side) / 2;

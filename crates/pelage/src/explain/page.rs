@@ -1,4 +1,4 @@
-//! The page that shows what has been found, in plain HTML.
+//! The page that shows the explanations, in plain HTML.
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
@@ -12,11 +12,12 @@ pub(super) const GRAD_CAM: &str = "grad-cam.png";
 pub(super) const PLUS_PLUS: &str = "grad-cam-plus-plus.png";
 pub(super) const OCCLUSION: &str = "occlusion.png";
 pub(super) const PROJECTION: &str = "projection.png";
-/// Tells our pages from others.
+/// Marks our pages.
 pub(super) const MARK: &str = "<meta name=\"generator\" content=\"pelage explain\">";
 
 const STYLE: &str = "
-:root { color-scheme: light dark; --ink: #1d2126; --soft: #5d6671; --ground: #fbfbfa; --card: #fff; --line: #dfe2e5; --bar: #3a76a8 }
+:root { color-scheme: light dark; --ink: #1d2126; --soft: #5d6671; --ground: #fbfbfa; --card: #fff; --line: #dfe2e5;
+  --bar: #3a76a8 }
 @media (prefers-color-scheme: dark) {
   :root { --ink: #e7e9ec; --soft: #9aa4af; --ground: #15181b; --card: #1d2125; --line: #33393f; --bar: #6ba6d6 }
 }
@@ -25,13 +26,17 @@ body { margin: 0 auto; max-width: 76rem; padding: 1.5rem 1rem 4rem; background: 
   font: 1rem/1.5 system-ui, sans-serif }
 h1 { font-size: 1.5rem; margin: 0 0 .25rem } h2 { font-size: 1.15rem; margin: 0 0 .5rem; overflow-wrap: anywhere }
 p { margin: 0 0 .75rem } .soft { color: var(--soft); font-size: .9rem }
-section { background: var(--card); border: 1px solid var(--line); border-radius: .6rem; padding: 1rem; margin: 1.25rem 0 }
-.views { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 8.5rem), 1fr)); gap: .9rem; margin: 1rem 0 }
-figure { margin: 0 } figcaption { color: var(--soft); font-size: .85rem; margin-top: .35rem } figcaption b { color: var(--ink) }
+section { background: var(--card); border: 1px solid var(--line); border-radius: .6rem; padding: 1rem;
+  margin: 1.25rem 0 }
+.views { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 8.5rem), 1fr)); gap: .9rem;
+  margin: 1rem 0 }
+figure { margin: 0 } figcaption { color: var(--soft); font-size: .85rem; margin-top: .35rem }
+figcaption b { color: var(--ink) }
 img { max-width: 100%; height: auto; display: block; border-radius: .3rem }
-.views img { width: 100% } .sheet { overflow-x: auto; margin: .75rem 0 1.25rem } .sheet img { max-width: none; background: #fff }
-.classes { display: grid; grid-template-columns: max-content minmax(4rem, 16rem) max-content; gap: .2rem .75rem; align-items: center;
-  margin: 0 0 .5rem; font-size: .95rem }
+.views img { width: 100% } .sheet { overflow-x: auto; margin: .75rem 0 1.25rem }
+.sheet img { max-width: none; background: #fff }
+.classes { display: grid; grid-template-columns: max-content minmax(4rem, 16rem) max-content; gap: .2rem .75rem;
+  align-items: center; margin: 0 0 .5rem; font-size: .95rem }
 .classes i { display: block; height: .55rem; border-radius: .3rem; background: var(--bar); min-width: 1px }
 details { border-top: 1px solid var(--line); padding: .6rem 0 } summary { cursor: pointer; font-weight: 600 }
 .scale { height: .6rem; max-width: 16rem; border-radius: .3rem; margin-bottom: .3rem;
@@ -39,30 +44,31 @@ details { border-top: 1px solid var(--line); padding: .6rem 0 } summary { cursor
 li { overflow-wrap: anywhere }
 ";
 
-/// What stands in the page's place until it is done.
+/// The page until the real one is complete.
 pub(super) fn unfinished() -> String {
     format!(
-        "<!DOCTYPE html>\n<html lang=\"en\">\n{MARK}\n<title>Not finished</title>\n<p>This page is not finished.</p>\n</html>\n"
+        "<!DOCTYPE html>\n<html lang=\"en\">\n{MARK}\n<title>Not finished</title>\n\
+         <p>This page is not finished.</p>\n</html>\n"
     )
 }
 
-/// All that the page shows.
+/// The content of the page.
 pub(super) struct Page<'a> {
     pub(super) model: &'a Model,
     pub(super) layer: &'a str,
     pub(super) sections: &'a [Section],
-    /// Those of them that could not be read are listed.
+    /// All images; those that could not be read are listed.
     pub(super) explained: &'a [Explained],
-    /// The channels that a data set excites most, and where they are drawn.
+    /// The channels that a data set excites most, with the files of their drawings.
     pub(super) channels: &'a [(usize, String)],
 }
 
-/// One picture.
+/// One image.
 pub(super) struct Section {
     pub(super) path: String,
-    /// Where its files are.
+    /// The folder of its files.
     pub(super) folder: String,
-    /// Width and height of the picture shown.
+    /// Width and height of the image shown.
     pub(super) size: (u32, u32),
     pub(super) class: String,
     pub(super) classes: Vec<(String, f32)>,
@@ -98,10 +104,12 @@ impl Page<'_> {
                     header {
                         h1 { (title) }
                         p.soft {
-                            "Pictures of " (side.width) " x " (side.height) " pixels; " (facts.classes.len()) " classes: "
-                            (some(&facts.classes)) ". Heat maps and projections are of layer " b { (self.layer) } "."
+                            "Pictures of " (side.width) " x " (side.height) " pixels; "
+                            (facts.classes.len()) " classes: " (some(&facts.classes))
+                            ". Heat maps and projections are of layer " b { (self.layer) } "."
                         }
-                        div.scale role="img" aria-label="Color scale from black through violet, red and orange to pale yellow" {}
+                        div.scale role="img"
+                            aria-label="Color scale from black through violet, red and orange to pale yellow" {}
                         p.soft { "Dark: does not matter. Bright: matters most. Each heat map has its own scale." }
                     }
                     main {
@@ -123,9 +131,9 @@ impl Page<'_> {
         let alt = |channel| format!("The pictures that excite channel {channel} of {} most", self.layer);
         let channels = html! {
             p.soft {
-                "For each channel the pictures of the data set that excite it most, cut to what its strongest number sees, with \
-                 that number; below each, what comes back of it: by the deconvnet of Zeiler and Fergus, then by guided \
-                 backpropagation, which says more where there is little pooling."
+                "For each channel the pictures of the data set that excite it most, cut to what its peak sees, with \
+                 its value; below each, the projection of the peak: by the deconvnet of Zeiler and Fergus, then by \
+                 guided backpropagation, which says more where there is little pooling."
             }
             @for (channel, file) in self.channels { (sheet(file, &alt(*channel))) }
         };
@@ -149,10 +157,10 @@ impl Section {
             false => format!("what hiding it costs; never more than 0.1 % of {class}"),
         };
         let whole = "as the network sees it, in its own proportions".to_string();
-        let several = format!("the same, where {class} may be there more than once");
+        let several = format!("the same, for several instances of {class}");
         let views = [
             (PICTURE, "Picture", whole),
-            (GRAD_CAM, "Grad-CAM", format!("what speaks for {class}")),
+            (GRAD_CAM, "Grad-CAM", format!("what supports {class}")),
             (PLUS_PLUS, "Grad-CAM++", several),
             (OCCLUSION, "Occlusion", hiding),
         ];
@@ -191,7 +199,7 @@ fn sheet(file: &str, alt: &str) -> Markup {
     html! { div.sheet { img src=(file) loading="lazy" alt=(alt); } }
 }
 
-/// The first few names, and how many more there are.
+/// The first few names, and the number of the rest.
 fn some(names: &[String]) -> String {
     const MOST: usize = 8;
     let more = if names.len() > MOST {

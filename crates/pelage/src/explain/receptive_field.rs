@@ -1,11 +1,11 @@
-//! Which pixels a number of a feature map can see (Dumoulin and Visin 2016, *A guide to convolution arithmetic*; Araujo
-//! et al. 2019, *Computing Receptive Fields of Convolutional Neural Networks*).
+//! Which pixels an element of a feature map depends on (Dumoulin and Visin 2016, *A guide to convolution arithmetic*;
+//! Araujo et al. 2019, *Computing Receptive Fields of Convolutional Neural Networks*).
 
 use std::ops::Range;
 
 use pelage_model::networks::graph::{Graph, Operation};
 
-/// One axis: position `p` sees the pixels `p * jump + first` to `p * jump + last`, as far as the picture goes.
+/// One axis: position `p` sees the pixels `p * jump + first` to `p * jump + last`, before clipping to the image.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Axis {
     jump: isize,
@@ -14,7 +14,7 @@ struct Axis {
 }
 
 impl Axis {
-    /// Behind windows of `kernel` every `stride`, with `padding` before the first number.
+    /// After windows of `kernel` with `stride` and `padding` before the first element.
     fn windows(self, kernel: usize, stride: usize, padding: usize) -> Self {
         let [kernel, stride, padding] = [kernel, stride, padding].map(|n| n as isize);
         Axis {
@@ -24,7 +24,7 @@ impl Axis {
         }
     }
 
-    /// What both see.
+    /// The union of both fields.
     fn or(self, other: Self) -> Self {
         Axis {
             first: self.first.min(other.first),
@@ -34,8 +34,8 @@ impl Axis {
     }
 }
 
-/// Rows and columns of the pixels of a picture of `size` `[h, w]` that `position` (row and column) of the output of node
-/// `layer` sees, clipped to the picture.
+/// Rows and columns of the pixels that `position` (row and column) of the output of node `layer` sees, clipped to an
+/// image of `size` `[h, w]`.
 pub fn receptive_field(graph: &Graph, size: [usize; 2], layer: usize, position: [usize; 2]) -> [Range<usize>; 2] {
     let sizes = graph.sizes(size);
     let all = size.map(|side| Axis {
@@ -65,7 +65,7 @@ pub fn receptive_field(graph: &Graph, size: [usize; 2], layer: usize, position: 
             Operation::Flatten => all,
             _ => field,
         };
-        // A shortcut is added to the output, and a concatenation stands beside it: at the same position.
+        // A shortcut is added to the output, and a concatenation joins channels: same position.
         let others = node.inputs[1..].iter().map(|&input| fields[input]);
         fields.push(others.fold(field, |field, other| [0, 1].map(|axis| field[axis].or(other[axis]))));
     }

@@ -1,4 +1,4 @@
-//! Small pictures in a labelled grid, as one picture.
+//! A contact sheet: small images in a labelled grid.
 
 use std::ops::Range;
 
@@ -8,34 +8,34 @@ use crate::draw::markup::escaped;
 use crate::draw::png;
 use crate::{Error, Result};
 
-/// One small picture of a grid.
+/// One small image of a grid.
 pub struct Tile {
-    /// The picture.
-    pub picture: RgbImage,
-    /// What stands under it; may be empty.
+    /// The image.
+    pub image: RgbImage,
+    /// The label below it; may be empty.
     pub label: String,
 }
 
 const MARGIN: u32 = 12;
 const GAP: u32 = 6;
-/// Height of a line of text under a tile.
+/// Height of a label.
 const LABEL: u32 = 14;
 const INK: &str = "#282828";
-/// Okabe and Ito's vermilion, which stands out from most pictures.
+/// Okabe and Ito's vermilion, which stands out from most images.
 const FRAME: Rgb<u8> = Rgb([213, 94, 0]);
 
-/// `tiles` in rows of `columns`, with lines of text above: the first large.
+/// `tiles` in rows of `columns`, below lines of text, the first of them large.
 ///
 /// # Errors
 /// A sheet too large to draw.
 pub fn sheet(lines: &[String], tiles: &[Tile], columns: usize) -> Result<RgbImage> {
     let columns = columns.clamp(1, tiles.len().max(1));
-    let cell_width = tiles.iter().map(|tile| tile.picture.width()).max().unwrap_or(1);
+    let cell_width = tiles.iter().map(|tile| tile.image.width()).max().unwrap_or(1);
     let head = MARGIN + 6 + 19 * lines.len() as u32;
-    // Top and height of each row, less the labels.
+    // Top and height of each row, without the labels.
     let (mut rows, mut top) = (Vec::new(), head);
     for row in tiles.chunks(columns) {
-        let height = row.iter().map(|tile| tile.picture.height()).max().unwrap_or(0);
+        let height = row.iter().map(|tile| tile.image.height()).max().unwrap_or(0);
         let has_label = row.iter().any(|tile| !tile.label.is_empty());
         rows.push((top, height));
         top += height + GAP + if has_label { LABEL } else { 0 };
@@ -76,37 +76,37 @@ pub fn sheet(lines: &[String], tiles: &[Tile], columns: usize) -> Result<RgbImag
         Rgb([pixel.red(), pixel.green(), pixel.blue()])
     });
     for (i, tile) in tiles.iter().enumerate() {
-        let ((x, y, height), (w, h)) = (place(i), tile.picture.dimensions());
+        let ((x, y, height), (w, h)) = (place(i), tile.image.dimensions());
         let middle = |cell: u32, side: u32| i64::from((cell - side) / 2);
         let (x, y) = (i64::from(x) + middle(cell_width, w), i64::from(y) + middle(height, h));
-        imageops::replace(&mut sheet, &tile.picture, x, y);
+        imageops::replace(&mut sheet, &tile.image, x, y);
     }
     Ok(sheet)
 }
 
-/// `picture` with its longer side near `side` pixels: smaller ones by whole factors, each pixel a square; larger ones
-/// averaged.
-pub fn scaled(picture: &RgbImage, side: u32) -> RgbImage {
-    let (width, height) = picture.dimensions();
+/// `image` scaled so that its longer side is close to `side` pixels: smaller ones by whole factors, each pixel a
+/// square; larger ones averaged.
+pub fn scaled(image: &RgbImage, side: u32) -> RgbImage {
+    let (width, height) = image.dimensions();
     let longest = width.max(height).max(1);
     if longest > side {
         let to = |length: u32| (length * side / longest).max(1);
-        return imageops::resize(picture, to(width), to(height), imageops::FilterType::Triangle);
+        return imageops::resize(image, to(width), to(height), imageops::FilterType::Triangle);
     }
     let factor = side / longest;
-    imageops::resize(picture, width * factor, height * factor, imageops::FilterType::Nearest)
+    imageops::resize(image, width * factor, height * factor, imageops::FilterType::Nearest)
 }
 
-/// The part of `picture` with these rows and columns, see [`scaled`].
-pub(super) fn part(picture: &RgbImage, [rows, columns]: &[Range<usize>; 2], side: u32) -> RgbImage {
+/// The part of `image` with these rows and columns, see [`scaled`].
+pub(super) fn part(image: &RgbImage, [rows, columns]: &[Range<usize>; 2], side: u32) -> RgbImage {
     let [y, x, h, w] = [rows.start, columns.start, rows.len(), columns.len()].map(|n| n as u32);
-    scaled(&imageops::crop_imm(picture, x, y, w, h).to_image(), side)
+    scaled(&imageops::crop_imm(image, x, y, w, h).to_image(), side)
 }
 
-/// The whole picture with a frame around that part, see [`scaled`].
-pub(super) fn framed(picture: &RgbImage, [rows, columns]: &[Range<usize>; 2], side: u32) -> RgbImage {
-    let mut whole = scaled(picture, side);
-    let factor = whole.width() as f32 / picture.width().max(1) as f32;
+/// The whole image with a frame around that part, see [`scaled`].
+pub(super) fn framed(image: &RgbImage, [rows, columns]: &[Range<usize>; 2], side: u32) -> RgbImage {
+    let mut whole = scaled(image, side);
+    let factor = whole.width() as f32 / image.width().max(1) as f32;
     let at = |pixel: usize, most: u32| ((pixel as f32 * factor) as u32).min(most - 1);
     let (top, bottom) = (at(rows.start, whole.height()), at(rows.end, whole.height()));
     let (left, right) = (at(columns.start, whole.width()), at(columns.end, whole.width()));
@@ -127,7 +127,7 @@ mod tests {
     #[test]
     fn tiles_stand_where_they_belong() {
         let tile = |color| Tile {
-            picture: RgbImage::from_pixel(20, 10, Rgb(color)),
+            image: RgbImage::from_pixel(20, 10, Rgb(color)),
             label: "a<b".into(),
         };
         let tiles = [tile([255, 0, 0]), tile([0, 255, 0]), tile([0, 0, 255])];

@@ -1,4 +1,5 @@
-//! Which pictures of a data set excite a channel most, and what of them it sees (Zeiler and Fergus 2013, figure 2).
+//! The images of a data set that excite a channel most, and what the channel sees in them (Zeiler and Fergus 2013,
+//! figure 2).
 
 use std::cmp::Ordering;
 use std::sync::Arc;
@@ -7,6 +8,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use image::RgbImage;
 use pelage_data::cache::DecodedImages;
 use pelage_data::loader::{self, Pass};
+use pelage_model::values::to_vec;
 
 use super::deconvnet::{self, Stop};
 use super::peak;
@@ -14,27 +16,26 @@ use super::receptive_field::receptive_field;
 use super::sheet::{self, Tile};
 use crate::Model;
 use crate::Result;
-use pelage_model::values::to_vec;
 
-/// The pictures that excite one channel most, strongest first.
+/// The images that excite one channel most, strongest first.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Channel {
     /// Its number, from 0.
     pub channel: usize,
-    /// At most as many as were asked for.
+    /// At most as many as asked for.
     pub best: Vec<Excited>,
 }
 
-/// Where a picture excites a channel most.
+/// Where an image excites a channel most.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Excited {
-    /// The picture's place in the data set.
-    pub picture: usize,
+    /// Index of the image in the data set.
+    pub image: usize,
     /// Row and column in the map.
     pub position: [usize; 2],
-    /// How strong it is there.
+    /// The activation there.
     pub activation: f32,
-    /// How strong it is on average: what decides between equals, of which ReLU6 makes many.
+    /// Mean activation, which breaks ties; ReLU6 makes many.
     pub mean: f32,
 }
 
@@ -45,37 +46,37 @@ impl Excited {
     }
 }
 
-/// How much is kept of a data set.
+/// How much to keep of a data set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Most {
     /// Channels: those with the largest activations over the set.
     pub channels: usize,
-    /// Pictures a channel.
-    pub pictures: usize,
+    /// Images per channel.
+    pub images: usize,
 }
 
 impl Default for Most {
     fn default() -> Self {
         Most {
             channels: 16,
-            pictures: 9,
+            images: 9,
         }
     }
 }
 
-/// Pictures a forward pass.
+/// Images per forward pass.
 const BATCH: usize = 8;
-/// Side of a drawn picture in pixels, nearly.
+/// Approximate side of a drawn image in pixels.
 const SIDE: u32 = 88;
 
-/// Looks at every picture once, and keeps no more than the best of each channel of node `layer` (see [`super::layer`]);
-/// `observe` hears pictures done.
+/// Looks at every image once, and keeps only the best of each channel of node `layer` (see [`super::layer`]); `observe`
+/// gets the number of images done.
 ///
 /// # Errors
-/// A picture that cannot be read any more.
+/// An image that can no longer be read.
 pub fn strongest(
     model: &Model,
-    pictures: &Arc<DecodedImages>,
+    images: &Arc<DecodedImages>,
     layer: usize,
     most: Most,
     device: &Device,
@@ -89,25 +90,25 @@ pub fn strongest(
         batch_size: BATCH,
         ..Pass::default()
     };
-    for batch in loader::batches(pictures.clone(), pass) {
+    for batch in loader::batches(images.clone(), pass) {
         let batch = batch?;
         let pixels = input(model, batch.pixels, batch.indices.len(), device);
         let map = network.forward_to(pixels, layer, &mut |_, value| value);
         let [_, h, w, c] = map.dims();
-        for (map, &picture) in to_vec(map).chunks(h * w * c).zip(&batch.indices) {
+        for (map, &image) in to_vec(map).chunks(h * w * c).zip(&batch.indices) {
             for (channel, best) in best.iter_mut().enumerate() {
                 let (position, activation) = peak(map, w, c, channel);
                 let sum: f32 = map.iter().skip(channel).step_by(c).sum();
                 let excited = Excited {
-                    picture,
+                    image,
                     position,
                     activation,
                     mean: sum / (h * w) as f32,
                 };
                 let place = best.partition_point(|other| other.strength(&excited).is_ge());
-                if place < most.pictures {
+                if place < most.images {
                     best.insert(place, excited);
-                    best.truncate(most.pictures);
+                    best.truncate(most.images);
                 }
             }
         }
@@ -131,14 +132,14 @@ fn input(model: &Model, pixels: Vec<f32>, count: usize, device: &Device) -> Tens
     Tensor::from_data(TensorData::new(pixels, shape), device)
 }
 
-/// The pictures of one channel, cut to what its strongest number sees of them, and under each what comes back of it (see
+/// The images of one channel, cropped to what its peak sees of them, and below each its projections (see
 /// [`deconvnet`]): of the deconvnet, and guided.
 ///
 /// # Errors
-/// A picture that cannot be read any more; a sheet too large to draw.
+/// An image that can no longer be read; a sheet too large to draw.
 pub fn channel_sheet(
     model: &Model,
-    pictures: &DecodedImages,
+    images: &DecodedImages,
     layer: usize,
     channel: &Channel,
     device: &Device,
@@ -150,21 +151,21 @@ pub fn channel_sheet(
     );
     let mut rows = [Vec::new(), Vec::new(), Vec::new()];
     for excited in &channel.best {
-        let bytes = pictures.pixels(excited.picture)?.into_owned();
+        let bytes = images.pixels(excited.image)?.into_owned();
         let mut pixels = vec![0.0; bytes.len()];
         side.normalize(&bytes, &mut pixels);
         let pixels = input(model, pixels, 1, device);
-        // As many bytes as the model's input has numbers.
-        let picture = RgbImage::from_raw(side.width, side.height, bytes).unwrap_or_default();
+        // Exactly as many bytes as the model's input has values.
+        let image = RgbImage::from_raw(side.width, side.height, bytes).unwrap_or_default();
         let field = receptive_field(network.graph(), size, layer, excited.position);
         rows[0].push(Tile {
-            picture: sheet::part(&picture, &field, SIDE),
+            image: sheet::part(&image, &field, SIDE),
             label: format!("{:.3}", excited.activation),
         });
         for (row, stop) in rows[1..].iter_mut().zip([Stop::Deconvnet, Stop::Guided]) {
             let projections = deconvnet::project(network, pixels.clone(), layer, &[channel.channel], stop)?;
             row.extend(projections.iter().map(|projection| Tile {
-                picture: sheet::part(&projection.image(), &field, SIDE),
+                image: sheet::part(&projection.image(), &field, SIDE),
                 label: String::new(),
             }));
         }

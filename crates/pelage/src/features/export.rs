@@ -15,24 +15,24 @@ use crate::train::backbone::backbone;
 use crate::train::recipe::Recipe;
 use crate::{Error, Result};
 
-/// What was written of one part of a data set.
+/// What was written for one part of a data set.
 #[derive(Clone, Debug)]
 pub struct Exported {
     /// The path of `.npy` and `.csv`, without the extension.
     pub path: PathBuf,
-    /// Images in it.
+    /// Number of images in it.
     pub images: usize,
-    /// Rows, columns and channels of each one's features.
+    /// Rows, columns and channels of each image's features.
     pub shape: [usize; 3],
-    /// Images that were skipped.
+    /// Number of images that were skipped.
     pub unreadable: Vec<Unreadable>,
 }
 
-/// Writes what the frozen backbone of `recipe` sees in the images of `data` into the folder `out`, see [`Features::write`]:
-/// `train` and `validation` of an organised folder, else `features`.
+/// Writes the features of the images of `data` by the frozen backbone of `recipe` into the folder `out`, see
+/// [`Features::write`]: `train` and `validation` of an organized folder, else `features`.
 ///
 /// # Errors
-/// A recipe without a backbone; weights that cannot be read; images that cannot be used; a folder that cannot be written.
+/// A recipe without a backbone; weights that cannot be read; unusable images; a folder that cannot be written.
 pub fn export(
     data: &Path,
     recipe: &Recipe,
@@ -42,7 +42,7 @@ pub fn export(
 ) -> Result<Vec<Exported>> {
     recipe.validate()?;
     let Some(transfer) = &recipe.transfer else {
-        return Err(Error::Settings("features are those of a backbone; choose one".into()));
+        return Err(Error::Settings("features come from a backbone; choose one".into()));
     };
     let device = compute.open()?;
     let backbone = backbone(transfer, recipe, 2, &device)?;
@@ -63,7 +63,7 @@ pub fn export(
     Ok(exported)
 }
 
-/// The parts of an organised folder by name, or all labelled images.
+/// The parts of an organized folder by name, or all labelled images.
 fn sets(path: &Path) -> Result<Vec<(&'static str, Catalog)>> {
     match catalog::open_dataset(path, None, 0) {
         Ok(split) => Ok(vec![("train", split.train), ("validation", split.validation)]),

@@ -1,4 +1,4 @@
-//! All that a report shows, found out once: what the model says of the validation pictures, and which of them to look at.
+//! What a report shows, gathered once: the model's scores of the validation images, and the images worth a look.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
@@ -24,79 +24,79 @@ use crate::train::facts::Training;
 use crate::train::history::HistoryRow;
 use crate::{Model, Result};
 
-/// All that a report shows.
+/// The content of a report.
 pub struct Findings {
     /// The run folder or model file.
     pub run: PathBuf,
-    /// The pictures.
+    /// Path of the images.
     pub data: PathBuf,
-    /// What the model file says about itself.
+    /// What the model file says about its model.
     pub facts: Facts,
-    /// How its weights came about.
+    /// How its weights were trained.
     pub training: Training,
-    /// The settings of the run as TOML; empty where the file does not tell them.
+    /// The settings of the run as TOML; empty if the file does not hold them.
     pub settings: String,
-    /// The network.
+    /// The layers of the network.
     pub layers: Vec<Layer>,
-    /// The epochs; none for a lone model file.
+    /// The epochs; empty for a lone model file.
     pub history: Vec<HistoryRow>,
-    /// What the model says of the validation pictures.
+    /// The model's scores of the validation images.
     pub scores: Scores,
-    /// Its figures.
+    /// Its metrics.
     pub evaluation: Evaluation,
-    /// The temperature that fits all validation pictures best.
+    /// The temperature that fits all validation images best.
     pub temperature: f64,
     /// Probabilities `[n, classes]`, each scaled by a temperature fitted on the other half.
     pub calibrated: Vec<f32>,
     /// The largest losses, with Grad-CAM.
     pub top_losses: Vec<Seen>,
-    /// Labels that are probably wrong, surest first.
+    /// Likely label errors, most confident first.
     pub label_errors: Vec<Seen>,
-    /// Of each class, up to [`CLASSES`]: the most and the least certain of the pictures called so.
+    /// For each class, up to [`CLASSES`]: the most and the least confident images predicted as it.
     pub certain: Vec<[Vec<Seen>; 2]>,
-    /// Pictures of one class called another, the most frequent pairs first.
+    /// Images of one class predicted as another, the most frequent pairs first.
     pub confusions: Vec<Confusion>,
-    /// Groups of pictures that are in both train and validation, with small pictures of each.
+    /// Groups of images that are in both train and validation, with thumbnails.
     pub leaks: Vec<Vec<Leaked>>,
     /// Files that could not be read.
     pub unreadable: Vec<Unreadable>,
-    /// Small pictures as `data:` addresses, by their index in the scores.
+    /// Thumbnails as `data:` addresses, by index in the scores.
     pub thumbnails: HashMap<usize, String>,
-    /// The same with Grad-CAM of the predicted class over them.
+    /// The same with Grad-CAM of the predicted class.
     pub overlays: HashMap<usize, String>,
 }
 
-/// A picture of a group: its name, and a small picture as a `data:` address.
+/// An image of a group: its name, and a thumbnail as a `data:` address.
 pub type Leaked = (String, Option<String>);
 
-/// Pictures of one class called another.
+/// Images of one class predicted as another.
 pub struct Confusion {
     /// Their class.
     pub label: usize,
-    /// What they are called.
+    /// The predicted class.
     pub predicted: usize,
-    /// How many there are.
+    /// Number of images.
     pub count: usize,
-    /// Those of the largest losses.
+    /// Those with the largest losses.
     pub seen: Vec<Seen>,
 }
 
-/// Pictures with the largest losses that are shown.
+/// Images shown with the largest losses.
 const TOP_LOSSES: usize = 24;
-/// Suspected labels that are shown with their pictures.
+/// Likely label errors shown as images.
 pub const LABEL_ERRORS: usize = 16;
-/// Classes whose most and least certain pictures are shown.
+/// Classes whose most and least confident images are shown.
 pub const CLASSES: usize = 12;
-/// Pictures shown of each class, or of each pair of classes.
+/// Images shown per class, or per pair of classes.
 const EACH: usize = 8;
 /// Pairs of classes whose confusions are shown.
 const PAIRS: usize = 12;
 
 impl Findings {
-    /// Of the model of `run` on the validation part of `data`; by default that of the pictures it was trained on.
+    /// Evaluates the model of `run` on the validation part of `data`; by default that of the images it was trained on.
     ///
     /// # Errors
-    /// No model, no pictures, classes that the model does not know.
+    /// No model, no images, classes that the model does not know.
     pub fn gather(
         run: &Path,
         data: Option<&Path>,
@@ -112,9 +112,9 @@ impl Findings {
         let looked = inspect::inspect(&data, progress)?;
         let preprocessing = &model.facts.preprocessing;
         let cache = Cache::new(compute.cache);
-        let pictures = DecodedImages::open(Arc::new(validation.clone()), preprocessing, &cache, progress)?;
-        let (pictures, total) = (Arc::new(pictures), validation.items.len());
-        let scores = evaluate::score(&model, pictures.clone(), Embeddings::Drop, &mut |done| {
+        let images = DecodedImages::open(Arc::new(validation.clone()), preprocessing, &cache, progress)?;
+        let (images, total) = (Arc::new(images), validation.items.len());
+        let scores = evaluate::score(&model, images.clone(), Embeddings::Drop, &mut |done| {
             let what = "evaluating";
             progress(Progress { done, total, what });
         })?;
@@ -153,30 +153,30 @@ impl Findings {
             scores,
         };
         let shown: Vec<_> = found.shown().into_iter().collect();
-        let small = |&picture: &usize| {
-            let item = items.get(found.scores.names[picture].as_str())?;
-            // A file that has gone since it was evaluated has no picture, but its figures.
+        let small = |&image: &usize| {
+            let item = items.get(found.scores.names[image].as_str())?;
+            // A file that has gone since it was evaluated has no thumbnail, but counts in the metrics.
             let small = thumbnail::read(&item.location, preprocessing).ok()?;
-            Some((picture, small))
+            Some((image, small))
         };
         let small: HashMap<usize, image::RgbImage> = shown.par_iter().filter_map(small).collect();
-        found.overlays = overlays(&model, &pictures, &found.top_losses, &small, progress)?;
-        let address = |(picture, small): (&usize, &image::RgbImage)| Some((*picture, thumbnail::address(small).ok()?));
+        found.overlays = overlays(&model, &images, &found.top_losses, &small, progress)?;
+        let address = |(image, small): (&usize, &image::RgbImage)| Some((*image, thumbnail::address(small).ok()?));
         found.thumbnails = small.par_iter().filter_map(address).collect();
         Ok(found)
     }
 
-    /// The pictures that some part of the page shows.
+    /// The images that some part of the page shows.
     fn shown(&self) -> BTreeSet<usize> {
         let certain = self.certain.iter().flatten().flatten();
         let suspects = self.label_errors.iter().take(LABEL_ERRORS);
         let confused = self.confusions.iter().flat_map(|pair| &pair.seen);
         let all = certain.chain(suspects).chain(confused).chain(&self.top_losses);
-        all.map(|one| one.picture).collect()
+        all.map(|one| one.image).collect()
     }
 }
 
-/// Where the images are, those for validation, and those for training where they are told apart.
+/// Path of the images, those for validation, and those for training if they are known.
 fn open(facts: &Facts, data: Option<&Path>) -> Result<(PathBuf, Catalog, Catalog)> {
     let settings = images::settings(facts).ok();
     let own = settings.filter(|settings| data.is_none_or(|data| data == settings.data));
@@ -192,7 +192,7 @@ fn open(facts: &Facts, data: Option<&Path>) -> Result<(PathBuf, Catalog, Catalog
     }
 }
 
-/// Groups of the same picture that have members on both sides, with small pictures.
+/// Groups of the same image with members on both sides, with thumbnails.
 fn leaks(looked: &inspect::Report, train: &Catalog, validation: &Catalog, model: &Model) -> Vec<Vec<Leaked>> {
     let by_path = |catalog: &Catalog| -> HashMap<String, Item> {
         let items = catalog.items.iter();
@@ -235,7 +235,7 @@ fn confusions(seen: &[Seen]) -> Vec<Confusion> {
 
 fn overlays(
     model: &Model,
-    pictures: &DecodedImages,
+    images: &DecodedImages,
     top: &[Seen],
     small: &HashMap<usize, image::RgbImage>,
     progress: &(dyn Fn(Progress) + Sync),
@@ -243,14 +243,14 @@ fn overlays(
     let (preprocessing, device) = (&model.facts.preprocessing, model.device());
     let mut overlays = HashMap::new();
     for (done, one) in top.iter().enumerate() {
-        let values = input::normalized(&pictures.pixels(one.picture)?, preprocessing);
+        let values = input::normalized(&images.pixels(one.image)?, preprocessing);
         let pixels = input::images(values, preprocessing, &device);
         let heatmap = grad_cam::grad_cam(model, pixels, one.predicted)?;
         if let Some(Ok(address)) = small
-            .get(&one.picture)
+            .get(&one.image)
             .map(|small| thumbnail::address(&heat::overlay(small, &heatmap)))
         {
-            overlays.insert(one.picture, address);
+            overlays.insert(one.image, address);
         }
         progress(Progress {
             done: done + 1,

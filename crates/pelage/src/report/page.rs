@@ -1,11 +1,10 @@
-//! The report as one HTML file that needs nothing else: no network, no other file.
+//! The report as one self-contained HTML file.
 
 mod figures;
 mod galleries;
 mod tables;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
-
 use pelage_model::networks::summary::Layer;
 
 use super::findings::Findings;
@@ -17,7 +16,7 @@ const SORT: &str = include_str!("page/sort.js");
 /// The page.
 ///
 /// # Errors
-/// Where the chart library refuses.
+/// If the chart library fails.
 pub fn html(found: &Findings) -> Result<String, String> {
     let title = format!("Report: {}", name(found));
     let parts: Vec<(&str, &str, Markup)> = vec![
@@ -51,9 +50,14 @@ pub fn html(found: &Findings) -> Result<String, String> {
                     p.faint { (subtitle(found)) }
                     (tiles(found))
                 }
-                nav aria-label="Contents" { ul { @for (id, name, _) in &parts { li { a href={ "#" (id) } { (name) } } } } }
+                nav aria-label="Contents" {
+                    ul { @for (id, name, _) in &parts { li { a href={ "#" (id) } { (name) } } } }
+                }
                 main { @for (id, name, part) in &parts { section id=(id) { h2 { (name) } (part) } } }
-                footer { "Made by pelage " (env!("CARGO_PKG_VERSION")) ", " (jiff::Timestamp::now().strftime("%Y-%m-%d %H:%M UTC").to_string()) "." }
+                footer {
+                    "Made by pelage " (env!("CARGO_PKG_VERSION")) ", "
+                    (jiff::Timestamp::now().strftime("%Y-%m-%d %H:%M UTC").to_string()) "."
+                }
                 script { (PreEscaped(SORT)) }
             }
         }
@@ -88,12 +92,16 @@ fn tiles(found: &Findings) -> Markup {
             (tile("Log loss", format!("{:.4}", evaluation.log_loss), "natural logarithm".into()))
             @if let Some(auc) = evaluation.auc { (tile("AUC", format!("{auc:.4}"), "area under the ROC curve".into())) }
             (tile("Calibration error", percent(evaluation.expected_calibration_error, 2), "expected, 15 bins".into()))
-            (tile("Wrong", thousands((evaluation.images - right(found)) as u64), format!("of {} pictures", thousands(evaluation.images as u64))))
+            (tile(
+                "Wrong",
+                thousands((evaluation.images - correct(found)) as u64),
+                format!("of {} pictures", thousands(evaluation.images as u64))
+            ))
         }
     }
 }
 
-fn right(found: &Findings) -> usize {
+fn correct(found: &Findings) -> usize {
     let matrix = &found.evaluation.confusion_matrix;
     (0..matrix.len()).map(|class| matrix[class][class]).sum()
 }
@@ -106,7 +114,7 @@ fn settings(found: &Findings) -> Markup {
     let mut rows = vec![
         ("Architecture", facts.architecture.name().to_string()),
         ("Parameters", thousands(sum(|layer| layer.parameters))),
-        ("Multiply-adds a picture", thousands(sum(|layer| layer.multiply_adds))),
+        ("Multiply-adds per picture", thousands(sum(|layer| layer.multiply_adds))),
         ("Classes", facts.classes.join(", ")),
         (
             "Input",
@@ -132,12 +140,16 @@ fn settings(found: &Findings) -> Markup {
         ));
     }
     html! {
-        div.scroll { table { tbody { @for (name, value) in rows { tr { th scope="row" { (name) } td.wide { (value) } } } } } }
+        div.scroll { table { tbody { @for (name, value) in rows {
+            tr { th scope="row" { (name) } td.wide { (value) } }
+        } } } }
         details { summary { "All settings (config.toml)" } pre { (found.settings) } }
         details {
             summary { "Layers" }
             div.scroll { table {
-                thead { tr { th { "Layer" } th.left { "Kind" } th { "Output" } th { "Parameters" } th { "Multiply-adds" } } }
+                thead { tr {
+                    th { "Layer" } th.left { "Kind" } th { "Output" } th { "Parameters" } th { "Multiply-adds" }
+                } }
                 tbody { @for layer in &found.layers { tr {
                     td { (layer.name) } td.left { (layer.kind) }
                     td { (layer.output_shape.iter().map(usize::to_string).collect::<Vec<_>>().join(" x ")) }
@@ -148,7 +160,7 @@ fn settings(found: &Findings) -> Markup {
     }
 }
 
-/// The 95 % interval of a share of `n` (Wilson 1927).
+/// The 95 % interval of a proportion of `n` (Wilson 1927).
 fn wilson(share: f64, n: usize) -> [f64; 2] {
     if n == 0 {
         return [0.0, 1.0];

@@ -1,4 +1,4 @@
-//! Small pictures that live inside a page.
+//! Thumbnails embedded in a page.
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -10,15 +10,15 @@ use pelage_data::source::Location;
 
 /// The longer side in pixels.
 const SIDE: u32 = 160;
-/// Of JPEG, 1 to 100.
+/// JPEG quality, 1 to 100.
 const QUALITY: u8 = 78;
 
-/// The picture at `location` as the network sees it, but in its own aspect ratio where the network sees it squashed.
+/// The image at `location` as the network sees it, but with its own aspect ratio if the network sees it squashed.
 pub(super) fn read(location: &Location, seen: &Preprocessing) -> Result<RgbImage, String> {
     let bytes = location.read().map_err(|failure| failure.to_string())?;
-    let picture = decode::decode(&bytes, &Limits::default())?;
+    let image = decode::decode(&bytes, &Limits::default())?;
     let (width, height) = match seen.fit {
-        Fit::Squash => picture.dimensions(),
+        Fit::Squash => image.dimensions(),
         Fit::Crop => (seen.width, seen.height),
     };
     let scale = f64::from(SIDE) / f64::from(width.max(height));
@@ -29,15 +29,15 @@ pub(super) fn read(location: &Location, seen: &Preprocessing) -> Result<RgbImage
         filter: ResizeFilter::Bilinear,
         ..seen.clone()
     };
-    let pixels = small.resize(&picture);
+    let pixels = small.resize(&image);
     RgbImage::from_raw(small.width, small.height, pixels).ok_or_else(|| "it has no pixels".into())
 }
 
-/// The picture as a `data:` address.
-pub(super) fn address(picture: &RgbImage) -> Result<String, String> {
+/// The image as a `data:` address.
+pub(super) fn address(image: &RgbImage) -> Result<String, String> {
     let mut bytes = Vec::new();
     let encoder = JpegEncoder::new_with_quality(&mut bytes, QUALITY);
-    picture
+    image
         .write_with_encoder(encoder)
         .map_err(|failure| failure.to_string())?;
     Ok(format!("data:image/jpeg;base64,{}", BASE64_STANDARD.encode(bytes)))

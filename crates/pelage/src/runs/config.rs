@@ -1,4 +1,4 @@
-//! All that is needed to repeat a run: written into it as `config.toml`.
+//! Everything needed to repeat a run: written into it as `config.toml`.
 
 use std::path::{Path, PathBuf};
 
@@ -12,19 +12,19 @@ use crate::{Error, Result};
 /// A run's images, its settings, and where it runs.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Config {
-    /// The organised tree, or class folders or a zip together with `validation_split`.
+    /// An organized folder, or class folders or a zip together with `validation_split`.
     pub data: PathBuf,
-    /// Share of the images for validation (0 to 1), where `data` has no validation part.
+    /// Fraction of the images for validation (0 to 1), if `data` has no validation part.
     pub validation_split: Option<f64>,
-    /// Whether TensorBoard event files are written.
+    /// Whether to write TensorBoard event files.
     pub tensorboard: bool,
     /// Where it runs.
     pub compute: Compute,
-    /// What is learnt and how.
+    /// The hyperparameters.
     pub recipe: Recipe,
 }
 
-/// The keys that [`Compute`] has; files of pelage 0.1 had them among the settings of training.
+/// The keys of [`Compute`]; pelage 0.1 kept them among the settings of training.
 const COMPUTE: [&str; 3] = ["device", "threads", "cache"];
 
 impl Config {
@@ -52,14 +52,14 @@ impl Config {
     /// Reads a `config.toml`; unknown keys are errors.
     ///
     /// # Errors
-    /// A missing file, TOML that does not parse, unknown keys or values, with the line where it is known.
+    /// A missing file, TOML that does not parse, unknown keys or values, with the line if it is known.
     pub fn read(path: &Path) -> Result<Self> {
         let text = std::fs::read_to_string(path).map_err(Error::io(path))?;
         let refused = |failure: toml::de::Error| Error::Settings(format!("{}: {failure}", path.display()));
         Self::from_table(text.parse().map_err(refused)?).map_err(refused)
     }
 
-    /// The run's settings as a model file keeps them among its training facts; `None` where there are none that this
+    /// The run's settings as a model file keeps them among its training facts; `None` if there are none that this
     /// version knows.
     pub fn from_json(value: &serde_json::Value) -> Option<Self> {
         let table: Table = serde_json::from_value(without_nulls(value)).ok()?;
@@ -89,10 +89,10 @@ impl Config {
         })
     }
 
-    /// As a table: the settings of training at its top, those of [`Compute`] in a table of their own.
+    /// As a table: the settings of training at the top level, those of [`Compute`] in a table of their own.
     ///
     /// # Errors
-    /// Where a path is not UTF-8.
+    /// If a path is not UTF-8.
     pub fn to_table(&self) -> Result<Table> {
         let refused =
             |failure: toml::ser::Error| Error::Settings(format!("cannot write the settings as TOML: {failure}"));
@@ -114,13 +114,13 @@ impl Config {
     /// As `config.toml`.
     ///
     /// # Errors
-    /// Where a path is not UTF-8.
+    /// If a path is not UTF-8.
     pub fn to_toml(&self) -> Result<String> {
         Ok(self.to_table()?.to_string())
     }
 }
 
-/// JSON without the entries that are null, which TOML leaves out.
+/// JSON without null entries, which TOML cannot express.
 fn without_nulls(value: &serde_json::Value) -> serde_json::Value {
     use serde_json::Value;
     match value {
@@ -137,9 +137,10 @@ fn without_nulls(value: &serde_json::Value) -> serde_json::Value {
 
 #[cfg(test)]
 mod tests {
+    use pelage_data::cache::CacheMode;
+
     use super::*;
     use crate::train::recipe::Loss;
-    use pelage_data::cache::CacheMode;
 
     fn read(text: &str) -> Result<Config> {
         let folder = tempfile::tempdir().unwrap();

@@ -1,5 +1,5 @@
-//! Two stages: first the head on frozen features, then everything from there at a lower rate, as in fastai (Howard and
-//! Gugger 2020).
+//! Two-stage fine-tuning: first the head on frozen features, then all unfrozen layers from there at a lower rate, as in
+//! fastai (Howard and Gugger 2020).
 
 use std::path::Path;
 
@@ -11,9 +11,9 @@ use crate::Result;
 use crate::train::Recipe;
 use crate::train::transfer::{Transfer, Unfreeze};
 
-/// The first stage of fine-tuning by `config` in `folder`: a run of the head alone in `folder/head`, new, or resumed where
-/// it was interrupted. With it come the settings of the second stage, for [`Run::create`] in `folder` once the first is
-/// trained; settings without a backbone are only given back.
+/// The first stage of fine-tuning by `config` in `folder`: a run of the head alone in `folder/head`, new, or resumed if
+/// it was interrupted. Also returns the settings of the second stage, for [`Run::create`] in `folder` once the first is
+/// trained; without a backbone there is no first stage and the settings are returned as they are.
 ///
 /// # Errors
 /// As [`Run::create`] and [`Run::resume`].

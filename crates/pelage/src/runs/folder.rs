@@ -15,7 +15,7 @@ use crate::{Error, Result, atomic, save};
 /// The name of the checkpoint in a run folder.
 pub const CHECKPOINT: &str = "last.safetensors";
 
-/// Keeps everything in files, each written whole or not at all.
+/// Keeps everything in files, each written atomically.
 pub struct Folder<'a> {
     /// The run folder.
     pub path: &'a Path,
@@ -45,7 +45,7 @@ impl Keep for Folder<'_> {
     }
 }
 
-/// The checkpoint of the run in `folder`; `None` where there is none yet.
+/// The checkpoint of the run in `folder`; `None` if there is none yet.
 ///
 /// # Errors
 /// A damaged checkpoint.

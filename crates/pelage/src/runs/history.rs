@@ -21,10 +21,10 @@ pub fn write_csv(path: &Path, history: &[HistoryRow]) -> Result<()> {
     )?)
 }
 
-/// Reads what [`write_csv`] wrote.
+/// Reads the output of [`write_csv`].
 ///
 /// # Errors
-/// A missing file, or a line that does not fit.
+/// A missing file, or a malformed line.
 pub fn read_csv(path: &Path) -> Result<Vec<HistoryRow>> {
     let failed = |failure: csv::Error| Error::io(path)(failure.into());
     let mut reader = csv::Reader::from_path(path).map_err(failed)?;

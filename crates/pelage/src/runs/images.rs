@@ -1,4 +1,4 @@
-//! Which images a model was trained and validated on, and which part of a data set another command means.
+//! Which images a model was trained and validated on, and which part of a data set to evaluate on.
 
 use std::path::{Path, PathBuf};
 
@@ -9,7 +9,7 @@ use super::config::Config;
 use crate::train::facts::Training;
 use crate::{Error, Result};
 
-/// What there is to evaluate on in `path`: the validation part of an organised folder, else all labelled images.
+/// The images in `path` to evaluate on: the validation part of an organized folder, else all labelled images.
 ///
 /// # Errors
 /// A path that does not exist or holds no labelled images.
@@ -21,10 +21,10 @@ pub fn validation_part(path: &Path) -> Result<Catalog> {
     }
 }
 
-/// The settings that the model of `facts` was trained by.
+/// The settings that the model of `facts` was trained with.
 ///
 /// # Errors
-/// A model file that does not tell them, or tells them as another version of pelage would.
+/// A model file without them, or with those of an incompatible version of pelage.
 pub fn settings(facts: &Facts) -> Result<Config> {
     Config::from_json(&Training::of(facts).settings)
         .ok_or_else(|| Error::Images("the model file does not tell which images it was trained on".into()))
@@ -33,7 +33,7 @@ pub fn settings(facts: &Facts) -> Result<Config> {
 /// The images that the model of `facts` was trained and validated on.
 ///
 /// # Errors
-/// Images that are not where the settings say, seen from the working directory.
+/// Images that are not where the settings say, relative to the working directory.
 pub fn trained_on(facts: &Facts) -> Result<(PathBuf, Split)> {
     let Config {
         data,
@@ -54,13 +54,13 @@ pub fn trained_on(facts: &Facts) -> Result<(PathBuf, Split)> {
 /// The validation images that the models of all `facts` were validated on.
 ///
 /// # Errors
-/// Models of different images, or images that are not there.
+/// Models of different images, or missing images.
 pub fn common_validation(facts: &[&Facts]) -> Result<Catalog> {
     let all = facts.iter().map(|facts| settings(facts)).collect::<Result<Vec<_>>>()?;
     let Some(first) = all.first() else {
         return Err(Error::Settings("there is no run to compare".into()));
     };
-    // The seed decides who is in the validation part, where pelage made it.
+    // The seed decides who is in a validation part that pelage split off.
     let same = all.iter().all(|config| {
         let seed = first.validation_split.is_none() || config.recipe.seed == first.recipe.seed;
         (&config.data, config.validation_split) == (&first.data, first.validation_split) && seed

@@ -24,7 +24,7 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    /// Opens the files of `folder`; those of an earlier part of the run are gone on with.
+    /// Opens the files of `folder`, appending to those of an interrupted run.
     ///
     /// # Errors
     /// A folder that cannot be written.
@@ -49,7 +49,7 @@ impl Recorder {
         })
     }
 
-    /// A line in `log.txt`, with the time (UTC) before it.
+    /// Appends a line to `log.txt`, with the time (UTC).
     ///
     /// # Errors
     /// A full disk.
@@ -58,7 +58,7 @@ impl Recorder {
         writeln!(self.log, "{now}  {line}").map_err(Error::io(self.folder.join("log.txt")))
     }
 
-    /// Writes down what happened.
+    /// Records an event.
     ///
     /// # Errors
     /// A full disk.
@@ -76,7 +76,7 @@ impl Recorder {
                 batches,
                 done,
             } => self.log(&format!(
-                "epoch {epoch}/{epochs} goes on after step {done} of {batches}"
+                "epoch {epoch}/{epochs} resumes after step {done} of {batches}"
             )),
             Event::Batch {
                 step,
@@ -120,7 +120,8 @@ impl Recorder {
         }
     }
 
-    /// How the run ended. The figures once more: a kill between the last checkpoint and them may have left old ones.
+    /// Records how the run ended. Draws the figures again: a kill after the last checkpoint may have left outdated
+    /// ones.
     ///
     /// # Errors
     /// A full disk.
@@ -160,7 +161,8 @@ impl Recorder {
 /// An epoch in one line.
 pub fn line(row: &HistoryRow, epochs: usize) -> String {
     format!(
-        "epoch {:>2}/{epochs}  loss {:.4}  accuracy {:5.2} %  |  validation loss {:.4}  accuracy {:5.2} %  |  {:.1} s, {:.0} images/s",
+        "epoch {:>2}/{epochs}  loss {:.4}  accuracy {:5.2} %  |  validation loss {:.4}  accuracy {:5.2} %  |  \
+         {:.1} s, {:.0} images/s",
         row.epoch,
         row.train_loss,
         100.0 * row.train_accuracy,

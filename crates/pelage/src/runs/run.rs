@@ -1,4 +1,4 @@
-//! A run: settings, the images they name, and the folder that keeps what comes of them.
+//! A run: settings, their images, and the folder that keeps the results.
 
 use std::path::{Path, PathBuf};
 
@@ -20,7 +20,7 @@ const CONFIG: &str = "config.toml";
 
 /// A run that is ready to train.
 pub struct Run {
-    /// The settings, as `config.toml` has them.
+    /// The settings, as in `config.toml`.
     pub config: Config,
     /// The images, or their features.
     pub data: Data,
@@ -28,12 +28,12 @@ pub struct Run {
     pub start: Start,
     /// The run folder.
     pub folder: PathBuf,
-    /// Why there is nothing left to train, where a resumed run was complete already.
+    /// Why there is nothing left to train, if a resumed run was already complete.
     pub complete: Option<EndReason>,
     device: Device,
 }
 
-/// What a resumed run may change; any other setting would make another run of it.
+/// What a resumed run may change; any other change would make it another run.
 #[derive(Clone, Debug, Default)]
 pub struct Extension {
     /// More (or fewer) epochs.
@@ -42,9 +42,9 @@ pub struct Extension {
     pub patience: Option<usize>,
     /// Another device; the weights then agree within rounding.
     pub device: Option<String>,
-    /// Another number of CPU threads; the weights do not depend on it.
+    /// Another number of CPU threads, which does not affect the weights.
     pub threads: Option<usize>,
-    /// Another place for decoded images; the weights do not depend on it.
+    /// Another place for decoded images, which does not affect the weights.
     pub cache: Option<CacheMode>,
 }
 
@@ -61,11 +61,11 @@ impl Extension {
 }
 
 impl Run {
-    /// Opens the images of `config` and makes `folder` with `config.toml` and, where pelage split the images, the
-    /// split as `split.csv`. `progress` hears of decoding.
+    /// Opens the images of `config` and creates `folder` with `config.toml` and, if pelage split the images,
+    /// `split.csv`. `progress` reports decoding.
     ///
     /// # Errors
-    /// Settings or images that training cannot work with; a folder that holds a run already, or cannot be written.
+    /// Settings or images that training cannot use; a folder that already holds a run, or cannot be written.
     pub fn create(mut config: Config, folder: impl AsRef<Path>, progress: &(dyn Fn(Progress) + Sync)) -> Result<Run> {
         let folder = folder.as_ref();
         config.validate()?;
@@ -102,10 +102,10 @@ impl Run {
         })
     }
 
-    /// Opens a run that was interrupted, to go on just where its last checkpoint stands.
+    /// Opens an interrupted run, to continue exactly from its last checkpoint.
     ///
     /// # Errors
-    /// No run there, or settings or images that do not fit any more.
+    /// No run there, or settings or images that no longer fit.
     pub fn resume(folder: impl AsRef<Path>, extension: Extension, progress: &(dyn Fn(Progress) + Sync)) -> Result<Run> {
         let folder = folder.as_ref();
         let path = folder.join(CONFIG);
@@ -137,15 +137,15 @@ impl Run {
         })
     }
 
-    /// How long it will take, measured on a few steps.
+    /// Estimates the duration, measured on a few steps.
     ///
     /// # Errors
-    /// Images that cannot be read any more.
+    /// Images that can no longer be read.
     pub fn forecast(&self) -> Result<Forecast> {
         forecast::forecast(&self.config.recipe, &self.start, &self.data, &self.device)
     }
 
-    /// Trains to the end or until `observe` asks to stop; everything is kept in the folder.
+    /// Trains to the end or until `observe` asks to stop; the folder keeps everything.
     ///
     /// # Errors
     /// See [`fit`]; and a full disk.
@@ -175,7 +175,7 @@ impl Run {
         match (outcome, failure) {
             (_, Some(failure)) => Err(failure),
             (Err(failure), None) => {
-                // What went wrong belongs into the log; that the log cannot be written either matters less.
+                // The failure belongs in the log; failing to write that matters less.
                 let _ = recorder.log(&format!("failed: {failure}"));
                 Err(failure)
             }
@@ -186,7 +186,7 @@ impl Run {
         }
     }
 
-    /// What is trained on what, in a few lines.
+    /// A description of the run for the log: network, data, settings.
     pub fn describe(&self) -> String {
         let (train, validation) = (&self.data.train, &self.data.validation);
         let model = self.config.recipe.model.name();
@@ -214,7 +214,7 @@ impl Run {
     }
 }
 
-/// A name for a new run in `parent`: the model's, and the first number that is free.
+/// A name for a new run in `parent`: the network's, with the first free number.
 pub fn free_folder(parent: &Path, recipe: &Recipe) -> PathBuf {
     let numbered = |number: usize| parent.join(format!("{}-{number}", recipe.model.name()));
     (1..)
@@ -223,7 +223,7 @@ pub fn free_folder(parent: &Path, recipe: &Recipe) -> PathBuf {
         .unwrap_or_else(|| parent.to_path_buf())
 }
 
-/// `unreadable.csv`, where there is anything to tell.
+/// Writes `unreadable.csv`, if there is anything to list.
 fn write_unreadable(folder: &Path, data: &Data) -> Result<()> {
     let skipped = || data.train.unreadable().iter().chain(data.validation.unreadable());
     if skipped().next().is_none() {

@@ -1,4 +1,4 @@
-//! TensorBoard event files: records of Protocol Buffers, each framed by lengths and checksums
+//! TensorBoard event files: Protocol Buffers records, framed by lengths and checksums
 //! (tensorboard/compat/proto/{event,summary}.proto; tensorflow/core/lib/io/record_writer.h).
 
 use std::fs::File;
@@ -37,13 +37,13 @@ struct Value {
     simple_value: Option<f32>,
 }
 
-/// An event file that grows with the run.
+/// An event file, appended to during the run.
 pub struct EventFile {
     file: File,
 }
 
 impl EventFile {
-    /// A new `events.out.tfevents.<seconds>.pelage` in `folder`; TensorBoard joins several of one folder.
+    /// A new `events.out.tfevents.<seconds>.pelage` in `folder`; TensorBoard joins several in one folder.
     ///
     /// # Errors
     /// A folder that cannot be written.
@@ -98,7 +98,7 @@ impl EventFile {
     }
 }
 
-/// CRC-32C, turned and shifted so that checksums of checksums stay useful.
+/// CRC-32C, masked as in TensorFlow so that checksums of checksums stay useful.
 fn masked_checksum(bytes: &[u8]) -> u32 {
     crc32c::crc32c(bytes).rotate_right(15).wrapping_add(0xA282_EAD8)
 }

@@ -8,21 +8,20 @@ use pelage_data::source::Entry;
 use super::{Columns, Label, Layout, file_name, refuse, stem};
 use crate::{Error, Result};
 
-/// A template as it stands in its file.
+/// A template, as in its file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Template {
-    /// The names of the columns, the id's first.
+    /// The column names, the id's first.
     header: Vec<String>,
-    /// The lines, each as many fields as the header.
+    /// The lines, each with as many fields as the header.
     rows: Vec<Vec<String>>,
 }
 
 impl Template {
-    /// Reads a CSV with a header; a byte order mark, other line ends, empty lines and spaces around
-    /// fields do not matter.
+    /// Reads a CSV with a header; a byte order mark, line endings, empty lines and spaces around fields do not matter.
     ///
     /// # Errors
-    /// A file that cannot be read, is no CSV, or has no line; ids that are empty or stand twice.
+    /// A file that cannot be read, is not a CSV, or has no line; ids that are empty or duplicated.
     pub fn read(path: &Path) -> Result<Self> {
         let refused = |reason: String| Error::Settings(format!("{}: {reason}", path.display()));
         let bytes = std::fs::read(path).map_err(Error::io(path))?;
@@ -34,7 +33,7 @@ impl Template {
         let mut rows = Vec::new();
         for record in reader.records() {
             let row = fields(&record.map_err(|failure| refused(failure.to_string()))?);
-            // A line of commas or spaces, as spreadsheets leave them.
+            // A line of only commas or spaces, as spreadsheets leave them.
             if row.iter().any(|field| !field.is_empty()) {
                 rows.push(row);
             }
@@ -49,14 +48,14 @@ impl Template {
             .filter(|id| id.is_empty() || !seen.insert(*id));
         let wrong = wrong.map(|id| format!("'{id}'")).collect();
         refuse(
-            &format!("ids in {} that are empty or stand twice", path.display()),
+            &format!("ids in {} that are empty or duplicated", path.display()),
             wrong,
         )?;
         Ok(Template { header, rows })
     }
 
-    /// What is to stand beside the ids, of a model of `classes`. Where the template leaves a choice, `label` and
-    /// `positive` make it, see [`Columns::one`].
+    /// The values beside the ids, for a model of `classes`. If the template leaves a choice, `label` and `positive`
+    /// make it, see [`Columns::one`].
     ///
     /// # Errors
     /// Columns that are not understood; a choice that the template does not leave.
@@ -68,7 +67,7 @@ impl Template {
                 let names = values().all(|value| value.parse::<f64>().is_err() && named(value).is_some());
                 let usual = if names { Label::Class } else { Label::Probability };
                 let label = label.unwrap_or(usual);
-                // A column that is called as a class is for its probability.
+                // A column named after a class holds its probability.
                 let own = named(one).filter(|_| label == Label::Probability).map(|_| one.as_str());
                 Columns::one(classes, label, positive.or(own))
             }
@@ -93,22 +92,22 @@ impl Template {
         }
     }
 
-    /// The lines of a submission: ids and their order as the template has them. An id is a picture's path within its
-    /// source, else its file name, else that without its extension.
+    /// The lines of a submission, with the template's ids in its order. An id is an image's path within its source,
+    /// else its file name, else that without extension.
     ///
     /// # Errors
-    /// Ids without a picture or with several, pictures without an id.
-    pub fn layout(&self, pictures: Vec<Entry>, columns: Columns) -> Result<Layout> {
+    /// Ids without an image or with several, images without an id.
+    pub fn layout(&self, images: Vec<Entry>, columns: Columns) -> Result<Layout> {
         let keys: [fn(&str) -> &str; 3] = [|name| name, file_name, stem];
         let indices = keys.map(|key| {
             let mut index: HashMap<&str, Vec<usize>> = HashMap::new();
-            for (i, entry) in pictures.iter().enumerate() {
+            for (i, entry) in images.iter().enumerate() {
                 index.entry(key(&entry.name)).or_default().push(i);
             }
             index
         });
         let (mut missing, mut ambiguous, mut chosen) = (Vec::new(), Vec::new(), Vec::new());
-        let mut used = vec![None; pictures.len()];
+        let mut used = vec![None; images.len()];
         for id in self.rows.iter().map(|row| &row[0]) {
             match indices
                 .iter()
@@ -118,20 +117,17 @@ impl Template {
                 None => missing.push(id.clone()),
                 Some([one]) => {
                     if let Some(other) = used[*one].replace(id) {
-                        ambiguous.push(format!(
-                            "{}: the picture of '{other}' and of '{id}'",
-                            pictures[*one].name
-                        ));
+                        ambiguous.push(format!("{}: the picture of '{other}' and of '{id}'", images[*one].name));
                     }
                     chosen.push(*one);
                 }
                 Some(several) => {
-                    let names: Vec<_> = several.iter().take(3).map(|&i| pictures[i].name.as_str()).collect();
+                    let names: Vec<_> = several.iter().take(3).map(|&i| images[i].name.as_str()).collect();
                     ambiguous.push(format!("{id}: {}", names.join(", ")));
                 }
             }
         }
-        let surplus = pictures.iter().zip(&used).filter(|(_, id)| id.is_none());
+        let surplus = images.iter().zip(&used).filter(|(_, id)| id.is_none());
         let surplus = surplus.map(|(entry, _)| entry.name.clone()).collect();
         refuse("ids of the template without a picture", missing)?;
         refuse(
@@ -143,7 +139,7 @@ impl Template {
             header: self.header.clone(),
             columns,
             ids: self.rows.iter().map(|row| row[0].clone()).collect(),
-            pictures: chosen.into_iter().map(|i| pictures[i].clone()).collect(),
+            images: chosen.into_iter().map(|i| images[i].clone()).collect(),
         })
     }
 }
@@ -172,7 +168,7 @@ mod tests {
         for (text, word) in [
             ("", "no line"),
             ("id,label\n", "no line"),
-            ("id,label\n1,0\n1,0\n", "twice"),
+            ("id,label\n1,0\n1,0\n", "duplicated"),
             ("id,label\n,0\n", "empty"),
             ("id,label\n1,0,7\n", "sample.csv"),
         ] {
@@ -208,14 +204,14 @@ mod tests {
     }
 
     #[test]
-    fn every_id_has_one_picture_and_every_picture_an_id() {
+    fn every_id_has_one_image_and_every_image_an_id() {
         let layout = |ids: &[&str], names: &[&str]| {
             let lines: String = ids.iter().map(|id| format!("{id},0\n")).collect();
             let text = format!("id,label\n{lines}");
             template(&text).unwrap().layout(entries(names), Columns::Class)
         };
-        let names = |layout: Layout| layout.pictures.into_iter().map(|entry| entry.name).collect::<Vec<_>>();
-        let names_of = |ids: &[&str], pictures: &[&str]| names(layout(ids, pictures).unwrap());
+        let names = |layout: Layout| layout.images.into_iter().map(|entry| entry.name).collect::<Vec<_>>();
+        let names_of = |ids: &[&str], images: &[&str]| names(layout(ids, images).unwrap());
         // By stem, by file name, by path; in the template's order.
         assert_eq!(names_of(&["b", "a"], &["t/a.jpg", "t/b.jpg"]), ["t/b.jpg", "t/a.jpg"]);
         assert_eq!(
@@ -230,7 +226,7 @@ mod tests {
         assert!(refusal(layout(&["a"], &["a.jpg", "a.png"])).contains("a: a.jpg, a.png"));
         assert!(refusal(layout(&["a"], &["a.jpg", "b.jpg"])).contains("\n  b.jpg"));
         assert!(refusal(layout(&["a", "a.jpg"], &["a.jpg"])).contains("'a' and of 'a.jpg'"));
-        // No number is taken for another.
+        // Numbers are compared as text.
         assert!(refusal(layout(&["1"], &["01.jpg"])).contains("\n  1"));
     }
 }

@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use pelage_data::Progress;
 
 use super::template::Template;
-use super::{Columns, Label, Layout, Unreadable, check_clip, pictures};
+use super::{Columns, Label, Layout, Unreadable, check_clip, images};
 use crate::compute::Compute;
 use crate::{Error, Model, Result, predict};
 
-/// What is submitted.
+/// What to submit.
 #[derive(Clone, Debug)]
 pub struct Submission {
     /// A run folder or model file.
@@ -20,15 +20,16 @@ pub struct Submission {
     pub out: PathBuf,
     /// A competition's template, for ids, their order and the columns.
     pub sample: Option<PathBuf>,
-    /// What stands beside the id; by default a probability, or what the template holds.
+    /// The value beside the id; by default a probability, or what the template holds.
     pub label: Option<Label>,
     /// The class whose probability is written; by default the second.
     pub positive: Option<String>,
-    /// Probabilities are brought to `clip` to 1 - `clip`; by default 0.01 divided by the number of classes.
+    /// Probabilities are clipped to `clip` to 1 - `clip`; by default 0.01 divided by the number of classes.
     pub clip: Option<f64>,
-    /// Answers below this calibrated confidence, 0 to 1, and those to images too far from training are unknown.
+    /// Answers below this calibrated confidence, 0 to 1, and those for images too far from the training set are
+    /// unknown.
     pub reject: Option<f64>,
-    /// What becomes of images that cannot be read.
+    /// What to do with unreadable images.
     pub unreadable: Unreadable,
 }
 
@@ -39,22 +40,22 @@ pub struct Written {
     pub layout: Layout,
     /// Class names of the model.
     pub classes: Vec<String>,
-    /// What probabilities were brought to; none where classes are named.
+    /// What probabilities were clipped to; `None` if classes are named.
     pub clip: Option<f64>,
-    /// What logits were divided by, where the model is calibrated.
+    /// What logits were divided by, if the model is calibrated.
     pub temperature: Option<f64>,
-    /// Images that are unknown.
+    /// Number of unknown images.
     pub unknown: usize,
-    /// Images that could not be read.
+    /// Number of unreadable images.
     pub unreadable: usize,
 }
 
 impl Submission {
-    /// Predicts the test set and writes the file. All that can be refused is, before the images are looked at.
+    /// Predicts the test set and writes the file. Everything that can be checked before prediction is.
     ///
     /// # Errors
-    /// No model, no images; ids that do not fit; settings out of range; a folder that cannot be written; images that cannot
-    /// be read, where these are refused.
+    /// No model, no images; ids that do not fit; settings out of range; a folder that cannot be written; unreadable
+    /// images, if they are refused.
     pub fn write(&self, compute: &Compute, progress: &(dyn Fn(Progress) + Sync)) -> Result<Written> {
         self.check_out()?;
         let model = Model::open_on(&self.run, &compute.open()?, self.reject)?;
@@ -62,8 +63,8 @@ impl Submission {
         let clip = self.clip.unwrap_or(0.01 / classes.len() as f64);
         check_clip(clip, classes.len())?;
         let layout = self.layout(&classes)?;
-        let total = layout.pictures.len();
-        let predictions = predict::predict(&model, &layout.pictures, &mut |done| {
+        let total = layout.images.len();
+        let predictions = predict::predict(&model, &layout.images, &mut |done| {
             progress(Progress {
                 done,
                 total,
@@ -87,16 +88,16 @@ impl Submission {
             Some(sample) => {
                 let template = Template::read(sample)?;
                 let columns = template.columns(classes, self.label, positive)?;
-                template.layout(pictures(&self.source)?, columns)
+                template.layout(images(&self.source)?, columns)
             }
             None => {
                 let columns = Columns::one(classes, self.label.unwrap_or(Label::Probability), positive)?;
-                Layout::numbered(pictures(&self.source)?, columns)
+                Layout::numbered(images(&self.source)?, columns)
             }
         }
     }
 
-    /// Minutes of work must not end at a folder that is not there, nor replace what it began with.
+    /// Minutes of work must not end at a missing folder, nor overwrite their own input.
     fn check_out(&self) -> Result<()> {
         let shown = self.out.display();
         let folder = self.out.parent().filter(|folder| !folder.as_os_str().is_empty());

@@ -1,22 +1,22 @@
-//! The running average of the weights, which is what is validated and saved: it lies in the middle of where the steps
-//! jump about, and is the better network (Polyak and Juditsky 1992; Izmailov et al. 2018).
+//! The running average of the weights, which is validated and saved: it averages out the noise of the steps, and is the
+//! better network (Polyak and Juditsky 1992; Izmailov et al. 2018).
 
 use pelage_model::networks::{Network, parameters};
 use pelage_model::values::Named;
 
-/// Steps from one update to the next: the weights hardly move in between.
+/// Steps between updates: the weights hardly change in between.
 const EVERY: u64 = 8;
 
 /// An exponential moving average.
 #[derive(Clone, Debug, Default)]
 pub struct Average {
-    /// The averaged tensors by name; none before the first update.
+    /// The averaged tensors by name; empty before the first update.
     pub values: Named,
 }
 
 impl Average {
-    /// Takes `network` in as it is after `steps` steps; `momentum` is the share of the average that is kept a step. At
-    /// first it is lower, so that the random beginning is soon forgotten.
+    /// Adds `network` as it is after `steps` steps; `momentum` is the decay per step. It is lower at first, so that the
+    /// random initialization is soon forgotten.
     pub fn update(&mut self, network: &Network, steps: u64, momentum: f64) {
         if !steps.is_multiple_of(EVERY) {
             return;
@@ -38,8 +38,9 @@ impl Average {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use pelage_model::networks::Architecture;
+
+    use super::*;
 
     #[test]
     fn equals_the_formula_number_by_number() {

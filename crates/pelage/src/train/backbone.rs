@@ -1,4 +1,4 @@
-//! Pretrained weights under a head, ready to learn or to make features.
+//! Pretrained weights under a head, ready for training or for computing features.
 
 use std::path::Path;
 
@@ -12,18 +12,18 @@ use super::transfer::Transfer;
 use crate::features::Extractor;
 use crate::{Error, Result, zoo};
 
-/// A backbone ready to be put under a head.
+/// A backbone with pretrained weights.
 pub struct Backbone {
     /// The pretrained network under the transfer's head, freshly initialized.
     pub network: Network,
-    /// How pictures become input for it.
+    /// How images become its input.
     pub preprocessing: Preprocessing,
-    /// Tells these weights from others.
+    /// Identifies the weights.
     pub fingerprint: String,
 }
 
 impl Backbone {
-    /// What makes the features that a head learns on by `transfer`; `network` is the backbone's, folded.
+    /// The extractor of the features that a head is trained on by `transfer`; `network` is the backbone's, folded.
     pub fn extractor<'a>(&'a self, transfer: &Transfer, network: &'a Network) -> Extractor<'a> {
         Extractor {
             network,
@@ -35,10 +35,11 @@ impl Backbone {
     }
 }
 
-/// Reads the weights of `transfer` and puts its head on, for `classes` classes and images of a square of `image_size` pixels.
+/// Reads the weights of `transfer` and puts its head on, for `classes` classes and square images of `image_size`
+/// pixels.
 ///
 /// # Errors
-/// Weights that are missing, damaged, those of another architecture, or others than the run began with.
+/// Weights that are missing, damaged, of another architecture, or not those that the run started with.
 pub fn backbone(transfer: &Transfer, recipe: &Recipe, classes: usize, device: &Device) -> Result<Backbone> {
     let size = [recipe.image_size as usize; 2];
     let Some(path) = &transfer.weights else {
@@ -60,7 +61,7 @@ pub fn backbone(transfer: &Transfer, recipe: &Recipe, classes: usize, device: &D
     if transfer.weights_hash.as_ref().is_some_and(|noted| *noted != hash) {
         return Err(Error::model(
             path,
-            "is not the file that the run began with; bring that one back, or start a new run",
+            "is not the file that the run began with; restore that one, or start a new run",
         ));
     }
     let pretrained = zoo::load(path, recipe.model)?;
@@ -72,7 +73,7 @@ pub fn backbone(transfer: &Transfer, recipe: &Recipe, classes: usize, device: &D
     })
 }
 
-/// Notes in `transfer` which file of weights it names, so that a resumed run goes on with no other.
+/// Records in `transfer` the hash of its file of weights, so that a resumed run accepts no other.
 ///
 /// # Errors
 /// A file that cannot be read.

@@ -1,4 +1,4 @@
-//! A checkpoint: all that an exact resume needs.
+//! A checkpoint: everything an exact resume needs.
 
 use pelage_model::networks::parameters;
 use pelage_model::tensors;
@@ -23,18 +23,19 @@ pub struct Snapshot {
 struct State {
     optimizer_steps: u64,
     progress: Progress,
-    /// What [`fingerprint`] told of the run's images.
-    pictures: String,
+    /// The [`fingerprint`] of the run's images.
+    #[serde(rename = "pictures")]
+    images: String,
 }
 
 impl Snapshot {
-    /// Copies the state of a run out.
+    /// Copies the state of a run.
     pub fn take(learner: &Learner, progress: Progress, data: &Data) -> Self {
         let (optimizer, optimizer_steps) = learner.optimizer.read();
         let state = State {
             optimizer_steps,
             progress,
-            pictures: fingerprint(data),
+            images: fingerprint(data),
         };
         Snapshot {
             network: parameters::read(&learner.network),
@@ -47,7 +48,7 @@ impl Snapshot {
     /// The bytes of its file.
     ///
     /// # Errors
-    /// A message where it cannot be written as JSON.
+    /// A message if it cannot be written as JSON.
     pub fn encode(&self) -> Result<Vec<u8>, String> {
         let parts = [
             ("network", &self.network),
@@ -62,7 +63,7 @@ impl Snapshot {
         tensors::encode(tensors, "checkpoint", &self.state)
     }
 
-    /// The checkpoint in a file's bytes.
+    /// Parses the bytes of a checkpoint file.
     ///
     /// # Errors
     /// A message that says what is damaged.
@@ -85,15 +86,15 @@ impl Snapshot {
         })
     }
 
-    /// Puts it into a fresh learner of the same network and images.
+    /// Loads it into a fresh learner of the same network and images.
     ///
     /// # Errors
-    /// A message where the checkpoint belongs to another network or other images.
+    /// A message if the checkpoint belongs to another network or other images.
     pub fn restore<'a>(self, fresh: Learner<'a>, data: &Data) -> Result<(Learner<'a>, Progress), String> {
-        if self.state.pictures != fingerprint(data) {
+        if self.state.images != fingerprint(data) {
             return Err(
-                "the run was made from other pictures (some were added, removed, renamed, or cannot be read any more); \
-                 bring them back, or start a new run"
+                "the run was made from other pictures (some were added, removed, renamed, or can no longer be read); \
+                 restore them, or start a new run"
                     .into(),
             );
         }
@@ -105,13 +106,13 @@ impl Snapshot {
         Ok((learner, self.state.progress))
     }
 
-    /// Where the run stood.
+    /// Where the run stopped.
     pub fn progress(&self) -> &Progress {
         &self.state.progress
     }
 }
 
-/// A text that tells two sets of images apart by names, classes and order, all of which a resumed run relies on.
+/// Identifies a set of images by names, classes and order, all of which a resumed run relies on.
 fn fingerprint(data: &Data) -> String {
     let mut hash = blake3::Hasher::new();
     let mut add = |samples: &Samples| {

@@ -1,32 +1,32 @@
-//! What happens in training, as data.
+//! Training events, as data.
 
 use super::history::HistoryRow;
 
-/// One thing that happened.
+/// A training event.
 #[derive(Clone, Debug)]
 pub enum Event {
-    /// An epoch begins (or goes on after a resume).
+    /// An epoch starts, or continues after a resume.
     EpochStart {
         /// Counted from 1.
         epoch: usize,
-        /// How many the recipe asks for.
+        /// The recipe's number of epochs.
         epochs: usize,
         /// Batches in an epoch.
         batches: usize,
-        /// Batches of it done already, where a run goes on in mid-epoch.
+        /// Batches already done, if a run resumes in mid-epoch.
         done: usize,
     },
-    /// A batch was learnt.
+    /// A batch was trained on.
     Batch {
         /// Batches done in this epoch.
         batch: usize,
         /// Batches in an epoch.
         batches: usize,
-        /// Pictures in this batch.
+        /// Images in this batch.
         images: usize,
-        /// Mean loss over the epoch's pictures so far.
+        /// Mean loss over the images of the epoch so far.
         loss: f64,
-        /// Share of the epoch's pictures so far told right.
+        /// Accuracy on the images of the epoch so far, 0 to 1.
         accuracy: f64,
         /// Steps done over the whole run.
         step: u64,
@@ -35,28 +35,28 @@ pub enum Event {
     },
     /// A batch was validated.
     Validation {
-        /// Pictures done.
+        /// Images done.
         images: usize,
-        /// Pictures in all.
+        /// Images in total.
         total: usize,
     },
     /// An epoch and its validation are done and saved.
     EpochEnd {
-        /// One row an epoch so far; the last is this one's.
+        /// One row per epoch so far; the last is this one's.
         history: Vec<HistoryRow>,
         /// The epoch (from 1) with the lowest validation loss.
         best_epoch: Option<usize>,
-        /// How many the recipe asks for.
+        /// The recipe's number of epochs.
         epochs: usize,
         /// Whether these are the best weights so far.
         improved: bool,
     },
 }
 
-/// What an observer answers.
+/// An observer's answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Control {
-    /// Go on.
+    /// Continue.
     Continue,
     /// Save and stop after this step.
     Stop,

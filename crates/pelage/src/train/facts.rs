@@ -1,4 +1,4 @@
-//! What a model file tells of the training that it came from.
+//! What a model file says about the training of its model.
 
 use pelage_model::saved::Facts;
 use serde_json::{Value, json};
@@ -7,25 +7,25 @@ use super::progress::Progress;
 use super::recipe::Recipe;
 use super::samples::Data;
 
-/// How a model's weights came about, as far as its file tells.
+/// How a model's weights were trained, as far as its file says.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Training {
-    /// The epoch of these weights, from 1; 0 where it is not known.
+    /// The epoch of these weights, from 1; 0 if unknown.
     pub epoch: usize,
-    /// Images learnt from.
+    /// Number of training images.
     pub train_images: usize,
-    /// Images validated on.
+    /// Number of validation images.
     pub validation_images: usize,
-    /// Validation loss of these weights; NaN where it is not known.
+    /// Validation loss of these weights; NaN if unknown.
     pub validation_loss: f64,
-    /// Validation accuracy of these weights, 0 to 1; NaN where it is not known.
+    /// Validation accuracy of these weights, 0 to 1; NaN if unknown.
     pub validation_accuracy: f64,
     /// The settings, as JSON.
     pub settings: Value,
 }
 
 impl Training {
-    /// What `facts` tell; whatever is missing there or of another kind counts as not known.
+    /// Reads `facts`; missing or malformed entries count as unknown.
     pub fn of(facts: &Facts) -> Self {
         let count = |name: &str| facts.training[name].as_u64().unwrap_or(0) as usize;
         let figure = |name: &str| facts.training[name].as_f64().unwrap_or(f64::NAN);
@@ -40,7 +40,7 @@ impl Training {
     }
 }
 
-/// The facts of the model of the epoch that `progress` has just closed; `settings` are kept with them.
+/// The facts of the model after the epoch that `progress` has just closed; `settings` are kept with them.
 pub fn facts(recipe: &Recipe, progress: &Progress, data: &Data, settings: Value) -> Facts {
     let row = progress.history.last();
     let transfer = recipe.transfer.as_ref();

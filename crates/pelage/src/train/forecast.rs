@@ -2,10 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use pelage_data::loader::{Batch, Order, Pass};
-
 use burn::module::Module;
 use burn::tensor::Device;
+use pelage_data::loader::{Batch, Order, Pass};
 use pelage_model::input;
 use pelage_model::networks::Mode;
 use pelage_model::values::to_vec;
@@ -16,16 +15,16 @@ use super::start::Start;
 use super::step::Learner;
 use crate::Result;
 
-/// Steps that warm caches and are not measured, and steps measured at most.
+/// Unmeasured warm-up steps, and the maximum number of measured steps.
 const WARM_UP: usize = 2;
 const MEASURED: usize = 8;
-/// No new step is measured after so long.
+/// No step is started after this many seconds.
 const ENOUGH: Duration = Duration::from_secs(3);
 
-/// What the measured steps promise.
+/// The forecast from the measured steps.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Forecast {
-    /// Training images per second, input pipeline and all.
+    /// Training images per second, including the input pipeline.
     pub train_images_per_second: f64,
     /// Seconds for one epoch, training and validation.
     pub epoch_seconds: f64,
@@ -33,10 +32,10 @@ pub struct Forecast {
     pub total_seconds: f64,
 }
 
-/// Times a few steps of `recipe` on a throw-away network; the run itself is not touched.
+/// Times a few steps of `recipe` on a throw-away network; the run itself is not affected.
 ///
 /// # Errors
-/// Images that cannot be read any more, a loss that became NaN.
+/// Images that can no longer be read, a loss that became NaN.
 pub fn forecast(recipe: &Recipe, start: &Start, data: &Data, device: &Device) -> Result<Forecast> {
     let mut learner = None;
     let order = Order::Shuffled {
@@ -83,7 +82,7 @@ pub fn forecast(recipe: &Recipe, start: &Start, data: &Data, device: &Device) ->
 fn rate_of(source: Batches, mut work: impl FnMut(Batch) -> Result<usize>) -> Result<f64> {
     let (mut started, mut images) = (Instant::now(), 0);
     for (i, batch) in source.take(WARM_UP + MEASURED).enumerate() {
-        // A data set of very few batches is measured with its warm-up.
+        // With very few batches, the warm-up is measured as well.
         if i == WARM_UP {
             (started, images) = (Instant::now(), 0);
         }

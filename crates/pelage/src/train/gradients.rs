@@ -8,12 +8,12 @@ use pelage_model::networks::Network;
 use pelage_model::networks::parameters::Path;
 use pelage_model::values::to_vec;
 
-/// The gradient of each parameter that learns, flattened, by the parameter's name.
+/// The gradient of each trained parameter, flattened, by the parameter's name.
 #[derive(Clone, Debug, Default)]
 pub struct Gradients(BTreeMap<String, Tensor<1>>);
 
 impl Gradients {
-    /// Takes those of the parameters of `network` out of what a backward pass left.
+    /// Takes the gradients of the parameters of `network` from the result of a backward pass.
     pub fn of(network: &Network, gradients: burn::tensor::Gradients) -> Self {
         let mut collect = Collect {
             path: Path::default(),
@@ -24,19 +24,19 @@ impl Gradients {
         Gradients(collect.found)
     }
 
-    /// The gradient of the parameter `name`, which is then gone from here.
+    /// Removes and returns the gradient of the parameter `name`.
     pub fn take(&mut self, name: &str) -> Option<Tensor<1>> {
         self.0.remove(name)
     }
 
-    /// Every value times `factor`.
+    /// Multiplies every value by `factor`.
     pub fn scale(&mut self, factor: f64) {
         for gradient in self.0.values_mut() {
             *gradient = gradient.clone() * factor;
         }
     }
 
-    /// Adds `other`, of the same network, value by value.
+    /// Adds `other`, of the same network, elementwise.
     pub fn add(&mut self, other: Gradients) {
         for (name, gradient) in other.0 {
             let sum = match self.0.remove(&name) {
@@ -47,7 +47,7 @@ impl Gradients {
         }
     }
 
-    /// The Euclidean norm over all of them together.
+    /// The Euclidean norm over all parameters together.
     pub fn norm(&self) -> f64 {
         let square = |gradient: &Tensor<1>| {
             let values = to_vec(gradient.clone());
@@ -88,8 +88,9 @@ impl ModuleVisitor for Collect {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use burn::tensor::Device;
+
+    use super::*;
 
     fn gradients(values: &[(&str, &[f32])]) -> Gradients {
         let tensor = |values: &[f32]| Tensor::from_floats(values, &Device::flex());

@@ -11,13 +11,13 @@ pub struct HistoryRow {
     pub step: u64,
     /// Learning rate of its last step.
     pub learning_rate: f64,
-    /// Mean loss over its (augmented) training images, each taken before its step.
+    /// Mean loss over its (augmented) training images, each computed before its step's update.
     pub train_loss: f64,
-    /// Share of them classified correctly, 0 to 1.
+    /// Accuracy on them, 0 to 1.
     pub train_accuracy: f64,
     /// Mean loss over the validation images after the epoch.
     pub validation_loss: f64,
-    /// Share of them classified correctly, 0 to 1.
+    /// Accuracy on them, 0 to 1.
     pub validation_accuracy: f64,
     /// Seconds for training and validation.
     pub seconds: f64,

@@ -1,4 +1,4 @@
-//! What becomes of a run's checkpoints and best weights.
+//! Where a run's checkpoints and best weights go.
 
 use pelage_model::networks::Network;
 
@@ -6,22 +6,22 @@ use super::checkpoint::Snapshot;
 use super::progress::Progress;
 use crate::{Error, Result};
 
-/// Keeps what training would not lose: in a run folder, or in memory.
+/// Keeps the results of training: in a run folder, or in memory.
 pub trait Keep {
-    /// Called from time to time, and after every epoch. `take` copies the state out; one that keeps no checkpoints need
-    /// not call it.
+    /// Called from time to time, and after every epoch. `take` copies the state; a `Keep` without checkpoints need not
+    /// call it.
     ///
     /// # Errors
-    /// Whatever the keeping can fail with; training then ends.
+    /// Any failure of keeping it; training then ends.
     fn checkpoint(&mut self, take: &dyn Fn() -> Snapshot) -> Result<()>;
 
-    /// Called where an epoch has the lowest validation loss so far: the network to predict with, and where the run stands.
+    /// Called after an epoch with the lowest validation loss so far, with the network to predict with and the progress.
     ///
     /// # Errors
     /// As [`Keep::checkpoint`].
     fn best(&mut self, network: Network, progress: &Progress) -> Result<()>;
 
-    /// The error for a checkpoint that cannot be gone on from.
+    /// The error for a checkpoint that cannot be resumed from.
     fn refused(&self, reason: String) -> Error {
         Error::Settings(reason)
     }

@@ -2,7 +2,6 @@
 
 use burn::Tensor;
 use burn::tensor::activation;
-
 use pelage_data::targets::Targets;
 use pelage_model::ops::{self, Wanted};
 
@@ -10,9 +9,9 @@ use super::recipe::{ClassWeights, Loss, Recipe};
 
 /// The mean loss of `logits` `[n, classes]` against `truth`, as a tensor of one value.
 ///
-/// Binary cross-entropy is Keras's: of the softmax outputs against the one-hot labels, averaged over the classes;
-/// for two classes it equals cross-entropy. The focal loss is Lin et al. 2017, eq. 4, with gamma 2. Class weights
-/// scale each image's loss, as Keras's `class_weight` does.
+/// Binary cross-entropy is Keras's: of the softmax outputs against the one-hot labels, averaged over the classes; for
+/// two classes it equals cross-entropy. The focal loss is Lin et al. 2017, eq. 4, with gamma 2. Class weights scale
+/// each image's loss, as in Keras's `class_weight`.
 pub fn loss(recipe: &Recipe, logits: Tensor<2>, truth: &Targets, class_weights: Option<&[f32]>) -> Tensor<1> {
     let targets = Wanted {
         truth: truth.clone(),
@@ -39,7 +38,7 @@ fn focal(targets: Tensor<2>, log_probabilities: Tensor<2>) -> Tensor<2> {
     (targets * easy.clone() * easy * log_probabilities).sum_dim(1).neg()
 }
 
-/// `balanced`: images / (classes x images of the class), as in scikit-learn; `none`: nothing.
+/// `balanced`: images / (classes x images of the class), as in scikit-learn; `none`: no weights.
 pub fn class_weights(kind: ClassWeights, labels: &[usize], classes: usize) -> Option<Vec<f32>> {
     match kind {
         ClassWeights::None => None,
@@ -54,8 +53,9 @@ pub fn class_weights(kind: ClassWeights, labels: &[usize], classes: usize) -> Op
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use burn::tensor::Device;
+
+    use super::*;
 
     fn value(kind: Loss, smoothing: f64, logits: [[f32; 3]; 2], labels: &[usize], weights: Option<&[f32]>) -> f64 {
         let recipe = Recipe {
@@ -67,7 +67,7 @@ mod tests {
         f64::from(loss(&recipe, logits, &Targets::Classes(labels.to_vec()), weights).into_scalar::<f32>())
     }
 
-    /// Plain f64 formulas over the same numbers.
+    /// Naive f64 formulas over the same values.
     fn reference(kind: Loss, smoothing: f64, logits: [[f32; 3]; 2], labels: &[usize], weights: Option<&[f32]>) -> f64 {
         let mut sum = 0.0;
         for (row, &label) in logits.iter().zip(labels) {

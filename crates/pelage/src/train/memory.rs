@@ -16,7 +16,7 @@ use super::samples::{Data, Sets};
 use super::{fit, start};
 use crate::{Error, Model, Result};
 
-/// Keeps the best network and nothing else.
+/// Keeps only the best network.
 struct Best<'a> {
     recipe: &'a Recipe,
     data: &'a Data,
@@ -39,12 +39,12 @@ impl Keep for Best<'_> {
     }
 }
 
-/// Trains by `recipe` on the images of `sets`, wherever they come from, and gives the model of the best epoch. Nothing is
-/// written, but for what `cache` keeps of decoded images.
+/// Trains by `recipe` on the images of `sets`, wherever they come from, and returns the model of the best epoch.
+/// Nothing is written, except decoded images by `cache`.
 ///
 /// # Errors
-/// Settings or images that training cannot work with, a loss that became NaN, or `observe` having stopped it before the
-/// first epoch ended.
+/// Settings or images that training cannot use, a loss that became NaN, or a stop by `observe` before the end of the
+/// first epoch.
 pub fn train(
     recipe: &Recipe,
     sets: &Sets,

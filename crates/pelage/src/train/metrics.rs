@@ -6,7 +6,7 @@ use pelage_model::probability::argmax;
 use pelage_model::values::to_vec;
 use serde::{Deserialize, Serialize};
 
-/// Sums over images, so that means are exact whatever the last batch's size.
+/// Sums over images, so that means are exact whatever the size of the last batch.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Metrics {
     /// Images seen.
@@ -16,7 +16,7 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// Adds a batch with its mean loss and how many of its images were classified correctly.
+    /// Adds a batch with its mean loss and its number of images classified correctly.
     pub fn add(&mut self, images: usize, mean_loss: f64, correct: usize) {
         self.images += images;
         self.loss_sum += mean_loss * images as f64;
@@ -28,13 +28,13 @@ impl Metrics {
         self.loss_sum / self.images.max(1) as f64
     }
 
-    /// Share of the images classified correctly, 0 to 1.
+    /// Accuracy, 0 to 1.
     pub fn accuracy(&self) -> f64 {
         self.correct as f64 / self.images.max(1) as f64
     }
 }
 
-/// How many of `logits` `[n, classes]` are largest at their label, or at the most probable class of their target.
+/// How many rows of `logits` `[n, classes]` are largest at their label, or at the most probable class of their target.
 pub fn count_correct(logits: Tensor<2>, targets: &Targets) -> usize {
     let classes = logits.dims()[1];
     let values = to_vec(logits);

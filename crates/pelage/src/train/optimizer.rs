@@ -1,17 +1,17 @@
-//! Optimizers in Keras's formulation, with their state by parameter name so that a checkpoint can hold it.
+//! Optimizers in Keras's formulation, with their state by parameter name for the checkpoint.
 
 use std::collections::BTreeMap;
 
 use burn::Tensor;
 use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::TensorData;
-
-use super::gradients::Gradients;
-use super::recipe::{OptimizerKind, Recipe};
 use pelage_model::networks::Network;
 use pelage_model::networks::parameters::Path;
 use pelage_model::ops::optimizer::{self, Adam, Rate, RmsProp, Sgd};
 use pelage_model::values::{Named, Values, to_vec};
+
+use super::gradients::Gradients;
+use super::recipe::{OptimizerKind, Recipe};
 
 /// Keras's defaults.
 const RMS_PROP: RmsProp = RmsProp {
@@ -33,12 +33,12 @@ pub struct Optimizer {
 }
 
 impl Optimizer {
-    /// An optimizer that has seen nothing yet.
+    /// A fresh optimizer.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Moves every parameter one step along its gradient.
+    /// Updates every parameter by one step along its gradient.
     pub fn step(&mut self, recipe: &Recipe, learning_rate: f64, network: Network, gradients: Gradients) -> Network {
         self.steps += 1;
         let mut mapper = Step {
@@ -51,7 +51,7 @@ impl Optimizer {
         network.map(&mut mapper)
     }
 
-    /// The state as plain memory: `conv1.weight/0` and so on.
+    /// The state in plain memory: `conv1.weight/0` and so on.
     pub fn read(&self) -> (Named, u64) {
         let mut named = Named::new();
         for (name, tensors) in &self.state {
@@ -69,10 +69,10 @@ impl Optimizer {
         (named, self.steps)
     }
 
-    /// The optimizer that [`Self::read`] described.
+    /// The optimizer with the state from [`Self::read`].
     pub fn restore(named: Named, steps: u64, device: &burn::tensor::Device) -> Self {
         let mut state: BTreeMap<String, Vec<Tensor<1>>> = BTreeMap::new();
-        // Names are in order, so the parts of one parameter come as 0, 1.
+        // Names are sorted, so the parts of a parameter come as 0, 1.
         for (name, values) in named {
             let parameter = name.rsplit_once('/').map_or(name.as_str(), |(parameter, _)| parameter);
             let tensor = Tensor::from_data(TensorData::new(values.data, values.shape), device);
@@ -81,7 +81,7 @@ impl Optimizer {
         Optimizer { state, steps }
     }
 
-    /// The new value of one flattened parameter.
+    /// The new value of a flattened parameter.
     fn update(
         &mut self,
         recipe: &Recipe,
@@ -96,7 +96,7 @@ impl Optimizer {
             1
         };
         let state = self.state.entry(name).or_default();
-        // At the first step, or where another optimizer goes on.
+        // At the first step, or with the state of another optimizer.
         if state.len() != averages {
             *state = (0..averages).map(|_| Tensor::zeros_like(&gradient)).collect();
         }
@@ -129,7 +129,7 @@ struct Step<'a> {
     path: Path,
 }
 
-/// How the parameter `name` moves: its group's learning rate and weight decay.
+/// The parameter group of `name`: its learning rate and weight decay.
 fn rate(recipe: &Recipe, name: &str, learning_rate: f64) -> Rate {
     let share = match &recipe.transfer {
         Some(transfer) if !name.starts_with("head") => transfer.backbone_rate,
@@ -173,13 +173,14 @@ impl ModuleMapper for Step<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::train::transfer::Transfer;
     use pelage_model::networks::parameters::read;
     use pelage_model::networks::{Architecture, Head, Mode};
 
+    use super::*;
+    use crate::train::transfer::Transfer;
+
     #[test]
-    fn a_backbone_moves_by_its_share_of_the_rate_and_the_head_by_all_of_it() {
+    fn the_backbone_has_its_share_of_the_rate_and_the_head_all_of_it() {
         let device = burn::tensor::Device::flex().autodiff();
         let network = Network::new(Architecture::ResNet18, [32, 32], 2, 0, &device);
         let network = network.with_head(&Head::linear(), [32, 32], 2, 0);

@@ -2,12 +2,13 @@
 
 use super::history::HistoryRow;
 
-/// How a run ended.
+/// The result of a run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Outcome {
     /// One row per epoch.
     pub history: Vec<HistoryRow>,
-    /// The epoch (from 1) with the lowest validation loss, whose weights are kept; `None` before the first epoch ended.
+    /// The epoch (from 1) with the lowest validation loss, whose weights are kept; `None` before the end of the first
+    /// epoch.
     pub best_epoch: Option<usize>,
     /// Why it ended.
     pub reason: EndReason,
@@ -20,6 +21,6 @@ pub enum EndReason {
     Finished,
     /// The validation loss did not improve for `patience` epochs.
     EarlyStop,
-    /// The observer asked to stop; the checkpoint says where to go on.
+    /// The observer asked to stop; the checkpoint says where to continue.
     Interrupted,
 }

@@ -1,4 +1,4 @@
-//! Where a run stands: what a checkpoint remembers beside tensors, and what decides when training ends.
+//! The progress of a run: what a checkpoint holds besides tensors, and what decides when training ends.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,41 +8,41 @@ use super::outcome::{EndReason, Outcome};
 use super::recipe::Recipe;
 use super::step::Learnt;
 
-/// Where a run stands.
+/// The progress of a run.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Progress {
     /// Epochs done.
     pub epoch: usize,
-    /// Batches done in the epoch under way.
+    /// Batches done in the current epoch.
     pub batch: usize,
     /// Steps done over the whole run.
     pub step: u64,
-    /// Sums over the images of the epoch under way.
+    /// Sums over the images of the current epoch.
     pub train: Metrics,
-    /// Seconds spent in the epoch under way before a resume.
+    /// Seconds spent in the current epoch before a resume.
     pub seconds: f64,
     /// The lowest validation loss and its epoch, from 1.
     pub best: Option<(f64, usize)>,
-    /// Epochs since the last better one.
+    /// Epochs since the last improvement.
     pub waited: usize,
     /// How often the plateau schedule has halved the rate.
     pub plateaus: usize,
-    /// One row per epoch done.
+    /// One row per finished epoch.
     pub history: Vec<HistoryRow>,
 }
 
 impl Progress {
-    /// Adds one step's batches to the epoch under way.
+    /// Adds one step's batches to the current epoch.
     pub fn add(&mut self, learnt: Learnt) {
         self.train.add(learnt.images, learnt.loss, learnt.correct);
         self.batch += learnt.batches;
         self.step += 1;
     }
 
-    /// Closes the epoch with its validation; whether these are the best weights so far.
+    /// Closes the epoch with its validation, and returns whether its weights are the best so far.
     pub fn end_epoch(&mut self, recipe: &Recipe, rate: f64, validation: &Metrics, seconds: f64, images: usize) -> bool {
         let loss = validation.loss();
-        // A first epoch without a number still counts as the best there is.
+        // A first epoch whose loss is NaN still counts as the best so far.
         let improved = self
             .best
             .is_none_or(|(best, _)| best.is_nan() || loss < best - recipe.min_delta);
@@ -87,7 +87,7 @@ impl Progress {
         self.best.map(|(_, epoch)| epoch)
     }
 
-    /// The public account of a run that ended for `reason`.
+    /// The outcome of a run that ended for `reason`.
     pub fn outcome(&self, reason: EndReason) -> Outcome {
         Outcome {
             history: self.history.clone(),

@@ -1,4 +1,4 @@
-//! The settings of training: what is learnt and how. Where it runs is [`crate::compute`]'s.
+//! The settings of training: the hyperparameters. Where it runs is up to [`crate::compute`].
 
 use pelage_data::augment::Augmentation;
 use pelage_data::preprocess::{Preprocessing, ResizeFilter};
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::transfer::{Transfer, Unfreeze};
 use crate::{Error, Result};
 
-/// Declares the settings: each with its type, its default, and what it must be, as a rule and in words.
+/// Declares the settings: each with its type, its default and its range, as a predicate and in words.
 macro_rules! settings {
     (
         $(#[$doc:meta])*
@@ -48,19 +48,19 @@ settings! {
     pub struct Recipe {
         /// The network.
         model: Architecture = Architecture::Cnn3;
-        /// Epochs at most.
+        /// Maximum number of epochs.
         epochs: usize = 50, |n| *n >= 1, "at least 1";
         /// Images per batch.
         batch_size: usize = 32, |n| (1..=65_536).contains(n), "1 to 65536";
         /// Batches per step: their gradients are averaged into one update, as if they were one larger batch.
         accumulate: usize = 1, |n| (1..=65_536).contains(n), "1 to 65536";
-        /// Side of the square that images are brought to, in pixels.
+        /// Side of the square that images are resized to, in pixels.
         image_size: u32 = 150, |n| (8..=4096).contains(n), "8 to 4096 pixels";
-        /// How images are brought to that size; none: bilinear, or as the pretrained weights want it.
+        /// How images are resized; `None`: bilinear, or as the pretrained weights expect.
         resize_filter: Option<ResizeFilter> = None;
         /// The optimizer.
         optimizer: OptimizerKind = OptimizerKind::Sgd;
-        /// The learning rate at the top of the schedule.
+        /// The peak learning rate of the schedule.
         learning_rate: f64 = 0.01, |rate| *rate > 0.0 && rate.is_finite(), "above 0";
         /// Momentum of `sgd`.
         momentum: f64 = 0.9, |share| (0.0..1.0).contains(share), "0 or more and below 1";
@@ -74,32 +74,32 @@ settings! {
         clip_norm: f64 = 0.0, |norm| *norm >= 0.0 && norm.is_finite(), "0 or more";
         /// How the learning rate changes.
         schedule: Schedule = Schedule::TimeDecay;
-        /// Epochs in which the learning rate first rises from 0 (Goyal et al. 2017).
+        /// Epochs of linear warm-up from 0 (Goyal et al. 2017).
         warm_up: f64 = 0.0, |epochs| *epochs >= 0.0 && epochs.is_finite(), "0 or more epochs";
-        /// Share of the running average of the weights that is kept per step, see [`super::average`]; 0: the weights
-        /// themselves are validated and saved.
+        /// Decay per step of the running average of the weights, see [`super::average`]; 0: the weights themselves are
+        /// validated and saved.
         ema_momentum: f64 = 0.999, |share| (0.0..1.0).contains(share), "0 or more and below 1";
-        /// What is minimized.
+        /// The loss function.
         loss: Loss = Loss::CrossEntropy;
-        /// Share of each target spread over all classes (0 to 1).
+        /// Fraction of each target that is spread over all classes (0 to 1).
         label_smoothing: f64 = 0.0, |share| (0.0..1.0).contains(share), "0 or more and below 1";
-        /// Weights against class imbalance.
+        /// Class weights against imbalance.
         class_weights: ClassWeights = ClassWeights::None;
-        /// Epochs without a better validation loss before training stops; 0: never stop early.
+        /// Epochs without improvement of the validation loss before training stops; 0: never stop early.
         patience: usize = 2;
-        /// By how much the validation loss must fall to count as better.
+        /// The smallest decrease of the validation loss that counts as an improvement.
         min_delta: f64 = 0.0, |delta| *delta >= 0.0 && delta.is_finite(), "0 or more";
-        /// Seeds weights, order, augmentation and dropout.
+        /// Seed for weights, order, augmentation and dropout.
         seed: u64 = 0;
         /// Random changes to training images.
         augmentation: Augmentation = Augmentation::article();
-        /// How to begin from pretrained weights of `model`; none: from scratch.
+        /// How to start from pretrained weights of `model`; `None`: from scratch.
         transfer: Option<Transfer> = None;
     }
 }
 
 pelage_data::choices! {
-    /// How weights follow gradients.
+    /// How gradients update the weights.
     OptimizerKind {
         /// Stochastic gradient descent with momentum.
         Sgd = "sgd",
@@ -116,11 +116,11 @@ pelage_data::choices! {
     Schedule {
         /// lr / (1 + lr / epochs * step), the article's.
         TimeDecay = "time-decay",
-        /// Always the same.
+        /// Constant.
         Constant = "constant",
         /// Half a cosine down to zero over the run.
         Cosine = "cosine",
-        /// A tenth after each third of the epochs.
+        /// Divided by 10 after each third of the epochs.
         Step = "step",
         /// Up in the first 30 %, then down.
         OneCycle = "one-cycle",
@@ -129,7 +129,7 @@ pelage_data::choices! {
     }
 }
 pelage_data::choices! {
-    /// What training minimizes.
+    /// The loss function.
     Loss {
         /// Softmax cross-entropy.
         CrossEntropy = "cross-entropy",
@@ -140,7 +140,7 @@ pelage_data::choices! {
     }
 }
 pelage_data::choices! {
-    /// Weights against class imbalance.
+    /// Class weights against imbalance.
     ClassWeights {
         /// Every image counts the same.
         None = "none",
@@ -150,8 +150,8 @@ pelage_data::choices! {
 }
 
 impl Recipe {
-    /// The defaults for a head on pretrained weights of `architecture`: Adam with a cosine, as many epochs as a head needs;
-    /// for the tutorial's head, its RMSprop for 15 epochs.
+    /// The defaults for a head on pretrained weights of `architecture`: Adam with a cosine schedule, and as many epochs
+    /// as a head needs; for the tutorial's head, its RMSprop for 15 epochs.
     pub fn transfer(architecture: Architecture, transfer: Transfer) -> Recipe {
         let fine_tuning = transfer.unfreeze != Unfreeze::None;
         let article = transfer.head == Head::article();
@@ -177,14 +177,14 @@ impl Recipe {
             } else {
                 Augmentation::default()
             },
-            // The cosine ends in weights that stand still.
+            // The cosine ends with weights that hardly change.
             ema_momentum: 0.0,
             transfer: Some(transfer),
             ..Recipe::default()
         }
     }
 
-    /// What every step that touches pixels uses, given what the network was made for.
+    /// The preprocessing for every step that touches pixels, given the one that the network was made for.
     pub fn preprocessing(&self, made_for: Preprocessing) -> Preprocessing {
         Preprocessing {
             width: self.image_size,
@@ -194,25 +194,25 @@ impl Recipe {
         }
     }
 
-    /// How training images are changed; `None` where they are not, such as where features are computed only once.
+    /// How training images are augmented; `None` if they are not, as when features are computed only once.
     pub fn augmentation(&self) -> Option<Augmentation> {
         let changes = !self.augmentation.is_none() && !self.learns_from_features();
         changes.then(|| self.augmentation.clone())
     }
 
-    /// Whether the backbone stands still, so that only its features are learnt from.
+    /// Whether the backbone is frozen, so that training uses only its features.
     pub fn learns_from_features(&self) -> bool {
         self.transfer
             .as_ref()
             .is_some_and(|transfer| transfer.unfreeze == Unfreeze::None)
     }
 
-    /// Sets the setting `name` (a field of the recipe, of its augmentation or of its transfer) to what `text` says, as a
-    /// configuration file would; lists are separated by commas.
+    /// Sets the setting `name` (a field of the recipe, its augmentation or its transfer) to the value of `text`,
+    /// written as in a configuration file; lists are comma-separated.
     ///
     /// # Errors
-    /// [`Error::Setting`] where there is no such setting, or `text` is none of its values. Ranges are checked by
-    /// [`Recipe::validate`].
+    /// [`Error::Setting`] if there is no such setting, or `text` is not one of its values. [`Recipe::validate`] checks
+    /// ranges.
     pub fn set(&mut self, name: &'static str, text: &str) -> Result<()> {
         let refused = |reason: String| Error::setting(name, format!("'{text}'"), reason);
         let mut recipe = serde_json::to_value(&*self).map_err(|failure| refused(failure.to_string()))?;
@@ -224,7 +224,7 @@ impl Recipe {
         Ok(())
     }
 
-    /// Checks that the values make sense, one by one and together.
+    /// Checks the values, one by one and together.
     ///
     /// # Errors
     /// Names the first setting out of its range, and the range.
@@ -256,7 +256,7 @@ fn place<'a>(recipe: &'a mut serde_json::Value, name: &str) -> Option<&'a mut se
     part.get_mut(name)
 }
 
-/// `text` as JSON of the kind that `now` is.
+/// `text` as JSON of the same kind as `now`.
 fn value(now: &serde_json::Value, text: &str) -> serde_json::Value {
     let plain = || serde_json::Value::String(text.into());
     match now {

@@ -1,4 +1,4 @@
-//! What a network learns from: images, or the features that a frozen backbone has made of them.
+//! What a network is trained on: images, or a frozen backbone's features of them.
 
 use std::sync::Arc;
 
@@ -12,12 +12,12 @@ use pelage_model::input;
 
 use crate::features::Features;
 
-/// The two data sets of a run, wherever their images are; with the same classes in the same order.
+/// The two data sets of a run, from any source; with the same classes in the same order.
 #[derive(Clone)]
 pub struct Sets {
-    /// What is learnt from.
+    /// For training.
     pub train: Arc<dyn Dataset>,
-    /// What is never augmented nor learnt from.
+    /// For validation: never augmented, never trained on.
     pub validation: Arc<dyn Dataset>,
 }
 
@@ -39,18 +39,18 @@ impl From<[Subset; 2]> for Sets {
     }
 }
 
-/// The same as samples: decoded, or as features.
+/// The same as samples: decoded images or features.
 pub struct Data {
-    /// What is learnt from.
+    /// For training.
     pub train: Samples,
-    /// What is never augmented nor learnt from.
+    /// For validation: never augmented, never trained on.
     pub validation: Samples,
 }
 
 /// Labelled samples in a fixed order.
 #[derive(Clone)]
 pub enum Samples {
-    /// Images, decoded and augmented on the way.
+    /// Images, decoded and augmented on demand.
     Images(Arc<DecodedImages>),
     /// Feature maps in memory.
     Features(Arc<Features>),
@@ -70,12 +70,12 @@ macro_rules! either {
 }
 
 impl Samples {
-    /// How many there are.
+    /// Number of samples.
     pub fn len(&self) -> usize {
         either!(self, samples => samples.len())
     }
 
-    /// Whether there is none.
+    /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -90,7 +90,7 @@ impl Samples {
         either!(self, samples => samples.name(i))
     }
 
-    /// Class names; a label is an index into them.
+    /// Class names; labels are indices into them.
     pub fn classes(&self) -> &[String] {
         either!(self, samples => samples.classes())
     }
@@ -113,7 +113,7 @@ impl Samples {
         }
     }
 
-    /// The batches of one pass; images are augmented where they are shuffled, features never.
+    /// The batches of one pass; images are augmented if they are shuffled, features never.
     pub fn batches(&self, pass: Pass) -> Batches {
         match self {
             Samples::Images(images) => Box::new(loader::batches(images.clone(), pass)),

@@ -5,7 +5,7 @@ use std::f64::consts::PI;
 use super::progress::Progress;
 use super::recipe::{Recipe, Schedule};
 
-/// What a schedule needs to know of a run.
+/// What a schedule needs to know about a run.
 pub struct Scheduler {
     kind: Schedule,
     base: f64,
@@ -15,7 +15,7 @@ pub struct Scheduler {
 }
 
 impl Scheduler {
-    /// The schedule of `recipe` with `batches` steps an epoch.
+    /// The schedule of `recipe` with `batches` steps per epoch.
     pub fn new(recipe: &Recipe, batches: usize) -> Self {
         Scheduler {
             kind: recipe.schedule,
@@ -30,19 +30,19 @@ impl Scheduler {
     pub fn rate(&self, step: u64, progress: &Progress) -> f64 {
         let done = step as f64 / self.total;
         let cosine = |from: f64, to: f64, t: f64| to + (from - to) * 0.5 * (1.0 + (PI * t).cos());
-        // The first step moves already, the last one of the warm-up with the full rate.
+        // The first step already has a rate above 0, the last warm-up step the full rate.
         let warmth = ((step + 1) as f64 / self.warm_up.max(1.0)).min(1.0);
         warmth
             * match self.kind {
                 Schedule::Constant => self.base,
                 Schedule::TimeDecay => self.base / (1.0 + self.base / self.epochs as f64 * step as f64),
                 Schedule::Cosine => cosine(self.base, 0.0, done),
-                // A tenth after each third of the run.
+                // Divided by 10 after each third of the run.
                 Schedule::Step => self.base * 0.1f64.powi((done * 3.0) as i32),
-                // Smith 2018 as fastai does it: up from 1/25 in the first 30 %, down to 1/100,000.
+                // Smith 2018 as in fastai: up from 1/25 in the first 30 %, down to 1/100,000.
                 Schedule::OneCycle if done < 0.3 => cosine(self.base / 25.0, self.base, done / 0.3),
                 Schedule::OneCycle => cosine(self.base, self.base / 1e5, (done - 0.3) / 0.7),
-                // Halved after each epoch in a row without a better validation loss.
+                // Halved after each consecutive epoch without improvement of the validation loss.
                 Schedule::Plateau => self.base * 0.5f64.powi(progress.plateaus as i32),
             }
     }

@@ -1,4 +1,4 @@
-//! What a run begins with: from scratch, from the features of a frozen backbone, or from a backbone that moves.
+//! What a run starts from: scratch, the features of a frozen backbone, or an unfrozen backbone.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -20,14 +20,14 @@ use crate::{Error, Model, Result};
 /// The network of a run before its first step.
 #[derive(Clone)]
 pub struct Start {
-    /// What learns, on the device with autodiff; a head alone where features are learnt from.
+    /// The trained network, on the device with autodiff; a head alone when training on features.
     pub network: Network,
-    /// What made these features, under a head of the same shape: part of the saved model.
+    /// The backbone of these features, under a head of the same shape: part of the saved model.
     pub backbone: Option<Network>,
 }
 
 impl Start {
-    /// The network to save and to predict with, where `learnt` is what [`Start::network`] has become.
+    /// The network to save and to predict with, where `learnt` is the trained [`Start::network`].
     ///
     /// # Errors
     /// A network of another shape.
@@ -50,7 +50,7 @@ fn with_head_parameters(network: &Network, other: &Network) -> Result<Network> {
     Network::assemble(network.graph().clone(), values, &network.device()).map_err(Error::Settings)
 }
 
-/// The network and the samples of `recipe`; `progress` hears of decoding and of features.
+/// The network and the samples of `recipe`; `progress` reports decoding and features.
 ///
 /// # Errors
 /// Images or weights that cannot be read, or do not fit.
@@ -114,7 +114,7 @@ fn on_features(
 ) -> Result<(Start, Data)> {
     let classes = sets.train.classes().len();
     let backbone = backbone(transfer, recipe, classes, device)?;
-    // What stands still need not compute its batch norms one by one.
+    // Frozen batch norms are folded, which saves computing them.
     let network = backbone.network.folded(|_| true);
     let extractor = backbone.extractor(transfer, &network);
     let cache = cache::default_dir();
@@ -154,7 +154,7 @@ fn with_head_of(network: &Network, path: &Path, transfer: &Transfer, classes: &[
     with_head_parameters(network, &model.network)
 }
 
-/// `network` where only the head and what `unfreeze` names move.
+/// `network` with everything frozen except the head and what `unfreeze` names.
 fn thawed(network: Network, unfreeze: Unfreeze) -> Network {
     let graph = network.graph();
     let with_parameters = graph.nodes().iter().filter(|node| !graph.tensors(node).is_empty());
@@ -162,40 +162,41 @@ fn thawed(network: Network, unfreeze: Unfreeze) -> Network {
         .map(|node| node.name.clone())
         .filter(|name| !name.starts_with("head"));
     let backbone: Vec<_> = backbone.collect();
-    let moving = match unfreeze {
+    let unfrozen = match unfreeze {
         Unfreeze::None => 0,
         Unfreeze::Last(count) => count.min(backbone.len()),
         Unfreeze::All => backbone.len(),
     };
-    let still = &backbone[..backbone.len() - moving];
-    network.with_frozen(|layer| still.iter().any(|name| name == layer))
+    let frozen = &backbone[..backbone.len() - unfrozen];
+    network.with_frozen(|layer| frozen.iter().any(|name| name == layer))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use pelage_model::networks::{Architecture, Head};
+
+    use super::*;
 
     #[test]
     fn what_is_unfrozen_is_the_last_of_the_backbone_and_always_the_head() {
         let device = Device::flex().autodiff();
         let network = Network::new(Architecture::ResNet18, [32, 32], 2, 0, &device);
         let network = network.with_head(&Head::mlp(), [32, 32], 2, 0);
-        let moving = |unfreeze| {
+        let unfrozen = |unfreeze| {
             let network = thawed(network.clone(), unfreeze);
             let nodes = network
                 .graph()
                 .nodes()
                 .iter()
                 .filter(|node| !network.graph().tensors(node).is_empty());
-            let moving = nodes
+            let unfrozen = nodes
                 .map(|node| node.name.clone())
                 .filter(|name| !network.is_frozen(name));
-            moving.collect::<Vec<_>>()
+            unfrozen.collect::<Vec<_>>()
         };
-        assert_eq!(moving(Unfreeze::None), ["head.dense1", "head"]);
-        assert_eq!(moving(Unfreeze::Last(1)), ["layer4.1.conv2", "head.dense1", "head"]);
-        assert_eq!(moving(Unfreeze::All).len(), 20 + 2);
-        assert_eq!(moving(Unfreeze::Last(99)), moving(Unfreeze::All));
+        assert_eq!(unfrozen(Unfreeze::None), ["head.dense1", "head"]);
+        assert_eq!(unfrozen(Unfreeze::Last(1)), ["layer4.1.conv2", "head.dense1", "head"]);
+        assert_eq!(unfrozen(Unfreeze::All).len(), 20 + 2);
+        assert_eq!(unfrozen(Unfreeze::Last(99)), unfrozen(Unfreeze::All));
     }
 }

@@ -1,4 +1,4 @@
-//! One training step, in two halves: the gradients of a batch (forward, loss, backward), then the update that they make.
+//! One training step, in two halves: the gradients of a batch (forward, loss, backward), then the update.
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
@@ -17,13 +17,13 @@ use super::recipe::Recipe;
 use super::samples::Data;
 use crate::{Error, Result};
 
-/// All that changes while a network learns, and what it takes to change it.
+/// Everything that changes in training, and what is needed to change it.
 pub struct Learner<'a> {
     /// The network, on the training device (with autodiff).
     pub network: Network,
     /// The optimizer and its state.
     pub optimizer: Optimizer,
-    /// The running average of the weights, where the recipe wants one.
+    /// The running average of the weights, if the recipe wants one.
     pub average: Average,
     /// The device without autodiff.
     pub device: Device,
@@ -32,7 +32,7 @@ pub struct Learner<'a> {
     class_weights: Option<Vec<f32>>,
 }
 
-/// What one step found.
+/// The result of a step.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Learnt {
     /// Batches of the step.
@@ -41,12 +41,12 @@ pub struct Learnt {
     pub images: usize,
     /// Their mean loss, before the update.
     pub loss: f64,
-    /// Those classified correctly, before the update.
+    /// Number of images classified correctly, before the update.
     pub correct: usize,
 }
 
 impl<'a> Learner<'a> {
-    /// `network`, on the device with autodiff, before its first step; `device` is that without.
+    /// A learner for `network`, on the device with autodiff, before its first step; `device` is the one without.
     pub fn new(recipe: &'a Recipe, network: Network, data: &Data, device: &Device) -> Self {
         let classes = data.train.classes().len();
         let labels: Vec<usize> = (0..data.train.len()).map(|i| data.train.label(i)).collect();
@@ -60,8 +60,8 @@ impl<'a> Learner<'a> {
         }
     }
 
-    /// Learns from the batches of one step (one, or as many as are accumulated), by value so that weights are updated in
-    /// place. `shape` is that of one sample; `step` counts over the whole run and, with the seed, decides what dropout drops.
+    /// Trains on the batches of one step (one, or several accumulated), by value so that weights are updated in place.
+    /// `shape` is that of one sample; `step` counts over the whole run and seeds dropout together with the seed.
     ///
     /// # Errors
     /// A loss that became NaN or infinite; batches that cannot be read.
@@ -110,7 +110,7 @@ impl<'a> Learner<'a> {
         (Gradients::of(&self.network, loss.backward()), learnt)
     }
 
-    /// Clips the gradients, moves the weights, and takes them into the average.
+    /// Clips the gradients, updates the weights, and adds them to the average.
     pub fn apply(mut self, mut gradients: Gradients, step: u64, learning_rate: f64) -> Self {
         if self.recipe.clip_norm > 0.0 {
             gradients.clip(self.recipe.clip_norm);
@@ -122,10 +122,10 @@ impl<'a> Learner<'a> {
         self
     }
 
-    /// The network to validate and to save, without autodiff: the average of the weights, where there is one.
+    /// The network to validate and to save, without autodiff: the average of the weights, if there is one.
     ///
     /// # Errors
-    /// A message where the average is that of another network.
+    /// A message if the average is that of another network.
     pub fn evaluated(&self) -> std::result::Result<Network, String> {
         let network = self.network.valid();
         match self.average.values.is_empty() {
@@ -140,7 +140,7 @@ impl<'a> Learner<'a> {
     }
 }
 
-/// Two batches as one: gradients and loss are means over the images of both.
+/// Merges two batches: gradients and loss are means over the images of both.
 fn mean((mut sum, one): (Gradients, Learnt), (mut next, two): (Gradients, Learnt)) -> (Gradients, Learnt) {
     let images = one.images + two.images;
     let [first, second] = [one.images, two.images].map(|part| part as f64 / images as f64);
@@ -158,11 +158,12 @@ fn mean((mut sum, one): (Gradients, Learnt), (mut next, two): (Gradients, Learnt
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::train::recipe::OptimizerKind;
     use pelage_model::networks::Head;
 
-    /// Weights after one step over feature maps `[1, 1, 6]` of two classes, whose batches have these sizes.
+    use super::*;
+    use crate::train::recipe::OptimizerKind;
+
+    /// The weights after one step over feature maps `[1, 1, 6]` of two classes, in batches of these sizes.
     fn learnt(recipe: &Recipe, sizes: &[usize]) -> (Vec<f32>, Learnt) {
         let device = Device::flex();
         let head = Network::of_head(&Head::linear(), [1, 1, 6], 2, 0, &device.clone().autodiff());

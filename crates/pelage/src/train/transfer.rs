@@ -1,4 +1,4 @@
-//! Beginning from pretrained weights: which, under what head, and what of them may still move.
+//! Transfer learning: which pretrained weights, under which head, and what to unfreeze.
 
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -8,31 +8,31 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Error, Result};
 
-/// How to begin from pretrained weights.
+/// How to start from pretrained weights.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Transfer {
-    /// The file of weights, see [`weights::load`]; none: random ones, to try things out.
+    /// The file of weights, see [`pelage_model::weights::load`]; `None`: random ones, to try things out.
     pub weights: Option<PathBuf>,
-    /// The hash of that file, which a run notes when it begins: it goes on with no other.
+    /// The hash of that file, recorded when a run starts: it resumes with no other.
     pub weights_hash: Option<String>,
-    /// What stands on the backbone.
+    /// The head on the backbone.
     pub head: Head,
-    /// Take the mean of the features of a picture and its mirror image.
+    /// Average the features of an image and its mirror image.
     pub flip: bool,
-    /// What of the backbone moves.
+    /// Which part of the backbone is trained.
     pub unfreeze: Unfreeze,
-    /// The learning rate of the backbone as a share of the head's.
+    /// The learning rate of the backbone relative to the head's.
     pub backbone_rate: f64,
-    /// A run or model whose head is the one to begin with; none: a fresh one.
+    /// A run or model whose head to start with; `None`: a fresh one.
     pub head_from: Option<PathBuf>,
 }
 
-/// What of a backbone moves in training.
+/// Which part of a backbone is trained.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub enum Unfreeze {
-    /// Nothing: features are computed once, and only the head learns.
+    /// None: features are computed once, and only the head is trained.
     None,
     /// The last so many layers with parameters.
     Last(usize),
@@ -44,7 +44,7 @@ impl FromStr for Unfreeze {
     type Err = String;
 
     fn from_str(text: &str) -> std::result::Result<Self, String> {
-        let wrong = || format!("'{text}' is none of none, last-N (such as last-3), all");
+        let wrong = || format!("'{text}' is not one of none, last-N (such as last-3), all");
         match text {
             "none" => Ok(Unfreeze::None),
             "all" => Ok(Unfreeze::All),
@@ -75,7 +75,7 @@ impl From<Unfreeze> for String {
 }
 
 impl Transfer {
-    /// A linear head on the weights of a file, nothing of which moves.
+    /// A linear head on the weights of a file, with the backbone frozen.
     pub fn new(weights: Option<PathBuf>) -> Self {
         Transfer {
             weights,

@@ -1,7 +1,7 @@
-//! Downloads a published file of weights: goes on after a break, and believes nothing but its published SHA-256.
+//! Downloads a published file of weights: resumes after an interruption, and trusts only its published SHA-256.
 //!
-//! What has come so far lies beside the file as `<file>.part`. A later attempt asks for the rest of it (`Range`, RFC 9110
-//! section 14); whether the rest belongs to the same file need not be known, since the checksum is over all of it.
+//! A partial download is kept beside the file as `<file>.part`. A later attempt requests the rest (`Range`, RFC 9110
+//! section 14); whether it belongs to the same file need not be known, since the checksum covers everything.
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -18,11 +18,11 @@ use crate::{Error, Result, atomic};
 /// How long to wait for a server.
 #[derive(Clone, Copy, Debug)]
 pub struct Patience {
-    /// Attempts that bring nothing new before it is given up.
+    /// Consecutive attempts without progress before giving up.
     pub attempts: u32,
     /// The longest silence within one attempt.
     pub silence: Duration,
-    /// The time to the second attempt, doubled for each further one.
+    /// The delay before the second attempt, doubled for each further one.
     pub pause: Duration,
 }
 
@@ -36,13 +36,13 @@ impl Default for Patience {
     }
 }
 
-/// Downloads `weights` to the file `to`; `progress` hears how many bytes are here, and of how many where the server says.
-/// Whether they are weights at all is not looked at.
+/// Downloads `weights` to the file `to`; `progress` gets the number of bytes here and, if known, in total. The content
+/// is not parsed.
 ///
 /// # Errors
-/// [`Error::Weights`] for weights that are no file of their own on the network, a server that cannot be reached, refuses
-/// or falls silent (what has come so far stays, and the next call goes on from there), and a wrong checksum (nothing
-/// stays). [`Error::Io`] where the file cannot be written.
+/// [`Error::Weights`] for weights that cannot be downloaded as a file, a server that cannot be reached, refuses or
+/// falls silent (the partial download stays, and the next call resumes it), and a wrong checksum (nothing stays).
+/// [`Error::Io`] if the file cannot be written.
 pub fn fetch(
     weights: &Weights,
     to: &Path,
@@ -52,13 +52,13 @@ pub fn fetch(
     let file = &weights.file;
     let Source::Url(url) = &weights.source else {
         return Err(Error::weights(format!(
-            "{file} is no download of its own, it lies in {}",
+            "{file} cannot be downloaded by itself, it is part of {}",
             weights.source
         )));
     };
     let mut part = Part::open(to)?;
     let mut found = String::new();
-    // Pieces of two versions of a file are worth a second download, one that came in one go is not.
+    // If it was pieced together, it may be from two versions of the file: worth a second download.
     for is_last in [false, true] {
         let outcome = download(url, &mut part, patience, progress);
         let in_one_go = outcome.map_err(|trouble| part.give_up(file, url, trouble))?;
@@ -73,13 +73,13 @@ pub fn fetch(
     }
     part.remove()?;
     Err(Error::weights(format!(
-        "{file} from {url} has come with a wrong checksum and was deleted: its SHA-256 is {found}, the published one \
-         begins with {}. Try again; if it stays so, something on the way changes what you download",
+        "{file} from {url} had a wrong checksum and was deleted: its SHA-256 is {found}, the published one \
+         begins with {}. Try again; if it happens again, something on the way alters your downloads",
         weights.sha256
     )))
 }
 
-/// The SHA-256 of what there is to read, hexadecimal.
+/// The SHA-256 of the whole input, hexadecimal.
 pub(super) fn sha256(mut file: impl Read) -> std::io::Result<String> {
     let (mut hash, mut bytes) = (Sha256::new(), vec![0; 1 << 20]);
     loop {
@@ -94,11 +94,11 @@ pub(super) fn sha256(mut file: impl Read) -> std::io::Result<String> {
 enum Trouble {
     /// The connection broke or the server is busy: another attempt may help.
     Passing(String),
-    /// There is no way to the server, or none out of this machine.
+    /// The server cannot be reached, or this machine has no network.
     Unreachable(String),
-    /// The server does not give the file.
+    /// The server refuses the file.
     Refused(String),
-    /// Here on the disk.
+    /// Local I/O.
     Local(Error),
 }
 
@@ -113,7 +113,7 @@ impl From<ureq::Error> for Trouble {
         use std::io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, TimedOut, UnexpectedEof};
         match error {
             ureq::Error::Io(io) => {
-                // Names that cannot be looked up have no kind of their own.
+                // Failed name resolution has no error kind of its own.
                 let broke = [BrokenPipe, ConnectionAborted, ConnectionReset, TimedOut, UnexpectedEof];
                 let trouble = if broke.contains(&io.kind()) {
                     Trouble::Passing
@@ -132,7 +132,7 @@ impl From<ureq::Error> for Trouble {
     }
 }
 
-/// The beginning of a download, ours alone while it is open.
+/// A partial download, locked while it is open.
 struct Part {
     path: PathBuf,
     file: File,
@@ -153,12 +153,12 @@ impl Part {
             .truncate(false)
             .open(&path);
         let file = file.map_err(Error::io(&path))?;
-        // Where a file system has no locks, two at once end with a wrong checksum. One that has gone before it was
-        // locked was finished by another process.
+        // Without locks in the file system, two downloads at once end with a wrong checksum. A file that vanished
+        // before it was locked was completed by another process.
         let is_taken = matches!(file.try_lock(), Err(std::fs::TryLockError::WouldBlock)) || !path.exists();
         match is_taken {
             true => Err(Error::weights(format!(
-                "{}: another pelage is downloading this file",
+                "{}: another process is downloading this file",
                 path.display()
             ))),
             false => Ok(Part { path, file }),
@@ -169,7 +169,7 @@ impl Part {
         Ok(self.file.metadata().map_err(Error::io(&self.path))?.len())
     }
 
-    /// Forgets what is behind `length`; the next bytes are written there.
+    /// Truncates to `length`; the next bytes are written there.
     fn cut(&mut self, length: u64) -> Result<()> {
         let cut = self
             .file
@@ -187,11 +187,11 @@ impl Part {
         std::fs::remove_file(&self.path).map_err(Error::io(&self.path))
     }
 
-    /// The error that ends a download; what has come stays, an empty file does not.
+    /// The error that ends a download; a partial download stays, an empty file does not.
     fn give_up(&self, file: &str, url: &str, trouble: Trouble) -> Error {
         let reason = match trouble {
             Trouble::Local(error) => return error,
-            Trouble::Unreachable(reason) => format!("there is no way to the server ({reason})"),
+            Trouble::Unreachable(reason) => format!("the server cannot be reached ({reason})"),
             Trouble::Passing(reason) | Trouble::Refused(reason) => reason,
         };
         let rest = match self.length().unwrap_or(0) {
@@ -199,7 +199,7 @@ impl Part {
                 .remove()
                 .map_or_else(|failure| format!("; {failure}"), |()| String::new()),
             bytes => format!(
-                "; {:.1} MB have come, and another `fetch` goes on from there",
+                "; {:.1} MB are kept, and another attempt resumes from there",
                 bytes as f64 / 1e6
             ),
         };
@@ -207,7 +207,7 @@ impl Part {
     }
 }
 
-/// Downloads what `part` lacks; whether all of it came in one go.
+/// Downloads what `part` lacks, and returns whether one response brought all of it.
 fn download(
     url: &str,
     part: &mut Part,
@@ -235,7 +235,7 @@ fn download(
         was_reached |= length > furthest || matches!(trouble, Trouble::Passing(_));
         failures = if length > furthest { 1 } else { failures + 1 };
         furthest = furthest.max(length);
-        // A server that was there a moment ago may come back.
+        // A server that just answered may come back.
         let may_pass = was_reached && matches!(trouble, Trouble::Passing(_) | Trouble::Unreachable(_));
         if !may_pass || failures >= patience.attempts {
             return Err(trouble);
@@ -244,7 +244,7 @@ fn download(
     }
 }
 
-/// Asks once for what `part` lacks and writes it there; where in the file the answer began.
+/// Makes one request for what `part` lacks and appends the response; returns its offset in the file.
 fn attempt(
     agent: &Agent,
     url: &str,
@@ -258,24 +258,22 @@ fn attempt(
     }
     let response = request.call()?;
     let (start, total) = match response.status() {
-        // A server that knows no ranges sends all of it.
+        // A server without range support sends everything.
         StatusCode::OK => (0, response.body().content_length()),
         StatusCode::PARTIAL_CONTENT => match content_range(response.headers()) {
             Some((start, total)) if start == have => (start, total),
             _ => {
                 part.cut(0)?;
-                return Err(Trouble::Passing(
-                    "the server has sent another part than was asked for".into(),
-                ));
+                return Err(Trouble::Passing("the server sent another range than requested".into()));
             }
         },
-        // Nothing lies behind what is here: it is all, or of another file, and the checksum will tell.
+        // Nothing is missing: the file is complete, or another file; the checksum will tell.
         StatusCode::RANGE_NOT_SATISFIABLE if have > 0 => return Ok(have),
         status @ (StatusCode::REQUEST_TIMEOUT | StatusCode::TOO_MANY_REQUESTS) => {
-            return Err(Trouble::Passing(format!("the server answers {status}")));
+            return Err(Trouble::Passing(format!("the server answered {status}")));
         }
-        status if status.is_server_error() => return Err(Trouble::Passing(format!("the server answers {status}"))),
-        status => return Err(Trouble::Refused(format!("the server answers {status}"))),
+        status if status.is_server_error() => return Err(Trouble::Passing(format!("the server answered {status}"))),
+        status => return Err(Trouble::Refused(format!("the server answered {status}"))),
     };
     part.cut(start)?;
     let (mut body, mut bytes, mut done) = (response.into_body().into_reader(), vec![0; 1 << 16], start);
@@ -289,12 +287,12 @@ fn attempt(
         done += count as u64;
     }
     match total {
-        Some(total) if done != total => Err(Trouble::Passing(format!("{done} of {total} bytes have come"))),
+        Some(total) if done != total => Err(Trouble::Passing(format!("received {done} of {total} bytes"))),
         _ => Ok(start),
     }
 }
 
-/// The first byte of a partial answer, and the length of the whole file where it is told: `bytes 5-9/10`.
+/// The first byte of a partial response, and the total length if it is given: `bytes 5-9/10`.
 fn content_range(headers: &HeaderMap) -> Option<(u64, Option<u64>)> {
     let (range, total) = headers
         .get(header::CONTENT_RANGE)?

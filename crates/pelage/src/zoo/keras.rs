@@ -1,4 +1,4 @@
-//! Keras's `.h5`: one group a layer, in it the kernel `[kh, kw, ci, co]` and the bias, whatever they are called.
+//! Keras's `.h5`: one group per layer with the kernel `[kh, kw, ci, co]` and the bias, under any names.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -6,15 +6,14 @@ use std::rc::Rc;
 
 use hdf5_reader::group::Group;
 use hdf5_reader::{Dataset, Hdf5File};
-
 use pelage_model::weights::Tensor;
 
-/// Groups inside groups, at most.
+/// Maximum depth of nested groups.
 const DEPTH: usize = 4;
 
 /// The tensors of `path` as `layer.weight` (in PyTorch's order of axes) and `layer.bias`.
 pub(super) fn tensors(path: &Path) -> Result<BTreeMap<String, Tensor>, String> {
-    let damaged = |failure: hdf5_reader::error::Error| format!("is no HDF5 file, or damaged: {failure}");
+    let damaged = |failure: hdf5_reader::error::Error| format!("not an HDF5 file, or damaged: {failure}");
     let file = Hdf5File::open(path).map_err(damaged)?;
     let root = file.root_group().map_err(damaged)?;
     // `model.save` puts the weights into a group of their own, `save_weights` does not.
@@ -61,7 +60,7 @@ fn collect(group: &Group, depth: usize, datasets: &mut Vec<Dataset>) -> Result<(
     Ok(())
 }
 
-/// The numbers; of a kernel, as `[co, ci, kh, kw]`.
+/// The values; of a kernel, as `[co, ci, kh, kw]`.
 fn read(dataset: &Dataset, order: Option<[usize; 4]>) -> Result<Vec<f32>, String> {
     let count = dataset.num_elements().map_err(|failure| failure.to_string())?;
     let mut values = vec![0.0f32; usize::try_from(count).map_err(|failure| failure.to_string())?];

@@ -1,4 +1,4 @@
-//! Weights from any file that pelage knows: what `pelage-model` reads, and Keras's `.h5`.
+//! Weights from any supported file: what `pelage-model` reads, and Keras's `.h5`.
 
 use std::path::Path;
 
@@ -8,8 +8,8 @@ use pelage_model::weights::{self, Pretrained};
 use super::keras;
 use crate::{Error, Result};
 
-/// Reads the weights of `architecture` from a `.pth`, `.safetensors` or `.h5` file; the format is told by the content, not
-/// the file's name.
+/// Reads the weights of `architecture` from a `.pth`, `.safetensors` or `.h5` file; the content, not the file's name,
+/// tells the format.
 ///
 /// # Errors
 /// As [`weights::load`].

@@ -1,22 +1,21 @@
-//! What is known about each architecture and its published weights.
-
-use serde::Serialize;
+//! Facts about each architecture and its published weights.
 
 use pelage_model::networks::{Architecture, summary};
 use pelage_model::weights::Layout;
+use serde::Serialize;
 
-/// An architecture as its authors and those of its weights describe it.
+/// An architecture and its weights, as their authors describe them.
 #[derive(Clone, Debug, Serialize)]
 pub struct Entry {
     /// The architecture.
     pub architecture: Architecture,
-    /// Where it was published.
+    /// The publication.
     pub paper: &'static str,
-    /// Side of the pictures in pixels that it is meant for.
+    /// Side in pixels of the images that it was designed for.
     pub input_size: usize,
-    /// Trainable numbers, with a head for the ImageNet's 1000 classes (`cnn3`: for two).
+    /// Number of trainable values, with a head for ImageNet's 1000 classes (`cnn3`: for two).
     pub parameters: u64,
-    /// Multiply-adds for one picture of that size.
+    /// Multiply-adds for one image of that size.
     pub multiply_adds: u64,
     /// Known weights.
     pub weights: Vec<Weights>,
@@ -25,27 +24,27 @@ pub struct Entry {
 /// A published file of weights, pretrained on ImageNet-1k.
 #[derive(Clone, Debug, Serialize)]
 pub struct Weights {
-    /// Who published it, and so the names in it and the preprocessing, see [`Layout::preprocessing`].
+    /// The publisher, which decides the names in the file and the preprocessing, see [`Layout::preprocessing`].
     pub layout: Layout,
     /// The file.
     pub file: String,
-    /// Where it is to be had.
+    /// Where to get it.
     pub source: Source,
-    /// How its SHA-256 begins, hexadecimal, as far as it is known.
+    /// The known beginning of its SHA-256, hexadecimal.
     pub sha256: &'static str,
-    /// Top-1 accuracy in percent on the validation set of ImageNet-1k, as its publishers give it.
+    /// Top-1 accuracy in percent on the validation set of ImageNet-1k, as published.
     pub top1: f64,
     /// The licence of the weights.
     pub licence: &'static str,
 }
 
-/// Where a file of weights is to be had.
+/// Where to get a file of weights.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Source {
-    /// At this address, as it is.
+    /// At this address.
     Url(String),
-    /// Inside this Python package, which its user installs or unpacks.
+    /// Inside this Python package, to be installed or unpacked by the user.
     Package(String),
 }
 
@@ -91,8 +90,8 @@ fn paper(architecture: Architecture) -> &'static str {
 }
 
 /// From the model cards in torchvision 0.29 (`torchvision/models/*.py`), whose files carry the beginning of their
-/// SHA-256 in the name, as timm's do (1.0, `timm/models/efficientnet.py`); the accuracies of EfficientNet-Lite are those
-/// of Google's `tensorflow/tpu/models/official/efficientnet/lite`, from which both files come.
+/// SHA-256 in the name, as timm's do (1.0, `timm/models/efficientnet.py`); the accuracies of EfficientNet-Lite are
+/// those of Google's `tensorflow/tpu/models/official/efficientnet/lite`, from which both files come.
 fn weights(architecture: Architecture) -> Vec<Weights> {
     let torchvision = |sha256: &'static str, top1: f64| {
         let file = format!("{}-{sha256}.pth", architecture.name());
@@ -157,9 +156,9 @@ fn weights(architecture: Architecture) -> Vec<Weights> {
 mod tests {
     use super::*;
 
-    /// Parameters as torchvision's model cards and timm publish them, and multiply-adds as PyTorch's `FlopCounterMode`
-    /// counts them in their networks (those that Google gives for EfficientNet-Lite, 407 million and so on, hold the
-    /// batch norms and activations too).
+    /// Parameters as published by torchvision's model cards and timm, and multiply-adds as PyTorch's `FlopCounterMode`
+    /// counts them in their networks (Google's figures for EfficientNet-Lite, 407 million and so on, include the batch
+    /// norms and activations).
     const PUBLISHED: [(Architecture, u64, u64); 10] = [
         (Architecture::Vgg16, 138_357_544, 15_470_264_320),
         (Architecture::Vgg19, 143_667_240, 19_632_062_464),
@@ -192,7 +191,7 @@ mod tests {
             for weights in entry(architecture).weights {
                 assert!(weights.layout.knows(architecture), "{weights:?}");
                 if let Source::Url(url) = &weights.source {
-                    // Without a checksum it could not be fetched; with it in the name, nothing was misspelled.
+                    // Without a checksum it could not be downloaded; with it in the name, nothing was misspelled.
                     assert!(
                         url.starts_with("https://") && url.ends_with(&weights.file),
                         "{weights:?}"

@@ -1,4 +1,4 @@
-//! The pretrained weights that are kept on this machine: one checked file for each architecture, in the user's cache folder.
+//! The pretrained weights on this machine: one checked file per architecture, in the user's cache folder.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ use super::load::load;
 use super::published::{self, Source, Weights};
 use crate::{Error, Result, atomic};
 
-/// The kept weights: `weights/<architecture>/<file>` in a cache folder. Emptying the picture cache leaves them.
+/// The kept weights: `weights/<architecture>/<file>` in a cache folder. Clearing the image cache leaves them.
 #[derive(Clone, Debug)]
 pub struct Store {
     folder: PathBuf,
@@ -24,24 +24,24 @@ pub struct Store {
 /// A kept file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Kept {
-    /// Whose weights they are.
+    /// The architecture of the weights.
     pub architecture: Architecture,
     /// The file.
     pub path: PathBuf,
-    /// Its size.
+    /// Its size in bytes.
     pub bytes: u64,
 }
 
-/// What [`Store::add`] did.
+/// The result of [`Store::add`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct Added {
     /// The new file.
     pub kept: Kept,
-    /// The earlier file whose place it took.
+    /// The earlier file that it replaced, if any.
     pub replaced: Option<PathBuf>,
-    /// Classes of the head in the file; none where there is only the backbone.
+    /// Number of classes of the head in the file; `None` if it holds only the backbone.
     pub classes: Option<usize>,
-    /// How pictures become input for these weights.
+    /// How images become input for these weights.
     pub preprocessing: Preprocessing,
 }
 
@@ -53,32 +53,32 @@ impl Default for Store {
 }
 
 impl Store {
-    /// In the cache folder `cache`, which need not be there.
+    /// In the cache folder `cache`, which need not exist.
     pub fn new(cache: &Path) -> Self {
         Store {
             folder: cache.join("weights"),
         }
     }
 
-    /// The folder that holds one folder for each architecture.
+    /// The folder with one folder per architecture.
     pub fn folder(&self) -> &Path {
         &self.folder
     }
 
-    /// Checks that `file` holds the weights of `architecture` and keeps a copy of it instead of an earlier one.
+    /// Checks that `file` holds the weights of `architecture` and keeps a copy of it, replacing an earlier one.
     ///
     /// # Errors
-    /// As [`load`]; a file that bears a published name without being that file; a store that cannot be written.
-    /// The earlier file then stays.
+    /// As [`load`]; a file with a published name but other content; a store that cannot be written. The earlier file
+    /// then stays.
     pub fn add(&self, file: &Path, architecture: Architecture) -> Result<Added> {
         self.keep(file, architecture, atomic::copy)
     }
 
-    /// Downloads `weights` of `architecture` (see [`published`]) and keeps them like [`Store::add`]; where that very file
-    /// is kept already, it only looks. The only thing in pelage that uses the network.
+    /// Downloads `weights` of `architecture` (see [`published()`]) and keeps them as [`Store::add`] does; if that very
+    /// file is already kept, it downloads nothing. The only use of the network in pelage.
     ///
     /// # Errors
-    /// As [`fetch::fetch`] and [`Store::add`]; the message says which file to bring where this machine cannot fetch it.
+    /// As [`fetch::fetch`] and [`Store::add`]; the message says which file to get if this machine cannot download it.
     pub fn fetch(
         &self,
         architecture: Architecture,
@@ -104,7 +104,7 @@ impl Store {
         })?;
         let added = self.keep(&download, architecture, atomic::rename);
         if added.is_err() {
-            // Whatever it is, it is of no use; the failure is what matters.
+            // Whatever it is, it is useless; the failure is what matters.
             let _ = std::fs::remove_file(&download);
         }
         added
@@ -132,7 +132,7 @@ impl Store {
     /// The kept file of `architecture`.
     ///
     /// # Errors
-    /// Where there is none: [`Error::Weights`], with the file that is wanted.
+    /// If there is none: [`Error::Weights`], with the file to get.
     pub fn find(&self, architecture: Architecture) -> Result<PathBuf> {
         match self.files(architecture)?.into_iter().next() {
             Some(path) => Ok(path),
@@ -154,7 +154,7 @@ impl Store {
         Ok(kept)
     }
 
-    /// Removes the kept file of `architecture`, and says which one it was.
+    /// Removes the kept file of `architecture`, and returns it.
     ///
     /// # Errors
     /// As [`Store::find`]; a folder that cannot be written.
@@ -169,7 +169,7 @@ impl Store {
         self.folder.join(architecture.name())
     }
 
-    /// The files kept for `architecture`, the newest first: a kill may leave the one that was being replaced.
+    /// The files kept for `architecture`, newest first: a kill may leave the one that was being replaced.
     fn files(&self, architecture: Architecture) -> Result<Vec<PathBuf>> {
         let folder = self.place(architecture);
         let read = || -> std::io::Result<Vec<_>> {
@@ -193,7 +193,7 @@ impl Store {
         }
     }
 
-    /// Says how weights of `architecture` come here.
+    /// The error that says how to get weights of `architecture`.
     fn missing(&self, architecture: Architecture) -> Error {
         let known = published::entry(architecture).weights;
         let first = published(architecture, None).ok().or_else(|| known.first().cloned());
@@ -237,10 +237,10 @@ impl Kept {
     }
 }
 
-/// The published weights of `architecture` in the file `file`, by default the first that has an address.
+/// The published weights of `architecture` in the file `file`, by default the first that can be downloaded.
 ///
 /// # Errors
-/// Where there are none.
+/// If there are none.
 pub fn published(architecture: Architecture, file: Option<&str>) -> Result<Weights> {
     let (name, mut known) = (architecture.name(), published::entry(architecture).weights);
     let wanted = |weights: &Weights| match file {
@@ -260,7 +260,7 @@ pub fn published(architecture: Architecture, file: Option<&str>) -> Result<Weigh
     }))
 }
 
-/// `weights` as an error tells of them.
+/// `weights` for an error message.
 fn wanted(architecture: Architecture, weights: &Weights) -> Wanted {
     Wanted {
         architecture: architecture.name(),
@@ -270,7 +270,7 @@ fn wanted(architecture: Architecture, weights: &Weights) -> Wanted {
     }
 }
 
-/// Published files carry the beginning of their SHA-256 in the name; one that bears such a name must be that file.
+/// Published files have the beginning of their SHA-256 in the name; a file with such a name must have that content.
 fn check_name(file: &Path, architecture: Architecture) -> Result<()> {
     let name = file.file_name().unwrap_or_default().to_string_lossy();
     let promised = |weights: &Weights| weights.file == name && name.contains(weights.sha256);

@@ -2,7 +2,7 @@
 
 use pelage::model::values::Values;
 
-/// Numbers of 24 bits in [-1, 1): splitmix64 (Steele et al. 2014) seeded by the FNV-1a hash of the name.
+/// Values of 24 bits in [-1, 1): splitmix64 (Steele et al. 2014) seeded by the FNV-1a hash of the name.
 fn uniform(name: &str, count: usize) -> impl Iterator<Item = f64> {
     let seed = name.bytes().fold(0xCBF2_9CE4_8422_2325u64, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01B3)
@@ -33,7 +33,7 @@ pub(crate) fn values(name: &str, shape: &[usize]) -> Values {
     }
 }
 
-/// The numbers of a batch of pixels.
+/// The values of a batch of pixels.
 pub(crate) fn pixels(count: usize) -> Vec<f32> {
     uniform("pixels", count).map(|u| (2.0 * u) as f32).collect()
 }

@@ -1,4 +1,4 @@
-//! What several test files need, each its part.
+//! Helpers for several test files.
 #![allow(dead_code, reason = "each test file uses its part")]
 
 pub(crate) mod formula;

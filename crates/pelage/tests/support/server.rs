@@ -5,20 +5,20 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
-/// What becomes of one request; the last habit is kept for all further ones.
+/// The response to one request; the last habit applies to all further ones.
 #[derive(Clone, Copy)]
 pub(crate) enum Habit {
-    /// The range that was asked for, or everything.
+    /// The requested range, or everything.
     Good,
-    /// So many bytes of that, then the connection ends.
+    /// This many bytes of that, then the connection closes.
     Drops(usize),
-    /// So many bytes of that, then silence until the client goes.
+    /// This many bytes of that, then silence until the client leaves.
     Stalls(usize),
-    /// Everything, whatever was asked for.
+    /// Everything, whatever was requested.
     IgnoresRange,
-    /// So many bytes of everything, then the connection ends.
+    /// This many bytes of everything, then the connection closes.
     IgnoresRangeAndDrops(usize),
-    /// Everything but the first byte, whatever was asked for.
+    /// Everything but the first byte, whatever was requested.
     OtherRange,
     /// Everything in chunks, without a length.
     Chunked,
@@ -28,7 +28,7 @@ pub(crate) enum Habit {
     Redirect,
 }
 
-/// The server, as long as the test's process lives.
+/// A server that lives as long as the test process.
 pub(crate) struct Server {
     /// Its address, without the path.
     pub(crate) url: String,
@@ -44,7 +44,7 @@ impl Server {
         std::thread::spawn(move || {
             for (i, connection) in listener.incoming().enumerate() {
                 let (file, seen, habit) = (file.clone(), seen.clone(), habits[i.min(habits.len() - 1)]);
-                // The client may go at any time.
+                // The client may leave at any time.
                 std::thread::spawn(move || answer(connection?, &file, habit, &seen));
             }
         });

@@ -1,4 +1,4 @@
-//! The options of `pelage train`, and the settings that they make.
+//! The options of `pelage train`, and the settings they make.
 
 use std::path::PathBuf;
 
@@ -17,25 +17,25 @@ use crate::options::{flag, one_of};
 
 /// Train a network; every default is the reference recipe
 ///
-/// DATA is what `pelage organize` made, or any folder of class folders or zip together with --validation-split. The run
-/// folder keeps the settings, the best weights, the history, the curves and a checkpoint. A run that was stopped or
-/// killed goes on by --resume, and ends with the same weights, bit for bit, as one that was not.
+/// DATA is the result of `pelage organize`, or any folder of class folders or zip together with --validation-split. The
+/// run folder keeps the settings, the best weights, the history, the curves and a checkpoint. A run that was stopped or
+/// killed is resumed by --resume, and ends with the same weights, bit for bit, as an uninterrupted one.
 #[derive(Args)]
 #[command(allow_negative_numbers = true)]
 pub(in crate::commands) struct Arguments {
     /// The pictures
     #[arg(required_unless_present_any = ["resume", "config"])]
     data: Option<PathBuf>,
-    /// The run folder to make [default: runs/MODEL-N]
+    /// The run folder to create [default: runs/MODEL-N]
     #[arg(long, value_name = "RUN")]
     pub(super) out: Option<PathBuf>,
-    /// Go on with a run; only --epochs, --patience, --device, --threads and --cache may change
+    /// Resume a run; only --epochs, --patience, --device, --threads and --cache may change
     #[arg(long, value_name = "RUN", conflicts_with_all = ["data", "out", "config"])]
     pub(super) resume: Option<PathBuf>,
-    /// Settings to start from, such as another run's config.toml; flags win
+    /// Settings to start from, such as another run's config.toml; flags take precedence
     #[arg(long, value_name = "FILE.toml")]
     config: Option<PathBuf>,
-    /// Share of the pictures for validation, where DATA has no validation part
+    /// Share of the pictures for validation, if DATA has no validation part
     #[arg(long, value_name = "SHARE")]
     validation_split: Option<f64>,
     /// Write TensorBoard event files into RUN/tensorboard
@@ -45,10 +45,10 @@ pub(in crate::commands) struct Arguments {
     caching: Caching,
     #[command(
         flatten,
-        next_help_heading = "Pretrained networks (`pelage models` lists them); defaults of learning are then others"
+        next_help_heading = "Pretrained networks (`pelage models` lists them); they have other defaults of training"
     )]
     pub(super) transferring: Transferring,
-    /// Start from no augmentation at all instead of the reference recipe's
+    /// Start from no augmentation instead of the reference recipe's
     #[arg(
         long,
         help_heading = "Augmentation of training pictures (validation is never augmented)"
@@ -60,44 +60,45 @@ pub(in crate::commands) struct Arguments {
 
 #[derive(Args)]
 pub(super) struct Transferring {
-    /// Begin from pretrained weights of this architecture
+    /// Start from pretrained weights of this architecture
     #[arg(long, value_name = "NAME", conflicts_with_all = ["config", "resume", "model"],
         value_parser = one_of::<Architecture>(BACKBONES.map(Architecture::name)))]
     backbone: Option<Architecture>,
     #[command(flatten)]
     choosing: Choosing,
-    /// linear; mlp: 256 hidden; article: the tutorial's 512 and 256 over all features, RMSprop, 15 epochs [default: linear]
+    /// linear; mlp: 256 hidden; article: the tutorial's 512 and 256 over all features, RMSprop, 15 epochs [default:
+    /// linear]
     #[arg(long, requires = "backbone", value_parser = ["linear", "mlp", "article"])]
     head: Option<String>,
-    /// What of the backbone learns: none (features are computed once), last-N layers, all [default: none]
+    /// Which part of the backbone is trained: none (features are computed once), last-N layers, all [default: none]
     #[arg(long, value_name = "WHAT", requires = "backbone")]
     unfreeze: Option<Unfreeze>,
-    /// Learning rate of the backbone as a share of the head's [default: 0.1]
+    /// Learning rate of the backbone relative to the head's [default: 0.1]
     #[arg(long, value_name = "SHARE", requires = "backbone")]
     backbone_rate: Option<f64>,
-    /// First the head on frozen features, into RUN/head, then everything at a lower rate from there
+    /// First train the head on frozen features, in RUN/head, then everything from there at a lower rate
     #[arg(long, requires = "backbone", conflicts_with_all = ["unfreeze", "head_from"])]
     pub(super) fine_tune: bool,
-    /// A run or model whose head to begin with, where the backbone learns
+    /// A run or model whose head to start with, for an unfrozen backbone
     #[arg(long, value_name = "RUN", requires = "unfreeze")]
     head_from: Option<PathBuf>,
 }
 
-/// Which weights of a backbone, and what becomes of its last feature map.
+/// The weights of a backbone, and the use of its last feature map.
 #[derive(Args)]
 pub(in crate::commands) struct Choosing {
     /// The file of weights, or `random` to try things out [default: those that `pelage weights` keeps]
     #[arg(long, value_name = "FILE", requires = "backbone")]
     weights: Option<PathBuf>,
-    /// Each channel's mean, or all numbers of the last feature map [default: average; flatten for `--head article`]
+    /// Each channel's mean, or all values of the last feature map [default: average; flatten for `--head article`]
     #[arg(long, requires = "backbone", value_parser = ["average", "flatten"])]
     pooling: Option<String>,
-    /// Average the features of each picture and its mirror image, in prediction too
+    /// Average the features with those of the mirror image, in prediction too
     #[arg(long, value_name = "WHAT", requires = "backbone", value_parser = ["flip"])]
     tta: Option<String>,
 }
 
-/// What `--resume` may change; any other setting would make another run of it.
+/// The settings that `--resume` may change; any other change would make it another run.
 pub(super) fn extension(arguments: &Arguments) -> Result<Extension, Failure> {
     let changed = arguments
         .settings
@@ -125,7 +126,7 @@ pub(super) fn extension(arguments: &Arguments) -> Result<Extension, Failure> {
     })
 }
 
-/// The run that `arguments` ask for.
+/// The run described by `arguments`.
 pub(super) fn config(arguments: &Arguments) -> Result<Config, Failure> {
     let mut config = match (&arguments.config, arguments.transferring.backbone) {
         (Some(file), _) => Config::read(file)?,
@@ -151,7 +152,7 @@ pub(super) fn config(arguments: &Arguments) -> Result<Config, Failure> {
     Ok(config)
 }
 
-/// How to begin from the backbone `architecture`.
+/// How to start from the backbone `architecture`.
 fn transfer(arguments: &Arguments, architecture: Architecture) -> Result<Transfer, Failure> {
     let asked = &arguments.transferring;
     let head = match asked.head.as_deref() {
@@ -170,7 +171,7 @@ fn transfer(arguments: &Arguments, architecture: Architecture) -> Result<Transfe
 }
 
 impl Choosing {
-    /// `head` on the chosen weights of `architecture`, nothing of which moves.
+    /// `head` on the chosen weights of `architecture`, which are frozen.
     pub(in crate::commands) fn transfer(
         &self,
         architecture: Architecture,

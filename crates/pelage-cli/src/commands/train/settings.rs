@@ -1,4 +1,4 @@
-//! One flag for each setting of training, named as the setting is.
+//! One flag per setting of training, named after it.
 
 use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgMatches, Command, FromArgMatches};
@@ -6,11 +6,10 @@ use pelage::train::Recipe;
 use pelage::train::recipe::{ClassWeights, Loss, OptimizerKind, Schedule};
 use pelage::{Architecture, Result};
 
-/// A flag: the setting's name, what stands for its value in the help, the help, and the values there are where these are
-/// few.
+/// A flag: the setting's name, its value's name in the help, the help, and the possible values if they are few.
 struct Flag(&'static str, &'static str, &'static str, Values);
 
-/// What a flag takes.
+/// The values of a flag.
 enum Values {
     /// One value.
     Any,
@@ -38,17 +37,17 @@ const LEARNING: &[Flag] = &[
     Flag(
         "image_size",
         "PX",
-        "Side of the square that pictures are brought to, in pixels [default: 150, or the backbone's]",
+        "Side of the square that pictures are resized to, in pixels [default: 150, or the backbone's]",
         Any,
     ),
     Flag(
         "resize_filter",
         "FILTER",
-        "How they are brought to that size; Keras's flow_from_directory uses nearest [default: bilinear, antialiased; or the \
+        "How they are resized; Keras's flow_from_directory uses nearest [default: bilinear, antialiased; or the \
          backbone's]",
         OneOf(&["nearest", "bilinear", "bicubic", "lanczos3"]),
     ),
-    Flag("epochs", "N", "Epochs at most", Any),
+    Flag("epochs", "N", "Maximum number of epochs", Any),
     Flag("batch_size", "N", "Pictures per batch", Any),
     Flag(
         "accumulate",
@@ -59,15 +58,10 @@ const LEARNING: &[Flag] = &[
     Flag(
         "optimizer",
         "OPTIMIZER",
-        "How weights follow gradients",
+        "How gradients update the weights",
         OneOf(OptimizerKind::NAMES),
     ),
-    Flag(
-        "learning_rate",
-        "RATE",
-        "The learning rate at the top of the schedule",
-        Any,
-    ),
+    Flag("learning_rate", "RATE", "The peak learning rate of the schedule", Any),
     Flag("momentum", "MOMENTUM", "Momentum of sgd", Any),
     Flag("nesterov", "BOOL", "Nesterov's momentum", Switch),
     Flag("weight_decay", "DECAY", "L2 regularization; decoupled with adamw", Any),
@@ -92,39 +86,39 @@ const LEARNING: &[Flag] = &[
     Flag(
         "warm_up",
         "EPOCHS",
-        "Epochs in which the learning rate rises from 0 [default: 0; 0.5 where a backbone moves]",
+        "Epochs in which the learning rate rises from 0 [default: 0; 0.5 for an unfrozen backbone]",
         Any,
     ),
     Flag(
         "ema_momentum",
         "MOMENTUM",
-        "Share of the running average of the weights that is kept per step; this average is validated and saved. 0: the \
-         weights themselves, as in the tutorial [default: 0.999; 0 with a backbone]",
+        "Decay per step of the running average of the weights, which is validated and saved. 0: the weights \
+         themselves, as in the tutorial [default: 0.999; 0 with a backbone]",
         Any,
     ),
-    Flag("loss", "LOSS", "What is minimized", OneOf(Loss::NAMES)),
+    Flag("loss", "LOSS", "The loss function", OneOf(Loss::NAMES)),
     Flag(
         "label_smoothing",
         "SHARE",
-        "Share of each target spread over all classes",
+        "Share of each target that is spread over all classes",
         Any,
     ),
     Flag(
         "class_weights",
         "WEIGHTS",
-        "Weights against class imbalance",
+        "Class weights against imbalance",
         OneOf(ClassWeights::NAMES),
     ),
     Flag(
         "patience",
         "N",
-        "Epochs without a better validation loss before training stops; 0: never",
+        "Epochs without improvement of the validation loss before training stops; 0: never",
         Any,
     ),
     Flag(
         "min_delta",
         "DELTA",
-        "By how much the validation loss must fall to count as better",
+        "The smallest decrease of the validation loss that counts as an improvement",
         Any,
     ),
     Flag("seed", "SEED", "Seed of weights, order, augmentation and dropout", Any),
@@ -168,12 +162,22 @@ const AUGMENTATION: &[Flag] = &[
         "Factor on the values, drawn between the two [default: none]",
         Two,
     ),
-    Flag("horizontal_flip", "BOOL", "Swap left and right in one of two", Switch),
-    Flag("vertical_flip", "BOOL", "Swap top and bottom in one of two", Switch),
+    Flag(
+        "horizontal_flip",
+        "BOOL",
+        "Swap left and right with probability 0.5",
+        Switch,
+    ),
+    Flag(
+        "vertical_flip",
+        "BOOL",
+        "Swap top and bottom with probability 0.5",
+        Switch,
+    ),
     Flag(
         "fill_mode",
         "MODE",
-        "What is seen beyond the border",
+        "How to fill the area beyond the border",
         OneOf(&["nearest", "constant", "reflect", "wrap"]),
     ),
 ];
@@ -186,17 +190,17 @@ const HEADINGS: [(&str, &[Flag]); 2] = [
     ),
 ];
 
-/// The settings that were given, by name, as they were written.
+/// The given settings, by name, as text.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Settings(Vec<(&'static str, String)>);
 
 impl Settings {
-    /// Puts them into `recipe`.
+    /// Applies them to `recipe`.
     pub(super) fn apply(&self, recipe: &mut Recipe) -> Result<()> {
         self.0.iter().try_for_each(|(name, text)| recipe.set(name, text))
     }
 
-    /// What was given for the setting `name`.
+    /// The given value of the setting `name`.
     pub(super) fn get(&self, name: &str) -> Option<&str> {
         self.0
             .iter()
@@ -204,7 +208,7 @@ impl Settings {
             .map(|(_, text)| text.as_str())
     }
 
-    /// The names of those that were given.
+    /// The names of the given settings.
     pub(super) fn names(&self) -> impl Iterator<Item = &'static str> {
         self.0.iter().map(|(name, _)| *name)
     }

@@ -1,4 +1,4 @@
-//! Which layers belong together, and which blocks repeat one another.
+//! Groups layers into blocks, and finds repeated blocks.
 
 /// One layer.
 #[derive(Clone, Debug)]
@@ -8,12 +8,12 @@ pub(super) struct Item {
     pub(super) shape: Vec<usize>,
     pub(super) parameters: u64,
     pub(super) multiply_adds: u64,
-    /// Items that it reads, all before it.
+    /// Items that it reads, all of them earlier.
     pub(super) inputs: Vec<usize>,
     pub(super) ink: Ink,
 }
 
-/// How a layer is colored.
+/// The color of a layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Ink {
     Convolution,
@@ -23,21 +23,21 @@ pub(super) enum Ink {
     Other,
 }
 
-/// A piece of the network with one way in, the output of the piece before it, and one way out, its last item. That is so
-/// for every block of every network here.
+/// A piece of the network with one input, the output of the piece before it, and one output, that of its last item.
+/// Every block of every network here is one.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Segment {
-    /// The items of a block; where several blocks one behind the other are the same, those of each.
+    /// The items of a block; of consecutive equal blocks, those of each.
     pub(super) blocks: Vec<Vec<usize>>,
 }
 
 impl Segment {
-    /// Whether it stands in a frame.
+    /// Whether it has a frame.
     pub(super) fn is_framed(&self) -> bool {
         self.blocks[0].len() > 1
     }
 
-    /// The block's name; of several, with the last one's number: `layer1.1–2`.
+    /// The block's name; of repeated blocks, with the number of the last: `layer1.1–2`.
     pub(super) fn title(&self, items: &[Item]) -> String {
         let name = |block: &[usize]| block_of(&items[block[0]].name).to_string();
         let first = name(&self.blocks[0]);
@@ -63,7 +63,7 @@ impl Segment {
     }
 }
 
-/// Items of one block become a segment, and so do blocks that repeat one another.
+/// Merges the items of a block, and repeated blocks, into segments.
 pub(super) fn segments(items: &[Item]) -> Vec<Segment> {
     let mut segments: Vec<Segment> = Vec::new();
     let numbers: Vec<usize> = (0..items.len()).collect();
@@ -80,7 +80,7 @@ pub(super) fn segments(items: &[Item]) -> Vec<Segment> {
     segments
 }
 
-/// The first part of a name, with the number behind it where there is one: `layer1.0` of `layer1.0.conv1`, `inception3a` of
+/// The block prefix of a name, with the index if there is one: `layer1.0` of `layer1.0.conv1`, `inception3a` of
 /// `inception3a.branch2.0`.
 fn block_of(name: &str) -> &str {
     let Some((first, rest)) = name.split_once('.') else {
@@ -93,7 +93,7 @@ fn block_of(name: &str) -> &str {
     }
 }
 
-/// What two blocks must have in common to be drawn as one: everything but the name, and where they stand.
+/// What two blocks must share to be drawn as one: everything except names and positions.
 fn signature<'a>(items: &'a [Item], block: &[usize]) -> Vec<(&'a str, &'a str, &'a [usize], u64, Vec<Option<usize>>)> {
     let of = |&i: &usize| {
         let Item {

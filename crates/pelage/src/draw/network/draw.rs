@@ -6,12 +6,12 @@ use super::layout::{BOX, Column, GAP, GUTTER, PADDING, Placed, SHORTCUT, extent}
 use crate::draw::markup::escaped;
 use crate::draw::text::thousands;
 
-/// Around the drawing.
+/// Margin of the drawing.
 const MARGIN: f64 = 28.0;
-/// Room for the title and the legend.
+/// Height of the title and the legend.
 const HEAD: f64 = 124.0;
 
-/// Fill, border and name of the colors.
+/// Fill, border and name of each color.
 fn ink(ink: Ink) -> (&'static str, &'static str, &'static str) {
     match ink {
         Ink::Convolution => ("#e1ecf7", "#5584ad", "convolution"),
@@ -37,11 +37,12 @@ pub(super) fn svg(name: &str, items: &[Item], columns: &[Column]) -> String {
     let width = content.max(facts.chars().count() as f64 * 7.4).max(legend.1) + 2.0 * MARGIN;
     let height = height + HEAD + MARGIN + GAP;
     let mut svg = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width:.0}\" height=\"{height:.0}\" viewBox=\"0 0 {width:.0} {height:.0}\" \
-         font-family=\"DejaVu Sans, Verdana, sans-serif\" fill=\"#22272c\" role=\"img\">\n\
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width:.0}\" height=\"{height:.0}\" \
+         viewBox=\"0 0 {width:.0} {height:.0}\" font-family=\"DejaVu Sans, Verdana, sans-serif\" fill=\"#22272c\" \
+         role=\"img\">\n\
          <title>{name}</title>\n<desc>The layers of {name}: {facts}</desc>\n\
-         <defs><marker id=\"tip\" viewBox=\"0 0 8 8\" refX=\"7\" refY=\"4\" markerWidth=\"7\" markerHeight=\"7\" orient=\"auto\">\
-         <path d=\"M0 0.8 L7.5 4 L0 7.2 z\" fill=\"#6b737b\"/></marker></defs>\n\
+         <defs><marker id=\"tip\" viewBox=\"0 0 8 8\" refX=\"7\" refY=\"4\" markerWidth=\"7\" markerHeight=\"7\" \
+         orient=\"auto\"><path d=\"M0 0.8 L7.5 4 L0 7.2 z\" fill=\"#6b737b\"/></marker></defs>\n\
          <rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n\
          <text x=\"{MARGIN}\" y=\"44\" font-size=\"22\" font-weight=\"bold\">{name}</text>\n\
          <text x=\"{MARGIN}\" y=\"66\" font-size=\"12\" fill=\"#5a636c\">{facts}</text>\n{}",
@@ -72,7 +73,7 @@ pub(super) fn svg(name: &str, items: &[Item], columns: &[Column]) -> String {
     svg + "</svg>\n"
 }
 
-/// Swatches for the colors that are used, and their width.
+/// The legend of the colors in use, and its width.
 fn legend(items: &[Item]) -> (String, f64) {
     let (mut svg, mut x) = (String::new(), MARGIN);
     let all = [Ink::Convolution, Ink::Depthwise, Ink::Pooling, Ink::Dense, Ink::Other];
@@ -92,7 +93,7 @@ fn legend(items: &[Item]) -> (String, f64) {
     (svg, x - MARGIN)
 }
 
-/// Where a line from above ends: at the box, or in a frame where it parts.
+/// Where a line from above ends: at the box, or inside a frame where it forks.
 fn way_in(placed: &Placed) -> f64 {
     let heads = placed
         .places
@@ -105,7 +106,7 @@ fn way_in(placed: &Placed) -> f64 {
     }
 }
 
-/// A frame with its boxes and lines, and the line that comes in from above where `follows`.
+/// A frame with its boxes and lines, and the line that enters from above if `follows`.
 fn segment(items: &[Item], placed: &Placed, axis: f64, top: f64, follows: bool) -> String {
     let Placed {
         segment, places, width, ..
@@ -124,7 +125,7 @@ fn segment(items: &[Item], placed: &Placed, axis: f64, top: f64, follows: bool) 
         .collect();
     if follows {
         let enters = top + way_in(placed);
-        // What stands at the head of a column has its line from the gutter, see `onwards`.
+        // The first box of a column has its line from the gutter, see `onwards`.
         let tip = if heads.len() > 1 { "" } else { TIP };
         svg += &line(
             &format!("M{axis:.1} {:.1} V{enters:.1}", (top - GAP).max(HEAD - 1.0)),
@@ -145,7 +146,7 @@ fn segment(items: &[Item], placed: &Placed, axis: f64, top: f64, follows: bool) 
         let merges = items[place.item].inputs.len() == 2;
         for (n, &input) in items[place.item].inputs.iter().enumerate() {
             match at(input) {
-                // The second input of a sum comes in from the side.
+                // The second input of a sum enters from the side.
                 Some(from) if merges && n == 1 => {
                     let (x1, y1) = (axis + from.x, top + from.y + BOX);
                     svg += &line(&bend(x1, y1, x + width / 2.0 + 8.0, y + BOX / 2.0), TIP);
@@ -153,7 +154,7 @@ fn segment(items: &[Item], placed: &Placed, axis: f64, top: f64, follows: bool) 
                 }
                 Some(from) => {
                     let (x1, y1) = (axis + from.x, top + from.y + BOX);
-                    // Straight down first, past boxes of other lanes.
+                    // First straight down, past the boxes of other lanes.
                     let corner = y - GAP * 0.6;
                     svg += &line(&format!("M{x1:.1} {y1:.1} {}", step(x1, corner, x, y)), TIP);
                 }
@@ -184,16 +185,18 @@ fn frame(items: &[Item], placed: &Placed, axis: f64, top: f64) -> String {
     let (left, width) = (axis - placed.reach[0], placed.reach[0] + placed.reach[1]);
     let (height, count) = (placed.height, placed.segment.blocks.len());
     let mut svg = String::new();
-    // A second sheet behind the first says that there are more of it.
+    // A second sheet behind the first stands for the repetitions.
     if count > 1 {
         svg += &format!(
-            "<rect x=\"{:.1}\" y=\"{:.1}\" width=\"{width:.1}\" height=\"{height:.1}\" rx=\"10\" fill=\"#f0f2f4\" stroke=\"#c5ccd3\"/>\n",
+            "<rect x=\"{:.1}\" y=\"{:.1}\" width=\"{width:.1}\" height=\"{height:.1}\" rx=\"10\" \
+             fill=\"#f0f2f4\" stroke=\"#c5ccd3\"/>\n",
             left + 5.0,
             top + 5.0
         );
     }
     svg += &format!(
-        "<rect x=\"{left:.1}\" y=\"{top:.1}\" width=\"{width:.1}\" height=\"{height:.1}\" rx=\"10\" fill=\"#fafbfc\" stroke=\"#c5ccd3\"/>\n\
+        "<rect x=\"{left:.1}\" y=\"{top:.1}\" width=\"{width:.1}\" height=\"{height:.1}\" rx=\"10\" \
+         fill=\"#fafbfc\" stroke=\"#c5ccd3\"/>\n\
          <text x=\"{:.1}\" y=\"{:.1}\" font-size=\"11\" font-weight=\"bold\" fill=\"#5a636c\">{}</text>\n",
         left + PADDING,
         top + 18.0,
@@ -201,7 +204,8 @@ fn frame(items: &[Item], placed: &Placed, axis: f64, top: f64) -> String {
     );
     if count > 1 {
         svg += &format!(
-            "<text x=\"{:.1}\" y=\"{:.1}\" font-size=\"13\" font-weight=\"bold\" text-anchor=\"end\">× {count}</text>\n",
+            "<text x=\"{:.1}\" y=\"{:.1}\" font-size=\"13\" font-weight=\"bold\" \
+             text-anchor=\"end\">× {count}</text>\n",
             left + width - PADDING,
             top + 19.0
         );
@@ -219,7 +223,8 @@ fn boxed(items: &[Item], segment: &Segment, i: usize, middle: f64, top: f64, wid
     let (item, lines, (fill, stroke, _)) = (&items[i], lines(items, segment, i), ink(items[i].ink));
     let mut svg = format!(
         "<g><title>{names}{}: {}</title>\n\
-         <rect class=\"box\" x=\"{:.1}\" y=\"{top:.1}\" width=\"{width:.1}\" height=\"{BOX}\" rx=\"6\" fill=\"{fill}\" stroke=\"{stroke}\"/>\n",
+         <rect class=\"box\" x=\"{:.1}\" y=\"{top:.1}\" width=\"{width:.1}\" height=\"{BOX}\" rx=\"6\" \
+         fill=\"{fill}\" stroke=\"{stroke}\"/>\n",
         item.kind,
         lines[2],
         middle - width / 2.0
@@ -241,7 +246,7 @@ fn line(path: &str, tip: &str) -> String {
     format!("<path d=\"{path}\" fill=\"none\" stroke=\"#6b737b\" stroke-width=\"1.3\"{tip}/>\n")
 }
 
-/// From one point down to another, around two corners half way; `corner_y` is where it goes sideways.
+/// From one point down to another with two rounded corners; `corner_y` is the height of the horizontal part.
 fn step(x1: f64, corner_y: f64, x2: f64, y2: f64) -> String {
     let round = ((x2 - x1).abs() / 2.0).min(6.0).min(y2 - corner_y);
     let side = round * (x2 - x1).signum();
@@ -255,7 +260,7 @@ fn step(x1: f64, corner_y: f64, x2: f64, y2: f64) -> String {
     )
 }
 
-/// From a point down and around the corner to the left.
+/// From a point down and around a corner to the left.
 fn bend(x1: f64, y1: f64, x2: f64, y2: f64) -> String {
     format!("M{x1:.1} {y1:.1} {}", bend_on(x1, x2, y2))
 }
@@ -265,7 +270,7 @@ fn bend_on(x1: f64, x2: f64, y2: f64) -> String {
     format!("V{:.1} q0 {corner:.1} -{corner:.1} {corner:.1} H{x2:.1}", y2 - corner)
 }
 
-/// The mark of a sum.
+/// The plus sign of a sum.
 fn plus(x: f64, y: f64) -> String {
     format!(
         "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"7\" fill=\"white\" stroke=\"#6b737b\"/>\
@@ -274,7 +279,7 @@ fn plus(x: f64, y: f64) -> String {
     )
 }
 
-/// From the foot of a column up through the gutter to the head of the next.
+/// From the bottom of a column through the gutter to the top of the next.
 fn onwards(x1: f64, foot: f64, gutter: f64, x2: f64, enters: f64) -> String {
     let (below, above) = (foot + 4.0, HEAD - 16.0);
     line(

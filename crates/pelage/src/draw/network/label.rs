@@ -1,4 +1,4 @@
-//! The text in a box, and how wide it makes the box.
+//! The text of a box, and the width that it needs.
 
 use super::blocks::{Item, Segment};
 use crate::draw::text::thousands;
@@ -6,12 +6,12 @@ use crate::draw::text::thousands;
 /// Font sizes of a box's three lines.
 pub(super) const LINES: [f64; 3] = [12.0, 10.5, 10.5];
 
-/// The shape of its output, as people write it.
+/// The output shape for display.
 pub(super) fn shape(item: &Item) -> String {
     item.shape.iter().map(usize::to_string).collect::<Vec<_>>().join(" × ")
 }
 
-/// The three lines in a box.
+/// The three lines of a box.
 pub(super) fn lines(items: &[Item], segment: &Segment, i: usize) -> [String; 3] {
     let item = &items[i];
     let parameters = match item.parameters {
@@ -25,7 +25,7 @@ pub(super) fn lines(items: &[Item], segment: &Segment, i: usize) -> [String; 3] 
     ]
 }
 
-/// How wide a box must be for its text: DejaVu Sans is about so wide.
+/// The width that a box needs for its text, estimated for DejaVu Sans.
 pub(super) fn box_width(items: &[Item], segment: &Segment, i: usize) -> f64 {
     let widths = lines(items, segment, i);
     let widths = widths

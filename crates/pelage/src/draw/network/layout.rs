@@ -1,35 +1,35 @@
-//! Where the boxes stand. A segment has rows, by depth, and lanes, so that chains are straight; its way in and its way out
-//! lie on one axis. Segments stand below each other on a common axis, in as many columns as make a handy page.
+//! Box placement. A segment has rows, by depth, and lanes, which keep chains straight; its input and output lie on one
+//! axis. Segments are stacked on a common axis, in as many columns as give a handy page.
 
 use super::blocks::{self, Item, Segment};
 use super::label;
 
 /// Height of a box.
 pub(super) const BOX: f64 = 54.0;
-/// Between rows, and between segments.
+/// Gap between rows, and between segments.
 pub(super) const GAP: f64 = 22.0;
-/// Between lanes.
+/// Gap between lanes.
 const LANE_GAP: f64 = 22.0;
-/// From a frame to its boxes at the sides and at the bottom.
+/// Padding of a frame at the sides and at the bottom.
 pub(super) const PADDING: f64 = 14.0;
-/// The same at the top, where the title stands.
+/// Padding of a frame at the top, below its title.
 pub(super) const TITLE: f64 = 40.0;
-/// Beside the boxes, for a shortcut.
+/// Room beside the boxes for a shortcut.
 pub(super) const SHORTCUT: f64 = 22.0;
-/// Between columns.
+/// Gap between columns.
 pub(super) const GUTTER: f64 = 44.0;
-/// Height over width of the page that is aimed at: a sheet of paper, upright.
+/// Target ratio of page height to width: a portrait sheet.
 const ASPECT: f64 = 1.3;
-/// So high may a single column be in any case.
+/// A single column may always be this high.
 const LOW: f64 = 13.0 * (BOX + GAP);
 
 /// A box within its segment.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Place {
     pub(super) item: usize,
-    /// Its middle, from the axis.
+    /// Its center, relative to the axis.
     pub(super) x: f64,
-    /// Its top, from the segment's.
+    /// Its top, relative to the segment's.
     pub(super) y: f64,
 }
 
@@ -40,12 +40,12 @@ pub(super) struct Placed {
     pub(super) places: Vec<Place>,
     /// Width of each box.
     pub(super) width: f64,
-    /// How far it reaches from the axis to the left and to the right.
+    /// Its extent from the axis to the left and to the right.
     pub(super) reach: [f64; 2],
     pub(super) height: f64,
 }
 
-/// Segments below each other.
+/// Stacked segments.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Column {
     pub(super) segments: Vec<Placed>,
@@ -56,7 +56,7 @@ impl Column {
         self.segments.iter().map(|placed| placed.height + GAP).sum::<f64>() - GAP
     }
 
-    /// How far it reaches from the axis to the left and to the right.
+    /// Its extent from the axis to the left and to the right.
     pub(super) fn reach(&self) -> [f64; 2] {
         [0, 1].map(|side| {
             self.segments
@@ -67,7 +67,7 @@ impl Column {
     }
 }
 
-/// All segments, in that number of columns whose page comes nearest to [`ASPECT`]; in one where that is not high.
+/// All segments, in the number of columns whose page comes nearest to [`ASPECT`]; in one if that is not too high.
 pub(super) fn columns(items: &[Item]) -> Vec<Column> {
     let segments = blocks::segments(items);
     let drawn = segments
@@ -99,12 +99,12 @@ pub(super) fn extent(columns: &[Column]) -> (f64, f64) {
     (widths.sum::<f64>() - GUTTER, heights.fold(0.0, f64::max))
 }
 
-/// `count` columns, the highest of them as low as can be.
+/// `count` columns, the highest of them as low as possible.
 fn cut(placed: &[Placed], count: usize) -> Vec<Column> {
     let fill = |most: f64| {
         let mut columns = vec![Column::default()];
         for one in placed {
-            // There is a column from the start, and each begins with a segment.
+            // There is a first column from the start, and each begins with a segment.
             if let Some(last) = columns.last_mut() {
                 if last.segments.is_empty() || last.height() + GAP + one.height <= most {
                     last.segments.push(one.clone());
@@ -129,7 +129,7 @@ fn cut(placed: &[Placed], count: usize) -> Vec<Column> {
     fill(high)
 }
 
-/// Puts a segment's boxes, each `width` wide, into rows and lanes.
+/// Places a segment's boxes, each `width` wide, in rows and lanes.
 fn place(items: &[Item], segment: Segment, width: f64) -> Placed {
     let block = &segment.blocks[0];
     let inside = |i: usize| {
@@ -145,7 +145,7 @@ fn place(items: &[Item], segment: Segment, width: f64) -> Placed {
         let inputs = inside(i);
         rows.push(inputs.iter().map(|&input| rows[input] + 1).max().unwrap_or(0));
         let lane = match inputs[..] {
-            // Many branches end here: below their middle.
+            // Many branches end here: centered below them.
             [_, _, _, ..] => {
                 let (least, most) = inputs.iter().fold((f64::MAX, f64::MIN), |(a, b), &input| {
                     (a.min(lanes[input]), b.max(lanes[input]))
@@ -163,7 +163,7 @@ fn place(items: &[Item], segment: Segment, width: f64) -> Placed {
         };
         lanes.push(lane);
     }
-    // The way out lies on the axis. A branch left of it goes to the other side, unless the way out is the middle of all.
+    // The output lies on the axis. A branch left of it moves to the other side, unless the output is the center of all.
     let axis = lanes.last().copied().unwrap_or(0.0);
     let on_a_lane = axis.fract() == 0.0 && (next_lane <= 2.0);
     for lane in &mut lanes {

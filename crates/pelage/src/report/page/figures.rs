@@ -1,4 +1,4 @@
-//! The charts, each with its numbers in a table beside it.
+//! The charts, each with its values in a table beside it.
 
 use maud::{Markup, PreEscaped, html};
 
@@ -9,7 +9,7 @@ use crate::evaluate::curves::Ranking;
 use crate::report::findings::Findings;
 use crate::train::history::HistoryRow;
 
-/// Classes whose curves are drawn where there are more than two.
+/// Number of classes with curves drawn, if there are more than two.
 const CURVES: usize = 6;
 
 fn figure(chart: &Chart, caption: &str) -> Result<Markup, String> {
@@ -52,7 +52,7 @@ pub(super) fn curves(found: &Findings) -> Result<Markup, String> {
         let chart = Chart {
             title: name,
             description: &format!(
-                "{name} of training and validation over {last} epochs; the table below has the numbers."
+                "{name} of training and validation over {last} epochs; the table below has the values."
             ),
             x: Axis {
                 label: "epoch",
@@ -96,15 +96,17 @@ pub(super) fn curves(found: &Findings) -> Result<Markup, String> {
             thead { tr { @for head in heads { th scope="col" { (head) } } } }
             tbody { @for row in history { tr {
                 td { (row.epoch) } td { (format!("{:.6}", row.learning_rate)) }
-                td { (format!("{:.4}", row.train_loss)) } td data-value=(row.train_accuracy) { (percent(row.train_accuracy, 2)) }
-                td { (format!("{:.4}", row.validation_loss)) } td data-value=(row.validation_accuracy) { (percent(row.validation_accuracy, 2)) }
+                td { (format!("{:.4}", row.train_loss)) }
+                td data-value=(row.train_accuracy) { (percent(row.train_accuracy, 2)) }
+                td { (format!("{:.4}", row.validation_loss)) }
+                td data-value=(row.validation_accuracy) { (percent(row.validation_accuracy, 2)) }
                 td { (format!("{:.1}", row.seconds)) }
             } } }
         } } }
     })
 }
 
-/// ROC and precision-recall curves: of the second class for two classes, else of the classes that are told worst.
+/// ROC and precision-recall curves: of the second class for two classes, else of the classes with the worst results.
 pub(super) fn ranking(found: &Findings) -> Result<Markup, String> {
     let (labels, classes) = (&found.scores.labels, found.scores.classes.len());
     let probabilities = found.scores.probabilities(1.0);
@@ -152,11 +154,11 @@ pub(super) fn ranking(found: &Findings) -> Result<Markup, String> {
             (figure(&roc, &format!("ROC curve: {which}. The dashed line is chance."))?)
             (figure(&precision_recall, &format!("Precision-recall curve: {which}."))?)
         }
-        p.note { "The areas under both curves are in the table of the classes." }
+        p.note { "The table of classes has the areas under both curves." }
     })
 }
 
-/// Whether the probabilities mean what they say, as trained and after temperature scaling.
+/// Whether the probabilities are calibrated, as trained and after temperature scaling.
 pub(super) fn calibration(found: &Findings) -> Result<Markup, String> {
     let (labels, classes) = (&found.scores.labels, found.scores.classes.len());
     let raw = found.scores.probabilities(1.0);
@@ -177,7 +179,7 @@ pub(super) fn calibration(found: &Findings) -> Result<Markup, String> {
     };
     let diagram = Chart {
         title: "Reliability diagram",
-        description: "Accuracy over confidence, in bins; on the dashed line a confidence is right as often as it says.",
+        description: "Accuracy over confidence, in bins; the dashed line is perfect calibration.",
         x: axis("confidence"),
         y: Axis {
             from: 0.0,
@@ -229,24 +231,30 @@ pub(super) fn calibration(found: &Findings) -> Result<Markup, String> {
         )
     });
     Ok(html! {
-        p { "Dividing the logits by the temperature " b { (format!("{:.3}", found.temperature)) } " fits the validation pictures best "
-            @if found.temperature > 1.02 { "(above 1: the model is too sure of itself)." }
-            @else if found.temperature < 0.98 { "(below 1: the model is not sure enough)." }
-            @else { "(close to 1: the probabilities mean what they say)." }
-            " The figures after scaling are those of each half with the temperature of the other half."
+        p {
+            "Dividing the logits by the temperature " b { (format!("{:.3}", found.temperature)) }
+            " fits the validation pictures best "
+            @if found.temperature > 1.02 { "(above 1: the model is overconfident)." }
+            @else if found.temperature < 0.98 { "(below 1: the model is underconfident)." }
+            @else { "(close to 1: the model is well calibrated)." }
+            " After scaling, each half is scored with the temperature fitted on the other half."
         }
         div.scroll { table {
-            thead { tr { th { "Probabilities" } th { "Expected calibration error" } th { "Log loss" } th { "Brier score" } } }
+            thead { tr {
+                th { "Probabilities" } th { "Expected calibration error" } th { "Log loss" } th { "Brier score" }
+            } }
             tbody { @for (name, error, loss, brier) in figures { tr {
                 td { (name) } td { (percent(error, 2)) } td { (format!("{loss:.4}")) } td { (format!("{brier:.4}")) }
             } } }
         } }
         div.charts {
             (figure(&diagram, "Reliability diagram (15 bins of equal width).")?)
-            (figure(&histogram, "How sure the model is.")?)
+            (figure(&histogram, "Distribution of the confidences.")?)
         }
         details { summary { "Bins" } div.scroll { table {
-            thead { tr { th { "Probabilities" } th { "Confidence" } th { "Pictures" } th { "Mean confidence" } th { "Accuracy" } } }
+            thead { tr {
+                th { "Probabilities" } th { "Confidence" } th { "Pictures" } th { "Mean confidence" } th { "Accuracy" }
+            } }
             tbody { @for (name, bins) in &bins { @for bin in bins { tr {
                 td { (name) } td { (format!("{:.2} to {:.2}", bin.from, bin.to)) } td { (bin.count) }
                 td { (percent(bin.confidence, 1)) } td { (percent(bin.accuracy, 1)) }

@@ -1,4 +1,4 @@
-//! Pictures to look at, and the files behind them.
+//! Images to look at, and the files behind them.
 
 use maud::{Markup, html};
 
@@ -6,24 +6,24 @@ use crate::draw::text::{percent, thousands};
 use crate::evaluate::doubtful::Seen;
 use crate::report::findings::{CLASSES, Findings, LABEL_ERRORS};
 
-/// One picture with what is said of it; with `explained`, Grad-CAM of the predicted class beside it.
+/// One image with its prediction; with `explained`, Grad-CAM of the predicted class beside it.
 fn card(found: &Findings, one: &Seen, explained: bool) -> Markup {
-    let (name, classes) = (&found.scores.names[one.picture], &found.scores.classes);
+    let (name, classes) = (&found.scores.names[one.image], &found.scores.classes);
     let (label, predicted) = (&classes[one.label], &classes[one.predicted]);
     html! {
         figure {
             div.pictures {
-                @match found.thumbnails.get(&one.picture) {
+                @match found.thumbnails.get(&one.image) {
                     Some(address) => img src=(address) alt={ (name) ", a picture of '" (label) "'" } loading="lazy";,
                     None => p.note { "no picture" },
                 }
-                @if let Some(address) = found.overlays.get(&one.picture).filter(|_| explained) {
+                @if let Some(address) = found.overlays.get(&one.image).filter(|_| explained) {
                     img src=(address) alt={ "where '" (predicted) "' was seen in it, by Grad-CAM" } loading="lazy";
                 }
             }
             figcaption {
                 "called " b { (predicted) } " (" (percent(one.confidence, 1)) "), "
-                @if one.label == one.predicted { span.right-told { "is " (label) } } @else { span.wrong { "is " (label) } }
+                @if one.label == one.predicted { span.correct { "is " (label) } } @else { span.wrong { "is " (label) } }
                 @if explained { ", loss " (format!("{:.2}", one.loss)) }
                 br; @if explained { (name) } @else { (file(name)) }
             }
@@ -31,7 +31,7 @@ fn card(found: &Findings, one: &Seen, explained: bool) -> Markup {
     }
 }
 
-/// The last part of a path; the whole of it shows on pointing at it.
+/// The last component of a path; the tooltip has the whole path.
 fn file(path: &str) -> Markup {
     html! { span title=(path) { (path.rsplit('/').next().unwrap_or(path)) } }
 }
@@ -43,36 +43,47 @@ fn gallery<'a>(found: &Findings, seen: impl Iterator<Item = &'a Seen>) -> Markup
 /// The largest losses, with Grad-CAM.
 pub(super) fn top_losses(found: &Findings) -> Markup {
     html! {
-        p { "The pictures with the largest losses: hard, odd, or labelled wrongly. Bright parts of the right picture spoke for the class that was called (Grad-CAM, Selvaraju et al. 2017)." }
+        p {
+            "The pictures with the largest losses: hard, odd, or labelled wrongly. Bright parts of the right-hand \
+             picture supported the predicted class (Grad-CAM, Selvaraju et al. 2017)."
+        }
         div.gallery.wide { @for one in &found.top_losses { (card(found, one, true)) } }
     }
 }
 
-/// Labels that are probably wrong.
+/// Likely label errors.
 pub(super) fn label_errors(found: &Findings) -> Markup {
     let suspects = &found.label_errors;
     html! {
         @if suspects.is_empty() {
-            p { "None: no picture is given another class with the certainty that this class usually gets." }
+            p { "None: no picture gets another class with the confidence that this class usually gets." }
         } @else {
-            p { (thousands(suspects.len() as u64)) " pictures are given another class with at least the certainty that this class usually gets on its own pictures (confident learning, Northcutt et al. 2021). The surest first; look at them before believing it: a model that is often wrong suspects many." }
+            p {
+                (thousands(suspects.len() as u64))
+                " pictures get another class with at least the confidence that this class usually gets on its own \
+                 pictures (confident learning, Northcutt et al. 2021). The most confident come first; look before you \
+                 believe it: a model that is often wrong suspects many."
+            }
             (gallery(found, suspects.iter().take(LABEL_ERRORS)))
             details { summary { "All " (thousands(suspects.len() as u64)) } div.scroll { table.sortable {
-                thead { tr { th scope="col" { "Picture" } th scope="col" { "Label" } th scope="col" { "Called" } th scope="col" { "Confidence" } } }
+                thead { tr {
+                    @for head in ["Picture", "Label", "Called", "Confidence"] { th scope="col" { (head) } }
+                } }
                 tbody { @for one in suspects.iter().take(500) { tr {
-                    td.wide { (found.scores.names[one.picture]) } td { (found.scores.classes[one.label]) }
-                    td { (found.scores.classes[one.predicted]) } td data-value=(one.confidence) { (percent(one.confidence, 1)) }
+                    td.wide { (found.scores.names[one.image]) } td { (found.scores.classes[one.label]) }
+                    td { (found.scores.classes[one.predicted]) }
+                    td data-value=(one.confidence) { (percent(one.confidence, 1)) }
                 } } }
             } } }
         }
     }
 }
 
-/// The pairs of classes that are confused most.
+/// The pairs of classes that are confused most often.
 pub(super) fn confused(found: &Findings) -> Markup {
     let classes = &found.scores.classes;
     html! {
-        @if found.confusions.is_empty() { p { "None: every picture was told right." } }
+        @if found.confusions.is_empty() { p { "None: every picture was classified correctly." } }
         @for pair in &found.confusions {
             h3 id=(format!("confused-{}-{}", pair.label, pair.predicted)) {
                 (classes[pair.label]) " called " (classes[pair.predicted]) ": " (thousands(pair.count as u64))
@@ -82,7 +93,7 @@ pub(super) fn confused(found: &Findings) -> Markup {
     }
 }
 
-/// The most and the least certain pictures of each class.
+/// The most and the least confident images of each class.
 pub(super) fn certainty(found: &Findings) -> Markup {
     let classes = &found.scores.classes;
     html! {
@@ -94,7 +105,7 @@ pub(super) fn certainty(found: &Findings) -> Markup {
     }
 }
 
-/// Files that could not be read, and pictures on both sides of the split.
+/// Files that could not be read, and images on both sides of the split.
 pub(super) fn data(found: &Findings) -> Markup {
     html! {
         h3 { "Unreadable files" }
@@ -106,7 +117,11 @@ pub(super) fn data(found: &Findings) -> Markup {
         }
         h3 { "The same picture in training and validation" }
         @if found.leaks.is_empty() { p { "None found." } } @else {
-            p { (thousands(found.leaks.len() as u64)) " groups of pictures that are identical, or look the same, lie on both sides of the split; what was learnt by heart then counts as validated." }
+            p {
+                (thousands(found.leaks.len() as u64))
+                " groups of pictures that are identical, or look the same, lie on both sides of the split; the \
+                 validation then rewards memorizing."
+            }
             div.groups { @for group in &found.leaks {
                 div.group { @for (name, address) in group { figure {
                     @if let Some(address) = address { div.pictures { img src=(address) alt=(name) loading="lazy"; } }

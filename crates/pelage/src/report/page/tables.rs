@@ -7,14 +7,17 @@ use crate::evaluate::curves::Ranking;
 use crate::evaluate::doubtful;
 use crate::report::findings::Findings;
 
-/// Classes a confusion matrix can have and still be read.
+/// The largest number of classes with a readable confusion matrix.
 const MATRIX: usize = 20;
 
-/// Where the pictures of each class went; a cell leads to its pictures.
+/// The confusion matrix; a cell links to its images.
 pub(super) fn confusion(found: &Findings) -> Markup {
     let (names, matrix) = (&found.scores.classes, &found.evaluation.confusion_matrix);
     if names.len() > MATRIX {
-        return html! { p { "With " (names.len()) " classes a matrix cannot be read; the pairs that are confused most are " a href="#confused" { "below" } "." } };
+        return html! { p {
+            "With " (names.len()) " classes a matrix cannot be read; the pairs that are confused most are "
+            a href="#confused" { "below" } "."
+        } };
     }
     let shown = |label: usize, predicted: usize| {
         let mut pairs = found.confusions.iter();
@@ -25,14 +28,19 @@ pub(super) fn confusion(found: &Findings) -> Markup {
         let share = number as f64 / all.max(1) as f64;
         html! {
             td.right[label == predicted] style=(format!("--share:{share:.3}")) {
-                @if shown(label, predicted) { a href=(format!("#confused-{label}-{predicted}")) { (thousands(number as u64)) } } @else { (thousands(number as u64)) }
+                @let number = thousands(number as u64);
+                @if shown(label, predicted) { a href=(format!("#confused-{label}-{predicted}")) { (number) } }
+                @else { (number) }
                 small { (percent(share, 1)) }
             }
         }
     };
     html! {
         div.scroll { table.confusion {
-            caption { "Pictures of each class (rows) and what they were called (columns), with the share of the row. A number leads to its pictures." }
+            caption {
+                "Pictures of each class (rows) and what they were called (columns), with the share of the row. \
+                 A number links to its pictures."
+            }
             thead { tr { th {} @for name in names { th scope="col" { "called " (name) } } } }
             tbody { @for (label, name) in names.iter().enumerate() { tr {
                 th scope="row" { "is " (name) }
@@ -56,7 +64,7 @@ pub(super) fn classes(found: &Findings) -> Markup {
     let optional = |value: Option<f64>| value.map_or(String::new(), |value| format!("{value:.4}"));
     html! {
         div.scroll { table.sortable {
-            caption { "A press on a heading sorts." }
+            caption { "Click a heading to sort." }
             thead { tr { @for head in heads { th scope="col" { (head) } } } }
             tbody { @for class in &found.evaluation.classes { tr {
                 td { (class.name) } td data-value=(class.support) { (thousands(class.support as u64)) }
@@ -67,7 +75,7 @@ pub(super) fn classes(found: &Findings) -> Markup {
     }
 }
 
-/// What a threshold on the probability costs and brings.
+/// Costs and benefits of a threshold on the probability.
 pub(super) fn thresholds(found: &Findings) -> Markup {
     let (labels, names) = (&found.scores.labels, &found.scores.classes);
     html! {
@@ -75,12 +83,15 @@ pub(super) fn thresholds(found: &Findings) -> Markup {
             (positive(&Ranking::of_class(labels, &found.scores.probabilities(1.0), 2, 1), &names[1], labels.len()))
         }
         h3 { "Answering only when sure" }
-        p { "If the model may say \"unknown\" below a confidence: how many pictures it still answers, and how many of those rightly. Confidences after temperature scaling." }
+        p {
+            "If the model may say \"unknown\" below a confidence: how many pictures it still answers, and how many of \
+             those correctly. Confidences after temperature scaling."
+        }
         (answered(found))
     }
 }
 
-/// One class of two at thresholds on its probability.
+/// One of two classes at thresholds on its probability.
 fn positive(ranking: &Ranking, name: &str, total: usize) -> Markup {
     let heads = [
         "Threshold",
@@ -105,7 +116,7 @@ fn positive(ranking: &Ranking, name: &str, total: usize) -> Markup {
     };
     html! {
         h3 { "Calling it '" (name) "'" }
-        p { "A picture is called '" (name) "' where its probability is at least the threshold." }
+        p { "A picture is called '" (name) "' if its probability is at least the threshold." }
         div.scroll { table.sortable {
             thead { tr { @for head in heads { th scope="col" { (head) } } } }
             tbody { @for step in 1..20 { @let threshold = f64::from(step) / 20.0; tr {
@@ -126,11 +137,15 @@ fn answered(found: &Findings) -> Markup {
     });
     html! {
         div.scroll { table.sortable {
-            thead { tr { th scope="col" { "Confidence at least" } th scope="col" { "Answered" } th scope="col" { "Coverage" } th scope="col" { "Accuracy" } } }
+            thead { tr {
+                @for head in ["Confidence at least", "Answered", "Coverage", "Accuracy"] { th scope="col" { (head) } }
+            } }
             tbody { @for (threshold, answered, right) in rows { tr {
                 @let coverage = answered as f64 / seen.len().max(1) as f64;
                 @let accuracy = right as f64 / answered.max(1) as f64;
-                td { (format!("{threshold:.2}")) } td data-value=(answered) { (thousands(answered as u64)) } td data-value=(coverage) { (percent(coverage, 1)) }
+                td { (format!("{threshold:.2}")) }
+                td data-value=(answered) { (thousands(answered as u64)) }
+                td data-value=(coverage) { (percent(coverage, 1)) }
                 td data-value=(accuracy) { @if answered > 0 { (percent(accuracy, 2)) } @else { "" } }
             } } }
         } }
