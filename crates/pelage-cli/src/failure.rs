@@ -88,7 +88,7 @@ impl From<pelage::data::Error> for Failure {
         let with = |remedy: String| format!("{told}: {remedy}");
         match error {
             Error::Setting { name, value, allowed } => {
-                Failure::Usage(format!("{} is {value}, it must be {allowed}", flag(name)))
+                Failure::Usage(format!("{} is {value}; it must be {allowed}", flag(name)))
             }
             Error::NotFound { .. } | Error::Exists { .. } | Error::Labels { .. } => Failure::Usage(told),
             Error::NoValidation { path } => Failure::Usage(format!(

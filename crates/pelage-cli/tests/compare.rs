@@ -93,5 +93,5 @@ fn runs_are_compared_on_the_same_images() {
         "elsewhere",
     ];
     succeed(folder, &elsewhere);
-    assert!(fail(folder, &["compare", "good", "elsewhere"], 2).contains("different pictures"));
+    assert!(fail(folder, &["compare", "good", "elsewhere"], 2).contains("different images"));
 }

@@ -1,6 +1,6 @@
-//! A run that pelage 0.1 made before its files had format version 2 (`fixtures/run-0.1`): trained two epochs and calibrated on
-//! the first 20 cats and dogs that `demo` draws, by
-//! `pelage train pics --validation-split 0.25 --image-size 16 --epochs 2 --patience 0 --batch-size 8 --threads 2 --cache off`.
+//! A run that pelage 0.1 made before its files had format version 2 (`fixtures/run-0.1`): trained for two epochs and
+//! calibrated on the first 20 cats and dogs that `demo` draws, by `pelage train pics --validation-split 0.25
+//! --image-size 16 --epochs 2 --patience 0 --batch-size 8 --threads 2 --cache off`.
 
 mod common;
 
@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use common::{fail, succeed};
 
-/// A folder with the run and its pictures, drawn again.
+/// A folder with the run and its images, drawn again.
 fn old_run() -> (tempfile::TempDir, PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     pelage::data::sample::write(&folder.path().join("pics"), 20, 0, 64, &|_| {}).unwrap();

@@ -22,7 +22,7 @@ pub enum Error {
         source: std::io::Error,
     },
     /// A setting has a value that it cannot have.
-    #[error("{name} is {value}, it must be {allowed}")]
+    #[error("{name} is {value}; it must be {allowed}")]
     Setting {
         /// The name of the field: `validation_split`.
         name: &'static str,

@@ -146,8 +146,8 @@ impl Preprocessing {
         let failed = |what: &dyn std::fmt::Display| format!("resizing failed: {what}");
         // For this type of pixels alone: `resize` would bring code for every other one, a minute to compile.
         let from = TypedImageRef::<U8x3>::from_buffer(size[0], size[1], pixels).map_err(|failure| failed(&failure))?;
-        let mut to =
-            TypedImage::<U8x3>::from_buffer(self.width, self.height, &mut output).map_err(|failure| failed(&failure))?;
+        let mut to = TypedImage::<U8x3>::from_buffer(self.width, self.height, &mut output)
+            .map_err(|failure| failed(&failure))?;
         resizer::Resizer::new()
             .resize_typed(&from, &mut to, &options)
             .map_err(|failure| failed(&failure))?;

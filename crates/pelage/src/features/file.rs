@@ -17,9 +17,9 @@ pub(super) const MARK: &[u8; 16] = b"pelage-features2";
 pub(super) struct Content {
     /// Rows, columns and channels of one map.
     pub(super) shape: [usize; 3],
-    /// One map after the other, of the readable pictures.
+    /// One map after the other, of the readable images.
     pub(super) values: Vec<f32>,
-    /// Of each picture, why it could not be read, if so.
+    /// Of each image, why it could not be read, if so.
     pub(super) reasons: Vec<Option<String>>,
 }
 
@@ -50,7 +50,7 @@ pub(super) fn write(path: &Path, content: &Content) -> std::io::Result<()> {
     file.finish().map(drop)
 }
 
-/// The content of a file, where it is there and whole, for `count` pictures.
+/// The content of a file, where it is there and whole, for `count` images.
 pub(super) fn read(path: &Path, count: usize) -> Option<Content> {
     let mut file = File::open(path).ok()?;
     let mut trailer = [0; 8 + MARK.len()];
@@ -70,7 +70,12 @@ pub(super) fn read(path: &Path, count: usize) -> Option<Content> {
     file.rewind().ok()?;
     let mut bytes = Vec::with_capacity(wanted);
     file.take(start).read_to_end(&mut bytes).ok()?;
-    let values: Vec<f32> = bytes.as_chunks().0.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect();
+    let values: Vec<f32> = bytes
+        .as_chunks()
+        .0
+        .iter()
+        .map(|&bytes| f32::from_le_bytes(bytes))
+        .collect();
     (tail.hash == hash(&values)).then_some(Content {
         shape: tail.shape,
         values,

@@ -40,7 +40,10 @@ mod tests {
         assert_eq!(bytes.len(), 128 + 12);
         assert_eq!(&bytes[..10], b"\x93NUMPY\x01\x00\x76\x00");
         let header = std::str::from_utf8(&bytes[10..128]).unwrap();
-        assert!(header.starts_with("{'descr': '<f4', 'fortran_order': False, 'shape': (1, 3, ), }"), "{header}");
+        assert!(
+            header.starts_with("{'descr': '<f4', 'fortran_order': False, 'shape': (1, 3, ), }"),
+            "{header}"
+        );
         assert!(header.ends_with(" \n"), "{header}");
         assert_eq!(&bytes[128..132], 1f32.to_le_bytes());
     }

@@ -27,7 +27,7 @@ pub fn validation_part(path: &Path) -> Result<Catalog> {
 /// A model file without them, or with those of an incompatible version of pelage.
 pub fn settings(facts: &Facts) -> Result<Config> {
     Config::from_json(&Training::of(facts).settings)
-        .ok_or_else(|| Error::Images("the model file does not tell which images it was trained on".into()))
+        .ok_or_else(|| Error::Images("the model file does not say which images it was trained on".into()))
 }
 
 /// The images that the model of `facts` was trained and validated on.
@@ -43,7 +43,7 @@ pub fn trained_on(facts: &Facts) -> Result<(PathBuf, Split)> {
     } = settings(facts)?;
     if !data.exists() {
         return Err(Error::Images(format!(
-            "the images that the model was trained on are not at {}, seen from here",
+            "the images that the model was trained on are not at {} (relative to the working directory)",
             data.display()
         )));
     }

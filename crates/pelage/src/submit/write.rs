@@ -110,7 +110,11 @@ impl Submission {
         };
         let read = [Some(&self.source), self.sample.as_ref()];
         match read.into_iter().flatten().any(|path| same(path)) {
-            true => Err(Error::setting("out", shown, "another name, since that is read from")),
+            true => Err(Error::setting(
+                "out",
+                shown,
+                "another name, since this one is read from",
+            )),
             false => Ok(()),
         }
     }
