@@ -187,7 +187,7 @@ fn a_limit_keeps_the_shares() {
             limit: Some(5),
             ..scratch.options()
         })
-        .contains("limit is 5, it must be at least 6, two pictures of each class")
+        .contains("limit is 5; it must be at least 6, two pictures of each class")
     );
 }
 
@@ -215,7 +215,7 @@ fn classes_are_renamed_at_once_and_merged() {
     let told = |result: pelage_data::Result<Report>| result.err().unwrap().to_string();
     assert!(
         told(renamed(&[("bird", "x")], "a"))
-            .contains("rename is bird=x, it must be of a class of the source: cat, dog, kitten")
+            .contains("rename is bird=x; it must be of a class of the source: cat, dog, kitten")
     );
     assert!(told(renamed(&[("cat", "x"), ("cat", "y")], "b")).contains("one new name for each class"));
     assert!(told(renamed(&[("kitten", "dog"), ("cat", "dog")], "c")).contains("only one class, 'dog'"));
