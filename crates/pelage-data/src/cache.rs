@@ -1,9 +1,11 @@
-//! The decoded images of a data set at training size, or larger: decoded once, kept in memory or in a file, or decoded each time.
+//! The decoded images of a data set at training size, or larger: decoded once, kept in memory or in a file, or decoded
+//! each time.
 
 mod disk;
 mod folder;
 
 use std::borrow::Cow;
+use std::ops::Deref;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -12,7 +14,8 @@ use rayon::prelude::*;
 use crate::dataset::{self, Dataset};
 use crate::preprocess::Preprocessing;
 use crate::progress::{Counter, Progress};
-use crate::{Error, Result, Unreadable};
+use crate::readable::Readable;
+use crate::{Error, Result};
 
 pub use disk::fingerprint;
 pub use folder::{clear, default_dir};
@@ -76,18 +79,19 @@ impl Cache {
     }
 }
 
-/// The readable images of a data set.
+/// The readable images of a data set, decoded or to be decoded.
 pub struct DecodedImages {
-    dataset: Arc<dyn Dataset>,
-    /// Which images of the data set are readable.
-    indices: Vec<usize>,
-    /// The class of each of these.
-    labels: Vec<usize>,
-    classes: Vec<String>,
-    unreadable: Vec<Unreadable>,
-    preprocessing: Preprocessing,
+    readable: Readable,
     kept: Preprocessing,
     store: Store,
+}
+
+impl Deref for DecodedImages {
+    type Target = Readable;
+
+    fn deref(&self) -> &Readable {
+        &self.readable
+    }
 }
 
 enum Store {
@@ -109,8 +113,7 @@ impl DecodedImages {
         progress: &(dyn Fn(Progress) + Sync),
     ) -> Result<DecodedImages> {
         let kept = cache.kept(preprocessing)?;
-        let all_labels = dataset::labels(&*dataset)?;
-        let total = all_labels.len();
+        let total = dataset::labels(&*dataset)?.len();
         let counter = Counter::new("decoding", total, progress);
         let counted = |index: usize| {
             let decoded = decode(&*dataset, index, &kept);
@@ -132,89 +135,21 @@ impl DecodedImages {
                 (results.collect(), Store::Ram(decoded.into_iter().flatten().collect()))
             }
         };
-        let (mut indices, mut unreadable) = (Vec::with_capacity(total), Vec::new());
         let results: Vec<std::result::Result<(), String>> = results;
-        for (index, result) in results.into_iter().enumerate() {
-            match result {
-                Ok(()) => indices.push(index),
-                Err(reason) => unreadable.push(Unreadable {
-                    path: dataset.location(index),
-                    reason,
-                }),
-            }
-        }
-        let images = DecodedImages {
-            labels: indices.iter().map(|&index| all_labels[index]).collect(),
-            indices,
-            classes: dataset.classes().to_vec(),
-            dataset,
-            unreadable,
-            preprocessing: preprocessing.clone(),
+        let reasons = results.into_iter().map(std::result::Result::err);
+        Ok(DecodedImages {
+            readable: Readable::new(dataset, reasons, preprocessing.clone())?,
             kept,
             store,
-        };
-        images.check(&all_labels)?;
-        Ok(images)
+        })
     }
 
-    fn check(&self, all_labels: &[usize]) -> Result<()> {
-        check_unreadable(&self.unreadable, all_labels.len())?;
-        let count = |labels: &[usize]| {
-            let mut counts = vec![0usize; self.classes.len()];
-            labels.iter().for_each(|&label| counts[label] += 1);
-            counts
-        };
-        let counts = count(all_labels).into_iter().zip(count(&self.labels));
-        match counts.enumerate().find(|(_, (had, left))| *had > 0 && *left == 0) {
-            Some((class, _)) => Err(Error::UnreadableClass {
-                class: self.classes[class].clone(),
-                unreadable: self.unreadable.clone(),
-            }),
-            None => Ok(()),
-        }
-    }
-
-    /// Readable images.
-    pub fn len(&self) -> usize {
-        self.indices.len()
-    }
-
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.indices.is_empty()
-    }
-
-    /// The class of image `i`.
-    pub fn label(&self, i: usize) -> usize {
-        self.labels[i]
-    }
-
-    /// The name of image `i`, relative to its source.
-    pub fn name(&self, i: usize) -> &str {
-        self.dataset.name(self.indices[i])
-    }
-
-    /// Class names; a label is an index into them.
-    pub fn classes(&self) -> &[String] {
-        &self.classes
-    }
-
-    /// The images that were skipped, and why.
-    pub fn unreadable(&self) -> &[Unreadable] {
-        &self.unreadable
-    }
-
-    /// How the images become a network's input.
-    pub fn preprocessing(&self) -> &Preprocessing {
-        &self.preprocessing
-    }
-
-    /// Image `i` at the size of [`DecodedImages::preprocessing`]: `height * width * 3` bytes of RGB.
+    /// Image `i` at the size of [`Readable::preprocessing`]: `height * width * 3` bytes of RGB.
     ///
     /// # Errors
     /// Where a file has changed or gone since [`DecodedImages::open`].
     pub fn pixels(&self, i: usize) -> Result<Cow<'_, [u8]>> {
-        self.resized(i, [self.preprocessing.width, self.preprocessing.height])
+        self.resized(i, [self.preprocessing().width, self.preprocessing().height])
     }
 
     /// Image `i` at `size` (width, height), made of the one that is kept: by the preprocessing's filter, antialiased.
@@ -237,7 +172,7 @@ impl DecodedImages {
     pub(crate) fn kept(&self, i: usize) -> Result<Cow<'_, [u8]>> {
         match &self.store {
             Store::Ram(images) => Ok(Cow::Borrowed(&images[i])),
-            Store::Off => decode(&*self.dataset, self.indices[i], &self.kept)
+            Store::Off => decode(self.dataset(), self.index(i), &self.kept)
                 .map(Cow::Owned)
                 .map_err(|reason| self.failed(i, reason)),
             Store::Disk(cached) => {
@@ -249,19 +184,8 @@ impl DecodedImages {
     }
 
     fn failed(&self, i: usize, reason: String) -> Error {
-        Error::data(self.dataset.location(self.indices[i]), reason)
+        Error::data(self.dataset().location(self.index(i)), reason)
     }
-}
-
-/// More than a tenth unreadable is no accident to pass over.
-pub(crate) fn check_unreadable(unreadable: &[Unreadable], total: usize) -> Result<()> {
-    if unreadable.len() * 10 > total {
-        return Err(Error::TooManyUnreadable {
-            unreadable: unreadable.to_vec(),
-            total,
-        });
-    }
-    Ok(())
 }
 
 /// One image at size, or why not.

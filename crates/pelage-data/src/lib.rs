@@ -27,6 +27,8 @@ pub mod preprocess;
 #[cfg(feature = "files")]
 pub mod progress;
 #[cfg(feature = "files")]
+pub mod readable;
+#[cfg(feature = "files")]
 pub mod sample;
 #[cfg(feature = "files")]
 pub mod source;

@@ -13,10 +13,10 @@ use serde::Serialize;
 
 use self::names::{Names, check_folder_names};
 use self::target::{Plan, Target};
-use crate::cache::check_unreadable;
 use crate::catalog::{self, Catalog, Item};
 use crate::dataset::{check_share, choose};
 use crate::progress::{Counter, Progress};
+use crate::readable::check_unreadable;
 use crate::{Error, Result, Unreadable};
 
 pub use self::options::{Link, Options};

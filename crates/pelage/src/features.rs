@@ -5,16 +5,17 @@ pub mod export;
 mod file;
 mod npy;
 
+use std::ops::Deref;
 use std::path::Path;
 use std::sync::Arc;
 
 use burn::tensor::{Device, Tensor};
 use pelage_data::Progress;
-use pelage_data::Unreadable;
 use pelage_data::cache::{self, Cache, CacheMode, DecodedImages};
 use pelage_data::dataset::Dataset;
 use pelage_data::loader::{self, Batch, Pass};
 use pelage_data::preprocess::Preprocessing;
+use pelage_data::readable::Readable;
 use pelage_data::targets::Targets;
 use pelage_model::input;
 use pelage_model::networks::pooled::{self, BATCH};
@@ -25,14 +26,18 @@ use crate::{Error, Result, atomic};
 
 /// Feature maps of labelled images, in the order of their catalog.
 pub struct Features {
-    names: Vec<String>,
-    labels: Vec<usize>,
-    classes: Vec<String>,
-    unreadable: Vec<Unreadable>,
-    preprocessing: Preprocessing,
+    readable: Readable,
     /// Rows, columns and channels of one map.
     shape: [usize; 3],
     values: Vec<f32>,
+}
+
+impl Deref for Features {
+    type Target = Readable;
+
+    fn deref(&self) -> &Readable {
+        &self.readable
+    }
 }
 
 /// Computes features of images.
@@ -88,74 +93,27 @@ impl Features {
         progress: &(dyn Fn(Progress) + Sync),
     ) -> Result<Features> {
         if dataset.is_in_memory() {
-            return Ok(Self::of(
-                &**dataset,
-                extractor,
-                compute(dataset, extractor, device, progress)?,
-            ));
+            return Self::of(dataset, extractor, compute(dataset, extractor, device, progress)?);
         }
         let path = folder.join(format!("{}.features", extractor.key(&**dataset)));
         if let Some(found) = file::read(&path, dataset.len()) {
-            return Ok(Self::of(&**dataset, extractor, found));
+            return Self::of(dataset, extractor, found);
         }
         let computed = compute(dataset, extractor, device, progress)?;
         file::write(&path, &computed).map_err(|failure| {
             let reason = format!("{failure}; the features of the pictures are kept there, free some space");
             Error::io(&path)(std::io::Error::new(failure.kind(), reason))
         })?;
-        Ok(Self::of(&**dataset, extractor, computed))
+        Self::of(dataset, extractor, computed)
     }
 
-    fn of(dataset: &dyn Dataset, extractor: &Extractor, found: file::Content) -> Features {
-        let readable = || (0..dataset.len()).filter(|&i| found.reasons[i].is_none());
-        let unreadable = found.reasons.iter().enumerate().filter_map(|(i, reason)| {
-            let (path, reason) = (dataset.location(i), reason.clone()?);
-            Some(Unreadable { path, reason })
-        });
-        Features {
-            names: readable().map(|i| dataset.name(i).to_string()).collect(),
-            labels: readable().map(|i| dataset.label(i)).collect(),
-            classes: dataset.classes().to_vec(),
-            unreadable: unreadable.collect(),
-            preprocessing: extractor.preprocessing.clone(),
+    fn of(dataset: &Arc<dyn Dataset>, extractor: &Extractor, found: file::Content) -> Result<Features> {
+        let reasons = found.reasons.into_iter();
+        Ok(Features {
+            readable: Readable::new(dataset.clone(), reasons, extractor.preprocessing.clone())?,
             shape: found.shape,
             values: found.values,
-        }
-    }
-
-    /// Number of images.
-    pub fn len(&self) -> usize {
-        self.labels.len()
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.labels.is_empty()
-    }
-
-    /// The class of image `i`.
-    pub fn label(&self, i: usize) -> usize {
-        self.labels[i]
-    }
-
-    /// The name of image `i`, relative to its source.
-    pub fn name(&self, i: usize) -> &str {
-        &self.names[i]
-    }
-
-    /// Class names; labels are indices into them.
-    pub fn classes(&self) -> &[String] {
-        &self.classes
-    }
-
-    /// The images that were skipped, with reasons.
-    pub fn unreadable(&self) -> &[Unreadable] {
-        &self.unreadable
-    }
-
-    /// How the images became input.
-    pub fn preprocessing(&self) -> &Preprocessing {
-        &self.preprocessing
+        })
     }
 
     /// Rows, columns and channels of each map.
@@ -186,9 +144,9 @@ impl Features {
         let failed = |failure: csv::Error| Error::io(folder)(failure.into());
         let mut writer = csv::Writer::from_writer(Vec::new());
         writer.write_record(["path", "class", "label"]).map_err(failed)?;
-        for (name, &label) in self.names.iter().zip(&self.labels) {
+        for (name, label) in (0..self.len()).map(|i| (self.name(i), self.label(i))) {
             writer
-                .write_record([name, &self.classes[label], &label.to_string()])
+                .write_record([name, &self.classes()[label], &label.to_string()])
                 .map_err(failed)?;
         }
         let table = writer
@@ -206,7 +164,7 @@ impl Features {
                 .flat_map(|&i| &self.values[i * each..(i + 1) * each])
                 .copied()
                 .collect(),
-            targets: Targets::Classes(indices.iter().map(|&i| self.labels[i]).collect()),
+            targets: Targets::Classes(indices.iter().map(|&i| self.label(i)).collect()),
             indices: indices.to_vec(),
         }
     }

@@ -156,9 +156,38 @@ fn drop(x: Tensor<4>, probability: f32, layer: u64, mode: Mode) -> Tensor<4> {
     let Mode::Train { seed, step } = mode else {
         return x;
     };
-    let key = seed
-        .wrapping_mul(0x9E37_79B9_7F4A_7C15)
-        .wrapping_add(step.wrapping_mul(8).wrapping_add(layer));
+    let key = mask_key(seed, step, layer);
     let shape = x.dims();
     ops::dropout(x.flatten(1, 3), key, probability).reshape(shape)
+}
+
+/// A key of its own for every mask of a run.
+fn mask_key(seed: u64, step: u64, layer: u64) -> u64 {
+    [step, layer]
+        .into_iter()
+        .fold(hashed(seed), |key, part| hashed(key ^ part))
+}
+
+/// The step and finalizer of SplitMix64 (Steele, Lea and Flood 2014).
+fn hashed(seed: u64) -> u64 {
+    let mut z = seed.wrapping_add(0x9E37_79B9_7F4A_7C15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    z ^ (z >> 31)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_two_masks_of_a_run_are_the_same() {
+        let mut seen = std::collections::HashSet::new();
+        for step in 0..200 {
+            for layer in 1..40 {
+                assert!(seen.insert(mask_key(7, step, layer)), "step {step}, layer {layer}");
+            }
+        }
+        assert!(!seen.contains(&mask_key(8, 0, 1)));
+    }
 }

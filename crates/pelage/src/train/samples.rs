@@ -1,13 +1,13 @@
 //! What a network is trained on: images, or a frozen backbone's features of them.
 
+use std::ops::Deref;
 use std::sync::Arc;
 
-use pelage_data::Unreadable;
 use pelage_data::cache::DecodedImages;
 use pelage_data::catalog::Split;
 use pelage_data::dataset::{Dataset, Subset};
 use pelage_data::loader::{self, Batch, Pass};
-use pelage_data::preprocess::Preprocessing;
+use pelage_data::readable::Readable;
 use pelage_model::input;
 
 use crate::features::Features;
@@ -59,52 +59,18 @@ pub enum Samples {
 /// The batches of one pass, see [`Samples::batches`].
 pub type Batches = Box<dyn Iterator<Item = pelage_data::Result<Batch>>>;
 
-/// Evaluates `$body` with `$samples` as images or features.
-macro_rules! either {
-    ($self:ident, $samples:ident => $body:expr) => {
-        match $self {
-            Samples::Images($samples) => $body,
-            Samples::Features($samples) => $body,
+impl Deref for Samples {
+    type Target = Readable;
+
+    fn deref(&self) -> &Readable {
+        match self {
+            Samples::Images(images) => images,
+            Samples::Features(features) => features,
         }
-    };
+    }
 }
 
 impl Samples {
-    /// Number of samples.
-    pub fn len(&self) -> usize {
-        either!(self, samples => samples.len())
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// The class of sample `i`.
-    pub fn label(&self, i: usize) -> usize {
-        either!(self, samples => samples.label(i))
-    }
-
-    /// The name of the image of sample `i`, relative to its source.
-    pub fn name(&self, i: usize) -> &str {
-        either!(self, samples => samples.name(i))
-    }
-
-    /// Class names; labels are indices into them.
-    pub fn classes(&self) -> &[String] {
-        either!(self, samples => samples.classes())
-    }
-
-    /// The images that were skipped, with reasons.
-    pub fn unreadable(&self) -> &[Unreadable] {
-        either!(self, samples => samples.unreadable())
-    }
-
-    /// How images become input.
-    pub fn preprocessing(&self) -> &Preprocessing {
-        either!(self, samples => samples.preprocessing())
-    }
-
     /// Rows, columns and channels of one sample.
     pub fn shape(&self) -> [usize; 3] {
         match self {
