@@ -44,7 +44,8 @@ pub fn normalize(isa: Isa, pixels: &[u8], normalization: &Normalization, out: &m
     dispatch_normalize(isa, pixels, normalization, out);
 }
 
-for_each_isa!(fused dispatch_normalize, normalize_body, (pixels: &[u8], normalization: &Normalization, out: &mut [f32]));
+for_each_isa!(fused dispatch_normalize, normalize_body,
+    (pixels: &[u8], normalization: &Normalization, out: &mut [f32]));
 
 #[inline(always)]
 fn normalize_body<const FUSED: bool>(pixels: &[u8], normalization: &Normalization, out: &mut [f32]) {

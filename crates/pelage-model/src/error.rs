@@ -72,6 +72,9 @@ pub enum Error {
     /// Which images are meant is not known, or they are not where they were.
     #[error("{0}; name them")]
     Images(String),
+    /// Images that cannot be read, where none may be missing; the message lists some.
+    #[error("{0}")]
+    Unreadable(String),
     /// A model has to be calibrated before this can be done.
     #[error("{}: only a calibrated model can reject, and this one is not", model.display())]
     Uncalibrated {

@@ -146,7 +146,7 @@ impl Layout {
                 Some(format!("{}: {reason}", one.path))
             });
             let what = "pictures that cannot be read (they can be given equal probabilities instead)";
-            refuse(what, broken.collect())?;
+            refused(what, broken.collect()).map_or(Ok(()), |reason| Err(Error::Unreadable(reason)))?;
         }
         let failed = |failure: csv::Error| Error::Rendering {
             what: "the submission",
@@ -247,18 +247,18 @@ fn file_name(name: &str) -> &str {
 
 /// An error that lists some of `wrong`, if there are any.
 fn refuse(what: &str, wrong: Vec<String>) -> Result<()> {
-    if wrong.is_empty() {
-        return Ok(());
-    }
-    let total = wrong.len();
+    refused(what, wrong).map_or(Ok(()), |reason| Err(Error::Settings(reason)))
+}
+
+/// Some of `wrong` in words, if there are any.
+fn refused(what: &str, wrong: Vec<String>) -> Option<String> {
     let some: String = wrong.iter().take(5).map(|one| format!("\n  {one}")).collect();
-    let more = match total > 5 {
-        true => format!("\n  and {} more", total - 5),
-        false => String::new(),
+    let more = match wrong.len() {
+        0 => return None,
+        1..=5 => String::new(),
+        total => format!("\n  and {} more", total - 5),
     };
-    Err(Error::Settings(format!(
-        "nothing is written: there are {what}:{some}{more}"
-    )))
+    Some(format!("nothing is written: there are {what}:{some}{more}"))
 }
 
 #[cfg(test)]

@@ -40,7 +40,18 @@ pub(super) fn run(arguments: Arguments) -> Outcome {
         }
     };
     task.finish();
-    train(&opened?)
+    train(&opened.map_err(failed)?)
+}
+
+/// The error of opening a run, with what to type where the folder is in the way.
+fn failed(error: pelage::Error) -> Failure {
+    match &error {
+        pelage::Error::Folder { path, .. } if path.join("config.toml").exists() => Failure::Usage(format!(
+            "{error}: `pelage train --resume {}`, or another --out",
+            path.display()
+        )),
+        _ => error.into(),
+    }
 }
 
 /// Trains `run` under progress bars, and describes the result.
