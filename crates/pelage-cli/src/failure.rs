@@ -45,7 +45,10 @@ impl From<pelage::Error> for Failure {
                 Failure::Usage(format!("{} is {value}; it must be {allowed}", flag(name)))
             }
             Error::Settings(_) | Error::Folder { .. } => Failure::Usage(error.to_string()),
-            Error::Images(_) => Failure::Usage(format!("{error}: DATA after the run, or `--data DATA` of compare")),
+            Error::Images(_) => Failure::Usage(format!("{error}: DATA after the run")),
+            Error::Unreadable(_) => {
+                Failure::Failed(format!("{error}\n`--fill-unreadable` gives them equal probabilities"))
+            }
             Error::Uncalibrated { ref model } => Failure::Usage(format!(
                 "{error}; calibrate it first: `pelage calibrate {}`",
                 model.display()

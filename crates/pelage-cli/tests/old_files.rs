@@ -88,7 +88,6 @@ fn what_a_newer_pelage_adds_to_the_training_facts_is_read_over_and_what_changes_
     std::fs::remove_file(run.join("calibration.safetensors")).unwrap();
     rewritten(&run, |description| {
         description["facts"]["training"] = serde_json::json!({"recipe": {"a_new_setting": 7}, "planet": "Mars"});
-        description["facts"]["remark"] = "unknown, and of no weight".into();
     });
     succeed(folder.path(), &["predict", "run", "pics/cat.0.jpg"]);
     // Where the pictures are is then not known, and must be said.
@@ -100,6 +99,15 @@ fn what_a_newer_pelage_adds_to_the_training_facts_is_read_over_and_what_changes_
     });
     let told = fail(folder.path(), &["predict", "run", "pics/cat.0.jpg"], 1);
     assert!(told.contains("rotate"), "{told}");
+
+    rewritten(&run, |description| {
+        description["facts"]["preprocessing"] = serde_json::json!({
+            "width": 16, "height": 16, "filter": "bilinear", "fit": "squash", "mean": [0, 0, 0], "std": [1, 1, 1],
+        });
+        description["facts"]["rotations"] = 4.into();
+    });
+    let told = fail(folder.path(), &["predict", "run", "pics/cat.0.jpg"], 1);
+    assert!(told.contains("rotations"), "{told}");
 
     rewritten(&run, |description| description["version"] = 99.into());
     let told = fail(folder.path(), &["predict", "run", "pics/cat.0.jpg"], 1);

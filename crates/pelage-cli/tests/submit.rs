@@ -171,6 +171,7 @@ fn what_kaggle_would_refuse_is_not_written() {
 
     fs::write(folder.join("test/11.jpg"), b"no picture").unwrap();
     refused(&[], 1, "11.jpg: not a picture");
+    refused(&[], 1, "--fill-unreadable");
     succeed(folder, &["submit", "run", "test", "--fill-unreadable"]);
     assert_eq!(lines(folder, "submission.csv")[4], "11,0.5");
     fs::remove_file(folder.join("submission.csv")).unwrap();

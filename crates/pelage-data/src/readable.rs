@@ -115,7 +115,7 @@ impl Readable {
     }
 
     /// The index of image `i` in the data set.
-    pub(crate) fn index(&self, i: usize) -> usize {
+    pub fn index(&self, i: usize) -> usize {
         self.indices[i]
     }
 }

@@ -32,8 +32,14 @@ pub fn decode(bytes: &[u8], preprocessing: &Preprocessing) -> Result<Vec<f32>, S
 }
 
 /// Resizes and normalizes one image: `[h, w, 3]`.
-pub fn resize(image: &RgbImage, preprocessing: &Preprocessing) -> Vec<f32> {
-    normalized(&preprocessing.resize(image), preprocessing)
+///
+/// # Errors
+/// An image without pixels.
+pub fn resize(image: &RgbImage, preprocessing: &Preprocessing) -> Result<Vec<f32>, String> {
+    if image.width() == 0 || image.height() == 0 {
+        return Err("it has no pixels".into());
+    }
+    Ok(normalized(&preprocessing.resize(image), preprocessing))
 }
 
 /// Normalizes the `h * w * 3` RGB values of an image that already has its size.

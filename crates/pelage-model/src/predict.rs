@@ -50,7 +50,7 @@ impl Model {
 
     /// The prediction for one image in memory, called `name` in the answer.
     pub fn predict_image(&self, name: &str, image: &RgbImage) -> Prediction {
-        self.predict_one(name, Ok(input::resize(image, &self.facts.preprocessing)))
+        self.predict_one(name, input::resize(image, &self.facts.preprocessing))
     }
 
     /// The embedding of an encoded image: the input of the last dense layer.

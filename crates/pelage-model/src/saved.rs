@@ -22,6 +22,7 @@ use crate::{Error, Result, input, paths, tensors};
 
 /// What a model file says about its model.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Facts {
     /// The network.
     pub architecture: Architecture,

@@ -114,10 +114,7 @@ pub fn save_beside(calibration: &Calibration, run: &Path) -> Result<PathBuf> {
 }
 
 fn refused(run: &Path, reason: String) -> Error {
-    Error::Calibration {
-        model: run.to_path_buf(),
-        reason: format!("cannot be calibrated: {reason}"),
-    }
+    Error::model(run, format!("cannot be calibrated: {reason}"))
 }
 
 fn check_coverage(coverage: f64) -> Result<()> {

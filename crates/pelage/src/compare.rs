@@ -119,7 +119,7 @@ pub fn compare(
         let difference = match &first {
             None => None,
             Some((names, _)) if *names != scores.names => {
-                return Err(Error::Settings("images changed during the comparison".into()));
+                return Err(pelage_data::Error::Dataset("images changed during the comparison".into()).into());
             }
             // Any seed will do; a fixed one gives the same answer every time.
             Some((_, first)) => Some(Difference::new(first, &correct, 0)),

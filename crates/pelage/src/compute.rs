@@ -1,5 +1,7 @@
 //! Where work runs: the device, the CPU threads, and where decoded images are kept meanwhile.
 
+use std::sync::OnceLock;
+
 use burn::tensor::Device;
 use pelage_data::cache::CacheMode;
 use serde::{Deserialize, Serialize};
@@ -28,6 +30,9 @@ impl Default for Compute {
     }
 }
 
+/// The threads that the process computes on.
+static STARTED: OnceLock<usize> = OnceLock::new();
+
 impl Compute {
     /// Opens the device, and on the first call sets the number of threads of this process: Rayon's global pool, which
     /// is built once.
@@ -40,10 +45,13 @@ impl Compute {
             return Err(Error::setting("threads", self.threads, "0 (all) to 1024"));
         }
         let built = rayon::ThreadPoolBuilder::new().num_threads(self.threads).build_global();
-        let running = rayon::current_num_threads();
+        let running = *STARTED.get_or_init(|| match (&built, self.threads) {
+            (Ok(()), threads @ 1..) => threads,
+            _ => rayon::current_num_threads(),
+        });
         match built {
             Err(_) if self.threads != 0 && self.threads != running => {
-                let allowed = format!("{running}, the number that this process started with");
+                let allowed = format!("0 or {running}, the number of threads that this process has started with");
                 Err(Error::setting("threads", self.threads, allowed))
             }
             _ => Ok(device),

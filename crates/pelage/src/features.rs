@@ -205,12 +205,12 @@ fn compute(
             what: "features",
         });
     }
-    let mut unreadable = images.unreadable().iter().peekable();
-    let reasons = (0..dataset.len()).map(|i| {
-        let path = dataset.location(i);
-        unreadable
-            .next_if(|skipped| skipped.path == path)
-            .map(|skipped| skipped.reason.clone())
+    // By index: names need not be an image's alone.
+    let mut readable = (0..images.len()).map(|i| images.index(i)).peekable();
+    let mut unreadable = images.unreadable().iter();
+    let reasons = (0..dataset.len()).map(|index| match readable.next_if_eq(&index) {
+        Some(_) => None,
+        None => unreadable.next().map(|skipped| skipped.reason.clone()),
     });
     Ok(file::Content {
         shape,

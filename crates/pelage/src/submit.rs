@@ -61,7 +61,7 @@ pub fn images(source: &Path) -> Result<Vec<Entry>> {
     let mut entries = source::list(source)?;
     entries.retain(Entry::claims_to_be_image);
     if entries.is_empty() {
-        return Err(Error::model(source, "holds no pictures"));
+        return Err(Error::folder(source, "holds no pictures"));
     }
     Ok(entries)
 }

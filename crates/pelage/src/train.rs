@@ -63,6 +63,7 @@ pub fn fit(
     keep: &mut dyn Keep,
     observe: &mut dyn FnMut(&Event) -> Control,
 ) -> Result<Outcome> {
+    recipe.validate()?;
     let batches = data.train.len().div_ceil(recipe.batch_size);
     let scheduler = Scheduler::new(recipe, batches.div_ceil(recipe.accumulate));
     let shape = data.train.shape();
@@ -97,6 +98,9 @@ pub fn fit(
             let accumulated = source.by_ref().take(recipe.accumulate);
             let learnt;
             (learner, learnt) = learner.step(accumulated, shape, progress.step, learning_rate)?;
+            if learnt.batches == 0 {
+                return Err(pelage_data::Error::Dataset("its images ended before the epoch did".into()).into());
+            }
             progress.add(learnt);
             let control = observe(&Event::Batch {
                 batch: progress.batch,
@@ -144,7 +148,7 @@ pub fn fit(
 }
 
 fn evaluated(learner: &Learner) -> Result<pelage_model::networks::Network> {
-    learner.evaluated().map_err(Error::Settings)
+    learner.evaluated().map_err(|reason| Error::model("checkpoint", reason))
 }
 
 /// Loss and accuracy over the whole validation set, without augmentation, dropout or gradients.

@@ -5,8 +5,11 @@ use std::sync::Arc;
 use pelage::data::cache::CacheMode;
 use pelage::data::dataset::{Dataset, Image, Subset, split};
 use pelage::data::memory::InMemory;
+use pelage::features::Features;
+use pelage::train::backbone::backbone;
+use pelage::train::transfer::Transfer;
 use pelage::train::{Sets, train};
-use pelage::{Control, Error, Event, Model, Recipe, device};
+use pelage::{Architecture, Control, Error, Event, Model, Recipe, device};
 
 /// Stripes, vertical or horizontal.
 fn stripes(count: usize) -> InMemory {
@@ -73,6 +76,48 @@ fn images_in_memory_are_learnt_and_the_model_answers_the_same_on_every_thread() 
     assert_eq!(read.predict_image("7", &image), alone[7]);
     // Nothing else was written there, and nothing else is needed.
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn features_keep_their_labels_where_an_image_is_broken_and_all_have_one_name() {
+    let mut images = InMemory::new(["dark", "light"]);
+    for i in 0..24u8 {
+        let image = match i {
+            9 => Image::Encoded(vec![0xFF, 0xD8]),
+            _ => Image::rgb(32, 32, vec![if i % 2 == 0 { 10 } else { 240 }; 32 * 32 * 3]).unwrap(),
+        };
+        images.push("upload", usize::from(i % 2), image).unwrap();
+    }
+    let images: Arc<dyn Dataset> = Arc::new(images);
+    let transfer = Transfer::new(None);
+    let recipe = Recipe {
+        image_size: 32,
+        ..Recipe::transfer(Architecture::ResNet18, transfer.clone())
+    };
+    let device = device::cpu().unwrap();
+    let backbone = backbone(&transfer, &recipe, 2, &device).unwrap();
+    let extractor = backbone.extractor(&transfer, &backbone.network);
+    let features = Features::open(&images, &extractor, "never/written".as_ref(), &device, &|_| {}).unwrap();
+    assert_eq!((features.len(), features.unreadable().len()), (23, 1));
+    // All dark images are the same, and all light ones.
+    let row = |i: usize| &features.values()[i * 512..(i + 1) * 512];
+    for i in 0..23 {
+        let same = (0..23).find(|&j| row(j) == row(i)).unwrap();
+        assert_eq!(features.label(i), features.label(same), "image {i}");
+    }
+    assert_ne!(row(0), row(1));
+    assert!(!std::path::Path::new("never").exists());
+}
+
+#[test]
+fn an_image_without_pixels_has_a_reason() {
+    let model = trained(
+        &Recipe { epochs: 1, ..recipe() },
+        &split(Arc::new(stripes(16)), 0.5, 0).unwrap().into(),
+    );
+    let empty = pelage::data::RgbImage::new(0, 0);
+    let answer = model.unwrap().predict_image("empty", &empty);
+    assert_eq!(answer.error.as_deref(), Some("it has no pixels"));
 }
 
 #[test]

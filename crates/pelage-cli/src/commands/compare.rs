@@ -48,7 +48,10 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         task.show(progress)
     });
     task.finish();
-    let report = report?;
+    let report = report.map_err(|error| match error {
+        pelage::Error::Images(_) => Failure::Usage(format!("{error}: --data DATA")),
+        error => error.into(),
+    })?;
     if let (Some(out), Some(format)) = (&arguments.out, format) {
         draw(out, format, &report)?;
     }

@@ -104,7 +104,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     let report = evaluate::evaluate(&folder, &data, None, &compute, &|_| {})?;
     eprint!("{}", super::evaluate::described(&report.evaluation));
 
-    let model = Model::open(&folder)?;
+    let model = Model::open_on(&folder, &compute.open()?, None)?;
     let catalog = images::validation_part(&data)?;
     let some: Vec<_> = catalog
         .items

@@ -50,11 +50,20 @@ pub(super) fn remove_abandoned(folder: &Path, age: Duration) -> u64 {
     for path in files(folder).unwrap_or_default() {
         let length = path.metadata().map_or(0, |told| told.len());
         // One that vanishes meanwhile was finished or removed by another run.
-        if is_unfinished(&path) && is_abandoned(&path, age) && std::fs::remove_file(&path).is_ok() {
+        if (is_unfinished(&path) || is_old_unfinished(&path))
+            && is_abandoned(&path, age)
+            && std::fs::remove_file(&path).is_ok()
+        {
             freed += length;
         }
     }
     freed
+}
+
+/// As pelage 0.1 named them.
+fn is_old_unfinished(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    name.starts_with("pelage-") && name.ends_with(".tmp")
 }
 
 fn is_whole(path: &Path) -> bool {

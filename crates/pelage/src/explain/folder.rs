@@ -68,7 +68,7 @@ pub fn explain(
         entries.extend(source::list(path)?);
     }
     if entries.is_empty() {
-        return Err(Error::Settings("there are no pictures to explain".into()));
+        return Err(pelage_data::Error::Dataset("it has no pictures to explain".into()).into());
     }
     let open = |path| {
         let (catalog, preprocessing) = (part::validation_part(path)?, &model.facts.preprocessing);

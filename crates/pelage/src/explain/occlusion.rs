@@ -2,7 +2,7 @@
 //! *Visualizing and Understanding Convolutional Networks*, section 4.2).
 
 use burn::Tensor;
-use burn::tensor::TensorData;
+use pelage_model::input;
 use pelage_model::values::to_vec;
 
 use super::heat::Heatmap;
@@ -87,12 +87,8 @@ pub fn occlusion(model: &Model, pixels: Tensor<4>, class: usize, square: Square)
     let mut left = Vec::with_capacity(rows * columns);
     while left.len() < rows * columns {
         let places = left.len()..(left.len() + BATCH).min(rows * columns);
-        let shape = [places.len(), h, w, channels];
         let batch: Vec<f32> = places.flat_map(hidden).collect();
-        left.extend(probability_of(Tensor::from_data(
-            TensorData::new(batch, shape),
-            &device,
-        )));
+        left.extend(probability_of(input::tensor(batch, [h, w, channels], &device)));
     }
     let lost = left.iter().map(|&left| (probability - left).max(0.0)).collect();
     Ok(Occlusion {

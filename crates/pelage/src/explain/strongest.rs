@@ -4,10 +4,11 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::Device;
 use image::RgbImage;
 use pelage_data::cache::DecodedImages;
 use pelage_data::loader::{self, Pass};
+use pelage_model::input;
 use pelage_model::values::to_vec;
 
 use super::deconvnet::{self, Stop};
@@ -92,7 +93,7 @@ pub fn strongest(
     };
     for batch in loader::batches(images.clone(), pass) {
         let batch = batch?;
-        let pixels = input(model, batch.pixels, batch.indices.len(), device);
+        let pixels = input::images(batch.pixels, &model.facts.preprocessing, device);
         let map = network.forward_to(pixels, layer, &mut |_, value| value);
         let [_, h, w, c] = map.dims();
         for (map, &image) in to_vec(map).chunks(h * w * c).zip(&batch.indices) {
@@ -126,12 +127,6 @@ pub fn strongest(
     Ok(found)
 }
 
-fn input(model: &Model, pixels: Vec<f32>, count: usize, device: &Device) -> Tensor<4> {
-    let side = &model.facts.preprocessing;
-    let shape = [count, side.height as usize, side.width as usize, 3];
-    Tensor::from_data(TensorData::new(pixels, shape), device)
-}
-
 /// The images of one channel, cropped to what its peak sees of them, and below each its projections (see
 /// [`deconvnet`]): of the deconvnet, and guided.
 ///
@@ -154,7 +149,7 @@ pub fn channel_sheet(
         let bytes = images.pixels(excited.image)?.into_owned();
         let mut pixels = vec![0.0; bytes.len()];
         side.normalize(&bytes, &mut pixels);
-        let pixels = input(model, pixels, 1, device);
+        let pixels = input::images(pixels, &model.facts.preprocessing, device);
         // Exactly as many bytes as the model's input has values.
         let image = RgbImage::from_raw(side.width, side.height, bytes).unwrap_or_default();
         let field = receptive_field(network.graph(), size, layer, excited.position);

@@ -181,14 +181,18 @@ fn open(facts: &Facts, data: Option<&Path>) -> Result<(PathBuf, Catalog, Catalog
     let settings = images::settings(facts).ok();
     let own = settings.filter(|settings| data.is_none_or(|data| data == settings.data));
     let parted = |(path, split): (PathBuf, Split)| (path, split.validation, split.train);
-    match (data, own) {
-        (None, _) => images::trained_on(facts).map(parted),
-        (Some(_), Some(settings)) if settings.validation_split.is_some() => images::trained_on(facts).map(parted),
-        (Some(data), _) => match catalog::open_dataset(data, None, 0) {
-            Ok(split) => Ok(parted((data.to_path_buf(), split))),
-            // Labelled images without a training part.
-            Err(_) => Ok((data.to_path_buf(), images::validation_part(data)?, Catalog::default())),
-        },
+    let data = match (data, own) {
+        (Some(data), None) => data.to_path_buf(),
+        (_, Some(settings)) if settings.validation_split.is_none() && settings.data.exists() => settings.data,
+        _ => return images::trained_on(facts).map(parted),
+    };
+    match catalog::open_dataset(&data, None, 0) {
+        Ok(split) => Ok(parted((data, split))),
+        // Labelled images without a training part.
+        Err(_) => {
+            let validation = images::validation_part(&data)?;
+            Ok((data, validation, Catalog::default()))
+        }
     }
 }
 

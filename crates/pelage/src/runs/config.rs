@@ -55,7 +55,11 @@ impl Config {
     /// A missing file, TOML that does not parse, unknown keys or values, with the line if it is known.
     pub fn read(path: &Path) -> Result<Self> {
         let text = std::fs::read_to_string(path).map_err(Error::io(path))?;
-        let refused = |failure: toml::de::Error| Error::Settings(format!("{}: {failure}", path.display()));
+        let refused = |failure: toml::de::Error| {
+            let failure = failure.to_string();
+            let line = line_of(&text, &failure).map_or(String::new(), |line| format!(", line {line}"));
+            Error::Settings(format!("{}{line}: {failure}", path.display()))
+        };
         Self::from_table(text.parse().map_err(refused)?).map_err(refused)
     }
 
@@ -120,6 +124,16 @@ impl Config {
     }
 }
 
+/// The line, from 1, of the key that an error names, where the error does not say it.
+fn line_of(text: &str, failure: &str) -> Option<usize> {
+    let key = failure.split('`').nth(1)?;
+    let names = |line: &str| {
+        let rest = line.trim_start().strip_prefix(key);
+        rest.is_some_and(|rest| rest.trim_start().starts_with('='))
+    };
+    text.lines().position(names).map(|index| index + 1)
+}
+
 /// JSON without null entries, which TOML cannot express.
 fn without_nulls(value: &serde_json::Value) -> serde_json::Value {
     use serde_json::Value;
@@ -175,7 +189,7 @@ mod tests {
         for text in ["learning_rat = 0.1", "[compute]\ndevise = 1"] {
             let refused = read(text).unwrap_err().to_string();
             assert!(
-                refused.contains("learning_rat") || refused.contains("devise"),
+                refused.contains("line 1: ") && refused.contains("learning_rat") || refused.contains("devise"),
                 "{refused}"
             );
         }

@@ -48,10 +48,17 @@ pub fn head_first(
             seed,
             ..Recipe::transfer(model, still)
         },
+        tensorboard: false,
         ..config.clone()
     };
+    let again = Extension {
+        device: Some(config.compute.device.clone()),
+        threads: Some(config.compute.threads),
+        cache: Some(config.compute.cache),
+        ..Extension::default()
+    };
     let run = match at.join("config.toml").exists() {
-        true => Run::resume(&at, Extension::default(), progress),
+        true => Run::resume(&at, again, progress),
         false => Run::create(head, &at, progress),
     };
     Ok((Some(run?), config))

@@ -69,14 +69,14 @@ impl Recorder {
                 epochs,
                 batches,
                 done: 0,
-            } => self.log(&format!("epoch {epoch}/{epochs} begins, {batches} steps")),
+            } => self.log(&format!("epoch {epoch}/{epochs} begins, {batches} batches")),
             Event::EpochStart {
                 epoch,
                 epochs,
                 batches,
                 done,
             } => self.log(&format!(
-                "epoch {epoch}/{epochs} resumes after step {done} of {batches}"
+                "epoch {epoch}/{epochs} resumes after batch {done} of {batches}"
             )),
             Event::Batch {
                 step,

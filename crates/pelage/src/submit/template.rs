@@ -83,9 +83,9 @@ impl Template {
                     )));
                 }
                 if label.is_some() || positive.is_some() {
-                    return Err(Error::Settings(
-                        "the template has a column for each class; leave the label and the positive class out".into(),
-                    ));
+                    let name = if label.is_some() { "label" } else { "positive" };
+                    let allowed = "left out: the template has a column for each class";
+                    return Err(Error::setting(name, "given", allowed));
                 }
                 Ok(Columns::EachClass(order))
             }
@@ -198,7 +198,7 @@ mod tests {
         assert!(refusal(columns("id\n1", None, None)).contains("understood"));
         assert!(refusal(columns("id,dog,cow\n1,0,0", None, None)).contains("understood"));
         assert!(refusal(columns("id,dog,dog\n1,0,0", None, None)).contains("understood"));
-        assert!(refusal(columns("id,dog,cat\n1,0,0", class, None)).contains("leave the label"));
+        assert!(refusal(columns("id,dog,cat\n1,0,0", class, None)).contains("label is given"));
         assert!(refusal(columns("id,label\n1,dog", None, Some("dog"))).contains("positive"));
         assert!(refusal(columns("id,label\n1,0", None, Some("cow"))).contains("cat, dog"));
     }

@@ -23,6 +23,6 @@ pub trait Keep {
 
     /// The error for a checkpoint that cannot be resumed from.
     fn refused(&self, reason: String) -> Error {
-        Error::Settings(reason)
+        Error::model("checkpoint", reason)
     }
 }

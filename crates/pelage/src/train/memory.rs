@@ -14,7 +14,7 @@ use super::progress::Progress;
 use super::recipe::Recipe;
 use super::samples::{Data, Sets};
 use super::{fit, start};
-use crate::{Error, Model, Result};
+use crate::{Model, Result};
 
 /// Keeps only the best network.
 struct Best<'a> {
@@ -62,8 +62,6 @@ pub fn train(
     let outcome = fit(recipe, &start, &data, device, None, &mut best, observe)?;
     match best.model {
         Some(model) => Ok((model, outcome)),
-        None => Err(Error::Settings(
-            "training was stopped before its first epoch ended".into(),
-        )),
+        None => Err(pelage_data::Error::Stopped.into()),
     }
 }

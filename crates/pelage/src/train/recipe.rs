@@ -219,8 +219,12 @@ impl Recipe {
         let Some(place) = place(&mut recipe, name) else {
             return Err(refused("a setting of training, which this is not".into()));
         };
+        let kind = kind(place);
         *place = value(place, text);
-        *self = serde_json::from_value(recipe).map_err(|failure| refused(format!("another value: {failure}")))?;
+        *self = serde_json::from_value(recipe).map_err(|failure| match kind {
+            "another value" => refused(format!("{kind}: {failure}")),
+            _ => refused(kind.into()),
+        })?;
         Ok(())
     }
 
@@ -256,16 +260,35 @@ fn place<'a>(recipe: &'a mut serde_json::Value, name: &str) -> Option<&'a mut se
     part.get_mut(name)
 }
 
-/// `text` as JSON of the same kind as `now`.
+/// `text` as JSON of the same kind as `now`; a list where there is a comma.
 fn value(now: &serde_json::Value, text: &str) -> serde_json::Value {
-    let plain = || serde_json::Value::String(text.into());
     match now {
-        serde_json::Value::String(_) => plain(),
-        _ => {
-            let list = format!("[{text}]");
-            let text = if text.contains(',') { &list } else { text };
-            serde_json::from_str(text).unwrap_or_else(|_| plain())
-        }
+        serde_json::Value::String(_) => text.into(),
+        _ if text.contains(',') => text.split(',').map(scalar).collect(),
+        _ => scalar(text),
+    }
+}
+
+/// A number, `true` or `false`, or else text.
+fn scalar(text: &str) -> serde_json::Value {
+    let text = text.trim();
+    if let Ok(whole) = text.parse::<u64>() {
+        return whole.into();
+    }
+    if let Ok(truth) = text.parse::<bool>() {
+        return truth.into();
+    }
+    text.parse::<f64>()
+        .map_or_else(|_| text.into(), serde_json::Value::from)
+}
+
+/// The values that may take the place of `now`, in words.
+fn kind(now: &serde_json::Value) -> &'static str {
+    match now {
+        serde_json::Value::Bool(_) => "true or false",
+        serde_json::Value::Number(number) if number.is_f64() => "a number",
+        serde_json::Value::Number(_) => "a whole number, 0 or more",
+        _ => "another value",
     }
 }
 
@@ -294,7 +317,12 @@ mod tests {
     fn settings_are_set_by_name_wherever_they_lie() {
         let mut recipe = Recipe::default();
         for (name, text) in [
+            ("learning_rate", ".001"),
+            ("momentum", "1."),
+            ("seed", "007"),
             ("learning_rate", "3e-4"),
+            ("momentum", "0.9"),
+            ("seed", "+0"),
             ("epochs", "7"),
             ("optimizer", "adamw"),
             ("nesterov", "true"),
