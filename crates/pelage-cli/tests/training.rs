@@ -225,7 +225,7 @@ fn interrupted_in_mid_epoch_it_saves_says_how_to_go_on_and_does() {
         succeed(folder.path(), &["train", "--resume", "parts"]);
         same_end(folder.path(), "whole", "parts");
         let log = std::fs::read_to_string(run.join("log.txt")).unwrap();
-        if log.contains("resumes after step") {
+        if log.contains("resumes after batch") {
             assert!(said.contains("pelage train --resume parts"), "{said}");
             return;
         }
