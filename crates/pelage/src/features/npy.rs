@@ -1,5 +1,5 @@
-//! Arrays in numpy's `.npy` format, version 1.0 (NumPy Enhancement Proposal 1): a header of one line, then the values. Written
-//! here, since the crates that do it bring a parser of Python's literals, half a minute to compile.
+//! Arrays in numpy's `.npy` format, version 1.0 (NumPy Enhancement Proposal 1): a header of one line, then the
+//! values. Written here, since the crates that do it bring a parser of Python's literals, half a minute to compile.
 
 use std::io::{BufWriter, Write};
 
