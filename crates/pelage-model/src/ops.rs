@@ -3,6 +3,7 @@
 //! On the CPU (Burn's Flex backend) they run `pelage-kernels` with a handwritten backward pass; on every other device
 //! they are composed of Burn's own operations, with the same result. All tensors are channels last.
 
+mod backward;
 mod batch_norm;
 mod chain;
 mod conv_block;

@@ -11,6 +11,7 @@ use burn::tensor::module;
 use pelage_kernels::batch_norm::{self as kernel, Affine, Statistics};
 use pelage_kernels::isa::Isa;
 
+use super::backward::propagate;
 use super::convolution::Activation;
 use super::flex::{dims, runs_on_kernels, tensor, values};
 
@@ -40,11 +41,7 @@ pub fn batch_norm(
     if !runs_on_kernels(&input) {
         return batch_norm_composed(input, scale, shift, epsilon, residual, activation);
     }
-    // SiLU cannot be inverted from its output, which is all that is kept for the backward pass.
-    let fused = match activation {
-        Activation::Silu => Activation::None,
-        other => other,
-    };
+    let (fused, after) = activation.fused();
     let settings = Settings {
         epsilon: epsilon as f32,
         activation: fused,
@@ -60,13 +57,8 @@ pub fn batch_norm(
             .into_dispatch(),
         settings,
     );
-    let output = Tensor::from_dispatch(output);
     Normalized {
-        output: if fused == activation {
-            output
-        } else {
-            activation.apply(output)
-        },
+        output: after.apply(Tensor::from_dispatch(output)),
         mean: Tensor::from_dispatch(mean),
         variance: Tensor::from_dispatch(variance),
     }
@@ -191,14 +183,9 @@ impl<B: BatchNormBackward> Backward<B, 4> for NormalizeBatch {
     type State = (Kept<B>, Settings);
 
     fn backward(self, ops: Ops<Self::State, 4>, grads: &mut Gradients, _checkpointer: &mut Checkpointer) {
-        let (kept, settings) = ops.state;
-        let gradient = grads.consume::<B>(&ops.node);
-        let found = B::normalize_batch_backward(kept, gradient, settings);
-        for (node, gradient) in ops.parents.into_iter().zip(found) {
-            if let Some(node) = node {
-                grads.register::<B>(node.id, gradient);
-            }
-        }
+        propagate::<B, _, _>(ops, grads, |(kept, settings), gradient, _| {
+            B::normalize_batch_backward(kept, gradient, settings)
+        });
     }
 }
 

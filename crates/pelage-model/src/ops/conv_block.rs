@@ -14,7 +14,8 @@ use burn::tensor::{TensorData, activation, module};
 use pelage_kernels::conv_block::{self as kernel, Shape};
 use pelage_kernels::isa::Isa;
 
-use super::flex::{dense, dims, runs_on_kernels, tensor, values};
+use super::backward::propagate;
+use super::flex::{dims, runs_on_kernels, tensor, values};
 
 /// The fused block, as a Burn backend extension.
 #[backend_extension(Flex, Autodiff)]
@@ -30,14 +31,14 @@ pub(crate) trait ConvBlockBackend: Backend {
 
 /// Its backward pass; a separate trait, which rules out second derivatives.
 pub(crate) trait ConvBlockBackward: Backend {
-    /// Gradients of weights, bias and input; the last is one unused value unless `needs_input`.
+    /// Gradients of input, weights and bias; the first is one unused value unless `needs_input`.
     fn fused_block_backward(
         input: FloatTensor<Self>,
         weights: FloatTensor<Self>,
         winners: IntTensor<Self>,
         gradient: FloatTensor<Self>,
         needs_input: bool,
-    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
+    ) -> [FloatTensor<Self>; 3];
 }
 
 /// Weights and bias in the kernel's layout, packed at first use. After a change of the weights, start with a new one.
@@ -86,9 +87,9 @@ impl ConvBlockBackend for Flex {
         bias: FlexTensor,
         packed: PackedBlock,
     ) -> (FlexTensor, FlexTensor) {
-        let (isa, shape, input) = (Isa::best(), shape_of(&input, &weights), dense(input));
+        let (isa, shape, input) = (Isa::best(), shape_of(&input, &weights), input.to_contiguous());
         let packed = packed.0.get_or_init(|| {
-            let (weights, bias) = (dense(weights), dense(bias));
+            let (weights, bias) = (weights.to_contiguous(), bias.to_contiguous());
             kernel::pack(isa, shape, values(&weights), values(&bias))
         });
         let (output, winners) = kernel::forward_new(isa, shape, values(&input), packed);
@@ -112,8 +113,8 @@ impl ConvBlockBackward for Flex {
         winners: FlexTensor,
         gradient: FlexTensor,
         needs_input: bool,
-    ) -> (FlexTensor, FlexTensor, FlexTensor) {
-        let (input, weights, gradient) = (dense(input), dense(weights), dense(gradient));
+    ) -> [FlexTensor; 3] {
+        let (input, weights, gradient) = (input.to_contiguous(), weights.to_contiguous(), gradient.to_contiguous());
         let shape = shape_of(&input, &weights);
         let (grad_weights, grad_bias, grad_input) = kernel::backward_new(
             Isa::best(),
@@ -128,11 +129,11 @@ impl ConvBlockBackward for Flex {
             true => vec![shape.batch, shape.height, shape.width, shape.in_channels],
             false => vec![1],
         };
-        (
+        [
+            tensor(grad_input.unwrap_or_else(|| vec![0.0]), input_shape),
             tensor(grad_weights, [shape.out_channels, shape.in_channels, 3, 3]),
             tensor(grad_bias, [shape.out_channels]),
-            tensor(grad_input.unwrap_or_else(|| vec![0.0]), input_shape),
-        )
+        ]
     }
 }
 
@@ -143,20 +144,9 @@ impl<B: ConvBlockBackward> Backward<B, 3> for FusedBlock {
     type State = (FloatTensor<B>, FloatTensor<B>, IntTensor<B>);
 
     fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, _checkpointer: &mut Checkpointer) {
-        let [input_node, weights_node, bias_node] = ops.parents;
-        let (input, weights, winners) = ops.state;
-        let gradient = grads.consume::<B>(&ops.node);
-        let (grad_weights, grad_bias, grad_input) =
-            B::fused_block_backward(input, weights, winners, gradient, input_node.is_some());
-        for (node, gradient) in [
-            (input_node, grad_input),
-            (weights_node, grad_weights),
-            (bias_node, grad_bias),
-        ] {
-            if let Some(node) = node {
-                grads.register::<B>(node.id, gradient);
-            }
-        }
+        propagate::<B, _, _>(ops, grads, |(input, weights, winners), gradient, [needs_input, ..]| {
+            B::fused_block_backward(input, weights, winners, gradient, needs_input)
+        });
     }
 }
 

@@ -14,6 +14,7 @@ use burn::tensor::{activation, module};
 use pelage_kernels::convolution as kernel;
 use pelage_kernels::isa::Isa;
 
+use super::backward::propagate;
 use super::flex::{dims, runs_on_kernels, tensor, values};
 
 /// The function applied to every output value.
@@ -38,6 +39,15 @@ impl Activation {
             Activation::Relu => activation::relu(x),
             Activation::Relu6 => x.clamp(0.0, 6.0),
             Activation::Silu => activation::silu(x),
+        }
+    }
+
+    /// What a kernel applies, and what is left to apply to its output. SiLU cannot be inverted from its output, which is
+    /// all that is kept for the backward pass.
+    pub(super) fn fused(self) -> (Activation, Activation) {
+        match self {
+            Activation::Silu => (Activation::None, Activation::Silu),
+            other => (other, Activation::None),
         }
     }
 
@@ -104,12 +114,7 @@ pub fn convolution_packed(
     if !runs_on_kernels(&input) || is_dense(&input, &weight, options) {
         return convolution_composed(input, weight, bias, options, residual);
     }
-    // SiLU cannot be inverted from its output, which is all that is kept for the backward pass.
-    let fused = if options.activation == Activation::Silu {
-        Activation::None
-    } else {
-        options.activation
-    };
+    let (fused, after) = options.activation.fused();
     let settings = Settings {
         options: Options {
             activation: fused,
@@ -129,12 +134,7 @@ pub fn convolution_packed(
         settings,
         packed,
     );
-    let output = Tensor::from_dispatch(output);
-    if fused == options.activation {
-        output
-    } else {
-        options.activation.apply(output)
-    }
+    after.apply(Tensor::from_dispatch(output))
 }
 
 /// The same composed of Burn's own operations: for other devices, and the reference for tests.
@@ -233,12 +233,7 @@ pub(crate) trait ConvolutionBackward: Backend {
         gradient: FloatTensor<Self>,
         settings: Settings,
         wanted: Wanted,
-    ) -> (
-        FloatTensor<Self>,
-        FloatTensor<Self>,
-        FloatTensor<Self>,
-        FloatTensor<Self>,
-    );
+    ) -> [FloatTensor<Self>; 4];
 }
 
 impl ConvolutionBackend for Flex {
@@ -282,7 +277,7 @@ impl ConvolutionBackward for Flex {
         gradient: FlexTensor,
         settings: Settings,
         wanted: Wanted,
-    ) -> (FlexTensor, FlexTensor, FlexTensor, FlexTensor) {
+    ) -> [FlexTensor; 4] {
         let (isa, geometry) = (Isa::best(), settings.options.geometry(dims(&input), dims(&weight)));
         let (input, weight) = (input.to_contiguous(), weight.to_contiguous());
         // From the gradient after the activation to the one before it, which is the residual's as well.
@@ -310,12 +305,12 @@ impl ConvolutionBackward for Flex {
         );
         let shaped =
             |values: Vec<f32>, wanted: bool, shape: Vec<usize>| tensor(values, if wanted { shape } else { vec![1] });
-        (
+        [
             shaped(grad_input, wanted[0], input.shape().to_vec()),
             shaped(grad_weight, wanted[1], weight.shape().to_vec()),
             shaped(grad_bias, wanted[2], vec![geometry.out_channels]),
             gradient,
-        )
+        ]
     }
 }
 
@@ -326,15 +321,9 @@ impl<B: ConvolutionBackward> Backward<B, 4> for Convolve {
     type State = (FloatTensor<B>, FloatTensor<B>, FloatTensor<B>, Settings);
 
     fn backward(self, ops: Ops<Self::State, 4>, grads: &mut Gradients, _checkpointer: &mut Checkpointer) {
-        let (input, weight, output, settings) = ops.state;
-        let gradient = grads.consume::<B>(&ops.node);
-        let wanted = [0, 1, 2, 3].map(|i| ops.parents[i].is_some());
-        let (input, weight, bias, residual) = B::convolve_backward(input, weight, output, gradient, settings, wanted);
-        for (node, gradient) in ops.parents.into_iter().zip([input, weight, bias, residual]) {
-            if let Some(node) = node {
-                grads.register::<B>(node.id, gradient);
-            }
-        }
+        propagate::<B, _, _>(ops, grads, |(input, weight, output, settings), gradient, wanted| {
+            B::convolve_backward(input, weight, output, gradient, settings, wanted)
+        });
     }
 }
 

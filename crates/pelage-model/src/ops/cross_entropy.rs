@@ -11,7 +11,8 @@ use burn::tensor::{Device, TensorData, activation};
 use pelage_data::targets::Targets;
 use pelage_kernels::loss as kernel;
 
-use super::flex::{dense, dims, runs_on_kernels, tensor, values};
+use super::backward::propagate;
+use super::flex::{dims, runs_on_kernels, tensor, values};
 
 /// The targets of a batch.
 #[derive(Clone, Debug)]
@@ -98,7 +99,7 @@ pub(crate) trait CrossEntropyGradient: Backend {
 
 impl CrossEntropyGradient for Flex {
     fn loss_and_gradient(logits: FlexTensor, targets: &Wanted) -> (FlexTensor, FlexTensor) {
-        let logits = dense(logits);
+        let logits = logits.to_contiguous();
         let [n, classes] = dims(&logits);
         let mut gradient = vec![0.0; n * classes];
         let loss = kernel::cross_entropy(
@@ -130,12 +131,9 @@ impl<B: CrossEntropyGradient> Backward<B, 1> for SoftmaxCrossEntropy {
     type State = FloatTensor<B>;
 
     fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _checkpointer: &mut Checkpointer) {
-        let [logits_node] = ops.parents;
-        let gradient = grads.consume::<B>(&ops.node);
-        if let Some(node) = logits_node {
-            let gradient = B::float_reshape(gradient, [1, 1].into());
-            grads.register::<B>(node.id, B::float_mul(ops.state, gradient));
-        }
+        propagate::<B, _, _>(ops, grads, |of_logits, gradient, _| {
+            [B::float_mul(of_logits, B::float_reshape(gradient, [1, 1].into()))]
+        });
     }
 }
 

@@ -11,7 +11,8 @@ use burn::tensor::activation;
 use pelage_kernels::dense::{self as kernel, Activation, Shape};
 use pelage_kernels::isa::Isa;
 
-use super::flex::{dense as contiguous, dims, runs_on_kernels, tensor, values};
+use super::backward::propagate;
+use super::flex::{dims, runs_on_kernels, tensor, values};
 
 /// The layer, as a Burn backend extension.
 #[backend_extension(Flex, Autodiff)]
@@ -35,7 +36,7 @@ pub(crate) trait DenseBackward: Backend {
         gradient: FloatTensor<Self>,
         relu: bool,
         needs_input: bool,
-    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
+    ) -> [FloatTensor<Self>; 3];
 }
 
 /// `input` `[n, inputs]` times PyTorch's weights `[outputs, inputs]`, transposed, plus `bias` `[outputs]`, then ReLU if
@@ -69,7 +70,7 @@ fn activation_of(relu: bool) -> Activation {
 
 impl DenseBackend for Flex {
     fn fused_dense(input: FlexTensor, weights: FlexTensor, bias: FlexTensor, relu: bool) -> FlexTensor {
-        let (input, weights, bias) = (contiguous(input), contiguous(weights), contiguous(bias));
+        let (input, weights, bias) = (input.to_contiguous(), weights.to_contiguous(), bias.to_contiguous());
         let shape = shape_of(&input, &weights);
         let mut output = vec![0.0; shape.batch * shape.outputs];
         let (x, w, b) = (values(&input), values(&weights), values(&bias));
@@ -86,9 +87,9 @@ impl DenseBackward for Flex {
         gradient: FlexTensor,
         relu: bool,
         needs_input: bool,
-    ) -> (FlexTensor, FlexTensor, FlexTensor) {
-        let (input, weights) = (contiguous(input), contiguous(weights));
-        let (output, gradient) = (contiguous(output), contiguous(gradient));
+    ) -> [FlexTensor; 3] {
+        let (input, weights) = (input.to_contiguous(), weights.to_contiguous());
+        let (output, gradient) = (output.to_contiguous(), gradient.to_contiguous());
         let shape = shape_of(&input, &weights);
         let input_len = if needs_input { shape.batch * shape.inputs } else { 1 };
         let (mut grad_input, mut grad_bias) = (vec![0.0; input_len], vec![0.0; shape.outputs]);
@@ -110,11 +111,11 @@ impl DenseBackward for Flex {
         } else {
             vec![1]
         };
-        (
+        [
             tensor(grad_input, input_shape),
             tensor(grad_weights, [shape.outputs, shape.inputs]),
             tensor(grad_bias, [shape.outputs]),
-        )
+        ]
     }
 }
 
@@ -125,20 +126,13 @@ impl<B: DenseBackward> Backward<B, 3> for FusedDense {
     type State = (FloatTensor<B>, FloatTensor<B>, FloatTensor<B>, bool);
 
     fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, _checkpointer: &mut Checkpointer) {
-        let [input_node, weights_node, bias_node] = ops.parents;
-        let (input, weights, output, relu) = ops.state;
-        let gradient = grads.consume::<B>(&ops.node);
-        let (grad_input, grad_weights, grad_bias) =
-            B::fused_dense_backward(input, weights, output, gradient, relu, input_node.is_some());
-        for (node, gradient) in [
-            (input_node, grad_input),
-            (weights_node, grad_weights),
-            (bias_node, grad_bias),
-        ] {
-            if let Some(node) = node {
-                grads.register::<B>(node.id, gradient);
-            }
-        }
+        propagate::<B, _, _>(
+            ops,
+            grads,
+            |(input, weights, output, relu), gradient, [needs_input, ..]| {
+                B::fused_dense_backward(input, weights, output, gradient, relu, needs_input)
+            },
+        );
     }
 }
 

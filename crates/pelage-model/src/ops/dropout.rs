@@ -12,7 +12,8 @@ use burn::tensor::TensorData;
 use pelage_kernels::dropout as kernel;
 use pelage_kernels::isa::Isa;
 
-use super::flex::{dense, runs_on_kernels, values_mut};
+use super::backward::propagate;
+use super::flex::{runs_on_kernels, values_mut};
 
 /// Dropout as a Burn backend extension; it is its own backward pass.
 #[backend_extension(Flex, Autodiff)]
@@ -39,7 +40,7 @@ pub fn dropout(input: Tensor<2>, seed: u64, probability: f32) -> Tensor<2> {
 
 impl DropoutBackend for Flex {
     fn counter_dropout(input: FlexTensor, seed: u64, probability: f32) -> FlexTensor {
-        let mut output = dense(input);
+        let mut output = input.to_contiguous();
         kernel::apply_in_place(Isa::best(), seed, probability, values_mut(&mut output));
         output
     }
@@ -52,12 +53,9 @@ impl<B: DropoutBackend> Backward<B, 1> for CounterDropout {
     type State = (u64, f32);
 
     fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _checkpointer: &mut Checkpointer) {
-        let [input_node] = ops.parents;
-        let (seed, probability) = ops.state;
-        let gradient = grads.consume::<B>(&ops.node);
-        if let Some(node) = input_node {
-            grads.register::<B>(node.id, B::counter_dropout(gradient, seed, probability));
-        }
+        propagate::<B, _, _>(ops, grads, |(seed, probability), gradient, _| {
+            [B::counter_dropout(gradient, seed, probability)]
+        });
     }
 }
 

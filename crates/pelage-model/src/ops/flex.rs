@@ -9,18 +9,13 @@ pub(super) fn runs_on_kernels<const D: usize>(tensor: &Tensor<D>) -> bool {
     tensor.device().inner() == Device::flex() && tensor.dtype() == DType::F32
 }
 
-/// The tensor with its values in row-major order, copied only if they are not already.
-pub(super) fn dense(tensor: FlexTensor) -> FlexTensor {
-    tensor.to_contiguous()
-}
-
-/// The values of a dense tensor.
+/// The values of a contiguous tensor.
 pub(super) fn values(tensor: &FlexTensor) -> &[f32] {
     let start = tensor.layout().start_offset();
     &tensor.storage::<f32>()[start..start + tensor.layout().num_elements()]
 }
 
-/// The values of a dense tensor, mutable; copied first if another tensor shares them.
+/// The values of a contiguous tensor, mutable; copied first if another tensor shares them.
 pub(super) fn values_mut(tensor: &mut FlexTensor) -> &mut [f32] {
     let (start, count) = (tensor.layout().start_offset(), tensor.layout().num_elements());
     &mut tensor.storage_mut::<f32>()[start..start + count]

@@ -8,7 +8,7 @@ use pelage_kernels::isa::Isa;
 use pelage_kernels::optimizer as kernel;
 pub use pelage_kernels::optimizer::{Adam, Rate, RmsProp, Sgd};
 
-use super::flex::{dense, runs_on_kernels, values, values_mut};
+use super::flex::{runs_on_kernels, values, values_mut};
 
 /// The steps as a Burn backend extension; each returns the new parameters and state.
 #[backend_extension(Flex)]
@@ -51,7 +51,8 @@ impl OptimizerBackend for Flex {
         gradients: FlexTensor,
         velocity: FlexTensor,
     ) -> (FlexTensor, FlexTensor) {
-        let (mut parameters, gradients, mut velocity) = (dense(parameters), dense(gradients), dense(velocity));
+        let [mut parameters, gradients, mut velocity] =
+            [parameters, gradients, velocity].map(|tensor| tensor.to_contiguous());
         let (p, v) = (values_mut(&mut parameters), values_mut(&mut velocity));
         kernel::sgd(Isa::best(), rule, rate, p, values(&gradients), v);
         (parameters, velocity)
@@ -64,7 +65,8 @@ impl OptimizerBackend for Flex {
         gradients: FlexTensor,
         square: FlexTensor,
     ) -> (FlexTensor, FlexTensor) {
-        let (mut parameters, gradients, mut square) = (dense(parameters), dense(gradients), dense(square));
+        let [mut parameters, gradients, mut square] =
+            [parameters, gradients, square].map(|tensor| tensor.to_contiguous());
         let (p, s) = (values_mut(&mut parameters), values_mut(&mut square));
         kernel::rms_prop(Isa::best(), rule, rate, p, values(&gradients), s);
         (parameters, square)
@@ -79,8 +81,8 @@ impl OptimizerBackend for Flex {
         mean: FlexTensor,
         square: FlexTensor,
     ) -> (FlexTensor, FlexTensor, FlexTensor) {
-        let (mut parameters, gradients) = (dense(parameters), dense(gradients));
-        let (mut mean, mut square) = (dense(mean), dense(square));
+        let (mut parameters, gradients) = (parameters.to_contiguous(), gradients.to_contiguous());
+        let (mut mean, mut square) = (mean.to_contiguous(), square.to_contiguous());
         let (p, m, s) = (
             values_mut(&mut parameters),
             values_mut(&mut mean),

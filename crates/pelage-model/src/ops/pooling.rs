@@ -11,6 +11,7 @@ use burn::tensor::ops::MaxPoolOptions;
 use burn::tensor::{TensorData, module};
 use pelage_kernels::pooling::{self as kernel, Geometry};
 
+use super::backward::propagate;
 use super::flex::{dims, runs_on_kernels, tensor, values};
 
 /// The maximum of each `kernel` x `kernel` window.
@@ -111,10 +112,9 @@ impl<B: AveragePoolBackward> Backward<B, 1> for GlobalAverage {
     type State = [usize; 4];
 
     fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _checkpointer: &mut Checkpointer) {
-        let gradient = grads.consume::<B>(&ops.node);
-        if let [Some(node)] = ops.parents {
-            grads.register::<B>(node.id, B::global_average_backward(gradient, ops.state));
-        }
+        propagate::<B, _, _>(ops, grads, |shape, gradient, _| {
+            [B::global_average_backward(gradient, shape)]
+        });
     }
 }
 
@@ -183,11 +183,9 @@ impl<B: MaxPoolBackward> Backward<B, 1> for MaxPool {
     type State = (IntTensor<B>, Geometry);
 
     fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _checkpointer: &mut Checkpointer) {
-        let (winners, geometry) = ops.state;
-        let gradient = grads.consume::<B>(&ops.node);
-        if let [Some(node)] = ops.parents {
-            grads.register::<B>(node.id, B::max_pool_backward(winners, gradient, geometry));
-        }
+        propagate::<B, _, _>(ops, grads, |(winners, geometry), gradient, _| {
+            [B::max_pool_backward(winners, gradient, geometry)]
+        });
     }
 }
 
