@@ -43,8 +43,7 @@ impl Image {
     pub(crate) fn decode(&self, preprocessing: &Preprocessing) -> std::result::Result<Vec<u8>, String> {
         match self {
             Image::Encoded(bytes) => preprocessing.decode(bytes),
-            Image::Rgb(image) if image.width() == 0 || image.height() == 0 => Err("it has no pixels".into()),
-            Image::Rgb(image) => Ok(preprocessing.resize(image)),
+            Image::Rgb(image) => preprocessing.resize(image),
         }
     }
 

@@ -96,12 +96,10 @@ impl Preprocessing {
 
     /// The image at this size: rows of RGB, `height * width * 3` values of 0 to 255.
     ///
-    /// # Panics
-    /// Where the image has no pixels.
-    pub fn resize(&self, image: &RgbImage) -> Vec<u8> {
-        // An RgbImage has as many bytes as its sides ask for, both pixel types are the same, and all of it is inside.
+    /// # Errors
+    /// An image without pixels.
+    pub fn resize(&self, image: &RgbImage) -> Result<Vec<u8>, String> {
         self.resize_part(image.as_raw(), image.dimensions().into(), decode::all_of(image))
-            .expect("an image with pixels")
     }
 
     /// Pixels of one size (width, height) at another, squashed where the aspect ratio differs: what does not belong to
@@ -119,6 +117,9 @@ impl Preprocessing {
 
     /// Of a part of an image of `size` (width, height): left, top, width, height in its pixels.
     fn resize_part(&self, pixels: &[u8], size: [u32; 2], part: [f64; 4]) -> Result<Vec<u8>, String> {
+        if size.contains(&0) {
+            return Err("it has no pixels".into());
+        }
         // An image may have been made of a longer array.
         let pixels = &pixels[..size[0] as usize * size[1] as usize * 3];
         if size == [self.width, self.height] {

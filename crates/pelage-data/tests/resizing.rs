@@ -38,7 +38,8 @@ fn every_filter_as_pillow() {
             filter,
             ..Preprocessing::new(1)
         }
-        .resize(&image.unwrap());
+        .resize(&image.unwrap())
+        .unwrap();
         let pillow = BASE64_STANDARD.decode(&case.result).unwrap();
         assert_eq!(ours.len(), pillow.len());
         let differences: Vec<u8> = ours.iter().zip(&pillow).map(|(a, b)| a.abs_diff(*b)).collect();
@@ -114,7 +115,7 @@ fn a_reduced_image_is_not_shifted_whichever_way_it_is_turned() {
                 ..Preprocessing::new(28)
             };
             let whole = decode(&turned, &Limits::default()).unwrap();
-            let (mean, largest) = apart(&small.decode(&turned).unwrap(), &small.resize(&whole));
+            let (mean, largest) = apart(&small.decode(&turned).unwrap(), &small.resize(&whole).unwrap());
             assert!(
                 mean < 1.2 && largest <= 8.0,
                 "{orientation} {fit:?}: mean {mean:.2}, largest {largest}"
@@ -147,7 +148,7 @@ proptest! {
         let fit = if crop { Fit::Crop } else { Fit::Squash };
         let preprocessing = Preprocessing { width, height, fit, ..Preprocessing::new(1) };
         let image = RgbImage::from_pixel(from.0, from.1, image::Rgb([200, 100, 50]));
-        let resized = preprocessing.resize(&image);
+        let resized = preprocessing.resize(&image).unwrap();
         prop_assert!(resized.chunks_exact(3).all(|pixel| pixel == [200, 100, 50]), "{fit:?}");
     }
 }

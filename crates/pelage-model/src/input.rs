@@ -36,10 +36,7 @@ pub fn decode(bytes: &[u8], preprocessing: &Preprocessing) -> Result<Vec<f32>, S
 /// # Errors
 /// An image without pixels.
 pub fn resize(image: &RgbImage, preprocessing: &Preprocessing) -> Result<Vec<f32>, String> {
-    if image.width() == 0 || image.height() == 0 {
-        return Err("it has no pixels".into());
-    }
-    Ok(normalized(&preprocessing.resize(image), preprocessing))
+    Ok(normalized(&preprocessing.resize(image)?, preprocessing))
 }
 
 /// Normalizes the `h * w * 3` RGB values of an image that already has its size.

@@ -29,7 +29,7 @@ pub(super) fn read(location: &Location, seen: &Preprocessing) -> Result<RgbImage
         filter: ResizeFilter::Bilinear,
         ..seen.clone()
     };
-    let pixels = small.resize(&image);
+    let pixels = small.resize(&image)?;
     RgbImage::from_raw(small.width, small.height, pixels).ok_or_else(|| "it has no pixels".into())
 }
 
