@@ -13,7 +13,7 @@ use pelage::{Architecture, Config, Recipe};
 use super::super::compute::Caching;
 use super::settings::Settings;
 use crate::failure::Failure;
-use crate::options::{flag, one_of};
+use crate::options::one_of;
 
 /// Train a network; every default is the reference recipe
 ///
@@ -110,16 +110,13 @@ pub(super) fn extension(arguments: &Arguments) -> Result<Extension, Failure> {
                 .into(),
         ));
     }
-    let number = |name: &'static str| {
-        let text = arguments.settings.get(name);
-        let number = text.map(|text| text.parse::<usize>());
-        let refused = |_| Failure::Usage(format!("{} must be a whole number", flag(name)));
-        number.transpose().map_err(refused)
-    };
+    let mut asked = Recipe::default();
+    arguments.settings.apply(&mut asked)?;
+    let given = |name| arguments.settings.names().any(|given| given == name);
     let Caching { computing, cache } = &arguments.caching;
     Ok(Extension {
-        epochs: number("epochs")?,
-        patience: number("patience")?,
+        epochs: given("epochs").then_some(asked.epochs),
+        patience: given("patience").then_some(asked.patience),
         device: computing.device.clone(),
         threads: computing.threads,
         cache: *cache,

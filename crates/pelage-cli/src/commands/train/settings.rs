@@ -2,6 +2,8 @@
 
 use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgMatches, Command, FromArgMatches};
+use pelage::data::augment::FillMode;
+use pelage::data::preprocess::ResizeFilter;
 use pelage::train::Recipe;
 use pelage::train::recipe::{ClassWeights, Loss, OptimizerKind, Schedule};
 use pelage::{Architecture, Result};
@@ -45,7 +47,7 @@ const LEARNING: &[Flag] = &[
         "FILTER",
         "How they are resized; Keras's flow_from_directory uses nearest [default: bilinear, antialiased; or the \
          backbone's]",
-        OneOf(&["nearest", "bilinear", "bicubic", "lanczos3"]),
+        OneOf(ResizeFilter::NAMES),
     ),
     Flag("epochs", "N", "Maximum number of epochs", Any),
     Flag("batch_size", "N", "Pictures per batch", Any),
@@ -178,7 +180,7 @@ const AUGMENTATION: &[Flag] = &[
         "fill_mode",
         "MODE",
         "How to fill the area beyond the border",
-        OneOf(&["nearest", "constant", "reflect", "wrap"]),
+        OneOf(FillMode::NAMES),
     ),
 ];
 
@@ -198,14 +200,6 @@ impl Settings {
     /// Applies them to `recipe`.
     pub(super) fn apply(&self, recipe: &mut Recipe) -> Result<()> {
         self.0.iter().try_for_each(|(name, text)| recipe.set(name, text))
-    }
-
-    /// The given value of the setting `name`.
-    pub(super) fn get(&self, name: &str) -> Option<&str> {
-        self.0
-            .iter()
-            .find(|(given, _)| *given == name)
-            .map(|(_, text)| text.as_str())
     }
 
     /// The names of the given settings.
