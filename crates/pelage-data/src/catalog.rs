@@ -217,6 +217,19 @@ impl Listing {
     }
 }
 
+/// Opens what can be evaluated on: the training part, if `path` has parts, and the validation part, else all labelled
+/// images.
+///
+/// # Errors
+/// A path that does not exist or holds no labelled images; of a folder with parts, as [`open_dataset`].
+pub fn open_parts(path: &Path) -> Result<(Option<Catalog>, Catalog)> {
+    match open_dataset(path, None, 0) {
+        Ok(split) => Ok((Some(split.train), split.validation)),
+        Err(failure) if path.join("train").is_dir() => Err(failure),
+        Err(_) => Ok((None, Catalog::from_source(path, None)?)),
+    }
+}
+
 /// Opens what `train` takes: a folder or zip with parts `train` and `validation` (or `valid`, `val`), their classes
 /// matched by name; or any source with `validation_split` (0 to 1).
 ///

@@ -13,7 +13,7 @@ use pelage_model::{input, paths};
 
 use crate::compute::Compute;
 use crate::evaluate::{self, Embeddings, Scores, calibration};
-use crate::runs::images;
+use crate::runs::{Config, images};
 use crate::{Error, Model, Result, atomic};
 
 /// A calibration, and what it was fitted on.
@@ -68,11 +68,11 @@ fn open(data: Option<&Path>, model: &Model) -> Result<Split> {
     catalog::open_dataset(data, None, 0).or_else(|failure| {
         let settings = images::settings(&model.facts).ok();
         match settings.filter(|settings| settings.validation_split.is_some()) {
-            Some(settings) => Ok(catalog::open_dataset(
-                data,
-                settings.validation_split,
-                settings.recipe.seed,
-            )?),
+            Some(settings) => Config {
+                data: data.into(),
+                ..settings
+            }
+            .split(),
             None => Err(failure.into()),
         }
     })

@@ -65,9 +65,8 @@ pub fn export(
 
 /// The parts of an organized folder by name, or all labelled images.
 fn sets(path: &Path) -> Result<Vec<(&'static str, Catalog)>> {
-    match catalog::open_dataset(path, None, 0) {
-        Ok(split) => Ok(vec![("train", split.train), ("validation", split.validation)]),
-        Err(failure) if path.join("train").is_dir() => Err(failure.into()),
-        Err(_) => Ok(vec![("features", Catalog::from_source(path, None)?)]),
-    }
+    Ok(match catalog::open_parts(path)? {
+        (Some(train), validation) => vec![("train", train), ("validation", validation)],
+        (None, all) => vec![("features", all)],
+    })
 }

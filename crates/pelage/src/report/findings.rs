@@ -186,14 +186,8 @@ fn open(facts: &Facts, data: Option<&Path>) -> Result<(PathBuf, Catalog, Catalog
         (_, Some(settings)) if settings.validation_split.is_none() && settings.data.exists() => settings.data,
         _ => return images::trained_on(facts).map(parted),
     };
-    match catalog::open_dataset(&data, None, 0) {
-        Ok(split) => Ok(parted((data, split))),
-        // Labelled images without a training part.
-        Err(_) => {
-            let validation = images::validation_part(&data)?;
-            Ok((data, validation, Catalog::default()))
-        }
-    }
+    let (train, validation) = catalog::open_parts(&data)?;
+    Ok((data, validation, train.unwrap_or_default()))
 }
 
 /// Groups of the same image with members on both sides, with thumbnails.

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use pelage_data::catalog::{self, Split};
 use serde::de::Error as _;
 use toml::{Table, Value};
 
@@ -34,6 +35,18 @@ impl Config {
             data: data.into(),
             ..Config::default()
         }
+    }
+
+    /// The images, in two parts.
+    ///
+    /// # Errors
+    /// As [`catalog::open_dataset`].
+    pub(crate) fn split(&self) -> Result<Split> {
+        Ok(catalog::open_dataset(
+            &self.data,
+            self.validation_split,
+            self.recipe.seed,
+        )?)
     }
 
     /// Checks that the settings make sense.

@@ -12,13 +12,9 @@ use crate::{Error, Result};
 /// The images in `path` to evaluate on: the validation part of an organized folder, else all labelled images.
 ///
 /// # Errors
-/// A path that does not exist or holds no labelled images.
+/// As [`catalog::open_parts`].
 pub fn validation_part(path: &Path) -> Result<Catalog> {
-    match catalog::open_dataset(path, None, 0) {
-        Ok(split) => Ok(split.validation),
-        Err(failure) if path.join("train").is_dir() => Err(failure.into()),
-        Err(_) => Ok(Catalog::from_source(path, None)?),
-    }
+    Ok(catalog::open_parts(path)?.1)
 }
 
 /// The settings that the model of `facts` was trained with.
@@ -35,20 +31,15 @@ pub fn settings(facts: &Facts) -> Result<Config> {
 /// # Errors
 /// Images that are not where the settings say, relative to the working directory.
 pub fn trained_on(facts: &Facts) -> Result<(PathBuf, Split)> {
-    let Config {
-        data,
-        validation_split,
-        recipe,
-        ..
-    } = settings(facts)?;
-    if !data.exists() {
+    let config = settings(facts)?;
+    if !config.data.exists() {
         return Err(Error::Images(format!(
             "the images that the model was trained on are not at {} (relative to the working directory)",
-            data.display()
+            config.data.display()
         )));
     }
-    let split = catalog::open_dataset(&data, validation_split, recipe.seed)?;
-    Ok((data, split))
+    let split = config.split()?;
+    Ok((config.data, split))
 }
 
 /// The validation images that the models of all `facts` were validated on.

@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use burn::tensor::Device;
 use pelage_data::Progress;
 use pelage_data::cache::CacheMode;
-use pelage_data::catalog;
 
 use super::config::Config;
 use super::folder::{self, Folder};
@@ -79,11 +78,7 @@ impl Run {
             note_weights(transfer)?;
         }
         let device = config.compute.open()?;
-        let sets = Sets::from(catalog::open_dataset(
-            &config.data,
-            config.validation_split,
-            config.recipe.seed,
-        )?);
+        let sets = Sets::from(config.split()?);
         let (start, data) = start::open(&config.recipe, &sets, config.compute.cache, &device, progress)?;
         std::fs::create_dir_all(folder).map_err(Error::io(folder))?;
         if config.validation_split.is_some() {
@@ -118,11 +113,7 @@ impl Run {
         let device = config.compute.open()?;
         let snapshot = folder::checkpoint(folder)?;
         let complete = snapshot.and_then(|snapshot| snapshot.progress().finished(&config.recipe));
-        let sets = Sets::from(catalog::open_dataset(
-            &config.data,
-            config.validation_split,
-            config.recipe.seed,
-        )?);
+        let sets = Sets::from(config.split()?);
         let (start, data) = start::open(&config.recipe, &sets, config.compute.cache, &device, progress)?;
         if config != written {
             atomic::write(&path, config.to_toml()?.as_bytes())?;
