@@ -5,6 +5,7 @@ pub mod affine;
 
 use pelage_kernels::isa::Isa;
 use pelage_kernels::pixels::{self, Border, Map, Normalization};
+use pelage_kernels::split_mix;
 use serde::{Deserialize, Serialize};
 
 pub use affine::{FillMode, Transform};
@@ -184,23 +185,15 @@ impl Drawn {
     }
 }
 
-/// SplitMix64 (Steele, Lea and Flood 2014): tiny, and the same on every platform.
+/// A stream of draws.
 struct Random(u64);
 
 impl Random {
     fn unit(&mut self) -> f32 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        (mix(self.0) >> 40) as f32 / (1u64 << 24) as f32
+        (split_mix::next(&mut self.0) >> 40) as f32 / (1u64 << 24) as f32
     }
 
     fn symmetric(&mut self, range: f32) -> f32 {
         (2.0 * self.unit() - 1.0) * range
     }
-}
-
-/// The finalizer of SplitMix64.
-pub(crate) fn mix(mut z: u64) -> u64 {
-    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    z ^ (z >> 31)
 }

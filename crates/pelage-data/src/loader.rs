@@ -6,9 +6,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
 
+use pelage_kernels::split_mix::mix;
 use rayon::prelude::*;
 
-use crate::augment::{Augmentation, mix};
+use crate::augment::Augmentation;
 use crate::cache::DecodedImages;
 use crate::targets::Targets;
 use crate::{Error, Result};

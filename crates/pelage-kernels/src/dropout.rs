@@ -5,6 +5,7 @@
 use rayon::prelude::*;
 
 use crate::isa::{Isa, for_each_isa};
+use crate::split_mix::hash;
 
 /// Values in a parallel piece; it affects speed only, never the result.
 const PIECE: usize = 1 << 14;
@@ -49,7 +50,7 @@ impl Draw {
     fn new(seed: u64, probability: f32, piece: usize) -> Self {
         let first = (piece * PIECE) as u64;
         // Counters are 32 bits wide; past them, each 2^32 values have keys of their own.
-        let keys = mix64(mix64(seed).wrapping_add(first >> 32));
+        let keys = hash(hash(seed).wrapping_add(first >> 32));
         Draw {
             keys: [keys as u32, (keys >> 32) as u32],
             first: first as u32,
@@ -79,12 +80,4 @@ fn mix32(mut x: u32) -> u32 {
     x = (x ^ (x >> 16)).wrapping_mul(0x21F0_AAAD);
     x = (x ^ (x >> 15)).wrapping_mul(0x735A_2D97);
     x ^ (x >> 15)
-}
-
-/// The step and finalizer of SplitMix64 (Steele, Lea and Flood 2014).
-fn mix64(seed: u64) -> u64 {
-    let mut z = seed.wrapping_add(0x9E37_79B9_7F4A_7C15);
-    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    z ^ (z >> 31)
 }

@@ -18,4 +18,5 @@ pub mod peak;
 pub mod pixels;
 pub mod pooling;
 mod scratch;
+pub mod split_mix;
 mod vector;

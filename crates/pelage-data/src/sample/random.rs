@@ -1,20 +1,19 @@
 //! Numbers to draw traits from: SplitMix64, whole numbers only until the end, so the same on every platform.
 
-use crate::augment::mix;
+use pelage_kernels::split_mix;
 
-/// SplitMix64 (Steele, Lea and Flood 2014).
+/// A stream of draws.
 pub(super) struct Random(u64);
 
 impl Random {
     /// A stream of its own for every key.
     pub(super) fn new(key: [u64; 3]) -> Self {
-        let step = |state: u64, part: u64| mix((state ^ part).wrapping_add(0x9E37_79B9_7F4A_7C15));
+        let step = |state: u64, part: u64| split_mix::hash(state ^ part);
         Random(key.into_iter().fold(0, step))
     }
 
     fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        mix(self.0)
+        split_mix::next(&mut self.0)
     }
 
     /// 0 to 1, the end excluded.

@@ -1,6 +1,7 @@
 //! The forward pass through a network or a part of it.
 
 use burn::Tensor;
+use pelage_kernels::split_mix::hash;
 
 use super::graph::Operation;
 use super::layer::Layer;
@@ -163,22 +164,16 @@ fn drop(x: Tensor<4>, probability: f32, layer: u64, mode: Mode) -> Tensor<4> {
 
 /// A key of its own for every mask of a run.
 fn mask_key(seed: u64, step: u64, layer: u64) -> u64 {
-    [step, layer]
-        .into_iter()
-        .fold(hashed(seed), |key, part| hashed(key ^ part))
-}
-
-/// The step and finalizer of SplitMix64 (Steele, Lea and Flood 2014).
-fn hashed(seed: u64) -> u64 {
-    let mut z = seed.wrapping_add(0x9E37_79B9_7F4A_7C15);
-    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    z ^ (z >> 31)
+    [step, layer].into_iter().fold(hash(seed), |key, part| hash(key ^ part))
 }
 
 #[cfg(test)]
 mod tests {
+    use burn::tensor::Device;
+
+    use super::super::Head;
     use super::*;
+    use crate::values::to_vec;
 
     #[test]
     fn no_two_masks_of_a_run_are_the_same() {
@@ -189,5 +184,36 @@ mod tests {
             }
         }
         assert!(!seen.contains(&mask_key(8, 0, 1)));
+    }
+
+    #[test]
+    fn every_dropout_of_a_network_and_every_step_draws_its_own_mask() {
+        let head = Head {
+            hidden: vec![(64, 0.5), (64, 0.5)],
+            ..Head::linear()
+        };
+        let device = Device::flex();
+        let network = Network::of_head(&head, [1, 1, 8], 2, 0, &device);
+        let mut masks = Vec::new();
+        for step in [0, 1] {
+            // Every layer's output becomes ones, so that a dropout's is its mask.
+            let mut tap = |name: &str, value: Tensor<4>| match name.contains("dropout") {
+                true => {
+                    masks.push(to_vec(value.clone()));
+                    value
+                }
+                false => value.ones_like(),
+            };
+            network.forward_with(
+                Tensor::ones([1, 1, 1, 8], &device),
+                Mode::Train { seed: 7, step },
+                &mut tap,
+            );
+        }
+        assert_eq!(masks.len(), 4);
+        for (i, mask) in masks.iter().enumerate() {
+            assert!(mask.contains(&0.0) && mask.contains(&2.0), "{mask:?}");
+            assert!(!masks[..i].contains(mask), "mask {i} is another's");
+        }
     }
 }
