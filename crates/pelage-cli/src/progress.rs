@@ -126,6 +126,8 @@ pub(crate) struct Training {
     epoch_started: Instant,
     last_line: Instant,
     images: usize,
+    /// Batches of the epoch that were done before it was resumed.
+    done: usize,
 }
 
 impl Training {
@@ -140,6 +142,7 @@ impl Training {
             epoch_started: Instant::now(),
             last_line: Instant::now(),
             images: 0,
+            done: 0,
         }
     }
 
@@ -153,6 +156,7 @@ impl Training {
             } => {
                 self.epoch_started = Instant::now();
                 self.images = 0;
+                self.done = *done;
                 self.epochs.set_length(*epochs as u64);
                 self.epochs.set_position(*epoch as u64 - 1);
                 self.batches.reset();
@@ -171,7 +175,7 @@ impl Training {
                 self.images += images;
                 let elapsed = self.epoch_started.elapsed().as_secs_f64();
                 let rate = self.images as f64 / elapsed.max(1e-9);
-                let left = (batches - batch) as f64 * *images as f64 / rate;
+                let left = elapsed * (batches - batch) as f64 / (batch - self.done).max(1) as f64;
                 let facts = format!("loss {loss:.4}  accuracy {:.1} %  {rate:.0} images/s", 100.0 * accuracy);
                 let left = duration(left);
                 if self.terminal {
@@ -179,7 +183,7 @@ impl Training {
                     self.batches.set_message(format!("{facts}  {left} left"));
                 } else if self.last_line.elapsed() > Duration::from_secs(PLAIN_SECONDS) {
                     self.last_line = Instant::now();
-                    eprintln!("  step {batch}/{batches}  {facts}  {left} left in this epoch");
+                    eprintln!("  batch {batch}/{batches}  {facts}  {left} left in this epoch");
                 }
             }
             Event::Validation { images, total } => {

@@ -1,6 +1,6 @@
 //! Tables and numbers as text.
 
-pub(crate) use pelage::draw::text::thousands;
+pub(crate) use pelage::draw::text::{duration, thousands};
 
 use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
 
@@ -42,16 +42,6 @@ pub(crate) fn count(number: usize, noun: &str) -> String {
 /// 18.8 MB.
 pub(crate) fn megabytes(bytes: u64) -> String {
     format!("{:.1} MB", bytes as f64 / 1e6)
-}
-
-/// Seconds in words: `42 s`, `3 min 20 s`, `1 h 05 min`.
-pub(crate) fn duration(seconds: f64) -> String {
-    let whole = seconds.round().max(0.0) as u64;
-    match whole {
-        0..60 => format!("{seconds:.0} s"),
-        60..3600 => format!("{} min {:02} s", whole / 60, whole % 60),
-        _ => format!("{} h {:02} min", whole / 3600, whole % 3600 / 60),
-    }
 }
 
 /// The first few items of a list, one per line, and the number of the rest.

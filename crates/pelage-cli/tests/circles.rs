@@ -1,4 +1,5 @@
-//! No file imports another that, over any number of steps, imports it: read off the `use` lines of every crate.
+//! No file imports another that, over any number of steps, imports it: read off the `use` lines of every crate. A name
+//! that a file only hands on (`pub use`) counts as imported from where it is defined.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -59,12 +60,18 @@ fn imports(text: &str, module: &Module) -> Imports {
 
 /// `a::{b, c::{self, d}}` as `a::b`, `a::c`, `a::c::d`.
 fn paths(tree: &str) -> Vec<Module> {
-    let tree: String = tree
-        .split(" as ")
-        .next()
-        .unwrap_or_default()
-        .split_whitespace()
-        .collect();
+    // What a name is called here does not matter.
+    let mut words = tree.split_whitespace();
+    let mut tree = String::new();
+    while let Some(word) = words.next() {
+        match word {
+            "as" => {
+                let renamed = words.next().unwrap_or_default();
+                tree.extend(renamed.chars().filter(|c| ",{}".contains(*c)));
+            }
+            _ => tree += word,
+        }
+    }
     let Some((head, rest)) = tree.split_once('{') else {
         return vec![tree.split("::").map(String::from).collect()];
     };
@@ -219,9 +226,11 @@ fn circles_are_seen_where_they_are() {
         ("a::b", "\nuse crate::c::{C, D};\nuse serde::Serialize;"),
         ("c", "\nuse crate::Thing;\nuse std::fs;"),
         ("d", "\nuse super::c::C;"),
+        ("e", "\nuse crate::{c as other, f::{F as G, H}};"),
+        ("f", "\nuse crate::{d as one, e};"),
     ] {
         house.files.insert(file(name), imports(text, &file(name)));
     }
     let arrows = house.arrows();
-    assert_eq!(circles(&arrows), [&file("a::b"), &file("c")]);
+    assert_eq!(circles(&arrows), ["a::b", "c", "e", "f"].map(file).each_ref());
 }

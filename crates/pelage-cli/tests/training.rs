@@ -334,3 +334,75 @@ fn damaged_checkpoints_and_models_are_named() {
     let refused = fail(folder.path(), &["evaluate", "run", "data"], 1);
     assert!(refused.contains("checkpoint"), "{refused}");
 }
+
+#[test]
+fn flags_go_before_a_configuration_and_steps_count_accumulated_batches_once() {
+    let folder = tempfile::tempdir().unwrap();
+    data(folder.path(), 20, 8);
+    std::fs::write(
+        folder.path().join("from.toml"),
+        "data = \"data\"\nnesterov = true\ndecay_norms = true\nschedule = \"cosine\"\n",
+    )
+    .unwrap();
+    let flags = [
+        "--nesterov=false",
+        "--accumulate",
+        "3",
+        "--clip-norm",
+        "1.5",
+        "--decay-norms=false",
+        "--loss",
+        "focal",
+        "--label-smoothing",
+        "0.1",
+        "--class-weights",
+        "balanced",
+        "--weight-decay",
+        "0.001",
+        "--min-delta",
+        "0.01",
+        "--fill-mode",
+        "constant",
+        "--fill-value",
+        "9",
+    ];
+    let run = ["--config", "from.toml", "--out", "run"];
+    succeed(folder.path(), &train_for("2", "8", &[&run[..], &flags].concat()));
+    let config = std::fs::read_to_string(folder.path().join("run/config.toml")).unwrap();
+    for line in [
+        "nesterov = false",
+        "accumulate = 3",
+        "clip_norm = 1.5",
+        "decay_norms = false",
+        "loss = \"focal\"",
+        "label_smoothing = 0.1",
+        "class_weights = \"balanced\"",
+        "weight_decay = 0.001",
+        "min_delta = 0.01",
+        "fill_mode = \"constant\"",
+        "fill_value = 9.0",
+        "schedule = \"cosine\"",
+    ] {
+        assert!(config.lines().any(|own| own == line), "{line} is not in\n{config}");
+    }
+    // 40 images in 5 batches: steps of 3 and 2 batches. The cosine is at 3/4 before the last of 4 steps.
+    let history = std::fs::read_to_string(folder.path().join("run/history.csv")).unwrap();
+    let column = |epoch: usize, column: usize| -> f64 {
+        let row = history.lines().nth(epoch).unwrap();
+        row.split(',').nth(column).unwrap().parse().unwrap()
+    };
+    assert_eq!((column(1, 1), column(2, 1)), (2.0, 4.0), "{history}");
+    let expected = 0.01 * 0.5 * (1.0 + (0.75 * std::f64::consts::PI).cos());
+    assert!((column(2, 2) - expected).abs() < 1e-9, "{expected} in\n{history}");
+}
+
+#[test]
+fn a_loss_that_became_nan_is_a_failure_that_names_the_rate() {
+    let folder = tempfile::tempdir().unwrap();
+    data(folder.path(), 20, 8);
+    let told = fail(folder.path(), &train(&["--out", "run", "--learning-rate", "1e30"]), 1);
+    assert!(
+        told.contains("became NaN") && told.contains("learning rate 1.000e30"),
+        "{told}"
+    );
+}

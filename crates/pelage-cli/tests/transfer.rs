@@ -167,6 +167,9 @@ fn features_come_with_paths_and_labels_and_are_kept() {
     assert_eq!(std::fs::read(folder.path().join("features/train.npy")).unwrap(), array);
     succeed(folder.path(), &["cache", "clear"]);
     assert!(kept().is_empty());
+    succeed(folder.path(), &[&arguments[..], &["--cache", "off"]].concat());
+    assert!(kept().is_empty());
+    assert_eq!(std::fs::read(folder.path().join("features/train.npy")).unwrap(), array);
 }
 
 #[test]

@@ -225,8 +225,14 @@ impl Listing {
 pub fn open_parts(path: &Path) -> Result<(Option<Catalog>, Catalog)> {
     match open_dataset(path, None, 0) {
         Ok(split) => Ok((Some(split.train), split.validation)),
-        Err(failure) if path.join("train").is_dir() => Err(failure),
-        Err(_) => Ok((None, Catalog::from_source(path, None)?)),
+        Err(Error::NoValidation { .. }) if !path.join("train").is_dir() => {
+            let all = Catalog::from_source(path, None)?;
+            match all.items.is_empty() {
+                true => Err(no_labels(&all, path)),
+                false => Ok((None, all)),
+            }
+        }
+        Err(failure) => Err(failure),
     }
 }
 
@@ -274,18 +280,22 @@ pub fn open_dataset(path: &Path, validation_split: Option<f64>, seed: u64) -> Re
 }
 
 pub(crate) fn check_classes(catalog: &Catalog, path: &Path) -> Result<()> {
-    let path = path.to_path_buf();
     match catalog.classes.as_slice() {
-        [] => {
-            let mut zips = catalog.unlabelled.iter().filter(|name| source::is_zip_name(name));
-            let nested = zips.next().cloned();
-            Err(Error::NoLabels { path, nested })
-        }
+        [] => Err(no_labels(catalog, path)),
         [one] => Err(Error::OneClass {
-            path,
+            path: path.into(),
             class: one.clone(),
         }),
         _ => Ok(()),
+    }
+}
+
+/// The error of a catalog without labelled images.
+pub(crate) fn no_labels(catalog: &Catalog, path: &Path) -> Error {
+    let mut zips = catalog.unlabelled.iter().filter(|name| source::is_zip_name(name));
+    Error::NoLabels {
+        path: path.into(),
+        nested: zips.next().cloned(),
     }
 }
 

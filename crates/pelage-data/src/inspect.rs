@@ -8,10 +8,10 @@ use std::path::Path;
 use rayon::prelude::*;
 use serde::Serialize;
 
-use crate::catalog::{Catalog, Listing, Part};
+use crate::catalog::{self, Catalog, Listing, Part};
 use crate::decode::{self, Limits};
 use crate::progress::{Counter, Progress};
-use crate::{Error, Result, Unreadable};
+use crate::{Result, Unreadable};
 
 use self::look::{Look, near_groups};
 
@@ -90,10 +90,7 @@ pub fn inspect(path: &Path, progress: &(dyn Fn(Progress) + Sync)) -> Result<Repo
         .flat_map(|(set, catalog)| catalog.items.iter().map(move |item| (*set, item)))
         .collect();
     if items.is_empty() {
-        return Err(Error::NoLabels {
-            path: path.into(),
-            nested: None,
-        });
+        return Err(catalog::no_labels(&listing.catalog(|_| true), path));
     }
     let counter = Counter::new("decoding", items.len(), progress);
     let seen: Vec<std::result::Result<Seen, String>> = items

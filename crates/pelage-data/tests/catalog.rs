@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use pelage_data::Error;
-use pelage_data::catalog::{Catalog, open_dataset, split};
+use pelage_data::catalog::{Catalog, open_dataset, open_parts, split};
 use proptest::prelude::*;
 use support::{class_folders, png, write, zip};
 
@@ -268,4 +268,31 @@ proptest! {
         other.reverse();
         prop_assert_eq!(other, names(&parted.validation));
     }
+}
+
+/// What is broken must not be evaluated on the images that were trained on.
+#[test]
+fn the_part_to_evaluate_on_is_validation_or_all_of_a_set_without_parts() {
+    let folder = tempfile::tempdir().unwrap();
+    parts(folder.path(), "val");
+    let (train, validation) = open_parts(folder.path()).unwrap();
+    assert_eq!((train.unwrap().items.len(), validation.items.len()), (8, 2));
+
+    let broken = tempfile::tempdir().unwrap();
+    class_folders(&broken.path().join("Train"), 4);
+    write(broken.path().join("Val/bird/v.png"), &png(5));
+    let told = refused(open_parts(broken.path()));
+    assert!(told.contains("bird"), "{told}");
+
+    let plain = tempfile::tempdir().unwrap();
+    class_folders(plain.path(), 3);
+    let (train, all) = open_parts(plain.path()).unwrap();
+    assert_eq!((train.is_none(), all.items.len()), (true, 6));
+
+    let unlabelled = tempfile::tempdir().unwrap();
+    write(unlabelled.path().join("1.png"), &png(1));
+    let nothing = open_parts(unlabelled.path()).err();
+    assert!(matches!(nothing, Some(Error::NoLabels { .. })), "{nothing:?}");
+    let nowhere = open_parts(&unlabelled.path().join("nowhere")).err();
+    assert!(matches!(nowhere, Some(Error::NotFound { .. })), "{nowhere:?}");
 }

@@ -65,17 +65,17 @@ fn open(data: Option<&Path>, model: &Model) -> Result<Split> {
     let Some(data) = data else {
         return Ok(images::trained_on(&model.facts)?.1);
     };
-    catalog::open_dataset(data, None, 0).or_else(|failure| {
-        let settings = images::settings(&model.facts).ok();
-        match settings.filter(|settings| settings.validation_split.is_some()) {
-            Some(settings) => Config {
+    match catalog::open_dataset(data, None, 0) {
+        Err(failure @ pelage_data::Error::NoValidation { .. }) => match images::settings(&model.facts) {
+            Ok(settings) if settings.validation_split.is_some() => Config {
                 data: data.into(),
                 ..settings
             }
             .split(),
-            None => Err(failure.into()),
-        }
-    })
+            _ => Err(failure.into()),
+        },
+        opened => Ok(opened?),
+    }
 }
 
 /// Fits temperature and distance on `validation` and the density on `train`, both with embeddings, for the model whose

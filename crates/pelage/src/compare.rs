@@ -104,7 +104,7 @@ pub fn compare(
         .iter()
         .map(|run| Model::load(run, &device))
         .collect::<Result<Vec<_>>>()?;
-    let histories = runs.iter().map(|run| history(run)).collect::<Result<Vec<_>>>()?;
+    let histories = runs.iter().map(|run| history::of(run)).collect::<Result<Vec<_>>>()?;
     let catalog = Arc::new(match data {
         Some(data) => images::validation_part(data)?,
         None => images::common_validation(&models.iter().map(|model| &model.facts).collect::<Vec<_>>())?,
@@ -181,15 +181,6 @@ fn names(runs: &[&Path]) -> Vec<String> {
         _ => run.display().to_string(),
     };
     runs.iter().map(name).collect()
-}
-
-/// The history of a run; `None` for a model file outside a run folder.
-///
-/// # Errors
-/// A damaged history.
-fn history(run: &Path) -> Result<Option<Vec<HistoryRow>>> {
-    let path = run.join("history.csv");
-    path.exists().then(|| history::read_csv(&path)).transpose()
 }
 
 /// Whether each image was classified correctly.

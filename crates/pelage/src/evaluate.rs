@@ -14,7 +14,6 @@ use std::sync::Arc;
 use pelage_data::Progress;
 use pelage_data::cache::{Cache, CacheMode, DecodedImages};
 use pelage_data::dataset::Dataset;
-use pelage_model::trust::Judge;
 use serde::Serialize;
 
 use crate::compute::Compute;
@@ -63,8 +62,8 @@ pub fn evaluate(
     compute: &Compute,
     progress: &(dyn Fn(Progress) + Sync),
 ) -> Result<Report> {
-    let model = Model::load(run, &compute.open()?)?;
-    let judge = Judge::open(run, reject)?;
+    let model = Model::open_on(run, &compute.open()?, reject)?;
+    let judge = &model.judge;
     let catalog = images::validation_part(data)?;
     let embeddings = if judge.rejects() {
         Embeddings::Keep
@@ -82,7 +81,7 @@ pub fn evaluate(
     Ok(Report {
         evaluation: Evaluation::of(&scores),
         calibrated: judge.temperature().map(|temperature| calibrated(&scores, temperature)),
-        rejection: judge.rejects().then(|| Rejection::of(&scores, &judge)),
+        rejection: judge.rejects().then(|| Rejection::of(&scores, judge)),
     })
 }
 

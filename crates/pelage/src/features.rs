@@ -80,22 +80,28 @@ impl Extractor<'_> {
 }
 
 impl Features {
-    /// The features of the images of `dataset`, from the cache in `folder` if they are there; otherwise computed and
-    /// kept there, unless the images are in memory themselves. Images are decoded on demand, and not kept.
+    /// The features of the images of `dataset`, from the folder of `cache` if they are there; otherwise computed, and
+    /// kept there if its mode is [`CacheMode::Disk`], or [`CacheMode::Auto`] and the images are not in memory
+    /// themselves. Images are decoded on demand, and not kept.
     ///
     /// # Errors
     /// More than a tenth of the images unreadable, a class with none left, a cache folder that cannot be written.
     pub fn open(
         dataset: &Arc<dyn Dataset>,
         extractor: &Extractor,
-        folder: &Path,
+        cache: &Cache,
         device: &Device,
         progress: &(dyn Fn(Progress) + Sync),
     ) -> Result<Features> {
-        if dataset.is_in_memory() {
+        let kept = match cache.mode {
+            CacheMode::Disk => true,
+            CacheMode::Auto => !dataset.is_in_memory(),
+            CacheMode::Off | CacheMode::Ram => false,
+        };
+        if !kept {
             return Self::of(dataset, extractor, compute(dataset, extractor, device, progress)?);
         }
-        let path = folder.join(format!("{}.features", extractor.key(&**dataset)));
+        let path = cache.folder.join(format!("{}.features", extractor.key(&**dataset)));
         if let Some(found) = file::read(&path, dataset.len()) {
             return Self::of(dataset, extractor, found);
         }

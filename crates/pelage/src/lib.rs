@@ -88,7 +88,8 @@
 //! # Ok(()) }
 //! ```
 //!
-//! The folder `examples/` has each of these as a program, and more: images in memory, features, a loop of your own.
+//! The folder `examples/` has programs that train on a folder, predict and explain, and more: images in memory,
+//! features, a loop of your own.
 #![forbid(unsafe_code)]
 
 pub mod bench;

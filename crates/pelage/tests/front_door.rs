@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use pelage::data::cache::CacheMode;
+use pelage::data::cache::{Cache, CacheMode};
 use pelage::data::dataset::{Dataset, Image, Subset, split};
 use pelage::data::memory::InMemory;
 use pelage::features::Features;
@@ -97,7 +97,11 @@ fn features_keep_their_labels_where_an_image_is_broken_and_all_have_one_name() {
     let device = device::cpu().unwrap();
     let backbone = backbone(&transfer, &recipe, 2, &device).unwrap();
     let extractor = backbone.extractor(&transfer, &backbone.network);
-    let features = Features::open(&images, &extractor, "never/written".as_ref(), &device, &|_| {}).unwrap();
+    let cache = Cache {
+        folder: "never/written".into(),
+        ..Cache::new(CacheMode::Auto)
+    };
+    let features = Features::open(&images, &extractor, &cache, &device, &|_| {}).unwrap();
     assert_eq!((features.len(), features.unreadable().len()), (23, 1));
     // All dark images are the same, and all light ones.
     let row = |i: usize| &features.values()[i * 512..(i + 1) * 512];

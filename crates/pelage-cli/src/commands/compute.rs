@@ -15,13 +15,13 @@ pub(super) struct Computing {
     pub(super) threads: Option<usize>,
 }
 
-/// The same, and where decoded pictures are cached.
+/// The same, and where what was made of the pictures is cached.
 #[derive(Args)]
 pub(super) struct Caching {
     #[command(flatten)]
     pub(super) computing: Computing,
-    /// Where decoded pictures are cached [default: auto]
-    #[arg(long, value_parser = one_of::<CacheMode>(["auto", "off", "ram", "disk"]))]
+    /// Where decoded pictures, and a frozen backbone's features, are cached [default: auto]
+    #[arg(long, value_parser = one_of::<CacheMode>(CacheMode::NAMES.iter().copied()))]
     pub(super) cache: Option<CacheMode>,
 }
 

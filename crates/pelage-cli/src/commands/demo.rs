@@ -47,7 +47,9 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
                 "{shown} exists and is not an earlier demo's; give another --out"
             )));
         }
-        std::fs::remove_dir_all(out).map_err(|failure| Failure::Failed(format!("{}: {failure}", out.display())))?;
+        for own in [&drawn, &data, &folder].into_iter().filter(|own| own.exists()) {
+            std::fs::remove_dir_all(own).map_err(|failure| Failure::Failed(format!("{}: {failure}", own.display())))?;
+        }
     }
 
     step(

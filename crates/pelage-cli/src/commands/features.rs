@@ -7,7 +7,7 @@ use pelage::features::export::{Exported, export};
 use pelage::model::networks::{BACKBONES, Head};
 use pelage::{Architecture, Recipe};
 
-use super::compute::Computing;
+use super::compute::Caching;
 use super::train::Choosing;
 use crate::failure::Outcome;
 use crate::options::one_of;
@@ -34,14 +34,14 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "PX")]
     image_size: Option<u32>,
     #[command(flatten)]
-    computing: Computing,
+    caching: Caching,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Outcome {
     let transfer = arguments.choosing.transfer(arguments.backbone, Head::linear())?;
     let mut recipe = Recipe::transfer(arguments.backbone, transfer);
     recipe.image_size = arguments.image_size.unwrap_or(recipe.image_size);
-    let (task, compute) = (Task::new(), arguments.computing.compute());
+    let (task, compute) = (Task::new(), arguments.caching.compute());
     let exported = export(&arguments.data, &recipe, &arguments.out, &compute, &|progress| {
         task.show(progress)
     });

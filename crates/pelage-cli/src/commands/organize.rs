@@ -35,7 +35,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "CLASS=NAME", value_parser = rename)]
     rename: Vec<(String, String)>,
     /// How to place the pictures
-    #[arg(long, default_value = "copy", value_parser = one_of::<Link>(["copy", "hard", "symbolic"]))]
+    #[arg(long, default_value = "copy", value_parser = one_of::<Link>(Link::NAMES.iter().copied()))]
     link: Link,
     /// A CSV with two columns, path and label
     #[arg(long, value_name = "CSV")]

@@ -25,14 +25,15 @@ pub(super) fn run(arguments: Arguments) -> Outcome {
             let free = || free_folder(Path::new("runs"), &config.recipe);
             let folder = arguments.out.clone().unwrap_or_else(free);
             if arguments.transferring.fine_tune {
-                let (head, whole) = fine_tune::head_first(config, &folder, &show)?;
+                let (head, whole) = fine_tune::head_first(config, &folder, &show).map_err(failed)?;
                 config = whole;
                 task.finish();
                 if let Some(head) = head {
                     let trained = trained(&head)?;
                     eprint!("{}", described(&head, &trained));
                     if trained.reason == EndReason::Interrupted {
-                        return Ok("interrupted; the same command resumes\n".into());
+                        let out = folder.display();
+                        return Ok(format!("interrupted; the same command with `--out {out}` resumes\n"));
                     }
                 }
             }

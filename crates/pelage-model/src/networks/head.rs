@@ -17,14 +17,14 @@ pub struct Head {
     pub dropout: f32,
 }
 
-/// How a feature map becomes a vector.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Pooling {
-    /// The mean of each channel: global average pooling.
-    Average,
-    /// All values, flattened.
-    Flatten,
+pelage_data::choices! {
+    /// How a feature map becomes a vector.
+    Pooling {
+        /// The mean of each channel: global average pooling.
+        Average = "average",
+        /// All values, flattened.
+        Flatten = "flatten",
+    }
 }
 
 impl Head {

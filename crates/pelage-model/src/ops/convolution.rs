@@ -42,8 +42,8 @@ impl Activation {
         }
     }
 
-    /// What a kernel applies, and what is left to apply to its output. SiLU cannot be inverted from its output, which is
-    /// all that is kept for the backward pass.
+    /// What a kernel applies, and what is left to apply to its output. SiLU cannot be inverted from its output, and
+    /// nothing else is kept for the backward pass.
     pub(super) fn fused(self) -> (Activation, Activation) {
         match self {
             Activation::Silu => (Activation::None, Activation::Silu),

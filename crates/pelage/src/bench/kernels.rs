@@ -14,7 +14,7 @@ use super::timing::{median_seconds, noise};
 pub struct Speed {
     /// What it computes.
     pub name: String,
-    /// Median time in seconds.
+    /// Median time in milliseconds.
     pub milliseconds: f64,
     /// Operations of the direct algorithm, two per multiply-add, in 10^9 per second; a kernel that needs fewer
     /// (Winograd, or a backward pass through pooling winners alone) can exceed the peak.

@@ -143,7 +143,7 @@ fn draw_panel(area: &DrawingArea<SVGBackend<'_>, Shift>, panel: &Panel<'_>, last
 }
 
 /// The smallest and the largest of `values`; 0 and 1 if there are none.
-pub(super) fn spread(values: impl Iterator<Item = f64>) -> (f64, f64) {
+pub(crate) fn spread(values: impl Iterator<Item = f64>) -> (f64, f64) {
     let (low, high) = values.fold((f64::MAX, f64::MIN), |(low, high), y| (low.min(y), high.max(y)));
     if low > high { (0.0, 1.0) } else { (low, high) }
 }
@@ -158,7 +158,7 @@ pub(super) fn margin(low: f64, high: f64) -> f64 {
 }
 
 /// The range of the epoch axis.
-pub(super) fn epochs(last_epoch: f64) -> (f64, f64) {
+pub(crate) fn epochs(last_epoch: f64) -> (f64, f64) {
     if last_epoch > 1.0 {
         (1.0, last_epoch)
     } else {

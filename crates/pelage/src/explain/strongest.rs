@@ -147,9 +147,7 @@ pub fn channel_sheet(
     let mut rows = [Vec::new(), Vec::new(), Vec::new()];
     for excited in &channel.best {
         let bytes = images.pixels(excited.image)?.into_owned();
-        let mut pixels = vec![0.0; bytes.len()];
-        side.normalize(&bytes, &mut pixels);
-        let pixels = input::images(pixels, &model.facts.preprocessing, device);
+        let pixels = input::images(input::normalized(&bytes, side), side, device);
         // Exactly as many bytes as the model's input has values.
         let image = RgbImage::from_raw(side.width, side.height, bytes).unwrap_or_default();
         let field = receptive_field(network.graph(), size, layer, excited.position);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use pelage_data::Progress;
 use pelage_data::Unreadable;
-use pelage_data::cache::default_dir;
+use pelage_data::cache::Cache;
 use pelage_data::catalog::{self, Catalog};
 use pelage_data::dataset::Dataset;
 
@@ -24,7 +24,7 @@ pub struct Exported {
     pub images: usize,
     /// Rows, columns and channels of each image's features.
     pub shape: [usize; 3],
-    /// Number of images that were skipped.
+    /// The images that were skipped, and why.
     pub unreadable: Vec<Unreadable>,
 }
 
@@ -51,7 +51,7 @@ pub fn export(
     let mut exported = Vec::new();
     for (name, catalog) in sets(data)? {
         let dataset: Arc<dyn Dataset> = Arc::new(catalog);
-        let features = Features::open(&dataset, &extractor, &default_dir(), &device, progress)?;
+        let features = Features::open(&dataset, &extractor, &Cache::new(compute.cache), &device, progress)?;
         features.write(out, name)?;
         exported.push(Exported {
             path: out.join(name),

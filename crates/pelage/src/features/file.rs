@@ -108,13 +108,16 @@ mod tests {
         let path = folder.path().join("a.features");
         let reasons = vec![None, Some("empty".to_string()), None];
         let content = Content {
-            shape: [1, 1, 3],
+            shape: [1, 3, 1],
             values: vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0],
             reasons: reasons.clone(),
         };
         write(&path, &content).unwrap();
         let found = read(&path, 3).unwrap();
-        assert_eq!((found.values, found.reasons), (content.values, reasons));
+        assert_eq!(
+            (found.shape, found.values, found.reasons),
+            (content.shape, content.values, reasons)
+        );
         assert!(read(&path, 4).is_none());
         let whole = std::fs::read(&path).unwrap();
         for i in 0..whole.len() {

@@ -104,16 +104,14 @@ impl Findings {
         progress: &(dyn Fn(Progress) + Sync),
     ) -> Result<Findings> {
         let model = Model::load(run, &compute.open()?)?;
-        let history = match run.join("history.csv") {
-            file if file.exists() => history::read_csv(&file)?,
-            _ => Vec::new(),
-        };
+        let history = history::of(run)?.unwrap_or_default();
         let (data, validation, train) = open(&model.facts, data)?;
         let looked = inspect::inspect(&data, progress)?;
         let preprocessing = &model.facts.preprocessing;
         let cache = Cache::new(compute.cache);
         let images = DecodedImages::open(Arc::new(validation.clone()), preprocessing, &cache, progress)?;
-        let (images, total) = (Arc::new(images), validation.items.len());
+        let total = images.len();
+        let images = Arc::new(images);
         let scores = evaluate::score(&model, images.clone(), Embeddings::Drop, &mut |done| {
             let what = "evaluating";
             progress(Progress { done, total, what });
@@ -127,7 +125,6 @@ impl Findings {
                 doubtful::least_certain(&seen, class, EACH),
             ]
         });
-        let items: HashMap<&str, &Item> = validation.items.iter().map(|item| (item.name.as_str(), item)).collect();
         let [height, width] = [preprocessing.height, preprocessing.width].map(|side| side as usize);
         let mut found = Findings {
             run: run.to_path_buf(),
@@ -154,7 +151,8 @@ impl Findings {
         };
         let shown: Vec<_> = found.shown().into_iter().collect();
         let small = |&image: &usize| {
-            let item = items.get(found.scores.names[image].as_str())?;
+            // By index: names need not be an image's alone.
+            let item = &validation.items[images.index(image)];
             // A file that has gone since it was evaluated has no thumbnail, but counts in the metrics.
             let small = thumbnail::read(&item.location, preprocessing).ok()?;
             Some((image, small))

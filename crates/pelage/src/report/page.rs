@@ -8,7 +8,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use pelage_model::networks::summary::Layer;
 
 use super::findings::Findings;
-use crate::draw::text::{percent, thousands};
+use crate::draw::text::{duration, percent, thousands};
 
 const STYLE: &str = include_str!("page/style.css");
 const SORT: &str = include_str!("page/sort.js");
@@ -134,10 +134,7 @@ fn settings(found: &Findings) -> Markup {
         ("Validation accuracy then", percent(training.validation_accuracy, 2)),
     ];
     if seconds > 0.0 {
-        rows.push((
-            "Training time",
-            format!("{:.0} min {:02.0} s", (seconds / 60.0).floor(), seconds % 60.0),
-        ));
+        rows.push(("Training time", duration(seconds)));
     }
     html! {
         div.scroll { table { tbody { @for (name, value) in rows {

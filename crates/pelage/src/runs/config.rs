@@ -199,12 +199,12 @@ mod tests {
 
     #[test]
     fn unknown_keys_are_named_and_old_ones_understood() {
-        for text in ["learning_rat = 0.1", "[compute]\ndevise = 1"] {
+        for (text, line, name) in [
+            ("learning_rat = 0.1", "line 1: ", "learning_rat"),
+            ("[compute]\ndevise = 1", "line 2: ", "devise"),
+        ] {
             let refused = read(text).unwrap_err().to_string();
-            assert!(
-                refused.contains("line 1: ") && refused.contains("learning_rat") || refused.contains("devise"),
-                "{refused}"
-            );
+            assert!(refused.contains(line) && refused.contains(name), "{refused}");
         }
         let old = read("data = \"d\"\nthreads = 2\ncache = \"off\"\ndevice = \"cpu\"\nepochs = 3").unwrap();
         assert_eq!((old.compute.threads, old.compute.cache), (2, CacheMode::Off));

@@ -21,6 +21,15 @@ pub fn write_csv(path: &Path, history: &[HistoryRow]) -> Result<()> {
     )?)
 }
 
+/// The history of `run`; `None` for a model file outside a run folder.
+///
+/// # Errors
+/// As [`read_csv`].
+pub fn of(run: &Path) -> Result<Option<Vec<HistoryRow>>> {
+    let path = run.join("history.csv");
+    path.exists().then(|| read_csv(&path)).transpose()
+}
+
 /// Reads the output of [`write_csv`].
 ///
 /// # Errors

@@ -22,8 +22,11 @@ pub fn validation_part(path: &Path) -> Result<Catalog> {
 /// # Errors
 /// A model file without them, or with those of an incompatible version of pelage.
 pub fn settings(facts: &Facts) -> Result<Config> {
-    Config::from_json(&Training::of(facts).settings)
-        .ok_or_else(|| Error::Images("the model file does not say which images it was trained on".into()))
+    Config::from_json(&Training::of(facts).settings).ok_or_else(unknown)
+}
+
+fn unknown() -> Error {
+    Error::Images("the model file does not say which images it was trained on".into())
 }
 
 /// The images that the model of `facts` was trained and validated on.
@@ -32,6 +35,10 @@ pub fn settings(facts: &Facts) -> Result<Config> {
 /// Images that are not where the settings say, relative to the working directory.
 pub fn trained_on(facts: &Facts) -> Result<(PathBuf, Split)> {
     let config = settings(facts)?;
+    // Images in memory.
+    if config.data.as_os_str().is_empty() {
+        return Err(unknown());
+    }
     if !config.data.exists() {
         return Err(Error::Images(format!(
             "the images that the model was trained on are not at {} (relative to the working directory)",

@@ -16,13 +16,13 @@ pub enum Event {
         /// Batches already done, if a run resumes in mid-epoch.
         done: usize,
     },
-    /// A batch was trained on.
+    /// A step was done: one batch, or as many as are accumulated.
     Batch {
         /// Batches done in this epoch.
         batch: usize,
         /// Batches in an epoch.
         batches: usize,
-        /// Images in this batch.
+        /// Images in the batches of this step.
         images: usize,
         /// Mean loss over the images of the epoch so far.
         loss: f64,

@@ -13,7 +13,7 @@ use super::recipe::Recipe;
 use super::samples::{Batches, Data};
 use super::start::Start;
 use super::step::Learner;
-use crate::Result;
+use crate::{Error, Result};
 
 /// Unmeasured warm-up steps, and the maximum number of measured steps.
 const WARM_UP: usize = 2;
@@ -55,7 +55,16 @@ pub fn forecast(recipe: &Recipe, start: &Start, data: &Data, device: &Device) ->
         let fresh = learner
             .take()
             .unwrap_or_else(|| Learner::new(recipe, start.network.clone(), data, device));
-        learner = Some(fresh.step(std::iter::once(Ok(batch)), data.train.shape(), 0, rate)?.0);
+        let stepped = fresh.step(std::iter::once(Ok(batch)), data.train.shape(), 0, rate);
+        // The rate that was asked for, not the small one of the forecast.
+        let (next, _) = stepped.map_err(|failure| match failure {
+            Error::Diverged { step, .. } => Error::Diverged {
+                step,
+                rate: recipe.learning_rate,
+            },
+            other => other,
+        })?;
+        learner = Some(next);
         Ok(images)
     })?;
 

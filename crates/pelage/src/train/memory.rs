@@ -40,7 +40,7 @@ impl Keep for Best<'_> {
 }
 
 /// Trains by `recipe` on the images of `sets`, wherever they come from, and returns the model of the best epoch.
-/// Nothing is written, except decoded images by `cache`.
+/// Nothing is written, except decoded images or features by `cache`.
 ///
 /// # Errors
 /// Settings or images that training cannot use, a loss that became NaN, or a stop by `observe` before the end of the

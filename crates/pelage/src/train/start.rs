@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use burn::tensor::Device;
 use pelage_data::Progress;
-use pelage_data::cache::{self, Cache, CacheMode, DecodedImages};
+use pelage_data::cache::{Cache, CacheMode, DecodedImages};
 use pelage_data::dataset::{self, Dataset};
 use pelage_data::preprocess::Preprocessing;
 use pelage_model::networks::{Network, parameters};
@@ -88,7 +88,7 @@ pub fn open(
         ));
     };
     if transfer.unfreeze == Unfreeze::None {
-        return on_features(recipe, transfer, sets, device, progress);
+        return on_features(recipe, transfer, sets, cache, device, progress);
     }
     let backbone = backbone(transfer, recipe, classes, &learning)?;
     let network = match &transfer.head_from {
@@ -109,6 +109,7 @@ fn on_features(
     recipe: &Recipe,
     transfer: &Transfer,
     sets: &Sets,
+    cache: CacheMode,
     device: &Device,
     progress: &(dyn Fn(Progress) + Sync),
 ) -> Result<(Start, Data)> {
@@ -117,7 +118,7 @@ fn on_features(
     // Frozen batch norms are folded, which saves computing them.
     let network = backbone.network.folded(|_| true);
     let extractor = backbone.extractor(transfer, &network);
-    let cache = cache::default_dir();
+    let cache = Cache::new(cache);
     let open = |dataset: &Arc<dyn Dataset>| {
         let features = Features::open(dataset, &extractor, &cache, device, progress)?;
         Ok::<_, Error>(Samples::Features(Arc::new(features)))

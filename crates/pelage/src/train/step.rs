@@ -49,14 +49,13 @@ impl<'a> Learner<'a> {
     /// A learner for `network`, on the device with autodiff, before its first step; `device` is the one without.
     pub fn new(recipe: &'a Recipe, network: Network, data: &Data, device: &Device) -> Self {
         let classes = data.train.classes().len();
-        let labels: Vec<usize> = (0..data.train.len()).map(|i| data.train.label(i)).collect();
         Learner {
             network,
             optimizer: Optimizer::new(),
             average: Average::default(),
             device: device.clone(),
             recipe,
-            class_weights: loss::class_weights(recipe.class_weights, &labels, classes),
+            class_weights: loss::class_weights(recipe.class_weights, data.train.labels(), classes),
         }
     }
 

@@ -90,9 +90,9 @@ pub(in crate::commands) struct Choosing {
     /// The file of weights, or `random` to try things out [default: those that `pelage weights` keeps]
     #[arg(long, value_name = "FILE", requires = "backbone")]
     weights: Option<PathBuf>,
-    /// Each channel's mean, or all values of the last feature map [default: average; flatten for `--head article`]
-    #[arg(long, requires = "backbone", value_parser = ["average", "flatten"])]
-    pooling: Option<String>,
+    /// Each channel's mean, or all values of the last feature map [default: average; with the tutorial's head flatten]
+    #[arg(long, requires = "backbone", value_parser = one_of::<Pooling>(Pooling::NAMES.iter().copied()))]
+    pooling: Option<Pooling>,
     /// Average the features with those of the mirror image, in prediction too
     #[arg(long, value_name = "WHAT", requires = "backbone", value_parser = ["flip"])]
     tta: Option<String>,
@@ -179,11 +179,7 @@ impl Choosing {
             Some(path) => Some(path.clone()),
             None => Some(Store::default().find(architecture)?),
         };
-        match self.pooling.as_deref() {
-            Some("average") => head.pooling = Pooling::Average,
-            Some("flatten") => head.pooling = Pooling::Flatten,
-            _ => {}
-        }
+        set(&mut head.pooling, &self.pooling);
         Ok(Transfer {
             head,
             flip: self.tta.is_some(),

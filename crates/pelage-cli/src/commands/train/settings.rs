@@ -182,6 +182,12 @@ const AUGMENTATION: &[Flag] = &[
         "How to fill the area beyond the border",
         OneOf(FillMode::NAMES),
     ),
+    Flag(
+        "fill_value",
+        "VALUE",
+        "Value of the area beyond the border where it is constant, 0 to 255",
+        Any,
+    ),
 ];
 
 const HEADINGS: [(&str, &[Flag]); 2] = [
@@ -267,5 +273,27 @@ impl FromArgMatches for Settings {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_setting_has_a_flag_and_no_flag_is_of_nothing() {
+        let recipe = serde_json::to_value(Recipe::default()).unwrap();
+        let keys = |value: &serde_json::Value| value.as_object().unwrap().keys().cloned().collect::<BTreeSet<_>>();
+        let mut settings = keys(&recipe);
+        settings.extend(keys(&recipe["augmentation"]));
+        // Tables, whose parts are settings.
+        settings.remove("augmentation");
+        settings.remove("transfer");
+        let flags = HEADINGS.iter().flat_map(|(_, flags)| flags.iter());
+        let flags: Vec<_> = flags.map(|Flag(name, ..)| name.to_string()).collect();
+        assert_eq!(flags.len(), settings.len());
+        assert_eq!(flags.into_iter().collect::<BTreeSet<_>>(), settings);
     }
 }

@@ -3,6 +3,7 @@
 use maud::{Markup, PreEscaped, html};
 
 use crate::draw::chart::{Axis, Chart, Corner, Mark, Series, svg, thinned};
+use crate::draw::curves::{epochs, spread};
 use crate::draw::text::percent;
 use crate::evaluate::calibration::{BINS, Bin, brier_score, expected_calibration_error, reliability};
 use crate::evaluate::curves::Ranking;
@@ -39,9 +40,7 @@ pub(super) fn curves(found: &Findings) -> Result<Markup, String> {
             all.filter(|(_, y)| y.is_finite()).collect()
         };
         let (train, validation) = (points(train), points(validation));
-        let values = train.iter().chain(&validation).map(|(_, y)| *y);
-        let (low, high) = values.fold((f64::MAX, f64::MIN), |(low, high), y| (low.min(y), high.max(y)));
-        let (low, high) = if low > high { (0.0, 1.0) } else { (low, high) };
+        let (low, high) = spread(train.iter().chain(&validation).map(|(_, y)| *y));
         let margin = 0.06 * (high - low).max(0.02);
         let named = |name: &str, points| Series {
             name: name.into(),
@@ -49,6 +48,7 @@ pub(super) fn curves(found: &Findings) -> Result<Markup, String> {
             mark: Mark::Dots,
         };
         let last = history.last().map_or(1, |row| row.epoch) as f64;
+        let (from, to) = epochs(last);
         let chart = Chart {
             title: name,
             description: &format!(
@@ -56,8 +56,8 @@ pub(super) fn curves(found: &Findings) -> Result<Markup, String> {
             ),
             x: Axis {
                 label: "epoch",
-                from: if last > 1.0 { 1.0 } else { 0.5 },
-                to: if last > 1.0 { last } else { 1.5 },
+                from,
+                to,
                 decimals: 0,
             },
             y: Axis {
