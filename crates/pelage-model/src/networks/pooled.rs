@@ -24,17 +24,17 @@ pub fn features(network: &Network, pixels: Tensor<4>, pooling: Pooling, flip: bo
 
 #[cfg(test)]
 mod tests {
-    use burn::tensor::{Device, Distribution};
+    use burn::tensor::Device;
 
     use super::*;
     use crate::networks::Architecture;
-    use crate::values::to_vec;
+    use crate::values::{drawn, to_vec};
 
     #[test]
     fn flipped_features_do_not_tell_an_image_from_its_mirror_image() {
         let device = Device::flex();
         let network = Network::new(Architecture::ResNet18, [32, 32], 2, 0, &device);
-        let image = Tensor::<4>::random([1, 32, 32, 3], Distribution::Normal(0.0, 1.0), &device);
+        let image = drawn([1, 32, 32, 3], 0.0, 1.0, &mut 1);
         let gap = |flip| {
             let [one, other] = [image.clone(), image.clone().flip([2])]
                 .map(|pixels| to_vec(features(&network, pixels, Pooling::Average, flip)));

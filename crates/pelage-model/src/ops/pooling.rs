@@ -203,16 +203,13 @@ impl<B: MaxPoolBackend + MaxPoolBackward, C: CheckpointStrategy> MaxPoolBackend 
 
 #[cfg(test)]
 mod tests {
-    use burn::tensor::{Device, Distribution};
-
     use super::*;
-    use crate::values::to_vec;
+    use crate::values::{drawn, to_vec};
 
     #[test]
     fn kernels_equal_the_composition_forward_and_backward() {
-        let device = Device::flex();
         for (kernel, stride, padding) in [(2, 2, [0; 4]), (3, 2, [1; 4]), (3, 1, [1; 4]), (3, 2, [0, 0, 1, 1])] {
-            let input = Tensor::<4>::random([2, 9, 12, 5], Distribution::Normal(0.0, 1.0), &device);
+            let input = drawn([2, 9, 12, 5], 0.0, 1.0, &mut 1);
             let run = |pool: fn(Tensor<4>, usize, usize, [usize; 4]) -> Tensor<4>| {
                 let input = Tensor::from_inner(input.clone()).require_grad();
                 let output = pool(input.clone(), kernel, stride, padding);
@@ -225,9 +222,8 @@ mod tests {
 
     #[test]
     fn the_mean_over_the_pixels_equals_the_composition_forward_and_backward() {
-        let device = Device::flex();
         for shape in [[2, 7, 7, 33], [1, 1, 1, 5], [3, 4, 2, 1]] {
-            let input = Tensor::<4>::random(shape, Distribution::Normal(1.0, 1.0), &device);
+            let input = drawn(shape, 1.0, 1.0, &mut 1);
             let run = |pool: fn(Tensor<4>) -> Tensor<4>| {
                 let input = Tensor::from_inner(input.clone()).require_grad();
                 let output = pool(input.clone());
