@@ -55,6 +55,21 @@ pub fn rename(from: &Path, path: &Path) -> Result<()> {
     attempt().map_err(Error::io(path))
 }
 
+/// The file that `path` names once its links are followed, whether it exists or not.
+///
+/// # Errors
+/// A chain of more than 40 links.
+pub fn followed(path: &Path) -> std::io::Result<PathBuf> {
+    let mut path = path.to_path_buf();
+    for _ in 0..40 {
+        match std::fs::read_link(&path) {
+            Ok(target) => path = folder(&path).join(target),
+            Err(_) => return Ok(path),
+        }
+    }
+    Err(std::io::Error::other("links that lead to each other"))
+}
+
 /// A file under its temporary name, which is removed where this is dropped. It is locked, so that one which is not was
 /// left by a process that was killed, see [`is_abandoned`].
 pub struct Unfinished {

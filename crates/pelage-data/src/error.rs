@@ -43,6 +43,20 @@ pub enum Error {
         /// The file.
         path: PathBuf,
     },
+    /// Another process writes a folder.
+    #[error("{} is being written by another process", path.display())]
+    Busy {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A file would be replaced by one of another kind.
+    #[error("{} is there already, and is no {wanted}; it was left as it is", path.display())]
+    OtherKind {
+        /// The file.
+        path: PathBuf,
+        /// What would have been written.
+        wanted: &'static str,
+    },
     /// A file or folder of a data set is not what it should be.
     #[error("{}: {reason}", path.display())]
     Data {

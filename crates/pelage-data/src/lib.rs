@@ -20,9 +20,13 @@ pub mod inspect;
 #[cfg(feature = "files")]
 pub mod loader;
 #[cfg(feature = "files")]
+pub mod lock;
+#[cfg(feature = "files")]
 pub mod memory;
 #[cfg(feature = "files")]
 pub mod organize;
+#[cfg(feature = "files")]
+pub mod output;
 pub mod preprocess;
 #[cfg(feature = "files")]
 pub mod progress;

@@ -1,0 +1,169 @@
+//! A folder that one process at a time writes.
+
+use std::fs::{File, TryLockError};
+use std::path::{Path, PathBuf};
+
+use crate::{Error, Result};
+
+/// The file that is locked: the system releases it however its process ends.
+const NAME: &str = ".lock";
+
+/// The right to write a folder, until it is dropped. A folder that is empty then is removed.
+#[derive(Debug)]
+pub struct FolderLock {
+    file: Option<File>,
+    folder: PathBuf,
+}
+
+impl FolderLock {
+    /// Creates `folder`, unless it is there, and takes the right to write it.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] where another process has it, or this one already; [`Error::Io`] where the folder cannot be
+    /// written.
+    pub fn take(folder: &Path) -> Result<Self> {
+        let path = folder.join(NAME);
+        loop {
+            std::fs::create_dir_all(folder).map_err(Error::io(folder))?;
+            let opened = File::options().create(true).truncate(false).write(true).open(&path);
+            let file = match opened {
+                // Its last owner has removed the folder in the meantime.
+                Err(failure) if failure.kind() == std::io::ErrorKind::NotFound => continue,
+                opened => opened.map_err(Error::io(folder))?,
+            };
+            match file.try_lock() {
+                Err(TryLockError::WouldBlock) => return Err(Error::Busy { path: folder.into() }),
+                // Where a file system has no locks, its users must take care themselves.
+                Ok(()) | Err(TryLockError::Error(_)) if is_at(&file, &path) => {
+                    return Ok(FolderLock {
+                        file: Some(file),
+                        folder: folder.to_path_buf(),
+                    });
+                }
+                // Locked is what its last owner removed meanwhile.
+                _ => {}
+            }
+        }
+    }
+}
+
+impl Drop for FolderLock {
+    fn drop(&mut self) {
+        // Removed while it is locked, so that nobody locks a file that is about to vanish and believes in it. What fails
+        // here leaves an empty file, which locks nobody out.
+        let _ = std::fs::remove_file(self.folder.join(NAME));
+        self.file = None;
+        // Only if it is empty.
+        let _ = std::fs::remove_dir(&self.folder);
+    }
+}
+
+/// Creates the first folder of `names` that does not exist, which makes it this process's own.
+///
+/// # Errors
+/// [`Error::Io`] where it cannot be created.
+pub fn first_free(names: impl Iterator<Item = PathBuf>) -> Result<Claimed> {
+    for folder in names {
+        if let Some(parent) = folder.parent() {
+            std::fs::create_dir_all(parent).map_err(Error::io(parent))?;
+        }
+        match std::fs::create_dir(&folder) {
+            Ok(()) => return Ok(Claimed(folder)),
+            Err(failure) if failure.kind() == std::io::ErrorKind::AlreadyExists => {}
+            Err(failure) => return Err(Error::io(folder)(failure)),
+        }
+    }
+    Err(Error::Dataset("every name for a new folder is taken".into()))
+}
+
+/// A folder that was created for this process; removed with this where it is still empty.
+#[derive(Debug)]
+pub struct Claimed(PathBuf);
+
+impl std::ops::Deref for Claimed {
+    type Target = Path;
+
+    fn deref(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Claimed {
+    fn drop(&mut self) {
+        // Only if it is empty.
+        let _ = std::fs::remove_dir(&self.0);
+    }
+}
+
+#[cfg(unix)]
+fn is_at(file: &File, path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let number = |told: std::io::Result<std::fs::Metadata>| told.ok().map(|told| (told.dev(), told.ino()));
+    number(file.metadata()).is_some_and(|own| Some(own) == number(std::fs::metadata(path)))
+}
+
+/// Elsewhere an open file that was removed cannot be locked.
+#[cfg(not(unix))]
+fn is_at(_: &File, path: &Path) -> bool {
+    path.exists()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_has_one_writer_and_what_is_left_empty_goes() {
+        let outer = tempfile::tempdir().unwrap();
+        let folder = outer.path().join("runs/one");
+        let lock = FolderLock::take(&folder).unwrap();
+        let busy = FolderLock::take(&folder).unwrap_err();
+        assert!(matches!(&busy, Error::Busy { path } if *path == folder), "{busy}");
+        drop(lock);
+        assert!(!folder.exists());
+
+        let lock = FolderLock::take(&folder).unwrap();
+        std::fs::write(folder.join("kept"), b"").unwrap();
+        drop(lock);
+        assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 1);
+        // A file that a killed process left locks nobody out.
+        std::fs::write(folder.join(NAME), b"").unwrap();
+        FolderLock::take(&folder).unwrap();
+    }
+
+    #[test]
+    fn many_writers_at_once_are_one_at_a_time() {
+        let outer = tempfile::tempdir().unwrap();
+        let folder = outer.path().join("one");
+        let inside = std::sync::atomic::AtomicUsize::new(0);
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    for _ in 0..200 {
+                        if let Ok(lock) = FolderLock::take(&folder) {
+                            assert_eq!(inside.fetch_add(1, std::sync::atomic::Ordering::SeqCst), 0);
+                            std::thread::yield_now();
+                            inside.fetch_sub(1, std::sync::atomic::Ordering::SeqCst);
+                            drop(lock);
+                        }
+                    }
+                });
+            }
+        });
+        assert!(!folder.exists());
+    }
+
+    #[test]
+    fn every_claim_is_another_folder() {
+        let outer = tempfile::tempdir().unwrap();
+        let names = || (1..).map(|number| outer.path().join(format!("runs/cnn3-{number}")));
+        let claims: Vec<_> = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..8).map(|_| scope.spawn(|| first_free(names()).unwrap())).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        let different: std::collections::HashSet<_> = claims.iter().map(|claim| claim.to_path_buf()).collect();
+        assert_eq!(different.len(), 8);
+        drop(claims);
+        assert_eq!(std::fs::read_dir(outer.path().join("runs")).unwrap().count(), 0);
+    }
+}

@@ -1,0 +1,243 @@
+//! A file that a user has named: looked at before the work, so that hours do not end at a missing folder, and so that
+//! a mistyped name does not replace a picture.
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+
+use crate::{Error, Result, atomic};
+
+/// What is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// A table.
+    Csv,
+    /// A figure of lines.
+    Svg,
+    /// A figure of pixels.
+    Png,
+    /// A page.
+    Html,
+}
+
+impl Format {
+    /// Its name, after "a" or "an".
+    pub fn name(self) -> &'static str {
+        match self {
+            Format::Csv => "CSV table",
+            Format::Svg => "SVG figure",
+            Format::Png => "PNG figure",
+            Format::Html => "HTML page",
+        }
+    }
+
+    /// Whether a file that begins with `head` is of this kind.
+    fn is(self, head: &[u8]) -> bool {
+        let text = || {
+            let text = String::from_utf8_lossy(head);
+            text.trim_start_matches('\u{feff}').trim_start().to_lowercase()
+        };
+        match self {
+            Format::Csv => is_table(head),
+            Format::Svg => text().starts_with("<svg") || (text().starts_with("<?xml") && text().contains("<svg")),
+            Format::Png => head.starts_with(b"\x89PNG\r\n\x1a\n"),
+            Format::Html => text().starts_with("<!doctype html"),
+        }
+    }
+}
+
+/// Whether there is no file at `path`, an empty one, or one of the same kind.
+fn replaceable(path: &Path, format: Format) -> std::io::Result<bool> {
+    let file = match File::open(path) {
+        Err(missing) if missing.kind() == std::io::ErrorKind::NotFound => return Ok(true),
+        opened => opened?,
+    };
+    let mut head = Vec::new();
+    file.take(HEAD as u64).read_to_end(&mut head)?;
+    Ok(head.is_empty() || format.is(&head))
+}
+
+/// Whether text has the same two or more cells in each of its first lines.
+fn is_table(head: &[u8]) -> bool {
+    if head.iter().any(|&byte| byte < b' ' && !b"\t\r\n".contains(&byte)) {
+        return false;
+    }
+    // The last line may be cut.
+    let whole = match head.len() < HEAD {
+        true => head.len(),
+        false => head.iter().rposition(|&byte| byte == b'\n').unwrap_or(0),
+    };
+    let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(&head[..whole]);
+    let mut rows = reader.byte_records().peekable();
+    let several = matches!(rows.peek(), Some(Ok(first)) if first.len() > 1);
+    several && rows.all(|row| row.is_ok())
+}
+
+/// Number of bytes of an earlier file that are looked at.
+const HEAD: usize = 4096;
+
+/// A file to write.
+#[derive(Debug)]
+pub struct Output {
+    shown: PathBuf,
+    target: Target,
+}
+
+#[derive(Debug)]
+enum Target {
+    /// `-`.
+    Standard,
+    /// A pipe or device, which keeps being one.
+    Through,
+    /// A file, with links followed.
+    File(PathBuf),
+}
+
+impl Output {
+    /// Looks at what `path` names: `-` is standard output, pipes and devices are written to, links are followed. An
+    /// earlier file is replaced if it is of the same `format` or empty, others only by `force`.
+    ///
+    /// # Errors
+    /// [`Error::OtherKind`] where a file of another kind is there; [`Error::Io`] where a folder is missing, cannot be
+    /// written, or is what `path` names.
+    pub fn new(path: &Path, format: Format, force: bool) -> Result<Self> {
+        let io = |kind, reason: &str| Error::io(path)(std::io::Error::new(kind, reason));
+        let output = |target| Output {
+            shown: path.to_path_buf(),
+            target,
+        };
+        if [Path::new("-"), Path::new("/dev/stdout")].contains(&path) {
+            return Ok(output(Target::Standard));
+        }
+        let file = match std::fs::metadata(path) {
+            Err(missing) if missing.kind() == std::io::ErrorKind::NotFound => atomic::followed(path),
+            Err(failure) => Err(failure),
+            Ok(told) if told.is_dir() => {
+                let reason = "it is a folder; give the name of a file";
+                return Err(io(std::io::ErrorKind::IsADirectory, reason));
+            }
+            // What is open already (/dev/fd/3) is written to as well: replaced, it would be another file.
+            Ok(told) if !told.is_file() || path.starts_with("/dev/fd") || path.starts_with("/proc") => {
+                return Ok(output(Target::Through));
+            }
+            Ok(_) => path.canonicalize(),
+        };
+        let file = file.map_err(Error::io(path))?;
+        if !force && !replaceable(&file, format).map_err(Error::io(path))? {
+            return Err(Error::OtherKind {
+                path: path.into(),
+                wanted: format.name(),
+            });
+        }
+        // Nothing but an attempt tells whether a folder can be written.
+        match atomic::Unfinished::new(&file) {
+            Err(missing) if missing.kind() == std::io::ErrorKind::NotFound => {
+                Err(io(missing.kind(), "there is no such folder to write to"))
+            }
+            attempt => attempt.map(|_| output(Target::File(file))).map_err(Error::io(path)),
+        }
+    }
+
+    /// Whether it is standard output, which then holds nothing else.
+    pub fn is_standard(&self) -> bool {
+        matches!(self.target, Target::Standard)
+    }
+
+    /// As it was named.
+    pub fn path(&self) -> &Path {
+        &self.shown
+    }
+
+    /// Writes all of it: a file whole or not at all.
+    ///
+    /// # Errors
+    /// [`Error::Io`] where a disk is full, or a reader has gone.
+    pub fn write(&self, bytes: &[u8]) -> Result<()> {
+        let written = match &self.target {
+            Target::Standard => {
+                let mut out = std::io::stdout().lock();
+                out.write_all(bytes).and_then(|()| out.flush())
+            }
+            Target::Through => File::options()
+                .write(true)
+                .open(&self.shown)
+                .and_then(|mut file| file.write_all(bytes)),
+            Target::File(file) => return atomic::write(file, bytes),
+        };
+        written.map_err(Error::io(&self.shown))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_of_another_kind_is_not_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x");
+        let csv = b"path,class\n\"a, b.jpg\",cat\n".as_slice();
+        let long = b"path,class\n".repeat(1000);
+        for (format, same) in [
+            (Format::Csv, csv),
+            (Format::Csv, &long),
+            (Format::Csv, b""),
+            (Format::Svg, b"<?xml version=\"1.0\"?>\n<svg xmlns=\"\"/>"),
+            (Format::Png, b"\x89PNG\r\n\x1a\nxyz"),
+            (Format::Html, b"<!DOCTYPE html><html>"),
+        ] {
+            std::fs::write(&path, same).unwrap();
+            Output::new(&path, format, false).unwrap().write(b"new").unwrap();
+            assert_eq!(std::fs::read(&path).unwrap(), b"new");
+            for other in [
+                b"\xff\xd8\xff\xe0\x00\x10JFIF,,\n,,".as_slice(),
+                b"to do: bread\nmilk, tea\n",
+                b"one line",
+                b"\0\0,",
+            ] {
+                std::fs::write(&path, other).unwrap();
+                let refused = Output::new(&path, format, false).unwrap_err();
+                assert!(matches!(refused, Error::OtherKind { .. }), "{format:?} {other:?}: {refused}");
+                assert_eq!(std::fs::read(&path).unwrap(), other);
+                Output::new(&path, format, true).unwrap();
+            }
+        }
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_cannot_be_written_is_told_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        for (path, reason) in [("missing/x.csv", "no such folder"), ("", "a folder")] {
+            let refused = Output::new(&folder.path().join(path), Format::Csv, true).unwrap_err();
+            assert!(refused.to_string().contains(reason), "{refused}");
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_are_followed_and_pipes_stay_pipes() {
+        use std::os::unix::fs::FileTypeExt;
+        let folder = tempfile::tempdir().unwrap();
+        let [file, link, dangling, later] = ["file", "link", "dangling", "later"].map(|name| folder.path().join(name));
+        std::fs::write(&file, b"a,b\n").unwrap();
+        std::os::unix::fs::symlink("file", &link).unwrap();
+        std::os::unix::fs::symlink(&later, &dangling).unwrap();
+        for (link, file) in [(&link, &file), (&dangling, &later)] {
+            Output::new(link, Format::Csv, false).unwrap().write(b"c,d\n").unwrap();
+            assert!(std::fs::symlink_metadata(link).unwrap().is_symlink());
+            assert_eq!(std::fs::read(file).unwrap(), b"c,d\n");
+        }
+
+        let pipe = folder.path().join("pipe");
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status().unwrap();
+        assert!(made.success());
+        let output = Output::new(&pipe, Format::Csv, false).unwrap();
+        std::thread::scope(|scope| {
+            let reader = scope.spawn(|| std::fs::read(&pipe).unwrap());
+            output.write(b"through").unwrap();
+            assert_eq!(reader.join().unwrap(), b"through");
+        });
+        assert!(std::fs::symlink_metadata(&pipe).unwrap().file_type().is_fifo());
+    }
+}
