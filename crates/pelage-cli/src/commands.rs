@@ -9,6 +9,7 @@ mod demo;
 mod evaluate;
 mod explain;
 mod features;
+mod figure;
 mod inspect;
 mod models;
 mod named;

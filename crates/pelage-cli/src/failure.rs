@@ -6,6 +6,7 @@ use pelage::data::organize::Refusal;
 use pelage::model::error::Wanted;
 
 use crate::options::flag;
+use crate::terminal::quoted;
 
 /// The result of a command: the document for stdout.
 pub(crate) type Outcome = Result<String, Failure>;
@@ -17,6 +18,13 @@ pub(crate) enum Failure {
     Usage(String),
     /// The command was valid, but failed.
     Failed(String),
+    /// A signal stopped it; what was done is kept.
+    Interrupted {
+        /// The number of the signal.
+        signal: u8,
+        /// What is kept, and how to go on.
+        kept: String,
+    },
 }
 
 impl Failure {
@@ -24,13 +32,15 @@ impl Failure {
         match self {
             Failure::Usage(_) => ExitCode::from(2),
             Failure::Failed(_) => ExitCode::FAILURE,
+            // What shells give to a command that a signal ended.
+            Failure::Interrupted { signal, .. } => ExitCode::from(128 + signal),
         }
     }
 }
 
 impl std::fmt::Display for Failure {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let (Failure::Usage(message) | Failure::Failed(message)) = self;
+        let (Failure::Usage(message) | Failure::Failed(message) | Failure::Interrupted { kept: message, .. }) = self;
         f.write_str(message)
     }
 }
@@ -51,14 +61,14 @@ impl From<pelage::Error> for Failure {
             }
             Error::Uncalibrated { ref model } => Failure::Usage(format!(
                 "{error}; calibrate it first: `pelage calibrate {}`",
-                model.display()
+                quoted(model)
             )),
             Error::Diverged { rate, .. } => Failure::Failed(format!(
                 "{error}: `--learning-rate {:.0e}`, `pelage inspect`",
                 rate / 10.0
             )),
             Error::Calibration { ref model, .. } => {
-                Failure::Failed(format!("{error}: `pelage calibrate {}`", model.display()))
+                Failure::Failed(format!("{error}: `pelage calibrate {}`", quoted(model)))
             }
             Error::Weights {
                 wanted: Some(ref wanted),
@@ -93,10 +103,12 @@ impl From<pelage::data::Error> for Failure {
             Error::Setting { name, value, allowed } => {
                 Failure::Usage(format!("{} is {value}; it must be {allowed}", flag(name)))
             }
+            Error::Busy { .. } => Failure::Failed(with("wait for it, or choose another folder".into())),
+            Error::OtherKind { .. } => Failure::Usage(with("give another name; `--force` replaces it".into())),
             Error::NotFound { .. } | Error::Exists { .. } | Error::Labels { .. } => Failure::Usage(told),
             Error::NoValidation { path } => Failure::Usage(format!(
                 "{told}: `--validation-split 0.2`, or `pelage organize {} --out data`",
-                path.display()
+                quoted(&path)
             )),
             Error::HasValidation { .. } => Failure::Usage(with("leave --validation-split out".into())),
             Error::NoLabels { nested: None, .. } | Error::OneClass { .. } => {

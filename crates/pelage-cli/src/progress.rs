@@ -2,7 +2,6 @@
 
 use std::io::IsTerminal;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
@@ -10,7 +9,9 @@ use pelage::data::Progress;
 use pelage::runs::record;
 use pelage::train::{Control, Event};
 
+use crate::signals::interrupted;
 use crate::table::{duration, megabytes};
+use crate::terminal::tell;
 
 /// Seconds between two plain lines.
 const PLAIN_SECONDS: u64 = 10;
@@ -53,7 +54,7 @@ impl Task {
                 };
                 if last.elapsed() > Duration::from_secs(PLAIN_SECONDS) {
                     *last = Instant::now();
-                    eprintln!("{what} {done}/{total}");
+                    tell(format_args!("{what} {done}/{total}\n"));
                 }
             }
         }
@@ -104,7 +105,7 @@ impl Download {
             None if self.last_line.elapsed() > Duration::from_secs(PLAIN_SECONDS) => {
                 self.last_line = Instant::now();
                 let of = total.map_or(String::new(), |total| format!(" of {}", megabytes(total)));
-                eprintln!("download {}{of}  {left}", megabytes(done));
+                tell(format_args!("download {}{of}  {left}\n", megabytes(done)));
             }
             None => {}
         }
@@ -117,7 +118,7 @@ impl Download {
     }
 }
 
-/// Two bars, epochs above batches, and one line per epoch; asks to stop after Ctrl-C.
+/// Two bars, epochs above batches, and one line per epoch; asks to stop after Ctrl-C or SIGTERM.
 pub(crate) struct Training {
     terminal: bool,
     all: MultiProgress,
@@ -128,6 +129,8 @@ pub(crate) struct Training {
     images: usize,
     /// Batches of the epoch that were done before it was resumed.
     done: usize,
+    /// Whether it was said that training stops.
+    stopping: bool,
 }
 
 impl Training {
@@ -143,6 +146,7 @@ impl Training {
             last_line: Instant::now(),
             images: 0,
             done: 0,
+            stopping: false,
         }
     }
 
@@ -183,7 +187,9 @@ impl Training {
                     self.batches.set_message(format!("{facts}  {left} left"));
                 } else if self.last_line.elapsed() > Duration::from_secs(PLAIN_SECONDS) {
                     self.last_line = Instant::now();
-                    eprintln!("  batch {batch}/{batches}  {facts}  {left} left in this epoch");
+                    tell(format_args!(
+                        "  batch {batch}/{batches}  {facts}  {left} left in this epoch\n"
+                    ));
                 }
             }
             Event::Validation { images, total } => {
@@ -209,11 +215,13 @@ impl Training {
                 self.epochs.set_message(format!("at most {} left", duration(left)));
             }
         }
-        if interrupted() {
-            Control::Stop
-        } else {
-            Control::Continue
+        if interrupted().is_none() {
+            return Control::Continue;
         }
+        if !std::mem::replace(&mut self.stopping, true) {
+            self.print("\nstopping after this step and saving; press Ctrl-C again to stop at once");
+        }
+        Control::Stop
     }
 
     pub(crate) fn finish(&self) {
@@ -226,7 +234,7 @@ impl Training {
             // If the terminal is gone, nobody is left to tell.
             let _ = self.all.println(line);
         } else {
-            eprintln!("{line}");
+            tell(format_args!("{line}\n"));
         }
     }
 }
@@ -235,27 +243,4 @@ fn styled(template: &str) -> ProgressStyle {
     // The templates above are constants; a wrong one would show at first sight.
     let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
     style.progress_chars("━╸─")
-}
-
-static STOP: AtomicBool = AtomicBool::new(false);
-static SIGNALS: AtomicU32 = AtomicU32::new(0);
-
-/// From now on the first Ctrl-C (or SIGTERM) asks training to stop after its step; a second one ends the process at
-/// once.
-pub(crate) fn stop_on_signal() {
-    let heard = || {
-        if SIGNALS.fetch_add(1, Ordering::SeqCst) > 0 {
-            std::process::exit(130);
-        }
-        STOP.store(true, Ordering::SeqCst);
-        eprintln!("\nstopping after this step and saving; press Ctrl-C again to stop at once");
-    };
-    if let Err(failure) = ctrlc::set_handler(heard) {
-        eprintln!("note: Ctrl-C will stop at once and lose up to a minute ({failure})");
-    }
-}
-
-/// Whether a signal has asked to stop.
-pub(crate) fn interrupted() -> bool {
-    STOP.load(Ordering::SeqCst)
 }

@@ -2,6 +2,7 @@
 
 pub(crate) use pelage::draw::text::{duration, thousands};
 
+use crate::terminal::line;
 use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
 
 /// Lines at the top, below the heading, and at the bottom.
@@ -17,9 +18,9 @@ pub(crate) fn table(head: &[&str], right: std::ops::Range<usize>, rows: impl Ite
     table
         .load_style(STYLE)
         .set_content_arrangement(ContentArrangement::Dynamic);
-    table.set_header(head.iter().copied());
+    table.set_header(head.iter().map(|name| line(name)));
     rows.for_each(|row| {
-        table.add_row(row);
+        table.add_row(row.iter().map(|cell| line(cell)));
     });
     for column in right {
         if let Some(column) = table.column_mut(column) {
@@ -47,7 +48,7 @@ pub(crate) fn megabytes(bytes: u64) -> String {
 /// The first few items of a list, one per line, and the number of the rest.
 pub(crate) fn some(lines: impl ExactSizeIterator<Item = String>, most: usize) -> String {
     let total = lines.len();
-    let mut text: String = lines.take(most).map(|line| format!("  {line}\n")).collect();
+    let mut text: String = lines.take(most).map(|one| format!("  {}\n", line(&one))).collect();
     if total > most {
         text += &format!("  and {} more\n", total - most);
     }

@@ -127,10 +127,7 @@ fn libraries_name_no_flags_and_no_verbs() {
             });
             // `style="--name:` and `var(--name)` of a page are CSS's.
             let css = line.contains("style=") || line.contains("var(--");
-            assert!(
-                css || !flag && !line.contains("`pelage "),
-                "{name}: {line}"
-            );
+            assert!(css || !flag && !line.contains("`pelage "), "{name}: {line}");
         }
     }
 }

@@ -238,7 +238,7 @@ impl Error {
 
     /// Why, without the path that a table has in another column.
     #[cfg(feature = "files")]
-    pub(crate) fn reason(&self) -> String {
+    pub fn reason(&self) -> String {
         match self {
             Error::Io { source, .. } => source.to_string(),
             other => other.to_string(),

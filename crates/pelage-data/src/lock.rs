@@ -63,35 +63,48 @@ impl Drop for FolderLock {
 /// # Errors
 /// [`Error::Io`] where it cannot be created.
 pub fn first_free(names: impl Iterator<Item = PathBuf>) -> Result<Claimed> {
+    let mut made = None;
     for folder in names {
-        if let Some(parent) = folder.parent() {
-            std::fs::create_dir_all(parent).map_err(Error::io(parent))?;
-        }
-        match std::fs::create_dir(&folder) {
-            Ok(()) => return Ok(Claimed(folder)),
-            Err(failure) if failure.kind() == std::io::ErrorKind::AlreadyExists => {}
-            Err(failure) => return Err(Error::io(folder)(failure)),
+        loop {
+            match std::fs::create_dir(&folder) {
+                Ok(()) => return Ok(Claimed { folder, parent: made }),
+                Err(failure) if failure.kind() == std::io::ErrorKind::AlreadyExists => break,
+                Err(failure) => match folder.parent() {
+                    // Missing, or removed by another process whose claim came to nothing.
+                    Some(parent) if failure.kind() == std::io::ErrorKind::NotFound && !parent.exists() => {
+                        std::fs::create_dir_all(parent).map_err(Error::io(parent))?;
+                        made = Some(parent.to_path_buf());
+                    }
+                    _ => return Err(Error::io(folder)(failure)),
+                },
+            }
         }
     }
     Err(Error::Dataset("every name for a new folder is taken".into()))
 }
 
-/// A folder that was created for this process; removed with this where it is still empty.
+/// A folder that was created for this process; removed with this where it is still empty, and so is the folder around
+/// it that had to be created.
 #[derive(Debug)]
-pub struct Claimed(PathBuf);
+pub struct Claimed {
+    folder: PathBuf,
+    parent: Option<PathBuf>,
+}
 
 impl std::ops::Deref for Claimed {
     type Target = Path;
 
     fn deref(&self) -> &Path {
-        &self.0
+        &self.folder
     }
 }
 
 impl Drop for Claimed {
     fn drop(&mut self) {
-        // Only if it is empty.
-        let _ = std::fs::remove_dir(&self.0);
+        for folder in std::iter::once(&self.folder).chain(&self.parent) {
+            // Only if it is empty.
+            let _ = std::fs::remove_dir(folder);
+        }
     }
 }
 
@@ -164,6 +177,6 @@ mod tests {
         let different: std::collections::HashSet<_> = claims.iter().map(|claim| claim.to_path_buf()).collect();
         assert_eq!(different.len(), 8);
         drop(claims);
-        assert_eq!(std::fs::read_dir(outer.path().join("runs")).unwrap().count(), 0);
+        assert_eq!(std::fs::read_dir(outer.path()).unwrap().count(), 0);
     }
 }

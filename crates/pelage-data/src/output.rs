@@ -197,7 +197,10 @@ mod tests {
             ] {
                 std::fs::write(&path, other).unwrap();
                 let refused = Output::new(&path, format, false).unwrap_err();
-                assert!(matches!(refused, Error::OtherKind { .. }), "{format:?} {other:?}: {refused}");
+                assert!(
+                    matches!(refused, Error::OtherKind { .. }),
+                    "{format:?} {other:?}: {refused}"
+                );
                 assert_eq!(std::fs::read(&path).unwrap(), other);
                 Output::new(&path, format, true).unwrap();
             }

@@ -32,6 +32,17 @@ pub struct Prediction {
 pub const UNKNOWN: &str = "unknown";
 
 impl Prediction {
+    /// No prediction for what is at `path`, and why.
+    pub fn failed(path: impl Into<String>, reason: impl Into<String>) -> Self {
+        Prediction {
+            path: path.into(),
+            classes: Vec::new(),
+            temperature: None,
+            doubt: None,
+            error: Some(reason.into()),
+        }
+    }
+
     /// The answer: the most likely class, or [`UNKNOWN`]; `None` if the image could not be read.
     pub fn answer(&self) -> Option<&str> {
         let (first, _) = self.classes.first()?;

@@ -1,13 +1,11 @@
 //! Predictions for files: over folders and archives, and as a table.
 
-use std::path::Path;
-
 use pelage_data::source::Entry;
 use rayon::prelude::*;
 
 pub use pelage_model::predict::{BATCH, Prediction, UNKNOWN};
 
-use crate::{Error, Model, Result, atomic};
+use crate::{Error, Model, Result};
 
 /// Predicts every entry, in the order given; `observe` gets the number of entries done.
 pub fn predict(model: &Model, entries: &[Entry], observe: &mut dyn FnMut(usize)) -> Vec<Prediction> {
@@ -24,44 +22,41 @@ pub fn predict(model: &Model, entries: &[Entry], observe: &mut dyn FnMut(usize))
     predictions
 }
 
-/// Writes `path,class,probability,error` and the probability of every class to a CSV file, one line per image.
+/// `path,class,probability,error` and the probability of every class as CSV, one line per image. A cell that a
+/// spreadsheet would take for a formula gets a prefix: `./` a path, `'` a class.
 ///
 /// # Errors
-/// A full disk or a folder that cannot be written.
-pub fn write_csv(path: &Path, model: &Model, predictions: &[Prediction]) -> Result<()> {
-    let failed = |failure: csv::Error| Error::io(path)(failure.into());
+/// None in practice; the writer of tables can fail.
+pub fn csv(model: &Model, predictions: &[Prediction]) -> Result<Vec<u8>> {
+    let failed = |failure: csv::Error| Error::Rendering {
+        what: "the table of predictions",
+        reason: failure.to_string(),
+    };
     let classes = &model.facts.classes;
     let mut writer = csv::Writer::from_writer(Vec::new());
     let head = ["path", "class", "probability", "error"].map(String::from);
     let named = classes.iter().map(|class| format!("probability of {class}"));
     writer.write_record(head.into_iter().chain(named)).map_err(failed)?;
     for prediction in predictions {
-        let probability = |class: &String| {
-            prediction
-                .classes
-                .iter()
-                .find(|(name, _)| name == class)
-                .map(|(_, p)| p)
-        };
-        let text = |probability: Option<&f32>| probability.map_or(String::new(), |p| p.to_string());
-        let first = prediction.classes.first();
+        let of = |class: &String| prediction.classes.iter().find(|(name, _)| name == class);
+        let text = |found: Option<&(String, f32)>| found.map_or(String::new(), |(_, p)| p.to_string());
         let row = [
-            prediction.path.clone(),
-            prediction.answer().unwrap_or_default().to_string(),
-            text(first.map(|(_, probability)| probability)),
+            prefixed("./", &prediction.path),
+            prefixed("'", prediction.answer().unwrap_or_default()),
+            text(prediction.classes.first()),
             prediction.error.clone().unwrap_or_default(),
         ];
-        writer
-            .write_record(
-                row.into_iter()
-                    .chain(classes.iter().map(|class| text(probability(class)))),
-            )
-            .map_err(failed)?;
+        let each = classes.iter().map(|class| text(of(class)));
+        writer.write_record(row.into_iter().chain(each)).map_err(failed)?;
     }
-    Ok(atomic::write(
-        path,
-        &writer
-            .into_inner()
-            .map_err(|failure| failed(failure.into_error().into()))?,
-    )?)
+    let written = writer.into_inner();
+    written.map_err(|failure| failed(failure.into_error().into()))
+}
+
+/// `cell` with `prefix` where a spreadsheet would compute it (OWASP, "CSV Injection").
+fn prefixed(prefix: &str, cell: &str) -> String {
+    match cell.starts_with(['=', '+', '-', '@', '\t', '\r']) && cell != "-" {
+        true => format!("{prefix}{cell}"),
+        false => cell.to_string(),
+    }
 }

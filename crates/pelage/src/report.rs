@@ -10,9 +10,10 @@ pub use page::html;
 use std::path::Path;
 
 use pelage_data::Progress;
+use pelage_data::output::Output;
 
 use crate::compute::Compute;
-use crate::{Error, Result, atomic};
+use crate::{Error, Result};
 
 /// Writes the page about `run` on the validation part of `data` (by default of the images that it was trained on) to
 /// `out`, and returns its size in bytes.
@@ -22,7 +23,7 @@ use crate::{Error, Result, atomic};
 pub fn write(
     run: &Path,
     data: Option<&Path>,
-    out: &Path,
+    out: &Output,
     compute: &Compute,
     progress: &(dyn Fn(Progress) + Sync),
 ) -> Result<usize> {
@@ -31,9 +32,6 @@ pub fn write(
         what: "the report",
         reason,
     })?;
-    if let Some(folder) = out.parent() {
-        std::fs::create_dir_all(folder).map_err(Error::io(folder))?;
-    }
-    atomic::write(out, page.as_bytes())?;
+    out.write(page.as_bytes())?;
     Ok(page.len())
 }

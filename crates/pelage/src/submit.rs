@@ -9,7 +9,7 @@ use std::path::Path;
 use pelage_data::source::{self, Entry, natural_order};
 
 use crate::predict::Prediction;
-use crate::{Error, Result, atomic};
+use crate::{Error, Result};
 
 /// The value beside the id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -184,24 +184,6 @@ impl Layout {
                 vec![first.unwrap_or(&classes[0]).clone()]
             }
         })
-    }
-
-    /// Writes [`Layout::encode`] to `path`, atomically.
-    ///
-    /// # Errors
-    /// As [`Layout::encode`]; a folder that cannot be written.
-    pub fn write(
-        &self,
-        path: &Path,
-        classes: &[String],
-        predictions: &[Prediction],
-        clip: f64,
-        unreadable: Unreadable,
-    ) -> Result<()> {
-        Ok(atomic::write(
-            path,
-            &self.encode(classes, predictions, clip, unreadable)?,
-        )?)
     }
 }
 

@@ -1,12 +1,12 @@
 //! `pelage compare`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 use pelage::compare::{self, Report};
-use pelage::draw::png::svg_to_png;
 
 use super::compute::Caching;
+use super::figure::Replacing;
 use crate::failure::{Failure, Outcome, json};
 use crate::progress::Task;
 use crate::table::{count, duration, table, thousands};
@@ -29,20 +29,17 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
     #[command(flatten)]
+    replacing: Replacing,
+    #[command(flatten)]
     caching: Caching,
     /// Print one JSON document
     #[arg(long)]
     json: bool,
 }
 
-/// The format of a figure.
-enum Format {
-    Svg,
-    Png,
-}
-
 pub(super) fn run(arguments: &Arguments) -> Outcome {
-    let format = arguments.out.as_deref().map(format).transpose()?;
+    let out = arguments.out.as_deref();
+    let figure = out.map(|out| arguments.replacing.figure(out)).transpose()?;
     let (task, compute) = (Task::new(), arguments.caching.compute());
     let report = compare::compare(&arguments.runs, arguments.data.as_deref(), &compute, &|progress| {
         task.show(progress)
@@ -52,38 +49,14 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         pelage::Error::Images(_) => Failure::Usage(format!("{error}: --data DATA")),
         error => error.into(),
     })?;
-    if let (Some(out), Some(format)) = (&arguments.out, format) {
-        draw(out, format, &report)?;
+    if let Some(figure) = figure {
+        figure.write(report.svg()?)?;
     }
     if arguments.json {
         json(&report)
     } else {
         Ok(described(&report))
     }
-}
-
-fn format(out: &Path) -> Result<Format, Failure> {
-    let extension = out
-        .extension()
-        .map(|extension| extension.to_string_lossy().to_lowercase());
-    match extension.as_deref() {
-        Some("svg") => Ok(Format::Svg),
-        Some("png") => Ok(Format::Png),
-        _ => Err(Failure::Usage(format!(
-            "--out {}: give a name that ends in .svg or .png",
-            out.display()
-        ))),
-    }
-}
-
-fn draw(out: &Path, format: Format, report: &Report) -> Result<(), Failure> {
-    let svg = report.svg()?;
-    let bytes = match format {
-        Format::Svg => svg.into_bytes(),
-        Format::Png => svg_to_png(&svg, 2.0)
-            .map_err(|reason| Failure::Failed(format!("{}: cannot be drawn: {reason}", out.display())))?,
-    };
-    Ok(pelage::atomic::write(out, &bytes)?)
 }
 
 fn described(report: &Report) -> String {

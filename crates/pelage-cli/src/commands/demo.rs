@@ -14,6 +14,7 @@ use super::{organize as organize_verb, train};
 use crate::failure::{Failure, Outcome};
 use crate::progress::Task;
 use crate::table::count;
+use crate::terminal::{quoted, tell};
 
 /// Pictures per class, their side in pixels, and epochs: a good model in under two minutes on two cores.
 const PER_CLASS: usize = 1000;
@@ -63,7 +64,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
 
     step(
         2,
-        &format!("pelage organize {} --out {}", drawn.display(), data.display()),
+        &format!("pelage organize {} --out {}", quoted(&drawn), quoted(&data)),
     );
     let options = organize::Options {
         source: drawn,
@@ -78,12 +79,9 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     };
     let organized = organize::organize(&options, &|progress| task.show(progress));
     task.finish();
-    eprint!("{}", organize_verb::described(&organized?));
+    tell(organize_verb::described(&organized?));
 
-    step(
-        3,
-        &format!("pelage train {} --out {}", data.display(), folder.display()),
-    );
+    step(3, &format!("pelage train {} --out {}", quoted(&data), quoted(&folder)));
     let recipe = Recipe {
         image_size: SIZE,
         epochs: EPOCHS,
@@ -100,11 +98,11 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     };
     let run = Run::create(config, &folder, &|progress| task.show(progress));
     task.finish();
-    eprint!("{}", train::train(&run?)?);
+    tell(train::train(&run?)?);
 
-    step(4, &format!("pelage evaluate {} {}", folder.display(), data.display()));
+    step(4, &format!("pelage evaluate {} {}", quoted(&folder), quoted(&data)));
     let report = evaluate::evaluate(&folder, &data, None, &compute, &|_| {})?;
-    eprint!("{}", super::evaluate::described(&report.evaluation));
+    tell(super::evaluate::described(&report.evaluation));
 
     let model = Model::open_on(&folder, &compute.open()?, None)?;
     let catalog = images::validation_part(&data)?;
@@ -114,7 +112,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         .step_by((catalog.items.len() / 6).max(1))
         .take(6)
         .collect();
-    step(5, &format!("pelage predict {} PICTURE...", folder.display()));
+    step(5, &format!("pelage predict {} PICTURE...", quoted(&folder)));
     let entries: Vec<_> = some
         .iter()
         .map(|item| source::Entry {
@@ -123,12 +121,12 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         })
         .collect();
     let predictions = predict::predict(&model, &entries, &mut |_| {});
-    eprint!("{}", super::predict::described(&model, &predictions, 0));
+    tell(super::predict::described(&model, &predictions, 0));
     Ok(next(out, &folder, report.evaluation.accuracy))
 }
 
 fn step(number: usize, what: &str) {
-    eprintln!("\n[{number}/5] {what}");
+    tell(format_args!("\n[{number}/5] {what}\n"));
 }
 
 fn next(out: &Path, folder: &Path, accuracy: f64) -> String {

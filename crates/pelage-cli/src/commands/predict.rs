@@ -4,8 +4,8 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use pelage::data::Progress;
-use pelage::data::source;
+use pelage::data::output::{Format, Output};
+use pelage::data::{Progress, source};
 use pelage::predict::{self, UNKNOWN};
 use pelage::{Model, Prediction};
 
@@ -25,9 +25,12 @@ pub(super) struct Arguments {
     /// Pictures, folders, zips, or - for one picture on standard input
     #[arg(required = true)]
     paths: Vec<PathBuf>,
-    /// Write path, class, probability and the probability of every class to a CSV file
+    /// Write path, class, probability and the probability of every class to a CSV file, or - for standard output
     #[arg(long, value_name = "FILE")]
     csv: Option<PathBuf>,
+    /// Let --csv replace a file that is no CSV table
+    #[arg(long, requires = "csv")]
+    force: bool,
     /// Answer "unknown" below this calibrated confidence, 0 to 1, and if a picture is too far from the training set;
     /// needs `pelage calibrate`
     #[arg(long, value_name = "CONFIDENCE")]
@@ -43,6 +46,9 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Outcome {
+    let force = arguments.force;
+    let csv = arguments.csv.as_deref();
+    let csv = csv.map(|file| Output::new(file, Format::Csv, force)).transpose()?;
     let device = arguments.computing.compute().open()?;
     let model = Model::open_on(&arguments.run, &device, arguments.reject)?;
     let mut predictions = Vec::new();
@@ -56,7 +62,19 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
             predictions.push(model.predict_bytes("-", &bytes));
             continue;
         }
-        let entries = source::list(path)?;
+        // What cannot be read takes nothing else with it.
+        let shown = path.display().to_string();
+        let entries = match source::list(path) {
+            Ok(entries) if entries.is_empty() => {
+                predictions.push(Prediction::failed(shown, "there are no files in it"));
+                continue;
+            }
+            Ok(entries) => entries,
+            Err(failure) => {
+                predictions.push(Prediction::failed(shown, failure.reason()));
+                continue;
+            }
+        };
         let (task, total) = (Task::new(), entries.len());
         let show = &mut |done| {
             task.show(Progress {
@@ -72,8 +90,8 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         .iter()
         .filter(|prediction| prediction.error.is_some())
         .count();
-    if let Some(file) = &arguments.csv {
-        predict::write_csv(file, &model, &predictions)?;
+    if let Some(csv) = &csv {
+        csv.write(&predict::csv(&model, &predictions)?)?;
     }
     predictions
         .iter_mut()
@@ -87,6 +105,9 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
             "no picture could be read\n  {}",
             reasons.join("\n  ")
         )));
+    }
+    if csv.is_some_and(|csv| csv.is_standard()) {
+        return Ok(String::new());
     }
     if arguments.json {
         return json(&predictions);

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use pelage::data::output::{Format, Output};
 use pelage::report;
 
 use super::compute::Caching;
@@ -23,9 +24,12 @@ pub(super) struct Arguments {
     /// An organized folder (its validation part is used), or any folder or zip of labelled pictures [default: what the
     /// run was trained on]
     data: Option<PathBuf>,
-    /// The page to write
+    /// The page to write, or - for standard output
     #[arg(long, value_name = "FILE", default_value = "report.html")]
     out: PathBuf,
+    /// Replace a file that is no page
+    #[arg(long)]
+    force: bool,
     #[command(flatten)]
     caching: Caching,
 }
@@ -33,9 +37,13 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments) -> Outcome {
     let (task, compute) = (Task::new(), arguments.caching.compute());
     let (data, out) = (arguments.data.as_deref(), &arguments.out);
-    let bytes = report::write(&arguments.run, data, out, &compute, &|progress| task.show(progress));
+    let output = Output::new(out, Format::Html, arguments.force)?;
+    let bytes = report::write(&arguments.run, data, &output, &compute, &|progress| task.show(progress));
     task.finish();
     let bytes = bytes?;
+    if output.is_standard() {
+        return Ok(String::new());
+    }
     Ok(format!(
         "{} ({}): open it in a browser\n",
         out.display(),

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use pelage::data::output::{Format, Output};
 use pelage::submit::write::Submission;
 use pelage::submit::{self, Columns, Layout, Unreadable};
 use serde::Serialize;
@@ -11,6 +12,7 @@ use super::compute::Computing;
 use crate::failure::{Outcome, json};
 use crate::progress::Task;
 use crate::table::{count, thousands};
+use crate::terminal::tell;
 
 /// Write a Kaggle submission: an id and a probability, or a class, for every picture of a test set
 ///
@@ -25,9 +27,12 @@ pub(super) struct Arguments {
     run: PathBuf,
     /// The test set: a folder or a zip
     source: PathBuf,
-    /// The file to write
+    /// The file to write, or - for standard output
     #[arg(long, value_name = "FILE", default_value = "submission.csv")]
     out: PathBuf,
+    /// Replace a file that is no CSV table
+    #[arg(long)]
+    force: bool,
     /// Take ids, their order and the columns from this template: an id, and one more column or one for each class; ids
     /// are paths in the source, file names, or these without extension
     #[arg(long, value_name = "FILE")]
@@ -79,10 +84,10 @@ struct Written {
 
 pub(super) fn run(arguments: Arguments) -> Outcome {
     let (task, compute) = (Task::new(), arguments.computing.compute());
+    let out = Output::new(&arguments.out, Format::Csv, arguments.force)?;
     let submission = Submission {
         run: arguments.run,
         source: arguments.source,
-        out: arguments.out,
         sample: arguments.sample,
         label: arguments.label.map(|label| match label {
             Label::Probability => submit::Label::Probability,
@@ -96,7 +101,7 @@ pub(super) fn run(arguments: Arguments) -> Outcome {
             false => Unreadable::Refuse,
         },
     };
-    let written = submission.write(&compute, &|progress| task.show(progress));
+    let written = submission.write(&out, &compute, &|progress| task.show(progress));
     task.finish();
     let submit::write::Written {
         layout,
@@ -107,7 +112,7 @@ pub(super) fn run(arguments: Arguments) -> Outcome {
         unreadable,
     } = written?;
     let written = Written {
-        file: submission.out,
+        file: arguments.out,
         columns: described_columns(&layout, &classes),
         images: layout.images.len(),
         clip,
@@ -115,7 +120,10 @@ pub(super) fn run(arguments: Arguments) -> Outcome {
         unknown,
         unreadable,
     };
-    if arguments.json {
+    if out.is_standard() {
+        tell(described(&written));
+        Ok(String::new())
+    } else if arguments.json {
         json(&written)
     } else {
         Ok(described(&written))

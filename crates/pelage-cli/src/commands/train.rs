@@ -10,38 +10,46 @@ use pelage::runs::{fine_tune, free_folder};
 use pelage::train::{EndReason, Outcome as Trained};
 
 use crate::failure::{Failure, Outcome};
-use crate::progress::{self, Task, Training};
+use crate::progress::{Task, Training};
+use crate::signals::{interrupted, stop_on_signal};
 use crate::table::{count, duration, some};
+use crate::terminal::{quoted, tell};
 pub(super) use arguments::{Arguments, Choosing};
 use arguments::{config, extension};
 
 pub(super) fn run(arguments: Arguments) -> Outcome {
     let task = Task::new();
     let show = |progress| task.show(progress);
-    let opened = match &arguments.resume {
-        Some(folder) => Run::resume(folder, extension(&arguments)?, &show),
+    if let Some(folder) = &arguments.resume {
+        let run = Run::resume(folder, extension(&arguments)?, &show);
+        task.finish();
+        return train(&run.map_err(failed)?);
+    }
+    let mut config = config(&arguments)?;
+    // Claimed before minutes of decoding, and kept from others until the run itself keeps it.
+    let (_claimed, folder) = match &arguments.out {
+        Some(out) => (None, out.clone()),
         None => {
-            let mut config = config(&arguments)?;
-            let free = || free_folder(Path::new("runs"), &config.recipe);
-            let folder = arguments.out.clone().unwrap_or_else(free);
-            if arguments.transferring.fine_tune {
-                let (head, whole) = fine_tune::head_first(config, &folder, &show).map_err(failed)?;
-                config = whole;
-                task.finish();
-                if let Some(head) = head {
-                    let trained = trained(&head)?;
-                    eprint!("{}", described(&head, &trained));
-                    if trained.reason == EndReason::Interrupted {
-                        let out = folder.display();
-                        return Ok(format!("interrupted; the same command with `--out {out}` resumes\n"));
-                    }
-                }
-            }
-            Run::create(config, &folder, &show)
+            let claimed = free_folder(Path::new("runs"), &config.recipe)?;
+            let folder = claimed.to_path_buf();
+            (Some(claimed), folder)
         }
     };
+    if arguments.transferring.fine_tune {
+        let (head, whole) = fine_tune::head_first(config, &folder, &show).map_err(failed)?;
+        config = whole;
+        task.finish();
+        if let Some(head) = head {
+            let again = format!(
+                "interrupted; the same command with `--out {}` resumes\n",
+                quoted(&folder)
+            );
+            tell(described(&head, &trained(&head, Some(again))?));
+        }
+    }
+    let run = Run::create(config, &folder, &show);
     task.finish();
-    train(&opened.map_err(failed)?)
+    train(&run.map_err(failed)?)
 }
 
 /// The error of opening a run, with what to type where the folder is in the way.
@@ -49,7 +57,7 @@ fn failed(error: pelage::Error) -> Failure {
     match &error {
         pelage::Error::Folder { path, .. } if path.join("config.toml").exists() => Failure::Usage(format!(
             "{error}: `pelage train --resume {}`, or another --out",
-            path.display()
+            quoted(path)
         )),
         _ => error.into(),
     }
@@ -57,11 +65,12 @@ fn failed(error: pelage::Error) -> Failure {
 
 /// Trains `run` under progress bars, and describes the result.
 pub(super) fn train(run: &Run) -> Outcome {
-    Ok(described(run, &trained(run)?))
+    Ok(described(run, &trained(run, None)?))
 }
 
-fn trained(run: &Run) -> Result<Trained, Failure> {
-    eprintln!("{}", run.describe());
+/// Trains `run`; where a signal ends it, the failure says how to go on: by `again`, or by resuming it.
+fn trained(run: &Run, again: Option<String>) -> Result<Trained, Failure> {
+    tell(format_args!("{}\n", run.describe()));
     let unreadable = || {
         run.data
             .train
@@ -74,17 +83,17 @@ fn trained(run: &Run) -> Result<Trained, Failure> {
         .collect();
     if !skipped.is_empty() {
         let listed = run.folder.join("unreadable.csv");
-        eprint!(
+        tell(format_args!(
             "{} skipped, see {}:\n{}",
             count(skipped.len(), "file"),
             listed.display(),
             some(skipped.into_iter(), 5)
-        );
+        ));
     }
     if run.complete.is_none() {
         let forecast = run.forecast()?;
-        eprintln!(
-            "forecast: {:.0} images/s, {} an epoch, {} for {} at most{}",
+        tell(format_args!(
+            "forecast: {:.0} images/s, {} an epoch, {} for {} at most{}\n",
             forecast.train_images_per_second,
             duration(forecast.epoch_seconds),
             duration(forecast.total_seconds),
@@ -94,17 +103,24 @@ fn trained(run: &Run) -> Result<Trained, Failure> {
             } else {
                 ""
             }
-        );
+        ));
     }
-    progress::stop_on_signal();
+    stop_on_signal();
     let mut display = Training::new();
     let trained = run.train(&mut |event| display.observe(event));
     display.finish();
-    Ok(trained?)
+    let trained = trained?;
+    match (trained.reason, interrupted()) {
+        (EndReason::Interrupted, Some(signal)) => Err(Failure::Interrupted {
+            signal,
+            kept: again.unwrap_or_else(|| described(run, &trained)),
+        }),
+        _ => Ok(trained),
+    }
 }
 
 fn described(run: &Run, trained: &Trained) -> String {
-    let folder = run.folder.display();
+    let folder = quoted(&run.folder);
     let best = trained
         .best_epoch
         .and_then(|best| trained.history.iter().find(|row| row.epoch == best));
@@ -127,7 +143,7 @@ fn described(run: &Run, trained: &Trained) -> String {
             row.epoch,
             row.validation_loss,
             100.0 * row.validation_accuracy,
-            run.config.data.display()
+            quoted(&run.config.data)
         );
     }
     text + "\n"

@@ -127,10 +127,8 @@ impl Recorder {
     /// A full disk.
     pub fn end(&mut self, outcome: &Outcome) -> Result<()> {
         self.figures(&outcome.history, outcome.best_epoch)?;
-        self.log(&format!(
-            "ended: {:?}, best epoch {:?}",
-            outcome.reason, outcome.best_epoch
-        ))
+        let best = outcome.best_epoch.map_or("none".into(), |best| best.to_string());
+        self.log(&format!("ended: {}; best epoch: {best}", outcome.reason))
     }
 
     fn scalars(&mut self, step: u64, values: &[(&str, f64)]) -> Result<()> {

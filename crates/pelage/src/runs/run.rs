@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use burn::tensor::Device;
 use pelage_data::Progress;
 use pelage_data::cache::CacheMode;
+use pelage_data::lock::{self, Claimed, FolderLock};
 
 use super::config::Config;
 use super::folder::{self, Folder};
@@ -30,6 +31,7 @@ pub struct Run {
     /// Why there is nothing left to train, if a resumed run was already complete.
     pub complete: Option<EndReason>,
     device: Device,
+    _lock: FolderLock,
 }
 
 /// What a resumed run may change; any other change would make it another run.
@@ -64,10 +66,13 @@ impl Run {
     /// `split.csv`. `progress` reports decoding.
     ///
     /// # Errors
-    /// Settings or images that training cannot use; a folder that already holds a run, or cannot be written.
+    /// Settings or images that training cannot use; a folder that already holds a run, that another process writes, or
+    /// that cannot be written.
     pub fn create(mut config: Config, folder: impl AsRef<Path>, progress: &(dyn Fn(Progress) + Sync)) -> Result<Run> {
         let folder = folder.as_ref();
         config.validate()?;
+        // First of all: of two processes with one folder, one ends here.
+        let lock = FolderLock::take(folder)?;
         if folder.join(CONFIG).exists() {
             return Err(Error::folder(
                 folder,
@@ -80,7 +85,6 @@ impl Run {
         let device = config.compute.open()?;
         let sets = Sets::from(config.split()?);
         let (start, data) = start::open(&config.recipe, &sets, config.compute.cache, &device, progress)?;
-        std::fs::create_dir_all(folder).map_err(Error::io(folder))?;
         if config.validation_split.is_some() {
             atomic::write(&folder.join("split.csv"), &manifest(&sets)?)?;
         }
@@ -94,19 +98,21 @@ impl Run {
             folder: folder.to_path_buf(),
             complete: None,
             device,
+            _lock: lock,
         })
     }
 
     /// Opens an interrupted run, to continue exactly from its last checkpoint.
     ///
     /// # Errors
-    /// No run there, or settings or images that no longer fit.
+    /// No run there, settings or images that no longer fit, or a run that another process trains.
     pub fn resume(folder: impl AsRef<Path>, extension: Extension, progress: &(dyn Fn(Progress) + Sync)) -> Result<Run> {
         let folder = folder.as_ref();
         let path = folder.join(CONFIG);
         if !path.exists() {
             return Err(Error::folder(folder, "holds no run to resume (no config.toml)"));
         }
+        let lock = FolderLock::take(folder)?;
         let written = Config::read(&path)?;
         let config = extension.of(written.clone());
         config.validate()?;
@@ -125,6 +131,7 @@ impl Run {
             folder: folder.to_path_buf(),
             complete,
             device,
+            _lock: lock,
         })
     }
 
@@ -205,13 +212,14 @@ impl Run {
     }
 }
 
-/// A name for a new run in `parent`: the network's, with the first free number.
-pub fn free_folder(parent: &Path, recipe: &Recipe) -> PathBuf {
+/// A folder for a new run in `parent`, created for this process alone: named after the network, with the first free
+/// number.
+///
+/// # Errors
+/// A folder that cannot be written.
+pub fn free_folder(parent: &Path, recipe: &Recipe) -> Result<Claimed> {
     let numbered = |number: usize| parent.join(format!("{}-{number}", recipe.model.name()));
-    (1..)
-        .map(numbered)
-        .find(|folder| !folder.exists())
-        .unwrap_or_else(|| parent.to_path_buf())
+    Ok(lock::first_free((1..).map(numbered))?)
 }
 
 /// Writes `unreadable.csv`, if there is anything to list.

@@ -1,8 +1,9 @@
 //! From a model and a test set to the submitted file.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use pelage_data::Progress;
+use pelage_data::output::Output;
 
 use super::template::Template;
 use super::{Columns, Label, Layout, Unreadable, check_clip, images};
@@ -16,8 +17,6 @@ pub struct Submission {
     pub run: PathBuf,
     /// The test set: a folder or an archive.
     pub source: PathBuf,
-    /// The file to write.
-    pub out: PathBuf,
     /// A competition's template, for ids, their order and the columns.
     pub sample: Option<PathBuf>,
     /// The value beside the id; by default a probability, or what the template holds.
@@ -51,13 +50,13 @@ pub struct Written {
 }
 
 impl Submission {
-    /// Predicts the test set and writes the file. Everything that can be checked before prediction is.
+    /// Predicts the test set and writes `out`. Everything that can be checked before prediction is.
     ///
     /// # Errors
-    /// No model, no images; ids that do not fit; settings out of range; a folder that cannot be written; unreadable
-    /// images, if they are refused.
-    pub fn write(&self, compute: &Compute, progress: &(dyn Fn(Progress) + Sync)) -> Result<Written> {
-        self.check_out()?;
+    /// No model, no images; ids that do not fit; settings out of range; a file that cannot be written, or is read from;
+    /// unreadable images, if they are refused.
+    pub fn write(&self, out: &Output, compute: &Compute, progress: &(dyn Fn(Progress) + Sync)) -> Result<Written> {
+        self.check_out(out)?;
         let model = Model::open_on(&self.run, &compute.open()?, self.reject)?;
         let classes = model.facts.classes.clone();
         let clip = self.clip.unwrap_or(0.01 / classes.len() as f64);
@@ -71,7 +70,7 @@ impl Submission {
                 what: "predicting",
             })
         });
-        layout.write(&self.out, &classes, &predictions, clip, self.unreadable)?;
+        out.write(&layout.encode(&classes, &predictions, clip, self.unreadable)?)?;
         Ok(Written {
             clip: (layout.columns != Columns::Class).then_some(clip),
             temperature: model.judge.temperature(),
@@ -97,22 +96,17 @@ impl Submission {
         }
     }
 
-    /// Minutes of work must not end at a missing folder, nor overwrite their own input.
-    fn check_out(&self) -> Result<()> {
-        let shown = self.out.display();
-        let folder = self.out.parent().filter(|folder| !folder.as_os_str().is_empty());
-        if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
-            return Err(Error::folder(folder, "there is no such folder to write to"));
-        }
-        let same = |other: &Path| {
-            let out = self.out.canonicalize();
-            out.is_ok_and(|out| other.canonicalize().is_ok_and(|other| out == other))
+    /// A submission must not overwrite its own input.
+    fn check_out(&self, out: &Output) -> Result<()> {
+        let written = out.path().canonicalize();
+        let same = |read: &PathBuf| {
+            let written = written.as_ref().ok();
+            written.is_some_and(|written| read.canonicalize().is_ok_and(|read| *written == read))
         };
-        let read = [Some(&self.source), self.sample.as_ref()];
-        match read.into_iter().flatten().any(|path| same(path)) {
+        match same(&self.source) || self.sample.as_ref().is_some_and(same) {
             true => Err(Error::setting(
                 "out",
-                shown,
+                out.path().display(),
                 "another name, since this one is read from",
             )),
             false => Ok(()),

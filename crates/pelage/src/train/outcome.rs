@@ -24,3 +24,13 @@ pub enum EndReason {
     /// The observer asked to stop; the checkpoint says where to continue.
     Interrupted,
 }
+
+impl std::fmt::Display for EndReason {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            EndReason::Finished => "all epochs done",
+            EndReason::EarlyStop => "no improvement for as many epochs as the patience",
+            EndReason::Interrupted => "interrupted",
+        })
+    }
+}

@@ -1,0 +1,58 @@
+//! The figure that a verb writes to a file, as its name ends.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use pelage::data::output::{Format, Output};
+use pelage::draw::png::svg_to_png;
+
+use crate::failure::Failure;
+
+/// Replacing a figure.
+#[derive(Args)]
+pub(super) struct Replacing {
+    /// Let --out replace a file that is no figure of this kind
+    #[arg(long, requires = "out")]
+    force: bool,
+}
+
+/// A file that a figure goes to.
+pub(super) struct Figure {
+    format: Format,
+    output: Output,
+}
+
+impl Replacing {
+    /// The figure that will be written to `out`, whose name tells its format.
+    pub(super) fn figure(&self, out: &Path) -> Result<Figure, Failure> {
+        let extension = out
+            .extension()
+            .map(|extension| extension.to_string_lossy().to_lowercase());
+        let format = match extension.as_deref() {
+            Some("svg") => Format::Svg,
+            Some("png") => Format::Png,
+            _ => {
+                let out = out.display();
+                return Err(Failure::Usage(format!(
+                    "--out {out}: give a name that ends in .svg or .png"
+                )));
+            }
+        };
+        let output = Output::new(out, format, self.force)?;
+        Ok(Figure { format, output })
+    }
+}
+
+impl Figure {
+    /// Writes the figure; as PNG twice as large, for print and for screens of high density.
+    pub(super) fn write(&self, svg: String) -> Result<PathBuf, Failure> {
+        let out = self.output.path();
+        let bytes = match self.format {
+            Format::Png => svg_to_png(&svg, 2.0)
+                .map_err(|reason| Failure::Failed(format!("{}: cannot be drawn: {reason}", out.display())))?,
+            _ => svg.into_bytes(),
+        };
+        self.output.write(&bytes)?;
+        Ok(out.to_path_buf())
+    }
+}
