@@ -12,16 +12,27 @@ const STYLE: TableStyle = TableStyle::new()
     .bottom_border(RULE);
 const RULE: LineStyle = LineStyle::none().fill('─').junction('─');
 
-/// A table with a heading; columns in `right` (from 0) hold numbers and are right-aligned.
+/// A table with a heading; columns in `right` (from 0) hold numbers and are right-aligned. Where it is wider than the
+/// terminal, each row becomes a paragraph.
 pub(crate) fn table(head: &[&str], right: std::ops::Range<usize>, rows: impl Iterator<Item = Vec<String>>) -> String {
+    let rows: Vec<_> = rows.collect();
+    let table = grid(head, right, rows.iter().cloned());
+    match columns() {
+        Some(columns) if !fits(&table, columns) => paragraphs(head, &rows, columns),
+        _ => table,
+    }
+}
+
+/// The same, however wide.
+pub(crate) fn grid(head: &[&str], right: std::ops::Range<usize>, rows: impl Iterator<Item = Vec<String>>) -> String {
     let mut table = Table::new();
     table
         .load_style(STYLE)
-        .set_content_arrangement(ContentArrangement::Dynamic);
+        .set_content_arrangement(ContentArrangement::Disabled);
     table.set_header(head.iter().map(|name| line(name)));
-    rows.for_each(|row| {
+    for row in rows {
         table.add_row(row.iter().map(|cell| line(cell)));
-    });
+    }
     for column in right {
         if let Some(column) = table.column_mut(column) {
             column.set_cell_alignment(CellAlignment::Right);
@@ -29,6 +40,63 @@ pub(crate) fn table(head: &[&str], right: std::ops::Range<usize>, rows: impl Ite
     }
     // The border already ends the last line.
     format!("{table}\n")
+}
+
+/// The columns of the terminal, which `COLUMNS` overrides; `None` where there is no terminal.
+pub(crate) fn columns() -> Option<usize> {
+    let set = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
+    set.or_else(|| {
+        console::Term::stdout()
+            .size_checked()
+            .map(|(_, columns)| usize::from(columns))
+    })
+}
+
+/// Whether no line of `text` is longer than `columns`.
+pub(crate) fn fits(text: &str, columns: usize) -> bool {
+    text.lines().all(|line| console::measure_text_width(line) <= columns)
+}
+
+/// Each row as a paragraph: its first cell, then a line for each other one.
+fn paragraphs(head: &[&str], rows: &[Vec<String>], columns: usize) -> String {
+    let widest = head.iter().skip(1).map(|name| console::measure_text_width(name)).max();
+    let indent = (widest.unwrap_or(0) + 4).min(columns / 2);
+    let mut text = String::new();
+    for row in rows {
+        let mut cells = head.iter().zip(row);
+        if let Some((name, first)) = cells.next() {
+            let name = if name.is_empty() {
+                String::new()
+            } else {
+                format!("{name} ")
+            };
+            text += &wrapped(&line(&format!("{name}{first}")), 0, columns);
+        }
+        for (name, cell) in cells.filter(|(_, cell)| !cell.is_empty()) {
+            let padding = indent.saturating_sub(2 + console::measure_text_width(name)).max(1);
+            let told = format!("  {name}{}{}", " ".repeat(padding), line(cell));
+            text += &wrapped(&told, indent, columns);
+        }
+    }
+    text
+}
+
+/// `text` in lines of at most `columns`, broken between words; lines after the first are indented. A word that is
+/// longer is left whole.
+pub(crate) fn wrapped(text: &str, indent: usize, columns: usize) -> String {
+    let (mut lines, mut width) = (String::new(), 0);
+    for piece in text.split_inclusive(' ') {
+        let wide = console::measure_text_width(piece.trim_end());
+        if width > indent && width + wide > columns {
+            lines.truncate(lines.trim_end_matches(' ').len());
+            lines += "\n";
+            lines += &" ".repeat(indent);
+            width = indent;
+        }
+        lines += piece;
+        width += console::measure_text_width(piece);
+    }
+    lines + "\n"
 }
 
 /// `1 picture`, `2 pictures`.
@@ -58,6 +126,20 @@ pub(crate) fn some(lines: impl ExactSizeIterator<Item = String>, most: usize) ->
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn words_stay_whole() {
+        let told = "the file is truncated: unexpected end of data";
+        assert_eq!(
+            wrapped(told, 4, 20),
+            "the file is\n    truncated:\n    unexpected end\n    of data\n"
+        );
+        let rows = [vec!["a.jpg".to_string(), "cat 98.1 %".into(), String::new()]];
+        assert_eq!(
+            paragraphs(&["picture", "class", "others"], &rows, 18),
+            "picture a.jpg\n  class   cat\n          98.1 %\n"
+        );
+    }
 
     #[test]
     fn numbers_are_readable() {

@@ -23,6 +23,9 @@ fn a_report_has_every_part_and_says_what_is_missing() {
         "run",
     ];
     succeed(folder.path(), &train);
+    let missing = fail(folder.path(), &["report", "run", "--out", "pages/first.html"], 1);
+    assert!(missing.contains("no such folder"), "{missing}");
+    fs::create_dir(folder.path().join("pages")).unwrap();
     let said = succeed(folder.path(), &["report", "run", "--out", "pages/first.html"]);
     assert!(said.contains("pages/first.html"), "{said}");
     let page = fs::read_to_string(folder.path().join("pages/first.html")).unwrap();

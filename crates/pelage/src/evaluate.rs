@@ -1,6 +1,7 @@
 //! How well a model does on labelled images.
 
 pub mod calibration;
+pub mod confusion;
 pub mod coverage;
 pub mod curves;
 pub mod doubtful;

@@ -3,13 +3,14 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use pelage::data::output::{Format, Output};
 use pelage::evaluate::rejection::Rejection;
 use pelage::evaluate::{self, Calibrated, Evaluation};
 
 use super::compute::Caching;
 use crate::failure::{Outcome, json};
 use crate::progress::Task;
-use crate::table::{count, some, table, thousands};
+use crate::table::{columns, count, fits, grid, some, table, thousands};
 
 /// Evaluate a model on labelled pictures
 ///
@@ -27,17 +28,33 @@ pub(super) struct Arguments {
     reject: Option<f64>,
     #[command(flatten)]
     caching: Caching,
+    /// Write the confusion matrix to a CSV file, or - for standard output
+    #[arg(long, value_name = "FILE")]
+    confusion: Option<PathBuf>,
+    /// Let --confusion replace a file that is no CSV table
+    #[arg(long, requires = "confusion")]
+    force: bool,
     /// Print one JSON document
     #[arg(long)]
     json: bool,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Outcome {
+    let confusion = arguments.confusion.as_deref();
+    let confusion = confusion
+        .map(|file| Output::new(file, Format::Csv, arguments.force))
+        .transpose()?;
     let (task, compute) = (Task::new(), arguments.caching.compute());
     let show = |progress| task.show(progress);
     let report = evaluate::evaluate(&arguments.run, &arguments.data, arguments.reject, &compute, &show);
     task.finish();
     let report = report?;
+    if let Some(file) = confusion {
+        file.write(&report.evaluation.confusion_csv()?)?;
+        if file.is_standard() {
+            return Ok(String::new());
+        }
+    }
     if arguments.json {
         return json(&report);
     }
@@ -76,6 +93,47 @@ fn described_rejection(rejection: &Rejection) -> String {
     )
 }
 
+/// The largest number of classes that are all shown.
+const MATRIX: usize = 20;
+/// Number of classes, or pairs of these, that are shown of more.
+const WORST: usize = 10;
+
+/// Numbers of pictures by what they are and what they were called.
+fn matrix(evaluation: &Evaluation) -> String {
+    let called = evaluation.classes.iter().map(|class| format!("called {}", class.name));
+    let names: Vec<_> = std::iter::once("confusion matrix".to_string()).chain(called).collect();
+    let head: Vec<_> = names.iter().map(String::as_str).collect();
+    let rows = evaluation.classes.iter().zip(&evaluation.confusion_matrix);
+    let rows = rows.map(|(class, row)| {
+        let numbers = row.iter().map(|number| thousands(*number as u64));
+        std::iter::once(format!("is {}", class.name)).chain(numbers).collect()
+    });
+    grid(&head, 1..head.len(), rows)
+}
+
+/// The pairs of classes that are confused most, where the matrix cannot be read.
+fn confused(evaluation: &Evaluation) -> String {
+    let pairs = evaluation.most_confused();
+    let name = |class: usize| evaluation.classes[class].name.clone();
+    let rows = pairs.iter().take(WORST).map(|pair| {
+        let of = evaluation.classes[pair.label].support;
+        let count = format!("{} of {}", thousands(pair.count as u64), thousands(of as u64));
+        vec![name(pair.label), name(pair.predicted), count]
+    });
+    let more = pairs.len().saturating_sub(WORST);
+    let more = match more {
+        0 => String::new(),
+        more => format!(
+            "and {} more; the whole matrix: `--confusion FILE.csv`\n",
+            count(more, "pair")
+        ),
+    };
+    match pairs.is_empty() {
+        true => String::new(),
+        false => table(&["most confused: is", "called", "pictures"], 2..3, rows) + &more,
+    }
+}
+
 /// The evaluation as text.
 pub(super) fn described(evaluation: &Evaluation) -> String {
     let mut text = format!(
@@ -87,7 +145,13 @@ pub(super) fn described(evaluation: &Evaluation) -> String {
         evaluation.brier_score,
         100.0 * evaluation.expected_calibration_error,
     );
-    let rows = evaluation.classes.iter().map(|class| {
+    let mut classes: Vec<_> = evaluation.classes.iter().collect();
+    let left_out = classes.len().saturating_sub(MATRIX);
+    if left_out > 0 {
+        classes.sort_by(|a, b| a.f1.total_cmp(&b.f1));
+        classes.truncate(WORST);
+    }
+    let rows = classes.into_iter().map(|class| {
         let shares = [class.precision, class.recall, class.f1].map(|share| format!("{share:.4}"));
         [
             vec![class.name.clone()],
@@ -97,23 +161,14 @@ pub(super) fn described(evaluation: &Evaluation) -> String {
         .concat()
     });
     text += &table(&["class", "precision", "recall", "F1", "pictures"], 1..5, rows);
-    let names: Vec<_> = evaluation
-        .classes
-        .iter()
-        .map(|class| format!("called {}", class.name))
-        .collect();
-    let head: Vec<&str> = std::iter::once("confusion matrix")
-        .chain(names.iter().map(String::as_str))
-        .collect();
-    let rows = evaluation
-        .classes
-        .iter()
-        .zip(&evaluation.confusion_matrix)
-        .map(|(class, row)| {
-            let numbers = row.iter().map(|number| thousands(*number as u64));
-            std::iter::once(format!("is {}", class.name)).chain(numbers).collect()
-        });
-    text += &table(&head, 1..head.len(), rows);
+    if left_out > 0 {
+        let all = evaluation.classes.len();
+        text += &format!("the {WORST} classes of {all} with the lowest F1; all of them: `--json`, `pelage report`\n");
+    }
+    text += &match matrix(evaluation) {
+        matrix if evaluation.classes.len() <= MATRIX && fits(&matrix, columns().unwrap_or(usize::MAX)) => matrix,
+        _ => confused(evaluation),
+    };
     if !evaluation.unreadable.is_empty() {
         text += &format!(
             "{} could not be read and do not count:\n",

@@ -14,4 +14,8 @@ mod common;
 #[allow(dead_code, reason = "words for kinds of fault to come")]
 mod place;
 
+mod detached;
+mod many_classes;
+mod overwriting;
 mod parts;
+mod text;

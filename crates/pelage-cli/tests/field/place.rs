@@ -95,12 +95,24 @@ impl Place {
     /// Runs a script, in which `pelage` is the binary: for pipes and redirections.
     #[cfg(unix)]
     pub(crate) fn shell(&self, script: &str) -> Ran {
+        Ran::new(script.into(), &self.script(script).output().unwrap())
+    }
+
+    /// Starts a script as [`Place::shell`] would, and does not wait for its end.
+    #[cfg(unix)]
+    pub(crate) fn start(&self, script: &str) -> std::process::Child {
+        self.script(script).spawn().unwrap()
+    }
+
+    #[cfg(unix)]
+    fn script(&self, script: &str) -> std::process::Command {
         let ours = Path::new(env!("CARGO_BIN_EXE_pelage")).parent().unwrap();
         let path = format!("{}:{}", ours.display(), std::env::var("PATH").unwrap_or_default());
         let mut command = std::process::Command::new("sh");
         command.current_dir(self.folder.path()).env("PATH", path);
         command.env("PELAGE_CACHE", self.path("cache"));
-        Ran::new(script.into(), &command.args(["-c", script]).output().unwrap())
+        command.args(["-c", script]);
+        command
     }
 
     /// Trains a very small run on `data` into the folder `run`; `more` are further arguments.
