@@ -11,12 +11,11 @@ mod signals;
 mod table;
 mod terminal;
 
-use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser;
 use failure::Failure;
-use terminal::{plain, tell};
+use terminal::tell;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -32,10 +31,7 @@ fn main() -> ExitCode {
             return failure.exit_code();
         }
     };
-    let mut out = std::io::stdout().lock();
-    match out.write_all(plain(&document).as_bytes()).and_then(|()| out.flush()) {
-        // The reader has closed the pipe: `pelage predict ... | head`.
-        Err(closed) if closed.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+    match terminal::print(&document) {
         Err(failure) => {
             tell(format_args!("error: standard output: {failure}\n"));
             ExitCode::FAILURE

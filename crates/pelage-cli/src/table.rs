@@ -2,7 +2,9 @@
 
 pub(crate) use pelage::draw::text::{duration, thousands};
 
-use crate::terminal::line;
+use console::{Term, measure_text_width};
+
+use crate::terminal::{columns, line, wrapped};
 use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
 
 /// Lines at the top, below the heading, and at the bottom.
@@ -17,7 +19,7 @@ const RULE: LineStyle = LineStyle::none().fill('─').junction('─');
 pub(crate) fn table(head: &[&str], right: std::ops::Range<usize>, rows: impl Iterator<Item = Vec<String>>) -> String {
     let rows: Vec<_> = rows.collect();
     let table = grid(head, right, rows.iter().cloned());
-    match columns() {
+    match columns(&Term::stdout()) {
         Some(columns) if !fits(&table, columns) => paragraphs(head, &rows, columns),
         _ => table,
     }
@@ -42,24 +44,14 @@ pub(crate) fn grid(head: &[&str], right: std::ops::Range<usize>, rows: impl Iter
     format!("{table}\n")
 }
 
-/// The columns of the terminal, which `COLUMNS` overrides; `None` where there is no terminal.
-pub(crate) fn columns() -> Option<usize> {
-    let set = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
-    set.or_else(|| {
-        console::Term::stdout()
-            .size_checked()
-            .map(|(_, columns)| usize::from(columns))
-    })
-}
-
 /// Whether no line of `text` is longer than `columns`.
 pub(crate) fn fits(text: &str, columns: usize) -> bool {
-    text.lines().all(|line| console::measure_text_width(line) <= columns)
+    text.lines().all(|line| measure_text_width(line) <= columns)
 }
 
 /// Each row as a paragraph: its first cell, then a line for each other one.
 fn paragraphs(head: &[&str], rows: &[Vec<String>], columns: usize) -> String {
-    let widest = head.iter().skip(1).map(|name| console::measure_text_width(name)).max();
+    let widest = head.iter().skip(1).map(|name| measure_text_width(name)).max();
     let indent = (widest.unwrap_or(0) + 4).min(columns / 2);
     let mut text = String::new();
     for row in rows {
@@ -70,33 +62,17 @@ fn paragraphs(head: &[&str], rows: &[Vec<String>], columns: usize) -> String {
             } else {
                 format!("{name} ")
             };
-            text += &wrapped(&line(&format!("{name}{first}")), 0, columns);
+            text += &wrapped(&line(&format!("{name}{first}")), 2, columns);
+            text.push('\n');
         }
         for (name, cell) in cells.filter(|(_, cell)| !cell.is_empty()) {
-            let padding = indent.saturating_sub(2 + console::measure_text_width(name)).max(1);
+            let padding = indent.saturating_sub(2 + measure_text_width(name)).max(1);
             let told = format!("  {name}{}{}", " ".repeat(padding), line(cell));
             text += &wrapped(&told, indent, columns);
+            text.push('\n');
         }
     }
     text
-}
-
-/// `text` in lines of at most `columns`, broken between words; lines after the first are indented. A word that is
-/// longer is left whole.
-pub(crate) fn wrapped(text: &str, indent: usize, columns: usize) -> String {
-    let (mut lines, mut width) = (String::new(), 0);
-    for piece in text.split_inclusive(' ') {
-        let wide = console::measure_text_width(piece.trim_end());
-        if width > indent && width + wide > columns {
-            lines.truncate(lines.trim_end_matches(' ').len());
-            lines += "\n";
-            lines += &" ".repeat(indent);
-            width = indent;
-        }
-        lines += piece;
-        width += console::measure_text_width(piece);
-    }
-    lines + "\n"
 }
 
 /// `1 picture`, `2 pictures`.
@@ -129,15 +105,10 @@ mod tests {
 
     #[test]
     fn words_stay_whole() {
-        let told = "the file is truncated: unexpected end of data";
-        assert_eq!(
-            wrapped(told, 4, 20),
-            "the file is\n    truncated:\n    unexpected end\n    of data\n"
-        );
         let rows = [vec!["a.jpg".to_string(), "cat 98.1 %".into(), String::new()]];
         assert_eq!(
-            paragraphs(&["picture", "class", "others"], &rows, 18),
-            "picture a.jpg\n  class   cat\n          98.1 %\n"
+            paragraphs(&["picture", "class", "others"], &rows, 15),
+            "picture a.jpg\n  class cat\n       98.1 %\n"
         );
     }
 

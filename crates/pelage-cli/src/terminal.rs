@@ -2,9 +2,65 @@
 
 use std::io::Write;
 
+use console::{Term, measure_text_width};
+
 /// Writes to stderr. Where nobody reads it any more, or its disk is full, the work goes on.
 pub(crate) fn tell(text: impl std::fmt::Display) {
-    let _ = std::io::stderr().lock().write_all(plain(&text.to_string()).as_bytes());
+    let text = fitted(&plain(&text.to_string()), &Term::stderr());
+    let _ = std::io::stderr().lock().write_all(text.as_bytes());
+}
+
+/// Writes a result to stdout.
+///
+/// # Errors
+/// A full disk; not a reader that has enough: `pelage predict ... | head`.
+pub(crate) fn print(document: &str) -> std::io::Result<()> {
+    let mut text = plain(document);
+    if serde_json::from_str::<serde::de::IgnoredAny>(&text).is_err() {
+        text = fitted(&text, &Term::stdout());
+    }
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(closed) if closed.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        written => written,
+    }
+}
+
+/// The columns of a terminal, which `COLUMNS` overrides; `None` where it is none.
+pub(crate) fn columns(terminal: &Term) -> Option<usize> {
+    let set = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
+    set.or_else(|| terminal.size_checked().map(|(_, columns)| usize::from(columns)))
+}
+
+/// `text` with its long lines broken between words.
+fn fitted(text: &str, terminal: &Term) -> String {
+    let Some(columns) = columns(terminal) else {
+        return text.to_string();
+    };
+    let broken = text.split_inclusive('\n').map(|whole| {
+        let line = whole.trim_end_matches('\n');
+        let indent = line.len() - line.trim_start_matches(' ').len() + 2;
+        wrapped(line, indent, columns) + &whole[line.len()..]
+    });
+    broken.collect()
+}
+
+/// `text` in lines of at most `columns`, broken between words; lines after the first are indented. A word that is
+/// longer is left whole.
+pub(crate) fn wrapped(text: &str, indent: usize, columns: usize) -> String {
+    let (mut lines, mut width) = (String::new(), 0);
+    for piece in text.split_inclusive(' ') {
+        let wide = measure_text_width(piece.trim_end());
+        if width > indent && width + wide > columns {
+            lines.truncate(lines.trim_end_matches(' ').len());
+            lines += "\n";
+            lines += &" ".repeat(indent);
+            width = indent;
+        }
+        lines += piece;
+        width += measure_text_width(piece);
+    }
+    lines
 }
 
 /// `text` with its lines, but without what a terminal would obey or what would change the order of its characters: such
@@ -45,6 +101,16 @@ pub(crate) fn quoted(path: &std::path::Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn words_stay_whole() {
+        assert_eq!(
+            wrapped("the file is truncated: unexpected end of data", 4, 20),
+            "the file is\n    truncated:\n    unexpected end\n    of data"
+        );
+        assert_eq!(wrapped("a-very-long-word b", 2, 10), "a-very-long-word\n  b");
+        assert_eq!(wrapped("Käfer, 写真", 0, 11), "Käfer, 写真");
+    }
 
     #[test]
     fn what_a_terminal_would_obey_is_shown() {

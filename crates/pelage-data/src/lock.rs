@@ -49,8 +49,8 @@ impl FolderLock {
 
 impl Drop for FolderLock {
     fn drop(&mut self) {
-        // Removed while it is locked, so that nobody locks a file that is about to vanish and believes in it. What fails
-        // here leaves an empty file, which locks nobody out.
+        // Removed while it is locked, so that nobody locks a file that is about to vanish and believes in it. Where
+        // that fails an empty file is left, which locks nobody out.
         let _ = std::fs::remove_file(self.folder.join(NAME));
         self.file = None;
         // Only if it is empty.

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use console::Term;
 use pelage::data::output::{Format, Output};
 use pelage::evaluate::rejection::Rejection;
 use pelage::evaluate::{self, Calibrated, Evaluation};
@@ -10,7 +11,8 @@ use pelage::evaluate::{self, Calibrated, Evaluation};
 use super::compute::Caching;
 use crate::failure::{Outcome, json};
 use crate::progress::Task;
-use crate::table::{columns, count, fits, grid, some, table, thousands};
+use crate::table::{count, fits, grid, some, table, thousands};
+use crate::terminal::columns;
 
 /// Evaluate a model on labelled pictures
 ///
@@ -166,7 +168,11 @@ pub(super) fn described(evaluation: &Evaluation) -> String {
         text += &format!("the {WORST} classes of {all} with the lowest F1; all of them: `--json`, `pelage report`\n");
     }
     text += &match matrix(evaluation) {
-        matrix if evaluation.classes.len() <= MATRIX && fits(&matrix, columns().unwrap_or(usize::MAX)) => matrix,
+        matrix
+            if evaluation.classes.len() <= MATRIX && fits(&matrix, columns(&Term::stdout()).unwrap_or(usize::MAX)) =>
+        {
+            matrix
+        }
         _ => confused(evaluation),
     };
     if !evaluation.unreadable.is_empty() {

@@ -39,7 +39,8 @@ fn nothing_is_broken_within_a_word() {
                     .split_whitespace()
                     .filter(|word| word.chars().all(char::is_alphanumeric))
                 {
-                    let known = words.contains(word) || wide.stdout.contains(&format!("{word} "));
+                    // A matrix that is too wide is told in words.
+                    let known = words.contains(word) || ["most", "is", "of"].contains(&word);
                     assert!(known || word.parse::<f64>().is_ok(), "{word}: {ran}");
                 }
             }
