@@ -227,6 +227,7 @@ impl Error {
     pub(crate) fn reason(&self) -> String {
         match self {
             Error::Io { source, .. } => source.to_string(),
+            Error::Data { reason, .. } => reason.clone(),
             other => other.to_string(),
         }
     }
