@@ -190,7 +190,7 @@ impl DecodedImages {
 
 /// One image at size, or why not.
 fn decode(dataset: &dyn Dataset, index: usize, kept: &Preprocessing) -> std::result::Result<Vec<u8>, String> {
-    dataset.image(index)?.decode(kept)
+    dataset::with_image(dataset, index, |image| image.decode(kept))?
 }
 
 fn resolve(mode: CacheMode, bytes: usize, in_memory: bool) -> CacheMode {

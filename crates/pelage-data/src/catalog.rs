@@ -116,6 +116,13 @@ impl Dataset for Catalog {
         bytes.map(Image::Encoded).map_err(|failure| failure.reason())
     }
 
+    fn hand_over(&self, index: usize, take: &mut dyn FnMut(std::result::Result<Image, String>)) {
+        let read = self.items[index].location.read_with(|bytes| take(Ok(Image::Encoded(bytes))));
+        if let Err(failure) = read {
+            take(Err(failure.reason()));
+        }
+    }
+
     fn location(&self, index: usize) -> String {
         self.items[index].location.to_string()
     }

@@ -82,6 +82,12 @@ pub trait Dataset: Send + Sync {
     /// Why it cannot be read, in words for a table. It is skipped then, unless too many are.
     fn image(&self, index: usize) -> std::result::Result<Image, String>;
 
+    /// Hands image `index` to `take`, once. What [`Dataset::image`] gives is all there is to hand over; a data set of
+    /// files, though, has threads share memory until `take` is done with one.
+    fn hand_over(&self, index: usize, take: &mut dyn FnMut(std::result::Result<Image, String>)) {
+        take(self.image(index));
+    }
+
     /// Where image `index` is, for messages: its name, where that says it all.
     fn location(&self, index: usize) -> String {
         self.name(index).to_string()
@@ -101,7 +107,18 @@ pub trait Dataset: Send + Sync {
 
 /// A hash of what image `index` holds, or why it cannot be read.
 pub(crate) fn content(dataset: &dyn Dataset, index: usize) -> std::result::Result<blake3::Hash, String> {
-    dataset.image(index).map(|image| image.content())
+    with_image(dataset, index, |image| image.content())
+}
+
+/// What `make` makes of image `index`, or why it cannot be read.
+pub(crate) fn with_image<T>(
+    dataset: &dyn Dataset,
+    index: usize,
+    make: impl Fn(Image) -> T,
+) -> std::result::Result<T, String> {
+    let mut made = Err("the data set handed no picture over".to_string());
+    dataset.hand_over(index, &mut |image| made = image.map(&make));
+    made
 }
 
 /// The label of each image.

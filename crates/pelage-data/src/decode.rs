@@ -1,57 +1,26 @@
 //! From a file's bytes to upright RGB pixels, or the reason why not.
 
+mod formats;
 mod jpeg;
+mod limits;
+mod memory;
+mod png;
+mod quiet;
 mod tiff;
 
 use std::io::Cursor;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use image::metadata::Orientation;
-use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, RgbImage};
+use image::{ColorType, DynamicImage, ImageDecoder, ImageFormat, ImageReader, RgbImage};
 
-/// What an image may cost: guards against decompression bombs.
-#[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    /// Pixels.
-    pub max_pixels: u64,
-    /// Bytes that decoding may hold at once.
-    pub max_alloc_bytes: u64,
-}
+use self::limits::{Budget, rgb_bytes};
+use self::quiet::quietly;
 
-impl Default for Limits {
-    /// 100 megapixels and 1 GiB.
-    fn default() -> Self {
-        Limits {
-            max_pixels: 100_000_000,
-            max_alloc_bytes: 1 << 30,
-        }
-    }
-}
-
-impl Limits {
-    /// Refuses an image whose header promises too much, before anything is allocated for it.
-    fn check(&self, width: u32, height: u32, decoded_bytes: u64) -> Result<(), String> {
-        let pixels = u64::from(width) * u64::from(height);
-        if pixels == 0 {
-            return Err("damaged: no pixels".into());
-        }
-        if pixels > self.max_pixels {
-            let limit = self.max_pixels / 1_000_000;
-            return Err(format!(
-                "too large: {width}x{height} pixels, the limit is {limit} megapixels"
-            ));
-        }
-        // The decoder's own buffer, and the RGB that is made of it.
-        let needed = decoded_bytes.saturating_add(pixels * 3);
-        if needed > self.max_alloc_bytes {
-            let (needed, limit) = (needed >> 20, self.max_alloc_bytes >> 20);
-            return Err(format!(
-                "too large: {width}x{height} pixels need {needed} MiB, the limit is {limit} MiB"
-            ));
-        }
-        Ok(())
-    }
-}
+pub(crate) use self::formats::not_an_image;
+#[cfg(feature = "files")]
+pub(crate) use self::formats::{archive, is_picture};
+pub use self::limits::Limits;
+pub(crate) use self::memory::Held;
 
 /// The format by content, not by name.
 pub fn format(bytes: &[u8]) -> Option<ImageFormat> {
@@ -64,7 +33,7 @@ pub fn format(bytes: &[u8]) -> Option<ImageFormat> {
 /// CMYK converted, alpha laid over white.
 ///
 /// # Errors
-/// Why it is no image, in words for a table: empty, truncated, too large, not an image.
+/// Why it is no image, in words for a table: empty, truncated, damaged, too large, not an image.
 pub fn decode(bytes: &[u8], limits: &Limits) -> Result<RgbImage, String> {
     Ok(decode_at_least(bytes, limits, u32::MAX)?.image)
 }
@@ -76,12 +45,20 @@ pub struct Decoded {
     /// What of these is the image, in pixels: left, top, width, height. At an eighth of its sides, say, an image of
     /// 37 columns has four and five eighths; the last pixel is in part what the file was padded with.
     pub part: [f64; 4],
+    /// Width and height of all of the image in pixels, upright.
+    pub size: [u32; 2],
+    /// The memory that it takes.
+    _held: Held,
 }
 
 impl Decoded {
-    fn whole(image: RgbImage) -> Self {
-        let part = all_of(&image);
-        Decoded { image, part }
+    fn whole(image: RgbImage, held: Held) -> Self {
+        Decoded {
+            part: all_of(&image),
+            size: image.dimensions().into(),
+            image,
+            _held: held,
+        }
     }
 }
 
@@ -92,33 +69,49 @@ pub(crate) fn all_of(image: &RgbImage) -> [f64; 4] {
 }
 
 /// As [`decode`], but an image that takes less time at a half, a quarter or an eighth of its sides comes as small as
-/// neither side falls below `at_least` pixels. Only JPEGs do. Another decoder reads these, so that data which is
-/// damaged but not cut short may be refused here and not there, or the other way round.
+/// neither side falls below `at_least` pixels. Only JPEGs do.
 ///
 /// # Errors
 /// As [`decode`].
 pub fn decode_at_least(bytes: &[u8], limits: &Limits, at_least: u32) -> Result<Decoded, String> {
+    decode_for(bytes, limits, at_least, &|_| 0)
+}
+
+/// As [`decode_at_least`], for something that takes memory of its own: so many bytes beside an image of some width and
+/// height.
+pub(crate) fn decode_for(
+    bytes: &[u8],
+    limits: &Limits,
+    at_least: u32,
+    afterwards: &dyn Fn([u32; 2]) -> u64,
+) -> Result<Decoded, String> {
     if bytes.is_empty() {
         return Err("empty file".into());
     }
     let format = format(bytes).ok_or_else(|| not_an_image(bytes))?;
+    let budget = Budget {
+        limits,
+        file: bytes.len() as u64,
+        afterwards,
+    };
     let decode = || match format {
-        ImageFormat::Jpeg => jpeg::decode(bytes, limits, at_least),
-        ImageFormat::Tiff => tiff::decode_palette(bytes, limits)
-            .unwrap_or_else(|| decode_other(bytes, format, limits))
-            .map(Decoded::whole),
+        ImageFormat::Jpeg => jpeg::decode(bytes, &budget, at_least),
+        ImageFormat::Png => png::decode(bytes, &budget),
+        ImageFormat::Tiff => {
+            tiff::decode_palette(bytes, &budget).unwrap_or_else(|| decode_other(bytes, format, &budget))
+        }
         // The decoder would not miss what was cut off behind the pixels, and that may be how to turn them.
         ImageFormat::WebP if is_cut(bytes) => Err("truncated WebP: the file ends before the picture does".into()),
-        _ => decode_other(bytes, format, limits).map(Decoded::whole),
+        _ => decode_other(bytes, format, &budget),
     };
     // A decoder that panics over a hostile file must cost that file, not the run.
-    catch_unwind(AssertUnwindSafe(decode)).unwrap_or_else(|_| Err(format!("damaged {}: decoding failed", name(format))))
+    quietly(decode).unwrap_or_else(|| Err(format!("damaged {}: decoding failed", name(format))))
 }
 
-fn decode_other(bytes: &[u8], format: ImageFormat, limits: &Limits) -> Result<RgbImage, String> {
+fn decode_other(bytes: &[u8], format: ImageFormat, budget: &Budget) -> Result<Decoded, String> {
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
     let mut allowed = image::Limits::default();
-    allowed.max_alloc = Some(limits.max_alloc_bytes);
+    allowed.max_alloc = Some(budget.limits.max_alloc_bytes);
     reader.limits(allowed);
     let damaged = |failure: image::ImageError| match failure {
         image::ImageError::Unsupported(what) => format!("a kind of {} that pelage cannot read: {what}", name(format)),
@@ -126,11 +119,48 @@ fn decode_other(bytes: &[u8], format: ImageFormat, limits: &Limits) -> Result<Rg
         other => format!("damaged {}: {other}", name(format)),
     };
     let mut decoder = reader.into_decoder().map_err(damaged)?;
-    let (width, height) = decoder.dimensions();
-    limits.check(width, height, decoder.total_bytes())?;
+    let size = decoder.dimensions().into();
+    let (color, decoded) = (decoder.color_type(), decoder.total_bytes());
+    // Too large by its header: not even its orientation is looked for.
+    drop(budget.hold(size, size, 0)?);
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+    let within = match format {
+        // The image before it is copied to where it belongs.
+        ImageFormat::Tiff => decoded,
+        // A frame, and the colors of a lossy one before they are converted.
+        ImageFormat::Gif | ImageFormat::WebP => 8 * limits::pixels(size),
+        _ => 0,
+    };
+    let converting = conversion_bytes(size, decoded, color == ColorType::Rgb8, color.has_alpha(), orientation);
+    let held = budget.hold(size, size, converting.max(decoded.saturating_add(within)))?;
     let image = DynamicImage::from_decoder(decoder).map_err(damaged)?;
-    Ok(turned(over_white(image), orientation))
+    Ok(Decoded::whole(as_rgb(image, orientation), held))
+}
+
+/// Bytes that [`as_rgb`] takes at most, the decoded ones included.
+fn conversion_bytes(size: [u32; 2], decoded: u64, is_rgb: bool, has_alpha: bool, orientation: Orientation) -> u64 {
+    let rgb = rgb_bytes(size);
+    let converting = match (is_rgb, has_alpha) {
+        (true, _) => decoded,
+        // First to RGBA of 8 bits, if it is not that already.
+        (false, true) if decoded == limits::pixels(size) * 4 => decoded + rgb,
+        (false, true) => decoded.saturating_add(limits::pixels(size) * 4).max(limits::pixels(size) * 4 + rgb),
+        (false, false) => decoded.saturating_add(rgb),
+    };
+    converting.max(turning_bytes(size, orientation))
+}
+
+/// Bytes of an RGB image that is turned, and of what it becomes.
+fn turning_bytes(size: [u32; 2], orientation: Orientation) -> u64 {
+    match orientation {
+        Orientation::NoTransforms => rgb_bytes(size),
+        _ => 2 * rgb_bytes(size),
+    }
+}
+
+/// Upright, without alpha.
+fn as_rgb(image: DynamicImage, orientation: Orientation) -> RgbImage {
+    turned(over_white(image), orientation)
 }
 
 /// Whether a RIFF file is shorter than it says, in four bytes after the first four.
@@ -154,16 +184,6 @@ fn name(format: ImageFormat) -> &'static str {
         ImageFormat::Bmp => "BMP",
         ImageFormat::Tiff => "TIFF",
         _ => "picture",
-    }
-}
-
-fn not_an_image(bytes: &[u8]) -> String {
-    let brand = bytes.get(4..12).unwrap_or_default();
-    let formats = "JPEG, PNG, WebP, GIF, BMP or TIFF";
-    match brand {
-        b"ftypheic" | b"ftypheix" | b"ftypmif1" => format!("HEIC, which pelage cannot read; convert it to {formats}"),
-        b"ftypavif" => format!("AVIF, which pelage cannot read; convert it to {formats}"),
-        _ => format!("not a picture (content is none of {formats})"),
     }
 }
 

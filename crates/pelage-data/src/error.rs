@@ -241,6 +241,7 @@ impl Error {
     pub fn reason(&self) -> String {
         match self {
             Error::Io { source, .. } => source.to_string(),
+            Error::Data { reason, .. } => reason.clone(),
             other => other.to_string(),
         }
     }

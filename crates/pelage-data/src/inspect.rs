@@ -1,6 +1,7 @@
 //! A look at a data set before training: what is there, what is broken, what is there twice.
 
 mod look;
+mod near;
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
@@ -13,7 +14,8 @@ use crate::decode::{self, Limits};
 use crate::progress::{Counter, Progress};
 use crate::{Result, Unreadable};
 
-use self::look::{Look, near_groups};
+use self::look::Look;
+use self::near::near_groups;
 
 /// What `inspect` found.
 #[derive(Clone, Debug, Serialize)]
@@ -58,6 +60,9 @@ pub struct ClassReport {
     pub height: [u32; 3],
 }
 
+/// The shorter side at which a large JPEG is looked at, as training and prediction read it for images of 150 pixels.
+const LEAST_SIDE: u32 = 300;
+
 /// What is known of one readable image.
 struct Seen {
     size: [u32; 2],
@@ -96,11 +101,8 @@ pub fn inspect(path: &Path, progress: &(dyn Fn(Progress) + Sync)) -> Result<Repo
     let seen: Vec<std::result::Result<Seen, String>> = items
         .par_iter()
         .map(|(_, item)| {
-            let seen = item
-                .location
-                .read()
-                .map_err(|failure| failure.reason())
-                .and_then(|bytes| look_at(&bytes));
+            let seen = item.location.read_with(|bytes| look_at(&bytes));
+            let seen = seen.map_err(|failure| failure.reason()).and_then(|seen| seen);
             counter.count();
             seen
         })
@@ -182,12 +184,12 @@ pub fn inspect(path: &Path, progress: &(dyn Fn(Progress) + Sync)) -> Result<Repo
 }
 
 fn look_at(bytes: &[u8]) -> std::result::Result<Seen, String> {
-    let image = decode::decode(bytes, &Limits::default())?;
+    let decoded = decode::decode_at_least(bytes, &Limits::default(), LEAST_SIDE)?;
     Ok(Seen {
-        size: [image.width(), image.height()],
+        size: decoded.size,
         format: decode::format(bytes).map_or("unknown", |format| format.extensions_str()[0]),
         content: *blake3::hash(bytes).as_bytes(),
-        look: Look::of(&image),
+        look: Look::of(&decoded.image),
     })
 }
 

@@ -89,7 +89,7 @@ impl Preprocessing {
             ResizeFilter::Nearest => u32::MAX,
             _ => self.width.max(self.height).saturating_mul(2),
         };
-        let decoded = decode::decode_at_least(bytes, &Limits::default(), at_least)?;
+        let decoded = decode::decode_for(bytes, &Limits::default(), at_least, &|size| self.resizing_bytes(size))?;
         let image = &decoded.image;
         self.resize_part(image.as_raw(), image.dimensions().into(), decoded.part)
     }
@@ -97,7 +97,7 @@ impl Preprocessing {
     /// The image at this size: rows of RGB, `height * width * 3` values of 0 to 255.
     ///
     /// # Errors
-    /// An image without pixels.
+    /// An image without pixels, or one whose shape takes too much memory to resize.
     pub fn resize(&self, image: &RgbImage) -> Result<Vec<u8>, String> {
         self.resize_part(image.as_raw(), image.dimensions().into(), decode::all_of(image))
     }
@@ -115,6 +115,19 @@ impl Preprocessing {
         to.resize_part(pixels, from, [0.0, 0.0, f64::from(from[0]), f64::from(from[1])])
     }
 
+    /// Bytes that resizing an image of `size` (width, height) takes beside its pixels: the result, and all columns at the
+    /// height of the result, since columns are shortened first. Of an image far wider than high these are many.
+    fn resizing_bytes(&self, size: [u32; 2]) -> u64 {
+        if size == [self.width, self.height] {
+            return self.len() as u64;
+        }
+        let between = match self.filter {
+            ResizeFilter::Nearest => 0,
+            _ => 3 * u64::from(size[0]) * u64::from(self.height),
+        };
+        between + self.len() as u64
+    }
+
     /// Of a part of an image of `size` (width, height): left, top, width, height in its pixels.
     fn resize_part(&self, pixels: &[u8], size: [u32; 2], part: [f64; 4]) -> Result<Vec<u8>, String> {
         if size.contains(&0) {
@@ -125,6 +138,7 @@ impl Preprocessing {
         if size == [self.width, self.height] {
             return Ok(pixels.to_vec());
         }
+        Limits::default().check_bytes(size, pixels.len() as u64 + self.resizing_bytes(size))?;
         let algorithm = match self.filter {
             ResizeFilter::Nearest => ResizeAlg::Nearest,
             ResizeFilter::Bilinear => ResizeAlg::Convolution(FilterType::Bilinear),

@@ -1,16 +1,23 @@
 //! Where images come from: a folder, a zip, zips inside a zip, or one file. Nothing here is ever written to.
 
+mod archives;
+
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use zip::ZipArchive;
+use zip::result::ZipError;
 
+use crate::decode::{self, Held, Limits};
 use crate::{Error, Result};
 
-/// The largest file read as an image, in bytes: beyond any photograph, short of what exhausts memory.
-const MAX_FILE_BYTES: u64 = 512 << 20;
+/// Bytes of a file that are looked at first, to tell whether it is worth reading.
+const HEAD: u64 = 512;
+
+/// A file of more bytes is looked at before it is read.
+const LARGE: u64 = 1 << 20;
 
 /// Where an image's bytes are.
 #[derive(Clone)]
@@ -38,33 +45,79 @@ impl Location {
     /// The image's bytes.
     ///
     /// # Errors
-    /// A file that cannot be read, a damaged archive, or more than 512 MiB.
+    /// A file that cannot be read, a damaged archive, more bytes than [`Limits`] allow, or a large file of something
+    /// else than a picture, which is not read to its end.
     pub fn read(&self) -> Result<Vec<u8>> {
-        let bytes = self.read_up_to(MAX_FILE_BYTES + 1)?;
-        if bytes.len() as u64 > MAX_FILE_BYTES {
-            return Err(Error::data(self.to_string(), "larger than 512 MiB"));
+        self.read_with(|bytes| bytes)
+    }
+
+    /// What `use_` makes of the image's bytes, which count among the memory that threads share meanwhile.
+    ///
+    /// # Errors
+    /// As [`Location::read`].
+    pub fn read_with<T>(&self, use_: impl FnOnce(Vec<u8>) -> T) -> Result<T> {
+        let limits = Limits::default();
+        let refused = |reason| Error::data(self.to_string(), reason);
+        let told = self.length()?;
+        limits.check_file(told.unwrap_or(0)).map_err(refused)?;
+        if told.is_some_and(|length| length > LARGE) {
+            let head = self.read_up_to(HEAD)?;
+            if !decode::is_picture(&head) {
+                return Err(refused(decode::not_an_image(&head)));
+            }
+        }
+        let _held = Held::to_read(told.unwrap_or(0), limits.max_alloc_bytes);
+        let most = told.unwrap_or(limits.max_alloc_bytes);
+        let bytes = self.read_up_to(most.saturating_add(1))?;
+        if bytes.len() as u64 > most {
+            return Err(refused(format!("larger than the {most} bytes that were expected")));
+        }
+        Ok(use_(bytes))
+    }
+
+    /// Bytes of the file, as the file system or the archive's directory tells; a pipe's are not known.
+    fn length(&self) -> Result<Option<u64>> {
+        match self {
+            Location::File(path) => {
+                let told = std::fs::metadata(path).map_err(|source| self.failed(source))?;
+                Ok(told.is_file().then(|| told.len()))
+            }
+            Location::Zip { archive, member, .. } => {
+                let mut zip = archive.zip.clone();
+                let member = zip.by_index_raw(*member).map_err(|failure| self.zip_failed(failure))?;
+                Ok(Some(member.size()))
+            }
+        }
+    }
+
+    fn read_up_to(&self, limit: u64) -> Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        match self {
+            Location::File(path) => {
+                let file = File::open(path).map_err(|source| self.failed(source))?;
+                file.take(limit).read_to_end(&mut bytes).map_err(|source| self.failed(source))?;
+            }
+            Location::Zip { archive, member, .. } => {
+                let mut zip = archive.zip.clone();
+                let member = zip.by_index(*member).map_err(|failure| self.zip_failed(failure))?;
+                member.take(limit).read_to_end(&mut bytes).map_err(|source| self.failed(source))?;
+            }
         }
         Ok(bytes)
     }
 
-    fn read_up_to(&self, limit: u64) -> Result<Vec<u8>> {
-        let failed = |source| Error::Io {
+    fn failed(&self, source: std::io::Error) -> Error {
+        Error::Io {
             path: PathBuf::from(self.to_string()),
             source,
-        };
-        let mut bytes = Vec::new();
-        match self {
-            Location::File(path) => {
-                let file = File::open(path).map_err(failed)?;
-                file.take(limit).read_to_end(&mut bytes).map_err(failed)?;
-            }
-            Location::Zip { archive, member, .. } => {
-                let mut zip = archive.zip.clone();
-                let member = zip.by_index(*member).map_err(|failure| failed(failure.into()))?;
-                member.take(limit).read_to_end(&mut bytes).map_err(failed)?;
-            }
         }
-        Ok(bytes)
+    }
+
+    fn zip_failed(&self, failure: ZipError) -> Error {
+        match archives::packed_otherwise(&failure) {
+            Some(reason) => Error::data(self.to_string(), reason),
+            None => self.failed(failure.into()),
+        }
     }
 }
 
@@ -93,8 +146,9 @@ pub struct Entry {
 }
 
 /// Names that images have, including formats that are recognized only to say that they cannot be read.
-const EXTENSIONS: [&str; 14] = [
-    "jpg", "jpeg", "jpe", "jfif", "png", "webp", "gif", "bmp", "dib", "tif", "tiff", "heic", "heif", "avif",
+const EXTENSIONS: [&str; 24] = [
+    "jpg", "jpeg", "jpe", "jfif", "png", "webp", "gif", "bmp", "dib", "tif", "tiff", "heic", "heif", "hif", "heics",
+    "avif", "avifs", "jxl", "jp2", "jpf", "jpx", "j2k", "j2c", "jls",
 ];
 
 impl Entry {
@@ -104,8 +158,8 @@ impl Entry {
         EXTENSIONS.iter().any(|known| extension.eq_ignore_ascii_case(known))
             || self
                 .location
-                .read_up_to(16)
-                .is_ok_and(|head| crate::decode::format(&head).is_some())
+                .read_up_to(HEAD)
+                .is_ok_and(|head| decode::is_picture(&head))
     }
 }
 
@@ -119,7 +173,7 @@ pub fn list(path: &Path) -> Result<Vec<Entry>> {
     let mut entries = Vec::new();
     if kind.is_dir() {
         list_folder(path, "", &mut Vec::new(), &mut entries)?;
-    } else if is_zip_name(&path.to_string_lossy()) {
+    } else if is_zip_name(&path.to_string_lossy()) || archives::is_zip(path) {
         let file = File::open(path).map_err(Error::io(path))?;
         list_zip(file, path.display().to_string(), "", &mut entries)?;
     } else {
@@ -128,10 +182,12 @@ pub fn list(path: &Path) -> Result<Vec<Entry>> {
             .unwrap_or(path.as_os_str())
             .to_string_lossy()
             .into_owned();
-        entries.push(Entry {
-            name,
-            location: Location::File(path.to_path_buf()),
-        });
+        let location = Location::File(path.to_path_buf());
+        // A file that cannot be read is told with the others.
+        if location.length().is_ok_and(|length| length.is_some()) {
+            archives::check_not_packed(path, &location.read_up_to(HEAD).unwrap_or_default())?;
+        }
+        entries.push(Entry { name, location });
     }
     entries.sort_by(|a, b| natural_order(&a.name, &b.name));
     Ok(entries)

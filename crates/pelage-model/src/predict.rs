@@ -77,15 +77,26 @@ impl Model {
     /// The predictions for many encoded images, in their order; each a name with the bytes, or with why there are none.
     /// All threads decode; the images go through the network in batches.
     pub fn predict_batch(&self, images: &[(String, Result<Vec<u8>, String>)]) -> Vec<Prediction> {
-        let decode = |(_, bytes): &(String, Result<Vec<u8>, String>)| {
-            let bytes = bytes.as_ref().map_err(String::clone)?;
-            input::decode(bytes, &self.facts.preprocessing)
-        };
+        self.predict_each(
+            images,
+            |(name, _)| name.clone(),
+            |(_, bytes), prepare| prepare(bytes.as_ref().map_err(String::clone)?),
+        )
+    }
+
+    /// As [`Model::predict_batch`], of images that `read` brings into memory, each on the thread that decodes it and no
+    /// longer than that takes: it hands its bytes to the function that it is given, and returns what that returns.
+    pub fn predict_each<T: Sync>(
+        &self,
+        images: &[T],
+        name: impl Fn(&T) -> String,
+        read: impl Fn(&T, &dyn Fn(&[u8]) -> Result<Vec<f32>, String>) -> Result<Vec<f32>, String> + Sync,
+    ) -> Vec<Prediction> {
+        let prepare = |bytes: &[u8]| input::decode(bytes, &self.facts.preprocessing);
         let mut predictions = Vec::with_capacity(images.len());
         for chunk in images.chunks(BATCH) {
-            let inputs: Vec<_> = chunk.par_iter().map(decode).collect();
-            let names = chunk.iter().map(|(name, _)| name.clone());
-            predictions.extend(self.ranked(names, inputs));
+            let inputs: Vec<_> = chunk.par_iter().map(|image| read(image, &prepare)).collect();
+            predictions.extend(self.ranked(chunk.iter().map(&name), inputs));
         }
         predictions
     }

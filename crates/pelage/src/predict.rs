@@ -1,7 +1,6 @@
 //! Predictions for files: over folders and archives, and as a table.
 
 use pelage_data::source::Entry;
-use rayon::prelude::*;
 
 pub use pelage_model::predict::{BATCH, Prediction, UNKNOWN};
 
@@ -10,13 +9,15 @@ use crate::{Error, Model, Result};
 /// Predicts every entry, in the order given; `observe` gets the number of entries done.
 pub fn predict(model: &Model, entries: &[Entry], observe: &mut dyn FnMut(usize)) -> Vec<Prediction> {
     let mut predictions = Vec::with_capacity(entries.len());
-    let read = |entry: &Entry| {
-        let bytes = entry.location.read().map_err(|failure| failure.to_string());
-        (entry.location.to_string(), bytes)
-    };
     for chunk in entries.chunks(BATCH) {
-        let images: Vec<_> = chunk.par_iter().map(read).collect();
-        predictions.extend(model.predict_batch(&images));
+        predictions.extend(model.predict_each(
+            chunk,
+            |entry| entry.location.to_string(),
+            |entry, prepare| {
+                let read = entry.location.read_with(|bytes| prepare(&bytes));
+                read.map_err(|failure| failure.to_string()).and_then(|input| input)
+            },
+        ));
         observe(predictions.len());
     }
     predictions

@@ -52,6 +52,10 @@ impl Dataset for Subset {
         self.dataset.image(self.indices[index])
     }
 
+    fn hand_over(&self, index: usize, take: &mut dyn FnMut(std::result::Result<Image, String>)) {
+        self.dataset.hand_over(self.indices[index], take);
+    }
+
     fn location(&self, index: usize) -> String {
         self.dataset.location(self.indices[index])
     }

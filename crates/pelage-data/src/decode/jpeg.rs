@@ -1,7 +1,11 @@
 //! JPEG by zune-jpeg itself and not through the `image` crate, which reads the headers three times over and lets it
 //! fill what a truncated or damaged file lacks with gray.
 
+mod huffman;
+mod missing;
 mod reduced;
+mod segments;
+mod structure;
 
 use image::RgbImage;
 use image::metadata::Orientation;
@@ -10,115 +14,182 @@ use zune_core::colorspace::ColorSpace;
 use zune_core::options::DecoderOptions;
 use zune_jpeg::JpegDecoder;
 
-use super::{Decoded, Limits};
+use self::structure::{Frame, Structure, without_strays};
+use super::formats::cannot_read_jpeg;
+use super::limits::{Budget, rgb_bytes};
+use super::{Decoded, Held, turned, turning_bytes};
 
-pub(super) fn decode(bytes: &[u8], limits: &Limits, at_least: u32) -> Result<Decoded, String> {
+/// How often, on average, the scans of a file may go over each pixel that an image may have: usual ones do it some
+/// fourteen times, and without a limit a file of some kilobytes keeps a processor busy for a minute.
+const VISITS: u64 = 16;
+
+pub(super) fn decode(bytes: &[u8], budget: &Budget, at_least: u32) -> Result<Decoded, String> {
     let structure = Structure::of(bytes);
-    if structure.ended {
-        // A hostile file may have scans without end, of a few bytes each, that only zune-jpeg stops at.
-        let scans = if structure.progressive {
-            100
-        } else {
-            structure.components.into()
-        };
-        let at_least = if structure.scans <= scans { at_least } else { u32::MAX };
-        return decode_ended(bytes, structure.progressive, limits, at_least);
+    if structure.stray {
+        let bytes = without_strays(bytes);
+        return decode_clean(&bytes, &Structure::of(&bytes), budget, at_least);
     }
-    if structure.lone_baseline_scan
-        && let Some(image) = whole_but_for_its_end(bytes, limits)
-    {
-        return Ok(Decoded::whole(image));
-    }
-    Err("truncated JPEG: the file ends before the picture does".into())
+    decode_clean(bytes, &structure, budget, at_least)
 }
 
-/// Decodes a file that has its end-of-image marker.
-fn decode_ended(bytes: &[u8], progressive: bool, limits: &Limits, at_least: u32) -> Result<Decoded, String> {
-    // Strict: bad entropy-coded data is an error and not a gray patch.
-    let options = DecoderOptions::default()
-        .set_strict_mode(true)
-        .set_max_width(usize::from(u16::MAX))
-        .set_max_height(usize::from(u16::MAX))
-        .jpeg_set_out_colorspace(ColorSpace::RGB);
-    let damaged = |failure: zune_jpeg::errors::DecodeErrors| format!("damaged JPEG: {failure}");
-    let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), options);
-    decoder.decode_headers().map_err(damaged)?;
-    let (width, height) = decoder.dimensions().ok_or("damaged JPEG: no size")?;
-    let (width, height) = (width as u32, height as u32);
-    // A progressive file's coefficients are all kept until its last scan: two bytes for each of up to four components.
-    limits.check(
-        width,
-        height,
-        if progressive {
-            8 * u64::from(width) * u64::from(height)
-        } else {
-            0
-        },
-    )?;
-    let orientation = |decoder: &JpegDecoder<_>| {
-        let told = decoder.exif().and_then(|exif| Orientation::from_exif_chunk(exif));
-        told.unwrap_or(Orientation::NoTransforms)
+/// Decodes a file that has nothing but segments.
+fn decode_clean(bytes: &[u8], structure: &Structure, budget: &Budget, at_least: u32) -> Result<Decoded, String> {
+    let truncated = || "truncated JPEG: the file ends before the picture does".to_string();
+    let Some(frame) = &structure.frame else {
+        return Err(if structure.ended { "damaged JPEG: it has no size".into() } else { truncated() });
     };
-    // Of other colors each decoder has its own opinion.
-    let known = matches!(decoder.input_colorspace(), Some(ColorSpace::YCbCr | ColorSpace::Luma));
-    if known && let Some(reduced) = reduced::decode(bytes, width, height, at_least) {
-        return Ok(reduced.turned(orientation(&decoder)));
+    if let Some(reason) = cannot_read_jpeg(frame.process) {
+        return Err(reason);
     }
-    let pixels = decoder.decode().map_err(damaged)?;
-    let image = RgbImage::from_raw(width, height, pixels).ok_or("damaged JPEG: not as many pixels as it says")?;
-    Ok(Decoded::whole(super::turned(image, orientation(&decoder))))
-}
-
-/// What the markers say.
-#[derive(Default)]
-struct Structure {
-    /// There is an end-of-image marker behind a scan. One in an embedded thumbnail does not count, nor does what
-    /// cameras append behind it matter.
-    ended: bool,
-    progressive: bool,
-    scans: usize,
-    components: u8,
-    /// Not progressive, and its only scan holds all components.
-    lone_baseline_scan: bool,
-}
-
-impl Structure {
-    fn of(bytes: &[u8]) -> Structure {
-        let mut found = Structure::default();
-        let mut rest = bytes;
-        while let Some(at) = rest.iter().position(|&byte| byte == 0xFF) {
-            rest = &rest[at + 1..];
-            let Some(&marker) = rest.first() else { break };
-            match marker {
-                // A fill byte: the next one is looked at. Stuffing, restarts, start of image: no segment follows.
-                0xFF => continue,
-                0x00 | 0x01 | 0xD0..=0xD8 => rest = &rest[1..],
-                0xD9 => {
-                    found.ended = found.scans > 0;
-                    break;
-                }
-                _ => {
-                    let [high, low, ..] = rest[1..] else { break };
-                    let Some(segment) = rest.get(3..1 + usize::from(u16::from_be_bytes([high, low]))) else {
-                        break;
-                    };
-                    match marker {
-                        0xC0..=0xC2 => {
-                            found.progressive = marker == 0xC2;
-                            found.components = segment.get(5).copied().unwrap_or(0);
-                        }
-                        0xDA => {
-                            found.scans += 1;
-                            let all = segment.first() == Some(&found.components);
-                            found.lone_baseline_scan = found.scans == 1 && all && !found.progressive;
-                        }
-                        _ => {}
-                    }
-                    rest = &rest[3 + segment.len()..];
-                }
+    let visits = 64 * structure.visits;
+    if visits / VISITS > budget.limits.max_pixels {
+        return Err(format!(
+            "too large: {} scans of {}x{} pixels go over {} megapixels in all, the limit is {}",
+            structure.scans,
+            frame.width,
+            frame.height,
+            visits / 1_000_000,
+            VISITS * budget.limits.max_pixels / 1_000_000
+        ));
+    }
+    let file = File {
+        bytes,
+        structure,
+        frame,
+    };
+    if !structure.ended {
+        let whole = match structure.lone_baseline_scan {
+            true => whole_but_for_its_end(&file, budget)?,
+            false => None,
+        };
+        let whole = whole.ok_or_else(truncated)?;
+        return missing::reason(bytes, structure).map_or(Ok(whole), Err);
+    }
+    if let Some(reason) = missing::reason(bytes, structure) {
+        return Err(reason);
+    }
+    // A hostile file may have scans without end, of a few bytes each, that only zune-jpeg stops at.
+    let scans = if frame.progressive() { 100 } else { frame.components.len() };
+    let at_least = if structure.scans <= scans { at_least } else { u32::MAX };
+    let stored = match file.decode(budget, at_least)? {
+        Ok(stored) => stored,
+        Err(Refused { reason, orientation }) => {
+            // What is read at a part of its size by another decoder, which is less strict, is read whole by it too.
+            let orientation = orientation.filter(|_| structure.scans <= scans).ok_or_else(|| reason.clone())?;
+            let stored = reduced::decode(&file, budget, 8)?.ok_or(reason)?;
+            if let Some(reason) = missing::rows(bytes, frame) {
+                return Err(reason);
             }
+            Stored { orientation, ..stored }
         }
-        found
+    };
+    match missing::reason_by_pixels(bytes, structure, &stored.image, stored.eighths) {
+        Some(reason) => Err(reason),
+        None => Ok(stored.turned()),
+    }
+}
+
+/// A file that has its end-of-image marker, and what its markers say.
+struct File<'a> {
+    bytes: &'a [u8],
+    structure: &'a Structure,
+    frame: &'a Frame,
+}
+
+/// Why there is no image; how it is turned, where another decoder that is less strict would give the same colors.
+struct Refused {
+    reason: String,
+    orientation: Option<Orientation>,
+}
+
+impl File<'_> {
+    /// Decodes it; an error of its own where it is too large.
+    fn decode(&self, budget: &Budget, at_least: u32) -> Result<Result<Stored, Refused>, String> {
+        // Strict: bad entropy-coded data is an error and not a gray patch.
+        let options = DecoderOptions::default()
+            .set_strict_mode(true)
+            .set_max_width(usize::from(u16::MAX))
+            .set_max_height(usize::from(u16::MAX))
+            .jpeg_set_out_colorspace(ColorSpace::RGB);
+        let refused = |failure: zune_jpeg::errors::DecodeErrors, orientation| {
+            let reason = format!("damaged JPEG: {failure}");
+            Ok(Err(Refused { reason, orientation }))
+        };
+        let size @ [width, height] = [self.frame.width, self.frame.height];
+        // Before anything else, lest a header alone costs much.
+        drop(budget.hold(size, [0; 2], 0)?);
+        let mut decoder = JpegDecoder::new_with_options(ZCursor::new(self.bytes), options);
+        if let Err(failure) = decoder.decode_headers() {
+            return refused(failure, None);
+        }
+        if decoder.dimensions() != Some((width as usize, height as usize)) {
+            return Err("damaged JPEG: it has two sizes".into());
+        }
+        let told = decoder.exif().and_then(|exif| Orientation::from_exif_chunk(exif));
+        let orientation = told.unwrap_or(Orientation::NoTransforms);
+        // Of other colors each decoder has its own opinion.
+        let known = matches!(decoder.input_colorspace(), Some(ColorSpace::YCbCr | ColorSpace::Luma));
+        if known
+            && let Some(eighths) = reduced::eighths(size, at_least)
+            && let Some(reduced) = reduced::decode(self, budget, eighths)?
+        {
+            return Ok(Ok(Stored { orientation, ..reduced }));
+        }
+        // The coefficients of several scans are all kept until the last one.
+        let kept = if self.structure.lone_baseline_scan { 0 } else { 2 * self.frame.samples() };
+        let needed = (kept + rgb_bytes(size)).max(turning_bytes(size, orientation));
+        let held = budget.hold(size, size, needed)?;
+        let pixels = match decoder.decode() {
+            Ok(pixels) => pixels,
+            Err(failure) => return refused(failure, known.then_some(orientation)),
+        };
+        let image = RgbImage::from_raw(width, height, pixels).ok_or("damaged JPEG: not as many pixels as it says")?;
+        Ok(Ok(Stored {
+            image,
+            size,
+            eighths: 8,
+            orientation,
+            held,
+        }))
+    }
+}
+
+/// An image as it is stored, not yet upright.
+struct Stored {
+    image: RgbImage,
+    /// Width and height of all of it in pixels.
+    size: [u32; 2],
+    /// Eighths of these at which it was decoded; the last column and row may be a part of a pixel.
+    eighths: u32,
+    orientation: Orientation,
+    held: Held,
+}
+
+impl Stored {
+    /// Upright; a last column or row that is a part of a pixel may then be the first.
+    fn turned(self) -> Decoded {
+        use Orientation::*;
+        let orientation = self.orientation;
+        let image = turned(self.image, orientation);
+        let mut size = self.size;
+        if matches!(orientation, Rotate90 | Rotate270 | Rotate90FlipH | Rotate270FlipH) {
+            size.reverse();
+        }
+        let [width, height] = size.map(|side| f64::from(side) * f64::from(self.eighths) / 8.0);
+        let left = match orientation {
+            FlipHorizontal | Rotate180 | Rotate90 | Rotate270FlipH => f64::from(image.width()) - width,
+            _ => 0.0,
+        };
+        let top = match orientation {
+            FlipVertical | Rotate180 | Rotate270 | Rotate270FlipH => f64::from(image.height()) - height,
+            _ => 0.0,
+        };
+        Decoded {
+            image,
+            part: [left, top, width, height],
+            size,
+            _held: self.held,
+        }
     }
 }
 
@@ -128,17 +199,28 @@ impl Structure {
 /// It is whole where any data may follow the scan without changing a pixel. And where that still holds without the
 /// last bytes, these are not the image's: space that a broken download or disk left filled, which the decoder takes
 /// for data.
-fn whole_but_for_its_end(bytes: &[u8], limits: &Limits) -> Option<RgbImage> {
+fn whole_but_for_its_end(file: &File, budget: &Budget) -> Result<Option<Decoded>, String> {
     // Enough to change every block of one unit (ten at most), of which a tiny image shows but a corner.
     const MORE: usize = 512;
-    let scan = &bytes[..bytes.iter().rposition(|&byte| byte != 0xFF)? + 1];
-    let followed_by = |scan: &[u8], data: u8| {
-        decode_ended(&[scan, &[data; MORE], &[0xFF, 0xD9]].concat(), false, limits, u32::MAX).ok()
+    let followed_by = |scan: &[u8], data: u8| -> Result<Option<Stored>, String> {
+        let bytes = [scan, &[data; MORE], &[0xFF, 0xD9]].concat();
+        let file = File { bytes: &bytes, ..*file };
+        Ok(file.decode(budget, u32::MAX)?.ok())
     };
-    let settled = |scan: &[u8]| {
-        let image = followed_by(scan, 0x00)?.image;
-        (followed_by(scan, 0x55)?.image == image).then_some(image)
+    let settled = |scan: &[u8]| -> Result<Option<Stored>, String> {
+        let Some(first) = followed_by(scan, 0x00)? else {
+            return Ok(None);
+        };
+        let second = followed_by(scan, 0x55)?;
+        Ok(second.is_some_and(|second| second.image == first.image).then_some(first))
     };
-    let shorter = &scan[..scan.len().saturating_sub(16)];
-    settled(scan).filter(|_| settled(shorter).is_none())
+    let Some(last) = file.bytes.iter().rposition(|&byte| byte != 0xFF) else {
+        return Ok(None);
+    };
+    let scan = &file.bytes[..=last];
+    let Some(stored) = settled(scan)? else {
+        return Ok(None);
+    };
+    let shorter = settled(&scan[..scan.len().saturating_sub(16)])?;
+    Ok(shorter.is_none().then(|| stored.turned()))
 }

@@ -8,18 +8,19 @@ use tiff::ColorType;
 use tiff::decoder::{Decoder, DecodingResult};
 use tiff::tags::Tag;
 
-use super::Limits;
+use super::limits::{Budget, pixels};
+use super::{Decoded, turned, turning_bytes};
 
 /// Values of the tag PhotometricInterpretation, of TIFF 6.0, section 8.
 const BLACK_IS_ZERO: u16 = 1;
 const PALETTE: u16 = 3;
 
 /// The image, or `None` where it has no palette.
-pub(super) fn decode_palette(bytes: &[u8], limits: &Limits) -> Option<Result<RgbImage, String>> {
+pub(super) fn decode_palette(bytes: &[u8], budget: &Budget) -> Option<Result<Decoded, String>> {
     let (at, marked) = find_palette_mark(bytes)?;
     let mut as_grays = bytes.to_vec();
     as_grays[at..at + 2].copy_from_slice(&marked);
-    Some(decode_indices(&as_grays, limits))
+    Some(decode_indices(&as_grays, budget))
 }
 
 /// Where the first image is marked as one with a palette, and the two bytes that would mark it as gray. Not for
@@ -39,7 +40,7 @@ fn find_palette_mark(bytes: &[u8]) -> Option<(usize, [u8; 2])> {
     (short(at)? == PALETTE).then_some((at, gray))
 }
 
-fn decode_indices(as_grays: &[u8], limits: &Limits) -> Result<RgbImage, String> {
+fn decode_indices(as_grays: &[u8], budget: &Budget) -> Result<Decoded, String> {
     let damaged = |failure: tiff::TiffError| format!("damaged TIFF: {failure}");
     let mut decoder = Decoder::new(Cursor::new(as_grays)).map_err(damaged)?;
     let (width, height) = decoder.dimensions().map_err(damaged)?;
@@ -51,14 +52,16 @@ fn decode_indices(as_grays: &[u8], limits: &Limits) -> Result<RgbImage, String> 
             ));
         }
     };
-    // The copy of the file, and a byte for each index.
-    limits.check(
-        width,
-        height,
-        as_grays.len() as u64 + u64::from(width) * u64::from(height),
-    )?;
+    let size = [width, height];
+    let orientation = decoder.find_tag_unsigned::<u8>(Tag::Orientation).ok().flatten();
+    let orientation = orientation
+        .and_then(Orientation::from_exif)
+        .unwrap_or(Orientation::NoTransforms);
+    // The copy of the file, and at most a byte for each index.
+    let needed = as_grays.len() as u64 + pixels(size) + turning_bytes(size, orientation);
+    let held = budget.hold(size, size, needed)?;
     let mut allowed = tiff::decoder::Limits::default();
-    allowed.decoding_buffer_size = usize::try_from(limits.max_alloc_bytes).unwrap_or(usize::MAX);
+    allowed.decoding_buffer_size = usize::try_from(budget.limits.max_alloc_bytes).unwrap_or(usize::MAX);
     let mut decoder = decoder.with_limits(allowed);
     // All reds, then all greens, then all blues, of 16 bits each.
     let colors = decoder.get_tag_u16_vec(Tag::ColorMap).map_err(damaged)?;
@@ -69,7 +72,6 @@ fn decode_indices(as_grays: &[u8], limits: &Limits) -> Result<RgbImage, String> 
             colors.len()
         ));
     }
-    let orientation = decoder.find_tag_unsigned::<u8>(Tag::Orientation).ok().flatten();
     let DecodingResult::U8(packed) = decoder.read_image().map_err(damaged)? else {
         return Err("a kind of TIFF that pelage cannot read: a palette with signed indices".into());
     };
@@ -80,8 +82,5 @@ fn decode_indices(as_grays: &[u8], limits: &Limits) -> Result<RgbImage, String> 
         let index = usize::from(byte >> (8 - bits - bit % 8)) & (count - 1);
         image::Rgb([0, count, 2 * count].map(|channel| (colors[channel + index] >> 8) as u8))
     });
-    let orientation = orientation
-        .and_then(Orientation::from_exif)
-        .unwrap_or(Orientation::NoTransforms);
-    Ok(super::turned(image, orientation))
+    Ok(Decoded::whole(turned(image, orientation), held))
 }

@@ -1,11 +1,9 @@
 //! Whether two images look the same: a perceptual hash finds candidates, a thumbnail decides.
 
-use std::collections::{BTreeMap, HashMap};
-
 use image::RgbImage;
 
 /// Bits of 64 by which the hashes of near duplicates may differ.
-const NEAR_BITS: u32 = 7;
+pub(super) const NEAR_BITS: u32 = 7;
 
 /// How much brighter (in grays of 0 to 255) the right one of two neighbors must be to set a bit. Without it, a plain
 /// background's bits would follow nothing but the noise of compression.
@@ -24,9 +22,12 @@ const FLAT: f64 = 4.0;
 pub(super) struct Look {
     /// dHash: the image as 9 x 8 mean grays; one bit for each pair of neighbors, whether the right one is brighter by
     /// more than [`BRIGHTER`].
-    hash: u64,
+    pub(super) hash: u64,
     /// Mean grays of `SIDE` x `SIDE` parts.
     thumbnail: [u8; SIDE * SIDE],
+    /// The mean of these, and how much they differ from it, in mean squares.
+    mean: f64,
+    variance: f64,
 }
 
 impl Look {
@@ -42,17 +43,41 @@ impl Look {
             .iter_mut()
             .zip(grays)
             .for_each(|(to, gray)| *to = gray.round() as u8);
-        Look { hash, thumbnail }
+        Look::new(hash, thumbnail)
     }
 
-    fn is_near(&self, other: &Look) -> bool {
-        (self.hash ^ other.hash).count_ones() <= NEAR_BITS
-            && correlation(&self.thumbnail, &other.thumbnail) >= NEAR_CORRELATION
+    pub(super) fn new(hash: u64, thumbnail: [u8; SIDE * SIDE]) -> Look {
+        let count = thumbnail.len() as f64;
+        let sum: u32 = thumbnail.iter().map(|&gray| u32::from(gray)).sum();
+        let mean = f64::from(sum) / count;
+        Look {
+            hash,
+            thumbnail,
+            mean,
+            variance: products(&thumbnail, &thumbnail) / count - mean * mean,
+        }
     }
 
-    fn is_flat(&self) -> bool {
-        covariance(&self.thumbnail, &self.thumbnail) < FLAT * FLAT
+    pub(super) fn is_near(&self, other: &Look) -> bool {
+        (self.hash ^ other.hash).count_ones() <= NEAR_BITS && self.correlation(other) >= NEAR_CORRELATION
     }
+
+    fn correlation(&self, other: &Look) -> f64 {
+        let products = products(&self.thumbnail, &other.thumbnail);
+        let covariance = products / self.thumbnail.len() as f64 - self.mean * other.mean;
+        covariance / (self.variance * other.variance).sqrt()
+    }
+
+    pub(super) fn is_flat(&self) -> bool {
+        self.variance < FLAT * FLAT
+    }
+}
+
+/// The sum of the products of grays.
+fn products(a: &[u8; SIDE * SIDE], b: &[u8; SIDE * SIDE]) -> f64 {
+    // At most 256 times 255 squared.
+    let sum: u32 = a.iter().zip(b).map(|(&x, &y)| u32::from(x) * u32::from(y)).sum();
+    f64::from(sum)
 }
 
 /// The mean of all channels in each of `columns` x `rows` parts, row by row.
@@ -77,56 +102,4 @@ fn mean_grays(image: &RgbImage, columns: usize, rows: usize) -> Vec<f64> {
         }
     }
     grays
-}
-
-fn covariance(a: &[u8], b: &[u8]) -> f64 {
-    let (mut sum_a, mut sum_b, mut products) = (0u64, 0u64, 0u64);
-    for (&x, &y) in a.iter().zip(b) {
-        sum_a += u64::from(x);
-        sum_b += u64::from(y);
-        products += u64::from(x) * u64::from(y);
-    }
-    let n = a.len() as f64;
-    products as f64 / n - (sum_a as f64 / n) * (sum_b as f64 / n)
-}
-
-fn correlation(a: &[u8], b: &[u8]) -> f64 {
-    covariance(a, b) / (covariance(a, a) * covariance(b, b)).sqrt()
-}
-
-/// Groups of images that look the same, by the number that stands beside each. Two hashes at most [`NEAR_BITS`] apart
-/// agree in at least one of eight 8-bit parts, since seven bits cannot spoil eight; so only hashes that share a part
-/// are compared.
-pub(super) fn near_groups(looks: &[(usize, &Look)]) -> Vec<Vec<usize>> {
-    let mut leader: Vec<usize> = (0..looks.len()).collect();
-    fn find(leader: &mut [usize], mut i: usize) -> usize {
-        while leader[i] != i {
-            leader[i] = leader[leader[i]];
-            i = leader[i];
-        }
-        i
-    }
-    for part in 0..8 {
-        let mut buckets: HashMap<u8, Vec<usize>> = HashMap::new();
-        for (i, (_, look)) in looks.iter().enumerate() {
-            if !look.is_flat() {
-                buckets.entry((look.hash >> (part * 8)) as u8).or_default().push(i);
-            }
-        }
-        for bucket in buckets.values() {
-            for (at, &i) in bucket.iter().enumerate() {
-                for &j in &bucket[at + 1..] {
-                    if looks[i].1.is_near(looks[j].1) {
-                        let (a, b) = (find(&mut leader, i), find(&mut leader, j));
-                        leader[a.max(b)] = a.min(b);
-                    }
-                }
-            }
-        }
-    }
-    let mut groups: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
-    for (i, look) in looks.iter().enumerate() {
-        groups.entry(find(&mut leader, i)).or_default().push(look.0);
-    }
-    groups.into_values().filter(|group| group.len() > 1).collect()
 }

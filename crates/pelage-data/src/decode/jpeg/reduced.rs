@@ -2,33 +2,48 @@
 //! pixels of each block side, which leaves out what is finer; at an eighth each is the mean of its block. zune-jpeg has
 //! no such transform, jpeg-decoder has.
 
-use std::panic::catch_unwind;
-
 use image::RgbImage;
 use image::metadata::Orientation;
 use jpeg_decoder::{Decoder, PixelFormat};
 
-use crate::decode::{Decoded, turned};
+use super::{File, Stored};
+use crate::decode::limits::{Budget, rgb_bytes};
+use crate::decode::quiet::quietly;
 
-/// A reduced image as it is stored, not yet upright.
-pub(super) struct Reduced {
-    image: RgbImage,
-    /// Columns and rows of the image; the last ones may be a part of a pixel.
-    exact: [f64; 2],
+/// At how many eighths an image of `size` is as small as neither side falls below `at_least`; none where no reduction
+/// is that large.
+pub(super) fn eighths([width, height]: [u32; 2], at_least: u32) -> Option<u32> {
+    [1, 2, 4]
+        .into_iter()
+        .find(|&eighths| reduced(width.min(height), eighths) >= at_least)
 }
 
-/// The image as small as neither side falls below `at_least`; none where no reduction is that large, or where it fails.
-pub(super) fn decode(bytes: &[u8], width: u32, height: u32, at_least: u32) -> Option<Reduced> {
-    let reduced = |side: u32, eighths: u32| (side * eighths).div_ceil(8);
-    let eighths = [1, 2, 4]
-        .into_iter()
-        .find(|&eighths| reduced(width.min(height), eighths) >= at_least)?;
-    let exact = [width, height].map(|side| f64::from(side * eighths) / 8.0);
-    let (width, height) = (reduced(width, eighths), reduced(height, eighths));
+fn reduced(side: u32, eighths: u32) -> u32 {
+    (side * eighths).div_ceil(8)
+}
+
+/// The image at some eighths of its sides, as it is stored; none where that fails.
+///
+/// # Errors
+/// It is too large even so.
+pub(super) fn decode(file: &File, budget: &Budget, eighths: u32) -> Result<Option<Stored>, String> {
+    let size = [file.frame.width, file.frame.height];
+    let made @ [width, height] = size.map(|side| reduced(side, eighths));
+    let samples = file.frame.samples();
+    // All coefficients of a progressive file, and a copy of them; all samples; the image; that image upright.
+    let coefficients = if file.frame.progressive() { 4 * samples } else { 0 };
+    let planes = samples * u64::from(eighths * eighths) / 64;
+    let held = budget.hold(size, made, (coefficients + planes + rgb_bytes(made)).max(2 * rgb_bytes(made)))?;
     // Nor must a panic cost a file that zune-jpeg can read.
-    let pixels = catch_unwind(|| pixels(bytes, width as u16, height as u16)).ok()??;
-    let image = RgbImage::from_raw(width, height, pixels)?;
-    Some(Reduced { image, exact })
+    let pixels = quietly(|| pixels(file.bytes, width as u16, height as u16)).flatten();
+    let image = pixels.and_then(|pixels| RgbImage::from_raw(width, height, pixels));
+    Ok(image.map(|image| Stored {
+        image,
+        size,
+        eighths,
+        orientation: Orientation::NoTransforms,
+        held,
+    }))
 }
 
 fn pixels(bytes: &[u8], width: u16, height: u16) -> Option<Vec<u8>> {
@@ -41,27 +56,5 @@ fn pixels(bytes: &[u8], width: u16, height: u16) -> Option<Vec<u8>> {
         PixelFormat::RGB24 => decoder.decode().ok(),
         PixelFormat::L8 => Some(decoder.decode().ok()?.iter().flat_map(|&gray| [gray; 3]).collect()),
         _ => None,
-    }
-}
-
-impl Reduced {
-    /// Upright; a last column or row that is a part of a pixel may then be the first.
-    pub(super) fn turned(self, orientation: Orientation) -> Decoded {
-        use Orientation::*;
-        let image = turned(self.image, orientation);
-        let [mut width, mut height] = self.exact;
-        if matches!(orientation, Rotate90 | Rotate270 | Rotate90FlipH | Rotate270FlipH) {
-            (width, height) = (height, width);
-        }
-        let left = match orientation {
-            FlipHorizontal | Rotate180 | Rotate90 | Rotate270FlipH => f64::from(image.width()) - width,
-            _ => 0.0,
-        };
-        let top = match orientation {
-            FlipVertical | Rotate180 | Rotate270 | Rotate270FlipH => f64::from(image.height()) - height,
-            _ => 0.0,
-        };
-        let part = [left, top, width, height];
-        Decoded { image, part }
     }
 }
