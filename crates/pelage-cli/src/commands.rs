@@ -6,6 +6,7 @@ mod calibrate;
 mod compare;
 mod compute;
 mod demo;
+mod doctor;
 mod evaluate;
 mod explain;
 mod features;
@@ -17,6 +18,7 @@ mod organize;
 mod plot_model;
 mod predict;
 mod report;
+mod shell;
 mod submit;
 mod summary;
 mod train;
@@ -63,6 +65,9 @@ enum Verb {
     Weights(weights::Arguments),
     Cache(cache::Arguments),
     Bench(bench::Arguments),
+    Doctor(doctor::Arguments),
+    Completions(shell::Completions),
+    Man(shell::Manual),
 }
 
 impl Cli {
@@ -86,6 +91,9 @@ impl Cli {
             Verb::Weights(arguments) => weights::run(arguments),
             Verb::Cache(arguments) => cache::run(&arguments),
             Verb::Bench(arguments) => bench::run(&arguments),
+            Verb::Doctor(arguments) => doctor::run(&arguments),
+            Verb::Completions(arguments) => shell::completions(&arguments),
+            Verb::Man(arguments) => shell::manual(&arguments),
         }
     }
 }

@@ -31,7 +31,9 @@ pub(crate) fn grid(head: &[&str], right: std::ops::Range<usize>, rows: impl Iter
     table
         .load_style(STYLE)
         .set_content_arrangement(ContentArrangement::Disabled);
-    table.set_header(head.iter().map(|name| line(name)));
+    if head.iter().any(|name| !name.is_empty()) {
+        table.set_header(head.iter().map(|name| line(name)));
+    }
     for row in rows {
         table.add_row(row.iter().map(|cell| line(cell)));
     }
@@ -84,9 +86,12 @@ pub(crate) fn count(number: usize, noun: &str) -> String {
     )
 }
 
-/// 18.8 MB.
+/// 18.8 MB, 1.2 GB.
 pub(crate) fn megabytes(bytes: u64) -> String {
-    format!("{:.1} MB", bytes as f64 / 1e6)
+    match bytes {
+        0..1_000_000_000 => format!("{:.1} MB", bytes as f64 / 1e6),
+        _ => format!("{:.1} GB", bytes as f64 / 1e9),
+    }
 }
 
 /// The first few items of a list, one per line, and the number of the rest.

@@ -156,6 +156,18 @@ pub fn is_abandoned(path: &Path, age: Duration) -> bool {
     old && file.try_lock().is_ok()
 }
 
+/// Removes the unfinished files in `folder` that nobody writes any more. Only for the one who writes there: another's
+/// file might be so new that it is not locked yet.
+pub fn sweep(folder: &Path) {
+    let inside = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    for path in inside.map(|entry| entry.path()) {
+        if is_unfinished(&path) && is_abandoned(&path, Duration::ZERO) {
+            // What cannot be removed harms nobody.
+            let _ = std::fs::remove_file(path);
+        }
+    }
+}
+
 fn folder(path: &Path) -> &Path {
     match path.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
@@ -215,5 +227,8 @@ mod tests {
         assert!(!temporary.exists());
         std::fs::write(&temporary, b"left").unwrap();
         assert!(is_abandoned(&temporary, Duration::ZERO) && !is_abandoned(&temporary, Duration::from_secs(60)));
+        let running = Unfinished::new(&path).unwrap();
+        sweep(folder.path());
+        assert!(!temporary.exists() && path.exists() && running.file.path().exists());
     }
 }

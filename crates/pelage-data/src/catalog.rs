@@ -117,7 +117,9 @@ impl Dataset for Catalog {
     }
 
     fn hand_over(&self, index: usize, take: &mut dyn FnMut(std::result::Result<Image, String>)) {
-        let read = self.items[index].location.read_with(|bytes| take(Ok(Image::Encoded(bytes))));
+        let read = self.items[index]
+            .location
+            .read_with(|bytes| take(Ok(Image::Encoded(bytes))));
         if let Err(failure) = read {
             take(Err(failure.reason()));
         }

@@ -115,8 +115,8 @@ impl Preprocessing {
         to.resize_part(pixels, from, [0.0, 0.0, f64::from(from[0]), f64::from(from[1])])
     }
 
-    /// Bytes that resizing an image of `size` (width, height) takes beside its pixels: the result, and all columns at the
-    /// height of the result, since columns are shortened first. Of an image far wider than high these are many.
+    /// Bytes that resizing an image of `size` (width, height) takes beside its pixels: the result, and all columns at
+    /// the height of the result, since columns are shortened first. Of an image far wider than high these are many.
     fn resizing_bytes(&self, size: [u32; 2]) -> u64 {
         if size == [self.width, self.height] {
             return self.len() as u64;

@@ -45,9 +45,16 @@ pub fn cpu() -> Result<Device> {
 }
 
 fn checked() -> Result<()> {
-    Isa::from_environment()
-        .map(drop)
-        .map_err(|unavailable| Error::Settings(unavailable.to_string()))
+    instruction_set().map(drop)
+}
+
+/// The instruction set that this CPU's kernels use: `avx512`, `avx2`, `neon` or `portable`.
+///
+/// # Errors
+/// A `PELAGE_ISA` that this CPU does not have.
+pub fn instruction_set() -> Result<&'static str> {
+    let isa = Isa::from_environment().map_err(|unavailable| Error::Settings(unavailable.to_string()))?;
+    Ok(isa.name())
 }
 
 type Open = Option<fn() -> Device>;

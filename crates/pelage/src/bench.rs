@@ -6,4 +6,4 @@ mod machine;
 mod timing;
 pub mod training;
 
-pub use machine::{Machine, machine};
+pub use machine::{Machine, machine, processor};

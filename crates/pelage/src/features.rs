@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use burn::tensor::{Device, Tensor};
 use pelage_data::Progress;
-use pelage_data::cache::{self, Cache, CacheMode, DecodedImages};
+use pelage_data::cache::{self, Cache, CacheMode, DecodedImages, make_room, note_use};
 use pelage_data::dataset::Dataset;
 use pelage_data::loader::{self, Batch, Pass};
 use pelage_data::preprocess::Preprocessing;
@@ -103,9 +103,11 @@ impl Features {
         }
         let path = cache.folder.join(format!("{}.features", extractor.key(&**dataset)));
         if let Some(found) = file::read(&path, dataset.len()) {
+            note_use(&path);
             return Self::of(dataset, extractor, found);
         }
         let computed = compute(dataset, extractor, device, progress)?;
+        make_room(&cache.folder, size_of_val(&computed.values[..]) as u64);
         file::write(&path, &computed).map_err(|failure| {
             let reason = format!("{failure}; the features of the pictures are kept there, free some space");
             Error::io(&path)(std::io::Error::new(failure.kind(), reason))

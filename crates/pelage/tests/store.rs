@@ -174,7 +174,7 @@ fn clearing_the_image_cache_leaves_weights() {
     let kept = store.add(&fixture("resnet18.pth"), RESNET18).unwrap().kept;
     let cached = folder.path().join(format!("{:032x}.pictures", 1));
     std::fs::write(&cached, b"12345").unwrap();
-    assert_eq!(cache::clear(folder.path()).unwrap(), 5);
+    assert_eq!(cache::clear(folder.path(), std::time::Duration::ZERO).unwrap(), 5);
     assert_eq!(files(folder.path()), [kept.path]);
 }
 

@@ -8,10 +8,10 @@ use pelage::{Compute, device};
 #[derive(Args)]
 pub(super) struct Computing {
     /// Where to compute: cpu, or a GPU that this build supports [default: cpu]
-    #[arg(long, value_parser = clap::builder::PossibleValuesParser::new(device::names()))]
+    #[arg(long, hide_short_help = true, value_parser = clap::builder::PossibleValuesParser::new(device::names()))]
     pub(super) device: Option<String>,
     /// CPU threads [default: all]
-    #[arg(long, value_name = "N")]
+    #[arg(long, hide_short_help = true, value_name = "N")]
     pub(super) threads: Option<usize>,
 }
 
@@ -21,7 +21,7 @@ pub(super) struct Caching {
     #[command(flatten)]
     pub(super) computing: Computing,
     /// Where decoded pictures, and a frozen backbone's features, are cached [default: auto]
-    #[arg(long, value_parser = one_of::<CacheMode>(CacheMode::NAMES.iter().copied()))]
+    #[arg(long, hide_short_help = true, value_parser = one_of::<CacheMode>(CacheMode::NAMES.iter().copied()))]
     pub(super) cache: Option<CacheMode>,
 }
 

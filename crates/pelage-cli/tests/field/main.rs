@@ -15,6 +15,7 @@ mod common;
 mod place;
 
 mod detached;
+mod help;
 mod many_classes;
 mod overwriting;
 mod parts;

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use rayon::prelude::*;
 
-use super::folder::remove_abandoned;
+use super::folder::{make_room, note_use, remove_abandoned};
 use crate::atomic::Unfinished;
 use crate::dataset::{self, Dataset};
 use crate::preprocess::Preprocessing;
@@ -50,10 +50,14 @@ pub(super) fn open(
     let each = preprocessing.len();
     let path = folder.join(format!("{}.pictures", fingerprint(dataset, preprocessing)));
     let (results, file) = match existing(&path, count, each) {
-        Some(found) => found,
+        Some(found) => {
+            note_use(&path);
+            found
+        }
         None => {
             std::fs::create_dir_all(folder).map_err(Error::io(folder))?;
             remove_abandoned(folder, Duration::from_secs(60));
+            make_room(folder, count.saturating_mul(each) as u64);
             write(count, each, &path, decode).map_err(|source| Error::Cache {
                 folder: folder.into(),
                 source,

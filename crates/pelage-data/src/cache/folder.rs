@@ -1,13 +1,14 @@
 //! The folder of the disk cache: where it is, which files in it are the cache's, and what is left of killed runs.
 
+#[cfg(test)]
+use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
+
+use serde::Serialize;
 
 use crate::atomic::{is_abandoned, is_unfinished};
 use crate::{Error, Result};
-
-/// How names of the cache's files end, behind a key of 32 hexadecimal digits.
-const ENDS: [&str; 2] = [".pictures", ".features"];
 
 /// The user's cache folder: `PELAGE_CACHE`, else `pelage` in the platform's place for caches.
 pub fn default_dir() -> PathBuf {
@@ -23,25 +24,103 @@ pub fn default_dir() -> PathBuf {
         .unwrap_or_else(|| std::env::temp_dir().join("pelage-cache"))
 }
 
-/// Removes the cache's files from `folder`, but for those that a run is just writing; the bytes freed. Other files
-/// there stay.
+/// What a cache's file holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// Decoded images.
+    Pictures,
+    /// Features by a frozen backbone.
+    Features,
+}
+
+/// A file of the cache.
+#[derive(Clone, Debug, Serialize)]
+pub struct Kept {
+    /// The file.
+    pub path: PathBuf,
+    /// What it holds.
+    pub kind: Kind,
+    /// Its size in bytes.
+    pub bytes: u64,
+    /// When it was last used.
+    pub used: SystemTime,
+}
+
+/// The cache's files in `folder`, the least recently used first; none where there is no such folder.
+///
+/// # Errors
+/// A folder that cannot be read.
+pub fn kept(folder: &Path) -> Result<Vec<Kept>> {
+    let found = match files(folder) {
+        Err(missing) if missing.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+        found => found.map_err(Error::io(folder))?,
+    };
+    let described = |path: PathBuf| {
+        let (kind, told) = (kind(&path)?, path.metadata().ok()?);
+        Some(Kept {
+            kind,
+            bytes: told.len(),
+            used: told.modified().ok()?,
+            path,
+        })
+    };
+    let mut kept: Vec<_> = found.into_iter().filter_map(described).collect();
+    kept.sort_by_key(|one| one.used);
+    Ok(kept)
+}
+
+/// Removes the cache's files from `folder` that were not used for `age`, but for those that a run is just writing; the
+/// bytes freed. Other files there stay.
 ///
 /// # Errors
 /// Files that cannot be removed.
-pub fn clear(folder: &Path) -> Result<u64> {
-    if !folder.exists() {
-        return Ok(0);
-    }
+pub fn clear(folder: &Path, age: Duration) -> Result<u64> {
     let mut freed = remove_abandoned(folder, Duration::ZERO);
-    for path in files(folder)
-        .map_err(Error::io(folder))?
-        .into_iter()
-        .filter(|path| is_whole(path))
-    {
-        freed += path.metadata().map_or(0, |told| told.len());
-        std::fs::remove_file(&path).map_err(Error::io(&path))?;
+    for old in kept(folder)?.into_iter().filter(|one| unused(one) >= age) {
+        std::fs::remove_file(&old.path).map_err(Error::io(&old.path))?;
+        freed += old.bytes;
     }
     Ok(freed)
+}
+
+/// For how long it was not used.
+pub fn unused(kept: &Kept) -> Duration {
+    kept.used.elapsed().unwrap_or_default()
+}
+
+/// Notes that the cache's file at `path` is used now. Where that cannot be written, it only looks older than it is.
+pub fn note_use(path: &Path) {
+    let opened = std::fs::File::options().append(true).open(path);
+    let _ = opened.and_then(|file| file.set_modified(SystemTime::now()));
+}
+
+/// Removes the least recently used files of the cache until what is left and `more` bytes are no more than
+/// [`most_bytes`]. A file that cannot be removed stays.
+pub fn make_room(folder: &Path, more: u64) {
+    keep_within(folder, more, most_bytes());
+}
+
+fn keep_within(folder: &Path, more: u64, most: u64) {
+    let kept = kept(folder).unwrap_or_default();
+    let mut total = more + kept.iter().map(|one| one.bytes).sum::<u64>();
+    for old in kept {
+        if total <= most {
+            break;
+        }
+        if std::fs::remove_file(&old.path).is_ok() {
+            total -= old.bytes;
+        }
+    }
+}
+
+/// The most that the cache may hold, in bytes: `PELAGE_CACHE_LIMIT` in gigabytes, by default 20.
+pub fn most_bytes() -> u64 {
+    let set = std::env::var("PELAGE_CACHE_LIMIT")
+        .ok()
+        .and_then(|limit| limit.trim().parse::<f64>().ok());
+    let gigabytes = set.filter(|limit| *limit >= 0.0).unwrap_or(20.0);
+    (gigabytes * 1e9) as u64
 }
 
 /// Removes unfinished files of killed runs that are older than `age`; the bytes freed.
@@ -66,10 +145,15 @@ fn is_old_unfinished(path: &Path) -> bool {
     name.starts_with("pelage-") && name.ends_with(".tmp")
 }
 
-fn is_whole(path: &Path) -> bool {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
+/// What the file at `path` holds, if its name is one of the cache's.
+fn kind(path: &Path) -> Option<Kind> {
+    let name = path.file_name()?.to_str()?;
     let is_key = |key: &str| key.len() == 32 && key.bytes().all(|byte| byte.is_ascii_hexdigit());
-    ENDS.iter().any(|end| name.strip_suffix(end).is_some_and(is_key))
+    let kinds = [(".pictures", Kind::Pictures), (".features", Kind::Features)];
+    let mut found = kinds
+        .into_iter()
+        .filter(|(end, _)| name.strip_suffix(end).is_some_and(is_key));
+    found.next().map(|(_, kind)| kind)
 }
 
 fn files(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
@@ -83,4 +167,32 @@ pub(super) fn available_memory() -> usize {
         line.split_whitespace().nth(1)?.parse::<usize>().ok()
     });
     told.map_or(4 << 30, |kilobytes| kilobytes << 10)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_least_recently_used_makes_room() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |digit: char| folder.path().join(format!("{}.pictures", digit.to_string().repeat(32)));
+        for (age, digit) in [(30, 'a'), (20, 'b'), (10, 'c')] {
+            std::fs::write(path(digit), [0; 100]).unwrap();
+            let file = File::options().append(true).open(path(digit)).unwrap();
+            file.set_modified(SystemTime::now() - Duration::from_secs(age)).unwrap();
+        }
+        std::fs::write(folder.path().join("holiday.pictures"), [0; 100]).unwrap();
+        note_use(&path('a'));
+        let there = || "abc".chars().filter(|&digit| path(digit).exists()).collect::<String>();
+        keep_within(folder.path(), 100, 400);
+        assert_eq!(there(), "abc");
+        keep_within(folder.path(), 100, 300);
+        assert_eq!(there(), "ac");
+        assert_eq!(clear(folder.path(), Duration::from_secs(5)).unwrap(), 100);
+        assert_eq!(there(), "a");
+        keep_within(folder.path(), 500, 300);
+        assert_eq!(there(), "");
+        assert!(folder.path().join("holiday.pictures").exists());
+    }
 }

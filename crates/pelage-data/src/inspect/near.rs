@@ -184,7 +184,11 @@ mod tests {
             let looks = drifting(1, 100_000, scenes, bits, noise);
             let start = std::time::Instant::now();
             let groups = near_groups(&numbered(&looks));
-            println!("{what}: {} groups, {:.1} s", groups.len(), start.elapsed().as_secs_f64());
+            println!(
+                "{what}: {} groups, {:.1} s",
+                groups.len(),
+                start.elapsed().as_secs_f64()
+            );
         }
     }
 }

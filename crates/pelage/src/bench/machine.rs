@@ -20,14 +20,20 @@ pub struct Machine {
 /// Measures the peak; takes a fraction of a second.
 pub fn machine() -> Machine {
     let isa = Isa::best();
-    let processor = std::fs::read_to_string("/proc/cpuinfo").ok().and_then(|text| {
-        let line = text.lines().find(|line| line.starts_with("model name"))?;
-        Some(line.split(':').nth(1)?.trim().to_string())
-    });
     Machine {
-        processor: processor.unwrap_or_default(),
+        processor: processor().unwrap_or_default(),
         threads: rayon::current_num_threads(),
         isa: isa.name(),
         peak_gflops: rayon::broadcast(|_| peak::flops(isa)).iter().sum::<f64>() / 1e9,
     }
+}
+
+/// The processor's name, as Linux tells it.
+pub fn processor() -> Option<String> {
+    let text = std::fs::read_to_string("/proc/cpuinfo").ok()?;
+    let (_, name) = text
+        .lines()
+        .find(|line| line.starts_with("model name"))?
+        .split_once(':')?;
+    Some(name.trim().to_string())
 }

@@ -113,6 +113,7 @@ impl Run {
             return Err(Error::folder(folder, "holds no run to resume (no config.toml)"));
         }
         let lock = FolderLock::take(folder)?;
+        atomic::sweep(folder);
         let written = Config::read(&path)?;
         let config = extension.of(written.clone());
         config.validate()?;

@@ -33,13 +33,13 @@ pub(in crate::commands) struct Arguments {
     #[arg(long, value_name = "RUN", conflicts_with_all = ["data", "out", "config"])]
     pub(super) resume: Option<PathBuf>,
     /// Settings to start from, such as another run's config.toml; flags take precedence
-    #[arg(long, value_name = "FILE.toml")]
+    #[arg(long, hide_short_help = true, value_name = "FILE.toml")]
     config: Option<PathBuf>,
     /// Share of the pictures for validation, if DATA has no validation part
     #[arg(long, value_name = "SHARE")]
     validation_split: Option<f64>,
     /// Write TensorBoard event files into RUN/tensorboard
-    #[arg(long)]
+    #[arg(long, hide_short_help = true)]
     tensorboard: bool,
     #[command(flatten)]
     caching: Caching,
@@ -51,6 +51,7 @@ pub(in crate::commands) struct Arguments {
     /// Start from no augmentation instead of the reference recipe's
     #[arg(
         long,
+        hide_short_help = true,
         help_heading = "Augmentation of training pictures (validation is never augmented)"
     )]
     no_augmentation: bool,
@@ -68,19 +69,19 @@ pub(super) struct Transferring {
     choosing: Choosing,
     /// linear; mlp: 256 hidden; article: the tutorial's 512 and 256 over all features, RMSprop, 15 epochs [default:
     /// linear]
-    #[arg(long, requires = "backbone", value_parser = ["linear", "mlp", "article"])]
+    #[arg(long, hide_short_help = true, requires = "backbone", value_parser = ["linear", "mlp", "article"])]
     head: Option<String>,
     /// Which part of the backbone is trained: none (features are computed once), last-N layers, all [default: none]
-    #[arg(long, value_name = "WHAT", requires = "backbone")]
+    #[arg(long, hide_short_help = true, value_name = "WHAT", requires = "backbone")]
     unfreeze: Option<Unfreeze>,
     /// Learning rate of the backbone relative to the head's [default: 0.1]
-    #[arg(long, value_name = "SHARE", requires = "backbone")]
+    #[arg(long, hide_short_help = true, value_name = "SHARE", requires = "backbone")]
     backbone_rate: Option<f64>,
     /// First train the head on frozen features, in RUN/head, then everything from there at a lower rate
     #[arg(long, requires = "backbone", conflicts_with_all = ["unfreeze", "head_from"])]
     pub(super) fine_tune: bool,
     /// A run or model whose head to start with, for an unfrozen backbone
-    #[arg(long, value_name = "RUN", requires = "unfreeze")]
+    #[arg(long, hide_short_help = true, value_name = "RUN", requires = "unfreeze")]
     head_from: Option<PathBuf>,
 }
 
@@ -88,13 +89,14 @@ pub(super) struct Transferring {
 #[derive(Args)]
 pub(in crate::commands) struct Choosing {
     /// The file of weights, or `random` to try things out [default: those that `pelage weights` keeps]
-    #[arg(long, value_name = "FILE", requires = "backbone")]
+    #[arg(long, hide_short_help = true, value_name = "FILE", requires = "backbone")]
     weights: Option<PathBuf>,
     /// Each channel's mean, or all values of the last feature map [default: average; with the tutorial's head flatten]
-    #[arg(long, requires = "backbone", value_parser = one_of::<Pooling>(Pooling::NAMES.iter().copied()))]
+    #[arg(long, hide_short_help = true, requires = "backbone",
+        value_parser = one_of::<Pooling>(Pooling::NAMES.iter().copied()))]
     pooling: Option<Pooling>,
     /// Average the features with those of the mirror image, in prediction too
-    #[arg(long, value_name = "WHAT", requires = "backbone", value_parser = ["flip"])]
+    #[arg(long, hide_short_help = true, value_name = "WHAT", requires = "backbone", value_parser = ["flip"])]
     tta: Option<String>,
 }
 

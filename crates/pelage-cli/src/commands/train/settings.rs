@@ -190,6 +190,17 @@ const AUGMENTATION: &[Flag] = &[
     ),
 ];
 
+/// The settings that most people need, which `-h` shows.
+const FIRST: [&str; 7] = [
+    "model",
+    "image_size",
+    "epochs",
+    "batch_size",
+    "learning_rate",
+    "class_weights",
+    "seed",
+];
+
 const HEADINGS: [(&str, &[Flag]); 2] = [
     ("Network and learning", LEARNING),
     (
@@ -245,6 +256,7 @@ fn argument(Flag(name, value, help, values): &Flag, defaults: &serde_json::Value
     let argument = Arg::new(*name)
         .long(name.replace('_', "-"))
         .value_name(*value)
+        .hide_short_help(!FIRST.contains(name))
         .help(help);
     match values {
         Any => argument,

@@ -1,0 +1,37 @@
+//! `pelage completions` and `pelage man`: what a shell and `man` read, made from the command line's own description.
+
+use std::path::PathBuf;
+
+use clap::{Args, CommandFactory};
+use clap_complete::Shell;
+
+use super::Cli;
+use crate::failure::{Failure, Outcome};
+
+/// Print the completions of a shell, to be saved where it looks for them
+#[derive(Args)]
+pub(super) struct Completions {
+    /// The shell
+    shell: Shell,
+}
+
+/// Write the manual pages, one for each verb
+#[derive(Args)]
+pub(super) struct Manual {
+    /// The folder to write
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+}
+
+pub(super) fn completions(arguments: &Completions) -> Outcome {
+    let mut script = Vec::new();
+    clap_complete::generate(arguments.shell, &mut Cli::command(), "pelage", &mut script);
+    String::from_utf8(script).map_err(|failure| Failure::Failed(failure.to_string()))
+}
+
+pub(super) fn manual(arguments: &Manual) -> Outcome {
+    let out = &arguments.out;
+    let written = std::fs::create_dir_all(out).and_then(|()| clap_mangen::generate_to(Cli::command(), out));
+    written.map_err(|failure| Failure::Failed(format!("{}: {failure}", out.display())))?;
+    Ok(format!("{}: try `man {}/pelage.1`\n", out.display(), out.display()))
+}
