@@ -1,10 +1,9 @@
 //! Batch normalization in training (Ioffe and Szegedy 2015), with residual addition and activation, forward and
 //! backward, channels last.
 //!
-//! Each direction makes two passes over memory, whose bandwidth is the limit: one sums over all pixels, one writes.
-//! Sums are taken in pieces that fit the L1 cache, and pieces are added up in double precision and in order, so that
-//! nothing depends on the number of threads. Rows of few channels are taken several at a time, so that vectors are
-//! full.
+//! Memory bandwidth is the limit, so each direction makes only two passes: one sums over all pixels, one writes. Sums
+//! are taken over pieces that fit in the L1 cache and added in order in double precision, so that the result does not
+//! depend on the number of threads. Rows of few channels are processed several at a time to fill the vectors.
 
 use std::mem::MaybeUninit;
 
@@ -14,9 +13,9 @@ use crate::convolution::{Activation, activate, activation_backward};
 use crate::fresh::Fresh;
 use crate::isa::{Isa, for_each_isa, multiply_add};
 
-/// Values in a parallel piece, about; few enough for the L1 cache.
+/// Approximate number of values per parallel piece; fits in the L1 cache.
 const PIECE: usize = 4096;
-/// Values in a row of channels after it is repeated, about.
+/// Approximate number of values in a wide row: the channels, repeated.
 const WIDE: usize = 64;
 
 /// Mean and (biased) variance of each channel over all pixels of a batch.
@@ -45,22 +44,22 @@ pub struct Affine<'a> {
 /// Gradients from a backward pass.
 #[derive(Clone, Debug)]
 pub struct Gradients {
-    /// At the input, `[pixels, c]`.
+    /// Of the input, `[pixels, c]`.
     pub input: Vec<f32>,
-    /// At the scale, `[c]`.
+    /// Of the scale, `[c]`.
     pub scale: Vec<f32>,
-    /// At the shift, `[c]`.
+    /// Of the shift, `[c]`.
     pub shift: Vec<f32>,
-    /// Before the activation, `[pixels, c]`: also that of the residual.
+    /// Of the sum before the activation, `[pixels, c]`; also that of the residual.
     pub sum: Vec<f32>,
 }
 
-/// The numbers of a row that is repeated to about [`WIDE`], a whole number of times.
+/// A row of channels, repeated a whole number of times to about [`WIDE`] values.
 fn wide(channels: usize) -> usize {
     channels * WIDE.div_ceil(channels)
 }
 
-/// Values in a piece: whole wide rows.
+/// Values per piece: whole wide rows.
 fn piece(channels: usize) -> usize {
     let wide = wide(channels);
     wide * (PIECE / wide).max(1)
@@ -91,7 +90,7 @@ pub fn statistics(isa: Isa, channels: usize, input: &[f32]) -> Statistics {
             [mean, square[..channels].to_vec()].concat()
         })
         .collect();
-    // Chan et al. 1979: means and squared deviations of parts, put together.
+    // Chan et al. 1979: combines the means and squared deviations of parts.
     let (mut mean, mut square, mut count) = (vec![0f64; channels], vec![0f64; channels], 0f64);
     for (part, input) in parts.iter().zip(input.chunks(piece(channels))) {
         let new = (input.len() / channels) as f64;
@@ -109,7 +108,7 @@ pub fn statistics(isa: Isa, channels: usize, input: &[f32]) -> Statistics {
     }
 }
 
-/// `input` `[pixels, c]` normalized by `statistics`, see [`Affine`]; `residual` is as long as `input`.
+/// Normalizes `input` `[pixels, c]` by `statistics`, see [`Affine`]; `residual` is as long as `input`.
 ///
 /// # Panics
 /// If the lengths do not match.
@@ -149,12 +148,12 @@ pub fn forward(
         }
         activate(isa, affine.activation, output);
     });
-    // SAFETY: each piece was written as above, and pieces cover all.
+    // SAFETY: each piece was fully written, and the pieces cover everything.
     unsafe { output.into_vec() }
 }
 
-/// Gradients from the one at the output; `output` is what [`forward`] returned. SiLU is not possible here: its gradient
-/// does not follow from its output.
+/// Gradients, given that of the output; `output` is what [`forward`] returned. SiLU is not supported: its gradient
+/// cannot be computed from its output.
 ///
 /// # Panics
 /// If the lengths do not match, or the activation is SiLU.
@@ -172,7 +171,7 @@ pub fn backward(
     assert_eq!(gradient.len(), input.len(), "length of gradient");
     assert!(
         affine.activation != Activation::Silu,
-        "the gradient of SiLU does not follow from its output"
+        "the gradient of SiLU cannot be computed from its output"
     );
     let (wide, size) = (wide(channels), piece(channels));
     let mean = repeated(statistics.mean.iter().copied(), wide);
@@ -193,7 +192,7 @@ pub fn backward(
             [&sum[..channels], &product[..channels]].concat()
         })
         .collect();
-    // SAFETY: each piece is written whole by the copy, and pieces cover all.
+    // SAFETY: each piece is fully written by the copy, and the pieces cover everything.
     let before = unsafe { before.into_vec() };
     let mut sums = vec![0f64; 2 * channels];
     for part in &parts {
@@ -204,7 +203,7 @@ pub fn backward(
     let (sum, product) = sums.split_at(channels);
     let pixels = (input.len() / channels) as f64;
     let deviation = |c: usize| 1.0 / (f64::from(statistics.variance[c]) + f64::from(affine.epsilon)).sqrt();
-    // At the input: factor * (gradient - its mean - normalized input * mean of (gradient * normalized input)).
+    // Input gradient: factor * (gradient - its mean - normalized input * mean of (gradient * normalized input)).
     let factor = |c: usize| f64::from(affine.scale[c]) * deviation(c);
     let slope = |c: usize| -factor(c) * deviation(c).powi(2) * product[c] / pixels;
     let constant = |c: usize| -factor(c) * sum[c] / pixels;
@@ -220,7 +219,7 @@ pub fn backward(
             let rows = [&mean[..], &factors, &slopes, &constants];
             input_piece(isa, &input[at.clone()], &before[at], rows, grad_input);
         });
-    // SAFETY: `input_piece` writes every element of its piece, and pieces cover all.
+    // SAFETY: `input_piece` writes every element of its piece, and the pieces cover everything.
     let grad_input = unsafe { grad_input.into_vec() };
     Gradients {
         input: grad_input,
@@ -240,7 +239,7 @@ fn check(channels: usize, numbers: usize) {
     assert!(numbers.is_multiple_of(channels), "length of input");
 }
 
-/// The sums of a wide row as those of its channels.
+/// Reduces the sums of a wide row to those of its channels.
 fn fold(sums: &mut [f32], channels: usize) {
     let (first, rest) = sums.split_at_mut(channels);
     for more in rest.chunks_exact(channels) {

@@ -1,10 +1,10 @@
 //! The fused block: 3x3 'same' convolution, bias, ReLU, 2x2 max-pooling, forward and backward.
 //!
 //! Forward, by Winograd's minimal filtering, the four convolution outputs under a pooled value stay in registers, so
-//! the full-size convolution output is never written to memory; which of the four won is kept. Backward, at most one
-//! in four convolution outputs has a gradient, and none where ReLU gave 0, so both gradients are sums over winners
-//! alone: a quarter of the dense arithmetic. Only with few input channels, where there is less to save than it costs
-//! to list the winners, is the weights' gradient dense, and by Winograd's filtering as well.
+//! the full-size convolution output is never written to memory; only which of the four won is kept. Backward, at most
+//! one in four convolution outputs has a gradient, and none where ReLU gave 0, so both gradients are sums over winners
+//! only: a quarter of the dense arithmetic. The exception is the weight gradient for few input channels, where listing
+//! the winners would cost more than it saves: it is dense, by Winograd's filtering as well.
 
 mod columns;
 mod grad_input;
@@ -66,17 +66,17 @@ impl Shape {
     }
 }
 
-/// In `winners`: ReLU zeroed this value, nothing won.
+/// In `winners`: ReLU zeroed this value, so nothing won.
 pub(crate) const CUT: u8 = 4;
 
-/// Images whose weight gradients are summed by one thread. Fixed, so that the order of the sum, and with it every bit
-/// of the result, does not depend on the number of threads.
+/// Images whose weight gradients are summed by one thread. Constant, so that the order of summation, and with it every
+/// bit of the result, does not depend on the number of threads.
 const GROUP: usize = 4;
 
 // Weights packed for the input gradient, and sums of weight gradients.
 thread_local!(static SHARED: Cell<[Buffer; 2]> = Cell::default());
 
-/// Weights and bias in the order in which [`forward`] reads them, for one instruction set.
+/// Weights and bias packed for [`forward`], for one instruction set.
 #[derive(Clone, Debug)]
 pub struct Packed {
     isa: Isa,
@@ -84,7 +84,7 @@ pub struct Packed {
     numbers: Buffer,
 }
 
-/// Packs `weights` `[co, ci, 3, 3]` and `bias` `[co]`. Of `shape`, only the channels matter; the result serves any
+/// Packs `weights` `[co, ci, 3, 3]` and `bias` `[co]`. Only the channels of `shape` matter; the result works for any
 /// number and size of images.
 ///
 /// # Panics
@@ -104,21 +104,21 @@ pub fn pack(isa: Isa, shape: Shape, weights: &[f32], bias: &[f32]) -> Packed {
     }
 }
 
-/// Pieces of work per thread, if there are fewer images than that.
+/// Work items per thread, if there are fewer images than that.
 const PIECES: usize = 2;
 
-/// Pooled `output` `[n, h/2, w/2, co]` of `input` `[n, h, w, ci]`. `winners`, as long as `output`, takes which of the
-/// four positions won (row-major 0 to 3, the first of equals), or 4 where ReLU gave 0.
+/// Computes the pooled `output` `[n, h/2, w/2, co]` of `input` `[n, h, w, ci]`, and in `winners`, as long as `output`,
+/// which of the four positions won (row-major 0 to 3, the first of equal values), or 4 where ReLU gave 0.
 ///
 /// # Panics
 /// If a slice's length does not match `shape`, or `packed` was made for other channels or another instruction set.
 pub fn forward(isa: Isa, shape: Shape, input: &[f32], packed: &Packed, output: &mut [f32], winners: &mut [u8]) {
-    // SAFETY: only maxima and winners are written.
+    // SAFETY: only initialized values are written.
     let (output, winners) = unsafe { (as_uninit(output), as_uninit(winners)) };
     write(isa, shape, input, packed, output, winners);
 }
 
-/// [`forward`] into memory that may not be initialised: every element is written, and none is read before.
+/// [`forward`] into possibly uninitialized memory; writes every element before reading it.
 fn write(
     isa: Isa,
     shape: Shape,
@@ -172,7 +172,7 @@ pub fn forward_new(isa: Isa, shape: Shape, input: &[f32], packed: &Packed) -> (V
     unsafe { (output.into_vec(), winners.into_vec()) }
 }
 
-/// Gradients of weights, bias and, on request, input, from `grad_output` `[n, h/2, w/2, co]`; all are overwritten.
+/// Gradients of weights, bias and, if requested, input, from `grad_output` `[n, h/2, w/2, co]`; all are overwritten.
 /// `winners` are those of [`forward`].
 ///
 /// # Panics
@@ -188,7 +188,7 @@ pub fn backward(
     grad_bias: &mut [f32],
     grad_input: Option<&mut [f32]>,
 ) {
-    // SAFETY: only sums are written.
+    // SAFETY: only initialized values are written.
     let grad_input = grad_input.map(|grad| unsafe { as_uninit(grad) });
     write_gradients(
         isa,
@@ -203,8 +203,7 @@ pub fn backward(
     );
 }
 
-/// [`backward`] with an input gradient in memory that may not be initialised: every element is written, and none is
-/// read before.
+/// [`backward`] with the input gradient in possibly uninitialized memory: writes every element before reading it.
 fn write_gradients(
     isa: Isa,
     shape: Shape,
@@ -266,7 +265,7 @@ fn write_gradients(
     SHARED.set(kept);
 }
 
-/// [`backward`] into new vectors: gradients of weights, bias and, on request, input.
+/// [`backward`] into new vectors: gradients of weights, bias and, if requested, input.
 ///
 /// # Panics
 /// As [`backward`].
@@ -303,12 +302,12 @@ fn check(shape: Shape, weights: &[f32], bias: usize) {
     assert_eq!(bias, shape.out_channels, "length of bias");
 }
 
-/// Copies `size` rows and columns of an image, from row and column `at` on, as `[rows][columns][pixel]`, zeros where
-/// that is outside the image. Of a `pixel` wider than the channels the rest is left as it was.
+/// Copies `size` rows and columns of an image, starting at row and column `at`, as `[rows][columns][pixel]`; zeros
+/// outside the image. If `pixel` is larger than the channels, the rest is left unchanged.
 #[inline(always)]
 fn copy_window(shape: Shape, image: &[f32], at: [isize; 2], size: [usize; 2], pixel: usize, window: &mut [f32]) {
     let (ci, width) = (shape.in_channels, shape.width as isize);
-    // Columns of the window that lie inside the image.
+    // Columns of the window that are within the image.
     let [start, end] = [0, size[1] as isize].map(|x| ((at[1] + x).clamp(0, width) - at[1]) as usize);
     for (y, row) in window.chunks_exact_mut(size[1] * pixel).take(size[0]).enumerate() {
         let y = at[0] + y as isize;

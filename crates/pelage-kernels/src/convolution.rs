@@ -1,8 +1,7 @@
 //! General convolution: any kernel size, stride, padding and groups, with bias, residual and activation in the same
 //! pass.
 //!
-//! Weights are packed once ([`pack()`]) and used for any number of images. [`path`] names the way a geometry is
-//! computed.
+//! Weights are packed once ([`pack()`]) and used for any number of images. [`path`] says how a geometry is computed.
 
 mod activation;
 mod chain;
@@ -41,7 +40,7 @@ pub struct Geometry {
     pub out_channels: usize,
     /// Rows and columns of the kernel.
     pub kernel: [usize; 2],
-    /// Steps between windows, down and right.
+    /// Stride between windows: down, right.
     pub stride: [usize; 2],
     /// Zero padding: top, left, bottom, right.
     pub padding: [usize; 4],
@@ -50,7 +49,7 @@ pub struct Geometry {
 }
 
 impl Geometry {
-    /// Rows of the output; 0 where the kernel is larger than the padded input.
+    /// Rows of the output; 0 if the kernel is larger than the padded input.
     pub fn output_height(&self) -> usize {
         windows(
             self.height + self.padding[0] + self.padding[2],
@@ -58,7 +57,7 @@ impl Geometry {
             self.stride[0],
         )
     }
-    /// Columns of the output; 0 where the kernel is larger than the padded input.
+    /// Columns of the output; 0 if the kernel is larger than the padded input.
     pub fn output_width(&self) -> usize {
         windows(
             self.width + self.padding[1] + self.padding[3],
@@ -116,18 +115,18 @@ pub(crate) fn windows(size: usize, kernel: usize, stride: usize) -> usize {
 /// How a convolution is computed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Path {
-    /// Register tiles of pixels by channels, straight from the input: nothing to pad, one group.
+    /// Register tiles of pixels by channels, directly from the input: no padding, one group.
     Direct,
-    /// The same tiles, from a zero-padded copy of the input rows they need; one group at a time.
+    /// The same tiles, from a zero-padded copy of the input rows that they need; one group at a time.
     Copied,
-    /// 3x3 with stride 1: fewer multiply-adds than by the definition.
+    /// Winograd's minimal filtering, for 3x3 with stride 1: fewer multiply-adds than direct convolution.
     Winograd,
     /// One input channel for each output channel: vectors of channels, several pixels of a row at once.
     Depthwise,
 }
 
-/// The path that [`forward`] takes, chosen for speed. It depends on channels, kernel, stride and groups, and on
-/// whether there is padding.
+/// The path that [`forward`] takes, chosen for speed. It depends on channels, kernel, stride, groups, and whether there
+/// is padding.
 pub fn path(isa: Isa, geometry: &Geometry) -> Path {
     if geometry.groups > 1 && geometry.groups == geometry.in_channels && geometry.groups == geometry.out_channels {
         Path::Depthwise
@@ -142,11 +141,11 @@ pub fn path(isa: Isa, geometry: &Geometry) -> Path {
     }
 }
 
-/// `output` `[n, oh, ow, co]` = activation(convolution of `input` `[n, h, w, ci]` + bias + `residual`); `residual` is
-/// as long as `output`. The same bits for any number of threads.
+/// Computes `output` `[n, oh, ow, co]` = activation(convolution of `input` `[n, h, w, ci]` + bias + `residual`);
+/// `residual` is as long as `output`. Bit-identical for any number of threads.
 ///
 /// # Panics
-/// If a slice's length does not match `geometry`, or `packed` was made for another kernel or instruction set.
+/// If a slice has the wrong length for `geometry`, or `packed` was made for another kernel or instruction set.
 pub fn forward(
     isa: Isa,
     geometry: &Geometry,
@@ -156,12 +155,12 @@ pub fn forward(
     activation: Activation,
     output: &mut [f32],
 ) {
-    // SAFETY: only sums are written.
+    // SAFETY: only initialized values are written.
     let output = unsafe { as_uninit(output) };
     write(isa, geometry, input, packed, residual, activation, output);
 }
 
-/// [`forward`] into memory that may not be initialised: every element is written, and none is read before.
+/// [`forward`] into possibly uninitialized memory; writes every element before reading it.
 fn write(
     isa: Isa,
     geometry: &Geometry,
@@ -207,13 +206,12 @@ pub fn forward_new(
     unsafe { output.into_vec() }
 }
 
-/// Gradients at the convolution's own sums: of `weights` `[co, ci / groups, kh, kw]`, bias `[co]` and `input`, each
-/// only on request, from `grad_output` `[n, oh, ow, c]`; all are overwritten. What follows the sums comes before:
-/// [`activation_backward`], and the residual's gradient is `grad_output` itself. The same bits for any number of
-/// threads.
+/// Gradients of `weights` `[co, ci / groups, kh, kw]`, bias `[co]` and `input`, each only if requested, from
+/// `grad_output` `[n, oh, ow, co]`, the gradient of the convolution's sums; all are overwritten. Apply
+/// [`activation_backward`] first; its result is also the residual's gradient. Bit-identical for any number of threads.
 ///
 /// # Panics
-/// If a slice's length does not match `geometry`.
+/// If a slice has the wrong length for `geometry`.
 #[allow(clippy::too_many_arguments, reason = "one slice for each tensor")]
 pub fn backward(
     isa: Isa,

@@ -1,8 +1,9 @@
 //! The fully connected layer, `y = x W' + b`, with optional ReLU, forward and backward.
 //!
-//! In a training step the weights are many and the images few, so memory bandwidth is the limit: the inputs' columns
-//! are cut into pieces whose part of `x` and `W` fits the cache and is read once, and the pieces are shared among the
-//! threads. They are cut by size alone, and sums of them are added in order, so the number of threads changes no bit.
+//! In a training step there are many weights and few images, so memory bandwidth is the limit: the input columns are
+//! cut into pieces whose part of `x` and `W` fits in the cache and is read once, and the threads share the pieces. The
+//! cut depends only on sizes, and partial sums are added in order, so the result does not depend on the number of
+//! threads.
 
 mod combine;
 mod dot;
@@ -25,7 +26,7 @@ pub struct Shape {
     pub outputs: usize,
 }
 
-/// What follows the layer.
+/// The activation of the layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Activation {
     /// Nothing.
@@ -34,13 +35,13 @@ pub enum Activation {
     Relu,
 }
 
-/// Input columns of a piece.
+/// Input columns per piece.
 const PIECE: usize = 1024;
 
-// Sums of the pieces; the gradient behind the activation, and its transpose.
+// Partial sums of the pieces; the gradient before the activation, and its transpose.
 thread_local!(static SHARED: Cell<[Buffer; 3]> = Cell::default());
 
-/// `output` `[n, outputs]` of `input` `[n, inputs]`, `weights` `[outputs, inputs]` and `bias` `[outputs]`.
+/// Computes `output` `[n, outputs]` from `input` `[n, inputs]`, `weights` `[outputs, inputs]` and `bias` `[outputs]`.
 ///
 /// # Panics
 /// If a slice's length does not match `shape`.
@@ -73,7 +74,7 @@ pub fn forward(
     }
     SHARED.set(kept);
     if activation == Activation::Relu {
-        // Not max(): a NaN has to stay one, so that training notices it.
+        // Not max(): NaN has to propagate, so that training notices it.
         output
             .iter_mut()
             .filter(|value| **value < 0.0)
@@ -81,7 +82,7 @@ pub fn forward(
     }
 }
 
-/// Gradients of weights, bias and, on request, input, from `grad_output` `[n, outputs]`; all are overwritten.
+/// Gradients of weights, bias and, if requested, input, from `grad_output` `[n, outputs]`; all are overwritten.
 /// `output` is that of [`forward`].
 ///
 /// # Panics
@@ -127,7 +128,7 @@ pub fn backward(
     SHARED.set(kept);
 }
 
-/// Calls `run` for each piece of columns of a matrix with its first column and its part of each row.
+/// Calls `run` for each piece of a matrix's columns, with its first column and its part of each row.
 fn by_columns(matrix: &mut [f32], width: usize, run: impl Fn(usize, &mut [&mut [f32]]) + Sync) {
     if matrix.is_empty() {
         return;

@@ -1,17 +1,16 @@
-//! Inverted dropout (Srivastava et al. 2014) from a counter: whether value `i` is dropped depends on the seed and on
-//! `i` alone. So the backward step draws the same mask again instead of keeping it, and the number of threads does not
-//! matter.
+//! Counter-based inverted dropout (Srivastava et al. 2014): whether value `i` is dropped depends only on the seed and
+//! `i`. So the backward pass regenerates the mask instead of storing it, and the number of threads does not matter.
 
 use rayon::prelude::*;
 
 use crate::isa::{Isa, for_each_isa};
 use crate::split_mix::hash;
 
-/// Values in a parallel piece; it affects speed only, never the result.
+/// Values per parallel chunk; affects speed only, never the result.
 const PIECE: usize = 1 << 14;
 
-/// `output` is `input` with each value dropped (times 0) with the given probability, 0 to 1, or kept (times
-/// 1 / (1 - probability)). The backward step is the same, with the same seed, on the gradient.
+/// Writes `input` to `output` with each value dropped (times 0) with the given probability, 0 to 1, or kept (times
+/// 1 / (1 - probability)). The backward pass is the same, with the same seed, on the gradient.
 ///
 /// # Panics
 /// If the slices' lengths differ.
@@ -30,18 +29,18 @@ pub fn apply_in_place(isa: Isa, seed: u64, probability: f32, values: &mut [f32])
     pieces.for_each(|(piece, values)| scale_piece(isa, Draw::new(seed, probability, piece), values));
 }
 
-/// The factors alone, for a device whose memory the kernels cannot read.
+/// The factors only, for a device whose memory the kernels cannot access.
 pub fn mask(seed: u64, probability: f32, out: &mut [f32]) {
     out.fill(1.0);
     apply_in_place(Isa::best(), seed, probability, out);
 }
 
-/// What the factors of a piece are drawn from.
+/// What the factors of a chunk are drawn from.
 #[derive(Clone, Copy)]
 pub(crate) struct Draw {
     keys: [u32; 2],
     first: u32,
-    /// Out of 2^24: as fine as the probabilities that f32 can express.
+    /// Out of 2^24, the resolution of f32 probabilities.
     threshold: u32,
     keep: f32,
 }
@@ -49,7 +48,7 @@ pub(crate) struct Draw {
 impl Draw {
     fn new(seed: u64, probability: f32, piece: usize) -> Self {
         let first = (piece * PIECE) as u64;
-        // Counters are 32 bits wide; past them, each 2^32 values have keys of their own.
+        // Counters have 32 bits; each further 2^32 values have their own keys.
         let keys = hash(hash(seed).wrapping_add(first >> 32));
         Draw {
             keys: [keys as u32, (keys >> 32) as u32],
@@ -66,15 +65,15 @@ for_each_isa!(fused scale_piece, scale_body, (draw: Draw, values: &mut [f32]));
 fn scale_body<const FUSED: bool>(draw: Draw, values: &mut [f32]) {
     for (i, value) in values.iter_mut().enumerate() {
         let random = mix32(mix32((draw.first + i as u32) ^ draw.keys[0]) ^ draw.keys[1]) >> 8;
-        // A product, so that a NaN stays one.
+        // A product, so that NaN propagates.
         *value *= if random < draw.threshold { 0.0 } else { draw.keep };
     }
 }
 
-/// A permutation of the 32-bit numbers, the least biased known with two multiplications ("lowbias32", found by
-/// Wellons's hash-prospector, 2018, constants improved 2022 by TheIronBorn). Twice, with a key before each, it is a
-/// small block cipher of the Even-Mansour kind: with one key alone, the draws of two seeds would be each other's in
-/// another order.
+/// A permutation of the 32-bit integers, the least biased known with two multiplications ("lowbias32", found by
+/// Wellons's hash-prospector, 2018; constants improved by TheIronBorn, 2022). Applied twice, with a key before each,
+/// it is a small Even-Mansour block cipher; with a single key, the draws of two seeds would be permutations of each
+/// other.
 #[inline(always)]
 fn mix32(mut x: u32) -> u32 {
     x = (x ^ (x >> 16)).wrapping_mul(0x21F0_AAAD);

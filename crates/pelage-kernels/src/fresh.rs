@@ -1,15 +1,15 @@
-//! Memory for results that is not cleared first: clearing what is overwritten at once costs a tenth of a forward pass.
+//! Uninitialized memory for results: zeroing what is about to be overwritten costs a tenth of a forward pass.
 //!
-//! Kernels take such memory as `&mut [MaybeUninit<T>]`, down to where a tile leaves its registers: above that point
-//! they only cut slices, at that point they only write. So nothing can be read before it is written, and one promise is
-//! left, that all was written: [`Fresh::into_vec`]'s. Scratch memory, and sums that kernels add to, are ordinary
-//! values. So are the slices that callers bring for results; [`as_uninit`] lets them take the same way.
+//! Kernels take it as `&mut [MaybeUninit<T>]`, down to where a tile is stored from registers: above that point they
+//! only split slices, at that point they only write. So nothing can be read before it is written, and the only
+//! obligation left is [`Fresh::into_vec`]'s, that everything was written. Scratch memory, and sums that kernels add
+//! to, are ordinary initialized values. So are result slices from callers; [`as_uninit`] passes them on in this form.
 
 use std::mem::MaybeUninit;
 
 /// An element of a result.
 pub(crate) trait Element: Copy {
-    /// What no kernel writes.
+    /// A value that no kernel writes.
     const UNWRITTEN: Self;
 }
 impl Element for f32 {
@@ -19,7 +19,7 @@ impl Element for u8 {
     const UNWRITTEN: u8 = u8::MAX;
 }
 
-/// A vector in the making.
+/// A vector that is still to be written.
 pub(crate) struct Fresh<T> {
     /// Empty, with room for `len`.
     values: Vec<T>,
@@ -34,13 +34,13 @@ impl<T: Element> Fresh<T> {
             len,
         };
         if cfg!(debug_assertions) {
-            // What a kernel forgets shows.
+            // Makes elements that a kernel forgot visible.
             fresh.slots().fill(MaybeUninit::new(T::UNWRITTEN));
         }
         fresh
     }
 
-    /// Where the elements go.
+    /// The elements to be written.
     pub(crate) fn slots(&mut self) -> &mut [MaybeUninit<T>] {
         &mut self.values.spare_capacity_mut()[..self.len]
     }
@@ -48,9 +48,9 @@ impl<T: Element> Fresh<T> {
     /// The elements.
     ///
     /// # Safety
-    /// All [`Self::slots`] were written.
+    /// All [`Self::slots`] must have been written.
     pub(crate) unsafe fn into_vec(mut self) -> Vec<T> {
-        // SAFETY: there is room for `len` elements, and they were written, by the caller's promise.
+        // SAFETY: the capacity is at least `len`, and the caller guarantees that the elements were written.
         unsafe { self.values.set_len(self.len) };
         self.values
     }
@@ -59,8 +59,8 @@ impl<T: Element> Fresh<T> {
 /// `values` as the slots of a result, to be overwritten.
 ///
 /// # Safety
-/// Nothing uninitialised is written to them.
+/// Nothing uninitialized may be written to them.
 pub(crate) unsafe fn as_uninit<T>(values: &mut [T]) -> &mut [MaybeUninit<T>] {
-    // SAFETY: the same layout; the elements stay initialised, by the caller's promise.
+    // SAFETY: the layout is the same, and the caller guarantees that the elements stay initialized.
     unsafe { &mut *(std::ptr::from_mut(values) as *mut [MaybeUninit<T>]) }
 }

@@ -1,11 +1,11 @@
-//! Which vector instructions to use, determined once at run time.
+//! Which vector instructions to use, detected once at run time.
 
 use std::fmt;
 use std::sync::OnceLock;
 
 use crate::vector::{self, Vector};
 
-/// An instruction set that this CPU has: a value can only be made after checking, so holding one is the proof.
+/// An instruction set that this CPU has: a value can only be made after a check, so holding one is the proof.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Isa(pub(crate) Kind);
 
@@ -21,21 +21,20 @@ pub(crate) enum Kind {
 }
 
 impl Isa {
-    /// The best one of this CPU, or the one that the environment variable `PELAGE_ISA` names, see
+    /// The best one of this CPU, or the one named by the environment variable `PELAGE_ISA`, see
     /// [`Isa::from_environment`].
     ///
     /// # Panics
-    /// If the variable names one that this CPU does not have; a program checks that first, to report it as an error.
+    /// If the variable names one that this CPU lacks; programs should check that first, to report it as an error.
     pub fn best() -> Isa {
         static BEST: OnceLock<Isa> = OnceLock::new();
         *BEST.get_or_init(|| Isa::from_environment().unwrap_or_else(|error| panic!("{error}")))
     }
 
-    /// The one that `PELAGE_ISA` names (`avx512`, `avx2`, `neon`, `portable`), or the best one where it is not set or
-    /// empty.
+    /// The one that `PELAGE_ISA` names (`avx512`, `avx2`, `neon`, `portable`), or the best one if it is unset or empty.
     ///
     /// # Errors
-    /// [`Unavailable`] where the name is unknown or this CPU does not have it.
+    /// [`Unavailable`] if the name is unknown or this CPU lacks the instruction set.
     pub fn from_environment() -> Result<Isa, Unavailable> {
         let wanted = std::env::var_os("PELAGE_ISA").unwrap_or_default();
         Isa::named(&wanted.to_string_lossy())
@@ -86,7 +85,7 @@ impl Isa {
         }
     }
 
-    /// How many `f32` values one of its vectors holds.
+    /// `f32` values per vector.
     pub fn lanes(self) -> usize {
         match self.0 {
             #[cfg(target_arch = "x86_64")]
@@ -120,15 +119,15 @@ impl fmt::Display for Unavailable {
 
 impl std::error::Error for Unavailable {}
 
-/// Compiles `$body`, an `#[inline(always)]` generic function, once for each instruction set, and makes
-/// `$name(isa, arguments)`, which chooses among them. A new [`Kind`] has to be given its arm here, and its sizes
-/// wherever there are sizes, or nothing compiles.
+/// Compiles `$body`, an `#[inline(always)]` generic function, once for each instruction set, and defines
+/// `$name(isa, arguments)`, which dispatches among them. A new [`Kind`] needs an arm here, and sizes wherever there
+/// are sizes, or nothing compiles.
 ///
 /// - `for_each_isa!(fused name, body, (arguments))` calls `body::<FUSED>(arguments)`; `FUSED` says whether
 ///   [`multiply_add`] rounds once.
 /// - `for_each_isa!(vectors name, body, [sizes], (arguments))` calls `body::<V, SIZES..>(simd, arguments)`, where `V`
-///   is a [`Vector`] and `simd` the [`Simd<V>`](crate::vector::Simd) that proves that this CPU has it. The sizes, of a
-///   register tile, say, are given for each instruction set; without any, the brackets are left out.
+///   is a [`Vector`] and `simd` the [`Simd<V>`](crate::vector::Simd) that proves that this CPU has it. The sizes (of a
+///   register tile, for example) are given per instruction set; without sizes, the brackets are omitted.
 macro_rules! for_each_isa {
     (fused $name:ident, $body:ident, $arguments:tt) => {
         $crate::isa::for_each_isa!(@ $name, $body, [true] [true] [true] [false], (), $arguments);
@@ -145,7 +144,7 @@ macro_rules! for_each_isa {
             @ $name, $body,
             [$crate::vector::Avx512, $($($avx512),*)?] [$crate::vector::Avx2, $($($avx2),*)?]
             [$crate::vector::Neon, $($($neon),*)?] [$crate::vector::Portable, $($($portable),*)?],
-            // SAFETY: in a function that is called where the CPU has the instruction set of its vector.
+            // SAFETY: this function is only called if the CPU has the instruction set of its vector.
             (unsafe { $crate::vector::Simd::new() },),
             ($($arguments)*)
         );
@@ -166,7 +165,7 @@ macro_rules! for_each_isa {
                 $body::<$($avx2)*>($($simd)* $($arg),*)
             }
             match isa.0 {
-                // SAFETY: an `Isa` of this kind is only made after the CPU was found to have the features.
+                // SAFETY: an `Isa` of this kind is only made after detecting these features.
                 #[cfg(target_arch = "x86_64")]
                 $crate::isa::Kind::Avx512 => unsafe { avx512($($arg),*) },
                 // SAFETY: as above.
@@ -181,7 +180,7 @@ macro_rules! for_each_isa {
 }
 pub(crate) use for_each_isa;
 
-/// `a * b + c`, fused where the instruction set has it (without, `mul_add` would be a slow library call).
+/// `a * b + c`, fused if the instruction set has it (otherwise `mul_add` would be a slow library call).
 #[inline(always)]
 pub(crate) fn multiply_add<const FUSED: bool>(a: f32, b: f32, c: f32) -> f32 {
     if FUSED { a.mul_add(b, c) } else { a * b + c }

@@ -1,6 +1,6 @@
 //! Softmax cross-entropy and its gradient in one pass over the logits.
 
-/// What the softmax of each image's logits should be.
+/// The target of each image.
 #[derive(Clone, Copy, Debug)]
 pub enum Targets<'a> {
     /// The class of each image, `[n]`.
@@ -9,18 +9,18 @@ pub enum Targets<'a> {
     Distributions(&'a [f32]),
 }
 
-/// How far the sum of a distribution may be from 1.
+/// Tolerance for the sum of a distribution, which should be 1.
 const ROUNDING: f32 = 1e-3;
 
-/// The mean over the images of the cross-entropy between `targets` and the softmax of `logits` `[n, classes]`; its
-/// gradient goes to `grad_logits`.
+/// The mean over the images of the cross-entropy between `targets` and the softmax of `logits` `[n, classes]`; writes
+/// its gradient to `grad_logits`.
 ///
 /// Label smoothing replaces a target `t` by `(1 - smoothing) t + smoothing / classes` (Szegedy et al. 2016, section
-/// 7). `class_weights` `[classes]` scale the loss of an image by the weight of its class, or by the mean of the
-/// weights under its distribution before smoothing; they are not divided out again.
+/// 7). `class_weights` `[classes]` scale the loss of an image by the weight of its class, or by the mean weight under
+/// its distribution before smoothing; the mean is not renormalized by them.
 ///
 /// # Panics
-/// If a slice's length does not match, a class is not below `classes`, or a distribution does not sum to 1.
+/// If a slice has the wrong length, a class is not below `classes`, or a distribution does not sum to 1.
 pub fn cross_entropy(
     classes: usize,
     logits: &[f32],
@@ -46,9 +46,9 @@ pub fn cross_entropy(
     let mut loss = 0.0f64;
     let rows = logits.chunks_exact(classes).zip(grad_logits.chunks_exact_mut(classes));
     for (i, (logits, grads)) in rows.enumerate() {
-        // The largest logit becomes 0, so that no exponential overflows; a NaN goes through.
+        // The largest logit becomes 0, so that no exponential overflows; NaN propagates.
         let largest = logits.iter().fold(f32::MIN, |largest, logit| largest.max(*logit));
-        // The mean under the target of the classes' weights, and of the logits.
+        // The means of the class weights and of the logits under the target.
         let (weight, at_target) = match targets {
             Targets::Classes(labels) => (
                 class_weights.map_or(1.0, |weights| weights[labels[i]]),
@@ -68,14 +68,14 @@ pub fn cross_entropy(
             }
         };
         let scale = weight / n as f32;
-        // In f64: where the prediction is right, the total is 1 and a little, and that little is the loss.
+        // In f64: when the prediction is correct, the total is 1 plus a small amount, and that amount is the loss.
         let (mut total, mut mean) = (0.0f64, 0.0f32);
         for (grad, logit) in grads.iter_mut().zip(logits) {
             *grad = (logit - largest).exp();
             total += f64::from(*grad);
             mean += logit - largest;
         }
-        // With t the target, minus the sum of t (logit - log total); t adds up to 1.
+        // Minus the sum of t (logit - log total), where the target t sums to 1.
         loss += f64::from(scale) * (total.ln() - f64::from((1.0 - smoothing) * at_target + everywhere * mean));
         for grad in grads.iter_mut() {
             *grad = scale * (*grad / total as f32 - everywhere);

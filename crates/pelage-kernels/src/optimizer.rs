@@ -4,23 +4,23 @@ use rayon::prelude::*;
 
 use crate::isa::{Isa, for_each_isa, multiply_add};
 
-/// Parameters in a parallel piece; it affects speed only, never the result.
+/// Parameters per parallel chunk; affects speed only, never the result.
 const PIECE: usize = 1 << 14;
 
-/// How far a step goes, and how much weights decay.
+/// The learning rate and weight decay of a step.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Rate {
-    /// Factor of the step.
+    /// The learning rate.
     pub learning_rate: f64,
-    /// Share of each parameter that is added to its gradient or, where decoupled (AdamW), subtracted from the
-    /// parameter in proportion to the learning rate.
+    /// Fraction of each parameter that is added to its gradient or, if decoupled (AdamW), subtracted from the
+    /// parameter after multiplication by the learning rate.
     pub weight_decay: f64,
 }
 
-/// Stochastic gradient descent with momentum (0: none), Nesterov's on request.
+/// Stochastic gradient descent with momentum (0: none), optionally Nesterov's.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Sgd {
-    /// Share of the previous velocity that is kept.
+    /// Fraction of the previous velocity that is kept.
     pub momentum: f64,
     /// Whether to use Nesterov momentum.
     pub nesterov: bool,
@@ -29,7 +29,7 @@ pub struct Sgd {
 /// RMSprop (Hinton 2012) without momentum.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RmsProp {
-    /// Share of the previous average that is kept.
+    /// Decay rate of the moving average of squared gradients.
     pub rho: f64,
     /// Added to the average under the square root.
     pub epsilon: f64,
@@ -38,11 +38,11 @@ pub struct RmsProp {
 /// Adam (Kingma and Ba 2015, end of section 2), or AdamW (Loshchilov and Hutter 2019).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Adam {
-    /// Share of the previous average gradient that is kept.
+    /// Decay rate of the first moment, the moving average of gradients.
     pub beta1: f64,
-    /// Share of the previous average square that is kept.
+    /// Decay rate of the second moment, the moving average of squared gradients.
     pub beta2: f64,
-    /// Added to the square root of the average square.
+    /// Added to the square root of the second moment.
     pub epsilon: f64,
     /// Whether weight decay is decoupled from the gradient: AdamW.
     pub decoupled: bool,

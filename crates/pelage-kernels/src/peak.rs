@@ -1,4 +1,4 @@
-//! The most multiply-adds per second that one core can do: what every kernel is measured against.
+//! The peak multiply-add throughput of one core, which every kernel is measured against.
 
 use std::hint::black_box;
 use std::time::Instant;
@@ -6,11 +6,11 @@ use std::time::Instant;
 use crate::isa::{Isa, for_each_isa};
 use crate::vector::{Simd, Vector};
 
-/// Multiply-adds of each chain in one timed run, a few microseconds: short enough to fall between interruptions.
+/// Multiply-adds per chain in one timed run: a few microseconds, short enough to run between interrupts.
 const LENGTH: usize = 4096;
 
 /// Floating-point operations per second of one core, two per multiply-add: the best of many short runs of independent
-/// chains held in registers.
+/// chains kept in registers.
 pub fn flops(isa: Isa) -> f64 {
     let (mut best, mut lanes) = (f64::MAX, 0);
     for _ in 0..2000 {
@@ -21,7 +21,7 @@ pub fn flops(isa: Isa) -> f64 {
     (2 * lanes * LENGTH) as f64 / best
 }
 
-// Twelve vectors (AVX-512: 24), which hides a latency of four cycles in two pipes with some to spare.
+// Twelve vectors (AVX-512: 24), more than enough to hide a latency of four cycles in two pipelines.
 for_each_isa!(vectors chains, chains_body,
     [avx512: 24; avx2: 12; neon: 12; portable: 12],
     (start: f32, lanes: &mut usize));

@@ -1,5 +1,5 @@
-//! From 8-bit images (rows of RGB) to a network's input in f32, each in a single pass: normalization alone, or an
-//! affine transform with everything that follows it.
+//! From 8-bit RGB images to a network's f32 input in a single pass: normalization alone, or an affine transform with
+//! everything that follows it.
 
 mod warp;
 
@@ -7,7 +7,7 @@ use crate::isa::{Isa, for_each_isa, multiply_add};
 
 pub use warp::{Border, Map, warp};
 
-/// What becomes of a value of 0 to 255: `value * scale + shift`, channel by channel (red, green, blue).
+/// Maps a value of 0 to 255 to `value * scale + shift`, per channel (red, green, blue).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Normalization {
     /// The factor of each channel.
@@ -17,7 +17,7 @@ pub struct Normalization {
 }
 
 impl Normalization {
-    /// Values stay 0 to 255.
+    /// Leaves values at 0 to 255.
     pub const NONE: Normalization = Normalization {
         scale: [1.0; 3],
         shift: [0.0; 3],
@@ -32,13 +32,13 @@ impl Normalization {
     }
 }
 
-/// Values that are normalized at a time: whole pixels, and whole vectors of 16.
+/// Values normalized at a time: whole pixels, and whole vectors of 16.
 const PIECE: usize = 48;
 
 /// Normalizes `pixels` into `out`.
 ///
 /// # Panics
-/// Where the two differ in length.
+/// If their lengths differ.
 pub fn normalize(isa: Isa, pixels: &[u8], normalization: &Normalization, out: &mut [f32]) {
     assert_eq!(pixels.len(), out.len(), "length of out");
     dispatch_normalize(isa, pixels, normalization, out);
@@ -64,7 +64,7 @@ fn normalize_body<const FUSED: bool>(pixels: &[u8], normalization: &Normalizatio
     }
 }
 
-/// Brightness, then normalization, of `values` (pixels of 0 to 255, not rounded) in place.
+/// Applies brightness, then normalization, to `values` (unrounded pixel values of 0 to 255) in place.
 pub fn finish(values: &mut [f32], brightness: Option<f32>, normalization: &Normalization) {
     let finish = Finish::new(brightness, normalization);
     for pixel in values.as_chunks_mut::<3>().0 {
@@ -74,11 +74,11 @@ pub fn finish(values: &mut [f32], brightness: Option<f32>, normalization: &Norma
     }
 }
 
-/// Pixels that a kernel holds at a time, in four lanes each, of which the last is unused.
+/// Pixels that a kernel processes at a time, in four lanes each, of which the last is unused.
 const TILE: usize = 16;
 const LANES: usize = TILE * 4;
 
-/// The end of every value's way.
+/// The last step for every value: brightness and normalization.
 struct Finish {
     brightness: Option<f32>,
     scale: [f32; LANES],
@@ -98,7 +98,7 @@ impl Finish {
     #[inline(always)]
     fn value<const FUSED: bool>(&self, lane: usize, value: f32) -> f32 {
         let value = match self.brightness {
-            // Pillow's ImageEnhance, which Keras calls, takes and gives 8 bits: what is behind the point is cut.
+            // Pillow's ImageEnhance, which Keras calls, works on 8 bits: fractions are truncated.
             Some(factor) => cut::<FUSED>((cut::<FUSED>(value) * factor).clamp(0.0, 255.0)),
             None => value,
         };
@@ -106,8 +106,8 @@ impl Finish {
     }
 }
 
-/// The whole part of a value of 0 to 255. Rounding is one instruction where multiply-add is fused, and a library call
-/// without (on plain x86-64).
+/// Truncates a value of 0 to 255. `floor` is one instruction where multiply-add is fused, but a library call elsewhere
+/// (on baseline x86-64).
 #[inline(always)]
 fn cut<const FUSED: bool>(value: f32) -> f32 {
     if FUSED { value.floor() } else { value as i32 as f32 }

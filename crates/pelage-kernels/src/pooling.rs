@@ -1,4 +1,4 @@
-//! Maximum pooling over windows (sizes as in PyTorch) and global average pooling, forward and backward, channels last.
+//! Max-pooling (output sizes as in PyTorch) and global average pooling, forward and backward, channels last.
 
 use rayon::prelude::*;
 
@@ -18,7 +18,7 @@ pub struct Geometry {
     pub channels: usize,
     /// Rows and columns of a window, at most 255 pixels.
     pub kernel: [usize; 2],
-    /// Steps between windows, down and right.
+    /// Stride between windows: down, right.
     pub stride: [usize; 2],
     /// Padding: top, left, bottom, right; smaller than the kernel. It never wins.
     pub padding: [usize; 4],
@@ -62,8 +62,8 @@ impl Geometry {
         assert_eq!(output, self.output_len(), "length of output");
     }
 
-    /// The part of window `at` along an axis that lies on the input: its first pixel, its end, and how many of the
-    /// window's pixels come before.
+    /// The part of window `at` along an axis that is within the input: its first pixel, its end, and how many of the
+    /// window's pixels precede it.
     fn span(&self, axis: usize, at: usize) -> (usize, usize, usize) {
         let (start, size) = (at * self.stride[axis], [self.height, self.width][axis]);
         let skipped = self.padding[axis].saturating_sub(start);
@@ -72,8 +72,8 @@ impl Geometry {
     }
 }
 
-/// Maximum of each window into `output` `[n, oh, ow, c]`. `winners`, as long as `output`, takes which pixel of the
-/// window it was (row by row, the first of equals; a NaN wins over all numbers).
+/// Writes the maximum of each window to `output` `[n, oh, ow, c]`, and its index within the window (row-major) to
+/// `winners`, which is as long as `output`. The first of equal values wins; NaN wins over every number.
 ///
 /// # Panics
 /// If a slice's length does not match `geometry`.
@@ -111,7 +111,7 @@ pub fn max_forward(geometry: &Geometry, input: &[f32], output: &mut [f32], winne
     });
 }
 
-/// Gradient at the input of a maximum from that at its output: each goes to the winner.
+/// Input gradient of max-pooling: each output's gradient goes to its winner.
 ///
 /// # Panics
 /// If a slice's length does not match `geometry`, or a winner lies outside the input.
@@ -142,7 +142,7 @@ pub fn max_backward(geometry: &Geometry, winners: &[u8], grad_output: &[f32], gr
     });
 }
 
-/// Mean over the pixels of each image: of `input` `[n, pixels, channels]`, `[n, channels]`.
+/// Mean over the pixels of each image: `input` `[n, pixels, channels]` to `[n, channels]`.
 ///
 /// # Panics
 /// If the length does not match, or there are no pixels.
@@ -152,7 +152,7 @@ pub fn global_average_forward(pixels: usize, channels: usize, input: &[f32]) -> 
     let mut output = vec![0.0f32; input.len() / pixels];
     let images = output.par_chunks_mut(channels).zip(input.par_chunks(pixels * channels));
     images.for_each(|(output, input)| {
-        // Sums of a few pixels first, then sums of those: rounding errors grow with the square root alone.
+        // Sum a few pixels at a time, then those sums: rounding errors grow only with the square root.
         let piece = pixels.isqrt() * channels;
         let mut part = vec![0.0f32; channels];
         for input in input.chunks(piece) {
@@ -167,7 +167,7 @@ pub fn global_average_forward(pixels: usize, channels: usize, input: &[f32]) -> 
     output
 }
 
-/// Gradient at the input of [`global_average_forward`] `[n, pixels, channels]` from `grad_output` `[n, channels]`.
+/// Input gradient of [`global_average_forward`], `[n, pixels, channels]`, from `grad_output` `[n, channels]`.
 ///
 /// # Panics
 /// If the length does not match, or there are no pixels.
@@ -186,6 +186,6 @@ pub fn global_average_backward(pixels: usize, channels: usize, grad_output: &[f3
                 }
             }
         });
-    // SAFETY: images are whole pixels, pixels have as many channels as a gradient, and all are written.
+    // SAFETY: an image is whole pixels, each as long as its gradient, and all are written.
     unsafe { grad_input.into_vec() }
 }

@@ -1,13 +1,13 @@
-//! Memory that begins on a cache line, and buffers that each thread keeps between calls.
+//! Memory aligned to cache lines, and buffers that each thread keeps between calls.
 //!
-//! A vector that straddles two cache lines costs two loads, which halves the speed of a loop that does one
-//! multiply-add per load; and memory that goes back to the system after each call costs its page faults again at the
-//! next. So after the first training step the kernels allocate nothing of size.
+//! Loading a vector that straddles two cache lines takes two accesses, which halves the speed of a loop with one
+//! multiply-add per load; and memory returned to the system after each call page-faults again at the next. So after
+//! the first training step the kernels make no large allocations.
 //!
-//! A kernel that is compiled for an instruction set as a whole holds its buffers in a thread-local `Cell`, takes them
-//! out at its start and puts them back at its end: a call from within, as when a thread that waits for others is
-//! handed another image, finds empty ones. [`with`] does the same for others; not for those, since a closure's body is
-//! compiled without the instruction set of the function around it.
+//! A kernel that is entirely compiled for an instruction set keeps its buffers in a thread-local `Cell`, takes them at
+//! the start and puts them back at the end: a nested call, as when a waiting thread steals work on another image,
+//! finds empty ones. [`with`] does this for the other kernels; not for these, since the body of a closure is compiled
+//! without the instruction set of the surrounding function.
 
 use std::cell::RefCell;
 use std::ops::{Deref, DerefMut};
@@ -17,7 +17,7 @@ use std::ops::{Deref, DerefMut};
 #[repr(C, align(64))]
 struct Line([f32; 16]);
 
-/// Values that begin on a cache line; used as scratch memory, it grows and never shrinks.
+/// Values aligned to a cache line; as scratch memory, it grows and never shrinks.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Buffer {
     lines: Vec<Line>,
@@ -32,10 +32,10 @@ impl Buffer {
         }
     }
 
-    /// `len` values, whatever they are.
+    /// `len` values with arbitrary contents.
     pub(crate) fn get(&mut self, len: usize) -> &mut [f32] {
         if self.lines.len() * 16 < len {
-            // A new one, not `resize`: what the old one held is not worth copying.
+            // A new one, not `resize`: the old contents need not be copied.
             *self = Buffer::zeros(len);
         }
         self.len = len;
@@ -62,7 +62,7 @@ thread_local! {
     static FREE: RefCell<Vec<Buffer>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Runs `work` on `len` values of this thread's memory, which hold leftovers of earlier work. Calls may be nested.
+/// Runs `work` on `len` values of this thread's memory, with arbitrary contents. Calls may be nested.
 pub(crate) fn with<R>(len: usize, work: impl FnOnce(&mut [f32]) -> R) -> R {
     let mut buffer = FREE.with_borrow_mut(Vec::pop).unwrap_or_default();
     let result = work(buffer.get(len));

@@ -3,19 +3,19 @@
 /// What the generator adds to its state before each draw.
 const GAMMA: u64 = 0x9E37_79B9_7F4A_7C15;
 
-/// The finalizer: a permutation of the 64-bit numbers that leaves no trace of their order.
+/// The finalizer: a well-mixing permutation of the 64-bit integers.
 pub fn mix(mut z: u64) -> u64 {
     z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
     z ^ (z >> 31)
 }
 
-/// One draw of a generator with this state: a hash of it.
+/// The first output of a generator in this state: a hash of `state`.
 pub fn hash(state: u64) -> u64 {
     mix(state.wrapping_add(GAMMA))
 }
 
-/// The next draw of the generator, which it leaves in its next state.
+/// The generator's next output; advances its state.
 pub fn next(state: &mut u64) -> u64 {
     *state = state.wrapping_add(GAMMA);
     mix(*state)
@@ -25,8 +25,8 @@ pub fn next(state: &mut u64) -> u64 {
 mod tests {
     use super::*;
 
-    /// The first numbers of the authors' program for the seed 1234567, as published with Java's SplittableRandom and
-    /// in Rosetta Code.
+    /// The first outputs of the authors' program for seed 1234567, as published with Java's SplittableRandom and on
+    /// Rosetta Code.
     #[test]
     fn it_draws_what_its_authors_do() {
         let mut state = 1_234_567;

@@ -1,14 +1,14 @@
-//! Vectors of one instruction set, for the loops whose sums have to stay in registers.
+//! Vectors of one instruction set, for loops whose sums have to stay in registers.
 //!
-//! # The rule of safety
-//! Holding a value is the proof. A [`Simd<V>`] exists only where the CPU has the instruction set of `V`:
-//! [`for_each_isa`](crate::isa::for_each_isa) alone makes one, from an [`Isa`](crate::isa::Isa), which was checked.
+//! # Safety
+//! Holding a value is the proof. A [`Simd<V>`] exists only if the CPU has the instruction set of `V`: only
+//! [`for_each_isa`](crate::isa::for_each_isa) makes one, from an [`Isa`](crate::isa::Isa), which has been checked.
 //! A vector is made from a `Simd` or from other vectors, and its register is private to this module, so it proves the
-//! same. Hence arithmetic is safe, and so are loads and stores on slices, which check the length. Those on pointers,
-//! for loops where one check stands for many, are `unsafe`: their caller promises that the memory is there, and
+//! same. Hence arithmetic is safe, and so are loads from and stores to slices, which check the length. Those on
+//! pointers, for loops where one check covers many accesses, are `unsafe`: the caller guarantees valid memory, and
 //! nothing else.
 //!
-//! All functions are compiled into their caller. In one that is not compiled for the instruction set they would be
+//! All functions are inlined into their caller. In a caller that is not compiled for the instruction set they would be
 //! slow, not wrong: the intrinsics would be calls, and Rust passes vectors to calls through memory.
 
 use std::marker::PhantomData;
@@ -20,7 +20,7 @@ pub(crate) struct Simd<V>(PhantomData<V>);
 
 impl<V: Vector> Simd<V> {
     /// # Safety
-    /// The CPU has the instruction set of `V`.
+    /// The CPU must have the instruction set of `V`.
     #[inline(always)]
     pub(crate) unsafe fn new() -> Self {
         Simd(PhantomData)
@@ -29,18 +29,18 @@ impl<V: Vector> Simd<V> {
 
 /// A vector register of [`Self::LANES`] values.
 pub(crate) trait Vector: Copy {
-    /// Values in it.
+    /// Values per vector.
     const LANES: usize;
     /// Whether `multiply_add` rounds once.
     const FUSED: bool;
 
-    /// All lanes `value`.
+    /// A vector with `value` in all lanes.
     fn splat(simd: Simd<Self>, value: f32) -> Self;
     /// # Safety
-    /// [`Self::LANES`] values may be read at `from`.
+    /// [`Self::LANES`] values must be readable at `from`.
     unsafe fn load_at(simd: Simd<Self>, from: *const f32) -> Self;
     /// # Safety
-    /// [`Self::LANES`] values may be written at `to`.
+    /// [`Self::LANES`] values must be writable at `to`.
     unsafe fn store_at(self, to: *mut f32);
     /// `self + other`.
     fn add(self, other: Self) -> Self;
@@ -48,35 +48,35 @@ pub(crate) trait Vector: Copy {
     fn sub(self, other: Self) -> Self;
     /// `a * b + self`, fused where the instruction set has it.
     fn multiply_add(self, a: Self, b: Self) -> Self;
-    /// `self` between `low` and `high`; a NaN stays one.
+    /// `self` clamped to `low` and `high`; NaN propagates.
     fn clamp(self, low: Self, high: Self) -> Self;
-    /// `self` where the byte of the lane is `byte`, else 0; panics where there are fewer bytes than lanes.
+    /// `self` in lanes whose byte is `byte`, else 0; panics if there are fewer bytes than lanes.
     fn where_equal(self, bytes: &[u8], byte: u8) -> Self;
 
-    /// The first values of `from`; panics where there are too few.
+    /// Loads the first values of `from`; panics if there are too few.
     #[inline(always)]
     fn load(simd: Simd<Self>, from: &[f32]) -> Self {
         let from = &from[..Self::LANES];
-        // SAFETY: `from` has as many values as are read.
+        // SAFETY: `from` has enough values.
         unsafe { Self::load_at(simd, from.as_ptr()) }
     }
-    /// Into the first values of `to`; panics where there are too few.
+    /// Stores to the first values of `to`; panics if there are too few.
     #[inline(always)]
     fn store(self, to: &mut [f32]) {
         let to = &mut to[..Self::LANES];
-        // SAFETY: `to` has as many values as are written.
+        // SAFETY: `to` has enough values.
         unsafe { self.store_at(to.as_mut_ptr()) }
     }
-    /// As [`Self::store`], into memory that may not be initialised.
+    /// Like [`Self::store`], to possibly uninitialized memory.
     #[inline(always)]
     fn write(self, to: &mut [MaybeUninit<f32>]) {
         let to = &mut to[..Self::LANES];
-        // SAFETY: `to` has room for as many values as are written.
+        // SAFETY: `to` has room for enough values.
         unsafe { self.store_at(to.as_mut_ptr().cast()) }
     }
 }
 
-/// Plain Rust, the specification of the others; the compiler finds a vector for it where there is one.
+/// Plain Rust, which specifies the others; the compiler vectorizes it where it can.
 #[derive(Clone, Copy)]
 pub(crate) struct Portable([f32; 4]);
 
@@ -89,7 +89,7 @@ impl Vector for Portable {
     }
     #[inline(always)]
     unsafe fn load_at(_: Simd<Self>, from: *const f32) -> Self {
-        // SAFETY: the caller's promise; an array of values needs no more than their alignment.
+        // SAFETY: guaranteed by the caller; an array has the alignment of its elements.
         Portable(unsafe { *from.cast() })
     }
     #[inline(always)]
@@ -123,8 +123,8 @@ impl Vector for Portable {
     }
 }
 
-/// Makes the vector `$name` from an instruction set's intrinsics; multiply-add and comparison as expressions, since
-/// their form differs from set to set.
+/// Defines the vector `$name` by an instruction set's intrinsics; multiply-add and comparison are expressions, since
+/// their form differs between instruction sets.
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 macro_rules! vector {
     (
@@ -136,10 +136,10 @@ macro_rules! vector {
         #[derive(Clone, Copy)]
         pub(crate) struct $name($register);
 
-        // In all of them, the CPU has the instructions: `simd` or `self` is the proof.
+        // In all of them, `simd` or `self` proves that the CPU has the instructions.
         #[allow(
             unused_unsafe,
-            reason = "where the instruction set is always there, its intrinsics are safe"
+            reason = "intrinsics are safe where the instruction set is always available"
         )]
         impl Vector for $name {
             const LANES: usize = $lanes;
@@ -151,7 +151,7 @@ macro_rules! vector {
             }
             #[inline(always)]
             unsafe fn load_at(_: Simd<Self>, from: *const f32) -> Self {
-                // SAFETY: the CPU has the instruction, and the caller promises the values.
+                // SAFETY: the CPU has the instruction, and the caller guarantees the values.
                 $name(unsafe { $load(from) })
             }
             #[inline(always)]
@@ -177,7 +177,7 @@ macro_rules! vector {
             }
             #[inline(always)]
             fn clamp(self, low: Self, high: Self) -> Self {
-                // SAFETY: the CPU has the instructions. They give their second operand where either is a NaN.
+                // SAFETY: the CPU has the instructions. They return their second operand if either is NaN.
                 $name(unsafe { $min(high.0, $max(low.0, self.0)) })
             }
             #[inline(always)]
@@ -248,7 +248,7 @@ mod tests {
 
     fn check_body<V: Vector>(simd: Simd<V>, lanes: usize) {
         assert_eq!(V::LANES, lanes);
-        // Small integers, so that rounding once or twice is the same.
+        // Small integers, so that rounding once or twice makes no difference.
         let numbers = |from: f32| -> Vec<f32> { (0..lanes).map(|i| from + i as f32).collect() };
         let (mut a, b, c) = (numbers(-3.0), numbers(5.0), numbers(2.0));
         a[1] = f32::NAN;

@@ -1,4 +1,4 @@
-//! Batch normalization against plain f64 loops, on every instruction set of this machine.
+//! Batch normalization against naive f64 loops, on every instruction set of this CPU.
 
 use pelage_kernels::batch_norm::{Affine, Statistics, backward, forward, statistics};
 use pelage_kernels::convolution::Activation;
@@ -27,7 +27,7 @@ struct Truth {
     sum: Vec<f64>,
 }
 
-/// By the formulas of the paper (section 3, page 4), one value after the other.
+/// By the formulas of the paper (section 3, page 4), value by value.
 fn truth(x: &[f32], gradient: &[f32], affine: &Affine, residual: Option<&[f32]>, cut: [f64; 2]) -> Truth {
     let c = affine.scale.len();
     let m = (x.len() / c) as f64;
@@ -69,7 +69,7 @@ fn truth(x: &[f32], gradient: &[f32], affine: &Affine, residual: Option<&[f32]>,
 
 fn close(what: &str, ours: &[f32], truth: &[f64], tolerance: f64) {
     assert_eq!(ours.len(), truth.len(), "{what}");
-    // At least 1, since a sum may cancel to almost nothing.
+    // At least 1, since a sum may almost cancel.
     let largest = truth.iter().fold(1.0f64, |largest, x| largest.max(x.abs()));
     for (i, (a, b)) in ours.iter().zip(truth).enumerate() {
         assert!(
@@ -98,11 +98,11 @@ proptest! {
         let affine = Affine { scale: &scale, shift: &shift, epsilon: 1e-3, activation };
         let residual = with_residual.then_some(&residual[..]);
         let truth = truth(&x, &gradient, &affine, residual, cut);
-        // Where the sum before the activation is too near to a cut, rounding decides on which side it is.
+        // If the sum before the activation is too close to a cut, rounding decides on which side it is.
         prop_assume!(cut.iter().all(|cut| !cut.is_finite()
             || truth.before.iter().all(|sum| (sum - cut).abs() > 1e-4)));
-        // A mean in f32 is off by half a unit in its last place, which counts in units of the standard deviation; and
-        // of few pixels the gradient of the input is the small rest of values that cancel.
+        // A mean in f32 is off by half an ulp, which matters relative to the standard deviation; and for few pixels
+        // the input gradient is the small remainder of values that cancel.
         let pairs = truth.mean.iter().zip(&truth.variance);
         let distance = pairs.map(|(mean, variance)| mean.abs() / (variance + 1e-3).sqrt());
         let tolerance = 1e-4 + 16.0 * f64::from(f32::EPSILON) * distance.fold(0.0, f64::max);
@@ -123,7 +123,7 @@ proptest! {
 }
 
 #[test]
-fn threads_do_not_change_a_bit() {
+fn bit_identical_on_any_number_of_threads() {
     let (channels, pixels) = (24, 5000);
     let x = noise(5, channels * pixels);
     let gradient = noise(6, channels * pixels);

@@ -1,4 +1,4 @@
-//! The fused block against plain f64 loops, on every instruction set that this CPU has.
+//! The fused block against naive f64 loops, on every instruction set of this CPU.
 
 use pelage_kernels::conv_block::{self, Shape};
 use pelage_kernels::isa::Isa;
@@ -14,8 +14,8 @@ struct Reference {
     grad_input: Vec<f64>,
 }
 
-/// The definition, loop by loop. Backward follows `winners`, after each was found to be one: rounding may choose
-/// another among equals.
+/// The definition, as plain loops. Backward follows `winners` after checking each: with nearly equal values, rounding
+/// may choose another.
 fn reference(s: Shape, x: &[f32], w: &[f32], b: &[f32], dy: &[f32], winners: &[u8]) -> Reference {
     let (ph, pw, ci, co) = (s.height / 2, s.width / 2, s.in_channels, s.out_channels);
     let mut r = Reference {
@@ -122,7 +122,7 @@ fn check(s: Shape, seed: u64) {
         let o = ours(isa, s, &x, &w, &b, &dy);
         let truth = reference(s, &x, &w, &b, &dy, &o.winners);
         let what = |what: &str| format!("{what} on {} for {s:?}", isa.name());
-        // Of the products of an output, and those of a gradient's sum over winners.
+        // The number of terms of an output, and of a gradient's sum over winners.
         let (terms, winners) = (9 * s.in_channels, s.output_len() / s.out_channels);
         assert_near(&what("output"), &o.output, &truth.output, terms, 2e-5);
         assert_near(
@@ -189,8 +189,8 @@ fn sizes_of_the_reference_network() {
 }
 
 #[test]
-fn the_same_bits_on_any_number_of_threads() {
-    // Each has its own way.
+fn bit_identical_on_any_number_of_threads() {
+    // Each takes a different path.
     for in_channels in [3, 17, 32] {
         let s = Shape {
             batch: 11,
@@ -216,9 +216,9 @@ fn the_same_bits_on_any_number_of_threads() {
     }
 }
 
-/// Of whole cache lines, windows are read where they are; else they are copied.
+/// Windows of whole cache lines are read in place; others are copied.
 #[test]
-fn the_same_bits_wherever_the_input_lies() {
+fn bit_identical_for_any_alignment_of_the_input() {
     let s = Shape {
         batch: 2,
         height: 37,
@@ -240,7 +240,7 @@ fn the_same_bits_wherever_the_input_lies() {
 }
 
 #[test]
-fn a_not_a_number_is_not_swallowed() {
+fn nan_propagates() {
     let s = Shape {
         batch: 1,
         height: 4,

@@ -1,4 +1,4 @@
-//! Convolution against plain f64 loops, on every instruction set that this CPU has.
+//! Convolution against naive f64 loops, on every instruction set of this CPU.
 
 use pelage_kernels::convolution::{self, Activation, Geometry, Link, Path};
 use pelage_kernels::isa::Isa;
@@ -45,7 +45,7 @@ fn activated(activation: Activation, x: f64) -> f64 {
     }
 }
 
-/// Largest difference relative to the largest value, or to what a sum of so many terms usually is.
+/// Largest difference relative to the largest value, or to the typical size of a sum of `terms` terms.
 fn error(ours: &[f32], truth: &[f64], terms: usize) -> f64 {
     assert_eq!(ours.len(), truth.len());
     let scale = truth
@@ -221,7 +221,7 @@ proptest! {
     }
 }
 
-/// Links of random sizes behind each other, some with windows that reach over several bands.
+/// Chains of links of random sizes, some with windows that span several bands.
 fn chains() -> impl Strategy<Value = Vec<Geometry>> {
     let size = (1usize..=2, 1usize..=70, 1usize..=40, 1usize..=40);
     let link = (1usize..=4, 1usize..=2, 0usize..=2, 1usize..=40, any::<bool>());
@@ -237,7 +237,7 @@ fn chains() -> impl Strategy<Value = Vec<Geometry>> {
                 width: before[1],
                 in_channels: before[2],
                 out_channels: if depthwise { before[2] } else { out_channels },
-                // Not 3x3, which Winograd's path would take.
+                // Not 3x3, which would take Winograd's path.
                 kernel: [kernel, if depthwise { kernel } else { kernel.min(2) }],
                 stride: [stride; 2],
                 padding: [padding, padding, padding / 2, padding],
@@ -248,7 +248,7 @@ fn chains() -> impl Strategy<Value = Vec<Geometry>> {
     })
 }
 
-/// A chain against [`convolution::forward`] of each link, bit for bit.
+/// Compares a chain with [`convolution::forward`] of each link, bit for bit.
 fn check_chain(chain: &[Geometry], seed: u64, residual: bool, activation: Activation, threads: usize) {
     let input = noise(seed, chain[0].input_len());
     let residual = residual.then(|| noise(seed + 1, chain[chain.len() - 1].output_len()));
@@ -278,10 +278,10 @@ fn check_chain(chain: &[Geometry], seed: u64, residual: bool, activation: Activa
     }
 }
 
-/// A band of the last output that lies in the border asks for no row of the link before, and this for none of the
+/// A band of the last output within the padding needs no row of the previous link, which in turn needs none of the
 /// first.
 #[test]
-fn bands_in_the_border_see_no_row() {
+fn bands_in_the_padding_need_no_rows() {
     let link = |height, channels: [usize; 2], stride| Geometry {
         batch: 1,
         height,
@@ -305,7 +305,7 @@ fn bands_in_the_border_see_no_row() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(150))]
     #[test]
-    fn a_chain_is_its_links_one_by_one(
+    fn a_chain_equals_its_links_one_by_one(
         chain in chains(), seed in 0u64..1000, residual in any::<bool>(), activation in activations(),
         threads in 1usize..4,
     ) {
@@ -370,7 +370,7 @@ fn each_geometry_takes_its_path() {
 }
 
 #[test]
-fn the_same_bits_on_any_number_of_threads() {
+fn bit_identical_on_any_number_of_threads() {
     for g in [
         layer(30, [20, 37], 3, 1, 1),
         layer(31, [32, 37], 3, 1, 1),
@@ -391,7 +391,7 @@ fn the_same_bits_on_any_number_of_threads() {
 }
 
 #[test]
-fn a_not_a_number_is_not_swallowed() {
+fn nan_propagates() {
     for isa in Isa::available() {
         for activation in [Activation::None, Activation::Relu, Activation::Relu6, Activation::Silu] {
             for g in [layer(4, [1, 20], 1, 1, 1), layer(3, [20, 20], 3, 1, 20)] {
@@ -424,7 +424,7 @@ fn silu_over_its_whole_range() {
 }
 
 #[test]
-fn gradients_of_activations_are_slopes() {
+fn gradients_of_activations_equal_finite_differences() {
     let x = noise(1, 10_000).iter().map(|x| x * 20.0).collect::<Vec<f32>>();
     for activation in [Activation::None, Activation::Relu, Activation::Relu6, Activation::Silu] {
         let mut grad = vec![2.0; x.len()];

@@ -1,4 +1,4 @@
-//! The fully connected layer against plain f64 loops, on every instruction set that this CPU has.
+//! The fully connected layer against naive f64 loops, on every instruction set of this CPU.
 
 use pelage_kernels::dense::{self, Activation, Shape};
 use pelage_kernels::isa::Isa;
@@ -94,7 +94,7 @@ fn several_pieces_and_none() {
 }
 
 #[test]
-fn the_same_bits_on_any_number_of_threads() {
+fn bit_identical_on_any_number_of_threads() {
     let s = Shape {
         batch: 7,
         inputs: 5000,
@@ -115,7 +115,7 @@ fn the_same_bits_on_any_number_of_threads() {
 }
 
 #[test]
-fn a_not_a_number_is_not_swallowed() {
+fn nan_propagates() {
     let s = Shape {
         batch: 1,
         inputs: 3,

@@ -1,4 +1,4 @@
-//! Dropout: its share, its scale, and that its draws look independent.
+//! Dropout: the fraction dropped, the scale, and that draws look independent.
 
 use pelage_kernels::dropout::{apply, apply_in_place, mask};
 use pelage_kernels::isa::Isa;
@@ -14,7 +14,7 @@ fn kept(seed: u64, probability: f32) -> Vec<bool> {
     values.iter().map(|value| *value > 0.0).collect()
 }
 
-/// Panics where the correlation of two sequences of zeros and ones is further from 0 than five standard deviations.
+/// Panics if the correlation of two sequences of zeros and ones is more than five standard deviations from 0.
 #[track_caller]
 fn assert_independent(what: &str, a: &[bool], b: &[bool]) {
     let n = a.len().min(b.len());
@@ -29,7 +29,7 @@ fn assert_independent(what: &str, a: &[bool], b: &[bool]) {
 }
 
 #[test]
-fn share_and_scale() {
+fn fraction_and_scale() {
     for probability in [0.0, 0.1, 0.25, 0.5, 0.9] {
         let mut values = vec![0.0; LEN];
         mask(7, probability, &mut values);
@@ -45,7 +45,7 @@ fn share_and_scale() {
 }
 
 #[test]
-fn all_of_a_share_of_one() {
+fn probability_one_drops_everything() {
     let mut values = vec![2.0; 100];
     apply(Isa::best(), 1, 1.0, &[2.0; 100], &mut values);
     assert!(values.iter().all(|v| *v <= 0.0 || v.is_nan()));
@@ -81,7 +81,7 @@ fn draws_are_independent() {
         for distance in [1, 2, 3, 7, 8, 16, 32, 64, 512, 1 << 14, 20_736] {
             assert_independent(&format!("neighbors {distance} apart"), &a, &a[distance..]);
         }
-        // Seeds of neighboring steps and layers differ in little.
+        // Seeds of neighboring steps and layers differ in few bits.
         for other in [41, 42, 48, 40 ^ (1 << 31), 40 ^ (1 << 32), 40 ^ (1 << 63)] {
             let b = kept(other, probability);
             assert_independent(&format!("seeds 40 and {other}"), &a, &b);

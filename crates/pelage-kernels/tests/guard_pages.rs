@@ -1,7 +1,7 @@
-//! No kernel touches a value outside its slices: each slice ends at a page that may not be touched, then begins behind
-//! one.
+//! No kernel accesses values outside its slices: each slice first ends right before an inaccessible page, then starts
+//! right after one.
 //!
-//! A single number too many ends the test process with a segmentation fault; that is how these tests fail.
+//! A single access out of bounds ends the test process with a segmentation fault; that is how these tests fail.
 #![cfg(all(unix, not(miri)))]
 
 use std::ops::{Deref, DerefMut};
@@ -15,16 +15,16 @@ use region::{Allocation, Protection};
 mod support;
 use support::noise;
 
-/// Where the page that may not be touched lies.
+/// Where the guard page is.
 #[derive(Clone, Copy, Debug)]
 enum Guard {
     Behind,
     Before,
 }
 
-/// Values next to a guarded page.
+/// Values next to a guard page.
 struct Guarded<T> {
-    /// Keeps the memory.
+    /// Keeps the memory allocated.
     _pages: Allocation,
     start: *mut T,
     len: usize,
@@ -37,15 +37,15 @@ impl<T: Copy> Guarded<T> {
         let mut pages = region::alloc(room + 2 * page, Protection::READ_WRITE).unwrap();
         let first = pages.as_mut_ptr::<u8>();
         for at in [0, page + room] {
-            // SAFETY: the page belongs to this allocation, and nothing lies in it.
+            // SAFETY: the page belongs to this allocation, and nothing is stored in it.
             unsafe { region::protect(first.add(at), page, Protection::NONE) }.unwrap();
         }
         let at = match guard {
             Guard::Behind => page + room - bytes,
             Guard::Before => page,
         };
-        // SAFETY: `bytes` from `at` on lie in the pages between the guards; a page is aligned to more than a value,
-        // and so is its end less some values.
+        // SAFETY: the `bytes` bytes at `at` are in the pages between the guards; the start of a page is aligned for any
+        // value, and so is its end minus whole values.
         let start = unsafe {
             let start = first.add(at).cast::<T>();
             start.copy_from(values.as_ptr(), values.len());
@@ -62,7 +62,7 @@ impl<T: Copy> Guarded<T> {
 impl<T> Deref for Guarded<T> {
     type Target = [T];
     fn deref(&self) -> &[T] {
-        // SAFETY: so many values were written at `start`, in memory that lives as long as `self`.
+        // SAFETY: this many values were written at `start`, in memory that lives as long as `self`.
         unsafe { std::slice::from_raw_parts(self.start, self.len) }
     }
 }
@@ -77,7 +77,7 @@ impl<T> DerefMut for Guarded<T> {
 fn geometries() -> impl Strategy<Value = Geometry> {
     let channels = prop_oneof![
         3 => (1usize..=40, 1usize..=40, Just(1usize)),
-        // Whole vectors, for Winograd's path.
+        // Whole vectors of channels, for Winograd's path.
         2 => (1usize..=3, 8usize..=40, Just(1usize)).prop_map(|(ci, co, groups)| (16 * ci, co, groups)),
         1 => (1usize..=6, 1usize..=6, 2usize..=4),
         3 => (Just(1usize), Just(1usize), 2usize..=40),
@@ -103,7 +103,7 @@ fn activations() -> impl Strategy<Value = Activation> {
     prop_oneof![Just(None), Just(Relu), Just(Relu6), Just(Silu)]
 }
 
-/// The convolution and its gradients, and itself as a chain, on guarded slices; equal to those on ordinary ones.
+/// Runs the convolution, its gradients, and the convolution as a chain on guarded slices; compares with ordinary ones.
 fn convolution(isa: Isa, g: &Geometry, guard: Guard, residual: bool, activation: Activation) {
     let [x, w, b] = [g.input_len(), g.weight_len(), g.out_channels].map(|len| noise(1, len));
     let add = residual.then(|| noise(2, g.output_len()));
@@ -142,7 +142,7 @@ fn convolution(isa: Isa, g: &Geometry, guard: Guard, residual: bool, activation:
     }
 }
 
-/// The fused block and its gradients, likewise.
+/// The same for the fused block and its gradients.
 fn block(isa: Isa, s: Shape, guard: Guard) {
     let [x, w, b, dy] = [s.input_len(), s.weight_len(), s.out_channels, s.output_len()].map(|len| noise(1, len));
     let packed = conv_block::pack(isa, s, &w, &b);

@@ -1,4 +1,4 @@
-//! Cross-entropy against its formula in f64 and its gradient against differences of that.
+//! Cross-entropy against its formula in f64, and its gradient against finite differences of the formula.
 
 use pelage_kernels::loss::{Targets, cross_entropy};
 use proptest::prelude::*;
@@ -30,7 +30,7 @@ fn one_hot<T: From<u8>>(classes: usize, labels: &[usize]) -> Vec<T> {
     labels.iter().flat_map(row).collect()
 }
 
-/// Positive values of which each row sums to 1.
+/// Positive values; each row sums to 1.
 fn distributions(classes: usize, seed: u64, n: usize) -> Vec<f32> {
     let mut values: Vec<f32> = noise(seed, n * classes).iter().map(|v| v + 0.5).collect();
     for row in values.chunks_mut(classes) {
@@ -74,7 +74,7 @@ proptest! {
     }
 
     #[test]
-    fn a_class_is_a_distribution_that_is_certain(n in 1usize..12, classes in 1usize..40, seed in 0u64..1000) {
+    fn a_class_equals_a_one_hot_distribution(n in 1usize..12, classes in 1usize..40, seed in 0u64..1000) {
         let logits: Vec<f32> = noise(seed, n * classes).iter().map(|v| v * 20.0).collect();
         let labels: Vec<usize> = (0..n).map(|i| (i * 7 + seed as usize) % classes).collect();
         let weights: Vec<f32> = noise(seed + 1, classes).iter().map(|v| v + 1.0).collect();
@@ -98,7 +98,7 @@ fn large_logits_do_not_overflow() {
 }
 
 #[test]
-fn a_not_a_number_is_not_swallowed() {
+fn nan_propagates() {
     for targets in [Targets::Classes(&[1]), Targets::Distributions(&[0.5, 0.5])] {
         let mut gradient = [0.0; 2];
         assert!(cross_entropy(2, &[f32::NAN, 0.0], targets, 0.0, None, &mut gradient).is_nan());
@@ -108,7 +108,7 @@ fn a_not_a_number_is_not_swallowed() {
 
 #[test]
 #[should_panic(expected = "distribution 1 sums to 0.5")]
-fn a_distribution_sums_to_one() {
+fn a_distribution_must_sum_to_one() {
     let targets = Targets::Distributions(&[1.0, 0.0, 0.25, 0.25]);
     cross_entropy(2, &[0.0; 4], targets, 0.0, None, &mut [0.0; 4]);
 }

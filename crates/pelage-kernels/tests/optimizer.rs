@@ -1,4 +1,4 @@
-//! Five steps of each optimizer against the formulas in f64, on every instruction set that this CPU has.
+//! Five steps of each optimizer against the formulas in f64, on every instruction set of this CPU.
 
 use pelage_kernels::isa::Isa;
 use pelage_kernels::optimizer::{Adam, Rate, RmsProp, Sgd, adam, rms_prop, sgd};

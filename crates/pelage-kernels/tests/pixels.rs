@@ -1,10 +1,10 @@
-//! Normalization and warping against plain f64 loops, on every instruction set that this CPU has.
+//! Normalization and warping against naive f64 loops, on every instruction set of this CPU.
 
 use pelage_kernels::isa::Isa;
 use pelage_kernels::pixels::{self, Border, Map, Normalization};
 use proptest::prelude::*;
 
-/// How far an interpolated value of 0 to 255 may be off.
+/// Tolerance for an interpolated value of 0 to 255.
 const ROUNDING: f64 = 1e-3;
 
 const NORMALIZATION: Normalization = Normalization {
@@ -23,7 +23,7 @@ fn noise(seed: u64, len: usize) -> Vec<u8> {
     (0..len).map(|_| next()).collect()
 }
 
-/// The coordinate seen at `value` on `count` points, folded step by step; none where a constant is seen.
+/// The coordinate that `value` folds to on `count` points, step by step; `None` where the constant applies.
 fn fold(mut value: f64, count: usize, border: Border) -> Option<f64> {
     let last = count as f64 - 1.0;
     match border {
@@ -52,7 +52,7 @@ fn fold(mut value: f64, count: usize, border: Border) -> Option<f64> {
     Some(value.clamp(0.0, last))
 }
 
-/// Whether a hair's breadth decides what is seen at `value`.
+/// Whether rounding decides what `value` folds to.
 fn undecided(value: f64, count: usize, border: Border) -> bool {
     let last = count as f64 - 1.0;
     match border {
@@ -107,7 +107,7 @@ fn check_to([height, width]: [usize; 2], to: [usize; 2], map: Map, border: Borde
                         + (pixel(top + 1, left) * (1.0 - right) + pixel(top + 1, left + 1) * right) * down
                 }
             };
-            // Cutting to whole numbers makes much of little; but it never changes the order.
+            // Truncation amplifies small differences, but it is monotonic.
             let low = finished(truth - ROUNDING, brightness, c) - 1e-5;
             let high = finished(truth + ROUNDING, brightness, c) + 1e-5;
             for (isa, out) in Isa::available().iter().zip(&outputs) {
@@ -174,8 +174,8 @@ proptest! {
 }
 
 #[test]
-fn slight_changes_of_an_image_of_the_usual_size() {
-    // Long runs between the borders, in both directions, also without a step from one column to the next.
+fn small_changes_to_an_image_of_typical_size() {
+    // Long runs inside the borders, in both directions, also with a coordinate that is constant along a row.
     for matrix in [
         [[1.0, 0.0], [0.0, 1.0]],
         [[0.9, 0.13], [0.0, 1.15]],
@@ -192,7 +192,7 @@ fn slight_changes_of_an_image_of_the_usual_size() {
 }
 
 #[test]
-fn finish_is_the_end_of_warp() {
+fn finish_is_the_last_step_of_warp() {
     let pixels = noise(1, 5 * 7 * 3);
     for brightness in [None, Some(1.7)] {
         let mut warped = vec![0.0; pixels.len()];
@@ -228,8 +228,8 @@ fn far_and_flat_maps() {
 }
 
 #[test]
-#[should_panic(expected = "leads too far")]
-fn not_a_number_is_no_map() {
+#[should_panic(expected = "is out of range")]
+fn a_map_with_nan_is_rejected() {
     let map = Map {
         offset: [f64::NAN, 0.0],
         ..Map::IDENTITY
@@ -249,7 +249,7 @@ fn not_a_number_is_no_map() {
 
 #[test]
 #[should_panic(expected = "no pixels to warp")]
-fn something_cannot_be_made_of_nothing() {
+fn an_empty_image_cannot_be_warped() {
     let (isa, map) = (Isa::best(), Map::IDENTITY);
     pixels::warp(
         isa,

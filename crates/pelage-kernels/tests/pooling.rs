@@ -1,4 +1,4 @@
-//! Pooling against plain f64 loops over the padded input.
+//! Pooling against naive f64 loops over the padded input.
 
 use pelage_kernels::pooling::{self, Geometry};
 use proptest::prelude::*;
@@ -9,13 +9,13 @@ fn noise(seed: u64, len: usize) -> Vec<f32> {
         state = state
             .wrapping_mul(6364136223846793005)
             .wrapping_add(1442695040888963407);
-        // Few different values, so that windows hold equal ones.
+        // Few distinct values, so that windows have ties.
         ((state >> 40) % 50) as f32 / 50.0 - 0.5
     };
     (0..len).map(|_| next()).collect()
 }
 
-/// For each output, the window's pixels that lie on the input, as (position in the window, index of the input).
+/// For each output, the window's pixels that are within the input, as (position in the window, index in the input).
 fn windows(g: &Geometry) -> Vec<Vec<(u8, usize)>> {
     let mut all = Vec::new();
     for i in 0..g.output_len() {
@@ -119,7 +119,7 @@ fn sizes_as_in_pytorch() {
 }
 
 #[test]
-fn a_not_a_number_wins() {
+fn nan_wins() {
     let g = Geometry {
         batch: 1,
         height: 2,

@@ -1,8 +1,8 @@
-//! Forward of any channels, by Winograd's F(4, 3) along the columns alone: half of the multiply-adds of the
-//! definition; in each transformed row, what a window sees is next to each other, as it is in the image.
+//! Forward for any number of channels, by Winograd's F(4, 3) along columns only: half the multiply-adds of direct
+//! convolution. Within each transformed row, the values of a window stay contiguous, as in the image.
 //!
-//! In both directions, as [`winograd`](super::winograd) does it, there would be a quarter of the multiply-adds, but of
-//! so few channels, or so odd a number, a transformed patch is no vector.
+//! In both directions, as in [`winograd`](super::winograd), it would be a quarter of the multiply-adds, but with few
+//! or an odd number of channels a transformed patch does not fill whole vectors.
 
 use std::cell::Cell;
 use std::mem::MaybeUninit;
@@ -17,18 +17,18 @@ use crate::vector::{Simd, Vector};
 
 thread_local!(static STRIP: Cell<Strip> = Cell::default());
 
-/// Channels that are computed at once, two vectors: the C that [`rows_of`] is compiled with for `isa`.
+/// Channels computed at once, two vectors: the C that [`rows_of`] is compiled with for `isa`.
 pub(super) fn tile_channels(isa: Isa) -> usize {
     2 * isa.lanes()
 }
 
-/// Values in the packed weights and bias.
+/// Length of the packed weights and bias.
 pub(super) fn packed_len(isa: Isa, shape: Shape) -> usize {
     shape.out_channels.next_multiple_of(tile_channels(isa)) * (3 * PATCH * shape.in_channels + 1)
 }
 
-/// For each tile of C channels, transformed weights as `[kx][ci][row][C]` and bias as `[C]`; zeros fill up the last
-/// one.
+/// For each tile of C channels, the transformed weights as `[kx][ci][row][C]` and the bias as `[C]`; the last tile is
+/// zero-padded.
 pub(super) fn pack(isa: Isa, shape: Shape, weights: &[f32], bias: &[f32], packed: &mut [f32]) {
     let (tile, ci) = (tile_channels(isa), shape.in_channels);
     let len = 3 * PATCH * ci * tile;
@@ -47,10 +47,10 @@ pub(super) fn pack(isa: Isa, shape: Shape, weights: &[f32], bias: &[f32], packed
     }
 }
 
-/// Pooled rows that a strip makes.
+/// Pooled rows per strip.
 pub(super) const TILE: usize = SIDE / 2;
 
-/// The rows that some pooled rows see, and what `B'` makes of each of their columns.
+/// The input rows that some pooled rows depend on, and `B'` times each of their columns.
 #[derive(Default)]
 pub(super) struct Strip {
     pixels: Buffer,
@@ -58,7 +58,7 @@ pub(super) struct Strip {
 }
 
 impl Strip {
-    /// The transformed strip under [`TILE`] pooled rows from row `top` on, rows the returned length apart.
+    /// The transformed strip under [`TILE`] pooled rows starting at row `top`, and the distance between its rows.
     #[inline(always)]
     pub(super) fn transform<V: Vector>(
         &mut self,
@@ -70,7 +70,7 @@ impl Strip {
         let size = [PATCH, shape.width + 2];
         let row = size[1] * shape.in_channels;
         let stride = row.next_multiple_of(V::LANES);
-        // The last vector of the last row may reach past it.
+        // The last vector of the last row may extend past it.
         let pixels = self.pixels.get(PATCH * row + V::LANES);
         copy_window(
             shape,
@@ -95,7 +95,7 @@ impl Strip {
     }
 }
 
-// The vector, channels of a tile of two vectors, columns whose sums fit the registers.
+// The vector type; channels of a tile of two vectors; columns whose sums fit in registers.
 for_each_isa!(vectors rows_of, rows_body,
 [avx512: 32, 2; avx2: 16, 1; neon: 8, 2; portable: 8, 1],
 (
@@ -107,7 +107,7 @@ for_each_isa!(vectors rows_of, rows_body,
     winners: &mut [MaybeUninit<u8>],
 ));
 
-/// Pooled rows of one image, from row `top` on, a multiple of [`TILE`].
+/// Computes pooled rows of one image, starting at row `top`, a multiple of [`TILE`].
 #[inline(always)]
 fn rows_body<V: Vector, const C: usize, const W: usize>(
     simd: Simd<V>,
@@ -128,13 +128,13 @@ fn rows_body<V: Vector, const C: usize, const W: usize>(
             let (weights, bias) = packed.split_at(weights_len);
             let first = tile * C;
             for x in 0..width {
-                // Of the two convolution columns under a pooled one, the rows' four outputs.
+                // The four output rows of the two convolution columns under a pooled column.
                 let mut values = [[[0.0f32; C]; 2]; SIDE];
                 let at = 2 * x * ci;
                 assert!(PATCH * stride <= transformed.len() && at + 4 * ci <= stride);
                 for left in (0..2).step_by(W) {
-                    // SAFETY: the products read the 3 * ci values from `at` and `at + ci` on of rows `stride` apart,
-                    // inside by the assertion, and all of `weights`.
+                    // SAFETY: reads 3 * ci values at `at` and `at + ci` of rows `stride` apart, in bounds by the
+                    // assertion, and all of `weights`.
                     let products = unsafe {
                         let from = transformed.as_ptr().add(at + left * ci);
                         products::<V, W>(simd, from, stride, ci, weights.as_ptr())
@@ -169,11 +169,10 @@ fn rows_body<V: Vector, const C: usize, const W: usize>(
     STRIP.set(strip);
 }
 
-/// For each transformed row and `W` neighboring columns, the sums of two vectors over the 3 * `ci` values that begin
-/// there.
+/// For each transformed row and `W` consecutive columns, two vectors of sums over the 3 * `ci` values that start there.
 ///
 /// # Safety
-/// Each of the six rows, `stride` apart, has (`W` + 2) * `ci` values; `weights` are `[3 * ci][row][two vectors]`.
+/// Each of the six rows, `stride` apart, must have (`W` + 2) * `ci` values; `weights` are `[3 * ci][row][two vectors]`.
 #[inline(always)]
 unsafe fn products<V: Vector, const W: usize>(
     simd: Simd<V>,
@@ -182,7 +181,7 @@ unsafe fn products<V: Vector, const W: usize>(
     ci: usize,
     weights: *const f32,
 ) -> [[[V; 2]; W]; PATCH] {
-    // SAFETY: the caller's promise.
+    // SAFETY: guaranteed by the caller.
     unsafe {
         let mut sums = [[[V::splat(simd, 0.0); 2]; W]; PATCH];
         for k in 0..3 * ci {

@@ -1,9 +1,9 @@
-//! Input gradient: along each row of the input, a sum of weight windows over the winners of the three convolution rows
-//! that see it.
+//! The input gradient: for each input row, a sum of weight windows over the winners of the three convolution rows that
+//! depend on it.
 //!
-//! The sums of three neighboring pixels stay in registers and move along with the row, so that every pixel is written
-//! once. The winners of a pooled row are sorted into a list for each convolution column, those of its upper
-//! convolution row first, so that the two rows of one pooled row are one stretch of the list.
+//! The sums of three neighboring pixels stay in registers and slide along the row, so each pixel is written once. The
+//! winners of a pooled row are sorted into one list per convolution column, those of its upper convolution row first,
+//! so that both rows together are one contiguous range of the list.
 
 use std::cell::Cell;
 use std::mem::MaybeUninit;
@@ -13,11 +13,11 @@ use super::list::{Entry, add};
 use crate::isa::for_each_isa;
 use crate::vector::{Simd, Vector};
 
-/// Input channels of a block whose three pixels of sums fit the registers.
+/// Input channels of a block: the sums of three pixels fit in registers.
 const BLOCK: usize = 32;
 const WINDOW: usize = 3 * BLOCK;
 
-/// Weights as `[ci / BLOCK][co][ky][kx][BLOCK]`, padded with zeros.
+/// Packs the weights as `[ci / BLOCK][co][ky][kx][BLOCK]`, zero-padded.
 pub(super) fn pack(shape: Shape, weights: &[f32], packed: &mut [f32]) {
     let (ci, co) = (shape.in_channels, shape.out_channels);
     packed.fill(0.0);
@@ -30,30 +30,30 @@ pub(super) fn pack(shape: Shape, weights: &[f32], packed: &mut [f32]) {
     }
 }
 
-/// Values in the packed weights.
+/// Length of the packed weights.
 pub(super) fn packed_len(shape: Shape) -> usize {
     shape.in_channels.div_ceil(BLOCK) * shape.out_channels * 9 * BLOCK
 }
 
-/// Winners of a pooled row, for each convolution column a stretch of (where the weights lie, gradient): those of the
-/// upper convolution row before the middle, those of the lower one from there on.
+/// Winners of a pooled row: for each convolution column, a range of (offset of the weights, gradient), those of the
+/// upper convolution row before the middle, those of the lower one after it.
 #[derive(Default)]
 struct Row {
     entries: Vec<Entry>,
-    /// Start, middle and end of each stretch.
+    /// Start, middle and end of each range.
     bounds: Vec<[u32; 3]>,
 }
 
 thread_local!(static ROWS: Cell<[Row; 2]> = Cell::default());
 
-/// In an entry of an upper row: for the same input row its weights lie one ky further than those of a lower row.
+/// Added to the offset for an upper row: for the same input row, its weights are one ky after those of a lower row.
 const UPPER: u32 = WINDOW as u32;
 
 impl Row {
     #[inline(always)]
     fn fill(&mut self, shape: Shape, gradients: &[f32], winners: &[u8]) {
         let co = shape.out_channels;
-        // Two stretches that can grow in both directions, and a place for what ReLU zeroed.
+        // Two ranges that can grow in both directions, and a slot for values that ReLU zeroed.
         let len = 4 * co + 1;
         self.entries.resize(shape.pooled_width() * len, Entry::default());
         self.bounds.resize(2 * shape.pooled_width(), [0; 3]);
@@ -61,7 +61,7 @@ impl Row {
         let values = gradients.chunks_exact(co).zip(winners.chunks_exact(co));
         for (x, ((entries, bounds), (gradients, winners))) in pixels.zip(values).enumerate() {
             let middle = [co, 3 * co];
-            // For each position, where the next entry goes; upper ones grow downwards.
+            // For each position, the slot of its next entry; those of the upper row grow downwards.
             let mut next = [middle[0].wrapping_sub(1), middle[1] - 1, middle[0], middle[1], len - 1];
             const STEP: [usize; 5] = [usize::MAX, usize::MAX, 1, 1, 0];
             for (channel, (gradient, winner)) in gradients.iter().zip(winners).enumerate() {
@@ -93,7 +93,7 @@ impl Row {
     }
 }
 
-// The vector, and how many of them are a window of weights.
+// The vector type, and the number of vectors in a window of weights.
 for_each_isa!(vectors image, image_body, [avx512: 6; avx2: 12; neon: 24; portable: 24], (
     shape: Shape,
     packed: &[f32],
@@ -117,7 +117,7 @@ fn image_body<V: Vector, const N: usize>(
     let mut kept = ROWS.take();
     let [above, here] = &mut kept;
     for y in 0..=height {
-        // Input rows 2y - 1 and 2y, the two that both the pooled row above, y - 1, and this one, y, reach.
+        // Input rows 2y - 1 and 2y: the two that depend on both the pooled row above, y - 1, and this one, y.
         std::mem::swap(above, here);
         if y < height {
             let at = y * pooled_row;
@@ -146,8 +146,8 @@ fn image_body<V: Vector, const N: usize>(
     ROWS.set(kept);
 }
 
-/// One input row: `lists(x)` are the entries of convolution column `x`, each list with what to add to where its
-/// weights lie. The sums of three pixels are `N` vectors.
+/// Computes one input row: `lists(x)` are the entries of convolution column `x`, each list with an offset to add to
+/// those of its weights. The sums of three pixels are `N` vectors.
 #[inline(always)]
 fn row<'a, V: Vector, const N: usize>(
     simd: Simd<V>,
@@ -159,7 +159,7 @@ fn row<'a, V: Vector, const N: usize>(
     lists: impl Fn(usize) -> [(&'a [Entry], u32); 2],
 ) {
     let mut pixels = target.chunks_exact_mut(ci).map(|pixel| &mut pixel[channels.clone()]);
-    // Of pixels x - 1, x and x + 1.
+    // The sums of pixels x - 1, x and x + 1.
     let mut sums = [V::splat(simd, 0.0); N];
     for x in 0..columns {
         let [(list, shift), (other, other_shift)] = lists(x);
@@ -181,7 +181,7 @@ fn row<'a, V: Vector, const N: usize>(
     write(&sums[N / 3..N / 3 * 2], pixels.next());
 }
 
-/// Into a block of a pixel's channels, or as many as there are of them.
+/// Writes a block of a pixel's channels, or as many channels as there are.
 #[inline(always)]
 fn write<V: Vector>(sums: &[V], pixel: Option<&mut [MaybeUninit<f32>]>) {
     let Some(pixel) = pixel else { return };

@@ -1,4 +1,4 @@
-//! Weight and bias gradients, summed over the images one after the other.
+//! Weight and bias gradients, accumulated image by image.
 
 mod columns;
 mod pixels;
@@ -6,7 +6,7 @@ mod pixels;
 use super::Shape;
 use crate::isa::Isa;
 
-/// Values in the running sums, whose layout depends on the number of channels.
+/// Length of the accumulators, whose layout depends on the number of channels.
 pub(super) fn sums_len(shape: Shape) -> usize {
     match columns::suits(shape) {
         true => columns::sums_len(shape),

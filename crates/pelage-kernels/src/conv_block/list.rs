@@ -2,10 +2,10 @@
 
 use crate::vector::{Simd, Vector};
 
-/// Where a winner's values begin, and its gradient.
+/// Offset of a winner's values, and its gradient.
 pub(super) type Entry = (u32, f32);
 
-/// `N` vectors of `sums` plus, for each entry, gradient times the values from its place and `shift` on.
+/// Returns `sums` plus, for each entry, its gradient times the `N` vectors of `values` at its offset plus `shift`.
 #[inline(always)]
 pub(super) fn add<V: Vector, const N: usize>(
     simd: Simd<V>,
@@ -21,7 +21,7 @@ pub(super) fn add<V: Vector, const N: usize>(
     sums
 }
 
-/// The same with every other entry in a second set of sums: with few sums, each would wait for its own last addition.
+/// The same with a second set of sums for every other entry: with few sums, each addition would wait for the last.
 #[inline(always)]
 pub(super) fn add_pairs<V: Vector, const N: usize>(
     simd: Simd<V>,
@@ -41,7 +41,7 @@ pub(super) fn add_pairs<V: Vector, const N: usize>(
     add(simd, sums, values, rest, 0)
 }
 
-/// Adds gradient times the first values of `values`.
+/// Adds `gradient` times the first `N` vectors of `values`.
 #[inline(always)]
 pub(super) fn add_one<V: Vector, const N: usize>(simd: Simd<V>, sums: &mut [V; N], values: &[f32], gradient: f32) {
     let (values, gradient) = (&values[..N * V::LANES], V::splat(simd, gradient));
@@ -50,7 +50,7 @@ pub(super) fn add_one<V: Vector, const N: usize>(simd: Simd<V>, sums: &mut [V; N
     }
 }
 
-/// The first `N` vectors of `values`.
+/// Loads the first `N` vectors of `values`.
 #[inline(always)]
 pub(super) fn load<V: Vector, const N: usize>(simd: Simd<V>, values: &[f32]) -> [V; N] {
     let mut vectors = [V::splat(simd, 0.0); N];
@@ -60,7 +60,7 @@ pub(super) fn load<V: Vector, const N: usize>(simd: Simd<V>, values: &[f32]) -> 
     vectors
 }
 
-/// Into the first `N` vectors of `values`.
+/// Stores to the first `N` vectors of `values`.
 #[inline(always)]
 pub(super) fn store<V: Vector, const N: usize>(vectors: [V; N], values: &mut [f32]) {
     for (vector, values) in vectors.iter().zip(values[..N * V::LANES].chunks_exact_mut(V::LANES)) {

@@ -1,4 +1,4 @@
-//! What happens to a tile of convolution outputs while it is still in registers: bias, ReLU, maximum.
+//! The epilogue of a tile of convolution outputs, still in registers: bias, ReLU, max-pooling.
 
 use std::mem::MaybeUninit;
 
@@ -20,7 +20,7 @@ pub(super) fn pool<const C: usize>(
     }
 }
 
-/// `ALL` says that all channels are wanted: known to the compiler, the length makes the copies stores of registers.
+/// `ALL` means all channels: with the length known at compile time, the copies become plain vector stores.
 #[inline(always)]
 fn channels<const C: usize, const ALL: bool>(
     sums: &[[f32; C]; 4],
@@ -39,7 +39,7 @@ fn channels<const C: usize, const ALL: bool>(
         }
         best += bias[j];
         narrow[j] = if best > 0.0 { won as u8 } else { CUT };
-        // Not max(): a NaN has to stay one, so that training notices it.
+        // Not max(): NaN has to propagate, so that training notices it.
         values[j] = if best <= 0.0 { 0.0 } else { best };
     }
     if ALL {

@@ -1,4 +1,4 @@
-//! Forward by Winograd's minimal filtering: under a pooled value lie four outputs of a tile.
+//! Forward by Winograd's minimal filtering: each pooled value is the maximum of four outputs of one tile.
 
 use std::cell::Cell;
 use std::mem::MaybeUninit;
@@ -13,17 +13,17 @@ use crate::vector::{Simd, Vector};
 
 thread_local!(static BLOCK: Cell<[Buffer; 2]> = Cell::default());
 
-/// Whether this is the faster way.
+/// Whether this path is faster.
 pub(super) fn suits(isa: Isa, shape: Shape) -> bool {
     winograd::suits(isa, shape.in_channels, shape.out_channels)
 }
 
-/// Values in the packed weights and bias.
+/// Length of the packed weights and bias.
 pub(super) fn packed_len(isa: Isa, shape: Shape) -> usize {
     winograd::weights_len(isa, shape.in_channels, shape.out_channels) + winograd::filled(isa, shape.out_channels)
 }
 
-/// Transformed weights, then the bias, padded with zeros.
+/// Packs the transformed weights, then the zero-padded bias.
 pub(super) fn pack(isa: Isa, shape: Shape, weights: &[f32], bias: &[f32], packed: &mut [f32]) {
     let len = winograd::weights_len(isa, shape.in_channels, shape.out_channels);
     let (transformed, filled) = packed.split_at_mut(len);
@@ -32,10 +32,10 @@ pub(super) fn pack(isa: Isa, shape: Shape, weights: &[f32], bias: &[f32], packed
     filled[..bias.len()].copy_from_slice(bias);
 }
 
-/// Pooled rows and columns that a tile makes.
+/// Pooled rows and columns per tile.
 pub(super) const TILE: usize = winograd::SIDE / 2;
 
-/// Pooled rows of one image, from row `top` on, a multiple of [`TILE`].
+/// Computes pooled rows of one image, starting at row `top`, a multiple of [`TILE`].
 pub(super) fn rows_of(
     isa: Isa,
     shape: Shape,
@@ -71,14 +71,14 @@ pub(super) fn rows_of(
     BLOCK.set(kept);
 }
 
-/// Some pooled rows of an image, from row `top` on.
+/// A range of pooled rows of an image, starting at row `top`.
 pub(crate) struct Part {
     shape: Shape,
     grid: Grid,
     top: usize,
 }
 
-// The vector and its lanes.
+// The vector type and its lanes.
 for_each_isa!(vectors pool_block, pool_body,
 [avx512: 16; avx2: 8; neon: 4; portable: 4],
 (
@@ -90,7 +90,7 @@ for_each_isa!(vectors pool_block, pool_body,
     winners: &mut [MaybeUninit<u8>],
 ));
 
-/// From the products of a block of tiles to the pooled values.
+/// Turns the products of a block of tiles into pooled values.
 #[inline(always)]
 fn pool_body<V: Vector, const C: usize>(
     simd: Simd<V>,
@@ -107,14 +107,14 @@ fn pool_body<V: Vector, const C: usize>(
     assert!(C == V::LANES && filled.is_multiple_of(C) && channels <= filled);
     assert!(products.len() == winograd::MATRICES * stride);
     for (i, tile) in block.enumerate() {
-        // The first pooled row, from the part's first on, and column under the tile.
+        // The tile's first pooled row, relative to the part, and column.
         let (y, x) = (
             tile / part.grid.columns * TILE - part.top,
             tile % part.grid.columns * TILE,
         );
         for first in (0..channels).step_by(C) {
             let mut values = [[[0.0f32; C]; 2 * TILE]; 2 * TILE];
-            // SAFETY: a vector from `first` on is in row i of each of the matrices.
+            // SAFETY: row i of each matrix has a vector at `first`.
             let outputs = unsafe {
                 let products = products.as_ptr().add(i * filled + first);
                 winograd::outputs(simd, products, stride, V::splat(simd, 0.0))

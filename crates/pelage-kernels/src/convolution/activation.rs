@@ -1,9 +1,9 @@
-//! Activations, in the convolution's epilogue and on whole slices.
+//! Activations, in the convolution's epilogue and on slices.
 
 use crate::isa::{Isa, for_each_isa, multiply_add};
 use rayon::prelude::*;
 
-/// What is applied to a convolution's sums.
+/// The activation function applied to a convolution's sums.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Activation {
     /// Nothing.
@@ -17,7 +17,7 @@ pub enum Activation {
 }
 
 impl Activation {
-    /// What it clamps values to. SiLU clamps nothing.
+    /// The range that values are clamped to; unbounded for SiLU.
     #[inline(always)]
     pub(super) fn limits(self) -> [f32; 2] {
         match self {
@@ -34,14 +34,14 @@ pub(super) fn silu<const FUSED: bool>(values: &mut [f32]) {
     values.iter_mut().for_each(|x| *x *= sigmoid::<FUSED>(*x));
 }
 
-/// 1 / (1 + exp(-x)) to about 2 units in the last place.
+/// 1 / (1 + exp(-x)), accurate to about 2 ulp.
 #[inline(always)]
 fn sigmoid<const FUSED: bool>(x: f32) -> f32 {
     1.0 / (1.0 + exp::<FUSED>(-x))
 }
 
-/// exp(x), without a branch: 2^n times a polynomial of the rest, coefficients as in Cephes' expf (Moshier). Results
-/// below the smallest or above the largest normal number stop there; a NaN stays one.
+/// Branchless exp(x): 2^n times a polynomial of the remainder, with the coefficients of Cephes' expf (Moshier). Results
+/// saturate at the smallest and largest normal number; NaN propagates.
 #[inline(always)]
 fn exp<const FUSED: bool>(x: f32) -> f32 {
     /// Adding and subtracting 1.5 * 2^23 rounds to an integer.
@@ -56,22 +56,22 @@ fn exp<const FUSED: bool>(x: f32) -> f32 {
     for coefficient in [1.398_2e-3, 8.333_452e-3, 4.166_579_6e-2, 1.666_666_5e-1, 0.5, 1.0, 1.0] {
         p = multiply_add::<FUSED>(p, r, coefficient);
     }
-    // The low bits of `shifted` are n; moved to the exponent of a number, they scale by 2^n.
+    // The low bits of `shifted` are n; added to the exponent, they scale by 2^n.
     p * f32::from_bits((shifted.to_bits() << 23).wrapping_add(0x3f80_0000))
 }
 
-/// Values in a parallel piece; it affects speed only, never the result.
+/// Values per parallel chunk; affects speed only, never the result.
 const PIECE: usize = 1 << 14;
 
-/// Applies the activation to every value. A NaN stays one.
+/// Applies the activation to every value. NaN propagates.
 pub fn activate(isa: Isa, activation: Activation, values: &mut [f32]) {
     values
         .par_chunks_mut(PIECE)
         .for_each(|values| activate_piece(isa, activation, values));
 }
 
-/// Turns the gradient at the activation's output into that at its input. `saved` holds the inputs; for ReLU and ReLU6
-/// the outputs do as well.
+/// Turns the gradient of the activation's output into that of its input, in place. `saved` holds the inputs; for ReLU
+/// and ReLU6, the outputs work as well.
 ///
 /// # Panics
 /// If the lengths differ.
@@ -90,7 +90,7 @@ fn activate_body<const FUSED: bool>(activation: Activation, values: &mut [f32]) 
     }
     let [low, high] = activation.limits();
     for x in values {
-        // Written so that a NaN stays one.
+        // Written so that NaN propagates.
         *x = if low > *x { low } else { *x };
         *x = if high < *x { high } else { *x };
     }

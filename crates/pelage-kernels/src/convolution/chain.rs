@@ -1,6 +1,6 @@
-//! Convolutions one after the other, a band of rows at a time, so that what lies between them stays in the near
-//! caches: MobileNet's expansion, depthwise convolution and projection (Sandler et al. 2018, section 3.3) have maps
-//! between them that are six times as large as those at their ends.
+//! A chain of convolutions, computed one band of rows at a time so that the intermediate maps stay in cache. Those of
+//! MobileNet's expansion, depthwise convolution and projection (Sandler et al. 2018, section 3.3) are six times as
+//! large as the maps at either end.
 
 use std::mem::MaybeUninit;
 use std::ops::Range;
@@ -14,7 +14,7 @@ use rayon::prelude::*;
 /// One convolution of a chain.
 #[derive(Clone, Copy, Debug)]
 pub struct Link<'a> {
-    /// Its shape; the input is the output of the link before.
+    /// Its shape; its input is the output of the previous link.
     pub geometry: Geometry,
     /// Its weights.
     pub packed: &'a Packed,
@@ -22,22 +22,22 @@ pub struct Link<'a> {
     pub activation: Activation,
 }
 
-/// Values in a band of the maps between the links, about: a common 512 KiB L2 cache.
+/// Approximate number of values in a band of the intermediate maps: a typical 512 KiB L2 cache.
 const BAND: usize = 1 << 17;
 
-/// `output` of the last of `links` from the `input` of the first; `residual`, as long as `output`, is added before the
-/// last activation. Rows at the edge of a band are computed for both bands. The same bits as
+/// Computes the `output` of the last of `links` from the `input` of the first; `residual`, as long as `output`, is
+/// added before the last activation. Intermediate rows that two bands need are computed twice. Bit-identical to
 /// [`forward`](super::forward) link by link.
 ///
 /// # Panics
-/// If there is no link, a slice's length does not match, the sizes of two links do not match, or a link takes
-/// [`Path::Winograd`], whose bits depend on where a map is cut.
+/// If `links` is empty, a slice has the wrong length, the sizes of two links do not match, or a link takes
+/// [`Path::Winograd`], whose rounding depends on where a map is cut.
 pub fn forward_chain(isa: Isa, links: &[Link], input: &[f32], residual: Option<&[f32]>, output: &mut [f32]) {
-    // SAFETY: only sums are written.
+    // SAFETY: only initialized values are written.
     write_chain(isa, links, input, residual, unsafe { as_uninit(output) });
 }
 
-/// [`forward_chain`] into memory that may not be initialised: every element is written, and none is read before.
+/// [`forward_chain`] into possibly uninitialized memory; writes every element before reading it.
 fn write_chain(isa: Isa, links: &[Link], input: &[f32], residual: Option<&[f32]>, output: &mut [MaybeUninit<f32>]) {
     let (first, last) = (links[0].geometry, links[links.len() - 1].geometry);
     for pair in links.windows(2) {
@@ -117,22 +117,22 @@ fn band(
         return write(isa, &part, input, last.packed, residual, last.activation, output);
     }
     scratch::with(rows.len() * row, |made| {
-        // A band that lies in the padding sees no row at all.
+        // A band entirely within the padding needs no input rows.
         if !rows.is_empty() {
-            // SAFETY: only sums are written.
+            // SAFETY: only initialized values are written.
             band(isa, before, input, None, rows, unsafe { as_uninit(made) });
         }
         write(isa, &part, made, last.packed, residual, last.activation, output);
     });
 }
 
-/// The rows of the input that rows `wanted` of the output see, and the convolution from these to those.
+/// The input rows that output rows `wanted` depend on, and the convolution that maps one to the other.
 fn part(g: &Geometry, wanted: Range<usize>) -> (Range<usize>, Geometry) {
     let [top, left, _, right] = g.padding;
-    // In rows of the padded input.
+    // Rows of the padded input.
     let (start, end) = (wanted.start * g.stride[0], (wanted.end - 1) * g.stride[0] + g.kernel[0]);
     let rows = start.saturating_sub(top).min(g.height)..end.saturating_sub(top).min(g.height);
-    // A whole band may lie in the padding.
+    // A band may lie entirely within the padding.
     let (above, below) = (end.min(top), start.max(top + g.height));
     let part = Geometry {
         batch: 1,

@@ -1,8 +1,7 @@
-//! Dense and grouped convolution as an implicit matrix product: (output pixels) by (window) times (window) by
-//! (channels).
+//! Dense and grouped convolution as an implicit matrix product: (output pixels x window) times (window x channels).
 //!
-//! A window is `kh` runs of `kw * ci` neighboring values, so a pixel is known by the offset of its window's corner.
-//! Work is cut into blocks of pixels whose input stays in the L2 cache; [`tile::block`] does one block.
+//! A window is `kh` runs of `kw * ci` consecutive values, so the offset of a pixel's window is all that is needed.
+//! Work is divided into blocks of pixels whose input stays in the L2 cache; [`tile::block`] computes one block.
 
 use std::mem::MaybeUninit;
 
@@ -12,13 +11,13 @@ use crate::isa::Isa;
 use crate::scratch;
 use rayon::prelude::*;
 
-/// Values of input and output that a block works on: half of a common 512 KiB L2 cache.
+/// Values of input and output per block: half of a typical 512 KiB L2 cache.
 const BLOCK: usize = 1 << 16;
 
-/// Pieces of work per thread, if there are fewer images than that.
+/// Work items per thread, if there are fewer images than that.
 const PIECES: usize = 4;
 
-/// Straight from the input: no padding, one group. A block is any range of output pixels.
+/// Directly from the input: no padding, one group. A block is any range of output pixels.
 pub(super) fn direct(
     isa: Isa,
     g: &Geometry,
@@ -32,7 +31,7 @@ pub(super) fn direct(
     let (row, step) = (g.width * g.in_channels, g.stride[1] * g.in_channels);
     let pixels = g.batch * height * width;
     if g.kernel == [1, 1] && g.stride == [1, 1] {
-        // All pixels of all images are one row.
+        // Treat all pixels of all images as one row.
         (height, width) = (1, pixels);
     }
     let share = pixels.div_ceil(PIECES * rayon::current_num_threads());
@@ -68,7 +67,7 @@ pub(super) fn direct(
         });
 }
 
-/// From a padded copy of the input rows that a block of output rows needs, one group at a time.
+/// From a zero-padded copy of the input rows that a block of output rows needs, one group at a time.
 pub(super) fn copied(
     isa: Isa,
     g: &Geometry,
@@ -117,7 +116,7 @@ pub(super) fn copied(
     });
 }
 
-/// Row `row` of the padded input (row 0 is the first of the padding), channels from `first` on; as much of it as
+/// Copies row `row` of the padded input (row 0 is the first padding row), channels starting at `first`, as much as
 /// `copy` holds.
 pub(super) fn copy_row(g: &Geometry, input: &[f32], row: usize, first: usize, channels: usize, copy: &mut [f32]) {
     let Some(y) = row.checked_sub(g.padding[0]).filter(|&y| y < g.height) else {

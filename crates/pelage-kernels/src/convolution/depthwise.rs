@@ -1,4 +1,4 @@
-//! Depthwise convolution: a tile of channels at a time, several pixels of a row at once, straight from the input.
+//! Depthwise convolution: one tile of channels at a time, several pixels of a row at once, directly from the input.
 
 use std::mem::MaybeUninit;
 
@@ -10,10 +10,10 @@ use crate::scratch;
 use crate::vector::{Simd, Vector};
 use rayon::prelude::*;
 
-/// Pieces of work per thread, if there are fewer images than that.
+/// Work items per thread, if there are fewer images than that.
 const PIECES: usize = 4;
 
-/// Values of input in a piece of work, about: half of a common 512 KiB L2 cache.
+/// Approximate number of input values per work item: half of a typical 512 KiB L2 cache.
 const BLOCK: usize = 1 << 16;
 
 pub(super) fn forward(
@@ -48,7 +48,7 @@ pub(super) fn forward(
             };
             return rows_of(isa, g, packed, &block, output);
         }
-        // Fewer channels than a tile has: a copy in which each pixel is padded.
+        // Fewer channels than a tile: copy the input with each pixel padded.
         scratch::with(g.height * g.width * tile, |copy| {
             for (to, from) in copy.chunks_exact_mut(tile).zip(input.chunks_exact(co)) {
                 to.fill(0.0);
@@ -69,7 +69,7 @@ pub(super) fn forward(
 pub(super) struct Block<'a> {
     /// One image.
     input: &'a [f32],
-    /// Values between its pixels.
+    /// Distance between its pixels, in values.
     pixel: usize,
     /// The first output row.
     first: usize,
@@ -77,15 +77,15 @@ pub(super) struct Block<'a> {
     activation: Activation,
 }
 
-/// Read instead of the input where the padding is.
+/// Read instead of the input in the padding.
 const ZEROS: [f32; 32] = [0.0; 32];
 
-// The vector, output pixels at once: a map's width is often a multiple of 7.
+// The vector type; output pixels at once: the width of a map is often a multiple of 7.
 for_each_isa!(vectors rows_of, rows_body,
     [avx512: 7; avx2: 7; neon: 7; portable: 4],
     (g: &Geometry, packed: &Packed, block: &Block, output: &mut [MaybeUninit<f32>]));
 
-/// The output rows of `block`.
+/// Computes the output rows of `block`.
 #[inline(always)]
 fn rows_body<V: Vector, const P: usize>(
     simd: Simd<V>,
@@ -114,7 +114,7 @@ fn rows_body<V: Vector, const P: usize>(
                 let valid = tile.min(co - first);
                 let line = Line {
                     g,
-                    // Empty if the input has no rows and all is padding.
+                    // Empty if the input has no rows and everything is padding.
                     input: block.input.get(first..).unwrap_or_default(),
                     pixel: block.pixel,
                     top,
@@ -143,13 +143,13 @@ fn rows_body<V: Vector, const P: usize>(
 /// One output row of one tile of channels.
 struct Line<'a> {
     g: &'a Geometry,
-    /// One image, from the tile's first channel on.
+    /// One image, starting at the tile's first channel.
     input: &'a [f32],
-    /// Values between its pixels.
+    /// Distance between its pixels, in values.
     pixel: usize,
-    /// The row of the padded input that the window begins on.
+    /// The row of the padded input at which the window starts.
     top: usize,
-    /// The first row of the window that lies on the input, and the end.
+    /// Start and end of the window's rows that are within the input.
     rows: [usize; 2],
     weights: &'a [f32],
     bias: &'a [f32],
@@ -157,7 +157,7 @@ struct Line<'a> {
 }
 
 impl Line<'_> {
-    /// The whole row, in tiles of up to `P` pixels; stride `S`, or any where `S` is 0.
+    /// `count` pixels starting at pixel `x`, at most `P`; stride `S`, or any stride if `S` is 0.
     #[inline(always)]
     fn over<V: Vector, const P: usize, const S: usize>(
         &self,
@@ -174,14 +174,14 @@ impl Line<'_> {
                 match count {
                     $($n if $n <= P && inside => self.pixels::<V, $n, S, true>(simd, x, output),
                     $n if $n <= P => self.pixels::<V, $n, S, false>(simd, x, output),)*
-                    _ => unreachable!("a tile of more pixels than there is code for"),
+                    _ => unreachable!("no code for a tile of this many pixels"),
                 }
             };
         }
         one_of!(1 2 3 4 5 6 7);
     }
 
-    /// `P` pixels from pixel `x` on, whose windows lie `INSIDE` the columns of the input, or partly on the padding.
+    /// `P` pixels starting at pixel `x`; `INSIDE` means that no column of their windows is in the padding.
     #[inline(always)]
     fn pixels<V: Vector, const P: usize, const S: usize, const INSIDE: bool>(
         &self,
@@ -196,9 +196,9 @@ impl Line<'_> {
             self.bias.len() == tile && self.weights.len() == g.kernel[0] * kw * tile && self.rows[1] <= g.kernel[0]
         );
         let mut sums = [[V::load(simd, self.bias), V::load(simd, &self.bias[V::LANES..])]; P];
-        // SAFETY: `weights` has two vectors for each row and column of the window.
-        // Of the input, rows under `height` (by `rows`) and columns under `width` (by the comparison, or because the
-        // windows lie inside) are read, two vectors from the tile's first channel on; pixels are at least as long.
+        // SAFETY: `weights` has two vectors for each row and column of the window. Only input rows below `height` (by
+        // `rows`) and columns below `width` (by the comparison, or because the windows are inside) are read, two
+        // vectors starting at the tile's first channel, and a pixel is at least that long.
         unsafe {
             for ky in self.rows[0]..self.rows[1] {
                 let y = self.top + ky - g.padding[0];

@@ -1,4 +1,4 @@
-//! The weight gradient of a depthwise convolution: a thread owns a tile of channels and walks over all pixels.
+//! The weight gradient of a depthwise convolution: one thread sums a tile of channels over all pixels.
 
 use super::Geometry;
 use crate::isa::{Isa, for_each_isa};
@@ -37,8 +37,8 @@ for_each_isa!(vectors add, add_body, (
     sums: &mut [f32],
 ));
 
-/// Adds to `sums` `[kh][kw][two vectors]` for the channels from `first` on. `ring` takes the last `kh` padded input
-/// rows, `line` one row of the gradient, each with the tile's channels alone.
+/// Adds to `sums` `[kh][kw][two vectors]` for the channels starting at `first`. `ring` holds the last `kh` padded input
+/// rows and `line` one row of the gradient, both with the tile's channels only.
 #[inline(always)]
 fn add_body<V: Vector>(
     simd: Simd<V>,
@@ -52,7 +52,7 @@ fn add_body<V: Vector>(
 ) {
     let (kh, kw, width) = (g.kernel[0], g.kernel[1], 2 * V::LANES);
     let row = ring.len() / kh;
-    // The gradient, seen as an input: its rows are copied by the same function.
+    // The gradient as if it were an input, so that the same function copies its rows.
     let outputs = Geometry {
         height: g.output_height(),
         width: g.output_width(),
@@ -91,7 +91,7 @@ fn add_body<V: Vector>(
     }
 }
 
-/// Adds one row of the gradient times the input under each of `K` neighboring weights.
+/// Adds the products of one gradient row with the input under each of `K` consecutive weights.
 #[inline(always)]
 fn taps<V: Vector, const K: usize>(simd: Simd<V>, line: &[f32], values: &[f32], stride: usize, sums: &mut [f32]) {
     let width = 2 * V::LANES;
@@ -124,7 +124,7 @@ fn taps<V: Vector, const K: usize>(simd: Simd<V>, line: &[f32], values: &[f32], 
     }
 }
 
-/// Row `row` of the padded input, the tile of channels from `first` on; what is not there is zero.
+/// Copies row `row` of the padded input, the tile of channels starting at `first`; zeros outside the input.
 #[inline(always)]
 fn copy_row<V: Vector>(simd: Simd<V>, g: &Geometry, input: &[f32], row: usize, first: usize, copy: &mut [f32]) {
     let (tile, ci) = (2 * V::LANES, g.in_channels);

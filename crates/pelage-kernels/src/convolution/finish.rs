@@ -1,4 +1,4 @@
-//! What happens to finished sums: residual, activation, store.
+//! The epilogue of a convolution: residual, activation, store.
 
 use std::mem::MaybeUninit;
 
@@ -6,24 +6,24 @@ use super::Activation;
 use super::activation::silu;
 use crate::vector::{Simd, Vector};
 
-/// The most values of one pixel in a tile: two vectors of 16.
+/// Maximum number of values per pixel in a tile: two vectors of 16.
 const WIDEST: usize = 32;
 
-/// The end of a convolution, for one tile of channels.
+/// The epilogue for one tile of channels.
 pub(super) struct Finish<'a> {
     pub(super) activation: Activation,
-    /// Added before the activation; laid out as the output.
+    /// Added before the activation; same layout as the output.
     pub(super) residual: Option<&'a [f32]>,
     /// The first channel of the tile in the output.
     pub(super) first: usize,
-    /// Channels of the tile that exist.
+    /// Channels of the tile without padding.
     pub(super) valid: usize,
-    /// Values between pixels of the output.
+    /// Distance between output pixels, in values.
     pub(super) stride: usize,
 }
 
 impl Finish<'_> {
-    /// Writes the tile's channels of `P` pixels from pixel `at` on.
+    /// Writes the tile's channels of `P` pixels, starting at pixel `at`.
     #[inline(always)]
     pub(super) fn pixels<V: Vector, const N: usize, const P: usize>(
         &self,
@@ -33,12 +33,12 @@ impl Finish<'_> {
         output: &mut [MaybeUninit<f32>],
     ) {
         let start = at * self.stride + self.first;
-        // The last value touched below; one check here stands for all of them.
+        // The end of all accesses below; this one check covers them all.
         let end = start + (P - 1) * self.stride + self.valid;
         assert!(end <= output.len() && self.residual.is_none_or(|residual| end <= residual.len()));
         let [low, high] = self.activation.limits();
         if self.valid == N * V::LANES {
-            // SAFETY: every pixel's N vectors begin at p * stride and end before `end`, which both slices reach.
+            // SAFETY: pixel p's N vectors begin at start + p * stride and end by `end`, which is within both slices.
             unsafe {
                 if let Some(residual) = self.residual {
                     for p in 0..P {
@@ -60,8 +60,8 @@ impl Finish<'_> {
                 }
             }
         } else {
-            // All go to memory first, by loops of fixed length: were a sum picked by a variable index, the compiler
-            // would keep all of them in memory, in the other branch too.
+            // Spill all sums first, in loops of fixed length: indexing them by a variable would make the compiler keep
+            // them in memory in the other branch too.
             let mut spread = [[0.0f32; WIDEST]; P];
             for p in 0..P {
                 for n in 0..N {
@@ -84,7 +84,7 @@ impl Finish<'_> {
         if self.activation == Activation::Silu {
             for p in 0..P {
                 let values = &mut output[start + p * self.stride..][..self.valid];
-                // SAFETY: all of them were written above.
+                // SAFETY: all were written above.
                 let values = unsafe { values.assume_init_mut() };
                 if V::FUSED {
                     silu::<true>(values)

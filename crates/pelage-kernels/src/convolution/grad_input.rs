@@ -1,9 +1,8 @@
-//! The gradient at the input: of a convolution with stride s, s * s convolutions with stride 1 of the output's
-//! gradient.
+//! The input gradient: for stride s, s * s stride-1 convolutions of the output gradient.
 //!
-//! Rows of the padded input that leave the same remainder when divided by the stride meet the same rows of the kernel;
-//! so do columns. Each such phase is a convolution with those rows and columns, flipped, input and output channels
-//! exchanged. That holds for dense, grouped and depthwise convolutions, and [`forward`] is fast for all of them.
+//! Rows of the padded input that are congruent modulo the stride meet the same rows of the kernel, and likewise
+//! columns. Each such phase is a convolution with those rows and columns, flipped, and with input and output channels
+//! exchanged. This holds for dense, grouped and depthwise convolutions, and [`forward`] is fast for all of them.
 
 use super::{Activation, Geometry, forward, pack};
 use crate::isa::Isa;
@@ -13,16 +12,16 @@ use rayon::prelude::*;
 /// One phase along one axis.
 #[derive(Clone, Copy)]
 struct Phase {
-    /// The remainder.
+    /// The remainder modulo the stride.
     rest: usize,
-    /// Rows of the kernel that it meets.
+    /// Kernel rows that it meets.
     kernel: usize,
-    /// The first and the end of its rows of the padded input (in steps of the stride) that lie on the input.
+    /// Start and end of its rows of the padded input (in steps of the stride) that are within the input.
     first: usize,
     end: usize,
-    /// The row that the first computed one stands for.
+    /// The row that the first computed row corresponds to.
     base: usize,
-    /// Zeros before and after the output's gradient.
+    /// Zero padding before and after the output gradient.
     before: usize,
     after: usize,
 }
@@ -48,7 +47,7 @@ impl Phase {
         }
     }
 
-    /// The computed row for row `at` of the input, if that belongs to this phase.
+    /// The computed row for input row `at`, if that belongs to this phase.
     fn computed(&self, g: &Geometry, axis: usize, at: usize) -> Option<usize> {
         let padded = at + g.padding[axis];
         (padded % g.stride[axis] == self.rest).then(|| padded / g.stride[axis] - self.base)
@@ -108,7 +107,7 @@ fn turned(g: &Geometry, rows: Phase, columns: Phase, weights: &[f32]) -> Vec<f32
     turned
 }
 
-/// Copies computed pixels to those of the input that are of this phase; zeros where nothing was computed.
+/// Copies the computed pixels to the input pixels of this phase; zeros where nothing was computed.
 fn spread(g: &Geometry, rows: Phase, columns: Phase, computed: Option<(&[f32], [usize; 2])>, grad_input: &mut [f32]) {
     let c = g.in_channels;
     grad_input

@@ -1,7 +1,7 @@
-//! The gradients of weights and bias: dense and grouped as a matrix product over pixels, in register tiles.
+//! Gradients of weights and bias; dense and grouped weights as a matrix product over pixels, in register tiles.
 //!
-//! The window, `kh * kw * ci` values, is cut into pieces of two vectors; a thread owns a piece and walks over all
-//! pixels, so the order of each sum does not depend on the number of threads.
+//! The window, `kh * kw * ci` values, is cut into pieces of two vectors; one thread sums a piece over all pixels, so
+//! the order of summation does not depend on the number of threads.
 
 use super::Geometry;
 use super::dense::copy_row;
@@ -11,10 +11,10 @@ use crate::scratch;
 use crate::vector::{Simd, Vector};
 use rayon::prelude::*;
 
-/// Values of input and gradient that are prepared at once, if several images fit.
+/// Values of input and gradient that are prepared together, if several images fit.
 const PREPARED: usize = 1 << 19;
 
-/// Pixels whose piece of the window stays in the L1 cache while all output channels go by.
+/// Pixels whose piece of the window stays in the L1 cache while looping over all output channels.
 const DEPTH: usize = 256;
 
 /// Overwrites `grad_weights` `[co, ci / groups, kh, kw]`.
@@ -79,24 +79,24 @@ pub(super) fn dense(isa: Isa, g: &Geometry, input: &[f32], grad_output: &[f32], 
     });
 }
 
-/// A piece of the window, and what its sum runs over.
+/// A piece of the window, and what it is summed over.
 pub(super) struct Piece<'a> {
     g: &'a Geometry,
-    /// Padded images of one group's channels.
+    /// Padded images, one group's channels only.
     source: &'a [f32],
     /// Values in a row of `source`.
     row: usize,
     /// Rows of an image in `source`.
     tall: usize,
-    /// The output's gradient `[co][pixels of all images]`.
+    /// The output gradient, `[co][pixels of all images]`.
     turned: &'a [f32],
-    /// The first value of the window in this piece.
+    /// The first window value of this piece.
     from: usize,
     /// Values in the window.
     window: usize,
 }
 
-// The vector, output channels at once.
+// The vector type; output channels at once.
 for_each_isa!(vectors add, add_body,
     [avx512: 12; avx2: 6; neon: 8; portable: 4],
     (piece: &Piece, packed: &mut [f32], sums: &mut [f32]));
@@ -121,7 +121,7 @@ fn add_body<V: Vector, const P: usize>(simd: Simd<V>, piece: &Piece, packed: &mu
                 ($($n:literal)*) => {
                     match next - channel {
                         $($n if $n <= P => channels::<V, $n>(simd, turned, pixels, packed, sums),)*
-                        _ => unreachable!("a tile of more channels than there is code for"),
+                        _ => unreachable!("no code for a tile of this many channels"),
                     }
                 };
             }
@@ -141,8 +141,8 @@ fn channels<V: Vector, const P: usize>(simd: Simd<V>, turned: &[f32], stride: us
         values[p] = turned[p * stride..][..depth].as_ptr();
     }
     let sums = sums.as_mut_ptr();
-    // SAFETY: `sums` holds two vectors for each of P channels, `packed` two for each of `depth` pixels, and `values`
-    // point at `depth` values each.
+    // SAFETY: `sums` holds two vectors for each of P channels, `packed` two for each of `depth` pixels, and each of
+    // `values` points to `depth` values.
     unsafe {
         let mut local = [[V::splat(simd, 0.0); 2]; P];
         for p in 0..P {
@@ -160,7 +160,7 @@ fn channels<V: Vector, const P: usize>(simd: Simd<V>, turned: &[f32], stride: us
 }
 
 impl Piece<'_> {
-    /// The piece for pixels from `start` on, `[pixel][width]`; zeros beyond the window.
+    /// Packs the piece for pixels starting at `start`, `[pixel][width]`; zeros beyond the window.
     #[inline(always)]
     fn pack(&self, width: usize, start: usize, packed: &mut [f32]) {
         let (g, channels) = (self.g, self.g.group_inputs());
@@ -193,8 +193,8 @@ impl Piece<'_> {
     }
 }
 
-/// Pixels whose gradients are summed by one thread. Fixed, so that the order of the sum does not depend on the
-/// threads.
+/// Pixels whose gradients are summed by one thread. Constant, so that the order of summation does not depend on the
+/// number of threads.
 const PIXELS: usize = 1024;
 
 /// Overwrites `grad_bias` with the sums of `grad_output` over all pixels.

@@ -1,14 +1,15 @@
-//! The innermost loop of a convolution: a register tile of pixels by channels takes in the window value by value.
+//! The innermost loop of a convolution: accumulates the window, value by value, into a register tile of pixels by
+//! channels.
 
 use crate::vector::{Simd, Vector};
 
-/// Values of the window in one iteration.
+/// Window values per iteration.
 const UNROLL: usize = 4;
 
 /// `len` values of each of `P` pixels times their weights `[len][N vectors]`.
 ///
 /// # Safety
-/// `len` values may be read at all `values`, `len` times N vectors at `weights`.
+/// `len` values must be readable at each of `values`, and `len` times N vectors at `weights`.
 #[inline(always)]
 pub(super) unsafe fn multiply<V: Vector, const N: usize, const P: usize>(
     simd: Simd<V>,
@@ -17,9 +18,9 @@ pub(super) unsafe fn multiply<V: Vector, const N: usize, const P: usize>(
     weights: *const f32,
     mut sums: [[V; N]; P],
 ) -> [[V; N]; P] {
-    // Few enough iterations for the processor to predict the last one.
+    // Few enough iterations for the branch predictor to predict the exit.
     let whole = len - len % UNROLL;
-    // SAFETY: the caller's promise, and k stays under `len`.
+    // SAFETY: guaranteed by the caller, and k stays below `len`.
     unsafe {
         let mut k = 0;
         while k < whole {
@@ -39,7 +40,7 @@ pub(super) unsafe fn multiply<V: Vector, const N: usize, const P: usize>(
 /// Value `k` of each pixel times its weights.
 ///
 /// # Safety
-/// More than `k` values may be read at all `values`, more than `k` times N vectors at `weights`.
+/// More than `k` values must be readable at each of `values`, and more than `k` times N vectors at `weights`.
 #[inline(always)]
 unsafe fn step<V: Vector, const N: usize, const P: usize>(
     simd: Simd<V>,
@@ -48,7 +49,7 @@ unsafe fn step<V: Vector, const N: usize, const P: usize>(
     k: usize,
     sums: &mut [[V; N]; P],
 ) {
-    // SAFETY: the caller's promise.
+    // SAFETY: guaranteed by the caller.
     unsafe {
         let mut row = [V::splat(simd, 0.0); N];
         for n in 0..N {

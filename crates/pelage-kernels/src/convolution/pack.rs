@@ -1,4 +1,4 @@
-//! Weights in the order in which the kernels read them.
+//! Weights packed in the order in which the kernels read them.
 
 use super::winograd::transform::transform_weights;
 use super::winograd::weights::{self, weights_len};
@@ -17,24 +17,24 @@ pub struct Packed {
     /// Dense: for each group and tile of channels `[kh][kw][ci / groups][tile]`. Depthwise: for each tile
     /// `[kh][kw][tile]`. Winograd: see [`transform_weights`].
     pub(super) weights: Buffer,
-    /// For each group (depthwise: for all), the bias, padded with zeros to whole tiles.
+    /// The bias of each group (depthwise: of all channels), zero-padded to whole tiles.
     pub(super) bias: Vec<f32>,
-    /// The window, cut so that a piece's weights for a tile of channels fit into half an L1 cache.
+    /// The window, cut so that each piece's weights for a tile of channels fit in half the L1 cache.
     pub(super) pieces: Vec<Piece>,
     /// Dense: the tiles of a group. Depthwise: all tiles.
     pub(super) tiles: Vec<Tile>,
 }
 
-/// Neighboring output channels that are computed together.
+/// Consecutive output channels that are computed together.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Tile {
     /// Its first channel, within the group.
     pub(super) first: usize,
-    /// Channels including the fill: one or two whole vectors.
+    /// Channels including padding: one or two whole vectors.
     pub(super) width: usize,
 }
 
-/// A piece of the window: some whole rows of it, or a part of one row. A row is `kw * ci` neighboring values.
+/// A piece of the window: several whole rows, or part of one row. A row is `kw * ci` consecutive values.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Piece {
     /// Its first row.
@@ -46,7 +46,7 @@ pub(super) struct Piece {
     pub(super) len: usize,
 }
 
-/// Values in a piece of the window, about.
+/// Approximate number of values in a piece of the window.
 const DEPTH: usize = 256;
 
 fn pieces(rows: usize, len: usize) -> Vec<Piece> {
@@ -74,7 +74,7 @@ fn pieces(rows: usize, len: usize) -> Vec<Piece> {
     (0..rows).flat_map(parts).collect()
 }
 
-/// Splits channels into tiles of two vectors, and one of one vector where that is enough for the rest.
+/// Splits channels into tiles of two vectors; the last tile has one vector if that is enough for the remainder.
 fn tiles(channels: usize, lanes: usize) -> Vec<Tile> {
     let firsts = (0..channels).step_by(2 * lanes);
     firsts
@@ -85,8 +85,8 @@ fn tiles(channels: usize, lanes: usize) -> Vec<Tile> {
         .collect()
 }
 
-/// Splits channels into tiles; the last one overlaps its neighbor rather than reach beyond the channels, if there are
-/// enough for one.
+/// Splits channels into tiles; if there are enough channels for a whole tile, the last one overlaps its neighbor
+/// instead of extending past the end.
 fn overlapping_tiles(channels: usize, width: usize) -> Vec<Tile> {
     let last = channels.saturating_sub(width);
     (0..channels)
@@ -98,11 +98,11 @@ fn overlapping_tiles(channels: usize, width: usize) -> Vec<Tile> {
         .collect()
 }
 
-/// Packs `weights` `[co, ci / groups, kh, kw]` and `bias` `[co]` (none: zeros) for [`super::forward`]. Of `geometry`,
-/// only the channels, the kernel, the stride and the groups matter; the result serves any number and size of images.
+/// Packs `weights` `[co, ci / groups, kh, kw]` and `bias` `[co]` (`None`: zeros) for [`super::forward`]. Only the
+/// channels, kernel, stride and groups of `geometry` matter; the result works for any number and size of images.
 ///
 /// # Panics
-/// If a slice's length does not match `geometry`.
+/// If a slice has the wrong length for `geometry`.
 pub fn pack(isa: Isa, geometry: &Geometry, weights: &[f32], bias: Option<&[f32]>) -> Packed {
     geometry.check();
     assert_eq!(weights.len(), geometry.weight_len(), "length of weights");

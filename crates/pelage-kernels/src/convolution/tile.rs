@@ -1,4 +1,4 @@
-//! A block of pixels, in register tiles of pixels by channels.
+//! Computes a block of pixels in register tiles of pixels by channels.
 
 use super::finish::Finish;
 use super::multiply::multiply;
@@ -9,28 +9,28 @@ use crate::vector::{Simd, Vector};
 use std::mem::MaybeUninit;
 use std::ops::Range;
 
-/// Pixels, where their windows are, and what happens to the sums.
+/// The pixels of a block: where their windows are, and how their sums are finished.
 pub(super) struct Block<'a> {
-    /// Where the windows are.
+    /// The values that the windows are in.
     pub(super) source: &'a [f32],
-    /// Values between rows of a window.
+    /// Distance between rows of a window, in values.
     pub(super) row: usize,
-    /// The corner of each pixel's window in `source`.
+    /// Offset of each pixel's window in `source`.
     pub(super) offsets: &'a [usize],
-    /// Added before the activation; laid out as the output.
+    /// Added before the activation; same layout as the output.
     pub(super) residual: Option<&'a [f32]>,
     pub(super) activation: Activation,
-    /// Values between pixels of the output.
+    /// Distance between output pixels, in values.
     pub(super) stride: usize,
 }
 
-/// Scratch memory of [`block`] in values: unfinished sums of a part's pixels, two vectors of up to 16 each.
+/// Length of [`block`]'s scratch memory: partial sums of a part's pixels, up to two vectors of 16 each.
 pub(super) const WAITING: usize = PART * 32;
 
-/// Pixels whose unfinished sums wait in the L1 cache for the next piece of the window.
+/// Pixels whose partial sums stay in the L1 cache until the next piece of the window.
 const PART: usize = 96;
 
-// The vector, pixels of a tile of two vectors, of one.
+// The vector type; pixels in a tile of two vectors, and in one of one vector.
 for_each_isa!(vectors block, block_body,
     [avx512: 12, 12; avx2: 6, 12; neon: 8, 12; portable: 4, 8],
     (g: &Geometry, packed: &Packed, group: usize, block: &Block, waiting: &mut [f32], output: &mut [MaybeUninit<f32>]));
@@ -49,7 +49,7 @@ fn block_body<V: Vector, const P: usize, const Q: usize>(
     let filled = packed.bias.len() / g.groups;
     let channels = g.group_outputs();
     let reach = (g.kernel[0] - 1) * block.row + g.kernel[1] * g.group_inputs();
-    // The last value of each window; this check stands for those in the loops.
+    // The furthest window; checking it once replaces the checks in the loops.
     let last = block
         .offsets
         .iter()
@@ -81,8 +81,8 @@ fn block_body<V: Vector, const P: usize, const Q: usize>(
     }
 }
 
-/// Pixels that see all channels before the next pixels come, a multiple of the pixels of any tile: as many as let an
-/// L2 cache feed the weights, or, where all weights fit into it, as few as let the L1 cache take the output.
+/// Pixels that are finished in all channels before moving on, a multiple of every tile's pixels: enough for the L2
+/// cache to supply the weights or, if all weights fit in L2, few enough for the output to stay in L1.
 fn part(weights: usize, channels: usize) -> usize {
     if weights > 1 << 16 {
         PART
@@ -99,18 +99,18 @@ struct Columns<'a> {
     finish: Finish<'a>,
 }
 
-/// Where the sums of a tile come from and where they go.
+/// Where a tile's sums are read from and written to.
 #[derive(Clone, Copy)]
 struct Stage {
     from: *const f32,
-    /// Values between the sums of neighboring pixels at `from`; 0 where all begin with the bias.
+    /// Distance between the sums of consecutive pixels at `from`; 0 if all start from the bias.
     stride: usize,
-    /// Where unfinished sums wait; none after the last piece of the window.
+    /// Where to store partial sums; `None` after the last piece of the window.
     waiting: Option<*mut f32>,
 }
 
 impl Columns<'_> {
-    /// The given pixels of the block.
+    /// Computes the given pixels of the block.
     #[inline(always)]
     fn over<V: Vector, const N: usize, const P: usize>(
         &self,
@@ -122,7 +122,7 @@ impl Columns<'_> {
     ) {
         let width = N * V::LANES;
         assert!(self.bias.len() == width && waiting.len() >= pixels.len() * width);
-        // As few tiles as possible, and all about equally large: small ones waste arithmetic.
+        // As few tiles as possible, of nearly equal size: small tiles waste arithmetic.
         let tiles = pixels.len().div_ceil(P);
         let (even, more) = (pixels.len() / tiles, pixels.len() % tiles);
         let mut weights = self.weights;
@@ -143,13 +143,13 @@ impl Columns<'_> {
                 macro_rules! one_of {
                     ($($n:literal)*) => {
                         match count {
-                            // SAFETY: the stage points at `width` values for each of `count` pixels, or at the bias;
-                            // the piece is one of the window's, whose end `block_body` has checked for each offset;
+                            // SAFETY: the stage points to `width` values for each of `count` pixels, or to the bias;
+                            // the piece is part of the window, whose end `block_body` has checked for each offset;
                             // `now` holds its weights.
                             $($n if $n <= P => unsafe {
                                 self.pixels::<V, N, $n>(simd, block, *piece, now, at, stage, output)
                             },)*
-                            _ => unreachable!("a tile of more pixels than there is code for"),
+                            _ => unreachable!("no code for a tile of this many pixels"),
                         }
                     };
                 }
@@ -159,10 +159,10 @@ impl Columns<'_> {
         }
     }
 
-    /// Adds one piece of the window for `P` pixels from pixel `at` on.
+    /// Adds one piece of the window for `P` pixels, starting at pixel `at`.
     ///
     /// # Safety
-    /// As stated at the call.
+    /// See the call site.
     #[inline(always)]
     unsafe fn pixels<V: Vector, const N: usize, const P: usize>(
         &self,
@@ -175,8 +175,8 @@ impl Columns<'_> {
         output: &mut [MaybeUninit<f32>],
     ) {
         let offsets: &[usize; P] = block.offsets[at..].first_chunk().expect("an offset for each pixel");
-        // SAFETY: the caller's promise. Loops, not `map` or `from_fn`: the compiler may leave their closures out of a
-        // function for an instruction set.
+        // SAFETY: guaranteed by the caller. Loops, not `map` or `from_fn`: the compiler might not inline their closures
+        // into a function compiled for an instruction set.
         unsafe {
             let mut sums = [[V::splat(simd, 0.0); N]; P];
             let mut values = [std::ptr::null(); P];

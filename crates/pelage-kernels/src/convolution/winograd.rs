@@ -1,9 +1,9 @@
 //! 3x3 convolution with stride 1 by Winograd's minimal filtering F(4x4, 3x3) (Lavin and Gray 2016): the 16 outputs of
-//! a tile cost 36 multiply-adds for each pair of channels, where the definition takes 144.
+//! a tile take 36 multiply-adds per pair of channels, against 144 by direct convolution.
 //!
-//! For the 6x6 patch `d` of the input that a tile sees, `U = B' d B` for each input channel; with the weights
-//! `V = G g G'`, the products `M[i] = U[i] V[i]` of 36 matrices, tiles by channels; and the outputs `A' M A` for each
-//! output channel. (`'` transposes.) The three matrices are in [`transform`].
+//! The 6x6 input patch `d` of a tile is transformed to `U = B' d B` for each input channel, and the weights `g` to
+//! `V = G g G'`. The 36 matrix products `M[i] = U[i] V[i]`, tiles by channels, give the outputs `A' M A` of each output
+//! channel. (`'` transposes.) `A`, `B` and `G` are in [`transform`].
 
 pub(crate) mod transform;
 pub(crate) mod weights;
@@ -22,36 +22,37 @@ use crate::scratch;
 use crate::vector::{Simd, Vector};
 use rayon::prelude::*;
 
-/// Images and the tiles over them: the tile in row y and column x makes the output's 4 rows from 4y on and 4
-/// columns from 4x on.
+/// Images and the grid of tiles over them: the tile in row y and column x computes the 4 output rows starting at 4y
+/// and the 4 columns starting at 4x.
 #[derive(Clone, Copy)]
 pub(crate) struct Grid {
     /// Rows, columns and channels of an image.
     pub(crate) height: usize,
     pub(crate) width: usize,
     pub(crate) channels: usize,
-    /// Zeros above and left of it.
+    /// Zero padding above and to the left.
     pub(crate) padding: [usize; 2],
-    /// Rows and columns of tiles over an image.
+    /// Rows and columns of tiles per image.
     pub(crate) rows: usize,
     pub(crate) columns: usize,
 }
 
-/// Values of a block's transformed patches and products, if that leaves enough tiles: a quarter of a common L2 cache.
+/// Values in a block's transformed patches and products, if that leaves enough tiles: a quarter of a typical L2 cache.
 const BLOCK: usize = 1 << 15;
 
-/// Weights above which a block has more tiles: reading them, once per block, is then what takes the time.
+/// Number of transformed weights above which a block has more tiles: reading the weights, once per block, then
+/// dominates.
 const WEIGHTS: usize = 1 << 20;
 
-/// Values from one matrix of a block to the next: one cache line more than it has. Their distance would otherwise
-/// often be a multiple of 4096 bytes, and the lines that a transform touches at once would all want the same few
-/// places in the L1 cache.
+/// Distance between a block's matrices, in values: the length of a matrix plus one cache line. Otherwise it would often
+/// be a multiple of 4096 bytes, and the lines that a transform accesses together would map to the same set of the L1
+/// cache.
 pub(crate) fn matrix_len(tiles: usize, channels: usize) -> usize {
     tiles * channels + 16
 }
 
 impl Grid {
-    /// Tiles of a block, for this many channels of the products.
+    /// Tiles per block, for `filled` channels of the products.
     pub(crate) fn block(&self, filled: usize) -> usize {
         match MATRICES * self.channels * filled > WEIGHTS {
             true => 64,
@@ -59,19 +60,19 @@ impl Grid {
         }
     }
 
-    /// Scratch memory of [`products`] in values, for this many tiles.
+    /// Length of [`products`]' scratch memory for this many tiles.
     pub(crate) fn scratch_len(&self, tiles: usize) -> usize {
         MATRICES * matrix_len(tiles, self.channels) + self.channels
     }
 }
 
-// The vector, tiles at once.
+// The vector type; tiles at once.
 for_each_isa!(vectors products, products_body,
     [avx512: 12; avx2: 6; neon: 8; portable: 4],
     (grid: &Grid, images: &[f32], tiles: Range<usize>, weights: &[f32], scratch: &mut [f32], products: &mut [f32]));
 
-/// The matrices `[tiles][filled channels]` of products, [`matrix_len`] apart, of the given tiles, counted over all
-/// images.
+/// Computes the product matrices `[tiles][filled channels]`, [`matrix_len`] apart, of the given tiles, which are
+/// numbered across all images.
 #[inline(always)]
 fn products_body<V: Vector, const P: usize>(
     simd: Simd<V>,
@@ -93,8 +94,8 @@ fn products_body<V: Vector, const P: usize>(
     zeros.fill(0.0);
     for (i, tile) in tiles.enumerate() {
         let patch = grid.patch(images, zeros, tile);
-        // SAFETY: each place of the patch has an image's or the zeros' `ci` values, whole vectors by the first
-        // assertion; of each matrix, row i is written.
+        // SAFETY: each pointer of the patch is to `ci` values of an image or of the zeros, whole vectors by the first
+        // assertion; row i of each matrix is written.
         unsafe { transform::transform_patch(simd, &patch, ci, transformed[i * ci..].as_mut_ptr(), transformed_len) };
     }
     let pairs = transformed
@@ -102,7 +103,7 @@ fn products_body<V: Vector, const P: usize>(
         .zip(weights.chunks_exact(ci * filled));
     for ((transformed, weights), products) in pairs.zip(products.chunks_exact_mut(products_len)) {
         for (tile, weights) in weights.chunks_exact(ci * width).enumerate() {
-            // As few register tiles as possible, and all about equally large: small ones waste arithmetic.
+            // As few register tiles as possible, of nearly equal size: small tiles waste arithmetic.
             let pieces = count.div_ceil(P);
             let (even, more) = (count / pieces, count % pieces);
             let mut at = 0;
@@ -114,11 +115,11 @@ fn products_body<V: Vector, const P: usize>(
                     ($($n:literal)*) => {
                         match rows {
                             // SAFETY: `from` has n rows of `ci` values, `to` n rows of two vectors, `filled` apart,
-                            // and `weights` two vectors for each of the `ci`.
+                            // and `weights` two vectors for each of the `ci` channels.
                             $($n if $n <= P => unsafe {
                                 rows_times::<V, $n>(simd, from.as_ptr(), ci, weights.as_ptr(), to.as_mut_ptr(), filled)
                             },)*
-                            _ => unreachable!("more rows than there is code for"),
+                            _ => unreachable!("no code for this many rows"),
                         }
                     };
                 }
@@ -130,13 +131,13 @@ fn products_body<V: Vector, const P: usize>(
 }
 
 impl Grid {
-    /// Where the channels of a tile's patch are, by rows; at the zeros, what lies outside the image.
+    /// Pointers to the channels of each pixel of a tile's patch, row by row; to `zeros` outside the image.
     #[inline(always)]
     fn patch(&self, images: &[f32], zeros: &[f32], tile: usize) -> [*const f32; MATRICES] {
         let (row, x) = (tile / self.columns, tile % self.columns);
         let (n, y) = (row / self.rows, row % self.rows);
         let image = &images[n * self.height * self.width * self.channels..][..self.height * self.width * self.channels];
-        // Wrapping: above and left of the image is far below and right of it.
+        // Wrapping: a negative index becomes a huge one, outside the image too.
         let [top, left] =
             [[y, self.padding[0]], [x, self.padding[1]]].map(|[at, border]| (SIDE * at).wrapping_sub(border));
         let mut patch = [zeros.as_ptr(); MATRICES];
@@ -156,7 +157,7 @@ impl Grid {
 /// `P` rows of `len` values times weights `[len][two vectors]`, into rows `stride` apart.
 ///
 /// # Safety
-/// As stated at the call.
+/// See the call site.
 #[inline(always)]
 unsafe fn rows_times<V: Vector, const P: usize>(
     simd: Simd<V>,
@@ -166,7 +167,7 @@ unsafe fn rows_times<V: Vector, const P: usize>(
     to: *mut f32,
     stride: usize,
 ) {
-    // SAFETY: the caller's promise.
+    // SAFETY: guaranteed by the caller.
     unsafe {
         let mut values = [rows; P];
         for p in 0..P {
@@ -181,10 +182,10 @@ unsafe fn rows_times<V: Vector, const P: usize>(
     }
 }
 
-/// Pieces of work per thread.
+/// Work items per thread.
 const PIECES: usize = 4;
 
-/// The convolution of `g`, whose weights were packed for this path.
+/// Computes the convolution `g`, whose weights were packed for this path.
 pub(super) fn forward(
     isa: Isa,
     g: &Geometry,
@@ -204,11 +205,11 @@ pub(super) fn forward(
         columns: width.div_ceil(SIDE),
     };
     let block = grid.block(packed.bias.len());
-    // Rows of tiles over all images. A piece of work has at least a block where that leaves something to every thread.
+    // Rows of tiles across all images. A work item is at least a block, if that leaves work for every thread.
     let (total, threads) = (g.batch * grid.rows, rayon::current_num_threads());
     let whole = (total * grid.columns / block).min(PIECES * threads) / threads * threads;
     let count = whole.max(threads).min(total);
-    // Rows of the output above a row of tiles.
+    // Output rows above a row of tiles.
     let above = |row: usize| row / grid.rows * height + SIDE * (row % grid.rows);
     let (mut pieces, mut rest) = (Vec::new(), output);
     for piece in 0..count {
@@ -246,12 +247,12 @@ pub(super) fn forward(
     });
 }
 
-/// Some rows of the output.
+/// A range of output rows.
 pub(crate) struct Part<'a> {
     grid: Grid,
-    /// Rows of the output of all images before the first one here.
+    /// Output rows, across all images, before the first row of this part.
     rows_above: usize,
-    /// Rows and columns of an image of the output.
+    /// Rows and columns of an output image.
     size: [usize; 2],
     channels: usize,
     residual: Option<&'a [f32]>,
@@ -261,7 +262,7 @@ pub(crate) struct Part<'a> {
 for_each_isa!(vectors finish, finish_body,
     (part: &Part, tiles: Range<usize>, products: &[f32], bias: &[f32], output: &mut [MaybeUninit<f32>]));
 
-/// From the products of some tiles to their outputs.
+/// Turns the products of some tiles into their outputs.
 #[inline(always)]
 fn finish_body<V: Vector>(
     simd: Simd<V>,
@@ -287,7 +288,7 @@ fn finish_body<V: Vector>(
                 stride: part.channels,
             };
             let bias = V::load(simd, &bias[first..]);
-            // SAFETY: a vector from `first` on is in row i of each of the matrices.
+            // SAFETY: row i of each matrix has a vector at `first`.
             let outputs = unsafe { outputs(simd, products.as_ptr().add(i * filled + first), stride, bias) };
             for (row, outputs) in outputs.iter().enumerate().take(height - y) {
                 let at = at + row * width;

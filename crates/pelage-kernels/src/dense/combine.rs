@@ -1,4 +1,4 @@
-//! Backward: rows that are sums of other rows, each with its factor; both gradients are of this kind.
+//! Backward: linear combinations of rows, which both gradients are.
 
 use std::cell::Cell;
 
@@ -17,7 +17,7 @@ for_each_isa!(vectors rows, rows_body, (
     to: &mut [&mut [f32]],
 ));
 
-/// `to[r]` is the sum over k of `factors[r, k]` times row k of `from` `[depth, width]`, from column `first` on.
+/// `to[r]` is the sum over k of `factors[r, k]` times row k of `from` `[depth, width]`, starting at column `first`.
 #[inline(always)]
 fn rows_body<V: Vector>(
     simd: Simd<V>,
@@ -35,7 +35,7 @@ fn rows_body<V: Vector>(
     let panel = kept.get(depth * len);
     for column in (0..columns).step_by(len) {
         let count = len.min(columns - column);
-        // Next to each other, since rows of `from` a power of two apart would crowd each other out of the cache.
+        // Packed contiguously: rows of `from` a power of two apart would evict each other from the cache.
         for (k, panel) in panel.chunks_exact_mut(len).enumerate() {
             let from = &from[k * width + first + column..][..count];
             if count == len {

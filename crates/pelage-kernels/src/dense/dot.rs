@@ -1,4 +1,4 @@
-//! Forward: products of rows of the input with rows of the weights, a register tile of sums along their columns.
+//! Forward: dot products of input rows with weight rows, in register tiles of sums.
 
 use std::ops::Range;
 
@@ -44,7 +44,7 @@ fn products_body<V: Vector>(
     }
 }
 
-/// Products of each of `A` with each of `B`, into rows `stride` apart; `N`.
+/// Dot products of each of `a` with each of `b`, into rows `stride` apart; returns `N`.
 #[inline(always)]
 fn tile<V: Vector, const N: usize, const O: usize>(
     simd: Simd<V>,

@@ -1,17 +1,17 @@
 //! Affine transform of an RGB image with bilinear interpolation, brightness and normalization in the same pass.
 //!
-//! Coordinates are 64-bit fixed-point numbers with 32 bits behind the point: exact to step through a row with, and to
-//! divide by. So each row is split by arithmetic, not by trial, into a middle part whose pixels lie between four of the
-//! image's, and two ends beyond its border. A place within 2^-33 of the border is on it, and so within the image;
-//! SciPy leaves that to the rounding of f64.
+//! Coordinates are 64-bit fixed-point numbers with 32 fractional bits: stepping along a row and dividing are exact. So
+//! arithmetic, without testing each pixel, splits each row into a middle part whose pixels lie between four of the
+//! image's, and two ends beyond the border. A point within 2^-33 of the border counts as on it, and so as inside; in
+//! SciPy that depends on f64 rounding.
 
 use std::ops::Range;
 
 use super::{Finish, LANES, Normalization, TILE};
 use crate::isa::{Isa, for_each_isa, multiply_add};
 
-/// Where output pixels come from: (row, column) shows the input at `matrix * (row, column) + offset`; the middles of
-/// pixels have whole numbers.
+/// Where output pixels come from: (row, column) shows the input at `matrix * (row, column) + offset`; pixel centers
+/// have integer coordinates.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Map {
     /// Rows of the matrix.
@@ -21,7 +21,7 @@ pub struct Map {
 }
 
 impl Map {
-    /// Nothing moves.
+    /// The identity.
     pub const IDENTITY: Map = Map {
         matrix: [[1.0, 0.0], [0.0, 1.0]],
         offset: [0.0; 2],
@@ -32,33 +32,33 @@ impl Map {
     }
 }
 
-/// What is seen beyond the border; the rules are those of SciPy's `ndimage` for the names in quotes.
+/// How the image continues beyond its border; the quoted names are SciPy's `ndimage` modes.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Border {
-    /// 'nearest': the border pixel goes on.
+    /// 'nearest': the edge pixel is repeated.
     Nearest,
     /// 'constant': one value of 0 to 255.
     Constant(f32),
-    /// 'reflect': mirrored, the border pixel twice.
+    /// 'reflect': mirrored, with the edge pixel repeated.
     Reflect,
-    /// 'wrap': begun again from the other side, first and last pixel in one.
+    /// 'wrap': repeated periodically, with the first and last pixel coinciding.
     Wrap,
 }
 
-/// Coordinates reach less far than this, in pixels.
+/// Limit of coordinates, in pixels.
 const FARTHEST: f64 = (1 << 29) as f64;
 
-/// Bits behind the point.
+/// Fractional bits.
 const FRACTION: u32 = 32;
 const ONE: i64 = 1 << FRACTION;
 
 /// Warps `pixels` (`height * width * 3` bytes) into `out` (`out_height * out_width * 3` values): `map` with bilinear
-/// interpolation, then `brightness`, a factor on whole values of 0 to 255, then `normalization`. Nothing is
-/// antialiased: a map that shrinks the image to less than half skips pixels.
+/// interpolation, then `brightness`, a factor applied to whole values of 0 to 255, then `normalization`. No
+/// antialiasing: a map that shrinks the image to less than half skips pixels.
 ///
 /// # Panics
-/// Where a length does not fit, something is to be made of no pixels, or `map` leads 2^29 pixels away or nowhere (not a
-/// number).
+/// If a slice has the wrong length, `pixels` is empty but `out` is not, or `map` has coordinates beyond 2^29 pixels or
+/// NaN.
 pub fn warp(
     isa: Isa,
     pixels: &[u8],
@@ -76,7 +76,7 @@ pub fn warp(
         return;
     }
     assert!(!pixels.is_empty(), "no pixels to warp");
-    // One past the ends, so that a step alone is within bounds too.
+    // One past the ends, so that a single step is within bounds too.
     let (down, right) = (out_height as f64, out_width as f64);
     let corners = [
         map.at(0.0, 0.0),
@@ -86,7 +86,7 @@ pub fn warp(
     ];
     assert!(
         corners.iter().flatten().all(|value| value.abs() < FARTHEST),
-        "{map:?} leads too far"
+        "{map:?} is out of range"
     );
     let image = Image { pixels, height, width };
     let finish = Finish::new(brightness, normalization);
@@ -142,9 +142,9 @@ fn warp_body<const FUSED: bool>(
     }
 }
 
-/// Interpolates and finishes some columns of a row, [`TILE`] at a time: first their neighbors are gathered, then all
-/// are blended as vectors. `locate` takes a place on the line to one within the image and to the pixel above and to the
-/// left of it.
+/// Interpolates and finishes a range of columns of a row, [`TILE`] at a time: first gathers their neighbors, then
+/// blends them as vectors. `locate` maps a point on the line to one within the image and to the pixel above and left
+/// of it.
 #[inline(always)]
 fn run<const FUSED: bool>(
     image: &Image,
@@ -191,7 +191,7 @@ fn run<const FUSED: bool>(
     }
 }
 
-/// The places of one row of output pixels in the input.
+/// The input coordinates of one row of output pixels.
 #[derive(Clone, Copy)]
 struct Line {
     start: [i64; 2],
@@ -208,7 +208,7 @@ impl Line {
         ]
     }
 
-    /// The columns, of `0..width`, with both coordinates from 0 to under `end`.
+    /// The columns in `0..width` whose coordinates are both in `0..end`.
     fn inside(&self, end: [i64; 2], width: usize) -> Range<usize> {
         let [rows, columns] = std::array::from_fn(|i| within(self.start[i], self.step[i], end[i], width as i64));
         let first = rows.start.max(columns.start);
@@ -218,7 +218,7 @@ impl Line {
 
 /// The `i` of `0..count` for which `start + i * step` is in `0..end`.
 fn within(start: i64, step: i64, end: i64, count: i64) -> Range<usize> {
-    // Backward is forward seen in a mirror.
+    // A negative step is a positive one, mirrored.
     let (start, step) = if step < 0 {
         (end - 1 - start, -step)
     } else {
@@ -231,7 +231,7 @@ fn within(start: i64, step: i64, end: i64, count: i64) -> Range<usize> {
             0..0
         };
     }
-    // Divided upward: the first that is not below.
+    // Division rounded up: the first that is not below.
     let reaches = |value: i64| (-(start - value).div_euclid(step)).clamp(0, count) as usize;
     reaches(0)..reaches(end)
 }
@@ -243,21 +243,21 @@ pub(super) struct Image<'a> {
 }
 
 impl Image<'_> {
-    /// The greatest row and column.
+    /// Coordinates of the last row and column.
     fn last(&self) -> [i64; 2] {
         [self.height, self.width].map(|side| (side as i64 - 1) * ONE)
     }
 
-    /// A place from 0 to [`Image::last`], and the pixel above and to the left of it that has others to the right and
-    /// below, where the image has more than one.
+    /// A point from 0 to [`Image::last`], and the pixel above and left of it that has neighbors to the right and below,
+    /// if the image has more than one row or column.
     #[inline(always)]
     fn neighborhood(&self, at: [i64; 2]) -> ([i64; 2], [i64; 2]) {
         let before = |place: i64, side: usize| (place >> FRACTION).min(side as i64 - 2).max(0);
         (at, [before(at[0], self.height), before(at[1], self.width)])
     }
 
-    /// Two neighboring pixels and two bytes more. Beyond the last byte there are zeros: they meet a share of 0, being
-    /// the neighbors that an image of one row or one column does not have.
+    /// Two neighboring pixels and two more bytes. Bytes past the end are zeros; they get weight 0, being the neighbors
+    /// that an image of one row or one column lacks.
     #[inline(always)]
     fn two_pixels(&self, place: usize) -> [u8; 8] {
         match self.pixels.get(place..).and_then(|rest| rest.first_chunk()) {
@@ -272,7 +272,7 @@ impl Image<'_> {
     }
 }
 
-/// The coordinate from 0 to `last` whose value is seen at `value`.
+/// The coordinate from 0 to `last` that `value` folds to.
 #[inline(always)]
 fn fold(value: i64, last: i64, border: Border) -> i64 {
     match border {
@@ -283,7 +283,7 @@ fn fold(value: i64, last: i64, border: Border) -> i64 {
             (place.min(2 * count - place) - half).clamp(0, last)
         }
         Border::Wrap if (0..=last).contains(&value) => value,
-        // An image of one pixel repeats itself.
+        // A single row or column repeats itself.
         Border::Wrap if last == 0 => 0,
         Border::Wrap if value < 0 => last - (-value).rem_euclid(last),
         Border::Wrap => value.rem_euclid(last),

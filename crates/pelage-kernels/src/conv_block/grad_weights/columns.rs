@@ -1,9 +1,8 @@
-//! With few input channels: by Winograd's F(4, 3) along the columns, the gradient of
-//! [`columns`](crate::conv_block::columns). There are so many winners per value of a window that listing them would
-//! take longer than multiplying by zeros.
+//! For few input channels: the gradient of [`columns`](crate::conv_block::columns), by Winograd's F(4, 3) along
+//! columns. There are so many winners per window value that listing them would take longer than multiplying by zeros.
 //!
-//! Of a strip, the gradients of four convolution rows become six rows `A g`; row by row, their products with the
-//! transformed pixels are summed over all columns; and `G'` times these sums are the weights' gradients.
+//! The gradients `g` of a strip's four convolution rows are transformed to six rows `A g`; row by row, their products
+//! with the transformed pixels are summed over all columns; `G'` times these sums gives the weight gradients.
 
 use std::cell::Cell;
 
@@ -17,20 +16,20 @@ use crate::vector::{Simd, Vector};
 
 thread_local!(static KEPT: Cell<(Strip, Buffer)> = Cell::default());
 
-/// Pooled columns whose transformed gradients fit the innermost cache.
+/// Pooled columns whose transformed gradients fit in the L1 cache.
 const COLUMNS: usize = 16;
 
-/// Whether this is the faster way.
+/// Whether this path is faster.
 pub(super) fn suits(shape: Shape) -> bool {
     shape.in_channels < 8
 }
 
-/// Output channels including the fill, so that the sums' layout is the same for every instruction set.
+/// Output channels including padding, so that the layout of the sums is the same for every instruction set.
 fn filled(shape: Shape) -> usize {
     shape.out_channels.next_multiple_of(32)
 }
 
-/// Sums are `[row][kx][ci][filled]`, then `[filled]` of the bias.
+/// Sums are `[row][kx][ci][filled]`, then `[filled]` for the bias.
 pub(super) fn sums_len(shape: Shape) -> usize {
     (3 * PATCH * shape.in_channels + 1) * filled(shape)
 }
@@ -53,7 +52,7 @@ pub(super) fn add_to(shape: Shape, sums: &[f32], grad_weights: &mut [f32], grad_
     grad_bias.iter_mut().zip(bias).for_each(|(grad, sum)| *grad += sum);
 }
 
-// The vector, channels of a tile of two vectors, and values of pixels whose sums with these fit the registers.
+// The vector type; channels of a tile of two vectors; pixel values whose sums for such a tile fit in registers.
 for_each_isa!(vectors image, image_body,
     [avx512: 32, 9; avx2: 16, 6; neon: 8, 9; portable: 8, 3],
     (shape: Shape, input: &[f32], grad_output: &[f32], winners: &[u8], sums: &mut [f32]));
@@ -108,7 +107,7 @@ fn image_body<V: Vector, const C: usize, const R: usize>(
     KEPT.set((strip, buffer));
 }
 
-/// Copies all of `to`, or as many as there are in `from`.
+/// Copies as many values as both have.
 #[inline(always)]
 fn copy<T: Copy, const C: usize>(from: &[T], to: &mut [T; C]) {
     match from.first_chunk() {
@@ -117,8 +116,8 @@ fn copy<T: Copy, const C: usize>(from: &[T], to: &mut [T; C]) {
     }
 }
 
-/// Transforms the two convolution columns under pooled column `x`, into `[row][column][C]`, and adds to the bias'
-/// sums. A pooled pixel's gradient is that of the winner of the four convolution outputs under it.
+/// Transforms the gradients of the two convolution columns under pooled column `x` to `[row][column][C]`, and adds to
+/// the bias sums. Of the four convolution outputs under a pooled pixel, the winner gets its gradient.
 #[inline(always)]
 fn transform<V: Vector, const C: usize>(
     simd: Simd<V>,
@@ -146,8 +145,8 @@ fn transform<V: Vector, const C: usize>(
     }
 }
 
-/// Adds to `R` rows of `sums`, `filled` apart, the products of `R` neighboring pixels' values, each column's `ci`
-/// further, with the column's gradients.
+/// Adds to `R` rows of `sums`, `filled` apart, the products of `R` consecutive pixel values with the gradients of each
+/// column; the pixel values advance by `ci` per column.
 #[inline(always)]
 fn add<V: Vector, const R: usize>(
     simd: Simd<V>,
@@ -160,7 +159,7 @@ fn add<V: Vector, const R: usize>(
     let tile = 2 * V::LANES;
     let columns = gradients.len() / tile;
     assert!(columns > 0 && (columns - 1) * ci + R <= pixels.len() && (R - 1) * filled + tile <= sums.len());
-    // SAFETY: all places are inside by the assertion.
+    // SAFETY: all accesses are in bounds by the assertion.
     unsafe {
         let (pixels, gradients, to) = (pixels.as_ptr(), gradients.as_ptr(), sums.as_mut_ptr());
         let mut sums = [[V::splat(simd, 0.0); 2]; R];

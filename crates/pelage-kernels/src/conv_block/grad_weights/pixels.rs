@@ -1,8 +1,7 @@
-//! With many input channels: for each output channel, a sum of input windows over its winners.
+//! For many input channels: a sum of input windows over the winners of each output channel.
 //!
-//! The image is walked in squares small enough for the innermost cache; each channel's winners pick their windows from
-//! it, and the sums stay in registers. Windows share their pixels, and each row of a window, three pixels, is a run of
-//! values.
+//! The image is processed in squares that fit in the L1 cache; each channel's winners select their windows from it,
+//! and the sums stay in registers. Windows overlap; each row of a window, three pixels, is a run of consecutive values.
 
 use std::cell::Cell;
 
@@ -18,22 +17,22 @@ thread_local!(static SQUARE: Cell<Buffer> = Cell::default());
 const ROWS: usize = 4;
 const COLUMNS: usize = 8;
 
-/// Values in a piece of a run, held in registers.
+/// Values in a piece of a run, kept in registers.
 const WIDE_PIECE: usize = 96;
 const NARROW_PIECE: usize = 48;
 
-/// Vectors too few to hide the latency of multiply-add; they are summed in two halves.
+/// So few vectors do not hide the latency of multiply-add; they are summed in two halves.
 const FEW: usize = 6;
 
 /// Values in a cache line.
 const LINE: usize = 16;
 
-/// Numbers from a pixel to the next: a whole number of vectors.
+/// Distance between pixels, in values: a whole number of vectors.
 fn pixel_len(shape: Shape) -> usize {
     shape.in_channels.next_multiple_of(8)
 }
 
-/// Length of a run including the fill of its last piece.
+/// Length of a run including the padding of its last piece.
 fn run_len(shape: Shape) -> usize {
     let (run, mut len) = (3 * pixel_len(shape), 0);
     while len < run {
@@ -42,7 +41,7 @@ fn run_len(shape: Shape) -> usize {
     len
 }
 
-/// Length of the piece, held in registers, that a run's `rest` begins with.
+/// Length of the next piece of a run, of which `rest` values are left.
 fn piece_len(rest: usize) -> usize {
     match rest {
         ..=NARROW_PIECE => NARROW_PIECE,
@@ -69,8 +68,7 @@ pub(super) fn add_to(shape: Shape, sums: &[f32], grad_weights: &mut [f32], grad_
     grad_bias.iter_mut().zip(bias).for_each(|(grad, sum)| *grad += sum);
 }
 
-/// The part of an image under `pooled` rows and columns of the output from `at` on, small enough for the innermost
-/// cache.
+/// The part of an image under `pooled` rows and columns of the output starting at `at`, small enough for the L1 cache.
 #[derive(Clone, Copy)]
 struct Square {
     at: [usize; 2],
@@ -78,8 +76,8 @@ struct Square {
 }
 
 impl Square {
-    /// The input under it and around, and how far apart its rows are: in place, or where that reaches past the image,
-    /// or its pixels are not whole cache lines, copied next to zeros. Of the last runs, `len` values may be read.
+    /// Its input with a border of one pixel, and the distance between rows: in place, or, if that extends past the
+    /// image or pixels are not whole cache lines, a zero-padded copy. Even the last runs have `len` readable values.
     #[inline(always)]
     fn pixels<'a>(
         self,
@@ -107,7 +105,7 @@ impl Square {
         (square, row)
     }
 
-    /// All of an image, from the top left.
+    /// All squares of an image, from the top left.
     fn all(shape: Shape) -> impl Iterator<Item = Square> {
         let (height, width) = (shape.pooled_height(), shape.pooled_width());
         let corners = (0..height)
@@ -120,8 +118,8 @@ impl Square {
     }
 }
 
-// The vector, how many of them are a wide and a narrow piece of a run, and whether there are registers for three of
-// them.
+// The vector type; the number of vectors in a wide and in a narrow piece of a run; whether there are registers for
+// three pieces.
 for_each_isa!(vectors image, image_body,
     [avx512: 6, 3, true; avx2: 12, 6, false; neon: 24, 12, false; portable: 24, 12, false], (
     shape: Shape,
@@ -182,7 +180,7 @@ fn image_body<V: Vector, const WIDE: usize, const NARROW: usize, const THREE: bo
     SQUARE.set(kept);
 }
 
-/// The winners of one channel: where their windows begin in a square, and their gradients.
+/// The winners of one channel: the offsets of their windows in a square, and their gradients.
 #[inline(always)]
 fn winners_of<'a>(
     shape: Shape,
@@ -194,7 +192,7 @@ fn winners_of<'a>(
     list: &'a mut [Entry; ROWS * COLUMNS],
 ) -> &'a [Entry] {
     let co = shape.out_channels;
-    // From the window of the upper left of the four positions.
+    // Relative to the window of the upper left position.
     let shifts = [0, column, row, row + column, 0].map(|shift| shift as u32);
     let mut count = 0;
     for y in 0..square.pooled[0] {
@@ -205,7 +203,7 @@ fn winners_of<'a>(
         for (gradient, winner) in gradients.zip(winners) {
             let winner = winner[channel].min(CUT);
             list[count] = (corner + shifts[usize::from(winner)], gradient[channel]);
-            // Always written, and kept only if something won: no branch to mispredict.
+            // Always written, but kept only if something won: no branch to mispredict.
             count += usize::from(winner < CUT);
             corner += 2 * column as u32;
         }
@@ -213,8 +211,8 @@ fn winners_of<'a>(
     &list[..count]
 }
 
-/// Adds gradient times window over `list` to the first `N` vectors of each of the three rows of `sums`, `len` apart.
-/// For an instruction set with registers for all three.
+/// Adds gradient times window, over `list`, to the first `N` vectors of each of the three rows of `sums`, `len` apart.
+/// For instruction sets with registers for all three.
 #[inline(always)]
 fn rows<V: Vector, const N: usize>(
     simd: Simd<V>,
@@ -225,7 +223,7 @@ fn rows<V: Vector, const N: usize>(
     len: usize,
 ) {
     let mut kept = [[V::splat(simd, 0.0); N]; 3];
-    // No `map`: the compiler may leave its closure out of a function for an instruction set.
+    // No `map`: the compiler might not inline its closure into a function compiled for an instruction set.
     for ky in 0..3 {
         kept[ky] = load(simd, &sums[ky * len..]);
     }

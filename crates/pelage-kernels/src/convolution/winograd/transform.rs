@@ -1,9 +1,9 @@
-//! The transforms of F(4x4, 3x3), by points 0, plus and minus a, plus and minus b, and infinity.
+//! The transforms of F(4x4, 3x3), with the points 0, a, -a, b, -b and infinity.
 //!
-//! Lavin and Gray 2016 (section 4.2) take a = 1 and b = 2, which costs four to five times the rounding error of the
-//! definition. With `a = 1 / sqrt(2)` and `b = sqrt(2)` it is about twice that error: the powers of the points grow
-//! less, and `ab = 1` leaves most factors powers of two. `benches/winograd.py` compares ten pairs; the transforms cost
-//! the same for any.
+//! Lavin and Gray 2016 (section 4.2) use a = 1 and b = 2, which has four to five times the rounding error of direct
+//! convolution. With `a = 1 / sqrt(2)` and `b = sqrt(2)` the error is about twice that of direct convolution: powers
+//! of the points grow more slowly, and `ab = 1` keeps most factors powers of two. `benches/winograd.py` compares ten
+//! pairs; the transforms cost the same for all of them.
 
 use std::f32::consts::{FRAC_1_SQRT_2 as A, SQRT_2 as B};
 
@@ -11,7 +11,7 @@ use super::{MATRICES, PATCH, SIDE};
 use crate::isa::Isa;
 use crate::vector::{Simd, Vector};
 
-/// Transforms `weights` `[co, ci, 3, 3]` to `[matrix][co / tile][ci][tile]`, a tile of channels being two vectors.
+/// Transforms `weights` `[co, ci, 3, 3]` to `[matrix][co / tile][ci][tile]`, where a tile is two vectors of channels.
 pub(crate) fn transform_weights(isa: Isa, in_channels: usize, weights: &[f32], transformed: &mut [f32]) {
     let (ci, tile) = (in_channels, 2 * isa.lanes());
     let stride = transformed.len() / MATRICES;
@@ -33,7 +33,8 @@ pub(crate) fn transform_weights(isa: Isa, in_channels: usize, weights: &[f32], t
 /// `B' d B` for `channels`; the 36 results are `stride` apart.
 ///
 /// # Safety
-/// `channels` are whole vectors, and so many values may be read at each place of `patch` and written at each result.
+/// `channels` must be whole vectors; that many values must be readable at each pointer of `patch` and writable at each
+/// result.
 #[inline(always)]
 pub(super) unsafe fn transform_patch<V: Vector>(
     simd: Simd<V>,
@@ -42,8 +43,8 @@ pub(super) unsafe fn transform_patch<V: Vector>(
     to: *mut f32,
     stride: usize,
 ) {
-    // SAFETY: the caller's promise. Loops, not `map` or `from_fn`: the compiler may leave their closures out of a
-    // function for an instruction set.
+    // SAFETY: guaranteed by the caller. Loops, not `map` or `from_fn`: the compiler might not inline their closures
+    // into a function compiled for an instruction set.
     unsafe {
         for c in (0..channels).step_by(V::LANES) {
             let mut rows = [[V::splat(simd, 0.0); PATCH]; PATCH];
@@ -67,10 +68,10 @@ pub(super) unsafe fn transform_patch<V: Vector>(
     }
 }
 
-/// `A' M A` plus the bias: for one vector of channels, the outputs of a tile by rows.
+/// `A' M A` plus the bias: the outputs of a tile, row by row, for one vector of channels.
 ///
 /// # Safety
-/// A vector may be read at each of the 36 `products`, `stride` apart.
+/// A vector must be readable at each of the 36 `products`, `stride` apart.
 #[inline(always)]
 pub(crate) unsafe fn outputs<V: Vector>(
     simd: Simd<V>,
@@ -79,7 +80,7 @@ pub(crate) unsafe fn outputs<V: Vector>(
     bias: V,
 ) -> [[V; SIDE]; SIDE] {
     let mut outputs = [[bias; SIDE]; SIDE];
-    // SAFETY: the caller's promise.
+    // SAFETY: guaranteed by the caller.
     unsafe {
         let mut rows = [[bias; PATCH]; SIDE];
         for x in 0..PATCH {
@@ -102,8 +103,8 @@ pub(crate) unsafe fn outputs<V: Vector>(
     outputs
 }
 
-/// `G` times a column of three: at each point the value of the polynomial with these coefficients, over the product of
-/// the point's distances to the others.
+/// `G` times a column of three: the polynomial with these coefficients evaluated at each point, divided by the product
+/// of the point's differences from the others.
 pub(crate) fn weights_column([a, b, c]: [f32; 3]) -> [f32; 6] {
     let (even, odd) = (a + c / 2.0, b * A);
     let (even_b, odd_b) = (a + c * 2.0, b * B);
