@@ -1,6 +1,7 @@
 //! Training: one loop that reads top to bottom. It emits events; bars, logs and figures are observers that can only ask
 //! it to stop. It writes nothing itself: results to keep go to a [`Keep`].
 
+pub mod advice;
 pub mod average;
 pub mod backbone;
 pub mod checkpoint;

@@ -7,12 +7,13 @@ use std::path::Path;
 
 use pelage::Run;
 use pelage::runs::{fine_tune, free_folder};
+use pelage::train::advice::{self, Advice};
 use pelage::train::{EndReason, Outcome as Trained};
 
 use crate::failure::{Failure, Outcome};
 use crate::progress::{Task, Training};
 use crate::signals::{interrupted, stop_on_signal};
-use crate::table::{count, duration, some};
+use crate::table::{count, duration, some, thousands};
 use crate::terminal::{quoted, tell};
 pub(super) use arguments::{Arguments, Choosing};
 use arguments::{config, extension};
@@ -91,6 +92,9 @@ fn trained(run: &Run, again: Option<String>) -> Result<Trained, Failure> {
         ));
     }
     if run.complete.is_none() {
+        advice::advice(&run.config.recipe, &run.data)
+            .iter()
+            .for_each(|advice| tell(advised(advice, run)));
         let forecast = run.forecast()?;
         tell(format_args!(
             "forecast: {:.0} images/s, {} an epoch, {} for {} at most{}\n",
@@ -119,6 +123,31 @@ fn trained(run: &Run, again: Option<String>) -> Result<Trained, Failure> {
     }
 }
 
+/// A piece of advice in one line.
+fn advised(advice: &Advice, run: &Run) -> String {
+    match advice {
+        Advice::Few { least } => format!(
+            "note: {} in the smallest class is little to learn from with random weights; a pretrained network needs \
+             less: `pelage train {} --backbone efficientnet_lite0` (`pelage models`)\n",
+            count(*least, "training picture"),
+            quoted(&run.config.data)
+        ),
+        Advice::Uneven {
+            least: (small, few),
+            most: (large, many),
+        } => format!(
+            "note: {large} has {}, {small} {}; `--class-weights balanced` makes up for it, or more pictures\n",
+            count(*many, "training picture"),
+            thousands(*few as u64)
+        ),
+        Advice::Vague { images, margin } => format!(
+            "note: with {} an accuracy is certain only to about {:.0} points either way\n",
+            count(*images, "validation picture"),
+            100.0 * margin
+        ),
+    }
+}
+
 fn described(run: &Run, trained: &Trained) -> String {
     let folder = quoted(&run.folder);
     let best = trained
@@ -134,6 +163,16 @@ fn described(run: &Run, trained: &Trained) -> String {
     };
     if run.complete.is_some() {
         text += ", and nothing was left to do; continue anyway by `--epochs N` or `--patience N`";
+    }
+    if let (Some(row), Some((class, share))) = (best, advice::majority(&run.data)) {
+        let images = run.data.validation.len();
+        if advice::is_no_better(row.validation_accuracy, images, share) {
+            text += &format!(
+                "\nnot shown to be better than calling every picture {class}, which is right for {:.2} % of the {}",
+                100.0 * share,
+                count(images, "validation picture")
+            );
+        }
     }
     if let Some(row) = best {
         text += &format!(

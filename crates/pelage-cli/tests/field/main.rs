@@ -16,6 +16,7 @@ mod place;
 
 mod detached;
 mod help;
+mod little_data;
 mod many_classes;
 mod overwriting;
 mod parts;

@@ -1,0 +1,87 @@
+//! What the data of a run suggest, before minutes are spent on it and after.
+
+use super::recipe::{ClassWeights, Recipe};
+use super::samples::{Data, Samples};
+use crate::evaluate::metrics::wilson;
+
+/// What would serve better than the settings, or should be known of the data.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Advice {
+    /// A network that begins with random weights has few images to learn from.
+    Few {
+        /// Training images of the smallest class.
+        least: usize,
+    },
+    /// The classes differ much in size, and nothing makes up for it.
+    Uneven {
+        /// The smallest class and its number of training images.
+        least: (String, usize),
+        /// The largest.
+        most: (String, usize),
+    },
+    /// An accuracy on so few validation images says little.
+    Vague {
+        /// Number of validation images.
+        images: usize,
+        /// Half of the width of the 95 % interval of an accuracy of 90 %.
+        margin: f64,
+    },
+}
+
+/// From scratch, fewer training images per class than this rarely make a useful model.
+const FEW: usize = 500;
+/// How much larger the largest class may be than the smallest.
+const UNEVEN: usize = 3;
+/// Number of validation images from which an accuracy of 90 % is certain to 3 points.
+const ENOUGH: usize = 400;
+
+/// At most one of each kind, the most important first.
+pub fn advice(recipe: &Recipe, data: &Data) -> Vec<Advice> {
+    let sizes = sizes(&data.train);
+    let named = |index: usize| (data.train.classes()[index].clone(), sizes[index]);
+    let by_size = |index: &usize| sizes[*index];
+    let (Some(least), Some(most)) = (
+        (0..sizes.len()).min_by_key(by_size),
+        (0..sizes.len()).max_by_key(by_size),
+    ) else {
+        return Vec::new();
+    };
+    let mut advice = Vec::new();
+    if recipe.transfer.is_none() && sizes[least] < FEW {
+        advice.push(Advice::Few { least: sizes[least] });
+    }
+    if recipe.class_weights == ClassWeights::None && sizes[most] > UNEVEN * sizes[least] {
+        advice.push(Advice::Uneven {
+            least: named(least),
+            most: named(most),
+        });
+    }
+    let images = data.validation.len();
+    if images < ENOUGH {
+        let [low, high] = wilson(0.9, images);
+        let margin = (high - low) / 2.0;
+        advice.push(Advice::Vague { images, margin });
+    }
+    advice
+}
+
+/// The most frequent class of the validation images and its share, 0 to 1: what always answering it would get right.
+pub fn majority(data: &Data) -> Option<(String, f64)> {
+    let sizes = sizes(&data.validation);
+    let most = (0..sizes.len()).max_by_key(|&index| sizes[index])?;
+    let share = sizes[most] as f64 / data.validation.len().max(1) as f64;
+    Some((data.validation.classes()[most].clone(), share))
+}
+
+/// Whether an accuracy, 0 to 1, on `images` images may be luck beside always answering the most frequent class, of
+/// `share`: its 95 % interval reaches down to that.
+pub fn is_no_better(accuracy: f64, images: usize, share: f64) -> bool {
+    wilson(accuracy, images)[0] <= share
+}
+
+/// Images of each class.
+fn sizes(samples: &Samples) -> Vec<usize> {
+    let mut sizes = vec![0; samples.classes().len()];
+    (0..samples.len()).for_each(|i| sizes[samples.label(i)] += 1);
+    sizes
+}
