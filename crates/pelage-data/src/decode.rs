@@ -144,7 +144,9 @@ fn conversion_bytes(size: [u32; 2], decoded: u64, is_rgb: bool, has_alpha: bool,
         (true, _) => decoded,
         // First to RGBA of 8 bits, if it is not that already.
         (false, true) if decoded == limits::pixels(size) * 4 => decoded + rgb,
-        (false, true) => decoded.saturating_add(limits::pixels(size) * 4).max(limits::pixels(size) * 4 + rgb),
+        (false, true) => decoded
+            .saturating_add(limits::pixels(size) * 4)
+            .max(limits::pixels(size) * 4 + rgb),
         (false, false) => decoded.saturating_add(rgb),
     };
     converting.max(turning_bytes(size, orientation))

@@ -95,12 +95,17 @@ impl Location {
         match self {
             Location::File(path) => {
                 let file = File::open(path).map_err(|source| self.failed(source))?;
-                file.take(limit).read_to_end(&mut bytes).map_err(|source| self.failed(source))?;
+                file.take(limit)
+                    .read_to_end(&mut bytes)
+                    .map_err(|source| self.failed(source))?;
             }
             Location::Zip { archive, member, .. } => {
                 let mut zip = archive.zip.clone();
                 let member = zip.by_index(*member).map_err(|failure| self.zip_failed(failure))?;
-                member.take(limit).read_to_end(&mut bytes).map_err(|source| self.failed(source))?;
+                member
+                    .take(limit)
+                    .read_to_end(&mut bytes)
+                    .map_err(|source| self.failed(source))?;
             }
         }
         Ok(bytes)

@@ -38,7 +38,9 @@ fn verdict(bytes: &[u8]) -> Result<(), String> {
 
 fn percent_missing(bytes: &[u8]) -> u32 {
     let reason = verdict(bytes).expect_err("accepted");
-    let number = reason.strip_prefix("damaged JPEG: ").and_then(|rest| rest.strip_suffix(" % of rows missing"));
+    let number = reason
+        .strip_prefix("damaged JPEG: ")
+        .and_then(|rest| rest.strip_suffix(" % of rows missing"));
     number.unwrap_or_else(|| panic!("{reason}")).parse().unwrap()
 }
 
@@ -57,7 +59,10 @@ fn a_middle_of_zeros_is_missing() {
             let mut zeroed = bytes.clone();
             zeroed[third.max(start)..2 * third].fill(0);
             let missing = percent_missing(&zeroed);
-            assert!((15..=75).contains(&missing), "seed {seed}, quality {quality}: {missing} %");
+            assert!(
+                (15..=75).contains(&missing),
+                "seed {seed}, quality {quality}: {missing} %"
+            );
         }
     }
 }
@@ -74,7 +79,10 @@ fn rows_behind_the_end_of_the_data_are_counted() {
         let same = bytes.iter().zip(&other).take_while(|(a, b)| a == b).count();
         let cut = [&bytes[..same], &[0xFF, 0xD9]].concat();
         let (missing, expected) = (percent_missing(&cut), (400 - rows) * 100 / 400);
-        assert!(missing.abs_diff(expected) <= 1, "{rows} rows are there: {missing} % missing");
+        assert!(
+            missing.abs_diff(expected) <= 1,
+            "{rows} rows are there: {missing} % missing"
+        );
     }
 }
 
@@ -83,9 +91,16 @@ fn the_middle_of_a_progressive_file_may_be_missing_too() {
     let bytes = fixture("progressive.jpg");
     verdict(&bytes).unwrap();
     // In the midst of its longest scan, as much as the file has.
-    let scans: Vec<usize> = (0..bytes.len() - 1).filter(|&at| bytes[at..at + 2] == [0xFF, 0xDA]).collect();
+    let scans: Vec<usize> = (0..bytes.len() - 1)
+        .filter(|&at| bytes[at..at + 2] == [0xFF, 0xDA])
+        .collect();
     let ends = scans[1..].iter().copied().chain([bytes.len()]);
-    let longest = scans.iter().copied().zip(ends).max_by_key(|(from, to)| to - from).unwrap();
+    let longest = scans
+        .iter()
+        .copied()
+        .zip(ends)
+        .max_by_key(|(from, to)| to - from)
+        .unwrap();
     let middle = longest.0 + 20;
     let zeroed = [&bytes[..middle], &[0; 1000], &bytes[middle..]].concat();
     let reason = verdict(&zeroed).expect_err("accepted");
@@ -109,10 +124,16 @@ fn plain_images_are_whole() {
 
 #[test]
 fn strays_between_segments_are_passed_over() {
-    for name in ["baseline-420.jpg", "progressive.jpg", "gray.jpg", "cmyk.jpg", "orientation-6.jpg"] {
+    for name in [
+        "baseline-420.jpg",
+        "progressive.jpg",
+        "gray.jpg",
+        "cmyk.jpg",
+        "orientation-6.jpg",
+    ] {
         let bytes = fixture(name);
         let expected = decode(&bytes, &Limits::default()).unwrap();
-        let mut at = 2;
+        let mut at = 4 + usize::from(u16::from_be_bytes([bytes[4], bytes[5]]));
         while bytes[at + 1] != 0xDA {
             for stray in [&b"\0"[..], b"\0\0\0\0\0\0\0\0", b"some text", b"\xFF\0stuffed"] {
                 let with = [&bytes[..at], stray, &bytes[at..]].concat();
@@ -140,7 +161,10 @@ fn kinds_of_jpeg_that_nobody_shows_are_named() {
         (0xCF, "hierarchical JPEG with arithmetic coding"),
     ] {
         let reason = of_kind(process);
-        assert!(reason.starts_with(&format!("{name}, which pelage cannot read; convert it")), "{reason}");
+        assert!(
+            reason.starts_with(&format!("{name}, which pelage cannot read; convert it")),
+            "{reason}"
+        );
     }
 }
 
@@ -165,10 +189,16 @@ fn formats_that_cannot_be_read_are_named_with_what_to_do() {
     ];
     for (bytes, name) in named {
         let reason = decode(&bytes, &Limits::default()).unwrap_err();
-        assert!(reason.starts_with(&format!("{name}, which")) && reason.contains("magick IN."), "{name}: {reason}");
+        assert!(
+            reason.starts_with(&format!("{name}, which")) && reason.contains("magick IN."),
+            "{name}: {reason}"
+        );
     }
     for (bytes, remedy) in [
-        (&b"\n<!DOCTYPE html><html>"[..], "a web page and not a picture; download"),
+        (
+            &b"\n<!DOCTYPE html><html>"[..],
+            "a web page and not a picture; download",
+        ),
         (b"version https://git-lfs.github.com/spec/v1\n", "git lfs pull"),
         (b"\x1F\x8B\x08\0", "a gzip archive, not a picture; unpack it"),
         (b"\0\0\0\x14ftypisom", "a video, which pelage cannot read"),

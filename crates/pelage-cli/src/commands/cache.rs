@@ -7,6 +7,8 @@ use crate::failure::Outcome;
 use crate::table::megabytes;
 
 /// Where decoded pictures are cached, and how to remove them
+///
+/// The environment variable PELAGE_CACHE names the folder; without it, it is `pelage` in the user's folder for caches.
 #[derive(Args)]
 pub(super) struct Arguments {
     #[command(subcommand)]

@@ -32,7 +32,9 @@ fn foreign(head: &[u8]) -> Option<Foreign> {
     let starts = |magic: &[u8]| head.starts_with(magic);
     if head.get(4..8) == Some(b"ftyp") {
         // The brand comes first, then a number, then brands it is compatible with.
-        let length = head.first_chunk().map_or(0, |length| u32::from_be_bytes(*length) as usize);
+        let length = head
+            .first_chunk()
+            .map_or(0, |length| u32::from_be_bytes(*length) as usize);
         let brands = head[..length.min(head.len())].get(8..).unwrap_or_default();
         let mut brands = brands.chunks_exact(4);
         let has = |brand: &[u8], known: &[&[u8; 4]]| known.iter().any(|one| brand == *one);
@@ -87,7 +89,13 @@ pub(crate) fn not_an_image(head: &[u8]) -> String {
         _ if starts(b"%PDF") => Some("PDF"),
         _ if starts(b"8BPS") => Some("Photoshop"),
         _ if text_starts("<svg") => Some("SVG"),
-        _ if matches!(head.get(4..12), Some(b"ftypisom" | b"ftypmp42" | b"ftypmp41" | b"ftypqt  ")) => Some("a video"),
+        _ if matches!(
+            head.get(4..12),
+            Some(b"ftypisom" | b"ftypmp42" | b"ftypmp41" | b"ftypqt  ")
+        ) =>
+        {
+            Some("a video")
+        }
         _ => None,
     };
     let formats = "JPEG, PNG, WebP, GIF, BMP or TIFF";
@@ -110,7 +118,9 @@ pub(super) fn cannot_read_jpeg(process: u8) -> Option<String> {
 }
 
 fn cannot_read(name: &str, extension: &str) -> String {
-    format!("{name}, which pelage cannot read; convert it to PNG or JPEG, as by ImageMagick: magick IN.{extension} OUT.png")
+    format!(
+        "{name}, which pelage cannot read; convert it to PNG or JPEG, as by ImageMagick: magick IN.{extension} OUT.png"
+    )
 }
 
 /// The kind of an archive, with its article.

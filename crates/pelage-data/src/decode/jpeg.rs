@@ -36,7 +36,11 @@ pub(super) fn decode(bytes: &[u8], budget: &Budget, at_least: u32) -> Result<Dec
 fn decode_clean(bytes: &[u8], structure: &Structure, budget: &Budget, at_least: u32) -> Result<Decoded, String> {
     let truncated = || "truncated JPEG: the file ends before the picture does".to_string();
     let Some(frame) = &structure.frame else {
-        return Err(if structure.ended { "damaged JPEG: it has no size".into() } else { truncated() });
+        return Err(if structure.ended {
+            "damaged JPEG: it has no size".into()
+        } else {
+            truncated()
+        });
     };
     if let Some(reason) = cannot_read_jpeg(frame.process) {
         return Err(reason);
@@ -69,13 +73,19 @@ fn decode_clean(bytes: &[u8], structure: &Structure, budget: &Budget, at_least: 
         return Err(reason);
     }
     // A hostile file may have scans without end, of a few bytes each, that only zune-jpeg stops at.
-    let scans = if frame.progressive() { 100 } else { frame.components.len() };
+    let scans = if frame.progressive() {
+        100
+    } else {
+        frame.components.len()
+    };
     let at_least = if structure.scans <= scans { at_least } else { u32::MAX };
     let stored = match file.decode(budget, at_least)? {
         Ok(stored) => stored,
         Err(Refused { reason, orientation }) => {
             // What is read at a part of its size by another decoder, which is less strict, is read whole by it too.
-            let orientation = orientation.filter(|_| structure.scans <= scans).ok_or_else(|| reason.clone())?;
+            let orientation = orientation
+                .filter(|_| structure.scans <= scans)
+                .ok_or_else(|| reason.clone())?;
             let stored = reduced::decode(&file, budget, 8)?.ok_or(reason)?;
             if let Some(reason) = missing::rows(bytes, frame) {
                 return Err(reason);
@@ -136,7 +146,11 @@ impl File<'_> {
             return Ok(Ok(Stored { orientation, ..reduced }));
         }
         // The coefficients of several scans are all kept until the last one.
-        let kept = if self.structure.lone_baseline_scan { 0 } else { 2 * self.frame.samples() };
+        let kept = if self.structure.lone_baseline_scan {
+            0
+        } else {
+            2 * self.frame.samples()
+        };
         let needed = (kept + rgb_bytes(size)).max(turning_bytes(size, orientation));
         let held = budget.hold(size, size, needed)?;
         let pixels = match decoder.decode() {
@@ -212,7 +226,9 @@ fn whole_but_for_its_end(file: &File, budget: &Budget) -> Result<Option<Decoded>
             return Ok(None);
         };
         let second = followed_by(scan, 0x55)?;
-        Ok(second.is_some_and(|second| second.image == first.image).then_some(first))
+        Ok(second
+            .is_some_and(|second| second.image == first.image)
+            .then_some(first))
     };
     let Some(last) = file.bytes.iter().rposition(|&byte| byte != 0xFF) else {
         return Ok(None);

@@ -50,7 +50,11 @@ impl Limits {
     pub(crate) fn check_file(&self, bytes: u64) -> Result<(), String> {
         let limit = self.max_alloc_bytes;
         if bytes > limit {
-            return Err(format!("too large: a file of {} MiB, the limit is {} MiB", bytes >> 20, limit >> 20));
+            return Err(format!(
+                "too large: a file of {} MiB, the limit is {} MiB",
+                bytes >> 20,
+                limit >> 20
+            ));
         }
         Ok(())
     }

@@ -11,7 +11,8 @@ use crate::{Error, Result};
 
 /// What to do about a member of a zip that is packed in a way that cannot be read.
 pub(super) fn packed_otherwise(failure: &ZipError) -> Option<String> {
-    let again = "unpack the archive with another tool, and use the folder or pack it again by the usual method, Deflate";
+    let again =
+        "unpack the archive with another tool, and use the folder or pack it again by the usual method, Deflate";
     match failure {
         ZipError::CompressionMethodNotSupported(method) => {
             // By APPNOTE.TXT, section 4.4.5.
@@ -26,9 +27,9 @@ pub(super) fn packed_otherwise(failure: &ZipError) -> Option<String> {
             };
             Some(format!("packed by {method}, which pelage cannot read; {again}"))
         }
-        ZipError::UnsupportedArchive(ZipError::PASSWORD_REQUIRED) | ZipError::InvalidPassword => Some(
-            "protected by a password; unpack the archive with another tool, and use the folder".to_string(),
-        ),
+        ZipError::UnsupportedArchive(ZipError::PASSWORD_REQUIRED) | ZipError::InvalidPassword => {
+            Some("protected by a password; unpack the archive with another tool, and use the folder".to_string())
+        }
         _ => None,
     }
 }

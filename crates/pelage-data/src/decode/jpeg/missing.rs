@@ -33,7 +33,12 @@ pub(super) fn reason(bytes: &[u8], structure: &Structure) -> Option<String> {
             .map(|run| run.len())
             .sum();
         let all: usize = scans().map(|scan| scan.data.len()).sum();
-        return (zeros > 0).then(|| format!("damaged JPEG: {} % of its data are zeros", percent(zeros as f64 / all as f64)));
+        return (zeros > 0).then(|| {
+            format!(
+                "damaged JPEG: {} % of its data are zeros",
+                percent(zeros as f64 / all as f64)
+            )
+        });
     }
     let data = segments(bytes).filter(|segment| segment.marker == SOS);
     // A block takes a bit to say that its mean is as before, and one to say that this is all.
@@ -65,7 +70,11 @@ fn percent(share: f64) -> u64 {
 
 /// Why an image should not be taken for whole, by all of its data, of which sequential coding alone is understood.
 pub(super) fn rows(bytes: &[u8], frame: &Frame) -> Option<String> {
-    let share = if frame.progressive() { 0.0 } else { share_missing(bytes, frame) };
+    let share = if frame.progressive() {
+        0.0
+    } else {
+        share_missing(bytes, frame)
+    };
     (share > 0.0).then(|| format!("damaged JPEG: {} % of rows missing", percent(share)))
 }
 
@@ -78,8 +87,14 @@ fn zero_runs(data: &[u8], least: usize) -> Vec<Range<usize>> {
             at += least;
             continue;
         }
-        let start = data[..at].iter().rposition(|&byte| byte != 0).map_or(0, |found| found + 1);
-        let end = data[at..].iter().position(|&byte| byte != 0).map_or(data.len(), |found| at + found);
+        let start = data[..at]
+            .iter()
+            .rposition(|&byte| byte != 0)
+            .map_or(0, |found| found + 1);
+        let end = data[at..]
+            .iter()
+            .position(|&byte| byte != 0)
+            .map_or(data.len(), |found| at + found);
         if end - start >= least {
             runs.push(start..end);
         }
@@ -115,7 +130,9 @@ fn share_missing(bytes: &[u8], frame: &Frame) -> f64 {
             }
             DQT => read_steps(payload, &mut tables.mean_steps),
             DRI => {
-                tables.restart = payload.first_chunk().map_or(0, |pair| u64::from(u16::from_be_bytes(*pair)));
+                tables.restart = payload
+                    .first_chunk()
+                    .map_or(0, |pair| u64::from(u16::from_be_bytes(*pair)));
             }
             SOS => {
                 let Some(scan) = Scan::new(frame, payload, &tables) else {
@@ -174,7 +191,11 @@ impl<'a> Scan<'a> {
         };
         for &(index, numbers) in &scanned {
             let component = frame.components[index];
-            let count = if scanned.len() == 1 { 1 } else { component.across * component.down };
+            let count = if scanned.len() == 1 {
+                1
+            } else {
+                component.across * component.down
+            };
             scan.blocks.extend(std::iter::repeat_n(index, count as usize));
             let dc = tables.codes[usize::from(numbers >> 4 & 3)].as_ref()?;
             let ac = tables.codes[4 + usize::from(numbers & 3)].as_ref()?;
@@ -225,7 +246,8 @@ impl<'a> Scan<'a> {
                     let within = |run: &Range<usize>| run.end.min(end).saturating_sub(run.start.max(start));
                     let zeros = runs.iter().map(within).max().unwrap_or(0);
                     // Of plain areas the data may be zeros, with tables made for the image.
-                    missing += u64::from(!plausible && zeros >= ZEROS_IN_A_UNIT || !plausible && all_zero(&runs, start, end));
+                    missing +=
+                        u64::from(!plausible && zeros >= ZEROS_IN_A_UNIT || !plausible && all_zero(&runs, start, end));
                 }
                 // The rest of one that was begun is next to nothing.
                 Err(Stop::Ended) => return missing + units - unit - 1,
@@ -255,6 +277,8 @@ fn all_zero(runs: &[Range<usize>], start: usize, end: usize) -> bool {
 
 /// The length of the data before the next restart marker, or of all.
 fn next_restart(data: &[u8]) -> usize {
-    let restart = data.windows(2).position(|pair| pair[0] == 0xFF && matches!(pair[1], 0xD0..=0xD7));
+    let restart = data
+        .windows(2)
+        .position(|pair| pair[0] == 0xFF && matches!(pair[1], 0xD0..=0xD7));
     restart.unwrap_or(data.len())
 }

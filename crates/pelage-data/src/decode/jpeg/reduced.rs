@@ -33,7 +33,11 @@ pub(super) fn decode(file: &File, budget: &Budget, eighths: u32) -> Result<Optio
     // All coefficients of a progressive file, and a copy of them; all samples; the image; that image upright.
     let coefficients = if file.frame.progressive() { 4 * samples } else { 0 };
     let planes = samples * u64::from(eighths * eighths) / 64;
-    let held = budget.hold(size, made, (coefficients + planes + rgb_bytes(made)).max(2 * rgb_bytes(made)))?;
+    let held = budget.hold(
+        size,
+        made,
+        (coefficients + planes + rgb_bytes(made)).max(2 * rgb_bytes(made)),
+    )?;
     // Nor must a panic cost a file that zune-jpeg can read.
     let pixels = quietly(|| pixels(file.bytes, width as u16, height as u16)).flatten();
     let image = pixels.and_then(|pixels| RgbImage::from_raw(width, height, pixels));

@@ -101,9 +101,7 @@ impl Frame {
         let pairs = header.get(1..).unwrap_or_default().as_chunks::<2>().0;
         let index = |id: u8| self.components.iter().position(|one| one.id == id);
         let listed = pairs.iter().take(count);
-        listed
-            .filter_map(|[id, tables]| Some((index(*id)?, *tables)))
-            .collect()
+        listed.filter_map(|[id, tables]| Some((index(*id)?, *tables))).collect()
     }
 }
 
