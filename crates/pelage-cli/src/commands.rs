@@ -25,6 +25,7 @@ mod train;
 mod weights;
 
 use clap::{Parser, Subcommand};
+use pelage::data::decode::Limits;
 
 use crate::failure::Outcome;
 
@@ -43,6 +44,11 @@ use crate::failure::Outcome;
 pub(crate) struct Cli {
     #[command(subcommand)]
     verb: Verb,
+    /// Most pixels that a picture may have; above the default, the memory that decoding may take grows in proportion
+    ///
+    /// 100 megapixels and 512 MiB for all threads together by default. A picture that would need more is "too large".
+    #[arg(long, global = true, value_name = "PIXELS", value_parser = clap::value_parser!(u64).range(1..))]
+    max_pixels: Option<u64>,
 }
 
 #[derive(Subcommand)]
@@ -72,6 +78,9 @@ enum Verb {
 
 impl Cli {
     pub(crate) fn run(self) -> Outcome {
+        if let Some(pixels) = self.max_pixels {
+            Limits::raise(pixels);
+        }
         match self.verb {
             Verb::Organize(arguments) => organize::run(arguments),
             Verb::Inspect(arguments) => inspect::run(&arguments),

@@ -301,10 +301,21 @@ pub(crate) fn check_classes(catalog: &Catalog, path: &Path) -> Result<()> {
 
 /// The error of a catalog without labelled images.
 pub(crate) fn no_labels(catalog: &Catalog, path: &Path) -> Error {
-    let mut zips = catalog.unlabelled.iter().filter(|name| source::is_zip_name(name));
-    Error::NoLabels {
-        path: path.into(),
-        nested: zips.next().cloned(),
+    let zips = catalog.unlabelled.iter().filter(|name| source::is_zip_name(name));
+    match zips.collect::<Vec<_>>()[..] {
+        [first, second, ref more @ ..] => {
+            let and = if more.is_empty() { "" } else { " and more" };
+            let reason = format!(
+                "no labelled pictures, but {} zips ({first}, {second}{and}); unpack each into a folder of its own, or \
+                 give one of them",
+                more.len() + 2
+            );
+            Error::data(path, reason)
+        }
+        ref one => Error::NoLabels {
+            path: path.into(),
+            nested: one.first().map(|name| name.to_string()),
+        },
     }
 }
 

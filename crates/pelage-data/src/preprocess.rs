@@ -115,17 +115,24 @@ impl Preprocessing {
         to.resize_part(pixels, from, [0.0, 0.0, f64::from(from[0]), f64::from(from[1])])
     }
 
-    /// Bytes that resizing an image of `size` (width, height) takes beside its pixels: the result, and all columns at
-    /// the height of the result, since columns are shortened first. Of an image far wider than high these are many.
+    /// Bytes that resizing an image of `size` (width, height) takes beside its pixels: the result, all columns at the
+    /// height of the result, since columns are shortened first, and the filter's weights. Of an image that is far wider
+    /// than high, or the other way round, these are many.
     fn resizing_bytes(&self, size: [u32; 2]) -> u64 {
-        if size == [self.width, self.height] {
-            return self.len() as u64;
-        }
-        let between = match self.filter {
-            ResizeFilter::Nearest => 0,
-            _ => 3 * u64::from(size[0]) * u64::from(self.height),
+        let result = self.len() as u64;
+        let support = match self.filter {
+            ResizeFilter::Nearest => return result,
+            ResizeFilter::Bilinear => 1,
+            ResizeFilter::Bicubic => 2,
+            ResizeFilter::Lanczos3 => 3,
         };
-        between + self.len() as u64
+        if size == [self.width, self.height] {
+            return result;
+        }
+        // As f64, and then as i16 or i32, to both sides of each place.
+        let weights = |from: u32, to: u32| 2 * support * 12 * u64::from(from.max(to));
+        let between = 3 * u64::from(size[0]) * u64::from(self.height);
+        result + between + weights(size[0], self.width) + weights(size[1], self.height)
     }
 
     /// Of a part of an image of `size` (width, height): left, top, width, height in its pixels.

@@ -296,3 +296,16 @@ fn the_part_to_evaluate_on_is_validation_or_all_of_a_set_without_parts() {
     let nowhere = open_parts(&unlabelled.path().join("nowhere")).err();
     assert!(matches!(nowhere, Some(Error::NotFound { .. })), "{nowhere:?}");
 }
+
+#[test]
+fn a_folder_of_zips_says_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["cats.zip", "dogs.zip", "birds.zip"] {
+        support::write(folder.path().join(name), &support::zip(&[("1.png", support::png(1))]));
+    }
+    let told = open_dataset(folder.path(), Some(0.5), 0).err().unwrap().to_string();
+    assert!(
+        told.contains("3 zips (birds.zip, cats.zip and more); unpack each into a folder of its own"),
+        "{told}"
+    );
+}

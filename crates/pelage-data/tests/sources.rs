@@ -84,6 +84,52 @@ fn damaged_and_hostile_zips() {
     assert!(told.contains("inner.zip") && told.contains("not opened"), "{told}");
 }
 
+#[test]
+fn what_is_packed_otherwise_is_told_with_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    // As another tool would have packed it: the method stands in the member's header and in the directory.
+    let packed = |method: u16| {
+        let mut bytes = zip(&[("cat.0.jpg", png(0))]);
+        let directory = bytes.windows(4).rposition(|mark| mark == b"PK\x01\x02").unwrap();
+        for at in [8, directory + 10] {
+            bytes[at..at + 2].copy_from_slice(&method.to_le_bytes());
+        }
+        let path = folder.path().join(format!("{method}.zip"));
+        write(&path, &bytes);
+        list(&path).unwrap()[0].location.read().unwrap_err().to_string()
+    };
+    for (method, name) in [
+        (9, "Deflate64"),
+        (12, "bzip2"),
+        (14, "LZMA"),
+        (95, "xz"),
+        (77, "method 77"),
+    ] {
+        let told = packed(method);
+        assert!(
+            told.contains(&format!("!cat.0.jpg: packed by {name}, which")) && told.contains("pack it again"),
+            "{told}"
+        );
+    }
+    for (name, head, kind) in [
+        ("pets.tar.gz", &b"\x1F\x8B\x08\0\0"[..], "a gzip archive"),
+        ("pets.7z", b"7z\xBC\xAF\x27\x1C\0", "a 7z archive"),
+        ("pets", b"Rar!\x1A\x07\x01\0", "a RAR archive"),
+    ] {
+        let path = folder.path().join(name);
+        write(&path, head);
+        let told = list(&path).unwrap_err().to_string();
+        assert!(
+            told.contains(kind) && told.contains("unpack it and give the folder"),
+            "{told}"
+        );
+    }
+    // A zip by another name is one.
+    let path = folder.path().join("pets.cbz");
+    write(&path, &zip(&[("cat.0.jpg", png(0))]));
+    assert_eq!(names(&path), ["cat.0.jpg"]);
+}
+
 #[cfg(unix)]
 #[test]
 fn links_are_followed_but_not_in_circles() {

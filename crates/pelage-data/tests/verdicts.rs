@@ -133,7 +133,7 @@ fn strays_between_segments_are_passed_over() {
     ] {
         let bytes = fixture(name);
         let expected = decode(&bytes, &Limits::default()).unwrap();
-        let mut at = 2;
+        let mut at = 4 + usize::from(u16::from_be_bytes([bytes[4], bytes[5]]));
         while bytes[at + 1] != 0xDA {
             for stray in [&b"\0"[..], b"\0\0\0\0\0\0\0\0", b"some text", b"\xFF\0stuffed"] {
                 let with = [&bytes[..at], stray, &bytes[at..]].concat();

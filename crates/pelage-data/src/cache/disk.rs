@@ -55,13 +55,14 @@ pub(super) fn open(
             found
         }
         None => {
-            std::fs::create_dir_all(folder).map_err(Error::io(folder))?;
-            remove_abandoned(folder, Duration::from_secs(60));
-            make_room(folder, count.saturating_mul(each) as u64);
-            write(count, each, &path, decode).map_err(|source| Error::Cache {
+            let failed = |source| Error::Cache {
                 folder: folder.into(),
                 source,
-            })?
+            };
+            std::fs::create_dir_all(folder).map_err(failed)?;
+            remove_abandoned(folder, Duration::from_secs(60));
+            make_room(folder, count.saturating_mul(each) as u64);
+            write(count, each, &path, decode).map_err(failed)?
         }
     };
     let checksums = results.iter().flatten().copied().collect();

@@ -10,10 +10,17 @@ pub(super) const NEAR_BITS: u32 = 7;
 const BRIGHTER: f64 = 1.0;
 
 /// How alike (Pearson's correlation) the thumbnails of near duplicates must be.
-const NEAR_CORRELATION: f64 = 0.98;
+pub(super) const NEAR_CORRELATION: f64 = 0.98;
 
 /// Sides of the thumbnail.
 const SIDE: usize = 16;
+
+/// Sides of what is compared before thumbnails are.
+const COARSE: usize = 4;
+
+/// How far apart, squared, thumbnails of length 1 are whose correlation is [`NEAR_CORRELATION`]: twice what that lacks
+/// of 1. And some more, for rounding.
+const NEAR_DISTANCE: f32 = 2.0 * (1.0 - NEAR_CORRELATION as f32) + 1e-4;
 
 /// Contrast (standard deviation of grays of 0 to 255) below which an image is flat: all such look alike.
 const FLAT: f64 = 4.0;
@@ -28,6 +35,9 @@ pub(super) struct Look {
     /// The mean of these, and how much they differ from it, in mean squares.
     mean: f64,
     variance: f64,
+    /// The sum of each of `COARSE` x `COARSE` squares of the thumbnail after it was brought to mean 0 and length 1, over
+    /// the root of their number: a projection of it, so that of two images these are no farther apart than those.
+    coarse: [f32; COARSE * COARSE],
 }
 
 impl Look {
@@ -50,19 +60,35 @@ impl Look {
         let count = thumbnail.len() as f64;
         let sum: u32 = thumbnail.iter().map(|&gray| u32::from(gray)).sum();
         let mean = f64::from(sum) / count;
+        let variance = products(&thumbnail, &thumbnail) / count - mean * mean;
+        let side = SIDE / COARSE;
+        let scale = (count * variance).sqrt() * side as f64;
+        let mut coarse = [0.0; COARSE * COARSE];
+        for (at, &gray) in thumbnail.iter().enumerate() {
+            let square = at / SIDE / side * COARSE + at % SIDE / side;
+            coarse[square] += ((f64::from(gray) - mean) / scale) as f32;
+        }
         Look {
             hash,
             thumbnail,
             mean,
-            variance: products(&thumbnail, &thumbnail) / count - mean * mean,
+            variance,
+            coarse,
         }
     }
 
     pub(super) fn is_near(&self, other: &Look) -> bool {
-        (self.hash ^ other.hash).count_ones() <= NEAR_BITS && self.correlation(other) >= NEAR_CORRELATION
+        (self.hash ^ other.hash).count_ones() <= NEAR_BITS
+            && self.coarse_distance(other) <= NEAR_DISTANCE
+            && self.correlation(other) >= NEAR_CORRELATION
     }
 
-    fn correlation(&self, other: &Look) -> f64 {
+    fn coarse_distance(&self, other: &Look) -> f32 {
+        let squares = self.coarse.iter().zip(&other.coarse);
+        squares.map(|(a, b)| (a - b) * (a - b)).sum()
+    }
+
+    pub(super) fn correlation(&self, other: &Look) -> f64 {
         let products = products(&self.thumbnail, &other.thumbnail);
         let covariance = products / self.thumbnail.len() as f64 - self.mean * other.mean;
         covariance / (self.variance * other.variance).sqrt()

@@ -23,7 +23,7 @@ pub(super) fn near_groups(looks: &[(usize, &Look)]) -> Vec<Vec<usize>> {
         if index.reached[first] || looks[first].1.is_flat() {
             continue;
         }
-        index.reached[first] = true;
+        index.reach(first);
         let mut group = vec![first];
         let mut at = 0;
         while at < group.len() {
@@ -38,50 +38,85 @@ pub(super) fn near_groups(looks: &[(usize, &Look)]) -> Vec<Vec<usize>> {
     groups
 }
 
-/// The images that have not been reached, by each part of their hashes.
+/// The images that have not been reached.
 struct Index {
-    /// For each part and each byte that it can be, hashes and places of images. Reached ones among them are left out
-    /// when they are come across.
-    buckets: Vec<Vec<(u64, u32)>>,
+    /// For each part and each byte that it can be, the images whose hashes are so there.
+    buckets: Vec<Bucket>,
+    /// All of them: of one scene, the buckets of a hash have more images together than there are.
+    all: Bucket,
     reached: Vec<bool>,
+    count_reached: usize,
+}
+
+/// Hashes and places of images, those among them that are reached since the last time that these were left out.
+#[derive(Clone, Default)]
+struct Bucket {
+    images: Vec<(u64, u32)>,
+    count_reached: usize,
 }
 
 impl Index {
     fn of(looks: &[(usize, &Look)]) -> Index {
-        let mut buckets = vec![Vec::new(); PARTS << 8];
+        let mut index = Index {
+            buckets: vec![Bucket::default(); PARTS << 8],
+            all: Bucket::default(),
+            reached: vec![false; looks.len()],
+            count_reached: 0,
+        };
         for (place, (_, look)) in (0..).zip(looks) {
             // All flat images look alike, and none is a copy of another.
             if !look.is_flat() {
-                (0..PARTS).for_each(|part| buckets[bucket(look.hash, part)].push((look.hash, place)));
+                let image = (look.hash, place);
+                (0..PARTS).for_each(|part| index.buckets[bucket(look.hash, part)].images.push(image));
+                index.all.images.push(image);
             }
         }
-        Index {
-            buckets,
-            reached: vec![false; looks.len()],
-        }
+        index
+    }
+
+    fn reach(&mut self, place: usize) {
+        self.reached[place] = true;
+        self.count_reached += 1;
     }
 
     /// Adds to `group` all images near the one at `from` that have not been reached.
     fn take_near(&mut self, looks: &[(usize, &Look)], from: usize, group: &mut Vec<usize>) {
         let look = looks[from].1;
-        for part in 0..PARTS {
-            let bucket = &mut self.buckets[bucket(look.hash, part)];
-            let reached = &self.reached;
-            bucket.retain(|(_, place)| !reached[*place as usize]);
-            let near = |(hash, place): &&(u64, u32)| {
-                let apart = hash ^ look.hash;
-                // One that has an earlier part in common was seen there.
-                apart.count_ones() <= NEAR_BITS
-                    && (0..part).all(|earlier| apart >> (8 * earlier) & 0xFF != 0)
-                    && look.is_near(looks[*place as usize].1)
-            };
-            let place = |(_, place): &(u64, u32)| *place as usize;
-            let found = group.len();
-            match bucket.len() < MANY {
-                true => group.extend(bucket.iter().filter(near).map(place)),
-                false => group.par_extend(bucket.par_iter().with_min_len(1024).filter(near).map(place)),
+        let parts = (0..PARTS).map(|part| bucket(look.hash, part));
+        let in_parts: usize = parts.clone().map(|part| self.buckets[part].images.len()).sum();
+        if in_parts > self.all.images.len() {
+            let found = self.all.near(looks, look, &self.reached, self.count_reached);
+            found.iter().for_each(|&place| self.reach(place));
+            group.extend(found);
+            return;
+        }
+        for part in parts {
+            let found = self.buckets[part].near(looks, look, &self.reached, self.count_reached);
+            found.iter().for_each(|&place| self.reach(place));
+            group.extend(found);
+        }
+    }
+}
+
+impl Bucket {
+    /// The places of images near `look`, of those that are not reached.
+    fn near(&mut self, looks: &[(usize, &Look)], look: &Look, reached: &[bool], count_reached: usize) -> Vec<usize> {
+        // Not each time: that is as much work as looking at them.
+        if 8 * (count_reached - self.count_reached) > self.images.len() {
+            self.images.retain(|(_, place)| !reached[*place as usize]);
+            self.count_reached = count_reached;
+        }
+        let near = |(hash, place): &&(u64, u32)| {
+            let place = *place as usize;
+            (hash ^ look.hash).count_ones() <= NEAR_BITS && !reached[place] && look.is_near(looks[place].1)
+        };
+        let place = |(_, place): &(u64, u32)| *place as usize;
+        match self.images.len() < MANY {
+            true => self.images.iter().filter(near).map(place).collect(),
+            false => {
+                let images = self.images.par_iter().with_min_len(1024);
+                images.filter(near).map(place).collect()
             }
-            group[found..].iter().for_each(|&place| self.reached[place] = true);
         }
     }
 }
@@ -97,6 +132,7 @@ mod tests {
 
     use proptest::prelude::*;
 
+    use super::super::look::NEAR_CORRELATION;
     use super::*;
 
     /// Every pair compared.
@@ -105,7 +141,8 @@ mod tests {
         for i in 0..looks.len() {
             for j in 0..i {
                 let (a, b) = (looks[i].1, looks[j].1);
-                if !a.is_flat() && !b.is_flat() && a.is_near(b) {
+                let alike = (a.hash ^ b.hash).count_ones() <= NEAR_BITS && a.correlation(b) >= NEAR_CORRELATION;
+                if !a.is_flat() && !b.is_flat() && alike {
                     let (from, to) = (leader[i].max(leader[j]), leader[i].min(leader[j]));
                     leader.iter_mut().filter(|one| **one == from).for_each(|one| *one = to);
                 }
