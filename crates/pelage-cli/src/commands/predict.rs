@@ -5,14 +5,14 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use pelage::data::Progress;
-use pelage::data::source;
+use pelage::data::source::{self, Found};
 use pelage::predict::{self, UNKNOWN};
 use pelage::{Model, Prediction};
 
 use super::compute::Computing;
 use crate::failure::{Failure, Outcome, json};
 use crate::progress::Task;
-use crate::table::{count, table};
+use crate::table::{count, left_out, table};
 
 /// Classify pictures
 ///
@@ -45,7 +45,7 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments) -> Outcome {
     let device = arguments.computing.compute().open()?;
     let model = Model::open_on(&arguments.run, &device, arguments.reject)?;
-    let mut predictions = Vec::new();
+    let (mut predictions, mut passed_over) = (Vec::new(), Vec::new());
     for path in &arguments.paths {
         if path == Path::new("-") {
             let mut bytes = Vec::new();
@@ -56,7 +56,8 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
             predictions.push(model.predict_bytes("-", &bytes));
             continue;
         }
-        let entries = source::list(path)?;
+        let Found { entries, left_out, .. } = source::find(path)?;
+        passed_over.extend(left_out);
         let (task, total) = (Task::new(), entries.len());
         let show = &mut |done| {
             task.show(Progress {
@@ -68,6 +69,10 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         predictions.extend(predict::predict(&model, &entries, show));
         task.finish();
     }
+    if predictions.is_empty() {
+        let found = left_out(&passed_over);
+        return Err(Failure::Failed(format!("no files were found\n{}", found.trim_end())));
+    }
     let unreadable = predictions
         .iter()
         .filter(|prediction| prediction.error.is_some())
@@ -78,7 +83,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     predictions
         .iter_mut()
         .for_each(|prediction| prediction.classes.truncate(arguments.top.max(1)));
-    if !predictions.is_empty() && unreadable == predictions.len() {
+    if unreadable == predictions.len() {
         let reasons = predictions
             .iter()
             .filter_map(|one| Some(format!("{}: {}", one.path, one.error.as_ref()?)));
@@ -94,7 +99,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     let calibrated = model.judge.temperature().map_or(String::new(), |temperature| {
         format!("probabilities are calibrated (temperature {temperature:.3})\n")
     });
-    Ok(described(&model, &predictions, unreadable) + &calibrated)
+    Ok(described(&model, &predictions, unreadable) + &calibrated + &left_out(&passed_over))
 }
 
 /// The predictions as text.

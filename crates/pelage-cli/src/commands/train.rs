@@ -11,7 +11,7 @@ use pelage::train::{EndReason, Outcome as Trained};
 
 use crate::failure::{Failure, Outcome};
 use crate::progress::{self, Task, Training};
-use crate::table::{count, duration, some};
+use crate::table::{count, duration, left_out, some};
 pub(super) use arguments::{Arguments, Choosing};
 use arguments::{config, extension};
 
@@ -81,6 +81,7 @@ fn trained(run: &Run) -> Result<Trained, Failure> {
             some(skipped.into_iter(), 5)
         );
     }
+    eprint!("{}", left_out(run.data.train.left_out()));
     if run.complete.is_none() {
         let forecast = run.forecast()?;
         eprintln!(

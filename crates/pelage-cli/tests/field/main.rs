@@ -14,4 +14,8 @@ mod common;
 #[allow(dead_code, reason = "words for kinds of fault to come")]
 mod place;
 
+mod found;
+mod labels;
+mod own_output;
 mod parts;
+mod zips;

@@ -4,10 +4,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::atomic::{is_abandoned, is_unfinished};
+use crate::source::is_cache_file;
 use crate::{Error, Result};
-
-/// How names of the cache's files end, behind a key of 32 hexadecimal digits.
-const ENDS: [&str; 2] = [".pictures", ".features"];
 
 /// The user's cache folder: `PELAGE_CACHE`, else `pelage` in the platform's place for caches.
 pub fn default_dir() -> PathBuf {
@@ -67,9 +65,7 @@ fn is_old_unfinished(path: &Path) -> bool {
 }
 
 fn is_whole(path: &Path) -> bool {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let is_key = |key: &str| key.len() == 32 && key.bytes().all(|byte| byte.is_ascii_hexdigit());
-    ENDS.iter().any(|end| name.strip_suffix(end).is_some_and(is_key))
+    is_cache_file(&path.file_name().unwrap_or_default().to_string_lossy())
 }
 
 fn files(folder: &Path) -> std::io::Result<Vec<PathBuf>> {

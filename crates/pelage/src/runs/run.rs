@@ -81,6 +81,7 @@ impl Run {
         let sets = Sets::from(config.split()?);
         let (start, data) = start::open(&config.recipe, &sets, config.compute.cache, &device, progress)?;
         std::fs::create_dir_all(folder).map_err(Error::io(folder))?;
+        pelage_data::source::mark(folder)?;
         if config.validation_split.is_some() {
             atomic::write(&folder.join("split.csv"), &manifest(&sets)?)?;
         }
