@@ -114,6 +114,10 @@ impl From<pelage::data::Error> for Failure {
             Error::NoLabels { nested: None, .. } | Error::OneClass { .. } => {
                 Failure::Failed(with("`pelage organize --labels labels.csv`".into()))
             }
+            Error::Ambiguous { .. } => Failure::Failed(with("`pelage organize --labels labels.csv`".into())),
+            Error::Columns { .. } => Failure::Usage(with(
+                "name it by `--path-column`, `--label-column` or `--split-column`".into(),
+            )),
             Error::MissingClass { .. } => Failure::Failed(with("`pelage organize`".into())),
             Error::TooManyUnreadable { .. } | Error::UnreadableClass { .. } => {
                 Failure::Failed(format!("{told}\nsee them all by `pelage inspect`"))

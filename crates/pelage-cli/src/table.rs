@@ -2,10 +2,13 @@
 
 pub(crate) use pelage::draw::text::{duration, thousands};
 
+use std::collections::BTreeMap;
+
 use console::{Term, measure_text_width};
 
 use crate::terminal::{columns, line, wrapped};
 use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
+use pelage::data::source::LeftOut;
 
 /// Lines at the top, below the heading, and at the bottom.
 const STYLE: TableStyle = TableStyle::new()
@@ -102,6 +105,30 @@ pub(crate) fn some(lines: impl ExactSizeIterator<Item = String>, most: usize) ->
         text += &format!("  and {} more\n", total - most);
     }
     text
+}
+
+/// What was left out, a line for each reason, with some of the files.
+pub(crate) fn left_out(left_out: &[LeftOut]) -> String {
+    let mut by_reason: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    left_out
+        .iter()
+        .for_each(|one| by_reason.entry(&one.reason).or_default().push(&one.path));
+    if by_reason.is_empty() {
+        return String::new();
+    }
+    let line = |(reason, paths): (&str, Vec<&str>)| {
+        let (first, more) = (&paths[..paths.len().min(3)], paths.len().saturating_sub(3));
+        let more = match more {
+            0 => String::new(),
+            more => format!(" and {} more", thousands(more as u64)),
+        };
+        format!(
+            "  {} {reason}: {}{more}\n",
+            thousands(paths.len() as u64),
+            first.join(", ")
+        )
+    };
+    "left out:\n".to_string() + &by_reason.into_iter().map(line).collect::<String>()
 }
 
 #[cfg(test)]

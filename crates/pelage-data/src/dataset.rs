@@ -9,6 +9,7 @@ use std::collections::HashSet;
 use image::RgbImage;
 
 use crate::preprocess::Preprocessing;
+use crate::source::LeftOut;
 use crate::{Error, Result};
 
 pub use split::{Subset, split};
@@ -91,6 +92,11 @@ pub trait Dataset: Send + Sync {
     /// Where image `index` is, for messages: its name, where that says it all.
     fn location(&self, index: usize) -> String {
         self.name(index).to_string()
+    }
+
+    /// What was found beside the images and is not used, for messages.
+    fn left_out(&self) -> &[LeftOut] {
+        &[]
     }
 
     /// Whether the images are in memory already. Decoded ones are then never written to a disk cache, unless

@@ -84,6 +84,45 @@ pub enum Error {
         /// The source.
         path: PathBuf,
     },
+    /// A source has a training part alone, whose images say nothing about a model that has learnt from them.
+    #[error(
+        "{}: nothing to score: only the training part, {part}, has labels; add a folder named validation or test, or \
+         give the folder {part} itself", path.display()
+    )]
+    OnlyTraining {
+        /// The source.
+        path: PathBuf,
+        /// The folder of the training part, relative to the source.
+        part: String,
+    },
+    /// Folders lie in each other so that either may be the classes.
+    #[error(
+        "{}: the folders {} hold the same folders, {}; is {} a class, or {}? If {1} are parts of one data set, name one \
+         of them train; if they are classes, put their pictures together, or list the labels in a CSV",
+        path.display(), listed(folders), listed(within), folders[0], within[0]
+    )]
+    Ambiguous {
+        /// The source.
+        path: PathBuf,
+        /// The outer folders.
+        folders: Vec<String>,
+        /// The folders in each of them.
+        within: Vec<String>,
+    },
+    /// A CSV of labels has a heading that does not tell which column holds what.
+    #[error(
+        "{}: no telling which column holds the {what}, {problem}; its columns are {}", path.display(), listed(columns)
+    )]
+    Columns {
+        /// The CSV.
+        path: PathBuf,
+        /// `paths`, `labels` or `split`.
+        what: &'static str,
+        /// What is wrong.
+        problem: String,
+        /// The columns.
+        columns: Vec<String>,
+    },
     /// A share of a source was asked for as validation part, and it has one.
     #[error("{} has a validation part already; set no share of the pictures aside", path.display())]
     HasValidation {
@@ -91,7 +130,7 @@ pub enum Error {
         path: PathBuf,
     },
     /// No image has a label.
-    #[error("{}: no labelled pictures; {}", path.display(), nested.as_ref().map_or(
+    #[error("{}: no labelled pictures; {}", path.display(), nested.as_deref().map(shortened).map_or(
         "put the pictures into one folder per class, name them like cat.0.jpg, or list their labels in a CSV".into(),
         |zip| format!("but there is {zip}; give that zip itself"),
     ))]
@@ -112,14 +151,16 @@ pub enum Error {
         /// The class.
         class: String,
     },
-    /// The validation part has a class that the training part lacks.
+    /// The validation part, or the test part, has a class that the training part lacks.
     #[error(
-        "{}: validation has a class '{class}' that training does not know (it knows {}); rename or remove that folder",
-        path.display(), known.join(", ")
+        "{}: {part} has a class '{}' that training does not know (it knows {}); rename or remove that folder",
+        path.display(), shortened(class), listed(known)
     )]
     UnknownClass {
         /// The source.
         path: PathBuf,
+        /// The part: `validation`.
+        part: &'static str,
         /// The class.
         class: String,
         /// The classes of the training part.
@@ -205,6 +246,34 @@ pub struct Unreadable {
     pub path: String,
     /// Why.
     pub reason: String,
+}
+
+/// Names, of which there may be any number and each of any length.
+pub(crate) fn listed(names: &[String]) -> String {
+    let mut text = names
+        .iter()
+        .take(12)
+        .map(|name| shortened(name))
+        .collect::<Vec<_>>()
+        .join(", ");
+    if names.len() > 12 {
+        text += &format!(" and {} more", names.len() - 12);
+    }
+    text
+}
+
+/// A name for a message: without what a terminal obeys, and of no more than 100 characters.
+pub(crate) fn shortened(name: &str) -> String {
+    let mut characters = name.chars();
+    let text: String = characters.by_ref().take(100).collect();
+    let more = if characters.next().is_some() { "..." } else { "" };
+    format!(
+        "{}{more}",
+        text.escape_debug()
+            .to_string()
+            .replace("\\'", "'")
+            .replace("\\\"", "\"")
+    )
 }
 
 fn examples(unreadable: &[Unreadable]) -> String {

@@ -3,15 +3,16 @@
 mod look;
 mod near;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 
 use rayon::prelude::*;
 use serde::Serialize;
 
-use crate::catalog::{self, Catalog, Listing, Part};
+use crate::catalog::{self, Catalog, Item, Listing, Part};
 use crate::decode::{self, Limits};
 use crate::progress::{Counter, Progress};
+use crate::source::{Entry, LeftOut};
 use crate::{Result, Unreadable};
 
 use self::look::Look;
@@ -29,8 +30,8 @@ pub struct Report {
     pub formats: BTreeMap<String, usize>,
     /// Files that cannot be read, with reasons.
     pub unreadable: Vec<Unreadable>,
-    /// Files that carry no label.
-    pub unlabelled: Vec<String>,
+    /// What else was found, and why it was not looked at.
+    pub left_out: Vec<LeftOut>,
     /// Groups of byte-identical images.
     pub exact_duplicates: Vec<Vec<String>>,
     /// Groups of images that look the same but for size, compression, brightness or a narrow margin. Of byte-identical
@@ -47,7 +48,7 @@ pub struct Report {
 pub struct ClassReport {
     /// `train`, `validation`, `test`, or `all` where there are no such parts.
     pub set: &'static str,
-    /// The class.
+    /// The class; empty for images without a label.
     pub name: String,
     /// Its files.
     #[serde(rename = "pictures")]
@@ -85,18 +86,27 @@ pub fn inspect(path: &Path, progress: &(dyn Fn(Progress) + Sync)) -> Result<Repo
     let mut sets: Vec<(&'static str, Catalog)> = parts
         .into_iter()
         .filter(|(_, part)| listing.has(*part))
-        .map(|(set, part)| (set, listing.part(part)))
+        .map(|(set, part)| {
+            (
+                set,
+                with_unlabelled(listing.part(part), listing.without_label(Some(part))),
+            )
+        })
         .collect();
+    let mut all = listing.catalog(|_| true);
     if sets.is_empty() {
-        sets.push(("all", listing.catalog(|_| true)));
+        let whole = listing.catalog(|_| true);
+        sets.push(("all", with_unlabelled(whole, listing.without_label(None))));
     }
     let items: Vec<_> = sets
         .iter()
         .flat_map(|(set, catalog)| catalog.items.iter().map(move |item| (*set, item)))
         .collect();
     if items.is_empty() {
-        return Err(catalog::no_labels(&listing.catalog(|_| true), path));
+        return Err(catalog::no_labels(&all, path));
     }
+    let looked_at: HashSet<String> = items.iter().map(|(_, item)| item.location.to_string()).collect();
+    all.left_out.retain(|one| !looked_at.contains(&one.path));
     let counter = Counter::new("decoding", items.len(), progress);
     let seen: Vec<std::result::Result<Seen, String>> = items
         .par_iter()
@@ -129,7 +139,7 @@ pub fn inspect(path: &Path, progress: &(dyn Fn(Progress) + Sync)) -> Result<Repo
     let mut exact: Vec<Vec<usize>> = by_content.into_values().filter(|group| group.len() > 1).collect();
     exact.sort();
     // One of each group of exact duplicates stands for the others.
-    let doubles: std::collections::HashSet<usize> = exact.iter().flat_map(|group| group[1..].iter().copied()).collect();
+    let doubles: HashSet<usize> = exact.iter().flat_map(|group| group[1..].iter().copied()).collect();
     let looks = seen.iter().enumerate().filter(|(i, _)| !doubles.contains(i));
     let near = near_groups(
         &looks
@@ -159,9 +169,8 @@ pub fn inspect(path: &Path, progress: &(dyn Fn(Progress) + Sync)) -> Result<Repo
         first += catalog.items.len();
     }
     let mut totals: HashMap<&str, usize> = HashMap::new();
-    classes
-        .iter()
-        .for_each(|class| *totals.entry(&class.name).or_default() += class.images);
+    let labelled = classes.iter().filter(|class| !class.name.is_empty());
+    labelled.for_each(|class| *totals.entry(&class.name).or_default() += class.images);
     let (most, least) = (
         totals.values().max().copied().unwrap_or(0),
         totals.values().min().copied().unwrap_or(0),
@@ -171,16 +180,28 @@ pub fn inspect(path: &Path, progress: &(dyn Fn(Progress) + Sync)) -> Result<Repo
         images: items.len(),
         formats,
         unreadable,
-        unlabelled: sets
-            .iter()
-            .flat_map(|(_, catalog)| catalog.unlabelled.clone())
-            .collect(),
+        left_out: all.left_out,
         exact_duplicates: exact.iter().map(named).collect(),
         near_duplicates: near.iter().map(named).collect(),
         leaks,
         imbalance,
         classes,
     })
+}
+
+/// A catalog with images that have no label, in a last class without a name.
+fn with_unlabelled(mut catalog: Catalog, unlabelled: Vec<&Entry>) -> Catalog {
+    let label = catalog.classes.len();
+    if !unlabelled.is_empty() {
+        catalog.classes.push(String::new());
+    }
+    catalog.items.extend(unlabelled.into_iter().map(|entry| Item {
+        name: entry.name.clone(),
+        location: entry.location.clone(),
+        label,
+        part: None,
+    }));
+    catalog
 }
 
 fn look_at(bytes: &[u8]) -> std::result::Result<Seen, String> {

@@ -13,10 +13,12 @@ use serde::Serialize;
 
 use self::names::{Names, check_folder_names};
 use self::target::{Plan, Target};
-use crate::catalog::{self, Catalog, Item};
+use crate::catalog::{self, Catalog, Item, Part};
 use crate::dataset::{check_share, choose};
+use crate::decode::{self, Limits};
 use crate::progress::{Counter, Progress};
 use crate::readable::check_unreadable;
+use crate::source::LeftOut;
 use crate::{Error, Result, Unreadable};
 
 pub use self::options::{Link, Options};
@@ -33,9 +35,11 @@ pub struct Report {
     pub written: usize,
     /// Files that an earlier, interrupted call had written.
     pub already_there: usize,
-    /// Files that were left out: no images, or without a label.
-    pub unlabelled: Vec<String>,
-    /// Files that could not be read, and were left out.
+    /// Whether a CSV said which images are for validation.
+    pub split_given: bool,
+    /// What else was found, and why it was left out.
+    pub left_out: Vec<LeftOut>,
+    /// Images that could not be read, and were left out.
     pub unreadable: Vec<Unreadable>,
 }
 
@@ -58,17 +62,26 @@ pub struct ClassCount {
 pub fn organize(options: &Options, progress: &(dyn Fn(Progress) + Sync)) -> Result<Report> {
     check_share("ratio", options.ratio)?;
     let target = Target::new(&options.out, &options.source)?;
-    let mut catalog = Catalog::from_source(&options.source, options.labels.as_deref())?;
+    let mut catalog = match &options.labels {
+        Some(csv) => Catalog::from_csv(&options.source, csv, &options.columns)?,
+        None => Catalog::from_source(&options.source, None)?,
+    };
     rename(&mut catalog, &options.rename)?;
     catalog::check_classes(&catalog, &options.source)?;
     check_folder_names(&catalog.classes)?;
-    let unlabelled = std::mem::take(&mut catalog.unlabelled);
+    leave_test_out(&mut catalog);
+    let left_out = std::mem::take(&mut catalog.left_out);
     if let Some(limit) = options.limit {
         catalog = limited(catalog, limit, options.seed)?;
     }
     let (catalog, contents, unreadable) = read_all(catalog, progress)?;
     let labels: Vec<_> = catalog.items.iter().map(|item| item.label).collect();
-    let in_validation = choose(&catalog.classes, &labels, &contents, options.ratio, options.seed)?;
+    let given = options.labels.as_ref().and_then(|_| given_split(&catalog));
+    let split_given = given.is_some();
+    let in_validation = match given {
+        Some(given) => given,
+        None => choose(&catalog.classes, &labels, &contents, options.ratio, options.seed)?,
+    };
 
     let mut names = Names::default();
     let mut classes: Vec<ClassCount> = catalog
@@ -110,9 +123,28 @@ pub fn organize(options: &Options, progress: &(dyn Fn(Progress) + Sync)) -> Resu
         classes,
         written,
         already_there: total - written,
-        unlabelled,
+        split_given,
+        left_out,
         unreadable,
     })
+}
+
+/// What a CSV says to be for testing is not trained on.
+fn leave_test_out(catalog: &mut Catalog) {
+    let (test, items) = catalog.items.drain(..).partition(|item| item.part == Some(Part::Test));
+    catalog.items = items;
+    let test: Vec<Item> = test;
+    catalog.left_out.extend(test.into_iter().map(|item| LeftOut {
+        path: item.location.to_string(),
+        reason: "in the test part".into(),
+    }));
+}
+
+/// Whether each image is for validation, where a CSV says that of some.
+fn given_split(catalog: &Catalog) -> Option<Vec<bool>> {
+    let validation = |item: &Item| item.part == Some(Part::Validation);
+    let given = catalog.items.iter().any(validation);
+    given.then(|| catalog.items.iter().map(validation).collect())
 }
 
 /// The items that can be read, the hashes of their contents, and those that cannot.
@@ -123,7 +155,8 @@ fn read_all(
     let total = catalog.items.len();
     let counter = Counter::new("reading", total, progress);
     let read = |item: &Item| {
-        let content = item.location.read().map(|bytes| blake3::hash(&bytes));
+        let bytes = item.location.read().map_err(|failure| failure.reason());
+        let content = bytes.and_then(|bytes| known_format(&bytes).map(|()| blake3::hash(&bytes)));
         counter.count();
         content
     };
@@ -135,10 +168,10 @@ fn read_all(
                 items.push(item);
                 contents.push(content);
             }
-            Err(failure) => {
+            Err(reason) => {
                 unreadable.push(Unreadable {
                     path: item.location.to_string(),
-                    reason: failure.reason(),
+                    reason,
                 });
             }
         }
@@ -147,12 +180,20 @@ fn read_all(
     Ok((Catalog { items, ..catalog }, contents, unreadable))
 }
 
+/// Refuses what begins as no image does; whether it is whole, decoding would tell.
+fn known_format(bytes: &[u8]) -> std::result::Result<(), String> {
+    match decode::format(bytes) {
+        Some(_) => Ok(()),
+        None => decode::decode(bytes, &Limits::default()).map(drop),
+    }
+}
+
 /// Renames classes, all at once, so that two can change names; two that get one name become one.
 fn rename(catalog: &mut Catalog, renames: &[(String, String)]) -> Result<()> {
     let mut new = catalog.classes.clone();
     for (i, (from, to)) in renames.iter().enumerate() {
         let Some(class) = catalog.classes.iter().position(|class| class == from) else {
-            let known = catalog.classes.join(", ");
+            let known = crate::error::listed(&catalog.classes);
             let (value, allowed) = (format!("{from}={to}"), format!("of a class of the source: {known}"));
             return Err(Error::setting("rename", value, allowed));
         };

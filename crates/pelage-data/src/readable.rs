@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::dataset::{self, Dataset};
 use crate::preprocess::Preprocessing;
+use crate::source::LeftOut;
 use crate::{Error, Result, Unreadable};
 
 /// Names and classes of the images that can be read, in the order of their data set, and why the others cannot. Decoded
@@ -102,6 +103,11 @@ impl Readable {
     /// The images that were skipped, and why.
     pub fn unreadable(&self) -> &[Unreadable] {
         &self.unreadable
+    }
+
+    /// What was found beside the images and is not used.
+    pub fn left_out(&self) -> &[LeftOut] {
+        self.dataset.left_out()
     }
 
     /// How the images become a network's input.

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use pelage_data::Error;
-use pelage_data::catalog::{Catalog, open_dataset, open_parts, split};
+use pelage_data::catalog::{Catalog, Part, Scored, open_dataset, open_parts, split};
 use proptest::prelude::*;
 use support::{class_folders, png, write, zip};
 
@@ -164,7 +164,17 @@ fn junk_is_no_class_and_images_are_told_by_content() {
     assert_eq!(catalog.classes, ["cat", "dog"]);
     // The empty image stays: it is told of as unreadable.
     assert_eq!(catalog.counts(), [4, 4]);
-    assert_eq!(catalog.unlabelled.len(), 5, "{:?}", catalog.unlabelled);
+    let reasons = |reason: &str| catalog.left_out.iter().filter(|one| one.reason == reason).count();
+    assert_eq!(
+        [
+            reasons("not a picture"),
+            reasons("left by Windows"),
+            catalog.left_out.len()
+        ],
+        [5, 1, 6],
+        "{:?}",
+        catalog.left_out
+    );
 }
 
 fn from_csv(csv: &[u8]) -> pelage_data::Result<HashMap<String, String>> {
@@ -270,30 +280,59 @@ proptest! {
     }
 }
 
+fn scored(path: &Path) -> pelage_data::Result<Scored> {
+    open_parts(path)?.to_evaluate()
+}
+
 /// What is broken must not be evaluated on the images that were trained on.
 #[test]
-fn the_part_to_evaluate_on_is_validation_or_all_of_a_set_without_parts() {
+fn the_part_to_evaluate_on_is_validation_then_test_and_never_training() {
     let folder = tempfile::tempdir().unwrap();
     parts(folder.path(), "val");
-    let (train, validation) = open_parts(folder.path()).unwrap();
-    assert_eq!((train.unwrap().items.len(), validation.items.len()), (8, 2));
+    class_folders(&folder.path().join("test"), 3);
+    let validation = scored(folder.path()).unwrap();
+    assert_eq!(
+        (
+            validation.part,
+            validation.images.items.len(),
+            validation.train.unwrap().items.len()
+        ),
+        (Some(Part::Validation), 2, 8)
+    );
+    std::fs::remove_dir_all(folder.path().join("val")).unwrap();
+    let test = scored(folder.path()).unwrap();
+    assert_eq!((test.part, test.images.items.len()), (Some(Part::Test), 6));
+    // A test part without labels, as Kaggle has it, leaves nothing.
+    std::fs::remove_dir_all(folder.path().join("test")).unwrap();
+    write(folder.path().join("test1/1.png"), &png(1));
+    let nothing = scored(folder.path()).err();
+    assert!(matches!(nothing, Some(Error::OnlyTraining { .. })), "{nothing:?}");
+    let told = nothing.unwrap().to_string();
+    assert!(told.contains("only the training part, train, has labels"), "{told}");
+    // Whoever means the training part can name it.
+    let named = scored(&folder.path().join("train")).unwrap();
+    assert_eq!((named.part, named.images.items.len()), (None, 8));
 
-    let broken = tempfile::tempdir().unwrap();
-    class_folders(&broken.path().join("Train"), 4);
-    write(broken.path().join("Val/bird/v.png"), &png(5));
-    let told = refused(open_parts(broken.path()));
-    assert!(told.contains("bird"), "{told}");
+    // A part that lacks a class is scored on what it has; one that training does not know is a mistake.
+    let uneven = tempfile::tempdir().unwrap();
+    class_folders(&uneven.path().join("Train"), 4);
+    write(uneven.path().join("Valid/dog/v.png"), &png(5));
+    let validation = scored(uneven.path()).unwrap().images;
+    assert_eq!((validation.counts(), validation.items[0].label), (vec![0, 1], 1));
+    write(uneven.path().join("Valid/bird/v.png"), &png(5));
+    let told = refused(scored(uneven.path()));
+    assert!(told.contains("validation has a class 'bird'"), "{told}");
 
     let plain = tempfile::tempdir().unwrap();
     class_folders(plain.path(), 3);
-    let (train, all) = open_parts(plain.path()).unwrap();
-    assert_eq!((train.is_none(), all.items.len()), (true, 6));
+    let all = scored(plain.path()).unwrap();
+    assert_eq!((all.part, all.images.items.len()), (None, 6));
 
     let unlabelled = tempfile::tempdir().unwrap();
     write(unlabelled.path().join("1.png"), &png(1));
-    let nothing = open_parts(unlabelled.path()).err();
+    let nothing = scored(unlabelled.path()).err();
     assert!(matches!(nothing, Some(Error::NoLabels { .. })), "{nothing:?}");
-    let nowhere = open_parts(&unlabelled.path().join("nowhere")).err();
+    let nowhere = scored(&unlabelled.path().join("nowhere")).err();
     assert!(matches!(nowhere, Some(Error::NotFound { .. })), "{nowhere:?}");
 }
 
@@ -308,4 +347,68 @@ fn a_folder_of_zips_says_what_to_do() {
         told.contains("3 zips (birds.zip, cats.zip and more); unpack each into a folder of its own"),
         "{told}"
     );
+}
+
+/// Below other folders and in zips as at the top.
+#[test]
+fn parts_are_told_wherever_they_lie() {
+    let folder = tempfile::tempdir().unwrap();
+    let names = ["Train/cat/1", "Train/dog/2", "Test/cat/3", "Test/dog/4"];
+    let members: Vec<_> = names.iter().map(|name| format!("data/new/{name}.png")).collect();
+    let members: Vec<_> = members
+        .iter()
+        .zip(0..)
+        .map(|(name, seed)| (name.as_str(), png(seed)))
+        .collect();
+    let path = folder.path().join("data.zip");
+    write(&path, &zip(&members));
+    members
+        .iter()
+        .for_each(|(name, bytes)| write(folder.path().join(name), bytes));
+    for source in [&path, &folder.path().join("data")] {
+        let test = scored(source).unwrap();
+        let names: Vec<_> = test
+            .images
+            .items
+            .iter()
+            .map(|item| item.name.rsplit('/').next().unwrap())
+            .collect();
+        assert_eq!((test.part, names), (Some(Part::Test), vec!["3.png", "4.png"]));
+    }
+}
+
+/// Not two classes "train" and "val_data".
+#[test]
+fn a_share_of_a_part_is_taken_from_training_alone() {
+    for other in ["val_data", "more"] {
+        let folder = tempfile::tempdir().unwrap();
+        class_folders(&folder.path().join("train"), 10);
+        class_folders(&folder.path().join(other), 3);
+        let told = match open_dataset(folder.path(), Some(0.2), 0) {
+            Err(failure) => failure.to_string(),
+            Ok(split) => {
+                assert_eq!(split.train.counts(), [8, 8], "{other}");
+                assert!(
+                    split
+                        .train
+                        .left_out
+                        .iter()
+                        .all(|one| one.reason.contains("beside the parts"))
+                );
+                assert_eq!(split.train.left_out.len(), 6);
+                continue;
+            }
+        };
+        assert!(
+            other == "val_data" && told.contains("has a validation part"),
+            "{other}: {told}"
+        );
+    }
+    // Nobody can tell: an error, not a guess.
+    let folder = tempfile::tempdir().unwrap();
+    class_folders(&folder.path().join("2023"), 3);
+    class_folders(&folder.path().join("2024"), 3);
+    let told = refused(open_dataset(folder.path(), Some(0.2), 0));
+    assert!(told.contains("2023, 2024 hold the same folders, cat, dog"), "{told}");
+    assert!(scored(folder.path()).is_err() && Catalog::from_source(folder.path(), None).is_err());
 }

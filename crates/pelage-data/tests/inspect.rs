@@ -48,7 +48,10 @@ fn counts_sizes_and_formats() {
         ),
         ("all", 3, 2)
     );
-    assert_eq!(report.unlabelled, ["dog/notes.txt"]);
+    let [note] = &report.left_out[..] else {
+        panic!("{:?}", report.left_out)
+    };
+    assert!(note.path.ends_with("dog/notes.txt") && note.reason == "not a picture");
     let reasons: Vec<_> = report
         .unreadable
         .iter()
@@ -235,4 +238,20 @@ fn cards_on_a_plain_ground() {
         })
     };
     assert!((0..20).all(both), "{:#?}", report.near_duplicates);
+}
+
+#[test]
+fn images_without_a_label_are_looked_at() {
+    let folder = tempfile::tempdir().unwrap();
+    class_folders(&folder.path().join("pets"), 2);
+    write(folder.path().join("pets/loose.png"), b"broken");
+    let report = look(&folder.path().join("pets"));
+    assert_eq!((report.images, report.unreadable.len(), report.imbalance), (5, 1, 1.0));
+    let last = report.classes.last().unwrap();
+    assert_eq!((&last.name[..], last.images, last.unreadable), ("", 1, 1));
+    assert!(report.left_out.is_empty(), "{:?}", report.left_out);
+    // A test set has no labels at all.
+    let flat = tempfile::tempdir().unwrap();
+    (0..3).for_each(|i| write(flat.path().join(format!("{i}.png")), &png(i)));
+    assert_eq!(look(flat.path()).images, 3);
 }

@@ -45,7 +45,7 @@ fn the_tutorials_tree_from_kaggles_zips() {
         ];
         assert_eq!(counts(&out), expected(&tree));
         assert_eq!(
-            (report.written, report.already_there, report.unlabelled.len()),
+            (report.written, report.already_there, report.left_out.len()),
             (40, 0, left_out)
         );
         assert_eq!((report.classes[0].train, report.classes[1].validation), (16, 4));

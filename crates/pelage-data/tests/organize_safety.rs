@@ -201,3 +201,19 @@ fn killed_before_the_first_image() {
     assert_eq!(run(&scratch.options()).unwrap().written, 10);
     assert!(!scratch.out().join(".writing-x.tmp").exists());
 }
+
+/// Nothing else would notice it before training.
+#[test]
+fn what_begins_as_no_image_is_left_out_and_named() {
+    let scratch = Scratch::new(20);
+    for (name, bytes) in [("1.jpg", &b"x"[..]), ("2.png", b""), ("3.jpg", b"<html>")] {
+        write(scratch.source().join("cat").join(format!("odd{name}")), bytes);
+    }
+    let report = run(&scratch.options()).unwrap();
+    assert_eq!(
+        (report.written, report.unreadable.len()),
+        (40, 3),
+        "{:?}",
+        report.unreadable
+    );
+}

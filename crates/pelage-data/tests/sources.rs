@@ -4,7 +4,7 @@ mod support;
 
 use std::cmp::Ordering;
 
-use pelage_data::source::{list, natural_order};
+use pelage_data::source::{find, list, mark, natural_order};
 use proptest::prelude::*;
 use support::{png, write, zip};
 
@@ -80,7 +80,8 @@ fn damaged_and_hostile_zips() {
     // A zip within that unpacks to a thousand times its size.
     let bomb = zip(&[("inner.zip", vec![0; 40 << 20])]);
     write(&path, &bomb);
-    let told = list(&path).unwrap_err().to_string();
+    let [inner] = &list(&path).unwrap()[..] else { panic!() };
+    let told = inner.location.read().unwrap_err().to_string();
     assert!(told.contains("inner.zip") && told.contains("not opened"), "{told}");
 }
 
@@ -128,6 +129,201 @@ fn what_is_packed_otherwise_is_told_with_what_to_do() {
     let path = folder.path().join("pets.cbz");
     write(&path, &zip(&[("cat.0.jpg", png(0))]));
     assert_eq!(names(&path), ["cat.0.jpg"]);
+}
+
+#[test]
+fn one_damaged_zip_within_leaves_the_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let inner = zip(&[("cat.0.jpg", png(0))]);
+    let path = folder.path().join("a.zip");
+    write(
+        &path,
+        &zip(&[("good.zip", inner.clone()), ("bad.zip", inner[..40].to_vec())]),
+    );
+    assert_eq!(names(&path), ["bad.zip", "good/cat.0.jpg"]);
+    let told = list(&path).unwrap()[0].location.read().unwrap_err().to_string();
+    assert!(
+        told.contains("a.zip!bad.zip") && told.contains("is the download complete?"),
+        "{told}"
+    );
+}
+
+#[test]
+fn every_member_is_found_whatever_its_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.zip");
+    let odd = [
+        "./cat/1.png",
+        "../cat/2.png",
+        "/cat/3.png",
+        "cat//4.png",
+        "dog\\5.png",
+        "cat/../cat/6.png",
+    ];
+    let members: Vec<_> = odd.iter().zip(0..).map(|(name, seed)| (*name, png(seed))).collect();
+    write(&path, &zip(&members));
+    let found = [
+        "cat/1.png",
+        "cat/2.png",
+        "cat/3.png",
+        "cat/4.png",
+        "cat/cat/6.png",
+        "dog/5.png",
+    ];
+    assert_eq!(names(&path), found);
+    // Those of one name are not one.
+    let mut bytes = zip(&[("1.png", png(1)), ("2.png", png(2)), ("3.png", png(3))]);
+    let at = |bytes: &[u8], name: &[u8]| {
+        bytes
+            .windows(name.len())
+            .enumerate()
+            .filter(|(_, part)| *part == name)
+            .map(|(at, _)| at)
+            .collect::<Vec<_>>()
+    };
+    for name in [&b"2.png"[..], b"3.png"] {
+        at(&bytes, name).into_iter().for_each(|at| bytes[at] = b'1');
+    }
+    write(&path, &bytes);
+    let entries = list(&path).unwrap();
+    let contents: Vec<_> = entries.iter().map(|entry| entry.location.read().unwrap()).collect();
+    assert_eq!(
+        (names(&path), contents),
+        (vec!["1.png".to_string(); 3], vec![png(1), png(2), png(3)])
+    );
+}
+
+#[test]
+fn links_in_a_zip_are_followed_within_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.zip");
+    let mut writer = ::zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    let options = ::zip::write::SimpleFileOptions::default();
+    std::io::Write::write_all(&mut start(&mut writer, "cat/1.png"), &png(1)).unwrap();
+    for (name, target) in [
+        ("cat/2.png", "1.png"),
+        ("dog/3.png", "../cat/2.png"),
+        ("dog/4.png", "../../etc/passwd"),
+        ("a", "b"),
+        ("b", "a"),
+    ] {
+        writer.add_symlink(name, target, options).unwrap();
+    }
+    write(&path, &writer.finish().unwrap().into_inner());
+    let found = find(&path).unwrap();
+    let read = |entry: &pelage_data::source::Entry| (entry.name.clone(), entry.location.read().unwrap() == png(1));
+    assert_eq!(
+        found.entries.iter().map(read).collect::<Vec<_>>(),
+        ["cat/1.png", "cat/2.png", "dog/3.png"].map(|name| (name.to_string(), true))
+    );
+    let reasons: Vec<_> = found.left_out.iter().map(|one| one.reason.as_str()).collect();
+    let nowhere = "a link to ../../etc/passwd, which the archive does not hold";
+    assert_eq!(reasons, ["a link to itself", "a link to itself", nowhere]);
+}
+
+fn start<'a>(writer: &'a mut ::zip::ZipWriter<std::io::Cursor<Vec<u8>>>, name: &str) -> &'a mut impl std::io::Write {
+    writer
+        .start_file(name, ::zip::write::SimpleFileOptions::default())
+        .unwrap();
+    writer
+}
+
+/// Two names for the same bytes: with many names a small archive unpacks to any size.
+#[test]
+fn members_that_share_bytes_are_not_unpacked() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.zip");
+    let mut bytes = zip(&[("1.png", png(1)), ("2.png", png(2)), ("3.png", png(3))]);
+    // The directory's second entry leads to the first member.
+    let entries: Vec<_> = (0..bytes.len() - 4)
+        .filter(|&at| bytes[at..at + 4] == *b"PK\x01\x02")
+        .collect();
+    bytes.copy_within(entries[0] + 42..entries[0] + 46, entries[1] + 42);
+    write(&path, &bytes);
+    let read: Vec<_> = list(&path)
+        .unwrap()
+        .iter()
+        .map(|entry| entry.location.read().is_ok())
+        .collect();
+    assert_eq!(read, [false, false, true]);
+    let told = list(&path).unwrap()[1].location.read().unwrap_err().to_string();
+    assert!(told.contains("shares bytes with another member"), "{told}");
+}
+
+#[test]
+fn what_others_leave_is_passed_over_and_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let left = [
+        ("cat/@eaDir/1.png/SYNOPHOTO_THUMB_M.jpg", "left by network storage"),
+        ("lost+found/#1.png", "left by Linux"),
+        (".trash/1.png", "hidden"),
+        ("cat/1.png_original", "a picture editor's backup"),
+        ("cat/2.png~", "a backup"),
+        ("cat/3.png.part", "an unfinished download"),
+        ("cat/GOPR1.THM", "a camera's thumbnail"),
+    ];
+    let kept = ["cat/1.png", "old/2.png", "photo.old/3.png"];
+    left.iter()
+        .map(|(name, _)| name)
+        .chain(&kept)
+        .for_each(|name| write(folder.path().join(name), &png(1)));
+    let members: Vec<_> = left
+        .iter()
+        .map(|(name, _)| *name)
+        .chain(kept)
+        .map(|name| (name, png(1)))
+        .collect();
+    let path = folder.path().join(".all.zip");
+    write(&path, &zip(&members));
+    for source in [folder.path(), &path] {
+        assert_eq!(names(source), kept);
+        let mut found: Vec<_> = find(source)
+            .unwrap()
+            .left_out
+            .into_iter()
+            .map(|one| one.reason)
+            .collect();
+        found.retain(|reason| source == path || reason != "hidden");
+        let mut expected: Vec<_> = left.iter().map(|(_, why)| why.to_string()).collect();
+        expected.retain(|reason| source == path || reason != "hidden");
+        found.sort();
+        expected.sort();
+        assert_eq!(found, expected);
+    }
+}
+
+#[test]
+fn what_pelage_wrote_is_passed_over() {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path().join("cat/1.png"), &png(1));
+    write(folder.path().join("explained/1.png"), &png(2));
+    mark(&folder.path().join("explained")).unwrap();
+    // A run from before folders were marked.
+    for name in ["config.toml", "history.csv", "curves.png"] {
+        write(folder.path().join("runs/cnn3-1").join(name), &png(3));
+    }
+    // A cache.
+    write(folder.path().join("cache").join("0".repeat(32) + ".pictures"), b"BM");
+    write(folder.path().join("web/index.html"), b"mine");
+    write(folder.path().join("web/config.toml"), b"mine");
+    assert_eq!(names(folder.path()), ["cat/1.png", "web/config.toml", "web/index.html"]);
+    let left = find(folder.path()).unwrap().left_out;
+    assert!(
+        left.len() == 3 && left.iter().all(|one| one.reason == "written by pelage"),
+        "{left:?}"
+    );
+    // Whoever names it wants it.
+    assert_eq!(names(&folder.path().join("explained")), ["1.png"]);
+    let members = [
+        "cat/1.png",
+        "runs/a/config.toml",
+        "runs/a/history.csv",
+        "runs/a/curves.png",
+    ]
+    .map(|name| (name, png(1)));
+    let path = folder.path().join("packed.zip");
+    write(&path, &zip(&members));
+    assert_eq!(names(&path), ["cat/1.png"]);
 }
 
 #[cfg(unix)]

@@ -14,11 +14,12 @@ use std::sync::Arc;
 
 use pelage_data::Progress;
 use pelage_data::cache::{Cache, CacheMode, DecodedImages};
+use pelage_data::catalog::{self, Part};
 use pelage_data::dataset::Dataset;
+use pelage_data::source::LeftOut;
 use serde::Serialize;
 
 use crate::compute::Compute;
-use crate::runs::images;
 use crate::{Model, Result};
 pub use metrics::{Evaluation, PerClass};
 use rejection::Rejection;
@@ -27,6 +28,10 @@ pub use scores::{Embeddings, Scores, score};
 /// The evaluation of a model, and what a calibration adds to it.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
+    /// The part of the data set that was evaluated on; none where it has no parts, and all of it was.
+    pub part: Option<Part>,
+    /// What was found beside the images, and why it was left out.
+    pub left_out: Vec<LeftOut>,
     /// As trained.
     #[serde(flatten)]
     pub evaluation: Evaluation,
@@ -51,7 +56,8 @@ pub struct Calibrated {
     pub expected_calibration_error: f64,
 }
 
-/// Evaluates the model of `run` on the validation part of `data`, or on all of its images if it has no parts. `reject`:
+/// Evaluates the model of `run` on the validation part of `data`; where there is none, on its test part; on all of its
+/// images if it has no parts; see [`catalog::Parts::to_evaluate`]. `reject`:
 /// answers below this confidence, 0 to 1, and those for images too far from the training set count as not given.
 ///
 /// # Errors
@@ -65,7 +71,8 @@ pub fn evaluate(
 ) -> Result<Report> {
     let model = Model::open_on(run, &compute.open()?, reject)?;
     let judge = &model.judge;
-    let catalog = images::validation_part(data)?;
+    let scored = catalog::open_parts(data)?.to_evaluate()?;
+    let (part, left_out) = (scored.part, scored.images.left_out.clone());
     let embeddings = if judge.rejects() {
         Embeddings::Keep
     } else {
@@ -73,13 +80,15 @@ pub fn evaluate(
     };
     let scores = open_and_score(
         &model,
-        Arc::new(catalog),
+        Arc::new(scored.images),
         compute.cache,
         embeddings,
         "evaluating",
         progress,
     )?;
     Ok(Report {
+        part,
+        left_out,
         evaluation: Evaluation::of(&scores),
         calibrated: judge.temperature().map(|temperature| calibrated(&scores, temperature)),
         rejection: judge.rejects().then(|| Rejection::of(&scores, judge)),

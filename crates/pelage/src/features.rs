@@ -16,6 +16,7 @@ use pelage_data::dataset::Dataset;
 use pelage_data::loader::{self, Batch, Pass};
 use pelage_data::preprocess::Preprocessing;
 use pelage_data::readable::Readable;
+use pelage_data::source;
 use pelage_data::targets::Targets;
 use pelage_model::input;
 use pelage_model::networks::pooled::{self, BATCH};
@@ -141,6 +142,7 @@ impl Features {
     /// A full disk or a folder that cannot be written.
     pub fn write(&self, folder: &Path, name: &str) -> Result<()> {
         std::fs::create_dir_all(folder).map_err(Error::io(folder))?;
+        source::mark(folder)?;
         // One value per channel makes a matrix, as scikit-learn expects.
         let shape = match self.shape {
             [1, 1, c] => vec![self.len(), c],

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use pelage::data::catalog::Columns;
 use pelage::data::organize::{self, Link};
 use pelage::data::{sample, source};
 use pelage::runs::images;
@@ -75,6 +76,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         rename: Vec::new(),
         link: Link::Copy,
         labels: None,
+        columns: Columns::default(),
         force: false,
     };
     let organized = organize::organize(&options, &|progress| task.show(progress));

@@ -11,7 +11,7 @@ use pelage::evaluate::{self, Calibrated, Evaluation};
 use super::compute::Caching;
 use crate::failure::{Outcome, json};
 use crate::progress::Task;
-use crate::table::{count, fits, grid, some, table, thousands};
+use crate::table::{count, fits, grid, left_out, some, table, thousands};
 use crate::terminal::columns;
 
 /// Evaluate a model on labelled pictures
@@ -22,7 +22,8 @@ use crate::terminal::columns;
 pub(super) struct Arguments {
     /// A run folder or a model file
     run: PathBuf,
-    /// An organized folder (its validation part is used), or any folder or zip of labelled pictures
+    /// An organized folder (its validation part is used, else its test part; never its training part), or any folder or
+    /// zip of labelled pictures (all of it is)
     data: PathBuf,
     /// Answer "unknown" below this calibrated confidence, 0 to 1, and if a picture is too far from the training set;
     /// shows the accuracy of the other answers, and at several coverages. Needs `pelage calibrate`
@@ -60,9 +61,14 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     if arguments.json {
         return json(&report);
     }
-    let mut text = described(&report.evaluation);
+    let mut text = match report.part {
+        Some(part) => format!("{} part of {}\n", part.name(), arguments.data.display()),
+        None => format!("all of {}, which has no parts\n", arguments.data.display()),
+    };
+    text += &described(&report.evaluation);
     text += &report.calibrated.as_ref().map_or(String::new(), described_calibrated);
     text += &report.rejection.as_ref().map_or(String::new(), described_rejection);
+    text += &left_out(&report.left_out);
     Ok(text)
 }
 

@@ -16,8 +16,8 @@ use crate::table::{count, some};
 
 /// Features of pictures from a pretrained network, as arrays for numpy
 ///
-/// Writes NAME.npy (float32, one row per picture, in the order of NAME.csv: path, class, label) for each part of an
-/// organized folder, else `features.npy`. Features are cached, so a second call is immediate.
+/// Writes NAME.npy (float32, one row per picture, in the order of NAME.csv: path, class, label) for each part (train,
+/// validation, test) of an organized folder, else `features.npy`. Features are cached, so a second call is immediate.
 #[derive(Args)]
 pub(super) struct Arguments {
     /// An organized folder, or any folder or zip of labelled pictures

@@ -7,13 +7,13 @@ use pelage::data::inspect::{self, Report};
 
 use crate::failure::{Outcome, json};
 use crate::progress::Task;
-use crate::table::{count, some, table, thousands};
+use crate::table::{count, left_out, some, table, thousands};
 
 /// Check every picture: sizes, formats, unreadable files, duplicates, leaks
 ///
-/// Decodes every picture of a data set in parallel and reports classes and counts, sizes, formats, files that cannot be
+/// Decodes every picture of a data set, labelled or not, in parallel and reports classes and counts, sizes, formats, files that cannot be
 /// read and why, exact and near duplicates (by a perceptual hash), also across training and validation, and class
-/// imbalance. Nothing is changed.
+/// imbalance. What is no picture is listed with the reason. Nothing is changed.
 #[derive(Args)]
 pub(super) struct Arguments {
     /// An organized folder, or any folder or zip of pictures
@@ -43,7 +43,10 @@ fn described(report: &Report) -> String {
     let rows = report.classes.iter().map(|class| {
         vec![
             class.set.to_string(),
-            class.name.clone(),
+            match class.name.as_str() {
+                "" => "(no label)".into(),
+                name => name.to_string(),
+            },
             thousands(class.images as u64),
             thousands(class.unreadable as u64),
             spread(class.width),
@@ -76,11 +79,10 @@ fn described(report: &Report) -> String {
         .iter()
         .map(|one| format!("{}: {}", one.path, one.reason))
         .collect();
-    list(&count(report.unreadable.len(), "unreadable file"), unreadable, 20);
     list(
-        &(count(report.unlabelled.len(), "file") + " without a label"),
-        report.unlabelled.clone(),
-        5,
+        &count(report.unreadable.len(), "unreadable file"),
+        unreadable,
+        usize::MAX,
     );
     list(
         &(count(report.exact_duplicates.len(), "group") + " of identical files"),
@@ -96,7 +98,7 @@ fn described(report: &Report) -> String {
         count(report.leaks.len(), "group") + " in both train and validation (a leak; the validation is too optimistic)";
     list(&leaks, groups(&report.leaks), 10);
     if report.unreadable.is_empty() && report.exact_duplicates.is_empty() && report.leaks.is_empty() {
-        text += "every file can be read, no two are identical, nothing leaks\n";
+        text += "every picture can be read, no two are identical, nothing leaks\n";
     }
-    text
+    text + &left_out(&report.left_out)
 }

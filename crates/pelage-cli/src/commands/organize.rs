@@ -3,12 +3,13 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use pelage::data::catalog::Columns;
 use pelage::data::organize::{self, Link, Options, Report};
 
 use crate::failure::{Outcome, json};
 use crate::options::one_of;
 use crate::progress::Task;
-use crate::table::{count, some, table, thousands};
+use crate::table::{count, left_out, some, table, thousands};
 
 /// Sort pictures into DATA/train/CLASS and DATA/validation/CLASS
 ///
@@ -37,9 +38,19 @@ pub(super) struct Arguments {
     /// How to place the pictures
     #[arg(long, default_value = "copy", value_parser = one_of::<Link>(Link::NAMES.iter().copied()))]
     link: Link,
-    /// A CSV with two columns, path and label
+    /// A CSV of paths (in SOURCE, relative to the CSV, or absolute), labels, and train, validation or test if it says so;
+    /// columns go by their names (filename, class, split, ...), without a heading by position
     #[arg(long, value_name = "CSV")]
     labels: Option<PathBuf>,
+    /// The column of paths, where its name does not tell
+    #[arg(long, value_name = "NAME", requires = "labels")]
+    path_column: Option<String>,
+    /// The column of labels, where its name does not tell
+    #[arg(long, value_name = "NAME", requires = "labels")]
+    label_column: Option<String>,
+    /// The column that says train, validation or test, where its name does not tell
+    #[arg(long, value_name = "NAME", requires = "labels")]
+    split_column: Option<String>,
     /// Replace the result of an earlier organize in DATA
     #[arg(long)]
     force: bool,
@@ -59,6 +70,11 @@ pub(super) fn run(arguments: Arguments) -> Outcome {
         rename: arguments.rename,
         link: arguments.link,
         labels: arguments.labels,
+        columns: Columns {
+            path: arguments.path_column,
+            label: arguments.label_column,
+            split: arguments.split_column,
+        },
         force: arguments.force,
     };
     let report = organize::organize(&options, &|progress| task.show(progress));
@@ -97,9 +113,14 @@ pub(super) fn described(report: &Report) -> String {
         0 => text += "\n",
         there => text += &format!(", {} there already\n", thousands(there as u64)),
     }
-    if !report.unlabelled.is_empty() {
-        text += &format!("{} without a label left out:\n", count(report.unlabelled.len(), "file"));
-        text += &some(report.unlabelled.iter().cloned(), 5);
+    if report.split_given {
+        text += "train and validation as the labels say\n";
     }
-    text
+    if !report.unreadable.is_empty() {
+        let unreadable = report.unreadable.iter();
+        let lines = unreadable.map(|one| format!("{}: {}", one.path, one.reason));
+        text += &format!("{} left out:\n", count(report.unreadable.len(), "unreadable picture"));
+        text += &some(lines, 20);
+    }
+    text + &left_out(&report.left_out)
 }

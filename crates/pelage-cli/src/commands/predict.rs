@@ -4,15 +4,16 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use pelage::data::Progress;
 use pelage::data::output::{Format, Output};
-use pelage::data::{Progress, source};
+use pelage::data::source::{self, Found};
 use pelage::predict::{self, UNKNOWN};
 use pelage::{Model, Prediction};
 
 use super::compute::Computing;
 use crate::failure::{Failure, Outcome, json};
 use crate::progress::Task;
-use crate::table::{count, table};
+use crate::table::{count, left_out, table};
 
 /// Classify pictures
 ///
@@ -51,7 +52,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     let csv = csv.map(|file| Output::new(file, Format::Csv, force)).transpose()?;
     let device = arguments.computing.compute().open()?;
     let model = Model::open_on(&arguments.run, &device, arguments.reject)?;
-    let mut predictions = Vec::new();
+    let (mut predictions, mut passed_over) = (Vec::new(), Vec::new());
     for path in &arguments.paths {
         if path == Path::new("-") {
             let mut bytes = Vec::new();
@@ -64,17 +65,19 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         }
         // What cannot be read takes nothing else with it.
         let shown = path.display().to_string();
-        let entries = match source::list(path) {
-            Ok(entries) if entries.is_empty() => {
+        let Found { entries, left_out, .. } = match source::find(path) {
+            Ok(found) if found.entries.is_empty() => {
+                passed_over.extend(found.left_out);
                 predictions.push(Prediction::failed(shown, "there are no files in it"));
                 continue;
             }
-            Ok(entries) => entries,
+            Ok(found) => found,
             Err(failure) => {
                 predictions.push(Prediction::failed(shown, failure.reason()));
                 continue;
             }
         };
+        passed_over.extend(left_out);
         let (task, total) = (Task::new(), entries.len());
         let show = &mut |done| {
             task.show(Progress {
@@ -96,15 +99,17 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     predictions
         .iter_mut()
         .for_each(|prediction| prediction.classes.truncate(arguments.top.max(1)));
-    if !predictions.is_empty() && unreadable == predictions.len() {
+    if unreadable == predictions.len() {
         let reasons = predictions
             .iter()
             .filter_map(|one| Some(format!("{}: {}", one.path, one.error.as_ref()?)));
         let reasons: Vec<_> = reasons.take(5).collect();
-        return Err(Failure::Failed(format!(
-            "no picture could be read\n  {}",
-            reasons.join("\n  ")
-        )));
+        let found = format!(
+            "no picture could be read\n  {}\n{}",
+            reasons.join("\n  "),
+            left_out(&passed_over)
+        );
+        return Err(Failure::Failed(found.trim_end().to_string()));
     }
     if csv.is_some_and(|csv| csv.is_standard()) {
         return Ok(String::new());
@@ -115,7 +120,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     let calibrated = model.judge.temperature().map_or(String::new(), |temperature| {
         format!("probabilities are calibrated (temperature {temperature:.3})\n")
     });
-    Ok(described(&model, &predictions, unreadable) + &calibrated)
+    Ok(described(&model, &predictions, unreadable) + &calibrated + &left_out(&passed_over))
 }
 
 /// The predictions as text.

@@ -21,7 +21,7 @@ use crate::table::megabytes;
 pub(super) struct Arguments {
     /// A run folder or a model file
     run: PathBuf,
-    /// An organized folder (its validation part is used), or any folder or zip of labelled pictures [default: what the
+    /// An organized folder (its validation part is used, else its test part), or any folder or zip of labelled pictures [default: what the
     /// run was trained on]
     data: Option<PathBuf>,
     /// The page to write, or - for standard output

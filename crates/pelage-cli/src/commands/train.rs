@@ -13,7 +13,7 @@ use pelage::train::{EndReason, Outcome as Trained};
 use crate::failure::{Failure, Outcome};
 use crate::progress::{Task, Training};
 use crate::signals::{interrupted, stop_on_signal};
-use crate::table::{count, duration, some, thousands};
+use crate::table::{count, duration, left_out, some, thousands};
 use crate::terminal::{quoted, tell};
 pub(super) use arguments::{Arguments, Choosing};
 use arguments::{config, extension};
@@ -91,6 +91,7 @@ fn trained(run: &Run, again: Option<String>) -> Result<Trained, Failure> {
             some(skipped.into_iter(), 5)
         ));
     }
+    tell(left_out(run.data.train.left_out()));
     if run.complete.is_none() {
         advice::advice(&run.config.recipe, &run.data)
             .iter()

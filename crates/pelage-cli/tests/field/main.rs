@@ -15,9 +15,14 @@ mod common;
 mod place;
 
 mod detached;
+mod found;
 mod help;
+mod labels;
 mod little_data;
 mod many_classes;
 mod overwriting;
+mod own_output;
+mod parts;
 mod parts;
 mod text;
+mod zips;

@@ -1,10 +1,88 @@
-//! Which part of a data set is meant.
+//! Which part of a data set is meant, and which folders are its classes.
 
 use crate::place::Place;
 
 #[test]
-fn nothing_to_score_is_an_error() {
-    let place = Place::new("pets/{cat,dog}/{1..6}.png\nflat/{1..3}.png");
+fn evaluation_never_takes_what_was_trained_on() {
+    let place = Place::new(
+        "pets/{cat,dog}/{1..6}.png
+         flat/{1..3}.png
+         tested/Train/{cat,dog}/{1..4}.png
+         tested/Test/{cat,dog}/{1..3}.png
+         uneven/Train/{cat,dog}/{1..4}.png
+         uneven/Valid/cat/{1..2}.png
+         alone/train/{cat,dog}/{1..4}.png
+         zipped.zip: data/Train/{cat,dog}/{1..4}.png data/Test/{cat,dog}/{1..3}.png",
+    );
     place.train("pets", "--validation-split 0.3").succeeds();
+    place
+        .run("evaluate run pets")
+        .succeeds()
+        .prints("all of pets")
+        .prints("12 pictures:");
+    place
+        .run("evaluate run tested")
+        .succeeds()
+        .prints("test part of tested")
+        .prints("6 pictures:");
+    place
+        .run("evaluate run zipped.zip")
+        .succeeds()
+        .prints("test part of")
+        .prints("6 pictures:");
+    place
+        .run("evaluate run uneven")
+        .succeeds()
+        .prints("validation part")
+        .prints("2 pictures:");
+    place
+        .run("evaluate run alone")
+        .exits(1)
+        .says("only the training part, train, has labels");
     place.run("evaluate run flat").exits(1).says("no labelled pictures");
+    for verb in [
+        "compare run run --data",
+        "report run",
+        "explain run pets/cat/1.png --out e --dataset",
+    ] {
+        place
+            .run(&format!("{verb} alone"))
+            .exits(1)
+            .says("only the training part");
+        place.run(&format!("{verb} flat")).exits(1).says("no labelled pictures");
+    }
+}
+
+#[test]
+fn parts_of_any_name_are_no_classes() {
+    let place = Place::new(
+        "a/train/{A,B}/{1..5}.png
+         a/val_data/{A,B}/{1..2}.png
+         b/train/{A,B}/{1..5}.png
+         b/later/{A,B}/{1..2}.png
+         c/{2023,2024}/{A,B}/{1..5}.png",
+    );
+    let small = "--epochs 1 --image-size 32";
+    let train = |data: &str, more: &str| place.run(&format!("train {data} --out {data}-run {small} {more}"));
+    train("a", "--validation-split 0.3")
+        .exits(2)
+        .says("has a validation part already");
+    train("a", "")
+        .succeeds()
+        .says("2 classes (A, B), 10 training and 4 validation pictures");
+    train("b", "--validation-split 0.2")
+        .succeeds()
+        .says("2 classes (A, B), 8 training and 2 validation pictures")
+        .says("4 beside the parts of the data set");
+    train("c", "--validation-split 0.3")
+        .exits(1)
+        .says("2023, 2024 hold the same folders, A, B")
+        .says("--labels labels.csv");
+}
+
+#[test]
+fn a_class_folder_is_no_riddle_of_file_names() {
+    let place = Place::new("pets/cats/{IMG,DSC}_{1..9}.png");
+    let ran = place.train("pets", "--validation-split 0.3").exits(1);
+    ran.says("only one class, 'cats'");
 }

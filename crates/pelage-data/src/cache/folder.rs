@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 use serde::Serialize;
 
 use crate::atomic::{is_abandoned, is_unfinished};
+use crate::source::is_cache_file;
 use crate::{Error, Result};
 
 /// The user's cache folder: `PELAGE_CACHE`, else `pelage` in the platform's place for caches.
@@ -148,12 +149,11 @@ fn is_old_unfinished(path: &Path) -> bool {
 /// What the file at `path` holds, if its name is one of the cache's.
 fn kind(path: &Path) -> Option<Kind> {
     let name = path.file_name()?.to_str()?;
-    let is_key = |key: &str| key.len() == 32 && key.bytes().all(|byte| byte.is_ascii_hexdigit());
-    let kinds = [(".pictures", Kind::Pictures), (".features", Kind::Features)];
-    let mut found = kinds
-        .into_iter()
-        .filter(|(end, _)| name.strip_suffix(end).is_some_and(is_key));
-    found.next().map(|(_, kind)| kind)
+    let kind = match name.ends_with(".features") {
+        true => Kind::Features,
+        false => Kind::Pictures,
+    };
+    is_cache_file(name).then_some(kind)
 }
 
 fn files(folder: &Path) -> std::io::Result<Vec<PathBuf>> {

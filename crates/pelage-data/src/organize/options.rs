@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::catalog::Columns;
+
 /// What to organize, and how.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -19,8 +21,10 @@ pub struct Options {
     pub rename: Vec<(String, String)>,
     /// How images get there.
     pub link: Link,
-    /// A CSV of path,label.
+    /// A CSV of paths and labels, and of the parts if these are given.
     pub labels: Option<PathBuf>,
+    /// Which of its columns hold these, where their names do not tell.
+    pub columns: Columns,
     /// Replace what an earlier `organize` made there; never anything else.
     pub force: bool,
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Link, Options, Refusal};
 use crate::atomic::{Unfinished, is_unfinished};
-use crate::catalog::Item;
+use crate::catalog::{Columns, Item};
 use crate::source::{Location, is_leftover};
 use crate::{Error, Result};
 
@@ -31,7 +31,7 @@ impl Plan {
         let source = options.source.canonicalize().map_err(Error::io(&options.source))?;
         let mut all = blake3::Hasher::new();
         contents.iter().for_each(|content| _ = all.update(content.as_bytes()));
-        let settings = format!(
+        let mut settings = format!(
             "{source:?} {} {:?} {} {:?} {:?} {:?} {}",
             options.ratio,
             options.limit,
@@ -41,6 +41,9 @@ impl Plan {
             options.labels,
             all.finalize()
         );
+        if options.columns != Columns::default() {
+            settings += &format!(" {:?}", options.columns);
+        }
         Ok(Plan {
             settings,
             files: Vec::new(),
@@ -143,7 +146,7 @@ impl Target {
                 let allowed = "copy, since pictures in a zip cannot be linked";
                 return Err(Error::setting("link", link.name(), allowed));
             }
-            (from, Link::Copy) => write_whole(target, &from.read()?)?,
+            (from, _) => write_whole(target, &from.read()?)?,
         }
         Ok(true)
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use pelage_data::catalog::Columns;
 use pelage_data::organize::{Link, Options, Report, organize};
 
 use super::{class_folders, files};
@@ -17,6 +18,7 @@ pub(crate) fn options(source: &Path, out: &Path) -> Options {
         rename: Vec::new(),
         link: Link::Copy,
         labels: None,
+        columns: Columns::default(),
         force: false,
     }
 }

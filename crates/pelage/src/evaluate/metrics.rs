@@ -115,6 +115,17 @@ impl Evaluation {
     }
 }
 
+/// WILSON
+pub fn wilson(share: f64, n: usize) -> [f64; 2] {
+    if n == 0 {
+        return [0.0, 1.0];
+    }
+    let (n, z) = (n as f64, 1.959_964);
+    let middle = share + z * z / (2.0 * n);
+    let half = z * (share * (1.0 - share) / n + z * z / (4.0 * n * n)).sqrt();
+    [middle - half, middle + half].map(|end| end / (1.0 + z * z / n))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -286,6 +286,7 @@ fn claim(folder: &Path) -> Result<()> {
     // If it cannot be read, it is not ours.
     let ours = || std::fs::read_to_string(folder.join(page::INDEX)).is_ok_and(|page| page.contains(page::MARK));
     if empty || ours() {
+        source::mark(folder)?;
         return Ok(atomic::write(&folder.join(page::INDEX), page::unfinished().as_bytes())?);
     }
     Err(Error::folder(folder, "holds other files already; give a new folder"))

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use pelage_data::Progress;
 use pelage_data::Unreadable;
 use pelage_data::cache::Cache;
-use pelage_data::catalog::{self, Catalog};
+use pelage_data::catalog::{self, Catalog, Parts};
 use pelage_data::dataset::Dataset;
 
 use super::Features;
@@ -29,7 +29,7 @@ pub struct Exported {
 }
 
 /// Writes the features of the images of `data` by the frozen backbone of `recipe` into the folder `out`, see
-/// [`Features::write`]: `train` and `validation` of an organized folder, else `features`.
+/// [`Features::write`]: `train`, `validation` and `test` of an organized folder, else `features`.
 ///
 /// # Errors
 /// A recipe without a backbone; weights that cannot be read; unusable images; a folder that cannot be written.
@@ -63,10 +63,29 @@ pub fn export(
     Ok(exported)
 }
 
-/// The parts of an organized folder by name, or all labelled images.
+/// The parts of a data set that have labels, by name, or all labelled images.
 fn sets(path: &Path) -> Result<Vec<(&'static str, Catalog)>> {
-    Ok(match catalog::open_parts(path)? {
-        (Some(train), validation) => vec![("train", train), ("validation", validation)],
-        (None, all) => vec![("features", all)],
-    })
+    let Parts {
+        train,
+        validation,
+        test,
+        whole,
+        ..
+    } = catalog::open_parts(path)?;
+    let named = [
+        ("train", train),
+        ("validation", validation),
+        ("test", test),
+        ("features", whole),
+    ];
+    let sets = named.into_iter().filter_map(|(name, catalog)| Some((name, catalog?)));
+    let sets: Vec<_> = sets.filter(|(_, catalog)| !catalog.items.is_empty()).collect();
+    match sets.is_empty() {
+        true => Err(pelage_data::Error::NoLabels {
+            path: path.into(),
+            nested: None,
+        }
+        .into()),
+        false => Ok(sets),
+    }
 }

@@ -184,8 +184,8 @@ fn open(facts: &Facts, data: Option<&Path>) -> Result<(PathBuf, Catalog, Catalog
         (_, Some(settings)) if settings.validation_split.is_none() && settings.data.exists() => settings.data,
         _ => return images::trained_on(facts).map(parted),
     };
-    let (train, validation) = catalog::open_parts(&data)?;
-    Ok((data, validation, train.unwrap_or_default()))
+    let scored = catalog::open_parts(&data)?.to_evaluate()?;
+    Ok((data, scored.images, scored.train.unwrap_or_default()))
 }
 
 /// Groups of the same image with members on both sides, with thumbnails.

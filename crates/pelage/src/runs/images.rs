@@ -9,12 +9,12 @@ use super::config::Config;
 use crate::train::facts::Training;
 use crate::{Error, Result};
 
-/// The images in `path` to evaluate on: the validation part of an organized folder, else all labelled images.
+/// The images in `path` to evaluate on, see [`catalog::Parts::to_evaluate`].
 ///
 /// # Errors
-/// As [`catalog::open_parts`].
+/// As there, and as [`catalog::open_parts`].
 pub fn validation_part(path: &Path) -> Result<Catalog> {
-    Ok(catalog::open_parts(path)?.1)
+    Ok(catalog::open_parts(path)?.to_evaluate()?.images)
 }
 
 /// The settings that the model of `facts` was trained with.

@@ -85,6 +85,7 @@ impl Run {
         let device = config.compute.open()?;
         let sets = Sets::from(config.split()?);
         let (start, data) = start::open(&config.recipe, &sets, config.compute.cache, &device, progress)?;
+        pelage_data::source::mark(folder)?;
         if config.validation_split.is_some() {
             atomic::write(&folder.join("split.csv"), &manifest(&sets)?)?;
         }

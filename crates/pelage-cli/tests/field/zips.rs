@@ -1,0 +1,50 @@
+//! Archives as people and programs make them.
+
+use crate::place::{Place, content, zip};
+
+#[test]
+fn every_member_has_a_row_whatever_its_name() {
+    let place = Place::new("pets/{cat,dog}/{1..6}.png");
+    place.train("pets", "--validation-split 0.3").succeeds();
+    let names = ["./1.png", "../2.png", "/3.png", "a/../4.png", "a\\5.png"];
+    let members: Vec<_> = names.iter().map(|name| (*name, content(name))).collect();
+    place.write("odd.zip", &zip(&members));
+    let ran = place.run("predict run odd.zip").succeeds();
+    ["1.png", "2.png", "3.png", "4.png", "5.png"]
+        .iter()
+        .fold(ran, |ran, name| ran.prints(name))
+        .prints("5 pictures:");
+    // Nothing is no success.
+    place.write("empty.zip", &zip(&[(".hidden/1.png", content("1.png"))]));
+    place
+        .run("predict run empty.zip")
+        .exits(1)
+        .says("no files were found")
+        .says("1 hidden");
+}
+
+#[test]
+fn a_damaged_zip_within_spoils_only_itself() {
+    let place = Place::new("pets/{cat,dog}/{1..6}.png");
+    place.train("pets", "--validation-split 0.3").succeeds();
+    let inner = zip(&[("cat.1.png", content("1.png"))]);
+    place.write(
+        "all.zip",
+        &zip(&[("good.zip", inner.clone()), ("bad.zip", inner[..50].to_vec())]),
+    );
+    let ran = place.run("predict run all.zip").succeeds();
+    ran.prints("good.zip!cat.1.png")
+        .prints("bad.zip")
+        .prints("unreadable 1");
+}
+
+#[test]
+fn an_error_is_not_as_long_as_its_input() {
+    let place = Place::new("pets/{cat,dog}/{1..2}.png");
+    place.write(
+        "labels.csv",
+        format!("path,label\n{}.png,cat\n", "x".repeat(1 << 20)).as_bytes(),
+    );
+    let ran = place.run("organize pets --labels labels.csv --out data").exits(2);
+    assert!(ran.stderr.len() < 1000, "{} bytes", ran.stderr.len());
+}

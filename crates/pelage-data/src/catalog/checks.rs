@@ -1,0 +1,65 @@
+//! What is wrong with a data set.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use super::items::Catalog;
+use super::part::Part;
+use crate::source::is_zip_name;
+use crate::{Error, Result};
+
+/// Refuses what no classifier can learn from.
+pub(crate) fn check_classes(catalog: &Catalog, path: &Path) -> Result<()> {
+    match catalog.classes.as_slice() {
+        [] => Err(no_labels(catalog, path)),
+        [one] => Err(Error::OneClass {
+            path: path.into(),
+            class: one.clone(),
+        }),
+        _ => Ok(()),
+    }
+}
+
+/// The error of a catalog without labelled images.
+pub(crate) fn no_labels(catalog: &Catalog, path: &Path) -> Error {
+    let zips = catalog
+        .left_out
+        .iter()
+        .map(|one| &one.path)
+        .filter(|name| is_zip_name(name));
+    match zips.collect::<Vec<_>>()[..] {
+        [first, second, ref more @ ..] => {
+            let and = if more.is_empty() { "" } else { " and more" };
+            let reason = format!(
+                "no labelled pictures, but {} zips ({first}, {second}{and}); unpack each into a folder of its own, or \
+                 give one of them",
+                more.len() + 2
+            );
+            Error::data(path, reason)
+        }
+        ref one => Error::NoLabels {
+            path: path.into(),
+            nested: one.first().map(|name| name.to_string()),
+        },
+    }
+}
+
+/// Gives the labels of another part training's numbers, by class name.
+pub(super) fn match_classes(train: &Catalog, catalog: &mut Catalog, part: Part, path: &Path) -> Result<()> {
+    let index: HashMap<&str, usize> = train.classes.iter().map(String::as_str).zip(0..).collect();
+    let numbers = catalog.classes.iter().map(|class| {
+        index.get(class.as_str()).copied().ok_or_else(|| Error::UnknownClass {
+            path: path.into(),
+            part: part.name(),
+            class: class.clone(),
+            known: train.classes.clone(),
+        })
+    });
+    let numbers = numbers.collect::<Result<Vec<_>>>()?;
+    catalog
+        .items
+        .iter_mut()
+        .for_each(|item| item.label = numbers[item.label]);
+    catalog.classes.clone_from(&train.classes);
+    Ok(())
+}

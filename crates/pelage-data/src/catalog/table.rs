@@ -1,0 +1,96 @@
+//! Labels from a CSV: its delimiter, its heading, and the files that its lines name.
+
+mod columns;
+mod files;
+mod rows;
+mod usual;
+
+use std::path::Path;
+
+use csv::StringRecord;
+
+use super::part::Part;
+use crate::error::shortened;
+use crate::source::Entry;
+use crate::{Error, Result};
+
+use self::columns::{Found, Labels};
+use self::files::{Files, Match};
+use self::rows::{Table, cell, is_one};
+use self::usual::part_of;
+
+pub use self::columns::Columns;
+
+/// What a CSV says of one file.
+pub(super) type Labelled = (String, Option<Part>);
+
+/// Labels of a CSV, and parts where it says these, one for each entry of `source`.
+///
+/// A file may be named by a path in the source, relative to the CSV or absolute; by what comes last in its path; with its
+/// extension or (as Kaggle does) without, where that is unambiguous.
+pub(super) fn labels(
+    path: &Path,
+    columns: &Columns,
+    source: &Path,
+    entries: &[Entry],
+) -> Result<Vec<Option<Labelled>>> {
+    let files = Files::new(path, source, entries);
+    let table = Table::read(path, columns.is_given(), &files)?;
+    let found = Found::of(path, columns, &table, &files)?;
+    let mut labels: Vec<Option<Labelled>> = vec![None; entries.len()];
+    for row in &table.rows {
+        let line = row.position().map_or(0, csv::Position::line);
+        let wrong = |reason: String| Error::Labels {
+            path: path.into(),
+            line,
+            reason,
+        };
+        let (name, label) = (cell(row, found.path), label(&table, row, &found.labels).map_err(wrong)?);
+        let shown = shortened(name);
+        let one = match files.find(name) {
+            Match::One(one) => one,
+            Match::Several => return Err(wrong(format!("'{shown}' fits several files; give more of its path"))),
+            Match::None => return Err(wrong(format!("there is no file '{shown}' in the source"))),
+        };
+        if label.is_empty() {
+            return Err(wrong(format!("'{shown}' has an empty label")));
+        }
+        let part = match found.split.map(|column| cell(row, column)) {
+            None | Some("") => None,
+            Some(text) => Some(part_of(text).ok_or_else(|| {
+                wrong(format!(
+                    "'{}' is no part of a data set: train, validation or test",
+                    shortened(text)
+                ))
+            })?),
+        };
+        let (label, before) = (label.to_string(), labels[one].take());
+        if let Some((other, _)) = before.filter(|before| *before != (label.clone(), part)) {
+            let reason = match other == label {
+                true => format!("'{shown}' is in another part here than before"),
+                false => format!(
+                    "'{shown}' is labelled '{}' here and '{}' before",
+                    shortened(&label),
+                    shortened(&other)
+                ),
+            };
+            return Err(wrong(reason));
+        }
+        labels[one] = Some((label, part));
+    }
+    Ok(labels)
+}
+
+/// The label of a row, or what is wrong with it.
+fn label<'a>(table: &'a Table, row: &'a StringRecord, labels: &Labels) -> std::result::Result<&'a str, String> {
+    match labels {
+        Labels::Column(column) => Ok(cell(row, *column)),
+        Labels::OneHot(columns) => {
+            let hot = columns.iter().filter(|column| is_one(cell(row, **column)));
+            match (Vec::from_iter(hot).as_slice(), &table.head) {
+                ([one], Some(head)) => Ok(cell(head, **one)),
+                (hot, _) => Err(format!("a picture has one label, and {} columns are 1 here", hot.len())),
+            }
+        }
+    }
+}

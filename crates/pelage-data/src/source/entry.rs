@@ -1,0 +1,193 @@
+//! What a source holds: files, where their bytes are, and what is passed over.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use super::archive::Archive;
+use crate::decode::{self, Held, Limits};
+use crate::{Error, Result};
+
+/// Bytes of a file that are looked at first, to tell whether it is worth reading.
+const HEAD: u64 = 512;
+
+/// A file of more bytes is looked at before it is read.
+const LARGE: u64 = 1 << 20;
+
+/// Where an image's bytes are.
+#[derive(Clone)]
+pub enum Location {
+    /// A file.
+    File(PathBuf),
+    /// A member of a zip archive.
+    Zip {
+        /// The archive.
+        archive: Arc<Archive>,
+        /// Which of its members.
+        member: usize,
+        /// The member's name.
+        name: String,
+    },
+    /// A folder or an archive that cannot be opened; what it holds is not known.
+    Closed {
+        /// Where it is.
+        name: String,
+        /// Why it cannot be opened.
+        reason: String,
+    },
+}
+
+impl Location {
+    /// The image's bytes.
+    ///
+    /// # Errors
+    /// A file that cannot be read, a damaged archive, more bytes than [`Limits`] allow, or a large file of something
+    /// else than a picture, which is not read to its end.
+    pub fn read(&self) -> Result<Vec<u8>> {
+        self.read_with(|bytes| bytes)
+    }
+
+    /// What `use_` makes of the image's bytes, which count among the memory that threads share meanwhile.
+    ///
+    /// # Errors
+    /// As [`Location::read`].
+    pub fn read_with<T>(&self, use_: impl FnOnce(Vec<u8>) -> T) -> Result<T> {
+        let limits = Limits::default();
+        let refused = |reason| Error::data(self.to_string(), reason);
+        let told = self.length()?;
+        limits.check_file(told.unwrap_or(0)).map_err(refused)?;
+        if told.is_some_and(|length| length > LARGE) {
+            let head = self.head()?;
+            if !decode::is_picture(&head) {
+                return Err(refused(decode::not_an_image(&head)));
+            }
+        }
+        let _held = Held::to_read(told.unwrap_or(0), limits.max_alloc_bytes);
+        let most = told.unwrap_or(limits.max_alloc_bytes);
+        let bytes = self.read_up_to(most.saturating_add(1))?;
+        if bytes.len() as u64 > most {
+            return Err(refused(format!("larger than the {most} bytes that were expected")));
+        }
+        Ok(use_(bytes))
+    }
+
+    /// Bytes of the file, as the file system or the archive's directory tells; a pipe's are not known.
+    pub(super) fn length(&self) -> Result<Option<u64>> {
+        match self {
+            Location::File(path) => {
+                let told = std::fs::metadata(path).map_err(Error::io(path))?;
+                Ok(told.is_file().then(|| told.len()))
+            }
+            Location::Zip { archive, member, .. } => Ok(Some(archive.members()[*member].size())),
+            Location::Closed { .. } => Ok(None),
+        }
+    }
+
+    /// Its first bytes, by which its format is told.
+    pub(super) fn head(&self) -> Result<Vec<u8>> {
+        self.read_up_to(HEAD)
+    }
+
+    /// The first `limit` bytes.
+    fn read_up_to(&self, limit: u64) -> Result<Vec<u8>> {
+        match self {
+            Location::File(path) => {
+                let read = || {
+                    let mut bytes = Vec::new();
+                    File::open(path)?.take(limit).read_to_end(&mut bytes)?;
+                    Ok(bytes)
+                };
+                read().map_err(Error::io(path))
+            }
+            Location::Zip { archive, member, .. } => archive.read(*member, limit).map_err(Error::io(self.to_string())),
+            Location::Closed { reason, .. } => Err(Error::io(self.to_string())(std::io::Error::other(reason.clone()))),
+        }
+    }
+}
+
+impl std::fmt::Display for Location {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Location::File(path) => write!(f, "{}", path.display()),
+            Location::Zip { archive, name, .. } => write!(f, "{}!{name}", archive.name()),
+            Location::Closed { name, .. } => write!(f, "{name}"),
+        }
+    }
+}
+
+impl std::fmt::Debug for Location {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{self}")
+    }
+}
+
+/// One candidate for an image.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// Its name relative to the source, with slashes; of a folder that cannot be opened, with one at the end.
+    pub name: String,
+    /// Where its bytes are.
+    pub location: Location,
+}
+
+/// Names that images have, including formats that are recognized only to say that they cannot be read.
+const EXTENSIONS: [&str; 24] = [
+    "jpg", "jpeg", "jpe", "jfif", "png", "webp", "gif", "bmp", "dib", "tif", "tiff", "heic", "heif", "hif", "heics",
+    "avif", "avifs", "jxl", "jp2", "jpf", "jpx", "j2k", "j2c", "jls",
+];
+
+impl Entry {
+    /// Whether this is meant to be an image: by its extension, broken or not, or else by its first bytes. A folder or an
+    /// archive that cannot be opened may hold some.
+    pub fn claims_to_be_image(&self) -> bool {
+        self.why_no_image().is_none()
+    }
+
+    /// Why this is not meant to be an image; none where it is.
+    pub(crate) fn why_no_image(&self) -> Option<String> {
+        let extension = self.name.rsplit_once('.').map_or("", |(_, extension)| extension);
+        let named = EXTENSIONS.iter().any(|known| extension.eq_ignore_ascii_case(known));
+        if named || matches!(self.location, Location::Closed { .. }) {
+            return None;
+        }
+        match self.location.head() {
+            Ok(head) if decode::is_picture(&head) => None,
+            Ok(_) => Some("not a picture".into()),
+            Err(failure) => Some(format!("cannot be read: {}", failure.reason())),
+        }
+    }
+}
+
+/// What was found and is not used.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct LeftOut {
+    /// The file, or a folder with all that is in it.
+    pub path: String,
+    /// By which rule, in words for a table: `hidden`, `not a picture`.
+    pub reason: String,
+}
+
+/// All of a source.
+#[derive(Clone, Debug, Default)]
+pub struct Found {
+    /// The files, in natural order of their names.
+    pub entries: Vec<Entry>,
+    /// What was passed over: hidden files, what operating systems and network storage leave, what pelage itself has
+    /// written.
+    pub left_out: Vec<LeftOut>,
+    /// Folders that hold nothing at all, with a slash at the end.
+    pub(crate) empty: Vec<String>,
+}
+
+impl Found {
+    /// Notes what is passed over.
+    pub(super) fn leave_out(&mut self, path: impl ToString, reason: impl Into<String>) {
+        self.left_out.push(LeftOut {
+            path: path.to_string(),
+            reason: reason.into(),
+        });
+    }
+}
