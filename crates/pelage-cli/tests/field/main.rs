@@ -23,6 +23,5 @@ mod many_classes;
 mod overwriting;
 mod own_output;
 mod parts;
-mod parts;
 mod text;
 mod zips;

@@ -19,7 +19,7 @@ fn every_member_has_a_row_whatever_its_name() {
     place
         .run("predict run empty.zip")
         .exits(1)
-        .says("no files were found")
+        .says("there are no files in it")
         .says("1 hidden");
 }
 
