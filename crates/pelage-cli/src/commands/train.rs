@@ -5,10 +5,13 @@ mod settings;
 
 use std::path::Path;
 
-use pelage::Run;
+use pelage::model::networks::BACKBONES;
 use pelage::runs::{fine_tune, free_folder};
+use pelage::train::recipe::ClassWeights;
 use pelage::train::{EndReason, Outcome as Trained};
+use pelage::{Recipe, Run};
 
+use super::evaluate::accuracy;
 use crate::failure::{Failure, Outcome};
 use crate::progress::{self, Task, Training};
 use crate::table::{count, duration, some};
@@ -62,6 +65,14 @@ pub(super) fn train(run: &Run) -> Outcome {
 
 fn trained(run: &Run) -> Result<Trained, Failure> {
     eprintln!("{}", run.describe());
+    let Recipe { model, transfer, .. } = &run.config.recipe;
+    if transfer.is_none() && BACKBONES.contains(model) {
+        let (name, data) = (model.name(), run.config.data.display());
+        eprintln!(
+            "{name} starts from random weights, and needs many pictures; from pretrained ones: `pelage train {data} \
+             --backbone {name}`"
+        );
+    }
     let unreadable = || {
         run.data
             .train
@@ -119,14 +130,19 @@ fn described(run: &Run, trained: &Trained) -> String {
     if run.complete.is_some() {
         text += ", and nothing was left to do; continue anyway by `--epochs N` or `--patience N`";
     }
+    // Each picture's loss is multiplied by its class's weight: no mean over the pictures.
+    let weighted = match run.config.recipe.class_weights {
+        ClassWeights::None => "",
+        ClassWeights::Balanced => "class-weighted ",
+    };
     if let Some(row) = best {
         text += &format!(
-            "\nbest epoch {}: validation loss {:.4}, accuracy {:.2} %\n\
+            "\nbest epoch {}: {weighted}validation loss {:.4}, {}\n\
              {folder}: best.safetensors, history.csv, curves.png\n\
              next: `pelage evaluate {folder} {}`, `pelage predict {folder} PICTURE`",
             row.epoch,
             row.validation_loss,
-            100.0 * row.validation_accuracy,
+            accuracy(row.validation_accuracy, run.data.validation.len()),
             run.config.data.display()
         );
     }

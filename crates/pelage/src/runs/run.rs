@@ -68,6 +68,7 @@ impl Run {
     pub fn create(mut config: Config, folder: impl AsRef<Path>, progress: &(dyn Fn(Progress) + Sync)) -> Result<Run> {
         let folder = folder.as_ref();
         config.validate()?;
+        config.recipe.check_augmentation()?;
         if folder.join(CONFIG).exists() {
             return Err(Error::folder(
                 folder,
