@@ -55,6 +55,7 @@ impl From<pelage::Error> for Failure {
                 Failure::Usage(format!("{} is {value}; it must be {allowed}", flag(name)))
             }
             Error::Settings(_) | Error::Folder { .. } => Failure::Usage(error.to_string()),
+            Error::Frozen => Failure::Usage(format!("{error}: `--no-augmentation`, or `--unfreeze last-3`")),
             Error::Images(_) => Failure::Usage(format!("{error}: DATA after the run")),
             Error::Unreadable(_) => {
                 Failure::Failed(format!("{error}\n`--fill-unreadable` gives them equal probabilities"))

@@ -76,6 +76,41 @@ fn an_old_run_goes_on_and_is_then_a_new_one() {
     succeed(folder.path(), &["train", "--resume", "run"]);
 }
 
+/// Before it was part of the model file, a calibration lay beside it.
+#[test]
+fn an_old_calibration_is_read_until_there_is_a_new_one() {
+    let (folder, run) = old_run();
+    let beside = run.join("calibration.safetensors");
+    std::fs::copy(run.join("best.safetensors"), folder.path().join("lone.safetensors")).unwrap();
+    let lone = succeed(folder.path(), &["predict", "lone.safetensors", "pics/cat.0.jpg"]);
+    assert!(!lone.contains("calibrated"), "{lone}");
+    std::fs::copy(&beside, folder.path().join("lone.calibration.safetensors")).unwrap();
+    let lone = succeed(folder.path(), &["predict", "lone.safetensors", "pics/cat.0.jpg"]);
+    assert!(lone.contains("calibrated"), "{lone}");
+
+    let whole = std::fs::read(&beside).unwrap();
+    for length in [0, 7, 60, whole.len() - 1] {
+        std::fs::write(&beside, &whole[..length]).unwrap();
+        let refused = fail(folder.path(), &["predict", "run", "pics/cat.0.jpg"], 1);
+        assert!(refused.contains("pelage calibrate run"), "{length}: {refused}");
+    }
+    std::fs::write(&beside, &whole).unwrap();
+    // It belongs to the bytes of its model.
+    rewritten(&run, |description| {
+        description["facts"]["training"] = serde_json::json!({})
+    });
+    let refused = fail(folder.path(), &["evaluate", "run", "pics"], 1);
+    assert!(
+        refused.contains("another model") && refused.contains("pelage calibrate run"),
+        "{refused}"
+    );
+    std::fs::copy(folder.path().join("lone.safetensors"), run.join("best.safetensors")).unwrap();
+    succeed(folder.path(), &["calibrate", "run"]);
+    assert!(!beside.exists());
+    let told = succeed(folder.path(), &["predict", "run", "pics/cat.0.jpg", "--reject", "0.5"]);
+    assert!(told.contains("probabilities are"), "{told}");
+}
+
 /// The metadata of a model file with `change` made to it.
 fn rewritten(run: &Path, change: impl Fn(&mut serde_json::Value)) {
     let path = run.join("best.safetensors");

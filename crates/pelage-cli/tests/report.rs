@@ -59,6 +59,28 @@ fn a_report_has_every_part_and_says_what_is_missing() {
             .contains("no history beside this model")
     );
 
+    // What flatters the accuracy stands beside it, not at the end.
+    let head = |page: &str| page.split("Contents").next().unwrap().to_string();
+    assert!(head(&page).contains("95 % interval") && head(&page).contains("most frequent class: 50.00 %"));
+    assert!(!head(&page).contains("In training too") && !head(&page).contains("Balanced accuracy"));
+    for i in 0..8 {
+        let [from, to] = [
+            format!("train/level/{i}.png"),
+            format!("validation/level/again-{i}.png"),
+        ];
+        let data = folder.path().join("data");
+        fs::copy(data.join(from), data.join(to)).unwrap();
+    }
+    succeed(folder.path(), &["report", "run", "--out", "leak.html"]);
+    let page = fs::read_to_string(folder.path().join("leak.html")).unwrap();
+    assert!(head(&page).contains("In training too") && head(&page).contains("Balanced accuracy"));
+    let said = succeed(folder.path(), &["evaluate", "run", "data"]);
+    assert!(
+        said.contains("95 % interval") && said.contains("always the most frequent class: accuracy 66.67 %"),
+        "{said}"
+    );
+    assert!(said.contains("balanced accuracy of this model"), "{said}");
+
     fs::rename(folder.path().join("data"), folder.path().join("moved")).unwrap();
     let message = fail(folder.path(), &["report", "run"], 2);
     assert!(

@@ -336,6 +336,45 @@ fn damaged_checkpoints_and_models_are_named() {
     assert!(refused.contains("checkpoint"), "{refused}");
 }
 
+#[cfg(unix)]
+#[test]
+fn a_class_whose_name_commands_the_terminal_is_not_trained() {
+    let folder = tempfile::tempdir().unwrap();
+    data(folder.path(), 8, 4);
+    for part in ["train", "validation"] {
+        let part = folder.path().join("data").join(part);
+        std::fs::rename(part.join("level"), part.join("level\u{1b}[2J")).unwrap();
+    }
+    let told = fail(folder.path(), &train(&["--out", "run"]), 2);
+    assert!(
+        told.contains("control characters") && !told.contains('\u{1b}'),
+        "{told:?}"
+    );
+    assert!(!folder.path().join("run").exists());
+}
+
+/// Whatever damages a file, it is told before it is believed; here one bit, where nothing else would notice.
+#[test]
+fn one_flipped_bit_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    data(folder.path(), 20, 8);
+    succeed(folder.path(), &train(&["--out", "run"]));
+    for (file, call) in [
+        ("last.safetensors", vec!["train", "--resume", "run", "--epochs", "6"]),
+        ("best.safetensors", vec!["evaluate", "run", "data"]),
+    ] {
+        let path = folder.path().join("run").join(file);
+        let whole = std::fs::read(&path).unwrap();
+        let mut flipped = whole.clone();
+        let end = flipped.len();
+        flipped[end - 1000] ^= 1;
+        std::fs::write(&path, &flipped).unwrap();
+        let refused = fail(folder.path(), &call, 1);
+        assert!(refused.contains(file) && refused.contains("checksum"), "{refused}");
+        std::fs::write(&path, &whole).unwrap();
+    }
+}
+
 #[test]
 fn flags_go_before_a_configuration_and_steps_count_accumulated_batches_once() {
     let folder = tempfile::tempdir().unwrap();

@@ -218,3 +218,58 @@ fn what_does_not_go_together_is_refused() {
     );
     assert!(refused.contains("text.pth"), "{refused}");
 }
+
+#[test]
+fn what_a_frozen_backbone_would_ignore_is_refused_and_random_weights_are_told() {
+    let folder = tempfile::tempdir().unwrap();
+    data(folder.path(), 8, 4);
+    for more in [
+        &["--rotation-range", "20"][..],
+        &["--horizontal-flip"],
+        &["--fill-mode", "wrap"],
+    ] {
+        let told = fail(folder.path(), &train(more), 2);
+        assert!(
+            told.contains("frozen backbone") && told.contains("--unfreeze last-3"),
+            "{told}"
+        );
+    }
+    assert!(!folder.path().join("runs").exists());
+    let unfrozen = [
+        "--unfreeze",
+        "last-1",
+        "--epochs",
+        "1",
+        "--rotation-range",
+        "20",
+        "--out",
+        "last",
+    ];
+    succeed(folder.path(), &train(&unfrozen));
+    let asked = ["--rotation-range", "20", "--no-augmentation"];
+    assert!(fail(folder.path(), &train(&asked), 2).contains("frozen"));
+    succeed(
+        folder.path(),
+        &train(&["--no-augmentation", "--epochs", "1", "--out", "plain"]),
+    );
+
+    let scratch = [
+        "train",
+        "data",
+        "--model",
+        "resnet18",
+        "--image-size",
+        "32",
+        "--epochs",
+        "1",
+        "--out",
+        "scratch",
+    ];
+    let output = common::run(folder.path(), &scratch);
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{told}");
+    assert!(
+        told.contains("random weights") && told.contains("pelage train data --backbone resnet18"),
+        "{told}"
+    );
+}

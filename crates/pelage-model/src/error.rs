@@ -34,6 +34,12 @@ pub enum Error {
     /// do.
     #[error("{0}")]
     Settings(String),
+    /// Augmentation was asked for where features are computed only once.
+    #[error(
+        "a frozen backbone sees every picture once, so random changes to training pictures would have no effect; \
+         leave them out, or let the backbone learn"
+    )]
+    Frozen,
     /// Training diverged: the loss became NaN or infinite.
     #[error(
         "the loss became NaN at step {step} with learning rate {rate:.3e}; try {:.0e}, and look at the images",

@@ -13,8 +13,8 @@ pub fn model(path: &Path) -> PathBuf {
     }
 }
 
-/// Where the calibration of a run folder or model file is kept: `calibration.safetensors` in a run folder, else
-/// `NAME.calibration.safetensors` beside `NAME.safetensors`.
+/// Where the calibration of a run folder or model file was kept before it was part of the model file:
+/// `calibration.safetensors` in a run folder, else `NAME.calibration.safetensors` beside `NAME.safetensors`.
 pub fn calibration(path: &Path) -> PathBuf {
     let file = model(path);
     match file.file_name().is_some_and(|name| name == BEST) {

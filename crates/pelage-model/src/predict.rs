@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::input;
 use crate::probability::softmax;
-use crate::saved::Model;
+use crate::saved::{Model, check_answer};
 use crate::trust::Doubt;
 use crate::values::to_vec;
 
@@ -15,7 +15,7 @@ use crate::values::to_vec;
 pub struct Prediction {
     /// The image's name, as given by the caller.
     pub path: String,
-    /// Class and probability (0 to 1), most likely first; empty if the image could not be read.
+    /// Class and probability (0 to 1), most likely first; empty if there is no prediction.
     pub classes: Vec<(String, f32)>,
     /// What the logits were divided by, if the model is calibrated.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -118,17 +118,20 @@ impl Model {
         };
         let width = (embeddings.len() / count.max(1)).max(1);
         let mut rows = logits.chunks(self.facts.classes.len()).zip(embeddings.chunks(width));
-        let one = |(path, input): (String, Result<Vec<f32>, String>)| match input {
-            Err(reason) => Prediction {
-                path,
-                classes: Vec::new(),
-                temperature: None,
-                doubt: None,
-                error: Some(reason),
-            },
-            Ok(_) => {
+        let one = |(path, input): (String, Result<Vec<f32>, String>)| {
+            let row = input.and_then(|_| {
                 let (logits, embedding) = rows.next().unwrap_or_default();
-                self.judged(path, logits, embedding)
+                check_answer(logits).map(|()| (logits, embedding))
+            });
+            match row {
+                Ok((logits, embedding)) => self.judged(path, logits, embedding),
+                Err(reason) => Prediction {
+                    path,
+                    classes: Vec::new(),
+                    temperature: None,
+                    doubt: None,
+                    error: Some(reason),
+                },
             }
         };
         names.zip(inputs).map(one).collect()

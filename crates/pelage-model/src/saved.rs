@@ -1,11 +1,14 @@
-//! The saved model: one safetensors file with weights, architecture, class names in order, preprocessing and training
-//! facts. No pickle, no code.
+//! The saved model: one safetensors file with weights, architecture, class names in order, preprocessing, calibration
+//! and training facts. No pickle, no code. Nothing in a file is believed: a checksum tells damage, `check` what cannot
+//! be meant.
 //!
 //! # Older and newer files
 //! Every file carries a format version; [`crate::tensors::VERSION`] is written, 1 up to it are read, and newer ones are
-//! refused, naming the version. Whatever changes a model's answers (the preprocessing, a head) is a field that a reader
-//! must know, or it refuses the file. Everything else, [`Facts::training`] above all, is JSON that no reader needs: its
-//! fields may come and go without a new version, and unknown ones are kept.
+//! refused, naming the version. Whatever changes a model's answers (the preprocessing, a head, a calibration) is a
+//! field that a reader must know, or it refuses the file. Everything else, [`Facts::training`] above all, is JSON that
+//! no reader needs: its fields may come and go without a new version, and unknown ones are kept.
+
+mod check;
 
 use std::path::Path;
 
@@ -13,11 +16,14 @@ use burn::Tensor;
 use burn::tensor::{Device, activation};
 use pelage_data::preprocess::Preprocessing;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+pub use check::{check_classes, check_head};
 
 use crate::networks::graph::Graph;
-use crate::networks::{Architecture, Head, Network, parameters, pooled};
-use crate::trust::Judge;
-use crate::values::Values;
+use crate::networks::{Architecture, Head, Network, Pooling, parameters, pooled};
+use crate::trust::{Calibration, Judge};
+use crate::values::Named;
 use crate::{Error, Result, input, paths, tensors};
 
 /// What a model file says about its model.
@@ -38,8 +44,11 @@ pub struct Facts {
     pub preprocessing: Preprocessing,
     /// How the weights were trained, for people and for later runs; not needed for prediction.
     #[serde(default)]
-    pub training: serde_json::Value,
+    pub training: Value,
 }
+
+/// The key of the calibration beside the [`Facts`].
+const CALIBRATION: &str = "calibration";
 
 impl Facts {
     /// The operations of the network described here.
@@ -47,6 +56,21 @@ impl Facts {
         let [height, width, _] = input::shape(&self.preprocessing);
         self.architecture
             .graph_with(self.head.as_ref(), [height, width], self.classes.len())
+    }
+}
+
+impl Facts {
+    /// Refuses the description of an absurdly large or empty network, and what no training writes.
+    fn check(&self) -> std::result::Result<(), String> {
+        check::check_input(self.architecture, &self.preprocessing)?;
+        if let Some(head) = &self.head {
+            check_head(head).map_err(|allowed| format!("its head must have {allowed}"))?;
+        }
+        let averages = self.head.as_ref().is_some_and(|head| head.pooling == Pooling::Average);
+        if self.flip && !averages {
+            return Err("it averages the features of mirror images, which its head cannot do".into());
+        }
+        check_classes(&self.classes)
     }
 }
 
@@ -62,7 +86,7 @@ pub struct Model {
 }
 
 impl Model {
-    /// The model of a run folder or model file, on the CPU, with the calibration beside it, if there is one.
+    /// The model of a run folder or model file, on the CPU, with its calibration, if it has one.
     ///
     /// # Errors
     /// As [`Model::load`] and [`Judge::open`].
@@ -78,12 +102,12 @@ impl Model {
     pub fn open_on(path: &Path, device: &Device, reject: Option<f64>) -> Result<Model> {
         let model = Model::load(path, device)?;
         Ok(Model {
-            judge: Judge::open(path, reject)?,
+            judge: model.judge.open(path, reject)?,
             ..model
         })
     }
 
-    /// The model of a run folder or model file as it was trained, without a calibration.
+    /// The model of a run folder or model file, from this file alone: without a calibration that lies beside it.
     ///
     /// # Errors
     /// A missing, truncated or foreign file; tensors that do not fit the architecture; values that are not finite.
@@ -103,18 +127,17 @@ impl Model {
     /// # Errors
     /// As [`Model::load`], as a message.
     pub fn decode(bytes: &[u8], device: &Device) -> std::result::Result<Model, String> {
-        let (named, facts) = tensors::decode::<Facts>(bytes, "model")?;
-        check(&facts)?;
-        let infinite = |values: &Values| values.data.iter().any(|value| !value.is_finite());
-        if let Some((name, _)) = named.iter().find(|(_, values)| infinite(values)) {
-            return Err(format!("tensor '{name}' holds values that are not finite"));
-        }
+        let Parts {
+            named,
+            facts,
+            calibration,
+        } = Parts::decode(bytes)?;
         let network = Network::assemble(facts.graph(), named, device)?;
         // A loaded model is not trained, so its batch norms are folded into its convolutions.
         Ok(Model {
             network: network.folded(|_| true),
             facts,
-            judge: Judge::default(),
+            judge: Judge::new(calibration),
         })
     }
 
@@ -123,9 +146,11 @@ impl Model {
         self.network.device()
     }
 
-    /// Probabilities `[n, classes]` for pixels `[n, h, w, 3]`, preprocessed as the facts say; not calibrated.
+    /// Probabilities `[n, classes]` for pixels `[n, h, w, 3]`, preprocessed as the facts say; calibrated if the model
+    /// is.
     pub fn probabilities(&self, pixels: Tensor<4>) -> Tensor<2> {
-        activation::softmax(self.logits(pixels), 1)
+        let temperature = self.judge.temperature().unwrap_or(1.0);
+        activation::softmax(self.logits(pixels) / temperature, 1)
     }
 
     /// Logits `[n, classes]` for pixels `[n, h, w, 3]`, preprocessed as the facts say.
@@ -161,27 +186,92 @@ impl Model {
     }
 }
 
+/// The content of a model file.
+struct Parts {
+    named: Named,
+    facts: Facts,
+    calibration: Option<Calibration>,
+}
+
+impl Parts {
+    fn decode(bytes: &[u8]) -> std::result::Result<Parts, String> {
+        let damaged = |failure: serde_json::Error| format!("its description is damaged: {failure}");
+        let (mut named, mut facts) = tensors::decode::<Value>(bytes, "model")?;
+        let calibration = facts.as_object_mut().and_then(|facts| facts.remove(CALIBRATION));
+        let facts: Facts = serde_json::from_value(facts).map_err(damaged)?;
+        facts.check()?;
+        tensors::check_finite(&named)?;
+        let calibration = calibration.map(|calibration| {
+            let dimension = embedding_dimension(&facts.graph());
+            let calibration = serde_json::from_value(calibration).map_err(damaged)?;
+            Calibration::take(&mut named, calibration, facts.classes.len(), dimension)
+        });
+        Ok(Parts {
+            calibration: calibration.transpose()?,
+            named,
+            facts,
+        })
+    }
+
+    fn encode(mut self) -> std::result::Result<Vec<u8>, String> {
+        tensors::check_finite(&self.named)?;
+        let unwritable = |failure: serde_json::Error| format!("cannot be written: {failure}");
+        let mut facts = serde_json::to_value(&self.facts).map_err(unwritable)?;
+        if let Some(calibration) = &self.calibration {
+            facts[CALIBRATION] = serde_json::to_value(&calibration.facts).map_err(unwritable)?;
+            self.named.extend(calibration.tensors());
+        }
+        let named = self.named.iter().map(|(name, values)| (name.clone(), values));
+        tensors::encode(named, "model", &facts)
+    }
+}
+
+/// Values of an embedding: the input of the last dense layer.
+fn embedding_dimension(graph: &Graph) -> usize {
+    let nodes = graph.nodes();
+    let last = nodes.last().and_then(|node| node.inputs.first());
+    last.map_or(0, |&input| nodes[input].channels)
+}
+
 /// The bytes of a model file.
 ///
 /// # Errors
-/// A message if the facts cannot be written as JSON.
-pub fn encode(network: &Network, facts: &Facts) -> std::result::Result<Vec<u8>, String> {
-    let named = parameters::read(network);
-    tensors::encode(
-        named.iter().map(|(name, values)| (name.clone(), values)),
-        "model",
-        facts,
-    )
+/// A message if the weights are not finite, or the facts cannot be written as JSON.
+pub fn encode(
+    network: &Network,
+    facts: &Facts,
+    calibration: Option<&Calibration>,
+) -> std::result::Result<Vec<u8>, String> {
+    let parts = Parts {
+        named: parameters::read(network),
+        facts: facts.clone(),
+        calibration: calibration.cloned(),
+    };
+    parts.encode()
 }
 
-/// A description of an absurdly large or empty network is refused before anything is allocated.
-fn check(facts: &Facts) -> std::result::Result<(), String> {
-    let (smallest, side) = (facts.architecture.smallest_size() as u32, &facts.preprocessing);
-    if !(smallest..=4096).contains(&side.width) || !(smallest..=4096).contains(&side.height) {
-        return Err(format!("its input size {}x{} is out of range", side.width, side.height));
+/// The bytes of the model file `bytes` with `calibration` in place of the one that it had; its weights stay as they
+/// are, bit for bit.
+///
+/// # Errors
+/// As [`Model::decode`] and [`encode`].
+pub fn with_calibration(bytes: &[u8], calibration: &Calibration) -> std::result::Result<Vec<u8>, String> {
+    let parts = Parts {
+        calibration: Some(calibration.clone()),
+        ..Parts::decode(bytes)?
+    };
+    parts.encode()
+}
+
+/// Refuses logits or probabilities of which some are not finite: of finite weights, but too large ones.
+///
+/// # Errors
+/// If there is one.
+pub fn check_answer(values: &[f32]) -> std::result::Result<(), String> {
+    match values.iter().all(|value| value.is_finite()) {
+        true => Ok(()),
+        false => {
+            Err("the model gives no finite answer to it: its weights are damaged, or its training diverged".into())
+        }
     }
-    if !(2..=100_000).contains(&facts.classes.len()) {
-        return Err(format!("it names {} classes", facts.classes.len()));
-    }
-    Ok(())
 }

@@ -1,10 +1,11 @@
-//! Named f32 tensors and a description, in a safetensors file.
+//! Named f32 tensors and a description with a checksum of all of it, in a safetensors file.
 
 use std::collections::HashMap;
 
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::values::{Named, Values};
 
@@ -15,13 +16,17 @@ const KEY: &str = "pelage";
 /// part of the training facts, which no reader needs.
 pub const VERSION: u32 = 2;
 
-/// The file's description of itself.
+/// The file's description of itself. A field that a reader does not know may be a damaged one, so it is an error.
 #[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Description {
     /// `model` or `checkpoint`.
     kind: String,
     version: u32,
-    facts: serde_json::Value,
+    facts: Value,
+    /// See [`checksum`]; files made before there was one have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    checksum: Option<String>,
 }
 
 /// The bytes of a safetensors file with `facts` in its metadata.
@@ -45,9 +50,13 @@ pub fn encode<'a>(
         .collect::<Result<Vec<_>, safetensors::SafeTensorError>>();
     let unwritable = |failure: serde_json::Error| format!("cannot be written: {failure}");
     let facts = serde_json::to_value(facts).map_err(unwritable)?;
+    let parts = bytes
+        .iter()
+        .map(|(name, shape, bytes)| (name.as_str(), &shape[..], &bytes[..]));
     let description = Description {
         kind: kind.to_string(),
         version: VERSION,
+        checksum: Some(checksum(kind, VERSION, &facts, parts.collect())),
         facts,
     };
     let metadata = HashMap::from([(
@@ -69,22 +78,36 @@ pub fn decode<Facts: DeserializeOwned>(bytes: &[u8], kind: &str) -> Result<(Name
     let description = metadata.metadata().as_ref().and_then(|metadata| metadata.get(KEY));
     let description = description.ok_or("is a safetensors file, but not one that pelage made")?;
     let undescribed = |failure: serde_json::Error| format!("its description is damaged: {failure}");
+    let parsed = |text: &str| {
+        // The version first: what else a newer file describes is not known here.
+        let described: Value = serde_json::from_str(text).map_err(undescribed)?;
+        match described["version"].as_u64() {
+            Some(version) if version > u64::from(VERSION) => Err(newer(version)),
+            _ => serde_json::from_value::<Description>(described).map_err(undescribed),
+        }
+    };
     let Description {
         kind: found,
         version,
         facts,
-    } = serde_json::from_str(description).map_err(undescribed)?;
-    if !(1..=VERSION).contains(&version) {
-        return Err(format!(
-            "has format version {version}, this pelage reads 1 to {VERSION}; use a newer one"
-        ));
+        checksum: promised,
+    } = parsed(description)?;
+    if version == 0 {
+        return Err("its description is damaged: format versions begin at 1".into());
     }
     if found != kind {
         return Err(format!("is a pelage {found}, where a {kind} was expected"));
     }
+    let tensors = SafeTensors::deserialize(bytes).map_err(damaged)?.tensors();
+    let parts = tensors
+        .iter()
+        .map(|(name, view)| (name.as_str(), view.shape(), view.data()));
+    if promised.is_some_and(|promised| promised != checksum(kind, version, &facts, parts.collect())) {
+        return Err("is damaged: its content does not have the checksum that it was written with".into());
+    }
     let facts = serde_json::from_value(facts).map_err(undescribed)?;
     let mut named = Named::new();
-    for (name, view) in SafeTensors::deserialize(bytes).map_err(damaged)?.tensors() {
+    for (name, view) in tensors {
         if view.dtype() != Dtype::F32 {
             return Err(format!("tensor '{name}' is {:?}, expected F32", view.dtype()));
         }
@@ -102,4 +125,43 @@ pub fn decode<Facts: DeserializeOwned>(bytes: &[u8], kind: &str) -> Result<(Name
         );
     }
     Ok((named, facts))
+}
+
+fn newer(version: u64) -> String {
+    format!("has format version {version}, this pelage reads 1 to {VERSION}; use a newer one")
+}
+
+/// BLAKE3, in hexadecimal, over all that a file says: kind, version, facts as JSON, and name, shape and bytes of each
+/// tensor in the order of the names. How the header is laid out does not matter.
+fn checksum(kind: &str, version: u32, facts: &Value, mut tensors: Vec<(&str, &[usize], &[u8])>) -> String {
+    let mut hash = blake3::Hasher::new();
+    // Each part behind its length, so that none can be taken for the end of another.
+    let mut add = |part: &[u8]| {
+        hash.update(&(part.len() as u64).to_le_bytes()).update(part);
+    };
+    add(kind.as_bytes());
+    add(&version.to_le_bytes());
+    add(facts.to_string().as_bytes());
+    tensors.sort_unstable_by_key(|(name, ..)| *name);
+    for (name, shape, bytes) in tensors {
+        add(name.as_bytes());
+        add(&shape
+            .iter()
+            .flat_map(|&length| (length as u64).to_le_bytes())
+            .collect::<Vec<_>>());
+        add(bytes);
+    }
+    hash.finalize().to_hex().to_string()
+}
+
+/// The first tensor of `named` with a value that is not finite, in words, as an error.
+///
+/// # Errors
+/// If there is one.
+pub fn check_finite(named: &Named) -> Result<(), String> {
+    let infinite = |values: &Values| values.data.iter().any(|value| !value.is_finite());
+    match named.iter().find(|(_, values)| infinite(values)) {
+        Some((name, _)) => Err(format!("tensor '{name}' holds values that are not finite")),
+        None => Ok(()),
+    }
 }

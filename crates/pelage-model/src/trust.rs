@@ -5,5 +5,5 @@ pub mod calibration;
 pub mod density;
 pub mod judge;
 
-pub use calibration::{Calibration, load_beside, model_hash};
+pub use calibration::{Calibration, load_beside};
 pub use judge::{Doubt, Judge};

@@ -3,6 +3,8 @@
 
 mod layout;
 #[cfg(feature = "pytorch")]
+mod pickle;
+#[cfg(feature = "pytorch")]
 mod pytorch;
 mod safetensors;
 mod tensor;

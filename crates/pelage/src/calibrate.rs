@@ -6,13 +6,14 @@ use std::sync::Arc;
 use burn::Tensor;
 use pelage_data::Progress;
 use pelage_data::catalog::{self, Catalog, Split};
+use pelage_model::trust::Calibration;
 use pelage_model::trust::calibration::Facts;
 use pelage_model::trust::density::{self, Density};
-use pelage_model::trust::{Calibration, model_hash};
-use pelage_model::{input, paths};
+use pelage_model::{input, paths, saved};
 
 use crate::compute::Compute;
-use crate::evaluate::{self, Embeddings, Scores, calibration};
+use crate::evaluate::temperature::Scaling;
+use crate::evaluate::{self, Embeddings, Scores};
 use crate::runs::{Config, images};
 use crate::{Error, Model, Result, atomic};
 
@@ -20,19 +21,21 @@ use crate::{Error, Model, Result, atomic};
 pub struct Calibrated {
     /// The model's new calibration.
     pub calibration: Calibration,
+    /// What is known about its temperature.
+    pub scaling: Scaling,
     /// The model's scores of the validation images, with embeddings.
     pub validation: Scores,
-    /// The file that it was written to.
+    /// The model file that it became part of.
     pub path: PathBuf,
 }
 
-/// Calibrates the model of `run` on the images in `data` (by default those that it was trained on), and keeps the
-/// result beside it. `coverage` is the fraction of the validation images, above 0 and at most 1, that should be near
-/// enough to be answered.
+/// Calibrates the model of `run` on the images in `data` (by default those that it was trained on), and writes the
+/// result into the model file. `coverage` is the fraction of the validation images, above 0 and at most 1, that should
+/// be near enough to be answered. A temperature is kept only if it makes the probabilities better, see [`Scaling`].
 ///
 /// # Errors
-/// A coverage out of range; missing images; embeddings that are too wide or all the same; a folder that cannot be
-/// written.
+/// A coverage out of range; missing images; embeddings that are too wide or all the same; a file that cannot be
+/// written, or was replaced meanwhile.
 pub fn calibrate(
     run: &Path,
     data: Option<&Path>,
@@ -42,9 +45,11 @@ pub fn calibrate(
 ) -> Result<Calibrated> {
     check_coverage(coverage)?;
     let device = compute.open()?;
-    // Before the model is loaded: if it is replaced meanwhile, the calibration will not be taken for the new one's.
-    let hash = model_hash(run);
+    let path = paths::model(run);
+    // Before the model is loaded: if it is replaced meanwhile, that is noticed below.
+    let hash = hash_of(&path);
     let model = Model::load(run, &device)?;
+    let hash = hash?;
     check_dimension(&model).map_err(|reason| refused(run, reason))?;
     let split = open(data, &model)?;
     let score = |catalog: Catalog, what| {
@@ -53,12 +58,42 @@ pub fn calibrate(
     };
     let validation = score(split.validation, "validation")?;
     let train = score(split.train, "training")?;
-    let calibration = fit(&train, &validation, coverage, hash?).map_err(|reason| refused(run, reason))?;
+    let (calibration, scaling) = fit(&train, &validation, coverage).map_err(|reason| refused(run, reason))?;
+    // A training that went on meanwhile may have written better weights: they must neither be lost, nor get this.
+    if hash_of(&path)? != hash {
+        return Err(Error::model(
+            path,
+            "was replaced while it was being calibrated; calibrate it again",
+        ));
+    }
+    keep(&calibration, run)?;
     Ok(Calibrated {
-        path: save_beside(&calibration, run)?,
         calibration,
+        scaling,
         validation,
+        path,
     })
+}
+
+/// Makes `calibration` part of the model file of `run`, atomically, in place of an earlier one.
+///
+/// # Errors
+/// A file that is no model's; a full disk or a folder that cannot be written.
+pub fn keep(calibration: &Calibration, run: &Path) -> Result<()> {
+    let path = paths::model(run);
+    let bytes = std::fs::read(&path).map_err(Error::io(&path))?;
+    let bytes = saved::with_calibration(&bytes, calibration).map_err(|reason| Error::model(&path, reason))?;
+    atomic::write(&path, &bytes)?;
+    // An older one has had its day: it is tied to the bytes of the file that was replaced.
+    let older = paths::calibration(run);
+    match std::fs::remove_file(&older) {
+        Err(failure) if failure.kind() != std::io::ErrorKind::NotFound => Err(Error::io(older)(failure)),
+        _ => Ok(()),
+    }
+}
+
+fn hash_of(file: &Path) -> Result<blake3::Hash> {
+    Ok(blake3::hash(&std::fs::read(file).map_err(Error::io(file))?))
 }
 
 fn open(data: Option<&Path>, model: &Model) -> Result<Split> {
@@ -78,39 +113,22 @@ fn open(data: Option<&Path>, model: &Model) -> Result<Split> {
     }
 }
 
-/// Fits temperature and distance on `validation` and the density on `train`, both with embeddings, for the model whose
-/// file has the hash `model`.
+/// Fits temperature and distance on `validation` and the density on `train`, both with embeddings.
 ///
 /// # Errors
 /// A message if there are no images, or their embeddings are too wide or all the same.
-pub fn fit(
-    train: &Scores,
-    validation: &Scores,
-    coverage: f64,
-    model: String,
-) -> std::result::Result<Calibration, String> {
+pub fn fit(train: &Scores, validation: &Scores, coverage: f64) -> std::result::Result<(Calibration, Scaling), String> {
     let density = Density::fit(&train.embeddings, &train.labels, &train.classes)?;
     let distances = density.distances(&validation.embeddings);
+    let scaling = Scaling::of(validation);
     let facts = Facts {
-        temperature: calibration::fit_temperature(validation),
+        temperature: scaling.temperature,
         distance: quantile(distances, coverage).ok_or("there are no validation images")?,
         coverage,
-        model,
         train_images: train.len(),
         validation_images: validation.len(),
     };
-    Calibration::new(facts, density)
-}
-
-/// Writes `calibration` beside the model of `run`, atomically, and returns the path.
-///
-/// # Errors
-/// A full disk or a folder that cannot be written.
-pub fn save_beside(calibration: &Calibration, run: &Path) -> Result<PathBuf> {
-    let path = paths::calibration(run);
-    let bytes = calibration.encode().map_err(|reason| Error::model(&path, reason))?;
-    atomic::write(&path, &bytes)?;
-    Ok(path)
+    Ok((Calibration::new(facts, density)?, scaling))
 }
 
 fn refused(run: &Path, reason: String) -> Error {
@@ -140,11 +158,15 @@ fn quantile(mut values: Vec<f64>, share: f64) -> Option<f64> {
 
 #[cfg(test)]
 mod tests {
-    use pelage_model::trust::{Judge, load_beside};
+    use burn::tensor::Device;
+    use pelage_model::Error;
+    use pelage_model::networks::{Architecture, Network, parameters};
+    use pelage_model::trust::Judge;
 
     use super::*;
+    use crate::data::preprocess::Preprocessing;
 
-    /// Two classes along one axis; noise by a fixed formula.
+    /// Two classes along one axis of as many as the embeddings of [`model`] have; noise by a fixed formula.
     fn scores(images: usize) -> Scores {
         let noise = |i: usize| ((i * 7919 + 13) % 101) as f32 / 50.0 - 1.0;
         Scores {
@@ -155,75 +177,116 @@ mod tests {
                 .flat_map(|i| [noise(i), noise(i + 1) + (i % 2) as f32])
                 .collect(),
             embeddings: (0..images)
-                .flat_map(|i| [noise(i), 5.0 * (i % 2) as f32 + noise(3 * i), 0.0])
+                .flat_map(|i| {
+                    (0..64).map(move |j| match j {
+                        0 => 5.0 * (i % 2) as f32 + noise(3 * i),
+                        _ => noise(i + 17 * j + i * j),
+                    })
+                })
                 .collect(),
             ..Scores::default()
         }
     }
 
-    fn saved(folder: &Path) -> (PathBuf, Calibration) {
-        let model = folder.join("best.safetensors");
-        std::fs::write(&model, b"any bytes will do").unwrap();
-        let hash = model_hash(&model).unwrap();
-        let fitted = fit(&scores(200), &scores(40), 0.9, hash).unwrap();
-        (save_beside(&fitted, folder).unwrap(), fitted)
+    /// A small model that was never trained.
+    fn model() -> Model {
+        let facts = pelage_model::saved::Facts {
+            architecture: Architecture::Cnn3,
+            head: None,
+            flip: false,
+            classes: vec!["a".into(), "b".into()],
+            preprocessing: Preprocessing::new(8),
+            training: serde_json::json!({"epoch": 1}),
+        };
+        Model {
+            network: Network::new(Architecture::Cnn3, [8, 8], 2, 0, &Device::flex()),
+            facts,
+            judge: Judge::default(),
+        }
+    }
+
+    fn fitted() -> Calibration {
+        fit(&scores(200), &scores(40), 0.9).unwrap().0
     }
 
     #[test]
-    fn comes_back_as_it_was_and_knows_its_model() {
+    fn a_model_file_copied_alone_is_as_calibrated_as_it_was() {
         let folder = tempfile::tempdir().unwrap();
-        assert_eq!(load_beside(folder.path()).unwrap(), None);
-        let (path, fitted) = saved(folder.path());
-        assert_eq!(path, folder.path().join("calibration.safetensors"));
-        assert_eq!(load_beside(folder.path()).unwrap().as_ref(), Some(&fitted));
+        let path = folder.path().join("best.safetensors");
+        crate::save(&model(), &path).unwrap();
+        assert_eq!(Model::open(folder.path()).unwrap().judge.calibration(), None);
+        let older = paths::calibration(folder.path());
+        std::fs::write(&older, b"of an earlier state").unwrap();
+        keep(&fitted(), folder.path()).unwrap();
+        assert!(!older.exists());
+        let copied = folder.path().join("elsewhere.safetensors");
+        std::fs::copy(&path, &copied).unwrap();
+        let found = Model::open(&copied).unwrap();
+        assert_eq!(found.judge.calibration(), Some(&fitted()));
+        assert_eq!(found.facts, model().facts);
+        assert_eq!(parameters::read(&found.network), parameters::read(&model().network));
+        // Saved again it has it too; a new one replaces it.
+        crate::save(&found, folder.path().join("again.safetensors")).unwrap();
         assert_eq!(
-            load_beside(&folder.path().join("best.safetensors")).unwrap(),
-            Some(fitted)
+            std::fs::read(folder.path().join("again.safetensors")).unwrap(),
+            std::fs::read(&path).unwrap()
         );
-        std::fs::write(folder.path().join("best.safetensors"), b"another model").unwrap();
-        let refused = load_beside(folder.path()).unwrap_err().to_string();
-        assert!(
-            refused.contains("another model") && refused.contains("calibrate again"),
-            "{refused}"
-        );
+        let other = fit(&scores(100), &scores(40), 0.5).unwrap().0;
+        keep(&other, folder.path()).unwrap();
+        assert_eq!(Model::open(&path).unwrap().judge.calibration(), Some(&other));
         let lone = paths::calibration(Path::new("models/cats.safetensors"));
         assert_eq!(lone, Path::new("models/cats.calibration.safetensors"));
     }
 
     #[test]
-    fn a_damaged_file_is_refused() {
-        let folder = tempfile::tempdir().unwrap();
-        let (path, fitted) = saved(folder.path());
-        let whole = std::fs::read(&path).unwrap();
-        for length in [0, 7, 60, whole.len() - 1] {
-            std::fs::write(&path, &whole[..length]).unwrap();
-            let refused = load_beside(folder.path()).unwrap_err().to_string();
-            assert!(refused.contains("calibrate again"), "{length}: {refused}");
+    fn a_calibration_that_cannot_be_meant_is_refused() {
+        let fitted = fitted();
+        for temperature in [1e5, 1e-5, 0.0, -1.0, f64::NAN, f64::INFINITY] {
+            let facts = Facts {
+                temperature,
+                ..fitted.facts.clone()
+            };
+            let refused = Calibration::new(facts.clone(), fitted.density.clone()).unwrap_err();
+            assert!(refused.contains("temperature"), "{refused}");
+            // Nor is it read.
+            let odd = Calibration {
+                facts,
+                density: fitted.density.clone(),
+            };
+            let model = model();
+            let bytes = saved::encode(&model.network, &model.facts, Some(&odd)).unwrap();
+            assert!(Model::decode(&bytes, &Device::flex()).is_err(), "{temperature}");
         }
-        let mut infinite = whole;
-        let end = infinite.len();
-        infinite[end - 4..].copy_from_slice(&f32::INFINITY.to_le_bytes());
-        std::fs::write(&path, &infinite).unwrap();
-        let refused = load_beside(folder.path()).unwrap_err().to_string();
-        assert!(refused.contains("not finite"), "{refused}");
-        let negative = Facts {
-            temperature: -1.0,
-            ..fitted.facts
-        };
-        let density = fitted.density;
-        let odd = Calibration {
-            facts: negative,
-            density,
-        };
-        save_beside(&odd, folder.path()).unwrap();
-        assert!(load_beside(folder.path()).is_err());
+        let of_another = fit(
+            &Scores {
+                embeddings: scores(200)
+                    .embeddings
+                    .chunks(64)
+                    .flat_map(|row| row[..3].to_vec())
+                    .collect(),
+                ..scores(200)
+            },
+            &Scores {
+                embeddings: scores(40)
+                    .embeddings
+                    .chunks(64)
+                    .flat_map(|row| row[..3].to_vec())
+                    .collect(),
+                ..scores(40)
+            },
+            0.9,
+        );
+        let model = model();
+        let bytes = saved::encode(&model.network, &model.facts, Some(&of_another.unwrap().0)).unwrap();
+        let refused = Model::decode(&bytes, &Device::flex()).unwrap_err();
+        assert!(refused.contains("another network"), "{refused}");
     }
 
     #[test]
     fn the_distance_keeps_as_many_as_was_asked_for() {
         let validation = scores(40);
         for coverage in [0.025, 0.5, 0.9, 0.95, 1.0] {
-            let fitted = fit(&scores(200), &validation, coverage, String::new()).unwrap();
+            let fitted = fit(&scores(200), &validation, coverage).unwrap().0;
             let distances = fitted.density.distances(&validation.embeddings);
             let kept = distances.iter().filter(|&&d| d <= fitted.facts.distance).count();
             // Images at the same distance are kept together.
@@ -239,19 +302,21 @@ mod tests {
     #[test]
     fn doubts_name_their_reason() {
         let folder = tempfile::tempdir().unwrap();
-        let refused = Judge::open(folder.path(), Some(0.5)).unwrap_err().to_string();
-        assert!(refused.contains("only a calibrated model"), "{refused}");
-        saved(folder.path());
-        assert!(Judge::open(folder.path(), Some(1.5)).is_err());
-        let judge = Judge::open(folder.path(), Some(0.9)).unwrap();
-        assert_eq!(judge.doubt(0.9, &[0.0, 0.0, 0.0]), None);
-        let unsure = judge.doubt(0.61, &[0.0; 3]).unwrap();
+        let plain = Judge::default();
+        let refused = plain.clone().open(folder.path(), Some(0.5)).unwrap_err();
+        assert!(matches!(refused, Error::Uncalibrated { .. }), "{refused}");
+        let known = Judge::new(Some(fitted()));
+        assert!(known.clone().open(folder.path(), Some(1.5)).is_err());
+        let judge = known.clone().open(folder.path(), Some(0.9)).unwrap();
+        let (near, far) = (fitted().density.means()[..64].to_vec(), [100.0; 64]);
+        assert_eq!(judge.doubt(0.9, &near), None);
+        let unsure = judge.doubt(0.61, &near).unwrap();
         assert_eq!(unsure.to_string(), "confidence 0.61 below 0.9");
-        let far = judge.doubt(0.99, &[0.0, 100.0, 0.0]).unwrap();
-        assert!(far.to_string().starts_with("distance "), "{far}");
+        let far_away = judge.doubt(0.99, &far).unwrap();
+        assert!(far_away.to_string().starts_with("distance "), "{far_away}");
         let json = serde_json::to_value(unsure).unwrap();
         assert_eq!(json["unknown"], true);
-        let lenient = Judge::open(folder.path(), None).unwrap();
-        assert_eq!(lenient.doubt(0.0, &[0.0, 100.0, 0.0]), None);
+        let lenient = known.open(folder.path(), None).unwrap();
+        assert_eq!(lenient.doubt(0.0, &far), None);
     }
 }

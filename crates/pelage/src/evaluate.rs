@@ -8,6 +8,7 @@ pub mod doubtful;
 pub mod metrics;
 pub mod rejection;
 pub mod scores;
+pub mod temperature;
 
 use std::path::Path;
 use std::sync::Arc;

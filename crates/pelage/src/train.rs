@@ -127,6 +127,12 @@ pub fn fit(
         let validation = validate(&learner, data, observe)?;
         let seconds = progress.seconds + started.elapsed().as_secs_f64();
         let rate = scheduler.rate(progress.step - 1, &progress);
+        if !validation.loss().is_finite() {
+            return Err(Error::Diverged {
+                step: progress.step,
+                rate,
+            });
+        }
         let images = data.train.len() + data.validation.len();
         let improved = progress.end_epoch(recipe, rate, &validation, seconds, images);
         if improved {

@@ -1,10 +1,9 @@
 //! Metrics against scikit-learn's, recorded by `fixtures/sklearn/metrics.py`.
 
-use pelage::evaluate::calibration::{
-    BINS, brier_score, cross_fitted, expected_calibration_error, fit_temperature, reliability,
-};
+use pelage::evaluate::calibration::{BINS, brier_score, expected_calibration_error, reliability};
 use pelage::evaluate::curves::Ranking;
 use pelage::evaluate::doubtful;
+use pelage::evaluate::temperature::fit_temperature;
 use pelage::evaluate::{Evaluation, Scores};
 use serde::Deserialize;
 
@@ -126,30 +125,6 @@ fn the_temperature_is_where_scipy_finds_the_smallest_log_loss() {
         let after = Evaluation::new(&scores.classes, &scores.labels, &scaled, Vec::new());
         close("log loss", after.log_loss, case.log_loss_at_temperature, 1e-6);
         assert_eq!(after.accuracy, case.accuracy, "a temperature does not change the order");
-    }
-}
-
-#[test]
-fn each_half_is_scaled_by_the_temperature_of_the_other() {
-    let scores = scores(200, 3);
-    let half = |parity: usize| {
-        let chosen: Vec<_> = (0..200).filter(|i| i % 2 == parity).collect();
-        let mut half = scores.clone();
-        half.labels = chosen.iter().map(|&i| scores.labels[i]).collect();
-        half.logits = chosen
-            .iter()
-            .flat_map(|&i| scores.logits[3 * i..3 * i + 3].to_vec())
-            .collect();
-        half
-    };
-    let ours = cross_fitted(&scores);
-    let expected = [
-        scores.probabilities(fit_temperature(&half(1))),
-        scores.probabilities(fit_temperature(&half(0))),
-    ];
-    assert_ne!(expected[0], expected[1]);
-    for (i, row) in ours.chunks(3).enumerate() {
-        assert_eq!(row, &expected[i % 2][3 * i..3 * i + 3]);
     }
 }
 

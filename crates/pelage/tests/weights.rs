@@ -51,6 +51,26 @@ fn both_formats_of_pytorch_are_read() {
 }
 
 #[test]
+fn a_pickle_that_makes_millions_of_objects_is_refused_before_it_does() {
+    let millions = [&b"\x80\x02("[..], &[b'}'; 3_000_000], b"l."].concat();
+    assert!(problem(&millions).contains("instructions"), "{}", problem(&millions));
+    // Packed: a few thousand bytes.
+    let mut archive = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    archive
+        .start_file("archive/data.pkl", zip::write::SimpleFileOptions::default())
+        .unwrap();
+    std::io::Write::write_all(&mut archive, &millions).unwrap();
+    let packed = archive.finish().unwrap().into_inner();
+    assert!(packed.len() < 50_000, "{}", packed.len());
+    assert!(problem(&packed).contains("instructions"), "{}", problem(&packed));
+    // Behind the magic number and the version of older files.
+    let whole = std::fs::read(fixture("resnet18-legacy.pth")).unwrap();
+    let end = whole.windows(2).position(|pair| pair == b".\x80").unwrap() + 1;
+    let behind = [&whole[..end], &millions].concat();
+    assert!(problem(&behind).contains("instructions"), "{}", problem(&behind));
+}
+
+#[test]
 fn a_truncated_file_is_an_error_wherever_it_ends() {
     for name in ["resnet18.pth", "resnet18-legacy.pth", "keras.h5"] {
         let bytes = std::fs::read(fixture(name)).unwrap();

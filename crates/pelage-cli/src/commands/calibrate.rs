@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 use pelage::calibrate::{self, Calibrated};
-use pelage::evaluate::{Evaluation, calibration};
+use pelage::evaluate::Evaluation;
+use pelage::evaluate::temperature::Verdict;
 
 use super::compute::Caching;
 use crate::failure::Outcome;
@@ -15,8 +16,10 @@ use crate::table::{count, table};
 ///
 /// Fits one value on the validation pictures, the temperature, by which the logits are divided; and a density on the
 /// embeddings of the training pictures, which tells how far a picture may lie from them (the Mahalanobis distance to
-/// the nearest class) before the answer is "unknown". Both are kept beside the model; from then on `predict`,
-/// `evaluate` and `submit` use them. `--reject` needs a calibration.
+/// the nearest class) before the answer is "unknown". Both become part of the model file; from then on `predict`,
+/// `evaluate`, `explain`, `report` and `submit` use them. A temperature needs at least ten pictures that are called
+/// wrongly, and is kept only if it lowers the log loss on pictures that it was not fitted on. `--reject` needs a
+/// calibration.
 #[derive(Args)]
 pub(super) struct Arguments {
     /// A run folder or a model file
@@ -41,6 +44,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
 fn described(calibrated: &Calibrated) -> String {
     let Calibrated {
         calibration: fitted,
+        scaling,
         validation,
         path,
     } = calibrated;
@@ -48,11 +52,7 @@ fn described(calibrated: &Calibrated) -> String {
         let (classes, labels) = (&validation.classes, &validation.labels);
         Evaluation::new(classes, labels, probabilities, Vec::new())
     };
-    // Fitted on one half for the other, so that the figures are not flattered.
-    let (plain, scaled) = (
-        figures(&validation.probabilities(1.0)),
-        figures(&calibration::cross_fitted(validation)),
-    );
+    let plain = figures(&validation.probabilities(1.0));
     let row = |name: &str, temperature: f64, figures: &Evaluation| {
         vec![
             name.to_string(),
@@ -62,11 +62,19 @@ fn described(calibrated: &Calibrated) -> String {
         ]
     };
     let facts = &fitted.facts;
-    let rows = [row("before", 1.0, &plain), row("after", facts.temperature, &scaled)];
+    let mut rows = vec![row("as trained", 1.0, &plain)];
+    let told = match scaling.verdict {
+        Verdict::Better => {
+            // Each picture by a temperature fitted on others, so that the figures are not flattered.
+            rows.push(row("calibrated", facts.temperature, &figures(&scaling.cross_fitted)));
+            String::new()
+        }
+        verdict => format!("temperature 1, so probabilities stay as trained: {verdict}\n"),
+    };
     let distances = fitted.density.distances(&validation.embeddings);
     let kept = distances.iter().filter(|&&distance| distance <= facts.distance).count();
     format!(
-        "{}answered up to distance {:.2}: {:.1} % of {} (embeddings of {} values, from {})\nwrote {}\n",
+        "{}{told}answered up to distance {:.2}: {:.1} % of {} (embeddings of {} values, from {})\nwrote {}\n",
         table(
             &["validation", "temperature", "log loss", "calibration error"],
             1..4,

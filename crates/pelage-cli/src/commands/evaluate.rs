@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use console::Term;
 use pelage::data::output::{Format, Output};
+use pelage::evaluate::metrics::wilson;
 use pelage::evaluate::rejection::Rejection;
 use pelage::evaluate::{self, Calibrated, Evaluation};
 
@@ -66,7 +67,11 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         None => format!("all of {}, which has no parts\n", arguments.data.display()),
     };
     text += &described(&report.evaluation);
-    text += &report.calibrated.as_ref().map_or(String::new(), described_calibrated);
+    let scaled = report
+        .calibrated
+        .as_ref()
+        .filter(|calibrated| calibrated.temperature != 1.0);
+    text += &scaled.map_or(String::new(), described_calibrated);
     text += &report.rejection.as_ref().map_or(String::new(), described_rejection);
     text += &left_out(&report.left_out);
     Ok(text)
@@ -142,17 +147,37 @@ fn confused(evaluation: &Evaluation) -> String {
     }
 }
 
+/// An accuracy on so many pictures, with its interval.
+pub(super) fn accuracy(share: f64, images: usize) -> String {
+    let [low, high] = wilson(share, images).map(|end| 100.0 * end);
+    format!(
+        "accuracy {:.2} % (95 % interval {low:.1} to {high:.1} %)",
+        100.0 * share
+    )
+}
+
 /// The evaluation as text.
 pub(super) fn described(evaluation: &Evaluation) -> String {
     let mut text = format!(
-        "{}: accuracy {:.2} %, log loss {:.4}{}, Brier score {:.4}, calibration error {:.2} %\n",
+        "{}: {}, log loss {:.4}{}, Brier score {:.4}, calibration error {:.2} %\n",
         count(evaluation.images, "picture"),
-        100.0 * evaluation.accuracy,
+        accuracy(evaluation.accuracy, evaluation.images),
         evaluation.log_loss,
         evaluation.auc.map_or(String::new(), |auc| format!(", AUC {auc:.4}")),
         evaluation.brier_score,
         100.0 * evaluation.expected_calibration_error,
     );
+    text += &format!(
+        "always the most frequent class: accuracy {:.2} %",
+        100.0 * evaluation.majority_share
+    );
+    text += &match evaluation.is_uneven() {
+        true => format!(
+            "; balanced accuracy of this model {:.2} %\n",
+            100.0 * evaluation.balanced_accuracy
+        ),
+        false => "\n".into(),
+    };
     let mut classes: Vec<_> = evaluation.classes.iter().collect();
     let left_out = classes.len().saturating_sub(MATRIX);
     if left_out > 0 {

@@ -117,9 +117,12 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     if arguments.json {
         return json(&predictions);
     }
-    let calibrated = model.judge.temperature().map_or(String::new(), |temperature| {
-        format!("probabilities are calibrated (temperature {temperature:.3})\n")
-    });
+    let calibrated = match model.judge.temperature() {
+        None => String::new(),
+        // Its calibration tells how far a picture is from training, and no more.
+        Some(1.0) => "probabilities are as trained: no temperature was known to make them better\n".into(),
+        Some(temperature) => format!("probabilities are calibrated (temperature {temperature:.3})\n"),
+    };
     Ok(described(&model, &predictions, unreadable) + &calibrated + &left_out(&passed_over))
 }
 

@@ -145,7 +145,7 @@ fn described(written: &Written) -> String {
     if let Some(clip) = written.clip {
         text += &format!(" from {clip} to {}", 1.0 - clip);
     }
-    if let Some(temperature) = written.temperature {
+    if let Some(temperature) = written.temperature.filter(|temperature| *temperature != 1.0) {
         text += &format!(", calibrated (temperature {temperature:.3})");
     }
     for (number, what) in [(written.unknown, "unknown"), (written.unreadable, "unreadable")] {

@@ -5,11 +5,14 @@ mod settings;
 
 use std::path::Path;
 
-use pelage::Run;
+use pelage::model::networks::BACKBONES;
 use pelage::runs::{fine_tune, free_folder};
 use pelage::train::advice::{self, Advice};
+use pelage::train::recipe::ClassWeights;
 use pelage::train::{EndReason, Outcome as Trained};
+use pelage::{Recipe, Run};
 
+use super::evaluate::accuracy;
 use crate::failure::{Failure, Outcome};
 use crate::progress::{Task, Training};
 use crate::signals::{interrupted, stop_on_signal};
@@ -72,6 +75,14 @@ pub(super) fn train(run: &Run) -> Outcome {
 /// Trains `run`; where a signal ends it, the failure says how to go on: by `again`, or by resuming it.
 fn trained(run: &Run, again: Option<String>) -> Result<Trained, Failure> {
     tell(format_args!("{}\n", run.describe()));
+    let Recipe { model, transfer, .. } = &run.config.recipe;
+    if transfer.is_none() && BACKBONES.contains(model) {
+        let (name, data) = (model.name(), quoted(&run.config.data));
+        tell(format_args!(
+            "{name} starts from random weights, and needs many pictures; from pretrained ones: `pelage train {data} \
+             --backbone {name}`\n"
+        ));
+    }
     let unreadable = || {
         run.data
             .train
@@ -175,14 +186,19 @@ fn described(run: &Run, trained: &Trained) -> String {
             );
         }
     }
+    // Each picture's loss is multiplied by its class's weight: no mean over the pictures.
+    let weighted = match run.config.recipe.class_weights {
+        ClassWeights::None => "",
+        ClassWeights::Balanced => "class-weighted ",
+    };
     if let Some(row) = best {
         text += &format!(
-            "\nbest epoch {}: validation loss {:.4}, accuracy {:.2} %\n\
+            "\nbest epoch {}: {weighted}validation loss {:.4}, {}\n\
              {folder}: best.safetensors, history.csv, curves.png\n\
              next: `pelage evaluate {folder} {}`, `pelage predict {folder} PICTURE`",
             row.epoch,
             row.validation_loss,
-            100.0 * row.validation_accuracy,
+            accuracy(row.validation_accuracy, run.data.validation.len()),
             quoted(&run.config.data)
         );
     }

@@ -4,6 +4,7 @@ use burn::Tensor;
 use burn::module::{Module, ModuleVisitor, Param};
 
 use super::network::Network;
+use crate::tensors;
 use crate::values::{Named, Values, to_vec};
 
 /// Copies every tensor of `network`: parameters, and running statistics of batch norms.
@@ -20,6 +21,37 @@ pub fn read(network: &Network) -> Named {
 pub fn write(network: Network, values: Named) -> Result<Network, String> {
     let written = Network::assemble(network.graph().clone(), values, &network.device())?;
     Ok(written.with_frozen(|layer| network.is_frozen(layer)))
+}
+
+/// Name and shape of every parameter that learns: of layers that are not frozen, without running statistics.
+pub fn learning(network: &Network) -> impl Iterator<Item = (String, Vec<usize>)> {
+    let graph = network.graph();
+    let nodes = graph.nodes().iter().filter(|node| !network.is_frozen(&node.name));
+    let tensors = nodes.flat_map(|node| graph.tensors(node));
+    tensors.filter(|(name, _)| !is_statistic(name))
+}
+
+/// Refuses `values` that are not exactly the tensors of `network`, or not finite.
+///
+/// # Errors
+/// A message that names the first missing, surplus or misshapen tensor, or one that is not finite.
+pub fn check(network: &Network, values: &Named) -> Result<(), String> {
+    let graph = network.graph();
+    let mut known = 0;
+    for (name, shape) in graph.nodes().iter().flat_map(|node| graph.tensors(node)) {
+        let found = values.get(&name).ok_or_else(|| format!("tensor '{name}' is missing"))?;
+        if found.shape != shape || found.data.len() != shape.iter().product::<usize>() {
+            return Err(format!(
+                "tensor '{name}' has shape {:?}, expected {shape:?}",
+                found.shape
+            ));
+        }
+        known += 1;
+    }
+    if known < values.len() {
+        return Err(format!("has {} tensors, expected {known}", values.len()));
+    }
+    tensors::check_finite(values)
 }
 
 /// Whether the tensor of this name is a running statistic, updated by batches and not by gradients.

@@ -16,16 +16,27 @@ pub struct Judge {
 }
 
 impl Judge {
-    /// With the calibration beside the model of `run`. `reject`: answers below this confidence, 0 to 1, and those for
-    /// images too far from the training set are rejected.
+    /// By `calibration`; rejects nothing.
+    pub fn new(calibration: Option<Calibration>) -> Self {
+        Judge {
+            calibration,
+            reject: None,
+        }
+    }
+
+    /// The same with the calibration beside the model of `run`, if it has none of its own. `reject`: answers below this
+    /// confidence, 0 to 1, and those for images too far from the training set are rejected.
     ///
     /// # Errors
     /// See [`load_beside`]; `reject` out of range, or without a calibration.
-    pub fn open(run: &Path, reject: Option<f64>) -> Result<Self> {
+    pub fn open(self, run: &Path, reject: Option<f64>) -> Result<Self> {
         if let Some(reject) = reject.filter(|reject| !(0.0..=1.0).contains(reject)) {
             return Err(Error::setting("reject", reject, "0 to 1"));
         }
-        let calibration = load_beside(run)?;
+        let calibration = match self.calibration {
+            None => load_beside(run)?,
+            own => own,
+        };
         if reject.is_some() && calibration.is_none() {
             return Err(Error::Uncalibrated {
                 model: run.to_path_buf(),

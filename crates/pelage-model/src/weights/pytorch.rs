@@ -6,6 +6,7 @@ use std::path::Path;
 
 use pytorch_reader::{DType, PickleValue, PytorchReader};
 
+use super::pickle;
 use super::tensor::{Tensor, bfloat16, float16, floats};
 
 /// Where training scripts put the weights among other entries.
@@ -15,6 +16,7 @@ const WRAPPERS: [&str; 4] = ["state_dict", "model_state_dict", "model", "state_d
 pub(super) fn tensors(path: &Path) -> Result<BTreeMap<String, Tensor>, String> {
     let damaged =
         |failure: pytorch_reader::PytorchError| format!("is not a file of PyTorch weights, or damaged: {failure}");
+    pickle::check(path)?;
     let root = PytorchReader::read_pickle_data(path, None).map_err(damaged)?;
     let PickleValue::Dict(mut entries) = root else {
         return Err(format!(

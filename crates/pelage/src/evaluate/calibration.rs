@@ -1,10 +1,7 @@
-//! Whether a probability of 80 % is right 80 times in 100, and one value that makes it so.
+//! Whether a probability of 80 % is right 80 times in 100.
 
 use pelage_model::probability::argmax;
-use pelage_model::probability::softmax;
 use serde::Serialize;
-
-use super::scores::Scores;
 
 /// Images whose confidence (the probability of the predicted class) lies in one bin.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -72,56 +69,9 @@ pub fn brier_score(labels: &[usize], probabilities: &[f32], classes: usize) -> f
     squared.sum::<f64>() / labels.len().max(1) as f64
 }
 
-/// The temperature with the smallest log loss on `scores` (Guo et al. 2017, section 4.2), between 0.01 and 100; 1 if
-/// there are no images.
-pub fn fit_temperature(scores: &Scores) -> f64 {
-    fit(scores, &(0..scores.len()).collect::<Vec<_>>())
-}
-
-/// Each image's probabilities at a temperature fitted without it: on the other half of the images. So the figures after
-/// scaling are not flattered by fitting and evaluating on the same images.
-pub fn cross_fitted(scores: &Scores) -> Vec<f32> {
-    let classes = scores.classes.len();
-    let halves = [0, 1].map(|half| (0..scores.len()).filter(|i| i % 2 == half).collect::<Vec<_>>());
-    let temperatures = [fit(scores, &halves[1]), fit(scores, &halves[0])];
-    let rows = scores.logits.chunks(classes).enumerate();
-    rows.flat_map(|(i, row)| softmax(row, temperatures[i % 2]))
-        .map(|p| p as f32)
-        .collect()
-}
-
-/// The log loss is convex in the inverse temperature, so it has one minimum over the logarithm too: golden-section
-/// search.
-fn fit(scores: &Scores, images: &[usize]) -> f64 {
-    if images.is_empty() {
-        return 1.0;
-    }
-    let classes = scores.classes.len();
-    let loss = |log_temperature: f64| {
-        let temperature = log_temperature.exp();
-        let one = |&i: &usize| {
-            let row = &scores.logits[i * classes..(i + 1) * classes];
-            let top = row.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-            let powers = row.iter().map(|&z| (f64::from(z - top) / temperature).exp());
-            powers.sum::<f64>().ln() - f64::from(row[scores.labels[i]] - top) / temperature
-        };
-        images.iter().map(one).sum::<f64>()
-    };
-    let ratio = (5f64.sqrt() - 1.0) / 2.0;
-    let (mut low, mut high) = (0.01f64.ln(), 100f64.ln());
-    let (mut a, mut b) = (high - ratio * (high - low), low + ratio * (high - low));
-    let (mut at_a, mut at_b) = (loss(a), loss(b));
-    // Each round keeps 0.618 of the interval: after 40 it is 4e-8 of 9.2 wide.
-    for _ in 0..40 {
-        if at_a < at_b {
-            (high, b, at_b) = (b, a, at_a);
-            a = high - ratio * (high - low);
-            at_a = loss(a);
-        } else {
-            (low, a, at_a) = (a, b, at_b);
-            b = low + ratio * (high - low);
-            at_b = loss(b);
-        }
-    }
-    ((low + high) / 2.0).exp()
+/// Mean negative log probability of the true class (natural logarithm), probabilities clipped at 1e-15.
+pub fn log_loss(labels: &[usize], probabilities: &[f32], classes: usize) -> f64 {
+    let rows = probabilities.chunks(classes).zip(labels);
+    let losses = rows.map(|(row, &label)| -f64::from(row[label]).clamp(1e-15, 1.0).ln());
+    losses.sum::<f64>() / labels.len().max(1) as f64
 }

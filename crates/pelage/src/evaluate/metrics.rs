@@ -15,7 +15,14 @@ pub struct Evaluation {
     pub images: usize,
     /// Fraction classified correctly, 0 to 1.
     pub accuracy: f64,
-    /// Mean negative log probability of the true class (natural logarithm), probabilities clipped at 1e-15.
+    /// Its 95 % interval, see [`wilson`].
+    pub accuracy_interval: [f64; 2],
+    /// The mean over the classes of the fraction of their images classified correctly; 0 to 1. Classes without images
+    /// do not count.
+    pub balanced_accuracy: f64,
+    /// The fraction of the images that belong to the most frequent class: the accuracy of always answering it.
+    pub majority_share: f64,
+    /// See [`calibration::log_loss`].
     pub log_loss: f64,
     /// Area under the ROC curve: of the second class for two classes, else the mean of one-vs-rest; `None` if a class
     /// has no image.
@@ -68,10 +75,8 @@ impl Evaluation {
         let k = classes.len();
         let rows = || probabilities.chunks(k).zip(labels);
         let mut matrix = vec![vec![0usize; k]; k];
-        let mut log_loss = 0.0;
         for (row, &label) in rows() {
             matrix[label][argmax(row)] += 1;
-            log_loss -= f64::from(row[label]).clamp(1e-15, 1.0).ln();
         }
         let rankings: Vec<_> = (0..k)
             .map(|class| Ranking::of_class(labels, probabilities, k, class))
@@ -96,10 +101,17 @@ impl Evaluation {
             }
         });
         let hits = (0..k).map(|class| matrix[class][class]).sum();
+        let classes: Vec<PerClass> = per_class.collect();
+        let seen = || classes.iter().filter(|class| class.support > 0);
+        let most = classes.iter().map(|class| class.support).max().unwrap_or(0);
+        let accuracy = share(hits, labels.len());
         Evaluation {
             images: labels.len(),
-            accuracy: share(hits, labels.len()),
-            log_loss: log_loss / labels.len().max(1) as f64,
+            accuracy,
+            accuracy_interval: wilson(accuracy, labels.len()),
+            balanced_accuracy: seen().map(|class| class.recall).sum::<f64>() / seen().count().max(1) as f64,
+            majority_share: share(most, labels.len()),
+            log_loss: calibration::log_loss(labels, probabilities, k),
             auc,
             brier_score: calibration::brier_score(labels, probabilities, k),
             expected_calibration_error: calibration::expected_calibration_error(&calibration::reliability(
@@ -108,14 +120,29 @@ impl Evaluation {
                 k,
                 BINS,
             )),
-            classes: per_class.collect(),
+            classes,
             confusion_matrix: matrix,
             unreadable,
         }
     }
 }
 
-/// WILSON
+impl Evaluation {
+    /// Whether one class has more than one and a half times as many images as another, so that the accuracy says
+    /// little about the rarer one.
+    pub fn is_uneven(&self) -> bool {
+        let supports = || {
+            self.classes
+                .iter()
+                .map(|class| class.support)
+                .filter(|support| *support > 0)
+        };
+        let (least, most) = (supports().min().unwrap_or(0), supports().max().unwrap_or(0));
+        2 * most > 3 * least
+    }
+}
+
+/// The 95 % interval of a proportion of `n` (Wilson 1927).
 pub fn wilson(share: f64, n: usize) -> [f64; 2] {
     if n == 0 {
         return [0.0, 1.0];
@@ -123,12 +150,37 @@ pub fn wilson(share: f64, n: usize) -> [f64; 2] {
     let (n, z) = (n as f64, 1.959_964);
     let middle = share + z * z / (2.0 * n);
     let half = z * (share * (1.0 - share) / n + z * z / (4.0 * n * n)).sqrt();
-    [middle - half, middle + half].map(|end| end / (1.0 + z * z / n))
+    // Within 0 and 1 but for rounding.
+    [middle - half, middle + half].map(|end| (end / (1.0 + z * z / n)).clamp(0.0, 1.0))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn wilson_agrees_with_statsmodels() {
+        // statsmodels.stats.proportion.proportion_confint(45, 50, method="wilson")
+        let [low, high] = wilson(0.9, 50);
+        assert!(
+            (low - 0.786_397).abs() < 1e-5 && (high - 0.956_524).abs() < 1e-5,
+            "{low} {high}"
+        );
+        assert_eq!(wilson(1.0, 12)[1], 1.0);
+    }
+
+    #[test]
+    fn uneven_classes_have_a_balanced_accuracy_and_a_majority() {
+        let names = ["cat", "dog", "fox"].map(String::from);
+        // Nine cats, all called so; one dog, called a cat; no fox.
+        let labels = [0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
+        let probabilities: Vec<f32> = labels.iter().flat_map(|_| [0.8, 0.1, 0.1]).collect();
+        let e = Evaluation::new(&names, &labels, &probabilities, Vec::new());
+        assert_eq!((e.accuracy, e.majority_share, e.balanced_accuracy), (0.9, 0.9, 0.5));
+        assert!(e.is_uneven());
+        let even = Evaluation::new(&names, &[0, 0, 0, 1, 1], &probabilities[..15], Vec::new());
+        assert!(!even.is_uneven());
+    }
 
     #[test]
     fn agrees_with_definitions_worked_by_hand() {

@@ -7,6 +7,7 @@ use pelage_data::cache::DecodedImages;
 use pelage_data::loader::{self, Pass};
 use pelage_model::input;
 use pelage_model::probability::softmax;
+use pelage_model::saved;
 use pelage_model::values::to_vec;
 
 use crate::{Error, Model, Result};
@@ -60,7 +61,7 @@ pub enum Embeddings {
 /// Scores `images` with `model`, which must know all of their class names; `observe` gets the number of images done.
 ///
 /// # Errors
-/// A class that the model does not know; an image that can no longer be read.
+/// A class that the model does not know; an image that can no longer be read, or has no finite answer.
 pub fn score(
     model: &Model,
     images: Arc<DecodedImages>,
@@ -88,7 +89,11 @@ pub fn score(
         let batch = batch?;
         let pixels = input::images(batch.pixels, &model.facts.preprocessing, &device);
         let (logits, embedding) = model.logits_and_embedding(pixels);
-        scores.logits.extend(to_vec(logits));
+        let logits = to_vec(logits);
+        for (row, &image) in logits.chunks(known.len()).zip(&batch.indices) {
+            saved::check_answer(row).map_err(|reason| Error::model(images.name(image), reason))?;
+        }
+        scores.logits.extend(logits);
         if embeddings == Embeddings::Keep {
             scores.embeddings.extend(to_vec(embedding));
         }

@@ -10,6 +10,7 @@ use pelage_data::Progress;
 use pelage_data::cache::{Cache, DecodedImages};
 use pelage_data::source::{self, Entry};
 use pelage_model::probability::argmax;
+use pelage_model::saved;
 use pelage_model::values::to_vec;
 
 use super::deconvnet::{self, Stop};
@@ -62,7 +63,7 @@ pub fn explain(
     compute: &Compute,
     progress: &(dyn Fn(Progress) + Sync),
 ) -> Result<Vec<Explained>> {
-    let model = Model::load(run, &compute.open()?)?;
+    let model = Model::open_on(run, &compute.open()?, None)?;
     let mut entries = Vec::new();
     for path in images {
         entries.extend(source::list(path)?);
@@ -161,6 +162,7 @@ impl Job<'_> {
         let (folder, shown) = (self.folder.join(name), &image.shown);
         std::fs::create_dir_all(&folder).map_err(Error::io(&folder))?;
         let probabilities = to_vec(self.model.probabilities(image.pixels.clone()));
+        saved::check_answer(&probabilities).map_err(|reason| Error::model(&path, reason))?;
         let mut classes: Vec<_> = names.iter().cloned().zip(probabilities.iter().copied()).collect();
         let class = self.class.unwrap_or_else(|| argmax(&probabilities));
         classes.sort_by(|a, b| b.1.total_cmp(&a.1));

@@ -17,7 +17,8 @@ use rayon::prelude::*;
 use super::thumbnail;
 use crate::compute::Compute;
 use crate::evaluate::doubtful::{self, Seen};
-use crate::evaluate::{self, Embeddings, Evaluation, Scores, calibration};
+use crate::evaluate::temperature::Scaling;
+use crate::evaluate::{self, Embeddings, Evaluation, Scores};
 use crate::explain::{grad_cam, heat};
 use crate::runs::{history, images};
 use crate::train::facts::Training;
@@ -42,12 +43,14 @@ pub struct Findings {
     pub history: Vec<HistoryRow>,
     /// The model's scores of the validation images.
     pub scores: Scores,
-    /// Its metrics.
+    /// The temperature of its calibration, if it is calibrated.
+    pub temperature: Option<f64>,
+    /// Its probabilities `[n, classes]`, as it predicts: calibrated, if it is.
+    pub probabilities: Vec<f32>,
+    /// The metrics of these.
     pub evaluation: Evaluation,
-    /// The temperature that fits all validation images best.
-    pub temperature: f64,
-    /// Probabilities `[n, classes]`, each scaled by a temperature fitted on the other half.
-    pub calibrated: Vec<f32>,
+    /// What a temperature that is fitted now would do.
+    pub scaling: Scaling,
     /// The largest losses, with Grad-CAM.
     pub top_losses: Vec<Seen>,
     /// Likely label errors, most confident first.
@@ -103,7 +106,7 @@ impl Findings {
         compute: &Compute,
         progress: &(dyn Fn(Progress) + Sync),
     ) -> Result<Findings> {
-        let model = Model::load(run, &compute.open()?)?;
+        let model = Model::open_on(run, &compute.open()?, None)?;
         let history = history::of(run)?.unwrap_or_default();
         let (data, validation, train) = open(&model.facts, data)?;
         let looked = inspect::inspect(&data, progress)?;
@@ -116,7 +119,8 @@ impl Findings {
             let what = "evaluating";
             progress(Progress { done, total, what });
         })?;
-        let probabilities = scores.probabilities(1.0);
+        let temperature = model.judge.temperature();
+        let probabilities = scores.probabilities(temperature.unwrap_or(1.0));
         let seen = doubtful::all(&scores, &probabilities);
         let classes = scores.classes.len();
         let certain = (0..classes.min(CLASSES)).map(|class| {
@@ -132,11 +136,17 @@ impl Findings {
             data,
             layers: summary::of(&model.facts.graph(), [height, width]),
             history,
-            evaluation: Evaluation::of(&scores),
-            temperature: calibration::fit_temperature(&scores),
-            calibrated: calibration::cross_fitted(&scores),
+            temperature,
+            evaluation: Evaluation::new(
+                &scores.classes,
+                &scores.labels,
+                &probabilities,
+                scores.unreadable.clone(),
+            ),
+            scaling: Scaling::of(&scores),
             top_losses: doubtful::top_losses(&seen, TOP_LOSSES),
             label_errors: doubtful::label_errors(&scores, &probabilities),
+            probabilities,
             certain: certain.collect(),
             confusions: confusions(&seen),
             unreadable: looked.unreadable,

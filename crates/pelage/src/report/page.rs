@@ -82,14 +82,34 @@ fn subtitle(found: &Findings) -> String {
 
 fn tiles(found: &Findings) -> Markup {
     let evaluation = &found.evaluation;
-    let [low, high] = wilson(evaluation.accuracy, evaluation.images);
-    let interval = format!("95 % interval {:.2} to {:.2} %", 100.0 * low, 100.0 * high);
+    let [low, high] = evaluation.accuracy_interval;
+    let interval = format!(
+        "95 % interval {:.2} to {:.2} %; always the most frequent class: {}",
+        100.0 * low,
+        100.0 * high,
+        percent(evaluation.majority_share, 2)
+    );
+    let calibrated = match found.temperature {
+        Some(temperature) if temperature != 1.0 => "natural logarithm, calibrated",
+        _ => "natural logarithm",
+    };
+    let leaks = found.leaks.len();
     let tile =
         |name: &str, value: String, note: String| html! { div { dt { (name) } dd { (value) small { (note) } } } };
     html! {
         dl.tiles {
             (tile("Accuracy", percent(evaluation.accuracy, 2), interval))
-            (tile("Log loss", format!("{:.4}", evaluation.log_loss), "natural logarithm".into()))
+            @if leaks > 0 {
+                (tile(
+                    "In training too",
+                    thousands(leaks as u64),
+                    "groups of the same pictures, which flatter the accuracy: see Data".into()
+                ))
+            }
+            @if evaluation.is_uneven() {
+                (tile("Balanced accuracy", percent(evaluation.balanced_accuracy, 2), "mean over the classes".into()))
+            }
+            (tile("Log loss", format!("{:.4}", evaluation.log_loss), calibrated.into()))
             @if let Some(auc) = evaluation.auc { (tile("AUC", format!("{auc:.4}"), "area under the ROC curve".into())) }
             (tile("Calibration error", percent(evaluation.expected_calibration_error, 2), "expected, 15 bins".into()))
             (tile(
@@ -98,6 +118,14 @@ fn tiles(found: &Findings) -> Markup {
                 format!("of {} pictures", thousands(evaluation.images as u64))
             ))
         }
+    }
+}
+
+/// What the loss of training is called: with class weights it is not the mean over the pictures.
+fn loss_then(found: &Findings) -> &'static str {
+    match found.training.settings["class_weights"].as_str() {
+        Some("balanced") => "Validation loss then, weighted by class",
+        _ => "Validation loss then",
     }
 }
 
@@ -130,7 +158,7 @@ fn settings(found: &Findings) -> Markup {
                 found.history.len().max(training.epoch)
             ),
         ),
-        ("Validation loss then", format!("{:.4}", training.validation_loss)),
+        (loss_then(found), format!("{:.4}", training.validation_loss)),
         ("Validation accuracy then", percent(training.validation_accuracy, 2)),
     ];
     if seconds > 0.0 {
@@ -154,31 +182,5 @@ fn settings(found: &Findings) -> Markup {
                 } } }
             } }
         }
-    }
-}
-
-/// The 95 % interval of a proportion of `n` (Wilson 1927).
-fn wilson(share: f64, n: usize) -> [f64; 2] {
-    if n == 0 {
-        return [0.0, 1.0];
-    }
-    let (n, z) = (n as f64, 1.959_964);
-    let middle = share + z * z / (2.0 * n);
-    let half = z * (share * (1.0 - share) / n + z * z / (4.0 * n * n)).sqrt();
-    [middle - half, middle + half].map(|end| end / (1.0 + z * z / n))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn wilson_agrees_with_statsmodels() {
-        // statsmodels.stats.proportion.proportion_confint(45, 50, method="wilson")
-        let [low, high] = wilson(0.9, 50);
-        assert!(
-            (low - 0.786_397).abs() < 1e-5 && (high - 0.956_524).abs() < 1e-5,
-            "{low} {high}"
-        );
     }
 }

@@ -37,7 +37,7 @@ impl Keep for Folder<'_> {
         let settings = serde_json::to_value(self.config.to_table()?)
             .map_err(|failure| Error::model(&path, failure.to_string()))?;
         let facts = facts(&self.config.recipe, progress, self.data, settings);
-        save::write(&path, &network, &facts)
+        save::write(&path, &network, &facts, None)
     }
 
     fn refused(&self, reason: String) -> Error {

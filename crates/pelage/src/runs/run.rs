@@ -71,6 +71,7 @@ impl Run {
     pub fn create(mut config: Config, folder: impl AsRef<Path>, progress: &(dyn Fn(Progress) + Sync)) -> Result<Run> {
         let folder = folder.as_ref();
         config.validate()?;
+        config.recipe.check_augmentation()?;
         // First of all: of two processes with one folder, one ends here.
         let lock = FolderLock::take(folder)?;
         if folder.join(CONFIG).exists() {

@@ -15,6 +15,20 @@ pub struct Average {
 }
 
 impl Average {
+    /// The average with `values`, after `steps` steps of training `network`; `momentum` is the recipe's.
+    ///
+    /// # Errors
+    /// A message if there is none where there must be one, or the other way round; or as [`parameters::check`].
+    pub fn restore(values: Named, steps: u64, momentum: f64, network: &Network) -> Result<Self, String> {
+        let begun = momentum > 0.0 && steps >= EVERY;
+        match (begun, values.is_empty()) {
+            (true, _) => parameters::check(network, &values)?,
+            (false, true) => {}
+            (false, false) => return Err("has a running average that training has not begun".into()),
+        }
+        Ok(Average { values })
+    }
+
     /// Adds `network` as it is after `steps` steps; `momentum` is the decay per step. It is lower at first, so that the
     /// random initialization is soon forgotten.
     pub fn update(&mut self, network: &Network, steps: u64, momentum: f64) {

@@ -5,6 +5,7 @@ use pelage_model::tensors;
 use pelage_model::values::Named;
 use serde::{Deserialize, Serialize};
 
+use super::average::Average;
 use super::optimizer::Optimizer;
 use super::progress::Progress;
 use super::samples::{Data, Samples};
@@ -89,21 +90,39 @@ impl Snapshot {
     /// Loads it into a fresh learner of the same network and images.
     ///
     /// # Errors
-    /// A message if the checkpoint belongs to another network or other images.
+    /// A message if the checkpoint belongs to another network, other images or other settings, or says what no training
+    /// comes to.
     pub fn restore<'a>(self, fresh: Learner<'a>, data: &Data) -> Result<(Learner<'a>, Progress), String> {
-        if self.state.images != fingerprint(data) {
+        let (recipe, state) = (fresh.recipe, self.state);
+        if state.images != fingerprint(data) {
             return Err(
                 "the run was made from other pictures (some were added, removed, renamed, or can no longer be read); \
                  restore them, or start a new run"
                     .into(),
             );
         }
+        let of_another = |part: &'static str| {
+            move |reason: String| {
+                format!("its {part}: {reason}; it is damaged, or belongs to another network or recipe")
+            }
+        };
+        let steps = state.progress.step;
+        if state.optimizer_steps != steps {
+            return Err(of_another("optimizer")(format!(
+                "step {} of {steps}",
+                state.optimizer_steps
+            )));
+        }
+        let batches = data.train.len().div_ceil(recipe.batch_size);
+        state.progress.check(recipe, batches).map_err(of_another("progress"))?;
         let mut learner = fresh;
-        learner.network = parameters::write(learner.network, self.network)
-            .map_err(|reason| format!("{reason}; it belongs to another network"))?;
-        learner.average.values = self.average;
-        learner.optimizer = Optimizer::restore(self.optimizer, self.state.optimizer_steps, &learner.device);
-        Ok((learner, self.state.progress))
+        parameters::check(&learner.network, &self.network).map_err(of_another("weights"))?;
+        learner.average = Average::restore(self.average, steps, recipe.ema_momentum, &learner.network)
+            .map_err(of_another("average"))?;
+        learner.optimizer = Optimizer::restore(self.optimizer, steps, recipe, &learner.network, &learner.device)
+            .map_err(of_another("optimizer"))?;
+        learner.network = parameters::write(learner.network, self.network)?;
+        Ok((learner, state.progress))
     }
 
     /// Where the run stopped.

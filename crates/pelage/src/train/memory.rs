@@ -53,6 +53,7 @@ pub fn train(
     observe: &mut dyn FnMut(&Event) -> Control,
 ) -> Result<(Model, Outcome)> {
     recipe.validate()?;
+    recipe.check_augmentation()?;
     let (start, data) = start::open(recipe, sets, cache, device, &|_| {})?;
     let mut best = Best {
         recipe,

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use burn::Tensor;
 use burn::module::{Module, ModuleMapper, Param};
-use burn::tensor::TensorData;
-use pelage_model::networks::Network;
+use burn::tensor::{Device, TensorData};
 use pelage_model::networks::parameters::Path;
+use pelage_model::networks::{Network, parameters};
 use pelage_model::ops::optimizer::{self, Adam, Rate, RmsProp, Sgd};
+use pelage_model::tensors;
 use pelage_model::values::{Named, Values, to_vec};
 
 use super::gradients::Gradients;
@@ -69,16 +70,37 @@ impl Optimizer {
         (named, self.steps)
     }
 
-    /// The optimizer with the state from [`Self::read`].
-    pub fn restore(named: Named, steps: u64, device: &burn::tensor::Device) -> Self {
+    /// The optimizer with the state from [`Self::read`], of a training of `network` by `recipe`.
+    ///
+    /// # Errors
+    /// A message that names the first missing, surplus or misshapen average, or one that is not finite.
+    pub fn restore(
+        mut named: Named,
+        steps: u64,
+        recipe: &Recipe,
+        network: &Network,
+        device: &Device,
+    ) -> Result<Self, String> {
+        tensors::check_finite(&named)?;
         let mut state: BTreeMap<String, Vec<Tensor<1>>> = BTreeMap::new();
-        // Names are sorted, so the parts of a parameter come as 0, 1.
-        for (name, values) in named {
-            let parameter = name.rsplit_once('/').map_or(name.as_str(), |(parameter, _)| parameter);
-            let tensor = Tensor::from_data(TensorData::new(values.data, values.shape), device);
-            state.entry(parameter.to_string()).or_default().push(tensor);
+        // Before its first step it has none.
+        let learning = parameters::learning(network).filter(|_| steps > 0);
+        for (parameter, shape) in learning {
+            for i in 0..averages(recipe.optimizer) {
+                let name = format!("{parameter}/{i}");
+                let length = shape.iter().product::<usize>();
+                let Values { shape, data } = named.remove(&name).ok_or_else(|| format!("'{name}' is missing"))?;
+                if shape != [length] || data.len() != length {
+                    return Err(format!("'{name}' has shape {shape:?}, expected [{length}]"));
+                }
+                let average = Tensor::from_data(TensorData::new(data, shape), device);
+                state.entry(parameter.clone()).or_default().push(average);
+            }
         }
-        Optimizer { state, steps }
+        match named.into_keys().next() {
+            None => Ok(Optimizer { state, steps }),
+            Some(surplus) => Err(format!("'{surplus}' is of no parameter that learns")),
+        }
     }
 
     /// The new value of a flattened parameter.
@@ -90,15 +112,11 @@ impl Optimizer {
         value: Tensor<1>,
         gradient: Tensor<1>,
     ) -> Tensor<1> {
-        let averages = if matches!(recipe.optimizer, OptimizerKind::Adam | OptimizerKind::AdamW) {
-            2
-        } else {
-            1
-        };
         let state = self.state.entry(name).or_default();
-        // At the first step, or with the state of another optimizer.
-        if state.len() != averages {
-            *state = (0..averages).map(|_| Tensor::zeros_like(&gradient)).collect();
+        // At the first step.
+        if state.is_empty() {
+            let averages = 0..averages(recipe.optimizer);
+            *state = averages.map(|_| Tensor::zeros_like(&gradient)).collect();
         }
         match (recipe.optimizer, state.as_mut_slice()) {
             (OptimizerKind::Sgd, [velocity, ..]) => {
@@ -116,8 +134,16 @@ impl Optimizer {
                 };
                 optimizer::adam(rule, rate, self.steps, value, gradient, mean, square)
             }
-            (_, _) => unreachable!("the averages were just counted"),
+            (_, _) => unreachable!("as many averages as the optimizer has"),
         }
+    }
+}
+
+/// How many running averages an optimizer has of each parameter.
+fn averages(kind: OptimizerKind) -> usize {
+    match kind {
+        OptimizerKind::Adam | OptimizerKind::AdamW => 2,
+        OptimizerKind::Sgd | OptimizerKind::RmsProp => 1,
     }
 }
 

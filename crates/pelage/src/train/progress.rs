@@ -32,6 +32,29 @@ pub struct Progress {
 }
 
 impl Progress {
+    /// Refuses what no training by `recipe` with `batches` an epoch comes to.
+    ///
+    /// # Errors
+    /// A message that says which numbers contradict each other.
+    pub fn check(&self, recipe: &Recipe, batches: usize) -> Result<(), String> {
+        let steps = |batches: usize| batches.div_ceil(recipe.accumulate) as u128;
+        let expected = self.epoch as u128 * steps(batches) + steps(self.batch);
+        if self.batch > batches || u128::from(self.step) != expected {
+            return Err(format!(
+                "it says that step {} is at batch {} of {batches} after {} epochs, which does not agree",
+                self.step, self.batch, self.epoch
+            ));
+        }
+        let epochs = self.history.iter().map(|row| row.epoch);
+        let best = self
+            .best_epoch()
+            .map_or(self.epoch == 0, |best| (1..=self.epoch).contains(&best));
+        match best && self.waited.max(self.plateaus) <= self.epoch && epochs.eq(1..=self.epoch) {
+            true => Ok(()),
+            false => Err(format!("its history is not one of {} epochs", self.epoch)),
+        }
+    }
+
     /// Adds one step's batches to the current epoch.
     pub fn add(&mut self, learnt: Learnt) {
         self.train.add(learnt.images, learnt.loss, learnt.correct);
@@ -42,10 +65,7 @@ impl Progress {
     /// Closes the epoch with its validation, and returns whether its weights are the best so far.
     pub fn end_epoch(&mut self, recipe: &Recipe, rate: f64, validation: &Metrics, seconds: f64, images: usize) -> bool {
         let loss = validation.loss();
-        // A first epoch whose loss is NaN still counts as the best so far.
-        let improved = self
-            .best
-            .is_none_or(|(best, _)| best.is_nan() || loss < best - recipe.min_delta);
+        let improved = self.best.is_none_or(|(best, _)| loss < best - recipe.min_delta);
         if improved {
             self.best = Some((loss, self.epoch + 1));
             self.waited = 0;

@@ -49,7 +49,7 @@ settings! {
         /// The network.
         model: Architecture = Architecture::Cnn3;
         /// Maximum number of epochs.
-        epochs: usize = 50, |n| *n >= 1, "at least 1";
+        epochs: usize = 50, |n| (1..=1_000_000).contains(n), "1 to 1000000";
         /// Images per batch.
         batch_size: usize = 32, |n| (1..=65_536).contains(n), "1 to 65536";
         /// Batches per step: their gradients are averaged into one update, as if they were one larger batch.
@@ -149,6 +149,9 @@ pelage_data::choices! {
     }
 }
 
+/// The most values in a batch of images: 8 GB of them, and a network has many times as many.
+const MOST_VALUES: u64 = 1 << 31;
+
 impl Recipe {
     /// The defaults for a head on pretrained weights of `architecture`: Adam with a cosine schedule, and as many epochs
     /// as a head needs; for the tutorial's head, its RMSprop for 15 epochs.
@@ -200,6 +203,17 @@ impl Recipe {
         changes.then(|| self.augmentation.clone())
     }
 
+    /// Refuses augmentation that would be ignored: a run that asks for it is not begun.
+    ///
+    /// # Errors
+    /// If features are computed only once.
+    pub fn check_augmentation(&self) -> Result<()> {
+        match self.learns_from_features() && self.augmentation != Augmentation::default() {
+            true => Err(Error::Frozen),
+            false => Ok(()),
+        }
+    }
+
     /// Whether the backbone is frozen, so that training uses only its features.
     pub fn learns_from_features(&self) -> bool {
         self.transfer
@@ -238,6 +252,13 @@ impl Recipe {
         if (self.image_size as usize) < smallest {
             let allowed = format!("{smallest} to 4096 pixels for {}", self.model.name());
             return Err(Error::setting("image_size", self.image_size, allowed));
+        }
+        // So that no setting alone, and no two together, ask for more memory than there can be.
+        let values = self.batch_size as u64 * 3 * u64::from(self.image_size).pow(2);
+        if values > MOST_VALUES && !self.learns_from_features() {
+            let most = MOST_VALUES / (3 * u64::from(self.image_size).pow(2));
+            let allowed = format!("1 to {most} for images of {} pixels", self.image_size);
+            return Err(Error::setting("batch_size", self.batch_size, allowed));
         }
         self.augmentation.validate()?;
         match &self.transfer {
@@ -307,7 +328,7 @@ mod tests {
             named(|r| r.momentum = 1.0),
             "momentum is 1.0; it must be 0 or more and below 1"
         );
-        assert_eq!(named(|r| r.epochs = 0), "epochs is 0; it must be at least 1");
+        assert_eq!(named(|r| r.epochs = 0), "epochs is 0; it must be 1 to 1000000");
         assert!(named(|r| r.image_size = 4).starts_with("image_size is 4"));
         assert!(named(|r| r.learning_rate = f64::NAN).starts_with("learning_rate is"));
         assert!(Recipe::default().validate().is_ok());

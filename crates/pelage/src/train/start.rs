@@ -9,6 +9,7 @@ use pelage_data::cache::{Cache, CacheMode, DecodedImages};
 use pelage_data::dataset::{self, Dataset};
 use pelage_data::preprocess::Preprocessing;
 use pelage_model::networks::{Network, parameters};
+use pelage_model::saved;
 
 use super::backbone::backbone;
 use super::recipe::Recipe;
@@ -63,6 +64,8 @@ pub fn open(
 ) -> Result<(Start, Data)> {
     let learning = device.clone().autodiff();
     dataset::check(&*sets.train, &*sets.validation)?;
+    saved::check_classes(sets.train.classes())
+        .map_err(|reason| Error::Settings(format!("{reason}, which no model file may hold; rename it")))?;
     let classes = sets.train.classes().len();
     let images = |preprocessing: &Preprocessing| {
         let cache = Cache::new(cache);

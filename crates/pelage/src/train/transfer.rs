@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use pelage_model::networks::{Architecture, Head, Pooling};
+use pelage_model::saved;
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, Result};
@@ -100,18 +101,10 @@ impl Transfer {
         if !(self.backbone_rate > 0.0 && self.backbone_rate.is_finite()) {
             return Err(Error::setting("backbone_rate", self.backbone_rate, "above 0"));
         }
-        let hidden = &self.head.hidden;
-        if let Some((width, rate)) = hidden
-            .iter()
-            .find(|(width, rate)| *width == 0 || !(0.0..1.0).contains(rate))
-        {
-            let value = format!("a layer of {width} with dropout {rate}");
-            return Err(Error::setting(
-                "head",
-                value,
-                "layers of a width above 0 and a dropout of 0 or more and below 1",
-            ));
-        }
+        saved::check_head(&self.head).map_err(|allowed| {
+            let Head { hidden, dropout, .. } = &self.head;
+            Error::setting("head", format!("{hidden:?} with dropout {dropout}"), allowed)
+        })?;
         let flipped = "where features are averaged with the mirror image's";
         match (self.flip, self.head.pooling, self.unfreeze) {
             (true, Pooling::Flatten, _) => {

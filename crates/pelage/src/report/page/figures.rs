@@ -5,8 +5,9 @@ use maud::{Markup, PreEscaped, html};
 use crate::draw::chart::{Axis, Chart, Corner, Mark, Series, svg, thinned};
 use crate::draw::curves::{epochs, spread};
 use crate::draw::text::percent;
-use crate::evaluate::calibration::{BINS, Bin, brier_score, expected_calibration_error, reliability};
+use crate::evaluate::calibration::{BINS, Bin, brier_score, expected_calibration_error, log_loss, reliability};
 use crate::evaluate::curves::Ranking;
+use crate::evaluate::temperature::{Scaling, Verdict};
 use crate::report::findings::Findings;
 use crate::train::history::HistoryRow;
 
@@ -109,14 +110,13 @@ pub(super) fn curves(found: &Findings) -> Result<Markup, String> {
 /// ROC and precision-recall curves: of the second class for two classes, else of the classes with the worst results.
 pub(super) fn ranking(found: &Findings) -> Result<Markup, String> {
     let (labels, classes) = (&found.scores.labels, found.scores.classes.len());
-    let probabilities = found.scores.probabilities(1.0);
     let mut chosen: Vec<usize> = if classes == 2 { vec![1] } else { (0..classes).collect() };
     let area = |class: usize| found.evaluation.classes[class].auc.unwrap_or(2.0);
     chosen.sort_by(|&a, &b| area(a).total_cmp(&area(b)));
     chosen.truncate(CURVES);
     let rankings: Vec<_> = chosen
         .iter()
-        .map(|&class| (class, Ranking::of_class(labels, &probabilities, classes, class)))
+        .map(|&class| (class, Ranking::of_class(labels, &found.probabilities, classes, class)))
         .collect();
     let series = |curve: &dyn Fn(&Ranking) -> Vec<(f64, f64)>| -> Vec<Series> {
         let one = |(class, ranking): &(usize, Ranking)| Series {
@@ -158,12 +158,22 @@ pub(super) fn ranking(found: &Findings) -> Result<Markup, String> {
     })
 }
 
-/// Whether the probabilities are calibrated, as trained and after temperature scaling.
+/// Whether the probabilities are calibrated: as trained, and as the calibration of the model makes them, or as one
+/// would.
 pub(super) fn calibration(found: &Findings) -> Result<Markup, String> {
     let (labels, classes) = (&found.scores.labels, found.scores.classes.len());
     let raw = found.scores.probabilities(1.0);
-    let states = [("as trained", &raw), ("temperature scaled", &found.calibrated)];
-    let bins = states.map(|(name, probabilities)| (name, reliability(labels, probabilities, classes, BINS)));
+    let mut states = vec![("as trained", &raw)];
+    match (found.temperature, found.scaling.verdict) {
+        (Some(1.0), _) | (None, Verdict::FewErrors { .. }) => {}
+        (Some(_), _) => states.push(("calibrated", &found.probabilities)),
+        (None, _) => states.push(("temperature scaled", &found.scaling.cross_fitted)),
+    }
+    let reliable = |probabilities| reliability(labels, probabilities, classes, BINS);
+    let bins: Vec<_> = states
+        .iter()
+        .map(|&(name, probabilities)| (name, reliable(probabilities)))
+        .collect();
     let series = |(name, bins): &(&str, Vec<Bin>)| Series {
         name: name.to_string(),
         points: bins.iter().map(|bin| (bin.confidence, bin.accuracy)).collect(),
@@ -215,30 +225,17 @@ pub(super) fn calibration(found: &Findings) -> Result<Markup, String> {
         diagonal: false,
         legend: Corner::UpperLeft,
     };
-    let loss = |probabilities: &[f32]| {
-        let rows = probabilities.chunks(classes).zip(labels);
-        rows.map(|(row, &label)| -f64::from(row[label]).max(1e-15).ln())
-            .sum::<f64>()
-            / total
-    };
     let figures = states.iter().zip(&bins).map(|((name, probabilities), (_, bins))| {
         let error = expected_calibration_error(bins);
         (
             *name,
             error,
-            loss(probabilities),
+            log_loss(labels, probabilities, classes),
             brier_score(labels, probabilities, classes),
         )
     });
     Ok(html! {
-        p {
-            "Dividing the logits by the temperature " b { (format!("{:.3}", found.temperature)) }
-            " fits the validation pictures best "
-            @if found.temperature > 1.02 { "(above 1: the model is overconfident)." }
-            @else if found.temperature < 0.98 { "(below 1: the model is underconfident)." }
-            @else { "(close to 1: the model is well calibrated)." }
-            " After scaling, each half is scored with the temperature fitted on the other half."
-        }
+        p { (scaled(found)) }
         div.scroll { table {
             thead { tr {
                 th { "Probabilities" } th { "Expected calibration error" } th { "Log loss" } th { "Brier score" }
@@ -261,4 +258,29 @@ pub(super) fn calibration(found: &Findings) -> Result<Markup, String> {
             } } } }
         } } }
     })
+}
+
+/// The temperature of the model, or one that would be, in words.
+fn scaled(found: &Findings) -> String {
+    let Scaling {
+        temperature, verdict, ..
+    } = &found.scaling;
+    match found.temperature {
+        Some(1.0) => "The calibration of this model left its probabilities as they were trained.".into(),
+        Some(own) => format!(
+            "This model is calibrated: it divides its logits by {own:.3}, and all probabilities on this page are \
+             calibrated unless they are said to be as trained."
+        ),
+        None if *verdict == Verdict::Better => format!(
+            "Dividing the logits by the temperature {temperature:.3} fits the validation pictures best ({}). Each \
+             picture is scored at a temperature that was fitted without it. This model is not calibrated: all other \
+             probabilities on this page are as trained.",
+            match *temperature {
+                above if above > 1.02 => "above 1: the model is overconfident",
+                below if below < 0.98 => "below 1: the model is underconfident",
+                _ => "close to 1: the model is well calibrated",
+            }
+        ),
+        None => format!("No temperature would make the probabilities better for sure: {verdict}."),
+    }
 }

@@ -80,12 +80,12 @@ pub(super) fn thresholds(found: &Findings) -> Markup {
     let (labels, names) = (&found.scores.labels, &found.scores.classes);
     html! {
         @if names.len() == 2 {
-            (positive(&Ranking::of_class(labels, &found.scores.probabilities(1.0), 2, 1), &names[1], labels.len()))
+            (positive(&Ranking::of_class(labels, &found.probabilities, 2, 1), &names[1], labels.len()))
         }
         h3 { "Answering only when sure" }
         p {
             "If the model may say \"unknown\" below a confidence: how many pictures it still answers, and how many of \
-             those correctly. Confidences after temperature scaling."
+             those correctly."
         }
         (answered(found))
     }
@@ -129,7 +129,7 @@ fn positive(ranking: &Ranking, name: &str, total: usize) -> Markup {
 
 /// Coverage and accuracy at thresholds on the confidence.
 fn answered(found: &Findings) -> Markup {
-    let seen = doubtful::all(&found.scores, &found.calibrated);
+    let seen = doubtful::all(&found.scores, &found.probabilities);
     let rows = [0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99].map(|threshold| {
         let sure = || seen.iter().filter(|one| one.confidence >= threshold);
         let right = sure().filter(|one| one.label == one.predicted).count();
