@@ -1,6 +1,6 @@
-//! The sample set: drawn cats and dogs, for trying everything without a data set at hand. Every image is a function
-//! of a few numbers. Coats, eyes, poses, places and light come from the same distributions for both classes, so only
-//! shape tells them apart.
+//! The sample set: procedurally drawn cats and dogs, for trying everything without a data set. Every image is a
+//! function of a few numbers. Coats, eyes, poses, backgrounds and light have the same distributions for both classes,
+//! so only shape tells them apart.
 
 mod background;
 mod body;
@@ -32,7 +32,7 @@ use face::{Face, View};
 use palette::{alpha, bright, hex, shade};
 use random::Random;
 
-/// What is drawn.
+/// The animal to draw.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Animal {
     /// Pointed ears, whiskers, a short face.
@@ -51,7 +51,7 @@ impl Animal {
     }
 }
 
-/// One image of `size` x `size` pixels, a function of the arguments alone.
+/// Draws one image of `size` x `size` pixels, determined by the arguments alone.
 pub fn draw(animal: Animal, index: u64, seed: u64, size: u32) -> RgbImage {
     render(
         animal,
@@ -61,12 +61,11 @@ pub fn draw(animal: Animal, index: u64, seed: u64, size: u32) -> RgbImage {
     )
 }
 
-/// Writes `per_class` images of each class into `folder`, which is made if need be, with Kaggle's names: `cat.0.jpg`,
-/// `dog.0.jpg` and so on. Sides are `size` pixels or up to a third more. A file that is there already is kept if it is
-/// the same.
+/// Writes `per_class` images of each class to `folder`, which is created if needed, with Kaggle's names: `cat.0.jpg`,
+/// `dog.0.jpg` and so on. Sides are `size` pixels or up to a third more. An existing file is kept if it is identical.
 ///
 /// # Errors
-/// A size of 0 or beyond 2048; a file of that name with other content; a folder that cannot be written.
+/// If `size` is 0 or above 2048, a file of that name exists with other content, or the folder cannot be written.
 pub fn write(
     folder: &Path,
     per_class: usize,
@@ -102,7 +101,7 @@ fn jpeg(image: &RgbImage) -> std::io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Never over anything.
+/// Writes the file, but never overwrites one.
 fn place_file(path: &Path, bytes: &[u8]) -> Result<()> {
     if path.exists() {
         return match std::fs::read(path).map_err(Error::io(path))? == bytes {
@@ -118,7 +117,7 @@ fn place_file(path: &Path, bytes: &[u8]) -> Result<()> {
     attempt().map(drop).map_err(Error::io(path))
 }
 
-/// A scene with the animal in it, photographed.
+/// Draws a scene with the animal in it, as a camera would capture it.
 fn render(animal: Animal, random: &mut Random, width: u32, height: u32) -> RgbImage {
     use Pose::{Lying, Portrait, SittingFront, SittingSide, Standing};
     let mut canvas = Canvas::new(width, height);
@@ -163,7 +162,7 @@ fn render(animal: Animal, random: &mut Random, width: u32, height: u32) -> RgbIm
     camera::shoot(canvas, width, height, random)
 }
 
-/// The animal itself, about (0, 0).
+/// Draws the animal itself, centered at (0, 0).
 fn figure(canvas: &mut Canvas, animal: Animal, pose: Pose, coat: &Coat, random: &mut Random) {
     let profile = match pose {
         Pose::Portrait => random.chance(0.15),
@@ -193,7 +192,7 @@ fn figure(canvas: &mut Canvas, animal: Animal, pose: Pose, coat: &Coat, random: 
     );
 }
 
-/// A band below the head, with a tag.
+/// Draws a collar with a tag below the head.
 fn collar(canvas: &mut Canvas, (x, y): Point, scale: f32, random: &mut Random) {
     let (color, s) = (bright(random), scale);
     let band = [

@@ -1,4 +1,4 @@
-//! Our own operations inside Burn.
+//! Custom operations for Burn.
 //!
 //! On the CPU (Burn's Flex backend) they run `pelage-kernels` with a handwritten backward pass; on every other device
 //! they are composed of Burn's own operations, with the same result. All tensors are channels last.

@@ -56,7 +56,7 @@ fn p_values_agree_with_scipy_and_exact_integers() {
 }
 
 #[test]
-fn the_interval_is_where_scipy_finds_it() {
+fn the_interval_agrees_with_scipy() {
     for case in record().bootstrap {
         // The formula of the script.
         let first: Vec<_> = (0..case.images).map(|i| (i * 7919) % 97 < case.a).collect();

@@ -47,7 +47,7 @@ fn distances_agree_with_scikit_learn() {
     assert_eq!(record.cases.len(), 4);
     for case in record.cases {
         let Case { images, dimension, .. } = case;
-        // The last twenty are not fitted, only measured.
+        // The last twenty are held out: measured, but not fitted.
         let (all, labels) = embeddings(images + 20, dimension, case.classes);
         let train = &all[..images * dimension];
         let density = Density::fit(train, &labels[..images], &names(case.classes)).unwrap();
@@ -64,7 +64,7 @@ fn distances_agree_with_scikit_learn() {
 }
 
 #[test]
-fn what_gives_no_distance_is_refused() {
+fn degenerate_embeddings_are_rejected() {
     let (values, labels) = embeddings(40, 6, 2);
     let refused = |values: &[f32], labels: &[usize], classes| {
         Density::fit(values, labels, &names(classes)).expect_err("should be refused")

@@ -67,7 +67,7 @@ fn close(what: &str, ours: f64, theirs: f64, tolerance: f64) {
 }
 
 #[test]
-fn figures_agree_with_scikit_learn() {
+fn metrics_agree_with_scikit_learn() {
     for case in cases() {
         let scores = scores(case.images, case.classes);
         let probabilities = scores.probabilities(1.0);
@@ -116,7 +116,7 @@ fn figures_agree_with_scikit_learn() {
 }
 
 #[test]
-fn the_temperature_is_where_scipy_finds_the_smallest_log_loss() {
+fn the_temperature_minimizes_log_loss_as_scipy_finds() {
     for case in cases() {
         let scores = scores(case.images, case.classes);
         let temperature = fit_temperature(&scores);
@@ -142,7 +142,7 @@ fn without_images_nothing_divides_by_zero() {
 #[test]
 fn a_planted_wrong_label_is_the_first_suspect() {
     let mut scores = scores(60, 3);
-    // All are classified correctly with certainty, except one with another label.
+    // All are classified correctly with high confidence, except one with a wrong label.
     let sure = |label: usize| (0..3).map(move |class| if class == label { 6.0f32 } else { 0.0 });
     scores.logits = scores.labels.iter().flat_map(|&label| sure(label)).collect();
     let truth = scores.labels[17];

@@ -38,7 +38,7 @@ fn every_example_runs() {
 }
 
 #[test]
-fn every_example_is_short_and_run_here() {
+fn every_example_is_short_and_tested_here() {
     let own = include_str!("examples.rs");
     for entry in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/examples")).unwrap() {
         let path = entry.unwrap().path();

@@ -217,7 +217,7 @@ fn occlusion_equals_a_plain_loop() {
     for row in 0..5 {
         for column in 0..6 {
             let mut hidden = image.clone();
-            // Seven pixels around the cell's center; if that lies between two pixels, one more before than after it.
+            // Seven pixels around the cell's center; if that is between two pixels, one more before it than after it.
             let near = |pixel: usize, cell: usize, cells: usize, length: usize| {
                 let middle = ((2 * cell + 1) * length / cells) as f64 / 2.0;
                 (-3.6..3.1).contains(&(pixel as f64 + 0.5 - middle))
@@ -309,7 +309,7 @@ fn nothing_outside_the_receptive_field_matters() {
 }
 
 #[test]
-fn feature_maps_show_what_is_computed_fused() {
+fn feature_maps_equal_the_fused_computation() {
     let network = cnn3(SIZE);
     let maps = feature_maps::feature_maps(&network, pixels(SIZE), &layers(network.graph()));
     let names: Vec<_> = maps.iter().map(|map| map.layer.as_str()).collect();
@@ -346,7 +346,7 @@ fn feature_maps_show_what_is_computed_fused() {
 }
 
 #[test]
-fn an_unknown_layer_is_answered_with_those_there_are() {
+fn an_unknown_layer_is_an_error_that_lists_the_known_ones() {
     let graph = Architecture::Cnn3.graph(SIZE, 3);
     assert_eq!(layer(&graph, None).unwrap(), graph.features());
     for name in ["dense1", "conv4", ""] {
@@ -398,7 +398,7 @@ fn every_architecture_is_explained() {
 }
 
 #[test]
-fn the_strongest_images_are_those_of_a_sorted_list() {
+fn the_strongest_images_are_the_first_of_a_sorted_list() {
     let folder = tempfile::tempdir().unwrap();
     for i in 0..21usize {
         let class = folder.path().join(["a", "b"][i % 2]);

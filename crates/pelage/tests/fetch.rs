@@ -1,4 +1,4 @@
-//! Downloads from a server that drops connections, stalls, lies and refuses.
+//! Downloads from a server that drops connections, stalls, sends wrong content and returns errors.
 
 use std::cell::Cell;
 use std::path::{Path, PathBuf};
@@ -20,7 +20,7 @@ const PATIENCE: Patience = Patience {
     pause: Duration::from_millis(1),
 };
 
-/// Without repetitions, so that a shifted or repeated piece shows.
+/// Without repetition, so that a shifted or repeated piece is detected.
 fn content() -> Vec<u8> {
     (0..200_000u32)
         .map(|i| (i.wrapping_mul(2_654_435_761) >> 13) as u8)
@@ -36,7 +36,7 @@ fn weights(url: &str, content: &[u8]) -> Weights {
         layout: Layout::Torchvision,
         file: "tiny.pth".into(),
         source: Source::Url(format!("{url}/models/tiny.pth")),
-        // As much of it as published names contain.
+        // The prefix that published file names contain.
         sha256: sum[..8].to_string().leak(),
         top1: 0.0,
         licence: "none",
@@ -126,7 +126,7 @@ fn a_good_server_is_asked_once() {
 }
 
 #[test]
-fn a_dropped_connection_goes_on_from_there() {
+fn a_dropped_connection_is_resumed() {
     for cut in [1, 65_536, 100_000, 199_999] {
         assert_eq!(asked(&[Habit::Drops(cut), Habit::Good]), from(&[None, Some(cut)]));
     }
@@ -141,7 +141,7 @@ fn a_dropped_connection_goes_on_from_there() {
 }
 
 #[test]
-fn silence_is_a_dropped_connection() {
+fn a_stalled_connection_counts_as_dropped() {
     assert_eq!(
         asked(&[Habit::Stalls(50_000), Habit::Good]),
         from(&[None, Some(50_000)])
@@ -153,7 +153,7 @@ fn silence_is_a_dropped_connection() {
 }
 
 #[test]
-fn a_server_without_ranges_sends_all_of_it_again() {
+fn a_server_without_ranges_starts_over() {
     assert_eq!(asked(&[Habit::Drops(5), Habit::IgnoresRange]), from(&[None, Some(5)]));
     assert_eq!(
         asked(&[Habit::Drops(5), Habit::OtherRange, Habit::Good]),
@@ -170,7 +170,7 @@ fn a_server_without_ranges_sends_all_of_it_again() {
 }
 
 #[test]
-fn a_later_call_goes_on_where_an_earlier_one_gave_up() {
+fn a_later_call_resumes_where_an_earlier_one_gave_up() {
     let server = Server::new(
         &content(),
         &[Habit::Drops(70_000), Habit::Drops(0), Habit::Drops(0), Habit::Good],
@@ -188,7 +188,7 @@ fn a_later_call_goes_on_where_an_earlier_one_gave_up() {
 }
 
 #[test]
-fn the_beginning_of_another_version_is_thrown_away() {
+fn a_partial_download_of_another_version_is_discarded() {
     let content = content();
     let with = |part: &[u8]| {
         let (server, target) = (Server::new(&content, &[Habit::Good]), Target::with(part));
@@ -198,7 +198,7 @@ fn the_beginning_of_another_version_is_thrown_away() {
     };
     assert_eq!(with(&content[..30_000]), from(&[Some(30_000)]));
     assert_eq!(with(&[7; 30_000]), from(&[Some(30_000), None]));
-    // Nothing is left to send: the whole file, or a longer one.
+    // Nothing left to send: the partial file is complete, or too long.
     assert_eq!(with(&content), from(&[Some(content.len())]));
     assert_eq!(with(&[7; 300_000]), from(&[Some(300_000), None]));
 }
@@ -238,7 +238,7 @@ fn the_error_has_the_status_of_the_server() {
 }
 
 #[test]
-fn without_a_way_to_the_server_it_says_so() {
+fn an_unreachable_server_is_reported() {
     let gone = std::net::TcpListener::bind("127.0.0.1:0")
         .unwrap()
         .local_addr()
@@ -255,7 +255,7 @@ fn without_a_way_to_the_server_it_says_so() {
 }
 
 #[test]
-fn packages_and_busy_downloads_are_refused() {
+fn packages_and_concurrent_downloads_are_rejected() {
     let mut inside = weights("http://unused", b"");
     inside.source = Source::Package("some-package".into());
     let target = Target::new();

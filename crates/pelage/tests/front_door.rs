@@ -45,7 +45,7 @@ fn trained(recipe: &Recipe, sets: &Sets) -> pelage::Result<Model> {
 }
 
 #[test]
-fn images_in_memory_are_learnt_and_the_model_answers_the_same_on_every_thread() {
+fn a_model_trained_in_memory_predicts_the_same_on_every_thread() {
     let images: Arc<dyn Dataset> = Arc::new(stripes(160));
     let model = trained(&recipe(), &split(images.clone(), 0.25, 0).unwrap().into()).unwrap();
     let ask = |i: usize| {
@@ -79,7 +79,7 @@ fn images_in_memory_are_learnt_and_the_model_answers_the_same_on_every_thread() 
 }
 
 #[test]
-fn features_keep_their_labels_where_an_image_is_broken_and_all_have_one_name() {
+fn features_keep_their_labels_with_broken_images_and_equal_names() {
     let mut images = InMemory::new(["dark", "light"]);
     for i in 0..24u8 {
         let image = match i {
@@ -125,7 +125,7 @@ fn an_image_without_pixels_has_a_reason() {
 }
 
 #[test]
-fn a_data_set_that_cannot_be_learnt_from_is_refused_before_training() {
+fn an_unusable_data_set_is_rejected_before_training() {
     let refused = |train: InMemory, validation: InMemory| {
         let sets = Sets {
             train: Arc::new(train),

@@ -35,7 +35,7 @@ fn error(ours: &[f32], truth: &[f32]) -> f32 {
 
 type Layer = fn(Tensor<4>, Tensor<4>, Tensor<1>) -> Tensor<4>;
 
-/// Output and gradients of input, weights and bias, for an uneven gradient of the output.
+/// Output and gradients of input, weights and bias, for a non-uniform output gradient.
 fn run_block(layer: Layer, input: [usize; 4], weights: [usize; 4]) -> [Vec<f32>; 4] {
     let device = Device::flex().autodiff();
     let x = tensor(1, input, &device).require_grad();
@@ -53,7 +53,7 @@ fn run_block(layer: Layer, input: [usize; 4], weights: [usize; 4]) -> [Vec<f32>;
 }
 
 #[test]
-fn the_fused_block_is_the_composed_one() {
+fn the_fused_block_equals_its_composition() {
     for (input, weights) in [
         ([2, 9, 8, 3], [5, 3, 3, 3]),
         ([1, 12, 13, 32], [32, 32, 3, 3]),
@@ -73,10 +73,10 @@ fn the_fused_block_is_the_composed_one() {
 }
 
 #[test]
-fn the_loss_and_its_gradient_are_the_composed_ones() {
+fn the_loss_and_its_gradient_equal_their_composition() {
     let device = Device::flex().autodiff();
     for (smoothing, class_weights) in [(0.0, None), (0.1, None), (0.2, Some(vec![0.5, 2.0, 1.0, 0.0]))] {
-        // One image of each class, and two mixed ones; then classes alone.
+        // One image of each class and two mixed ones, as distributions; then classes alone.
         let mixed = [
             [0.0, 0.0, 0.0, 1.0],
             [1.0, 0.0, 0.0, 0.0],
@@ -114,7 +114,7 @@ fn the_loss_and_its_gradient_are_the_composed_ones() {
 }
 
 #[test]
-fn a_chain_is_its_composed_convolutions_one_by_one() {
+fn a_chain_equals_its_composed_convolutions_one_by_one() {
     let device = Device::flex();
     let options = |stride: usize, groups: usize, activation| ops::Options {
         stride,
@@ -157,7 +157,7 @@ fn a_chain_is_its_composed_convolutions_one_by_one() {
 }
 
 #[test]
-fn the_dense_layer_is_the_composed_one() {
+fn the_dense_layer_equals_its_composition() {
     let device = Device::flex().autodiff();
     for (n, inputs, outputs) in [(1, 5, 2), (7, 1500, 33), (32, 100, 64)] {
         for relu in [false, true] {
@@ -183,7 +183,7 @@ fn the_dense_layer_is_the_composed_one() {
 }
 
 #[test]
-fn dropout_drops_the_same_places_forward_and_backward() {
+fn dropout_uses_the_same_mask_forward_and_backward() {
     let device = Device::flex().autodiff();
     let x = Tensor::<2>::ones([40, 500], &device).require_grad();
     let y = ops::dropout(x.clone(), 7, 0.25);

@@ -78,7 +78,7 @@ fn real_weights_give_pytorchs_logits_and_classes() {
             preprocessing.normalize(&resized, &mut pixels);
             let ours = logits(pixels);
             let top = (0..ours.len()).max_by(|&a, &b| ours[a].total_cmp(&ours[b])).unwrap();
-            // JPEG decoders and resizers round pixels differently, by one step at most.
+            // JPEG decoders and resizers round pixels differently, by at most one level.
             assert!(
                 (ours[*class] - first).abs() < 0.2,
                 "{name} on {image}: {} {first}",

@@ -1,4 +1,4 @@
-//! The kept weights: what is accepted, what is refused, and what stays.
+//! The weights store: what is accepted, what is rejected, and what is kept.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -37,7 +37,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// The file that an error says to get.
+/// The weights that an error asks for.
 fn wanted(failure: Error) -> Wanted {
     match failure {
         Error::Weights {
@@ -89,7 +89,7 @@ fn one_file_is_kept_for_each_architecture() {
 }
 
 #[test]
-fn wrong_files_are_refused_and_the_earlier_one_stays() {
+fn wrong_files_are_rejected_and_the_stored_one_is_kept() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::new(&folder.path().join("cache"));
     let good = store.add(&fixture("resnet18.pth"), RESNET18).unwrap().kept;
@@ -122,7 +122,7 @@ fn wrong_files_are_refused_and_the_earlier_one_stays() {
     let code = format!("cposix\nsystem\n(Vtouch {}\ntR.", proof.display());
     assert!(told("code.pth", code.as_bytes(), RESNET18).contains("nothing of it was run"));
     assert!(!proof.exists());
-    // A published name stands for its content.
+    // A published file name implies its checksum.
     let named = told("resnet18-f37072fd.pth", &whole, RESNET18);
     assert!(named.contains("SHA-256"), "{named}");
 
@@ -213,7 +213,7 @@ fn a_fetched_file_is_checked_and_kept() {
     assert_eq!(files(folder.path()), std::slice::from_ref(&added.kept.path));
     assert_eq!(std::fs::read(&added.kept.path).unwrap(), bytes);
 
-    // What is already here is not requested again.
+    // A file that is already stored is not requested again.
     let requests = server.ranges().len();
     assert_eq!(fetch(RESNET18, &weights).unwrap().kept, added.kept);
     assert_eq!(server.ranges().len(), requests);

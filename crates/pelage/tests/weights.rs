@@ -1,4 +1,4 @@
-//! Files of weights: those of other projects are read, everything else is refused with what it is.
+//! Weight files: those of other projects are read; everything else is rejected with an error that says what it is.
 
 use std::path::{Path, PathBuf};
 
@@ -19,7 +19,7 @@ fn fixture(name: &str) -> PathBuf {
         .join(name)
 }
 
-/// What is wrong with a file of these bytes as weights of ResNet-18.
+/// The error for a file with these bytes as weights of ResNet-18.
 fn problem(bytes: &[u8]) -> String {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("weights");
@@ -92,7 +92,7 @@ fn a_truncated_file_is_an_error_wherever_it_ends() {
 }
 
 #[test]
-fn a_changed_byte_is_no_panic() {
+fn a_corrupted_byte_never_panics() {
     for name in ["resnet18.pth", "resnet18-legacy.pth"] {
         let whole = std::fs::read(fixture(name)).unwrap();
         let folder = tempfile::tempdir().unwrap();
@@ -101,14 +101,14 @@ fn a_changed_byte_is_no_panic() {
             let mut bytes = whole.clone();
             bytes[at] ^= 0x55;
             std::fs::write(&path, &bytes).unwrap();
-            // For another architecture, so that a file that can still be read is not used.
+            // For another architecture, so that even a file that can still be read is an error.
             assert!(zoo::load(&path, Architecture::ResNet50).is_err());
         }
     }
 }
 
 #[test]
-fn other_files_are_refused() {
+fn other_files_are_rejected() {
     assert!(problem(b"").contains("PyTorch"));
     assert!(problem(b"These are the weights, I promise.\n").contains("PyTorch"));
     assert!(problem(b"\x89PNG\r\n\x1a\n0000000000").contains("PyTorch"));
@@ -129,7 +129,7 @@ fn other_files_are_refused() {
 }
 
 #[test]
-fn a_pickle_with_code_is_refused_and_not_run() {
+fn a_pickle_with_code_is_rejected_and_not_run() {
     let folder = tempfile::tempdir().unwrap();
     let proof = folder.path().join("proof");
     let call = format!("cposix\nsystem\n(Vtouch {}\ntR", proof.display());
@@ -148,7 +148,7 @@ fn a_pickle_with_code_is_refused_and_not_run() {
 }
 
 #[test]
-fn claimed_sizes_are_checked_before_memory_is_taken() {
+fn claimed_sizes_are_checked_before_allocating() {
     let message = zoo::load(&fixture("huge.pth"), Architecture::ResNet18)
         .unwrap_err()
         .to_string();

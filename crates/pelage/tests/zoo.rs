@@ -185,7 +185,7 @@ fn step(network: Network) -> (Named, Named, Network) {
 }
 
 #[test]
-fn what_is_frozen_stands_still() {
+fn frozen_layers_do_not_change() {
     let device = Device::flex().autodiff();
     for architecture in [
         Architecture::ResNet18,
@@ -215,7 +215,7 @@ fn what_is_frozen_stands_still() {
                 moved = (moved.0 + usize::from(moves), moved.1 + usize::from(!is_frozen));
             }
             assert!(moved.0 * 10 > moved.1 * 9, "{moved:?}");
-            // A checkpoint written into it leaves it frozen.
+            // Loading a checkpoint leaves it frozen.
             let again = write(stepped, after).unwrap();
             let (before, after, _) = step(again);
             assert!(
@@ -228,7 +228,7 @@ fn what_is_frozen_stands_still() {
 }
 
 trait Apart {
-    /// A copy with running statistics of its own.
+    /// A copy with its own running statistics.
     fn clone_apart(&self) -> Self;
 }
 
@@ -239,10 +239,10 @@ impl Apart for Network {
 }
 
 #[test]
-fn folding_changes_nothing_but_the_training_of_norms() {
+fn folding_preserves_inference() {
     let device = Device::flex().autodiff();
     let network = Network::new(Architecture::MobileNetV2, SIZE, CLASSES, 1, &device);
-    // Statistics other than those of a fresh network.
+    // Move the statistics away from those of a fresh network.
     for _ in 0..3 {
         network.forward(pixels(2, &device), TRAINING);
     }
@@ -262,7 +262,7 @@ fn folding_changes_nothing_but_the_training_of_norms() {
 }
 
 #[test]
-fn a_tap_can_put_another_value_in_place() {
+fn a_tap_can_replace_a_value() {
     let device = Device::flex();
     let network = Network::new(Architecture::ResNet18, SIZE, CLASSES, 1, &device);
     let logits = network.forward_with(pixels(1, &device), Mode::Infer, &mut |name, value| match name {

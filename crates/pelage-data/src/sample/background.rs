@@ -1,4 +1,4 @@
-//! Where the animal is: rooms, meadows, streets, papers. Things stand around that belong to neither class.
+//! Backgrounds: rooms, meadows, streets, paper, studios, with objects that belong to neither class.
 
 mod indoors;
 mod outdoors;
@@ -13,7 +13,7 @@ use super::canvas::{Canvas, Point, ellipse, limb, radial, rectangle, smooth};
 use super::palette::{alpha, bright, hex, mix, quiet, shade};
 use super::random::Random;
 
-/// A place, and whether it is out of doors.
+/// A kind of background.
 #[derive(Clone, Copy, PartialEq)]
 pub(super) enum Scene {
     Room,
@@ -24,7 +24,8 @@ pub(super) enum Scene {
 }
 
 impl Scene {
-    /// Draws one, with its things, for a coat so bright (0 to 1); `ground` is where the animal's feet will be.
+    /// Draws a random one with its objects, for a coat of this brightness (0 to 1); `ground` is the y of the animal's
+    /// feet.
     pub(super) fn draw(canvas: &mut Canvas, ground: f32, coat: f32, random: &mut Random) -> Self {
         use Scene::{Meadow, Paper, Room, Street, Studio};
         let scene = random.pick(&[Room, Room, Room, Meadow, Meadow, Meadow, Street, Paper, Studio]);
@@ -40,7 +41,7 @@ impl Scene {
             let at = (random.range(0.0, canvas.width), ground + random.range(-10.0, 8.0));
             thing(canvas, at, random);
         }
-        // Far away and in its own light, so that what is near stands out.
+        // Haze, darker than a light coat and lighter than a dark one, so that the animal stands out.
         let tone = if coat > 0.45 {
             random.range(-0.8, -0.4)
         } else {
@@ -52,7 +53,7 @@ impl Scene {
         scene
     }
 
-    /// What is nearer than the animal.
+    /// Draws what is in front of the animal.
     pub(super) fn foreground(self, canvas: &mut Canvas, ground: f32, random: &mut Random) {
         if self == Scene::Meadow && random.chance(0.7) {
             let color = shade(mix(hex(0x5f9a3c), hex(0xb0a040), random.unit()), random.around(0.3));

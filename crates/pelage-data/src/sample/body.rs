@@ -1,14 +1,14 @@
-//! Bodies and poses: limbs from joint to joint, and where the head goes. Drawn looking right, feet at y = 38, within 50
-//! units of (0, 0).
+//! Bodies and poses: limbs from joint to joint, and where the head goes. Drawn facing right, with the feet at y = 38,
+//! within 50 units of (0, 0).
 
 use super::canvas::{Canvas, Joint, Outline, Point, ellipse, limb, sin_cos};
 use super::coat::{Coat, Part};
 use super::random::Random;
 
-/// Where the feet stand.
+/// The y of the feet.
 pub(super) const GROUND: f32 = 38.0;
 
-/// Proportions, 1 being usual.
+/// Proportions; 1 is typical.
 pub(super) struct Build {
     /// Length of the legs.
     pub(super) leg: f32,
@@ -24,18 +24,18 @@ pub(super) struct Build {
     pub(super) tail: Tail,
 }
 
-/// A tail by its shape.
+/// The shape of a tail.
 pub(super) struct Tail {
     pub(super) length: f32,
-    /// Degrees above the horizontal where it begins.
+    /// Degrees above the horizontal at the root.
     pub(super) rise: f32,
-    /// Degrees by which the first and second half bend upwards.
+    /// Upward bend of the first and second half, in degrees.
     pub(super) bends: [f32; 2],
-    /// Radius at the root, in the middle and at the tip.
+    /// Radii at the root, in the middle and at the tip.
     pub(super) radii: [f32; 3],
 }
 
-/// What the body does.
+/// The pose of the body.
 #[derive(Clone, Copy, PartialEq)]
 pub(super) enum Pose {
     /// Head and shoulders.
@@ -50,13 +50,13 @@ pub(super) enum Pose {
     Lying,
 }
 
-/// Where the head goes and how large it is (units a tenth of its radius).
+/// Position and scale of the head (its unit is a tenth of its radius).
 pub(super) struct HeadPlace {
     pub(super) at: Point,
     pub(super) scale: f32,
 }
 
-/// A body as layers of limbs, from the back to the front.
+/// A body as layers of limbs, from back to front.
 struct Layers<'a> {
     canvas: &'a mut Canvas,
     coat: &'a Coat,
@@ -68,7 +68,7 @@ impl Layers<'_> {
         self.coat.paint(self.canvas, outlines, axis, part, 1.0, self.random);
     }
 
-    /// A leg with its paw.
+    /// Draws a leg with its paw.
     fn leg(&mut self, joints: &[Joint]) {
         let foot = joints[joints.len() - 1];
         let paw = ellipse(
@@ -79,7 +79,7 @@ impl Layers<'_> {
         self.paint(&[limb(joints), paw], joints, Part::Leg);
     }
 
-    /// A tail from its root, `lift` degrees higher than the build says.
+    /// Draws a tail from its root, raised by `lift` degrees.
     fn tail(&mut self, tail: &Tail, root: Point, lift: f32) {
         const STEPS: usize = 8;
         let (mut at, mut angle) = (root, tail.rise + lift);
@@ -102,7 +102,7 @@ impl Layers<'_> {
 }
 
 impl Pose {
-    /// Draws everything but the head and tells where that goes.
+    /// Draws everything but the head and returns where that goes.
     pub(super) fn paint(self, canvas: &mut Canvas, build: &Build, coat: &Coat, random: &mut Random) -> HeadPlace {
         let mut layers = Layers { canvas, coat, random };
         match self {

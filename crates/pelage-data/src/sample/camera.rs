@@ -1,11 +1,11 @@
-//! What a camera does to a scene: exposure, a cast of color, light from one side, soft focus, grain.
+//! Camera effects: exposure, color cast, light from one side, soft focus, grain.
 
 use image::RgbImage;
 
 use super::canvas::Canvas;
 use super::random::Random;
 
-/// The image taken.
+/// Captures the scene as an image.
 pub(super) fn shoot(canvas: Canvas, width: u32, height: u32, random: &mut Random) -> RgbImage {
     let (w, h) = (width as usize, height as usize);
     let rgba = canvas.into_pixels();
@@ -35,10 +35,10 @@ pub(super) fn shoot(canvas: Canvas, width: u32, height: u32, random: &mut Random
         .iter()
         .map(|value| value.round().clamp(0.0, 255.0) as u8)
         .collect();
-    RgbImage::from_raw(width, height, bytes).expect("three bytes a pixel")
+    RgbImage::from_raw(width, height, bytes).expect("three bytes per pixel")
 }
 
-/// Mixes every pixel with its neighbors, a share of `softness` each side, first along rows, then along columns.
+/// Blurs: mixes every pixel with its neighbors, weighted by `softness` on each side, along rows, then along columns.
 fn soften(pixels: &mut [f32], width: usize, height: usize, softness: f32) {
     for (count, step, lines, stride) in [(width, 3, height, width * 3), (height, width * 3, width, 3)] {
         for start in (0..lines).flat_map(|line| (0..3).map(move |c| line * stride + c)) {

@@ -1,22 +1,22 @@
-//! Thin helpers over tiny-skia: closed outlines, open lines and limbs, filled within an optional clip. Lengths are in
-//! hundredths of the shorter side, y downwards.
+//! Thin helpers over tiny-skia: closed outlines, open lines and limbs, with an optional clip. Lengths are in hundredths
+//! of the shorter side; y points down.
 
 use tiny_skia::{
     Color, FillRule, GradientStop, LineCap, LineJoin, LinearGradient, Mask, Paint, Path, PathBuilder, Pixmap,
     RadialGradient, Shader, SpreadMode, Stroke, Transform,
 };
 
-/// A place, in units.
+/// A point, in units.
 pub(super) type Point = (f32, f32);
-/// A closed polygon, fine enough to look round.
+/// A closed polygon, fine enough to look smooth.
 pub(super) type Outline = Vec<Point>;
-/// A place on the middle line of a limb and the limb's radius there.
+/// A point on the center line of a limb, and the limb's radius there.
 pub(super) type Joint = (f32, f32, f32);
 
 /// Segments between two control points of a smooth curve.
 const FINENESS: usize = 6;
 
-/// What is drawn on.
+/// The drawing surface.
 pub(super) struct Canvas {
     pixmap: Pixmap,
     transform: Transform,
@@ -28,7 +28,7 @@ pub(super) struct Canvas {
 }
 
 impl Canvas {
-    /// A canvas of so many pixels, at least one by one.
+    /// A canvas of `width` x `height` pixels, at least 1 x 1.
     pub(super) fn new(width: u32, height: u32) -> Self {
         let (width, height) = (width.max(1), height.max(1));
         let scale = width.min(height) as f32 / 100.0;
@@ -42,12 +42,12 @@ impl Canvas {
         }
     }
 
-    /// The pixels, premultiplied RGBA; everything was covered, so alpha is 255.
+    /// The pixels as premultiplied RGBA; everything is covered, so alpha is 255.
     pub(super) fn into_pixels(self) -> Vec<u8> {
         self.pixmap.take()
     }
 
-    /// Draws in a space of its own.
+    /// Draws in a transformed coordinate system.
     pub(super) fn within(&mut self, place: Transform, draw: impl FnOnce(&mut Self)) {
         let outer = self.transform;
         self.transform = outer.pre_concat(place);
@@ -55,7 +55,7 @@ impl Canvas {
         self.transform = outer;
     }
 
-    /// Draws only inside these outlines.
+    /// Draws clipped to these outlines.
     pub(super) fn clipped(&mut self, outlines: &[Outline], draw: impl FnOnce(&mut Self)) {
         let outer = self.clip.clone();
         if let Some(path) = closed(outlines) {
@@ -118,14 +118,14 @@ impl Canvas {
     }
 }
 
-/// From one color at `from` to another at `to`.
+/// A linear gradient from one color at `from` to another at `to`.
 pub(super) fn linear(from: Point, to: Point, colors: [Color; 2]) -> Shader<'static> {
     let stops = vec![GradientStop::new(0.0, colors[0]), GradientStop::new(1.0, colors[1])];
     LinearGradient::new(from.into(), to.into(), stops, SpreadMode::Pad, Transform::identity())
         .unwrap_or(Shader::SolidColor(colors[0]))
 }
 
-/// From one color in the middle to another at `radius`.
+/// A radial gradient from one color at the center to another at `radius`.
 pub(super) fn radial(middle: Point, radius: f32, colors: [Color; 2]) -> Shader<'static> {
     let stops = vec![GradientStop::new(0.0, colors[0]), GradientStop::new(1.0, colors[1])];
     let (middle, still) = (middle.into(), Transform::identity());
@@ -133,7 +133,7 @@ pub(super) fn radial(middle: Point, radius: f32, colors: [Color; 2]) -> Shader<'
         .unwrap_or(Shader::SolidColor(colors[0]))
 }
 
-/// Moved, then scaled (a negative x mirrors), then turned by degrees.
+/// Moved, then scaled (a negative x mirrors), then rotated by degrees.
 pub(super) fn place(at: Point, scale: Point, degrees: f32) -> Transform {
     let (sin, cos) = sin_cos(degrees);
     Transform::from_row(cos, sin, -sin, cos, at.0, at.1).pre_scale(scale.0, scale.1)
@@ -159,7 +159,7 @@ pub(super) fn sin_cos(degrees: f32) -> (f32, f32) {
     (series(f64::from(degrees)), series(f64::from(degrees) + 90.0))
 }
 
-/// A rectangle by its corner and sides.
+/// A rectangle, by its corner and sides.
 pub(super) fn rectangle(left: f32, top: f32, width: f32, height: f32) -> Outline {
     vec![
         (left, top),
@@ -169,7 +169,7 @@ pub(super) fn rectangle(left: f32, top: f32, width: f32, height: f32) -> Outline
     ]
 }
 
-/// An ellipse by its middle and radii.
+/// An ellipse, by its center and radii.
 pub(super) fn ellipse(middle: Point, rx: f32, ry: f32) -> Outline {
     let at = |i: usize| {
         let (sin, cos) = sin_cos(i as f32 * 12.0);
@@ -178,7 +178,7 @@ pub(super) fn ellipse(middle: Point, rx: f32, ry: f32) -> Outline {
     (0..30).map(at).collect()
 }
 
-/// The points mirrored in x and put in reverse order after them: one half of a face makes the whole.
+/// The points, followed by their mirror images in x in reverse order: one half of a face makes the whole.
 pub(super) fn mirrored(half: &[Point]) -> Outline {
     half.iter()
         .copied()
@@ -209,7 +209,7 @@ fn curve(points: &[Point]) -> Vec<Point> {
         .collect()
 }
 
-/// Catmull and Rom 1974: through the second and third of four points.
+/// A segment of a Catmull-Rom spline (1974), between the second and third of four points.
 fn catmull_rom(p: [Point; 4], t: f32) -> Point {
     let one = |a: f32, b: f32, c: f32, d: f32| {
         0.5 * (2.0 * b + t * (c - a + t * (2.0 * a - 5.0 * b + 4.0 * c - d + t * (3.0 * b - a - 3.0 * c + d))))
@@ -217,7 +217,7 @@ fn catmull_rom(p: [Point; 4], t: f32) -> Point {
     (one(p[0].0, p[1].0, p[2].0, p[3].0), one(p[0].1, p[1].1, p[2].1, p[3].1))
 }
 
-/// A limb cut across: the two edge points at every place of its smooth middle line, left of its direction first.
+/// Cross-sections of a limb: the two edge points at every point of its smooth center line, the left one first.
 pub(super) fn ribs(joints: &[Joint]) -> Vec<[Point; 2]> {
     let middle = curve(&joints.iter().map(|j| (j.0, j.1)).collect::<Vec<_>>());
     let radii = curve(
@@ -241,7 +241,7 @@ pub(super) fn ribs(joints: &[Joint]) -> Vec<[Point; 2]> {
 /// The outline of a limb with round ends.
 pub(super) fn limb(joints: &[Joint]) -> Outline {
     let ribs = ribs(joints);
-    // Half a circle from one edge point to the other, beyond the end.
+    // A half circle beyond the end, from one edge point to the other.
     let cap = |[from, to]: [Point; 2]| {
         let middle = ((from.0 + to.0) / 2.0, (from.1 + to.1) / 2.0);
         let (x, y) = (from.0 - middle.0, from.1 - middle.1);
@@ -260,7 +260,7 @@ pub(super) fn limb(joints: &[Joint]) -> Outline {
         .collect()
 }
 
-/// The smallest and largest x and y.
+/// The bounding box: smallest and largest x and y.
 pub(super) fn bounds(outlines: &[Outline]) -> (Point, Point) {
     let all = outlines.iter().flatten();
     all.fold(((f32::MAX, f32::MAX), (f32::MIN, f32::MIN)), |(low, high), &(x, y)| {
@@ -268,7 +268,7 @@ pub(super) fn bounds(outlines: &[Outline]) -> (Point, Point) {
     })
 }
 
-/// One path of several closed outlines, all turning the same way so that the winding rule unites them.
+/// One path of several closed outlines, all with the same orientation, so that the winding rule gives their union.
 fn closed(outlines: &[Outline]) -> Option<Path> {
     let mut all = PathBuilder::new();
     for outline in outlines {

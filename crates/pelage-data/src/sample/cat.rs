@@ -1,4 +1,4 @@
-//! What makes a cat: pointed ears, a short face with a small nose, whiskers, almond eyes, a long even tail.
+//! What makes a cat: pointed ears, a short face with a small nose, whiskers, almond eyes, a long tail of even width.
 
 use super::body::{Build, Tail};
 use super::canvas::{Canvas, Outline, Point, ellipse, mirrored, smooth};
@@ -17,7 +17,7 @@ pub(super) struct Head {
     ear_lean: f32,
     eye: Point,
     eye_slant: f32,
-    /// Width of the pupil as a share of the eye.
+    /// Width of the pupil as a fraction of the eye.
     pupil: f32,
     whiskers: f32,
     droop: f32,
@@ -39,7 +39,7 @@ impl Head {
         }
     }
 
-    /// Draws the head about (0, 0); its skull has a radius of 10.
+    /// Draws the head at (0, 0); the skull has a radius of 10.
     pub(super) fn paint(&self, canvas: &mut Canvas, face: &Face, coat: &Coat, scale: f32, random: &mut Random) {
         match face.view {
             View::Front(turn) => self.front(canvas, turn, face, coat, scale, random),

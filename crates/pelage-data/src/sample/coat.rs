@@ -1,4 +1,4 @@
-//! Fur: its colors, its pattern, and how a part of the body is painted with it.
+//! Fur: colors, patterns, and how to paint a body part with it.
 
 use tiny_skia::{Color, Shader};
 
@@ -6,7 +6,7 @@ use super::canvas::{Canvas, Joint, Outline, Point, bounds, ellipse, linear, mirr
 use super::palette::{self, alpha, luma, mix, shade};
 use super::random::Random;
 
-/// The marks on the fur.
+/// The pattern of the fur.
 #[derive(Clone, Copy, PartialEq)]
 enum Pattern {
     Solid,
@@ -14,15 +14,15 @@ enum Pattern {
     Striped,
     Spotted,
     Patched,
-    /// Another color from above: a saddle.
+    /// Another color on the back: a saddle.
     Saddled,
-    /// Another color at the ends: face, ears, legs and tail.
+    /// Another color at the points: face, ears, legs and tail.
     Pointed,
-    /// White from below.
+    /// White on the underside.
     TwoTone,
 }
 
-/// What part is painted; heads are about 20 units wide about (0, 0).
+/// The body part to paint; heads are about 20 units wide, centered at (0, 0).
 #[derive(Clone, Copy, PartialEq)]
 pub(super) enum Part {
     Torso,
@@ -40,7 +40,7 @@ pub(super) struct Coat {
     marks: Color,
     /// Belly, muzzle and paws.
     pub(super) light: Color,
-    /// Edges of the parts.
+    /// The edges of the parts.
     pub(super) line: Color,
     line_width: f32,
     pattern: Pattern,
@@ -48,7 +48,7 @@ pub(super) struct Coat {
     tail_tip: bool,
     blaze: bool,
     light_muzzle: bool,
-    /// Length of tufts at the edges, 0 for short hair.
+    /// Length of the tufts at the edges; 0 for short hair.
     tufts: f32,
 }
 
@@ -94,12 +94,12 @@ impl Coat {
         }
     }
 
-    /// How bright most of it is, 0 to 1.
+    /// Brightness of the base color, 0 to 1.
     pub(super) fn brightness(&self) -> f32 {
         luma(self.base)
     }
 
-    /// The color of ears and other parts that have no room for a pattern.
+    /// The color of ears and other parts too small for a pattern.
     fn tone(&self, part: Part) -> Color {
         match (self.pattern, part) {
             (Pattern::Pointed, Part::Ear | Part::Tail) | (Pattern::Saddled, Part::Ear | Part::Tail) => self.marks,
@@ -119,8 +119,8 @@ impl Coat {
         }
     }
 
-    /// Paints the union of the outlines. `axis` is the middle line of what is long, for stripes across it; `scale` is
-    /// how much larger than drawn it will be seen.
+    /// Paints the union of the outlines. `axis` is the center line of an elongated part, for stripes across it; `scale`
+    /// is the factor by which the drawing will be enlarged.
     pub(super) fn paint(
         &self,
         canvas: &mut Canvas,
@@ -134,7 +134,7 @@ impl Coat {
         let outlines: Vec<Outline> = outlines.iter().map(|outline| tufted(outline, tufts, random)).collect();
         let (low, high) = bounds(&outlines);
         let tone = self.tone(part);
-        // A leg grows out of the body: no line where it begins.
+        // No line where a leg joins the body.
         let faint = if part == Part::Leg {
             alpha(self.line, 0.0)
         } else {
@@ -212,7 +212,7 @@ impl Coat {
         }
     }
 
-    /// White feet, bib, blaze and tip of the tail.
+    /// Paints white socks, bib, blaze and tip of the tail.
     fn white(&self, canvas: &mut Canvas, part: Part, (low, high): (Point, Point)) {
         let (width, height) = (high.0 - low.0, high.1 - low.1);
         let two_tone = self.pattern == Pattern::TwoTone;
@@ -249,8 +249,7 @@ impl Coat {
     }
 }
 
-/// Bands across a limb, tapering towards their end: from the back of a torso, from both sides of a chest, all around
-/// legs and tail.
+/// Paints tapering bands across a limb: from the back of a torso, from both sides of a chest, all around legs and tail.
 fn stripes(canvas: &mut Canvas, axis: &[Joint], part: Part, color: Color, random: &mut Random) {
     let ribs = ribs(axis);
     let step = if part == Part::Torso || part == Part::Chest {
@@ -280,7 +279,7 @@ fn stripes(canvas: &mut Canvas, axis: &[Joint], part: Part, color: Color, random
     }
 }
 
-/// The M on the forehead and bars on the cheeks.
+/// Paints the M on the forehead and the bars on the cheeks.
 fn face_stripes(canvas: &mut Canvas, color: Color) {
     for (x, lean) in [(-3.2, -0.8), (0.0, 0.0), (3.2, 0.8)] {
         canvas.blot(vec![(x + lean - 0.9, -10.0), (x + lean + 0.9, -10.0), (x, -4.6)], color);
@@ -305,7 +304,7 @@ fn lump(middle: Point, size: f32, random: &mut Random) -> Outline {
     smooth(&edge)
 }
 
-/// Long hair: every other point of the outline pulled outwards.
+/// Long hair: every other point of the outline is pulled outwards.
 fn tufted(outline: &Outline, length: f32, random: &mut Random) -> Outline {
     if length == 0.0 {
         return outline.clone();
@@ -329,7 +328,7 @@ fn tufted(outline: &Outline, length: f32, random: &mut Random) -> Outline {
     tufts
 }
 
-/// 1 for an outline that turns clockwise on the screen, else -1: tells which side is out.
+/// 1 for an outline that is clockwise on the screen, else -1: says which side is the outside.
 fn winding(outline: &Outline) -> f32 {
     let next = outline.iter().cycle().skip(1);
     let area: f32 = outline.iter().zip(next).map(|(a, b)| a.0 * b.1 - b.0 * a.1).sum();

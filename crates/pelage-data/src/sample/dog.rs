@@ -61,7 +61,7 @@ impl Head {
         }
     }
 
-    /// Draws the head about (0, 0); its skull has a radius of 9, its muzzle goes beyond it.
+    /// Draws the head at (0, 0); the skull has a radius of 9, and the muzzle extends beyond it.
     pub(super) fn paint(&self, canvas: &mut Canvas, face: &Face, coat: &Coat, scale: f32, random: &mut Random) {
         match face.view {
             View::Front(turn) => self.front(canvas, turn, face, coat, scale, random),
@@ -69,7 +69,7 @@ impl Head {
         }
     }
 
-    /// An ear of the head's right half, its root at (7, -6); the left one is mirrored by `side`.
+    /// Draws an ear, with its root at (7, -6) on the head's right half; `side` mirrors it to the left.
     fn ear(&self, canvas: &mut Canvas, side: f32, at: Point, coat: &Coat, scale: f32, random: &mut Random) {
         let (l, w) = (self.ear_length, self.ear_width);
         let points: Vec<Point> = match self.ears {

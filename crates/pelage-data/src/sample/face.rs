@@ -1,4 +1,4 @@
-//! What every face has: eyes, a nose, a mood. Faces are drawn in units of a tenth of the head's radius.
+//! Features of every face: eyes, a nose, a mood. Faces are drawn in units of a tenth of the head's radius.
 
 use tiny_skia::Color;
 
@@ -7,7 +7,7 @@ use super::coat::Coat;
 use super::palette::{self, alpha, hex, luma, shade};
 use super::random::Random;
 
-/// How the head is seen.
+/// The view of the head.
 #[derive(Clone, Copy, PartialEq)]
 pub(super) enum View {
     /// From the front, turned by -1 (left) to 1 (right).
@@ -16,7 +16,7 @@ pub(super) enum View {
     Profile,
 }
 
-/// Traits of a face that tell nothing about the class.
+/// Facial traits that say nothing about the class.
 pub(super) struct Face {
     pub(super) view: View,
     pub(super) iris: Color,
@@ -37,7 +37,7 @@ impl Face {
         }
     }
 
-    /// One eye; `pupil` is its width and height as shares of the eye's.
+    /// Draws one eye; `pupil` is its width and height as fractions of the eye's.
     pub(super) fn eye(&self, canvas: &mut Canvas, at: Point, radii: Point, slant: f32, pupil: Point, coat: &Coat) {
         let (rx, ry) = radii;
         if self.asleep {
@@ -79,7 +79,7 @@ impl Face {
         canvas.blot(ellipse(spark, rx * 0.26, ry * 0.26), alpha(hex(0xffffff), 0.95));
     }
 
-    /// Whether something bright or something dark shows better on the coat.
+    /// A dark or light color, whichever contrasts with the coat.
     pub(super) fn contrast(&self, coat: &Coat) -> Color {
         if luma(coat.muzzle()) > 0.5 {
             alpha(hex(0x2a2024), 0.8)

@@ -1,4 +1,4 @@
-//! Colors. Both classes choose from the same ones, so that no color tells them apart.
+//! Colors. Both classes use the same ones, so that no color tells them apart.
 
 use tiny_skia::Color;
 
@@ -15,7 +15,7 @@ const EYES: [u32; 9] = [
 ];
 /// Noses.
 const NOSES: [u32; 4] = [0x2a2224, 0x3a2b2b, 0x6b4038, 0xc77d7d];
-/// Collars, balls, cushions and whatever else people make.
+/// Collars, balls, cushions and other man-made things.
 const BRIGHT: [u32; 12] = [
     0xd8433b, 0xe8813a, 0xf0c040, 0x7bb548, 0x3f9a7a, 0x3f8fc0, 0x4a62b0, 0x8a5ab0, 0xd065a0, 0xf0ece0, 0x8a6a4a,
     0x45505c,
@@ -26,13 +26,13 @@ const QUIET: [u32; 14] = [
     0xc2a878, 0x6f6459, 0x9c7f8f,
 ];
 
-/// A color by its six hexadecimal digits.
+/// A color from six hexadecimal digits.
 pub(super) fn hex(rgb: u32) -> Color {
     let [_, r, g, b] = rgb.to_be_bytes();
     Color::from_rgba8(r, g, b, 255)
 }
 
-/// `a` and `b` mixed, `share` of `b`.
+/// Mixes `a` and `b`, with a fraction `share` of `b`.
 pub(super) fn mix(a: Color, b: Color, share: f32) -> Color {
     let one = |a: f32, b: f32| (a + (b - a) * share).clamp(0.0, 1.0);
     let (r, g, b_) = (
@@ -43,18 +43,18 @@ pub(super) fn mix(a: Color, b: Color, share: f32) -> Color {
     Color::from_rgba(r, g, b_, one(a.alpha(), b.alpha())).unwrap_or(a)
 }
 
-/// Lighter (towards white) by a positive share, darker by a negative one.
+/// Lightens (towards white) by a positive amount, darkens by a negative one.
 pub(super) fn shade(color: Color, share: f32) -> Color {
     mix(color, hex(if share > 0.0 { 0xffffff } else { 0x140e12 }), share.abs())
 }
 
-/// The same color, so opaque.
+/// The same color with this opacity.
 pub(super) fn alpha(mut color: Color, opacity: f32) -> Color {
     color.set_alpha(opacity);
     color
 }
 
-/// How bright it looks, 0 to 1 (Rec. 601).
+/// Perceived brightness, 0 to 1 (Rec. 601).
 pub(super) fn luma(color: Color) -> f32 {
     0.299 * color.red() + 0.587 * color.green() + 0.114 * color.blue()
 }

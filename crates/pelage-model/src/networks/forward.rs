@@ -8,7 +8,7 @@ use super::layer::Layer;
 use super::network::{Mode, Network};
 use crate::ops;
 
-/// Gets the name and output of every operation; returns the value that the network goes on with.
+/// Receives the name and output of every operation; returns the value that the network continues with.
 pub type Tap<'a> = dyn FnMut(&str, Tensor<4>) -> Tensor<4> + 'a;
 
 impl Network {
@@ -17,10 +17,10 @@ impl Network {
         self.forward_with(pixels, mode, &mut |_, value| value)
     }
 
-    /// The same with a `tap`, which sees the output of every operation by its name, may keep it, and returns what the
-    /// network goes on with: the output itself, or another tensor of that shape. Of operations that are fused, a
-    /// convolution with its max pooling (`cnn3`, VGG) or MobileNet's expansion, depthwise convolution and projection,
-    /// it sees only the last output, unless the network is [`Network::unfused`].
+    /// The same with a `tap`, which receives the name and output of every operation and returns the value that the
+    /// network continues with: the output itself, or another tensor of that shape. Of fused operations (a convolution
+    /// with its max pooling in `cnn3` and VGG; MobileNet's expansion, depthwise convolution and projection) it sees
+    /// only the last output, unless the network is [`Network::unfused`].
     pub fn forward_with(&self, pixels: Tensor<4>, mode: Mode, tap: &mut Tap) -> Tensor<2> {
         self.run(pixels, 0, self.graph.nodes.len() - 1, mode, tap).flatten(1, 3)
     }
@@ -89,7 +89,7 @@ impl Network {
             let mut inputs: Vec<_> = node.inputs.iter().map(|&input| take(&mut values, input)).collect();
             values[i] = Some(match (&node.operation, self.layers.get(&node.name)) {
                 (Operation::Convolution(_), Some(Layer::Convolution(layer))) if self.blocks.contains(&i) => {
-                    // The pooling is fused into it; the convolution's own output never exists.
+                    // Fused with its pooling; the convolution's own output is never materialized.
                     layer.forward_block(inputs.swap_remove(0))
                 }
                 (Operation::MaxPool(_), _) if self.blocks.contains(&(i - 1)) => tap(&node.name, inputs.swap_remove(0)),
@@ -162,7 +162,7 @@ fn drop(x: Tensor<4>, probability: f32, layer: u64, mode: Mode) -> Tensor<4> {
     ops::dropout(x.flatten(1, 3), key, probability).reshape(shape)
 }
 
-/// A key of its own for every mask of a run.
+/// A distinct key for every mask of a run.
 fn mask_key(seed: u64, step: u64, layer: u64) -> u64 {
     [step, layer].into_iter().fold(hash(seed), |key, part| hash(key ^ part))
 }
@@ -196,7 +196,7 @@ mod tests {
         let network = Network::of_head(&head, [1, 1, 8], 2, 0, &device);
         let mut masks = Vec::new();
         for step in [0, 1] {
-            // Every layer's output becomes ones, so that a dropout's is its mask.
+            // All other outputs become ones, so that a dropout's output is its mask.
             let mut tap = |name: &str, value: Tensor<4>| match name.contains("dropout") {
                 true => {
                     masks.push(to_vec(value.clone()));

@@ -164,7 +164,7 @@ impl BatchNorm {
         let unbiased = done.variance * (count / (count - 1.0).max(1.0));
         for (state, new) in [(&self.running_mean, done.mean), (&self.running_var, unbiased)] {
             state.update(state.value_sync() * (1.0 - MOMENTUM) + new * MOMENTUM);
-            // Without this the saved state would be one batch behind.
+            // Without this, the saved state would lag one batch behind.
             state.value_sync();
         }
         done.output

@@ -156,7 +156,7 @@ fn folded_as(mut graph: Graph, values: &Named) -> Graph {
     graph
 }
 
-/// By hand, because Burn's derive supports fields, not layers by name.
+/// By hand, because Burn's derive supports fields, but not layers by name.
 impl Module for Network {
     fn collect_devices(&self, devices: Devices) -> Devices {
         self.layers
@@ -203,7 +203,7 @@ impl Module for Network {
 }
 
 impl Network {
-    /// Applies `change` to every layer and drops what was packed for the old weights.
+    /// Applies `change` to every layer and drops the packed weights, which are stale now.
     pub(super) fn each(self, mut change: impl FnMut(&str, Layer) -> Layer) -> Self {
         let mut changed = BTreeMap::new();
         for (name, layer) in self.layers {

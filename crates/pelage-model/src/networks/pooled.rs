@@ -1,5 +1,5 @@
-//! A backbone's features as a head reads them: the last feature map or its means, of the image alone or averaged with
-//! its mirror image.
+//! A backbone's features as the input of a head: the last feature map or its channel means, of the image alone or
+//! averaged with its mirror image.
 
 use burn::Tensor;
 
@@ -31,7 +31,7 @@ mod tests {
     use crate::values::{drawn, to_vec};
 
     #[test]
-    fn flipped_features_do_not_tell_an_image_from_its_mirror_image() {
+    fn features_with_flip_are_the_same_for_an_image_and_its_mirror_image() {
         let device = Device::flex();
         let network = Network::new(Architecture::ResNet18, [32, 32], 2, 0, &device);
         let image = drawn([1, 32, 32, 3], 0.0, 1.0, &mut 1);

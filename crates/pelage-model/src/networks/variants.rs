@@ -41,7 +41,7 @@ impl Network {
         }
     }
 
-    /// The same network without activations and fusion: its response to small changes that every activation lets pass.
+    /// The same network without activations and fusion: its response if every activation passed its input through.
     pub fn without_activations(&self) -> Self {
         let mut graph = (*self.graph).clone();
         for node in &mut graph.nodes {

@@ -14,8 +14,8 @@ const CHANNELS: [usize; 5] = [64, 128, 256, 512, 512];
 
 /// The network with this many convolutions in each stage.
 ///
-/// As in torchvision, maps of images of another size than 224 are averaged to 7x7 before the dense layers. The first of
-/// these is computed as a 7x7 convolution without padding, which is equivalent (section 3.2 of the paper).
+/// As in torchvision, for image sizes other than 224, the last map is average-pooled to 7x7 before the dense layers.
+/// The first of these is computed as a 7x7 convolution without padding, which is equivalent (section 3.2 of the paper).
 pub fn graph(convolutions: [usize; 5], classes: usize) -> Graph {
     let (mut g, mut x) = Graph::new();
     for (stage, (count, channels)) in (1..).zip(convolutions.into_iter().zip(CHANNELS)) {

@@ -1,12 +1,12 @@
-//! The frame of every backward pass.
+//! The common part of every backward pass.
 
 use burn::backend::Backend;
 use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::Ops;
 use burn::backend::tensor::FloatTensor;
 
-/// Hands each parent its gradient. `gradients_of` makes them, in the order of the parents, from what the forward pass
-/// kept, the gradient of the output, and which of them are wanted; the others' may be anything.
+/// Registers the gradient of each parent. `gradients_of` computes them, in the order of the parents, from what the
+/// forward pass saved, the output gradient, and which gradients are needed; the others may be anything.
 pub(super) fn propagate<B: Backend, S, const N: usize>(
     ops: Ops<S, N>,
     grads: &mut Gradients,

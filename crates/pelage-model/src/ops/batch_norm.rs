@@ -25,8 +25,8 @@ pub struct Normalized {
     pub variance: Tensor<1>,
 }
 
-/// `activation((input - mean) / sqrt(variance + epsilon) * scale + shift + residual)`, by the mean and variance of each
-/// channel over the batch (Ioffe and Szegedy 2015).
+/// `activation((input - mean) / sqrt(variance + epsilon) * scale + shift + residual)`, with the mean and variance of
+/// each channel over the batch (Ioffe and Szegedy 2015).
 ///
 /// # Shapes
 /// `input` and `residual` `[n, h, w, c]`; `scale` and `shift` `[c]`.
@@ -229,7 +229,7 @@ mod tests {
                     let normalize = if composed { batch_norm_composed } else { batch_norm };
                     let more = with_residual.then(|| residual.clone());
                     let done = normalize(input.clone(), scale.clone(), shift.clone(), 1e-5, more, activation);
-                    // A gradient that differs from value to value, but not with the output's last bits.
+                    // A gradient that varies from value to value, but not with the rounding of the output.
                     let upstream = drawn(done.output.dims(), 0.0, 1.0, &mut 2);
                     let gradients = (done.output.clone() * upstream).sum().backward();
                     let wide = |t: &Tensor<4>| t.grad(&gradients).map_or(Vec::new(), to_vec);

@@ -24,7 +24,7 @@ pub struct Link {
 }
 
 /// Applies the convolutions of `links` in order, with `residual` added before the last activation. None of them may be
-/// 3x3 with stride 1 and one group; that one is faster on its own.
+/// 3x3 with stride 1 and one group: those are faster on their own.
 pub fn convolution_chain(input: Tensor<4>, links: Vec<Link>, mut residual: Option<Tensor<4>>) -> Tensor<4> {
     // Gradients need the intermediate results.
     let is_tracked = input.is_autodiff() || links.iter().any(|link| link.weight.is_autodiff());

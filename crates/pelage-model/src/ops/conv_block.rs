@@ -20,7 +20,7 @@ use super::flex::{dims, runs_on_kernels, tensor, values};
 /// The fused block, as a Burn backend extension.
 #[backend_extension(Flex, Autodiff)]
 pub(crate) trait ConvBlockBackend: Backend {
-    /// Pooled output `[n, h/2, w/2, co]` and, per value, which of the four positions won (4: none, ReLU gave zero).
+    /// Pooled output `[n, h/2, w/2, co]` and, per value, which of the four positions won (4: none, ReLU gave 0).
     fn fused_block(
         input: FloatTensor<Self>,
         weights: FloatTensor<Self>,
@@ -41,7 +41,7 @@ pub(crate) trait ConvBlockBackward: Backend {
     ) -> [FloatTensor<Self>; 3];
 }
 
-/// Weights and bias in the kernel's layout, packed at first use. After a change of the weights, start with a new one.
+/// Weights and bias in the kernel's layout, packed on first use. If the weights change, start with a new one.
 #[derive(Clone, Debug, Default)]
 pub struct PackedBlock(Arc<OnceLock<kernel::Packed>>);
 

@@ -42,8 +42,8 @@ impl Activation {
         }
     }
 
-    /// What a kernel applies, and what is left to apply to its output. SiLU cannot be inverted from its output, and
-    /// nothing else is kept for the backward pass.
+    /// The activation that the kernel applies, and the one that is applied to its output. SiLU cannot be inverted from
+    /// its output, and nothing else is saved for the backward pass.
     pub(super) fn fused(self) -> (Activation, Activation) {
         match self {
             Activation::Silu => (Activation::None, Activation::Silu),
@@ -68,13 +68,13 @@ pub struct Options {
     pub stride: usize,
     /// Zero padding: top, left, bottom, right.
     pub padding: [usize; 4],
-    /// Groups of channels that are convolved independently; as many as channels: depthwise.
+    /// Groups of channels that are convolved independently; depthwise if there are as many as channels.
     pub groups: usize,
     /// The activation that follows.
     pub activation: Activation,
 }
 
-/// Weights and bias in the kernels' layout, packed at first use. After a change of the weights, start with a new one.
+/// Weights and bias in the kernels' layout, packed on first use. If the weights change, start with a new one.
 #[derive(Clone, Debug, Default)]
 pub struct Packed(Arc<OnceLock<kernel::Packed>>);
 
@@ -161,8 +161,8 @@ pub fn convolution_composed(
     options.activation.apply(output)
 }
 
-/// Whether the kernel is as large as the image (VGG's first dense layer): then the convolution is a matrix product that
-/// uses each weight once per image, and packing them would cost more than it saves.
+/// Whether the kernel is as large as the image (VGG's first dense layer): the convolution is then a matrix product that
+/// uses each weight once per image, and packing would cost more than it saves.
 fn is_dense(input: &Tensor<4>, weight: &Tensor<4>, options: &Options) -> bool {
     let ([_, h, w, _], [_, _, kh, kw]) = (input.dims(), weight.dims());
     options.groups == 1 && options.padding == [0; 4] && [h, w] == [kh, kw] && h * w > 1
@@ -206,7 +206,7 @@ impl Options {
     }
 }
 
-/// Which gradients are wanted: of input, weight, bias, residual.
+/// Which gradients are needed: of input, weight, bias, residual.
 type Wanted = [bool; 4];
 
 /// The convolution, as a Burn backend extension.
@@ -225,7 +225,7 @@ pub(crate) trait ConvolutionBackend: Backend {
 
 /// Its backward pass; a separate trait, which rules out second derivatives.
 pub(crate) trait ConvolutionBackward: Backend {
-    /// Gradients of input, weight, bias and residual, given that of the output; one unused value for each unwanted one.
+    /// Gradients of input, weight, bias and residual, given that of the output; one unused value for each unneeded one.
     fn convolve_backward(
         input: FloatTensor<Self>,
         weight: FloatTensor<Self>,
@@ -280,7 +280,7 @@ impl ConvolutionBackward for Flex {
     ) -> [FlexTensor; 4] {
         let (isa, geometry) = (Isa::best(), settings.options.geometry(dims(&input), dims(&weight)));
         let (input, weight) = (input.to_contiguous(), weight.to_contiguous());
-        // From the gradient after the activation to the one before it, which is the residual's as well.
+        // The gradient before the activation, from the one after it; it is also the residual's.
         let gradient = match settings.options.activation {
             Activation::None => gradient.to_contiguous(),
             cut => {
@@ -359,7 +359,7 @@ mod tests {
         let (with_bias, with_residual) = (all.then(|| bias.clone()), all.then(|| residual.clone()));
         let convolve = if composed { convolution_composed } else { convolution };
         let output = convolve(input.clone(), weight.clone(), with_bias, options, with_residual);
-        // A gradient that differs from value to value, but not with the output's last bits.
+        // A gradient that varies from value to value, but not with the rounding of the output.
         let gradients = (output.clone() * drawn(output.dims(), 0.0, 1.0, &mut 2))
             .sum()
             .backward();

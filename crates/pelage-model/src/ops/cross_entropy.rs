@@ -22,7 +22,7 @@ pub struct Wanted {
     /// Label smoothing: the fraction of a target, 0 to 1, that is spread over all classes (Szegedy et al. 2016, section
     /// 7).
     pub smoothing: f32,
-    /// A factor for the loss of each class's images, without renormalizing. For a distribution, the factors' mean under
+    /// A factor for the loss of each class's images, without renormalizing; for a distribution, the mean factor under
     /// it.
     pub class_weights: Option<Vec<f32>>,
 }

@@ -1,5 +1,5 @@
-//! Inverted dropout (Srivastava et al. 2014): a counter-based mask, which the backward pass draws again instead of
-//! keeping it, and of which a resumed run draws the same.
+//! Inverted dropout (Srivastava et al. 2014) with a counter-based mask: the backward pass regenerates it instead of
+//! storing it, and a resumed run draws the same one.
 
 use burn::Tensor;
 use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};

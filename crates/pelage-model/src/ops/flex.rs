@@ -1,4 +1,4 @@
-//! Between Flex tensors and slices.
+//! Conversions between Flex tensors and slices.
 
 use burn::backend::TensorMetadata;
 use burn::backend::flex::FlexTensor;

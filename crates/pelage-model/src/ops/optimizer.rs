@@ -22,7 +22,7 @@ pub(crate) trait OptimizerBackend: Backend {
         velocity: FloatTensor<Self>,
     ) -> (FloatTensor<Self>, FloatTensor<Self>);
 
-    /// Parameters and average square.
+    /// Parameters and average squared gradient.
     fn rms_prop_step(
         rule: RmsProp,
         rate: Rate,
@@ -31,7 +31,7 @@ pub(crate) trait OptimizerBackend: Backend {
         square: FloatTensor<Self>,
     ) -> (FloatTensor<Self>, FloatTensor<Self>);
 
-    /// Parameters, average gradient and average square, at step `t`, which starts at 1.
+    /// Parameters, average gradient and average squared gradient, at step `t`, which starts at 1.
     fn adam_step(
         rule: Adam,
         rate: Rate,
@@ -156,7 +156,7 @@ pub fn adam(
     parameters - mean.clone() * step / (square.clone().sqrt() + rule.epsilon)
 }
 
-/// The tensor moved out, an empty one left behind: a second owner would prevent working in place.
+/// Moves the tensor out and leaves an empty one: a second owner would prevent the in-place update.
 fn take(tensor: &mut Tensor<1>) -> Tensor<1> {
     let empty = Tensor::empty([0], &tensor.device());
     std::mem::replace(tensor, empty)

@@ -47,7 +47,7 @@ pub fn max_pool_composed(input: Tensor<4>, kernel: usize, stride: usize, padding
     module::max_pool2d(input.permute([0, 3, 1, 2]), options).permute([0, 2, 3, 1])
 }
 
-/// Means over `output[0]` x `output[1]` parts of nearly equal size: PyTorch's adaptive average pooling.
+/// Means over `output[0]` x `output[1]` parts of nearly equal size, as in PyTorch's adaptive average pooling.
 ///
 /// # Shapes
 /// `[n, h, w, c]` to `[n, output[0], output[1], c]`.

@@ -1,4 +1,4 @@
-//! A small HTTP server with bad habits.
+//! A small HTTP server that misbehaves on demand.
 #![allow(dead_code, reason = "each test file uses its part")]
 
 use std::io::{BufRead, BufReader, Read, Write};
