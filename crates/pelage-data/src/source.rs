@@ -112,6 +112,11 @@ impl Location {
     }
 
     fn failed(&self, source: std::io::Error) -> Error {
+        // How a member is packed turns out when it is read.
+        let zip = source.get_ref().and_then(|inner| inner.downcast_ref());
+        if let Some(reason) = zip.and_then(archives::packed_otherwise) {
+            return Error::data(self.to_string(), reason);
+        }
         Error::Io {
             path: PathBuf::from(self.to_string()),
             source,
@@ -119,10 +124,7 @@ impl Location {
     }
 
     fn zip_failed(&self, failure: ZipError) -> Error {
-        match archives::packed_otherwise(&failure) {
-            Some(reason) => Error::data(self.to_string(), reason),
-            None => self.failed(failure.into()),
-        }
+        self.failed(failure.into())
     }
 }
 
