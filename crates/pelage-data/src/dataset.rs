@@ -111,8 +111,11 @@ pub trait Dataset: Send + Sync {
     }
 }
 
-/// A hash of what image `index` holds, or why it cannot be read.
-pub(crate) fn content(dataset: &dyn Dataset, index: usize) -> std::result::Result<blake3::Hash, String> {
+/// A hash of what image `index` holds.
+///
+/// # Errors
+/// Why it cannot be read.
+pub fn content(dataset: &dyn Dataset, index: usize) -> std::result::Result<blake3::Hash, String> {
     with_image(dataset, index, |image| image.content())
 }
 

@@ -64,7 +64,7 @@ fn images_in_memory_are_as_those_of_files() {
         assert_eq!(batch.targets.labels(), [0, 1, 0, 1, 0, 1, 0, 1]);
     }
     // A disk cache is there for who asks for it, and needs its folder.
-    assert!(matches!(open(in_memory(4), CacheMode::Disk), Err(Error::Io { .. })));
+    assert!(matches!(open(in_memory(4), CacheMode::Disk), Err(Error::Cache { .. })));
     let disk = Cache {
         folder: folder.path().join("cache"),
         ..Cache::new(CacheMode::Disk)

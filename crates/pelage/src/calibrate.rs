@@ -14,7 +14,7 @@ use pelage_model::{input, paths, saved};
 use crate::compute::Compute;
 use crate::evaluate::temperature::Scaling;
 use crate::evaluate::{self, Embeddings, Scores};
-use crate::runs::{Config, images};
+use crate::runs::images;
 use crate::{Error, Model, Result, atomic};
 
 /// A calibration, and what it was fitted on.
@@ -51,7 +51,7 @@ pub fn calibrate(
     let model = Model::load(run, &device)?;
     let hash = hash?;
     check_dimension(&model).map_err(|reason| refused(run, reason))?;
-    let split = open(data, &model)?;
+    let split = open(run, data, &model)?;
     let score = |catalog: Catalog, what| {
         let dataset = Arc::new(catalog);
         evaluate::open_and_score(&model, dataset, compute.cache, Embeddings::Keep, what, progress)
@@ -96,17 +96,12 @@ fn hash_of(file: &Path) -> Result<blake3::Hash> {
     Ok(blake3::hash(&std::fs::read(file).map_err(Error::io(file))?))
 }
 
-fn open(data: Option<&Path>, model: &Model) -> Result<Split> {
-    let Some(data) = data else {
-        return Ok(images::trained_on(&model.facts)?.1);
-    };
+fn open(run: &Path, data: Option<&Path>, model: &Model) -> Result<Split> {
+    let own = |data| Ok(images::trained_on(run, &model.facts, data)?.split);
+    let Some(data) = data else { return own(None) };
     match catalog::open_dataset(data, None, 0) {
         Err(failure @ pelage_data::Error::NoValidation { .. }) => match images::settings(&model.facts) {
-            Ok(settings) if settings.validation_split.is_some() => Config {
-                data: data.into(),
-                ..settings
-            }
-            .split(),
+            Ok(settings) if settings.validation_split.is_some() => own(Some(data)),
             _ => Err(failure.into()),
         },
         opened => Ok(opened?),

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use pelage_data::Progress;
+use pelage_data::catalog;
 use pelage_model::networks::summary;
 use pelage_model::probability::argmax;
 use pelage_model::saved::Facts;
@@ -106,8 +107,11 @@ pub fn compare(
         .collect::<Result<Vec<_>>>()?;
     let histories = runs.iter().map(|run| history::of(run)).collect::<Result<Vec<_>>>()?;
     let catalog = Arc::new(match data {
-        Some(data) => images::validation_part(data)?,
-        None => images::common_validation(&models.iter().map(|model| &model.facts).collect::<Vec<_>>())?,
+        Some(data) => catalog::open_parts(data)?.to_evaluate()?.images,
+        None => {
+            let facts = models.iter().map(|model| &model.facts);
+            images::common_validation(&runs.iter().map(PathBuf::as_path).zip(facts).collect::<Vec<_>>())?
+        }
     });
     let mut first: Option<(Vec<String>, Vec<bool>)> = None;
     let mut lines = Vec::new();

@@ -15,12 +15,14 @@ use std::sync::Arc;
 
 use pelage_data::Progress;
 use pelage_data::cache::{Cache, CacheMode, DecodedImages};
-use pelage_data::catalog::{self, Part};
+use pelage_data::catalog::Part;
 use pelage_data::dataset::Dataset;
 use pelage_data::source::LeftOut;
 use serde::Serialize;
 
 use crate::compute::Compute;
+use crate::runs::images;
+pub use crate::runs::images::Wanted;
 use crate::{Model, Result};
 pub use metrics::{Evaluation, PerClass};
 use rejection::Rejection;
@@ -31,6 +33,10 @@ pub use scores::{Embeddings, Scores, score};
 pub struct Report {
     /// The part of the data set that was evaluated on; none where it has no parts, and all of it was.
     pub part: Option<Part>,
+    /// Number of images of the data set that were left out because the model was trained on them.
+    pub trained_out: usize,
+    /// Number of images that the model was trained on and that count nevertheless.
+    pub trained_in: usize,
     /// What was found beside the images, and why it was left out.
     pub left_out: Vec<LeftOut>,
     /// As trained.
@@ -57,23 +63,28 @@ pub struct Calibrated {
     pub expected_calibration_error: f64,
 }
 
-/// Evaluates the model of `run` on the validation part of `data`; where there is none, on its test part; on all of its
-/// images if it has no parts; see [`catalog::Parts::to_evaluate`]. `reject`:
-/// answers below this confidence, 0 to 1, and those for images too far from the training set count as not given.
+/// Evaluates the model of `run` on the images that are `wanted`. `reject`: answers below this confidence, 0 to 1, and
+/// those for images too far from the training set count as not given.
 ///
 /// # Errors
 /// No model, no images, classes that the model does not know; `reject` out of range, or without a calibration.
 pub fn evaluate(
     run: &Path,
-    data: &Path,
+    wanted: Wanted,
     reject: Option<f64>,
     compute: &Compute,
     progress: &(dyn Fn(Progress) + Sync),
 ) -> Result<Report> {
     let model = Model::open_on(run, &compute.open()?, reject)?;
     let judge = &model.judge;
-    let scored = catalog::open_parts(data)?.to_evaluate()?;
-    let (part, left_out) = (scored.part, scored.images.left_out.clone());
+    let images::Scored {
+        part,
+        images,
+        trained_out,
+        trained_in,
+        ..
+    } = images::to_evaluate(run, &model.facts, wanted)?;
+    let left_out = images.left_out.clone();
     let embeddings = if judge.rejects() {
         Embeddings::Keep
     } else {
@@ -81,7 +92,7 @@ pub fn evaluate(
     };
     let scores = open_and_score(
         &model,
-        Arc::new(scored.images),
+        Arc::new(images),
         compute.cache,
         embeddings,
         "evaluating",
@@ -89,6 +100,8 @@ pub fn evaluate(
     )?;
     Ok(Report {
         part,
+        trained_out,
+        trained_in,
         left_out,
         evaluation: Evaluation::of(&scores),
         calibrated: judge.temperature().map(|temperature| calibrated(&scores, temperature)),

@@ -66,7 +66,7 @@
 //! use pelage::{Compute, calibrate, compare, evaluate};
 //!
 //! let (compute, quiet) = (Compute::default(), |_| {});
-//! let report = evaluate::evaluate("runs/mine".as_ref(), "data".as_ref(), None, &compute, &quiet)?;
+//! let report = evaluate::evaluate("runs/mine".as_ref(), evaluate::Wanted::Validated, None, &compute, &quiet)?;
 //! println!("accuracy {:.4}", report.evaluation.accuracy);
 //! calibrate::calibrate("runs/mine".as_ref(), None, 0.95, &compute, &quiet)?;
 //! let both = compare::compare(&["runs/mine".into(), "runs/mobile".into()], None, &compute, &quiet)?;

@@ -6,7 +6,7 @@ use clap::Args;
 use pelage::data::catalog::Columns;
 use pelage::data::organize::{self, Link};
 use pelage::data::{sample, source};
-use pelage::runs::images;
+use pelage::runs::images::{self, Wanted};
 use pelage::train::recipe::OptimizerKind;
 use pelage::{Config, Model, Recipe, Run, evaluate, predict};
 
@@ -102,12 +102,12 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     task.finish();
     tell(train::train(&run?)?);
 
-    step(4, &format!("pelage evaluate {} {}", quoted(&folder), quoted(&data)));
-    let report = evaluate::evaluate(&folder, &data, None, &compute, &|_| {})?;
+    step(4, &format!("pelage evaluate {}", quoted(&folder)));
+    let report = evaluate::evaluate(&folder, Wanted::Validated, None, &compute, &|_| {})?;
     tell(super::evaluate::described(&report.evaluation));
 
     let model = Model::open_on(&folder, &compute.open()?, None)?;
-    let catalog = images::validation_part(&data)?;
+    let catalog = images::to_evaluate(&folder, &model.facts, Wanted::Validated)?.images;
     let some: Vec<_> = catalog
         .items
         .iter()

@@ -1,13 +1,13 @@
 //! `pelage evaluate`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use console::Term;
 use pelage::data::output::{Format, Output};
 use pelage::evaluate::metrics::wilson;
 use pelage::evaluate::rejection::Rejection;
-use pelage::evaluate::{self, Calibrated, Evaluation};
+use pelage::evaluate::{self, Calibrated, Evaluation, Report, Wanted};
 
 use super::compute::Caching;
 use crate::failure::{Outcome, json};
@@ -24,8 +24,11 @@ pub(super) struct Arguments {
     /// A run folder or a model file
     run: PathBuf,
     /// An organized folder (its validation part is used, else its test part; never its training part), or any folder or
-    /// zip of labelled pictures (all of it is)
-    data: PathBuf,
+    /// zip of labelled pictures (all that the run was not trained on) [default: those that the run was validated on]
+    data: Option<PathBuf>,
+    /// Also score the pictures that the run was trained on, where DATA has no parts
+    #[arg(long, requires = "data")]
+    with_training: bool,
     /// Answer "unknown" below this calibrated confidence, 0 to 1, and if a picture is too far from the training set;
     /// shows the accuracy of the other answers, and at several coverages. Needs `pelage calibrate`
     #[arg(long, value_name = "CONFIDENCE")]
@@ -50,7 +53,12 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         .transpose()?;
     let (task, compute) = (Task::new(), arguments.caching.compute());
     let show = |progress| task.show(progress);
-    let report = evaluate::evaluate(&arguments.run, &arguments.data, arguments.reject, &compute, &show);
+    let wanted = match arguments.data.as_deref() {
+        None => Wanted::Validated,
+        Some(data) if arguments.with_training => Wanted::All(data),
+        Some(data) => Wanted::Unseen(data),
+    };
+    let report = evaluate::evaluate(&arguments.run, wanted, arguments.reject, &compute, &show);
     task.finish();
     let report = report?;
     if let Some(file) = confusion {
@@ -62,10 +70,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     if arguments.json {
         return json(&report);
     }
-    let mut text = match report.part {
-        Some(part) => format!("{} part of {}\n", part.name(), arguments.data.display()),
-        None => format!("all of {}, which has no parts\n", arguments.data.display()),
-    };
+    let mut text = told(&report, arguments.data.as_deref());
     text += &described(&report.evaluation);
     let scaled = report
         .calibrated
@@ -75,6 +80,28 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     text += &report.rejection.as_ref().map_or(String::new(), described_rejection);
     text += &left_out(&report.left_out);
     Ok(text)
+}
+
+/// Which pictures these are.
+fn told(report: &Report, data: Option<&Path>) -> String {
+    let data = data.map(|data| data.display().to_string());
+    let (out, into) = (report.trained_out, report.trained_in);
+    let mut text = match (report.part, data) {
+        (_, None) => "the pictures that the run was validated on\n".to_string(),
+        (Some(part), Some(data)) => format!("{} part of {data}\n", part.name()),
+        (None, Some(data)) if out > 0 => format!(
+            "of {data} those that the run was not trained on; {} it was are left out (`--with-training` takes all)\n",
+            count(out, "picture") + " that"
+        ),
+        (None, Some(data)) => format!("all of {data}, which has no parts\n"),
+    };
+    if into > 0 {
+        text += &format!(
+            "the run was trained on {} of these: the figures flatter it\n",
+            thousands(into as u64)
+        );
+    }
+    text
 }
 
 fn described_calibrated(calibrated: &Calibrated) -> String {

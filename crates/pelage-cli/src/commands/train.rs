@@ -103,6 +103,12 @@ fn trained(run: &Run, again: Option<String>) -> Result<Trained, Failure> {
         ));
     }
     tell(left_out(run.data.train.left_out()));
+    if run.added > 0 {
+        let added = count(run.added, "picture");
+        tell(format_args!(
+            "{added} added since the run began: it goes on without them\n"
+        ));
+    }
     if run.complete.is_none() {
         advice::advice(&run.config.recipe, &run.data)
             .iter()
@@ -195,11 +201,10 @@ fn described(run: &Run, trained: &Trained) -> String {
         text += &format!(
             "\nbest epoch {}: {weighted}validation loss {:.4}, {}\n\
              {folder}: best.safetensors, history.csv, curves.png\n\
-             next: `pelage evaluate {folder} {}`, `pelage predict {folder} PICTURE`",
+             next: `pelage evaluate {folder}`, `pelage predict {folder} PICTURE`",
             row.epoch,
             row.validation_loss,
-            accuracy(row.validation_accuracy, run.data.validation.len()),
-            quoted(&run.config.data)
+            accuracy(row.validation_accuracy, run.data.validation.len())
         );
     }
     text + "\n"

@@ -102,7 +102,9 @@ impl Look {
 /// The sum of the products of grays.
 fn products(a: &[u8; SIDE * SIDE], b: &[u8; SIDE * SIDE]) -> f64 {
     // At most 256 times 255 squared.
-    let sum: u32 = a.iter().zip(b).map(|(&x, &y)| u32::from(x) * u32::from(y)).sum();
+    // By way of i16, of which processors multiply and add pairs.
+    let product = |(&x, &y): (&u8, &u8)| i32::from(i16::from(x)) * i32::from(i16::from(y));
+    let sum: i32 = a.iter().zip(b).map(product).sum();
     f64::from(sum)
 }
 

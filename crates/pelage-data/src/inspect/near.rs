@@ -213,12 +213,12 @@ mod tests {
     #[test]
     #[ignore = "measures, and asserts nothing"]
     fn a_hundred_thousand_frames() {
-        for (what, scenes, bits, noise) in [
-            ("one scene", 1, 1, 2),
-            ("one scene, hashes alike and thumbnails not", 1, 0, 120),
-            ("as many scenes as images", 100_000, 0, 0),
+        for (what, count, scenes, bits, noise) in [
+            ("one scene", 100_000, 1, 1, 2),
+            ("as many scenes as images", 100_000, 100_000, 0, 0),
+            ("hashes alike and thumbnails nothing but noise", 20_000, 1, 0, 120),
         ] {
-            let looks = drifting(1, 100_000, scenes, bits, noise);
+            let looks = drifting(1, count, scenes, bits, noise);
             let start = std::time::Instant::now();
             let groups = near_groups(&numbered(&looks));
             println!(

@@ -9,7 +9,7 @@ use zip::read::{Config, OwnedZipFileEntry};
 use zip::result::{ZipError, ZipResult};
 use zip::unstable::read::ZipIterable;
 
-use super::archives::packed_otherwise;
+use super::archives;
 use super::shared_file::SharedFile;
 use crate::error::shortened;
 use crate::{Error, Result};
@@ -70,15 +70,14 @@ impl Archive {
     pub(super) fn read(&self, member: usize, limit: u64) -> IoResult<Vec<u8>> {
         let (member, mut file, mut bytes) = (&self.members[member], self.file.clone(), Vec::new());
         let declared = member.size();
-        let member = member.as_ref().with_reader(&mut file, ZipReadOptions::default());
-        let member = member.map_err(|failure| match packed_otherwise(&failure) {
-            Some(reason) => std::io::Error::other(reason),
-            None => failure.into(),
-        })?;
-        // One byte more, so that the end is seen, where the checksum is compared.
-        member
-            .take(limit.min(declared.saturating_add(1)))
-            .read_to_end(&mut bytes)?;
+        let mut read = || {
+            let member = member.as_ref().with_reader(&mut file, ZipReadOptions::default())?;
+            // One byte more, so that the end is seen, where the checksum is compared.
+            let most = limit.min(declared.saturating_add(1));
+            member.take(most).read_to_end(&mut bytes)
+        };
+        // How a member is packed may turn out only when it is read.
+        read().map_err(archives::explained)?;
         match bytes.len() as u64 > declared {
             true => Err(std::io::Error::other("larger than its archive says")),
             false => Ok(bytes),

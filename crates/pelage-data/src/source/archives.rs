@@ -9,8 +9,17 @@ use zip::result::ZipError;
 use crate::decode;
 use crate::{Error, Result};
 
+/// An error of reading a member of a zip, with what to do where it is packed in a way that cannot be read.
+pub(super) fn explained(failure: std::io::Error) -> std::io::Error {
+    let zip = failure.get_ref().and_then(|inner| inner.downcast_ref());
+    match zip.and_then(packed_otherwise) {
+        Some(reason) => std::io::Error::other(reason),
+        None => failure,
+    }
+}
+
 /// What to do about a member of a zip that is packed in a way that cannot be read.
-pub(super) fn packed_otherwise(failure: &ZipError) -> Option<String> {
+fn packed_otherwise(failure: &ZipError) -> Option<String> {
     let again =
         "unpack the archive with another tool, and use the folder or pack it again by the usual method, Deflate";
     match failure {

@@ -8,6 +8,7 @@ use burn::tensor::Device;
 use image::{ImageFormat, RgbImage};
 use pelage_data::Progress;
 use pelage_data::cache::{Cache, DecodedImages};
+use pelage_data::catalog;
 use pelage_data::source::{self, Entry};
 use pelage_model::probability::argmax;
 use pelage_model::saved;
@@ -24,7 +25,6 @@ use super::sheet::{self, Tile};
 use super::strongest::{self, Most};
 use super::{Input, filters, heat};
 use crate::compute::Compute;
-use crate::runs::images as part;
 use crate::{Error, Model, Result, atomic};
 
 /// What to explain.
@@ -72,7 +72,10 @@ pub fn explain(
         return Err(pelage_data::Error::Dataset("it has no pictures to explain".into()).into());
     }
     let open = |path| {
-        let (catalog, preprocessing) = (part::validation_part(path)?, &model.facts.preprocessing);
+        let (catalog, preprocessing) = (
+            catalog::open_parts(path)?.to_evaluate()?.images,
+            &model.facts.preprocessing,
+        );
         let cache = Cache::new(compute.cache);
         let images = DecodedImages::open(Arc::new(catalog), preprocessing, &cache, progress)?;
         Ok::<_, Error>(Arc::new(images))

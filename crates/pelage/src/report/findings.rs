@@ -7,7 +7,7 @@ use std::sync::Arc;
 use pelage_data::Progress;
 use pelage_data::Unreadable;
 use pelage_data::cache::{Cache, DecodedImages};
-use pelage_data::catalog::{self, Catalog, Item, Split};
+use pelage_data::catalog::{Catalog, Item};
 use pelage_data::inspect;
 use pelage_model::input;
 use pelage_model::networks::summary::{self, Layer};
@@ -20,7 +20,8 @@ use crate::evaluate::doubtful::{self, Seen};
 use crate::evaluate::temperature::Scaling;
 use crate::evaluate::{self, Embeddings, Evaluation, Scores};
 use crate::explain::{grad_cam, heat};
-use crate::runs::{history, images};
+use crate::runs::history;
+use crate::runs::images::{self, Wanted};
 use crate::train::facts::Training;
 use crate::train::history::HistoryRow;
 use crate::{Model, Result};
@@ -108,7 +109,7 @@ impl Findings {
     ) -> Result<Findings> {
         let model = Model::open_on(run, &compute.open()?, None)?;
         let history = history::of(run)?.unwrap_or_default();
-        let (data, validation, train) = open(&model.facts, data)?;
+        let (data, validation, train) = open(run, &model.facts, data)?;
         let looked = inspect::inspect(&data, progress)?;
         let preprocessing = &model.facts.preprocessing;
         let cache = Cache::new(compute.cache);
@@ -185,17 +186,13 @@ impl Findings {
 }
 
 /// Path of the images, those for validation, and those for training if they are known.
-fn open(facts: &Facts, data: Option<&Path>) -> Result<(PathBuf, Catalog, Catalog)> {
-    let settings = images::settings(facts).ok();
-    let own = settings.filter(|settings| data.is_none_or(|data| data == settings.data));
-    let parted = |(path, split): (PathBuf, Split)| (path, split.validation, split.train);
-    let data = match (data, own) {
-        (Some(data), None) => data.to_path_buf(),
-        (_, Some(settings)) if settings.validation_split.is_none() && settings.data.exists() => settings.data,
-        _ => return images::trained_on(facts).map(parted),
+fn open(run: &Path, facts: &Facts, data: Option<&Path>) -> Result<(PathBuf, Catalog, Catalog)> {
+    let (path, wanted) = match data {
+        Some(data) => (data.to_path_buf(), Wanted::Unseen(data)),
+        None => (images::settings(facts)?.data, Wanted::Validated),
     };
-    let scored = catalog::open_parts(&data)?.to_evaluate()?;
-    Ok((data, scored.images, scored.train.unwrap_or_default()))
+    let scored = images::to_evaluate(run, facts, wanted)?;
+    Ok((path, scored.images, scored.train.unwrap_or_default()))
 }
 
 /// Groups of the same image with members on both sides, with thumbnails.

@@ -49,6 +49,15 @@ impl Config {
         )?)
     }
 
+    /// Where the images are, as people know it: relative to the working directory where it lies in that.
+    pub fn shown_data(&self) -> &Path {
+        let here = std::env::current_dir().ok();
+        let below = here.and_then(|here| self.data.strip_prefix(here).ok());
+        below
+            .filter(|below| !below.as_os_str().is_empty())
+            .unwrap_or(&self.data)
+    }
+
     /// Checks that the settings make sense.
     ///
     /// # Errors

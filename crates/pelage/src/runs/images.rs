@@ -1,20 +1,206 @@
-//! Which images a model was trained and validated on, and which part of a data set to evaluate on.
+//! Which images a model was trained and validated on, and which of a data set to evaluate it on. A run records its
+//! images by name and content, so that neither another working directory nor images that were added, moved or
+//! replaced lets a training image pass for one of validation.
 
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
-use pelage_data::catalog::{self, Catalog, Split};
+use pelage_data::catalog::{self, Catalog, Item, Part, Split};
+use pelage_data::dataset::{self, Dataset};
+use pelage_model::paths;
 use pelage_model::saved::Facts;
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use super::config::Config;
 use crate::train::facts::Training;
-use crate::{Error, Result};
+use crate::{Error, Result, atomic};
 
-/// The images in `path` to evaluate on, see [`catalog::Parts::to_evaluate`].
+/// The record of a run's images, in its folder.
+const RECORD: &str = "split.csv";
+
+/// An image of a run, as a line of the record.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Recorded {
+    path: String,
+    class: String,
+    set: Set,
+    /// A hash of the file; empty where it could not be read, or in a run of an earlier version.
+    #[serde(default)]
+    content: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Set {
+    Train,
+    Validation,
+}
+
+/// The images of a run.
+#[derive(Clone, Debug)]
+pub struct Images {
+    /// Where they are.
+    pub path: PathBuf,
+    /// In the parts that the run gave them.
+    pub split: Split,
+    /// Number of images that have been added to the source since; they are in neither part.
+    pub added: usize,
+}
+
+/// Which images to evaluate a model on.
+#[derive(Clone, Copy, Debug)]
+pub enum Wanted<'a> {
+    /// Those that it was validated on.
+    Validated,
+    /// Those of a data set, see [`catalog::Parts::to_evaluate`]; where that has no parts, none that the model was
+    /// trained on.
+    Unseen(&'a Path),
+    /// Those of a data set, also those that the model was trained on.
+    All(&'a Path),
+}
+
+/// What a model is evaluated on.
+#[derive(Clone, Debug)]
+pub struct Scored {
+    /// The part of a data set that it is; `None` where that has none.
+    pub part: Option<Part>,
+    /// The images.
+    pub images: Catalog,
+    /// The training part of the same data set, where there is one.
+    pub train: Option<Catalog>,
+    /// Number of images that were left out because the run was trained on them.
+    pub trained_out: usize,
+    /// Number of images that are among these although the run was trained on files of the same content.
+    pub trained_in: usize,
+}
+
+/// Writes the record of the images that a run begins with into its folder.
 ///
 /// # Errors
-/// As there, and as [`catalog::open_parts`].
-pub fn validation_part(path: &Path) -> Result<Catalog> {
-    Ok(catalog::open_parts(path)?.to_evaluate()?.images)
+/// A full disk or a folder that cannot be written.
+pub fn record(folder: &Path, train: &dyn Dataset, validation: &dyn Dataset) -> Result<()> {
+    let mut rows = Vec::new();
+    for (set, images) in [(Set::Train, train), (Set::Validation, validation)] {
+        rows.par_extend((0..images.len()).into_par_iter().map(|index| Recorded {
+            path: images.name(index).to_string(),
+            class: images.classes()[images.label(index)].clone(),
+            set,
+            content: content(images, index),
+        }));
+    }
+    let path = folder.join(RECORD);
+    let failed = |failure: csv::Error| Error::io(&path)(failure.into());
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    rows.iter().try_for_each(|row| writer.serialize(row)).map_err(failed)?;
+    let written = writer
+        .into_inner()
+        .map_err(|failure| failed(failure.into_error().into()))?;
+    Ok(atomic::write(&path, &written)?)
+}
+
+/// The record of `run`, a run folder or the model in one; `None` where there is none.
+fn recorded(run: &Path) -> Result<Option<Vec<Recorded>>> {
+    let model = paths::model(run);
+    let path = model.with_file_name(RECORD);
+    // A model that was copied elsewhere may lie beside a table of the same name.
+    let is_run = model.file_name().is_some_and(|name| name == paths::BEST) && path.exists();
+    if !is_run {
+        return Ok(None);
+    }
+    let failed = |failure: csv::Error| Error::model(&path, failure.to_string());
+    let mut reader = csv::Reader::from_path(&path).map_err(failed)?;
+    let rows = reader.deserialize().collect::<std::result::Result<Vec<_>, _>>();
+    rows.map(Some).map_err(failed)
+}
+
+/// A hash of an image's file, or nothing.
+fn content(images: &dyn Dataset, index: usize) -> String {
+    dataset::content(images, index).map_or(String::new(), |hash| hash.to_hex()[..32].to_string())
+}
+
+/// The images of the run in `folder` with the settings `config`: those of its record, where it has one.
+///
+/// # Errors
+/// As [`catalog::open_dataset`]; images that are missing now, or are others.
+pub fn of_run(folder: &Path, config: &Config) -> Result<Images> {
+    let path = &config.data;
+    let Some(rows) = recorded(folder)? else {
+        return Ok(Images {
+            path: path.clone(),
+            split: config.split()?,
+            added: 0,
+        });
+    };
+    let parts = catalog::open_parts(path)?;
+    let found: HashMap<String, Item> = [parts.train, parts.validation, parts.whole]
+        .into_iter()
+        .flatten()
+        .flat_map(|catalog| catalog.items)
+        .map(|item| (item.name.clone(), item))
+        .collect();
+    let total = found.len();
+    let mut classes: Vec<_> = rows.iter().map(|row| row.class.clone()).collect();
+    classes.sort_by(|a, b| pelage_data::source::natural_order(a, b));
+    classes.dedup();
+    let number: HashMap<_, _> = classes.iter().map(String::as_str).zip(0..).collect();
+    let (mut missing, mut parted) = (Vec::new(), [Vec::new(), Vec::new()]);
+    for row in &rows {
+        let side = usize::from(row.set == Set::Validation);
+        match found.get(&row.path) {
+            Some(item) => parted[side].push(Item {
+                label: number[row.class.as_str()],
+                ..item.clone()
+            }),
+            None => missing.push(row.path.clone()),
+        }
+    }
+    if let Some(first) = missing.first() {
+        return Err(changed(
+            path,
+            &format!("{} of {} are missing, {first} for one", missing.len(), rows.len()),
+        ));
+    }
+    let [train, validation] = parted.map(|items| Catalog {
+        classes: classes.clone(),
+        items,
+        left_out: Vec::new(),
+    });
+    let split = Split { train, validation };
+    check_contents(path, &split, &rows)?;
+    Ok(Images {
+        path: path.clone(),
+        split,
+        added: total - rows.len(),
+    })
+}
+
+/// Refuses images with the names of those of the run that are not these.
+fn check_contents(path: &Path, split: &Split, rows: &[Recorded]) -> Result<()> {
+    let sides = [(Set::Train, &split.train), (Set::Validation, &split.validation)];
+    for (set, catalog) in sides {
+        let rows: Vec<_> = rows.iter().filter(|row| row.set == set).collect();
+        let differs = |&index: &usize| {
+            let was = &rows[index].content;
+            !was.is_empty() && *was != content(catalog, index)
+        };
+        let others: Vec<_> = (0..rows.len()).into_par_iter().filter(differs).collect();
+        if let Some(&first) = others.first() {
+            let named = &rows[first].path;
+            return Err(changed(
+                path,
+                &format!("{} are others by now, {named} for one", others.len()),
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn changed(path: &Path, how: &str) -> Error {
+    let path = path.display();
+    Error::Images(format!(
+        "the images at {path} are not those that the run was trained on: {how}"
+    ))
 }
 
 /// The settings that the model of `facts` was trained with.
@@ -29,42 +215,107 @@ fn unknown() -> Error {
     Error::Images("the model file does not say which images it was trained on".into())
 }
 
-/// The images that the model of `facts` was trained and validated on.
+/// The images that the model of `run`, with these `facts`, was trained and validated on, where they lie now: at `data`,
+/// or where they were.
 ///
 /// # Errors
-/// Images that are not where the settings say, relative to the working directory.
-pub fn trained_on(facts: &Facts) -> Result<(PathBuf, Split)> {
-    let config = settings(facts)?;
+/// A model that does not know; images that are not there, or not the same.
+pub fn trained_on(run: &Path, facts: &Facts, data: Option<&Path>) -> Result<Images> {
+    let mut config = settings(facts)?;
+    if let Some(data) = data {
+        config.data = data.to_path_buf();
+    }
     // Images in memory.
     if config.data.as_os_str().is_empty() {
         return Err(unknown());
     }
     if !config.data.exists() {
         return Err(Error::Images(format!(
-            "the images that the model was trained on are not at {} (relative to the working directory)",
+            "the images that the model was trained on are not at {} any more",
             config.data.display()
         )));
     }
-    let split = config.split()?;
-    Ok((config.data, split))
+    of_run(run, &config)
 }
 
-/// The validation images that the models of all `facts` were validated on.
+/// The images that are `wanted` to evaluate the model of `run`, with these `facts`, on.
+///
+/// # Errors
+/// As [`trained_on`] and [`catalog::open_parts`]; a data set that holds nothing but images that it was trained on.
+pub fn to_evaluate(run: &Path, facts: &Facts, wanted: Wanted) -> Result<Scored> {
+    let data = match wanted {
+        Wanted::Unseen(data) | Wanted::All(data) => data,
+        Wanted::Validated => {
+            let split = trained_on(run, facts, None)?.split;
+            return Ok(Scored {
+                part: Some(Part::Validation),
+                images: split.validation,
+                train: Some(split.train),
+                trained_out: 0,
+                trained_in: 0,
+            });
+        }
+    };
+    let catalog::Scored {
+        part,
+        mut images,
+        train,
+    } = catalog::open_parts(data)?.to_evaluate()?;
+    let rows = recorded(run)?.unwrap_or_default();
+    let seen: HashSet<_> = (rows.into_iter())
+        .filter(|row| row.set == Set::Train && !row.content.is_empty())
+        .map(|row| row.content)
+        .collect();
+    let contents = (0..images.len()).into_par_iter().map(|index| content(&images, index));
+    let trained: Vec<bool> = match seen.is_empty() {
+        true => vec![false; images.len()],
+        false => contents.map(|content| seen.contains(&content)).collect(),
+    };
+    let count = trained.iter().filter(|trained| **trained).count();
+    if part.is_some() || matches!(wanted, Wanted::All(_)) || count == 0 {
+        return Ok(Scored {
+            part,
+            images,
+            train,
+            trained_out: 0,
+            trained_in: count,
+        });
+    }
+    if count == images.len() {
+        let data = data.display();
+        return Err(Error::Images(format!(
+            "all {count} images at {data} are ones that the run was trained on"
+        )));
+    }
+    let mut trained = trained.into_iter();
+    images.items.retain(|_| !trained.next().unwrap_or(false));
+    Ok(Scored {
+        part,
+        images,
+        train,
+        trained_out: count,
+        trained_in: 0,
+    })
+}
+
+/// The validation images that the models of all `runs` were validated on.
 ///
 /// # Errors
 /// Models of different images, or missing images.
-pub fn common_validation(facts: &[&Facts]) -> Result<Catalog> {
-    let all = facts.iter().map(|facts| settings(facts)).collect::<Result<Vec<_>>>()?;
-    let Some(first) = all.first() else {
-        return Err(Error::Settings("there is no run to compare".into()));
-    };
-    // The seed decides who is in a validation part that pelage split off.
-    let same = all.iter().all(|config| {
-        let seed = first.validation_split.is_none() || config.recipe.seed == first.recipe.seed;
-        (&config.data, config.validation_split) == (&first.data, first.validation_split) && seed
-    });
-    if !same {
-        return Err(Error::Images("the runs were validated on different images".into()));
+pub fn common_validation(runs: &[(&Path, &Facts)]) -> Result<Catalog> {
+    let mut common: Option<(Catalog, HashSet<String>)> = None;
+    for (run, facts) in runs {
+        let validation = trained_on(run, facts, None)?.split.validation;
+        let contents = (0..validation.len()).into_par_iter();
+        let contents: HashSet<_> = contents.map(|index| content(&validation, index)).collect();
+        match &common {
+            Some((_, first)) if *first != contents => {
+                return Err(Error::Images("the runs were validated on different images".into()));
+            }
+            Some(_) => {}
+            None => common = Some((validation, contents)),
+        }
     }
-    Ok(trained_on(facts[0])?.1.validation)
+    let common = common.map(|(validation, _)| validation);
+    common.ok_or_else(|| Error::Settings("there is no run to compare".into()))
 }

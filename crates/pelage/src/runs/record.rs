@@ -40,7 +40,11 @@ impl Recorder {
             .then(|| EventFile::create(&folder.join("tensorboard")))
             .transpose()?;
         let name = folder.file_name().unwrap_or(folder.as_os_str()).to_string_lossy();
-        let title = format!("{} on {}: {name}", config.recipe.model.name(), config.data.display());
+        let title = format!(
+            "{} on {}: {name}",
+            config.recipe.model.name(),
+            config.shown_data().display()
+        );
         Ok(Recorder {
             folder: folder.to_path_buf(),
             title,

@@ -9,6 +9,7 @@ use pelage_data::lock::{self, Claimed, FolderLock};
 
 use super::config::Config;
 use super::folder::{self, Folder};
+use super::images::{self, Images};
 use super::record::Recorder;
 use crate::train::backbone::note_weights;
 use crate::train::forecast::{self, Forecast};
@@ -30,6 +31,8 @@ pub struct Run {
     pub folder: PathBuf,
     /// Why there is nothing left to train, if a resumed run was already complete.
     pub complete: Option<EndReason>,
+    /// Of a resumed run: number of images that have been added to the source since it began. It goes on without them.
+    pub added: usize,
     device: Device,
     _lock: FolderLock,
 }
@@ -47,6 +50,8 @@ pub struct Extension {
     pub threads: Option<usize>,
     /// Another place for decoded images, which does not affect the weights.
     pub cache: Option<CacheMode>,
+    /// Where the run's images lie now.
+    pub data: Option<PathBuf>,
 }
 
 impl Extension {
@@ -57,13 +62,16 @@ impl Extension {
         compute.device = self.device.unwrap_or_else(|| compute.device.clone());
         compute.threads = self.threads.unwrap_or(compute.threads);
         compute.cache = self.cache.unwrap_or(compute.cache);
+        if let Some(data) = self.data {
+            config.data = std::path::absolute(&data).unwrap_or(data);
+        }
         config
     }
 }
 
 impl Run {
-    /// Opens the images of `config` and creates `folder` with `config.toml` and, if pelage split the images,
-    /// `split.csv`. `progress` reports decoding.
+    /// Opens the images of `config` and creates `folder` with `config.toml` and `split.csv`, the record of the images.
+    /// `progress` reports decoding.
     ///
     /// # Errors
     /// Settings or images that training cannot use; a folder that already holds a run, that another process writes, or
@@ -84,12 +92,12 @@ impl Run {
             note_weights(transfer)?;
         }
         let device = config.compute.open()?;
+        // It is asked for again from wherever the run is used.
+        config.data = std::path::absolute(&config.data).map_err(Error::io(&config.data))?;
         let sets = Sets::from(config.split()?);
         let (start, data) = start::open(&config.recipe, &sets, config.compute.cache, &device, progress)?;
         pelage_data::source::mark(folder)?;
-        if config.validation_split.is_some() {
-            atomic::write(&folder.join("split.csv"), &manifest(&sets)?)?;
-        }
+        images::record(folder, &*sets.train, &*sets.validation)?;
         write_unreadable(folder, &data)?;
         // Last: a folder with config.toml is a run that can be resumed.
         atomic::write(&folder.join(CONFIG), config.to_toml()?.as_bytes())?;
@@ -99,6 +107,7 @@ impl Run {
             start,
             folder: folder.to_path_buf(),
             complete: None,
+            added: 0,
             device,
             _lock: lock,
         })
@@ -122,7 +131,8 @@ impl Run {
         let device = config.compute.open()?;
         let snapshot = folder::checkpoint(folder)?;
         let complete = snapshot.and_then(|snapshot| snapshot.progress().finished(&config.recipe));
-        let sets = Sets::from(config.split()?);
+        let Images { split, added, .. } = images::of_run(folder, &config)?;
+        let sets = Sets::from(split);
         let (start, data) = start::open(&config.recipe, &sets, config.compute.cache, &device, progress)?;
         if config != written {
             atomic::write(&path, config.to_toml()?.as_bytes())?;
@@ -133,6 +143,7 @@ impl Run {
             start,
             folder: folder.to_path_buf(),
             complete,
+            added,
             device,
             _lock: lock,
         })
@@ -191,6 +202,7 @@ impl Run {
     pub fn describe(&self) -> String {
         let (train, validation) = (&self.data.train, &self.data.validation);
         let model = self.config.recipe.model.name();
+        let data = self.config.shown_data();
         let what = match &self.config.recipe.transfer {
             None => model.to_string(),
             Some(transfer) => {
@@ -205,7 +217,7 @@ impl Run {
             "pelage {}: {} on {}, {} classes ({}), {} training and {} validation pictures, {} unreadable",
             env!("CARGO_PKG_VERSION"),
             what,
-            self.config.data.display(),
+            data.display(),
             train.classes().len(),
             train.classes().join(", "),
             train.len(),
@@ -236,17 +248,6 @@ fn write_unreadable(folder: &Path, data: &Data) -> Result<()> {
         &folder.join("unreadable.csv"),
         &table(["path", "reason"], rows)?,
     )?)
-}
-
-fn manifest(sets: &Sets) -> Result<Vec<u8>> {
-    let sets = [("train", &sets.train), ("validation", &sets.validation)];
-    let rows = sets.into_iter().flat_map(|(set, images)| {
-        (0..images.len()).map(move |i| {
-            let class = images.classes()[images.label(i)].clone();
-            [images.name(i).to_string(), class, set.to_string()]
-        })
-    });
-    table(["path", "class", "set"], rows)
 }
 
 fn table<const N: usize>(head: [&str; N], rows: impl Iterator<Item = [String; N]>) -> Result<Vec<u8>> {

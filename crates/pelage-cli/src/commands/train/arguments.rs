@@ -29,8 +29,9 @@ pub(in crate::commands) struct Arguments {
     /// The run folder to create [default: runs/MODEL-N]
     #[arg(long, value_name = "RUN")]
     pub(super) out: Option<PathBuf>,
-    /// Resume a run; only --epochs, --patience, --device, --threads and --cache may change
-    #[arg(long, value_name = "RUN", conflicts_with_all = ["data", "out", "config"])]
+    /// Resume a run; only --epochs, --patience, --device, --threads and --cache may change, and DATA where the pictures
+    /// lie elsewhere by now
+    #[arg(long, value_name = "RUN", conflicts_with_all = ["out", "config"])]
     pub(super) resume: Option<PathBuf>,
     /// Settings to start from, such as another run's config.toml; flags take precedence
     #[arg(long, hide_short_help = true, value_name = "FILE.toml")]
@@ -122,6 +123,7 @@ pub(super) fn extension(arguments: &Arguments) -> Result<Extension, Failure> {
         device: computing.device.clone(),
         threads: computing.threads,
         cache: *cache,
+        data: arguments.data.clone(),
     })
 }
 
