@@ -24,4 +24,5 @@ mod overwriting;
 mod own_output;
 mod parts;
 mod text;
+mod which_images;
 mod zips;

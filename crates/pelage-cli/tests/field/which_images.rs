@@ -1,0 +1,104 @@
+//! Which images a run was trained on, wherever it is used from and whatever happened to them since.
+
+use crate::place::Place;
+
+fn trained() -> Place {
+    let place = Place::new("a/data/{cat,dog}/{1..10}.png");
+    let train = "train data --out run --validation-split 0.3 --epochs 1 --image-size 32";
+    place.run_in("a", train).succeeds();
+    place
+}
+
+#[test]
+fn another_working_directory_has_other_data() {
+    let place = trained();
+    place.add("b/data/{cat,dog}/{11..15}.png");
+    place
+        .run_in("b", "evaluate ../a/run")
+        .succeeds()
+        .prints("the pictures that the run was validated on 6 pictures:");
+    let from = |below: &str, run: &str| {
+        place
+            .run_in(below, &format!("compare {run} {run} --json"))
+            .succeeds()
+            .stdout
+    };
+    assert_eq!(from("b", "../a/run").replace("../a/run", "run"), from("a", "run"));
+    place.run_in("b", "report ../a/run --out r.html").succeeds();
+    assert!(place.text("b/r.html").contains("of 6 pictures"));
+}
+
+#[test]
+fn what_was_trained_on_is_not_scored() {
+    let place = trained();
+    place.add("a/data/cat/new.png");
+    // The whole folder, by any path: the 6 of validation, and the new one.
+    place
+        .run("evaluate a/run a/data")
+        .succeeds()
+        .prints("those that the run was not trained on; 14 pictures that it was are left out")
+        .prints("7 pictures:");
+    place
+        .run("evaluate a/run a/data --with-training")
+        .succeeds()
+        .prints("the run was trained on 14 of these: the figures flatter it")
+        .prints("21 pictures:");
+    std::fs::rename(place.path("a/data"), place.path("elsewhere")).unwrap();
+    place.run("evaluate a/run elsewhere").succeeds().prints("7 pictures:");
+    place.run("evaluate a/run").exits(2).says("any more");
+    place
+        .run("evaluate a/run elsewhere --json")
+        .succeeds()
+        .prints("\"trained_out\": 14");
+}
+
+#[test]
+fn images_that_were_added_change_nothing_and_others_are_refused() {
+    let place = trained();
+    let validated = || place.run("evaluate a/run").succeeds().stdout;
+    let before = validated();
+    place.add("a/data/{cat,dog}/{90..95}.png");
+    assert_eq!(validated(), before);
+    place
+        .run("train --resume a/run --epochs 2")
+        .succeeds()
+        .says("12 pictures added since the run began");
+    // Moved: they are named.
+    std::fs::rename(place.path("a/data"), place.path("moved")).unwrap();
+    place.run("train --resume a/run --epochs 3").exits(2).says("any more");
+    place.run("train --resume a/run moved --epochs 3").succeeds();
+    place.run("evaluate a/run").succeeds();
+    // One was replaced, one is missing.
+    let (one, other) = (place.path("moved/cat/1.png"), place.path("moved/dog/1.png"));
+    std::fs::copy(&other, &one).unwrap();
+    for verb in ["evaluate a/run", "calibrate a/run", "train --resume a/run --epochs 4"] {
+        place.run(verb).exits(2).says("cat/1.png for one").says("others by now");
+    }
+    std::fs::remove_file(&one).unwrap();
+    place.run("evaluate a/run").exits(2).says("1 of 20 are missing");
+}
+
+#[test]
+fn all_of_it_trained_on_is_nothing_to_score() {
+    let place = trained();
+    let split = place.text("a/run/split.csv");
+    for row in split.lines().filter(|row| row.contains(",train,")) {
+        let name = row.split(',').next().unwrap();
+        place.write(
+            &format!("seen/{name}"),
+            &std::fs::read(place.path(&format!("a/data/{name}"))).unwrap(),
+        );
+    }
+    place
+        .run("evaluate a/run seen")
+        .exits(2)
+        .says("all 14 images at seen are ones that the run was trained on");
+    // In parts what is said to be the validation part is taken for it, and told.
+    std::fs::create_dir(place.path("parts")).unwrap();
+    std::fs::rename(place.path("seen"), place.path("parts/validation")).unwrap();
+    place.add("parts/train/{cat,dog}/{1..3}.png");
+    place
+        .run("evaluate a/run parts")
+        .succeeds()
+        .prints("trained on 14 of these");
+}
