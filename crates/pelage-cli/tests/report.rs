@@ -62,7 +62,7 @@ fn a_report_has_every_part_and_says_what_is_missing() {
         message.contains("not at data") && message.contains("DATA after the run"),
         "{message}"
     );
-    let message = fail(folder.path(), &["report", "run", "nowhere"], 1);
+    let message = fail(folder.path(), &["report", "run", "nowhere"], 2);
     assert!(message.contains("nowhere"), "{message}");
     fs::create_dir_all(folder.path().join("other/horses")).unwrap();
     fs::copy(
