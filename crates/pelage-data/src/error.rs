@@ -97,8 +97,8 @@ pub enum Error {
     },
     /// Folders lie in each other so that either may be the classes.
     #[error(
-        "{}: the folders {} hold the same folders, {}; is {} a class, or {}? If {1} are parts of one data set, name one \
-         of them train; if they are classes, put their pictures together, or list the labels in a CSV",
+        "{}: the folders {} hold the same folders, {}; is {} a class, or {}? If {1} are parts of one data set, name \
+         one of them train; if they are classes, put their pictures together, or list the labels in a CSV",
         path.display(), listed(folders), listed(within), folders[0], within[0]
     )]
     Ambiguous {

@@ -32,7 +32,8 @@ pub(super) struct Arguments {
     /// The layer to look at [default: the last feature map, and the feature maps of all layers]
     #[arg(long, value_name = "NAME")]
     layer: Option<String>,
-    /// Labelled pictures (of a data set with parts, validation, else test); shows those that excite the layer's channels most
+    /// Labelled pictures (of a data set with parts, validation, else test); shows those that excite the layer's
+    /// channels most
     #[arg(long, value_name = "DATA")]
     dataset: Option<PathBuf>,
     /// Side of the square that hides a part of the picture, in pixels of the model's input [default: a fifth of it]

@@ -38,8 +38,8 @@ pub(super) struct Arguments {
     /// How to place the pictures
     #[arg(long, default_value = "copy", value_parser = one_of::<Link>(Link::NAMES.iter().copied()))]
     link: Link,
-    /// A CSV of paths (in SOURCE, relative to the CSV, or absolute), labels, and train, validation or test if it says so;
-    /// columns go by their names (filename, class, split, ...), without a heading by position
+    /// A CSV of paths (in SOURCE, relative to the CSV, or absolute), labels, and train, validation or test if it says
+    /// so; columns go by their names (filename, class, split, ...), without a heading by position
     #[arg(long, value_name = "CSV")]
     labels: Option<PathBuf>,
     /// The column of paths, where its name does not tell

@@ -21,8 +21,8 @@ use crate::table::megabytes;
 pub(super) struct Arguments {
     /// A run folder or a model file
     run: PathBuf,
-    /// An organized folder (its validation part is used, else its test part), or any folder or zip of labelled pictures [default: what the
-    /// run was trained on]
+    /// An organized folder (its validation part is used, else its test part), or any folder or zip of labelled pictures
+    /// [default: what the run was trained on]
     data: Option<PathBuf>,
     /// The page to write, or - for standard output
     #[arg(long, value_name = "FILE", default_value = "report.html")]

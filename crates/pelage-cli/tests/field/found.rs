@@ -46,5 +46,5 @@ fn inspect_looks_at_all_pictures_and_shows_all_that_is_wrong() {
     let ran = place.run("inspect many").succeeds();
     ran.prints("cat/129.jpg")
         .prints("many/loose.png")
-        .is_silent_on("every picture can be read");
+        .says_nothing_of("every picture can be read");
 }

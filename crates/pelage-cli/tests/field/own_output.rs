@@ -17,7 +17,7 @@ fn runs_among_the_pictures_are_no_class() {
     place
         .run("inspect pets")
         .succeeds()
-        .is_silent_on("curves.png")
+        .says_nothing_of("curves.png")
         .prints("2 written by pelage");
 }
 

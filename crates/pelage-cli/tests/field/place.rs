@@ -167,7 +167,7 @@ impl Ran {
     }
 
     /// Neither holds `text`.
-    pub(crate) fn is_silent_on(self, text: &str) -> Ran {
+    pub(crate) fn says_nothing_of(self, text: &str) -> Ran {
         let holds = [&self.stdout, &self.stderr].map(|stream| blanks(stream).contains(text));
         assert!(holds == [false; 2], "'{text}': {self}");
         self

@@ -31,9 +31,9 @@ type Folders<'a> = BTreeMap<&'a str, BTreeSet<&'a str>>;
 
 impl Layout {
     /// Class folders are the outermost ones where images part ways, as Keras and torchvision have it: `Cat` of
-    /// `PetImages/Cat/indoors/1.jpg`. Parts are looked through, and what lies beside them is none of the data set: folders
-    /// named as such, and folders beside them that hold the same folders. Labels are looked for in the names of files
-    /// only where no folder is a class. `source` is the source's own name.
+    /// `PetImages/Cat/indoors/1.jpg`. Parts, by their names or because they hold the same folders, are looked through,
+    /// and what lies beside them is none of the data set. Labels are looked for in the names of files only where no
+    /// folder is a class. `source` is the source's own name.
     pub(super) fn of(names: &[&str], source: &str) -> Layout {
         let (mut layout, mut depth) = (Layout::default(), 0);
         let mut found = folders_at(names, depth);

@@ -26,8 +26,8 @@ pub(super) type Labelled = (String, Option<Part>);
 
 /// Labels of a CSV, and parts where it says these, one for each entry of `source`.
 ///
-/// A file may be named by a path in the source, relative to the CSV or absolute; by what comes last in its path; with its
-/// extension or (as Kaggle does) without, where that is unambiguous.
+/// A file may be named by a path in the source, relative to the CSV or absolute; by what comes last in its path; with
+/// its extension or (as Kaggle does) without, where that is unambiguous.
 pub(super) fn labels(
     path: &Path,
     columns: &Columns,

@@ -148,8 +148,8 @@ fn damaged(archive: &str, failure: &ZipError) -> Error {
     Error::data(archive, reason)
 }
 
-/// The member's name without `.`, `..` and what is empty between slashes: where it would be unpacked to. None where that
-/// leaves nothing.
+/// The member's name without `.`, `..` and what is empty between slashes: where it would be unpacked to. None where
+/// that leaves nothing.
 pub(super) fn plain_name(member: &OwnedZipFileEntry) -> Option<String> {
     let name = member.name().ok()?.replace('\\', "/");
     let parts: Vec<_> = name.split('/').filter(|part| !["", ".", ".."].contains(part)).collect();

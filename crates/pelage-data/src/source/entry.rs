@@ -140,8 +140,8 @@ const EXTENSIONS: [&str; 24] = [
 ];
 
 impl Entry {
-    /// Whether this is meant to be an image: by its extension, broken or not, or else by its first bytes. A folder or an
-    /// archive that cannot be opened may hold some.
+    /// Whether this is meant to be an image: by its extension, broken or not, or else by its first bytes. A folder or
+    /// an archive that cannot be opened may hold some.
     pub fn claims_to_be_image(&self) -> bool {
         self.why_no_image().is_none()
     }

@@ -33,8 +33,8 @@ pub fn mark(folder: &Path) -> Result<()> {
     }
 }
 
-/// Whether pelage has written a folder that has files of these names: it is marked, or a run or explanations from before
-/// there was a mark.
+/// Whether pelage has written a folder that has files of these names: it is marked, or a run or explanations from
+/// before there was a mark.
 pub(super) fn is_marked(has: impl Fn(&str) -> bool) -> bool {
     has(MARK) || has(RUN[0]) && RUN[1..].iter().any(|name| has(name)) || EXPLANATIONS.iter().all(|name| has(name))
 }

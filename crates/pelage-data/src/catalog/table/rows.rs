@@ -61,8 +61,8 @@ impl Table {
     }
 }
 
-/// Whether the first row is a heading: it names no file, and a usual name is in it, or what stands over a file's name is
-/// no name of a file.
+/// Whether the first row is a heading: it names no file, and a usual name is in it, or what stands over a file's name
+/// is no name of a file.
 fn is_head(rows: &[StringRecord], files: &Files<'_>) -> bool {
     let is_file = |cell: &str| !matches!(files.find(cell), Match::None);
     let [first, rest @ ..] = rows else { return false };
