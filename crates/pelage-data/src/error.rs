@@ -211,7 +211,8 @@ pub enum Error {
     },
     /// The disk cache cannot be written.
     #[error(
-        "{}: {source}; decoded pictures are kept in this folder: free some space, make it writable, or keep them elsewhere",
+        "{}: {source}; decoded pictures are kept in this folder: free some space, make it writable, or keep them \
+         elsewhere",
         folder.display()
     )]
     Cache {

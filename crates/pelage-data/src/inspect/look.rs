@@ -35,8 +35,8 @@ pub(super) struct Look {
     /// The mean of these, and how much they differ from it, in mean squares.
     mean: f64,
     variance: f64,
-    /// The sum of each of `COARSE` x `COARSE` squares of the thumbnail after it was brought to mean 0 and length 1, over
-    /// the root of their number: a projection of it, so that of two images these are no farther apart than those.
+    /// The sum of each of `COARSE` x `COARSE` squares of the thumbnail after it was brought to mean 0 and length 1,
+    /// over the root of what each sums: a projection, so that of two images these are no farther apart than those.
     coarse: [f32; COARSE * COARSE],
 }
 

@@ -224,7 +224,7 @@ impl<'a> Scan<'a> {
                 missing += lost;
                 done += lost;
             }
-            expected = (code & 7) + 1 & 7;
+            expected = (code + 1) & 7;
         }
         missing + (self.units - done.min(self.units))
     }
@@ -246,8 +246,8 @@ impl<'a> Scan<'a> {
                     let within = |run: &Range<usize>| run.end.min(end).saturating_sub(run.start.max(start));
                     let zeros = runs.iter().map(within).max().unwrap_or(0);
                     // Of plain areas the data may be zeros, with tables made for the image.
-                    missing +=
-                        u64::from(!plausible && zeros >= ZEROS_IN_A_UNIT || !plausible && all_zero(&runs, start, end));
+                    let replaced = zeros >= ZEROS_IN_A_UNIT || all_zero(&runs, start, end);
+                    missing += u64::from(!plausible && replaced);
                 }
                 // The rest of one that was begun is next to nothing.
                 Err(Stop::Ended) => return missing + units - unit - 1,
