@@ -130,7 +130,7 @@ fn organize_train_evaluate_predict_from_kaggle_names() {
         ],
     );
     let split = fs::read_to_string(folder.path().join("flat/split.csv")).unwrap();
-    assert_eq!(split.lines().filter(|line| line.ends_with(",validation")).count(), 10);
+    assert_eq!(split.lines().filter(|line| line.contains(",validation,")).count(), 10);
     let said = succeed(folder.path(), &["evaluate", "run", "data/validation"]);
     assert!(
         said.contains("confusion matrix") && said.contains("10 pictures"),

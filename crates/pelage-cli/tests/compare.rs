@@ -93,5 +93,6 @@ fn runs_are_compared_on_the_same_images() {
         "elsewhere",
     ];
     succeed(folder, &elsewhere);
+    fs::rename(folder.join("moved"), folder.join("data")).unwrap();
     assert!(fail(folder, &["compare", "good", "elsewhere"], 2).contains("different images"));
 }

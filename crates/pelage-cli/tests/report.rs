@@ -84,7 +84,7 @@ fn a_report_has_every_part_and_says_what_is_missing() {
     fs::rename(folder.path().join("data"), folder.path().join("moved")).unwrap();
     let message = fail(folder.path(), &["report", "run"], 2);
     assert!(
-        message.contains("not at data") && message.contains("DATA after the run"),
+        message.contains("data any more") && message.contains("DATA after the run"),
         "{message}"
     );
     let message = fail(folder.path(), &["report", "run", "nowhere"], 2);

@@ -9,7 +9,6 @@ fn many_classes_are_summed_up() {
     let short = place.run("evaluate run birds --confusion matrix.csv").succeeds();
     assert!(short.stdout.lines().count() < 60, "{short}");
     let short = short.prints("most confused: is").prints("with the lowest F1");
-    assert!(short.stdout.lines().all(|line| line.chars().count() <= 120), "{short}");
     let matrix = place.text("matrix.csv");
     assert_eq!(matrix.lines().count(), 31);
     assert!(matrix.lines().all(|row| row.split(',').count() == 31), "{matrix}");

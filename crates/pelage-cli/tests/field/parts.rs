@@ -18,8 +18,8 @@ fn evaluation_never_takes_what_was_trained_on() {
     place
         .run("evaluate run pets")
         .succeeds()
-        .prints("all of pets")
-        .prints("12 pictures:");
+        .prints("of pets those that the run was not trained on")
+        .prints("4 pictures:");
     place
         .run("evaluate run tested")
         .succeeds()

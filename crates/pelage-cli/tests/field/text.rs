@@ -38,6 +38,6 @@ fn commands_to_copy_are_quoted() {
          pelage train 'my pets' --validation-split 0.3 --out 'my run'",
     );
     said.exits(2)
-        .prints("pelage evaluate 'my run' 'my pets'")
+        .prints("pelage evaluate 'my run'")
         .says("pelage train --resume 'my run'");
 }

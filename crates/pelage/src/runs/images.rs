@@ -125,6 +125,12 @@ fn content(images: &dyn Dataset, index: usize) -> String {
 /// As [`catalog::open_dataset`]; images that are missing now, or are others.
 pub fn of_run(folder: &Path, config: &Config) -> Result<Images> {
     let path = &config.data;
+    if !path.exists() {
+        let path = path.display();
+        return Err(Error::Images(format!(
+            "the images of the run are not at {path} any more"
+        )));
+    }
     let Some(rows) = recorded(folder)? else {
         return Ok(Images {
             path: path.clone(),
@@ -228,12 +234,6 @@ pub fn trained_on(run: &Path, facts: &Facts, data: Option<&Path>) -> Result<Imag
     // Images in memory.
     if config.data.as_os_str().is_empty() {
         return Err(unknown());
-    }
-    if !config.data.exists() {
-        return Err(Error::Images(format!(
-            "the images that the model was trained on are not at {} any more",
-            config.data.display()
-        )));
     }
     of_run(run, &config)
 }
