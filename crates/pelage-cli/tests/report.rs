@@ -71,7 +71,7 @@ fn a_report_has_every_part_and_says_what_is_missing() {
         let data = folder.path().join("data");
         fs::copy(data.join(from), data.join(to)).unwrap();
     }
-    succeed(folder.path(), &["report", "run", "--out", "leak.html"]);
+    succeed(folder.path(), &["report", "run", "data", "--out", "leak.html"]);
     let page = fs::read_to_string(folder.path().join("leak.html")).unwrap();
     assert!(head(&page).contains("In training too") && head(&page).contains("Balanced accuracy"));
     let said = succeed(folder.path(), &["evaluate", "run", "data"]);

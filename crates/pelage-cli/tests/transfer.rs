@@ -140,7 +140,7 @@ fn features_come_with_paths_and_labels_and_are_kept() {
         let files = std::fs::read_dir(folder.path().join("cache")).unwrap().flatten();
         let kept = files.filter(|file| file.path().extension().is_some_and(|end| end == "features"));
         let mut kept: Vec<_> = kept
-            .map(|file| (file.path(), file.metadata().unwrap().modified().unwrap()))
+            .map(|file| (file.path(), file.metadata().unwrap().created().ok()))
             .collect();
         kept.sort();
         kept

@@ -77,7 +77,7 @@ fn trained(run: &Run, again: Option<String>) -> Result<Trained, Failure> {
     tell(format_args!("{}\n", run.describe()));
     let Recipe { model, transfer, .. } = &run.config.recipe;
     if transfer.is_none() && BACKBONES.contains(model) {
-        let (name, data) = (model.name(), quoted(&run.config.data));
+        let (name, data) = (model.name(), quoted(run.config.shown_data()));
         tell(format_args!(
             "{name} starts from random weights, and needs many pictures; from pretrained ones: `pelage train {data} \
              --backbone {name}`\n"
@@ -148,7 +148,7 @@ fn advised(advice: &Advice, run: &Run) -> String {
             "note: {} in the smallest class is little to learn from with random weights; a pretrained network needs \
              less: `pelage train {} --backbone efficientnet_lite0` (`pelage models`)\n",
             count(*least, "training picture"),
-            quoted(&run.config.data)
+            quoted(run.config.shown_data())
         ),
         Advice::Uneven {
             least: (small, few),
