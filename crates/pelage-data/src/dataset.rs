@@ -3,6 +3,8 @@
 //! methods.
 
 mod split;
+mod stratified;
+mod subset;
 
 use std::collections::HashSet;
 
@@ -12,8 +14,10 @@ use crate::preprocess::Preprocessing;
 use crate::source::LeftOut;
 use crate::{Error, Result};
 
-pub use split::{Subset, split};
-pub(crate) use split::{check_share, choose, validation_images};
+pub(crate) use split::{check_share, validation_images};
+pub use split::{split, split_grouped};
+pub(crate) use stratified::Stratified;
+pub use subset::Subset;
 
 /// An image as a data set gives it.
 #[derive(Clone, Debug, PartialEq)]

@@ -14,13 +14,13 @@ use image::metadata::Orientation;
 use image::{ColorType, DynamicImage, ImageDecoder, ImageFormat, ImageReader, RgbImage};
 
 use self::limits::{Budget, rgb_bytes};
-use self::quiet::quietly;
 
 pub(crate) use self::formats::not_an_image;
 #[cfg(feature = "files")]
 pub(crate) use self::formats::{archive, is_picture};
 pub use self::limits::Limits;
 pub(crate) use self::memory::Held;
+pub(crate) use self::quiet::quietly;
 
 /// The format by content, not by name.
 pub fn format(bytes: &[u8]) -> Option<ImageFormat> {

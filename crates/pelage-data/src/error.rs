@@ -177,7 +177,7 @@ pub enum Error {
         class: String,
     },
     /// A class cannot be split into train and validation.
-    #[error("class '{class}' cannot be split into train and validation: {reason}; add pictures to it or leave it out")]
+    #[error("class '{class}' cannot be split: {reason}; add pictures to it or leave it out")]
     Split {
         /// The class.
         class: String,

@@ -1,22 +1,17 @@
 //! A look at a data set before training: what is there, what is broken, what is there twice.
 
-mod look;
-mod near;
-
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 
 use rayon::prelude::*;
 use serde::Serialize;
 
+use crate::alike::{self, Look, near_groups};
 use crate::catalog::{self, Catalog, Item, Listing, Part};
-use crate::decode::{self, Limits};
+use crate::decode;
 use crate::progress::{Counter, Progress};
 use crate::source::{Entry, LeftOut};
 use crate::{Result, Unreadable};
-
-use self::look::Look;
-use self::near::near_groups;
 
 /// What `inspect` found.
 #[derive(Clone, Debug, Serialize)]
@@ -61,9 +56,6 @@ pub struct ClassReport {
     pub height: [u32; 3],
 }
 
-/// The shorter side at which a large JPEG is looked at, as training and prediction read it for images of 150 pixels.
-const LEAST_SIDE: u32 = 300;
-
 /// What is known of one readable image.
 struct Seen {
     size: [u32; 2],
@@ -77,7 +69,7 @@ struct Seen {
 /// # Errors
 /// A source that cannot be read or is empty; broken images are part of the report, not errors.
 pub fn inspect(path: &Path, progress: &(dyn Fn(Progress) + Sync)) -> Result<Report> {
-    let listing = Listing::read(path)?;
+    let listing = Listing::read(path, None)?;
     let parts = [
         ("train", Part::Train),
         ("validation", Part::Validation),
@@ -205,12 +197,12 @@ fn with_unlabelled(mut catalog: Catalog, unlabelled: Vec<&Entry>) -> Catalog {
 }
 
 fn look_at(bytes: &[u8]) -> std::result::Result<Seen, String> {
-    let decoded = decode::decode_at_least(bytes, &Limits::default(), LEAST_SIDE)?;
+    let (size, look) = alike::look_at(bytes)?;
     Ok(Seen {
-        size: decoded.size,
+        size,
         format: decode::format(bytes).map_or("unknown", |format| format.extensions_str()[0]),
         content: *blake3::hash(bytes).as_bytes(),
-        look: Look::of(&decoded.image),
+        look,
     })
 }
 

@@ -4,10 +4,14 @@
 //! [`preprocess`], and [`augment`].
 #![forbid(unsafe_code)]
 #[cfg(feature = "files")]
+mod alike;
+#[cfg(feature = "files")]
 pub mod atomic;
 pub mod augment;
 #[cfg(feature = "files")]
 pub mod cache;
+#[cfg(feature = "files")]
+mod capture;
 #[cfg(feature = "files")]
 pub mod catalog;
 pub mod choices;
@@ -15,6 +19,8 @@ pub mod choices;
 pub mod dataset;
 pub mod decode;
 pub mod error;
+#[cfg(feature = "files")]
+pub mod groups;
 #[cfg(feature = "files")]
 pub mod inspect;
 #[cfg(feature = "files")]

@@ -1,4 +1,5 @@
-//! From any source to `DATA/train/<class>/...` and `DATA/validation/<class>/...`. Never touches the source.
+//! From any source to `DATA/train/<class>/...`, `DATA/validation/<class>/...` and, where it is asked for,
+//! `DATA/test/<class>/...`. Never touches the source.
 
 mod names;
 mod options;
@@ -14,8 +15,9 @@ use serde::Serialize;
 use self::names::{Names, check_folder_names};
 use self::target::{Plan, Target};
 use crate::catalog::{self, Catalog, Item, Part};
-use crate::dataset::{check_share, choose};
+use crate::dataset::{Stratified, check_share};
 use crate::decode::{self, Limits};
+use crate::groups;
 use crate::progress::{Counter, Progress};
 use crate::readable::check_unreadable;
 use crate::source::LeftOut;
@@ -52,6 +54,8 @@ pub struct ClassCount {
     pub train: usize,
     /// Images in validation.
     pub validation: usize,
+    /// Images in test.
+    pub test: usize,
 }
 
 /// Makes the tree; `progress` hears of every file, first as "reading", then as "organizing". A call that was killed is
@@ -60,11 +64,11 @@ pub struct ClassCount {
 /// # Errors
 /// Bad settings, a source without two classes or with over a tenth unreadable, a target that is not empty, a full disk.
 pub fn organize(options: &Options, progress: &(dyn Fn(Progress) + Sync)) -> Result<Report> {
-    check_share("ratio", options.ratio)?;
+    check_shares(options)?;
     let target = Target::new(&options.out, &options.source)?;
     let mut catalog = match &options.labels {
         Some(csv) => Catalog::from_csv(&options.source, csv, &options.columns)?,
-        None => Catalog::from_source(&options.source, None)?,
+        None => Catalog::at_level(&options.source, options.label_level)?,
     };
     rename(&mut catalog, &options.rename)?;
     catalog::check_classes(&catalog, &options.source)?;
@@ -75,12 +79,11 @@ pub fn organize(options: &Options, progress: &(dyn Fn(Progress) + Sync)) -> Resu
         catalog = limited(catalog, limit, options.seed)?;
     }
     let (catalog, contents, unreadable) = read_all(catalog, progress)?;
-    let labels: Vec<_> = catalog.items.iter().map(|item| item.label).collect();
     let given = options.labels.as_ref().and_then(|_| given_split(&catalog));
     let split_given = given.is_some();
-    let in_validation = match given {
+    let parts = match given {
         Some(given) => given,
-        None => choose(&catalog.classes, &labels, &contents, options.ratio, options.seed)?,
+        None => chosen_split(&catalog, &contents, options, progress)?,
     };
 
     let mut names = Names::default();
@@ -91,19 +94,19 @@ pub fn organize(options: &Options, progress: &(dyn Fn(Progress) + Sync)) -> Resu
             name: name.clone(),
             train: 0,
             validation: 0,
+            test: 0,
         })
         .collect();
     let mut plan = Plan::new(options, &contents)?;
-    for (item, &validation) in catalog.items.iter().zip(&in_validation) {
+    for (item, part) in catalog.items.iter().zip(parts) {
         let class = &mut classes[item.label];
-        let set = if validation { "validation" } else { "train" };
-        *(if validation {
-            &mut class.validation
-        } else {
-            &mut class.train
-        }) += 1;
-        plan.files
-            .push(names.unique(&format!("{set}/{}", class.name), &item.name));
+        *match part {
+            Part::Train => &mut class.train,
+            Part::Validation => &mut class.validation,
+            Part::Test => &mut class.test,
+        } += 1;
+        let folder = format!("{}/{}", part.name(), class.name);
+        plan.files.push(names.unique(&folder, &item.name));
     }
     let target = target.prepare(&plan, options.force, &catalog.items)?;
 
@@ -140,11 +143,49 @@ fn leave_test_out(catalog: &mut Catalog) {
     }));
 }
 
-/// Whether each image is for validation, where a CSV says that of some.
-fn given_split(catalog: &Catalog) -> Option<Vec<bool>> {
-    let validation = |item: &Item| item.part == Some(Part::Validation);
-    let given = catalog.items.iter().any(validation);
-    given.then(|| catalog.items.iter().map(validation).collect())
+/// The part of each image, where a CSV says of some that they are for validation.
+fn given_split(catalog: &Catalog) -> Option<Vec<Part>> {
+    let parts = catalog.items.iter().map(|item| item.part.unwrap_or(Part::Train));
+    let parts: Vec<_> = parts.collect();
+    parts.contains(&Part::Validation).then_some(parts)
+}
+
+/// The part of each image.
+fn chosen_split(
+    catalog: &Catalog,
+    contents: &[blake3::Hash],
+    options: &Options,
+    progress: &(dyn Fn(Progress) + Sync),
+) -> Result<Vec<Part>> {
+    let labels: Vec<_> = catalog.items.iter().map(|item| item.label).collect();
+    let by = options.group_by.as_ref();
+    let groups = by
+        .map(|by| groups::of(catalog, &options.source, by, progress))
+        .transpose()?;
+    let images = Stratified {
+        classes: &catalog.classes,
+        labels: &labels,
+        contents,
+        groups: groups.as_deref(),
+        seed: options.seed,
+    };
+    // Validation first: it is the same with a test part and without.
+    let shares: Vec<f64> = std::iter::once(options.ratio).chain(options.test).collect();
+    let parts = [Part::Train, Part::Validation, Part::Test];
+    Ok(images.parts(&shares)?.into_iter().map(|part| parts[part]).collect())
+}
+
+fn check_shares(options: &Options) -> Result<()> {
+    check_share("ratio", options.ratio)?;
+    let Some(test) = options.test else { return Ok(()) };
+    check_share("test", test)?;
+    match options.ratio + test < 1.0 {
+        true => Ok(()),
+        false => {
+            let allowed = format!("below {}, so that some are left to train on", 1.0 - options.ratio);
+            Err(Error::setting("test", test, allowed))
+        }
+    }
 }
 
 /// The items that can be read, the hashes of their contents, and those that cannot.

@@ -4,17 +4,18 @@ use std::path::PathBuf;
 
 use clap::Args;
 use pelage::data::catalog::Columns;
-use pelage::data::organize::{self, Link, Options, Report};
+use pelage::data::groups::GroupBy;
+use pelage::data::organize::{self, ClassCount, Link, Options, Report};
 
 use crate::failure::{Outcome, json};
 use crate::options::one_of;
 use crate::progress::Task;
 use crate::table::{count, left_out, some, table, thousands};
 
-/// Sort pictures into DATA/train/CLASS and DATA/validation/CLASS
+/// Sort pictures into DATA/train/CLASS and DATA/validation/CLASS, and DATA/test/CLASS if asked
 ///
 /// Labels come from folder names (PetImages/Cat/1.jpg), from file names (cat.0.jpg), or from a CSV. The split is
-/// stratified and seeded; byte-identical pictures stay on one side. SOURCE is never changed. If the command is killed,
+/// stratified and seeded; byte-identical pictures stay together, and others by --group-by. SOURCE is never changed. If the command is killed,
 /// repeat it: it resumes where it was.
 #[derive(Args)]
 pub(super) struct Arguments {
@@ -26,6 +27,16 @@ pub(super) struct Arguments {
     /// Share of each class for validation
     #[arg(long, default_value_t = 0.2)]
     ratio: f64,
+    /// Share of each class for a test part, to be evaluated on once, in the end: `pelage evaluate RUN DATA/test`
+    #[arg(long, value_name = "SHARE")]
+    test: Option<f64>,
+    /// Which pictures stay in one part: near-duplicates, folder, regex:PATTERN (of paths), csv:FILE (columns path and
+    /// group), exif-time:60s (taken by one camera within so long of the one before)
+    #[arg(long, value_name = "WHAT")]
+    group_by: Option<GroupBy>,
+    /// Which folders in SOURCE are the classes: 1 for the outermost, 2 for those in them (place/species), and so on
+    #[arg(long, value_name = "N", conflicts_with = "labels")]
+    label_level: Option<usize>,
     /// Maximum number of pictures in all, with the classes' shares kept
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
@@ -65,6 +76,9 @@ pub(super) fn run(arguments: Arguments) -> Outcome {
         source: arguments.source,
         out: arguments.out,
         ratio: arguments.ratio,
+        test: arguments.test,
+        group_by: arguments.group_by,
+        label_level: arguments.label_level,
         limit: arguments.limit,
         seed: arguments.seed,
         rename: arguments.rename,
@@ -96,18 +110,25 @@ fn rename(text: &str) -> Result<(String, String), String> {
 
 /// The report as text.
 pub(super) fn described(report: &Report) -> String {
-    let row = |name: &str, train: usize, validation: usize| {
-        let cells = [train, validation, train + validation].map(|number| thousands(number as u64));
-        [vec![name.to_string()], cells.to_vec()].concat()
+    let sum = |part: &dyn Fn(&ClassCount) -> usize| report.classes.iter().map(part).sum();
+    let all = ClassCount {
+        name: "all".into(),
+        train: sum(&|class| class.train),
+        validation: sum(&|class| class.validation),
+        test: sum(&|class| class.test),
     };
-    let mut rows: Vec<_> = report
-        .classes
-        .iter()
-        .map(|class| row(&class.name, class.train, class.validation))
-        .collect();
-    let sum = |part: &dyn Fn(&organize::ClassCount) -> usize| report.classes.iter().map(part).sum();
-    rows.push(row("all", sum(&|class| class.train), sum(&|class| class.validation)));
-    let mut text = table(&["class", "train", "validation", "all"], 1..4, rows.into_iter());
+    let tested = all.test > 0;
+    let row = |class: &ClassCount| {
+        let test = tested.then_some(class.test);
+        let together = class.train + class.validation + class.test;
+        let counts = [class.train, class.validation].into_iter().chain(test).chain([together]);
+        let cells = counts.map(|number| thousands(number as u64));
+        std::iter::once(class.name.clone()).chain(cells).collect::<Vec<_>>()
+    };
+    let mut head = vec!["class", "train", "validation"];
+    head.extend(tested.then_some("test").into_iter().chain(["all"]));
+    let rows = report.classes.iter().chain([&all]).map(row);
+    let mut text = table(&head, 1..head.len(), rows);
     text += &format!("{} in {}", count(report.written, "picture"), report.out.display());
     match report.already_there {
         0 => text += "\n",

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use super::file_name;
 use super::part::{self, Named, Part};
+use crate::{Error, Result};
 
 /// How a source is laid out, by the names of its images.
 #[derive(Default)]
@@ -80,6 +81,30 @@ impl Layout {
             }
         }
         layout
+    }
+
+    /// The layout whose folders at `level` are the classes, from 1 for those in the source.
+    ///
+    /// # Errors
+    /// A level at which none of these images lies in a folder.
+    pub(super) fn with_labels_at(self, level: usize, names: &[&str]) -> Result<Layout> {
+        let deepest = names.iter().map(|name| name.matches('/').count()).max().unwrap_or(0);
+        match level.checked_sub(1).filter(|_| level <= deepest) {
+            Some(depth) => Ok(Layout {
+                label_depth: Some(depth),
+                parts: self.parts.filter(|parts| parts.depth != depth),
+                ambiguous: None,
+                ..self
+            }),
+            None if deepest == 0 => {
+                let allowed = "left out, since no picture lies in a folder of the source";
+                Err(Error::setting("label_level", level, allowed))
+            }
+            None => {
+                let allowed = format!("from 1 to {deepest}, the most folders of the source that a picture lies in");
+                Err(Error::setting("label_level", level, allowed))
+            }
+        }
     }
 
     /// Sibling folders that hold the same folders: parts within classes, or no telling.

@@ -21,7 +21,8 @@ pub(crate) struct Listing {
 }
 
 impl Listing {
-    pub(crate) fn read(path: &Path) -> Result<Listing> {
+    /// Lists a source; the folders at `label_level` are the classes, if one is given: 1 for those in the source.
+    pub(crate) fn read(path: &Path, label_level: Option<usize>) -> Result<Listing> {
         let found = match source::find(path) {
             Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
                 return Err(Error::NotFound { path: path.into() });
@@ -34,7 +35,10 @@ impl Listing {
         let why_no_image: Vec<_> = found.entries.iter().map(Entry::why_no_image).collect();
         let images = found.entries.iter().zip(&why_no_image).filter(|(_, why)| why.is_none());
         let names: Vec<_> = images.map(|(entry, _)| entry.name.as_str()).collect();
-        let layout = Layout::of(&names, &path.file_stem().unwrap_or_default().to_string_lossy());
+        let mut layout = Layout::of(&names, &path.file_stem().unwrap_or_default().to_string_lossy());
+        if let Some(level) = label_level {
+            layout = layout.with_labels_at(level, &names)?;
+        }
         Ok(Listing {
             path: path.into(),
             found,

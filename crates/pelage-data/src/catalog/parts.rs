@@ -40,7 +40,15 @@ pub struct Scored {
 /// A path that does not exist, cannot be read or holds no labelled images; folders of which nobody can tell which are
 /// the classes.
 pub fn open_parts(path: &Path) -> Result<Parts> {
-    let listing = Listing::read(path)?;
+    open_parts_at(path, None)
+}
+
+/// The same, where the folders at the `level` are the classes, see [`Catalog::at_level`].
+///
+/// # Errors
+/// As [`open_parts`]; a level at which no image lies in a folder.
+pub fn open_parts_at(path: &Path, level: Option<usize>) -> Result<Parts> {
+    let listing = Listing::read(path, level)?;
     listing.check_clear()?;
     let mut parts = Parts {
         path: path.into(),

@@ -2,6 +2,7 @@
 
 mod columns;
 mod files;
+mod groups;
 mod rows;
 mod usual;
 
@@ -20,6 +21,7 @@ use self::rows::{Table, cell, is_one};
 use self::usual::part_of;
 
 pub use self::columns::Columns;
+pub(crate) use self::groups::groups_of_csv;
 
 /// What a CSV says of one file.
 pub(super) type Labelled = (String, Option<Part>);
@@ -34,7 +36,7 @@ pub(super) fn labels(
     source: &Path,
     entries: &[Entry],
 ) -> Result<Vec<Option<Labelled>>> {
-    let files = Files::new(path, source, entries);
+    let files = Files::new(path, source, entries.iter().map(|entry| entry.name.as_str()));
     let table = Table::read(path, columns.is_given(), &files)?;
     let found = Found::of(path, columns, &table, &files)?;
     let mut labels: Vec<Option<Labelled>> = vec![None; entries.len()];

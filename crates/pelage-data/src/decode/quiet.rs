@@ -9,7 +9,7 @@ thread_local! {
 }
 
 /// What `work` gives, or nothing where it panics, of which nothing is printed.
-pub(super) fn quietly<T>(work: impl FnOnce() -> T) -> Option<T> {
+pub(crate) fn quietly<T>(work: impl FnOnce() -> T) -> Option<T> {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {
         let before = take_hook();

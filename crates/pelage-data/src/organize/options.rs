@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::catalog::Columns;
+use crate::groups::GroupBy;
 
 /// What to organize, and how.
 #[derive(Clone, Debug)]
@@ -13,6 +14,12 @@ pub struct Options {
     pub out: PathBuf,
     /// Share of each class for validation, 0 to 1.
     pub ratio: f64,
+    /// Share of each class for testing, 0 to 1; without one there is no test part.
+    pub test: Option<f64>,
+    /// Which images stay in one part, beside byte-identical ones.
+    pub group_by: Option<GroupBy>,
+    /// The level of the folders that are the classes, from 1 for those in the source.
+    pub label_level: Option<usize>,
     /// At most so many images in all, the classes' shares kept.
     pub limit: Option<usize>,
     /// Chooses who goes where.

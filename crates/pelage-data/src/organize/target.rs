@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Link, Options, Refusal};
 use crate::atomic::{Unfinished, is_unfinished};
-use crate::catalog::{Columns, Item};
+use crate::catalog::{Columns, Item, Part};
 use crate::source::{Location, is_leftover};
 use crate::{Error, Result};
 
@@ -43,6 +43,15 @@ impl Plan {
         );
         if options.columns != Columns::default() {
             settings += &format!(" {:?}", options.columns);
+        }
+        if let Some(test) = options.test {
+            settings += &format!(" test {test}");
+        }
+        if let Some(by) = &options.group_by {
+            settings += &format!(" group by {by}");
+        }
+        if let Some(level) = options.label_level {
+            settings += &format!(" label level {level}");
         }
         Ok(Plan {
             settings,
@@ -195,7 +204,7 @@ fn remove(out: &Path, plan: &Plan, present: &[String], sources: &[Item]) -> Resu
     for name in present.iter().filter(|name| ours.contains(name.as_str())) {
         std::fs::remove_file(out.join(name)).map_err(Error::io(out.join(name)))?;
     }
-    for set in ["train", "validation"] {
+    for set in [Part::Train, Part::Validation, Part::Test].map(Part::name) {
         for folder in std::fs::read_dir(out.join(set)).into_iter().flatten().flatten() {
             // Fails, as it should, where anything is left.
             let _ = std::fs::remove_dir(folder.path());

@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use pelage_data::catalog::{self, Split};
+use pelage_data::catalog::{Opening, Split};
+use pelage_data::groups::GroupBy;
+use pelage_data::Progress;
 use serde::de::Error as _;
 use toml::{Table, Value};
 
@@ -17,6 +19,10 @@ pub struct Config {
     pub data: PathBuf,
     /// Fraction of the images for validation (0 to 1), if `data` has no validation part.
     pub validation_split: Option<f64>,
+    /// Which images stay on one side then, beside byte-identical ones.
+    pub group_by: Option<GroupBy>,
+    /// The level of the folders in `data` that are the classes, from 1 for the outermost; found out if it is not given.
+    pub label_level: Option<usize>,
     /// Whether to write TensorBoard event files.
     pub tensorboard: bool,
     /// Where it runs.
@@ -37,16 +43,18 @@ impl Config {
         }
     }
 
-    /// The images, in two parts.
+    /// The images, in two parts; `progress` hears of images that are looked into to group them.
     ///
     /// # Errors
-    /// As [`catalog::open_dataset`].
-    pub(crate) fn split(&self) -> Result<Split> {
-        Ok(catalog::open_dataset(
-            &self.data,
-            self.validation_split,
-            self.recipe.seed,
-        )?)
+    /// As [`Opening::open`].
+    pub(crate) fn split(&self, progress: &(dyn Fn(Progress) + Sync)) -> Result<Split> {
+        let opening = Opening {
+            validation_split: self.validation_split,
+            group_by: self.group_by.clone(),
+            label_level: self.label_level,
+            seed: self.recipe.seed,
+        };
+        Ok(opening.open(&self.data, progress)?)
     }
 
     /// Where the images are, as people know it: relative to the working directory where it lies in that.
@@ -105,10 +113,14 @@ impl Config {
         }
         let data = table.remove("data").map(Value::try_into).transpose()?;
         let validation_split = table.remove("validation_split").map(Value::try_into).transpose()?;
+        let group_by = table.remove("group_by").map(Value::try_into).transpose()?;
+        let label_level = table.remove("label_level").map(Value::try_into).transpose()?;
         let tensorboard = table.remove("tensorboard").map(Value::try_into).transpose()?;
         Ok(Config {
             data: data.unwrap_or_default(),
             validation_split,
+            group_by,
+            label_level,
             tensorboard: tensorboard.unwrap_or_default(),
             compute: compute.try_into()?,
             recipe: table.try_into()?,
@@ -126,6 +138,12 @@ impl Config {
         table.insert("data".into(), Value::try_from(&self.data).map_err(refused)?);
         if let Some(split) = self.validation_split {
             table.insert("validation_split".into(), split.into());
+        }
+        if let Some(by) = &self.group_by {
+            table.insert("group_by".into(), by.to_string().into());
+        }
+        if let Some(level) = self.label_level {
+            table.insert("label_level".into(), Value::try_from(level).map_err(refused)?);
         }
         table.insert("tensorboard".into(), self.tensorboard.into());
         // Through text, where an f32 is as short as it was written.
@@ -189,6 +207,8 @@ mod tests {
     fn comes_back_as_it_was_written() {
         let config = Config {
             validation_split: Some(0.25),
+            group_by: Some(GroupBy::ExifTime(60)),
+            label_level: Some(2),
             compute: Compute {
                 threads: 3,
                 ..Compute::default()

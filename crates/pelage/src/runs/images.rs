@@ -134,11 +134,11 @@ pub fn of_run(folder: &Path, config: &Config) -> Result<Images> {
     let Some(rows) = recorded(folder)? else {
         return Ok(Images {
             path: path.clone(),
-            split: config.split()?,
+            split: config.split(&|_| {})?,
             added: 0,
         });
     };
-    let parts = catalog::open_parts(path)?;
+    let parts = catalog::open_parts_at(path, config.label_level)?;
     let found: HashMap<String, Item> = [parts.train, parts.validation, parts.whole]
         .into_iter()
         .flatten()

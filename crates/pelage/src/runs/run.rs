@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use burn::tensor::Device;
 use pelage_data::Progress;
 use pelage_data::cache::CacheMode;
+use pelage_data::groups::GroupBy;
 use pelage_data::lock::{self, Claimed, FolderLock};
 
 use super::config::Config;
@@ -94,7 +95,10 @@ impl Run {
         let device = config.compute.open()?;
         // It is asked for again from wherever the run is used.
         config.data = std::path::absolute(&config.data).map_err(Error::io(&config.data))?;
-        let sets = Sets::from(config.split()?);
+        if let Some(GroupBy::Csv(file)) = &mut config.group_by {
+            *file = std::path::absolute(&*file).map_err(Error::io(&*file))?;
+        }
+        let sets = Sets::from(config.split(progress)?);
         let (start, data) = start::open(&config.recipe, &sets, config.compute.cache, &device, progress)?;
         pelage_data::source::mark(folder)?;
         images::record(folder, &*sets.train, &*sets.validation)?;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use pelage::data::augment::Augmentation;
+use pelage::data::groups::GroupBy;
 use pelage::model::networks::{BACKBONES, Head, Pooling};
 use pelage::runs::Extension;
 use pelage::train::transfer::{Transfer, Unfreeze};
@@ -39,6 +40,13 @@ pub(in crate::commands) struct Arguments {
     /// Share of the pictures for validation, if DATA has no validation part
     #[arg(long, value_name = "SHARE")]
     validation_split: Option<f64>,
+    /// Which pictures stay on one side of that split: near-duplicates, folder, regex:PATTERN (of paths), csv:FILE
+    /// (columns path and group), exif-time:60s (taken by one camera within so long of the one before)
+    #[arg(long, hide_short_help = true, value_name = "WHAT")]
+    group_by: Option<GroupBy>,
+    /// Which folders in DATA are the classes: 1 for the outermost, 2 for those in them (place/species), and so on
+    #[arg(long, hide_short_help = true, value_name = "N")]
+    label_level: Option<usize>,
     /// Write TensorBoard event files into RUN/tensorboard
     #[arg(long, hide_short_help = true)]
     tensorboard: bool,
@@ -107,7 +115,8 @@ pub(super) fn extension(arguments: &Arguments) -> Result<Extension, Failure> {
         .settings
         .names()
         .any(|name| !["epochs", "patience"].contains(&name));
-    if changed || arguments.validation_split.is_some() || arguments.tensorboard || arguments.no_augmentation {
+    let splits = arguments.validation_split.is_some() || arguments.group_by.is_some() || arguments.label_level.is_some();
+    if changed || splits || arguments.tensorboard || arguments.no_augmentation {
         return Err(Failure::Usage(
             "--resume keeps the run's settings; only --epochs, --patience, --device, --threads and --cache may change"
                 .into(),
@@ -141,6 +150,8 @@ pub(super) fn config(arguments: &Arguments) -> Result<Config, Failure> {
         config.data.clone_from(data);
     }
     config.validation_split = arguments.validation_split.or(config.validation_split);
+    config.group_by = arguments.group_by.clone().or(config.group_by);
+    config.label_level = arguments.label_level.or(config.label_level);
     config.tensorboard |= arguments.tensorboard;
     arguments.caching.apply(&mut config.compute);
     if arguments.no_augmentation {

@@ -3,8 +3,6 @@
 use std::collections::HashMap;
 use std::path::{Component, Path, PathBuf};
 
-use crate::source::Entry;
-
 /// The files of a source by all that they may be called.
 pub(super) struct Files<'a> {
     whole: HashMap<&'a str, usize>,
@@ -24,7 +22,7 @@ pub(super) enum Match {
 }
 
 impl<'a> Files<'a> {
-    pub(super) fn new(csv: &Path, source: &Path, entries: &'a [Entry]) -> Self {
+    pub(super) fn new(csv: &Path, source: &Path, names: impl Iterator<Item = &'a str>) -> Self {
         let absolute = |path: &Path| plain(&std::path::absolute(path).unwrap_or_else(|_| path.into()));
         let mut files = Files {
             whole: HashMap::new(),
@@ -36,10 +34,10 @@ impl<'a> Files<'a> {
                 .flatten()
                 .collect(),
         };
-        for (i, entry) in entries.iter().enumerate() {
-            files.whole.insert(&entry.name, i);
-            for start in std::iter::once(0).chain(entry.name.match_indices('/').map(|(at, _)| at + 1)) {
-                let tail = &entry.name[start..];
+        for (i, name) in names.enumerate() {
+            files.whole.insert(name, i);
+            for start in std::iter::once(0).chain(name.match_indices('/').map(|(at, _)| at + 1)) {
+                let tail = &name[start..];
                 files.tails.entry(tail).or_default().push(i);
                 if let Some((stem, _)) = tail.rsplit_once('.') {
                     files.stems.entry(stem).or_default().push(i);

@@ -3,14 +3,14 @@
 use image::RgbImage;
 
 /// Bits of 64 by which the hashes of near duplicates may differ.
-pub(super) const NEAR_BITS: u32 = 7;
+pub(crate) const NEAR_BITS: u32 = 7;
 
 /// How much brighter (in grays of 0 to 255) the right one of two neighbors must be to set a bit. Without it, a plain
 /// background's bits would follow nothing but the noise of compression.
 const BRIGHTER: f64 = 1.0;
 
 /// How alike (Pearson's correlation) the thumbnails of near duplicates must be.
-pub(super) const NEAR_CORRELATION: f64 = 0.98;
+pub(crate) const NEAR_CORRELATION: f64 = 0.98;
 
 /// Sides of the thumbnail.
 const SIDE: usize = 16;
@@ -26,10 +26,10 @@ const NEAR_DISTANCE: f32 = 2.0 * (1.0 - NEAR_CORRELATION as f32) + 1e-4;
 const FLAT: f64 = 4.0;
 
 /// What an image looks like, whatever its size.
-pub(super) struct Look {
+pub(crate) struct Look {
     /// dHash: the image as 9 x 8 mean grays; one bit for each pair of neighbors, whether the right one is brighter by
     /// more than [`BRIGHTER`].
-    pub(super) hash: u64,
+    pub(crate) hash: u64,
     /// Mean grays of `SIDE` x `SIDE` parts.
     thumbnail: [u8; SIDE * SIDE],
     /// The mean of these, and how much they differ from it, in mean squares.
@@ -41,7 +41,7 @@ pub(super) struct Look {
 }
 
 impl Look {
-    pub(super) fn of(image: &RgbImage) -> Look {
+    pub(crate) fn of(image: &RgbImage) -> Look {
         let grays = mean_grays(image, 9, 8);
         let brighter = grays
             .chunks(9)
@@ -56,7 +56,7 @@ impl Look {
         Look::new(hash, thumbnail)
     }
 
-    pub(super) fn new(hash: u64, thumbnail: [u8; SIDE * SIDE]) -> Look {
+    pub(crate) fn new(hash: u64, thumbnail: [u8; SIDE * SIDE]) -> Look {
         let count = thumbnail.len() as f64;
         let sum: u32 = thumbnail.iter().map(|&gray| u32::from(gray)).sum();
         let mean = f64::from(sum) / count;
@@ -77,7 +77,7 @@ impl Look {
         }
     }
 
-    pub(super) fn is_near(&self, other: &Look) -> bool {
+    pub(crate) fn is_near(&self, other: &Look) -> bool {
         (self.hash ^ other.hash).count_ones() <= NEAR_BITS
             && self.coarse_distance(other) <= NEAR_DISTANCE
             && self.correlation(other) >= NEAR_CORRELATION
@@ -88,13 +88,13 @@ impl Look {
         squares.map(|(a, b)| (a - b) * (a - b)).sum()
     }
 
-    pub(super) fn correlation(&self, other: &Look) -> f64 {
+    pub(crate) fn correlation(&self, other: &Look) -> f64 {
         let products = products(&self.thumbnail, &other.thumbnail);
         let covariance = products / self.thumbnail.len() as f64 - self.mean * other.mean;
         covariance / (self.variance * other.variance).sqrt()
     }
 
-    pub(super) fn is_flat(&self) -> bool {
+    pub(crate) fn is_flat(&self) -> bool {
         self.variance < FLAT * FLAT
     }
 }

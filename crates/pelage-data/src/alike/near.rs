@@ -16,7 +16,7 @@ const PARTS: usize = 8;
 const _: () = assert!((NEAR_BITS as usize) < PARTS);
 
 /// Groups of images that look the same, by the number that stands beside each; each in order, and so are they.
-pub(super) fn near_groups(looks: &[(usize, &Look)]) -> Vec<Vec<usize>> {
+pub(crate) fn near_groups(looks: &[(usize, &Look)]) -> Vec<Vec<usize>> {
     let mut index = Index::of(looks);
     let mut groups = Vec::new();
     for first in 0..looks.len() {

@@ -1,0 +1,18 @@
+//! Which images look the same, whatever their size and compression.
+
+mod look;
+mod near;
+
+use crate::decode::{self, Limits};
+
+pub(crate) use look::Look;
+pub(crate) use near::near_groups;
+
+/// The shorter side at which a large JPEG is looked at, as training and prediction read it for images of 150 pixels.
+const LEAST_SIDE: u32 = 300;
+
+/// The width and height of an image, and what it looks like; or why it cannot be read.
+pub(crate) fn look_at(bytes: &[u8]) -> std::result::Result<([u32; 2], Look), String> {
+    let decoded = decode::decode_at_least(bytes, &Limits::default(), LEAST_SIDE)?;
+    Ok((decoded.size, Look::of(&decoded.image)))
+}

@@ -1,0 +1,54 @@
+//! Groups from a CSV.
+
+use std::path::Path;
+
+use super::files::{Files, Match};
+use super::rows::{Table, cell};
+use super::usual::{PATHS, plain};
+use crate::error::{listed, shortened};
+use crate::{Error, Result};
+
+/// What the CSV at `path` says in its column `group` of the files of `source` with these `names`. Other files may be
+/// named too, such as those of another part.
+pub(crate) fn groups_of_csv(path: &Path, source: &Path, names: &[&str]) -> Result<Vec<Option<String>>> {
+    let files = Files::new(path, source, names.iter().copied());
+    let table = Table::read(path, true, &files)?;
+    let head: Vec<String> = table.head.iter().flatten().map(String::from).collect();
+    let column = |name: &str| head.iter().position(|cell| plain(cell) == name);
+    let paths = PATHS.iter().copied().flatten().find_map(|name| column(name));
+    let (Some(paths), Some(group)) = (paths, column("group")) else {
+        let reason = format!("its first line must name the columns path and group; it has {}", listed(&head));
+        return Err(Error::data(path, reason));
+    };
+    let mut groups = vec![None; names.len()];
+    for row in &table.rows {
+        let line = row.position().map_or(0, csv::Position::line);
+        let wrong = |reason: String| Error::Labels {
+            path: path.into(),
+            line,
+            reason,
+        };
+        let (name, group) = (cell(row, paths), cell(row, group));
+        let shown = shortened(name);
+        let one = match files.find(name) {
+            Match::One(one) => one,
+            Match::Several => return Err(wrong(format!("'{shown}' fits several files; give more of its path"))),
+            Match::None => continue,
+        };
+        if group.is_empty() {
+            continue;
+        }
+        if let Some(other) = groups[one].replace(group.to_string()).filter(|other| other != group) {
+            let (group, other) = (shortened(group), shortened(&other));
+            return Err(wrong(format!("'{shown}' is in group '{group}' here and in '{other}' before")));
+        }
+    }
+    match groups.iter().all(Option::is_none) {
+        true => {
+            let example = names.first().map_or(String::new(), |name| format!(", such as {}", shortened(name)));
+            let reason = format!("gives none of the pictures a group; name them by their paths in the source{example}");
+            Err(Error::data(path, reason))
+        }
+        false => Ok(groups),
+    }
+}
