@@ -16,6 +16,7 @@ mod organize;
 mod plot_model;
 mod predict;
 mod report;
+mod serve;
 mod submit;
 mod summary;
 mod train;
@@ -54,6 +55,7 @@ enum Verb {
     Predict(predict::Arguments),
     Explain(explain::Arguments),
     Report(report::Arguments),
+    Serve(serve::Arguments),
     Calibrate(calibrate::Arguments),
     Submit(submit::Arguments),
     Compare(compare::Arguments),
@@ -77,6 +79,7 @@ impl Cli {
             Verb::Predict(arguments) => predict::run(&arguments),
             Verb::Explain(arguments) => explain::run(arguments),
             Verb::Report(arguments) => report::run(&arguments),
+            Verb::Serve(arguments) => serve::run(arguments),
             Verb::Calibrate(arguments) => calibrate::run(&arguments),
             Verb::Submit(arguments) => submit::run(arguments),
             Verb::Compare(arguments) => compare::run(&arguments),

@@ -74,16 +74,23 @@ impl Model {
         for chunk in images.chunks(BATCH) {
             let inputs: Vec<_> = chunk.par_iter().map(decode).collect();
             let names = chunk.iter().map(|(name, _)| name.clone());
-            predictions.extend(self.ranked(names, inputs));
+            predictions.extend(self.predict_inputs(names, inputs));
         }
         predictions
     }
 
     fn predict_one(&self, name: &str, input: Result<Vec<f32>, String>) -> Prediction {
-        self.ranked(std::iter::once(name.to_string()), vec![input]).remove(0)
+        self.predict_inputs(std::iter::once(name.to_string()), vec![input])
+            .remove(0)
     }
 
-    fn ranked(&self, names: impl Iterator<Item = String>, inputs: Vec<Result<Vec<f32>, String>>) -> Vec<Prediction> {
+    /// The predictions for images that were decoded before, see [`input::decode`], in one forward pass; each with its
+    /// name, and with why there is no input where there is none.
+    pub fn predict_inputs(
+        &self,
+        names: impl Iterator<Item = String>,
+        inputs: Vec<Result<Vec<f32>, String>>,
+    ) -> Vec<Prediction> {
         let readable: Vec<f32> = inputs.iter().flatten().flatten().copied().collect();
         let count = inputs.iter().flatten().count();
         let (logits, embeddings) = match count {

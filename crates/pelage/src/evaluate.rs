@@ -19,7 +19,7 @@ use serde::Serialize;
 use crate::compute::Compute;
 use crate::runs::images;
 use crate::{Model, Result};
-pub use metrics::{Evaluation, PerClass};
+pub use metrics::{Evaluation, PerClass, wilson};
 use rejection::Rejection;
 pub use scores::{Embeddings, Scores, score};
 

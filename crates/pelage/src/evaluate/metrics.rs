@@ -115,9 +115,30 @@ impl Evaluation {
     }
 }
 
+/// The 95 % interval of a proportion of `n` (Wilson 1927).
+pub fn wilson(share: f64, n: usize) -> [f64; 2] {
+    if n == 0 {
+        return [0.0, 1.0];
+    }
+    let (n, z) = (n as f64, 1.959_964);
+    let middle = share + z * z / (2.0 * n);
+    let half = z * (share * (1.0 - share) / n + z * z / (4.0 * n * n)).sqrt();
+    [middle - half, middle + half].map(|end| end / (1.0 + z * z / n))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn wilson_agrees_with_statsmodels() {
+        // statsmodels.stats.proportion.proportion_confint(45, 50, method="wilson")
+        let [low, high] = wilson(0.9, 50);
+        assert!(
+            (low - 0.786_397).abs() < 1e-5 && (high - 0.956_524).abs() < 1e-5,
+            "{low} {high}"
+        );
+    }
 
     #[test]
     fn agrees_with_definitions_worked_by_hand() {

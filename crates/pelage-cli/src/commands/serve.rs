@@ -1,0 +1,128 @@
+//! `pelage serve`.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use clap::Args;
+use pelage::Error;
+use pelage_serve::models::Models;
+use pelage_serve::{App, Audience, Options, bind, serve};
+use tokio::sync::Notify;
+
+use super::compute::Computing;
+use crate::failure::{Failure, Outcome};
+
+/// A web page and an API that classify pictures
+///
+/// Opens a page on which pictures are dropped, pasted or taken with a camera, and that shows what the model says of
+/// them; with two models, side by side. Programs ask POST /api/predict; /api/openapi.json says what else there is.
+/// Nothing leaves this machine. Ctrl-C finishes what is under way and ends.
+#[derive(Args)]
+pub(super) struct Arguments {
+    /// Run folders or model files, at most two
+    #[arg(required = true, num_args = 1..=2, value_name = "RUN")]
+    runs: Vec<PathBuf>,
+    /// The address to listen at; one that other machines reach needs --token or --public
+    #[arg(long, default_value = "127.0.0.1")]
+    host: String,
+    /// The port; 0 takes any that is free
+    #[arg(long, default_value_t = 8000)]
+    port: u16,
+    /// Open the page in a browser
+    #[arg(long)]
+    open: bool,
+    /// Answer whoever sends this token, or opens the page with #token=TOKEN behind its address; PELAGE_TOKEN sets it
+    /// too, and other users do not see that in the list of processes
+    #[arg(long, value_name = "TOKEN")]
+    token: Option<String>,
+    /// Answer everyone who reaches the address
+    #[arg(long, conflicts_with = "token")]
+    public: bool,
+    /// A name that the server is reached by, beside localhost and IP addresses; may be given more than once
+    #[arg(long = "name", value_name = "NAME")]
+    names: Vec<String>,
+    /// Answer "unknown" below this calibrated confidence, 0 to 1, and if a picture is too far from the training set;
+    /// for models with a calibration
+    #[arg(long, value_name = "CONFIDENCE")]
+    reject: Option<f64>,
+    #[command(flatten)]
+    computing: Computing,
+}
+
+pub(super) fn run(arguments: Arguments) -> Outcome {
+    let token = arguments.token.clone().or_else(|| std::env::var("PELAGE_TOKEN").ok());
+    let audience = match (arguments.public, token) {
+        (true, _) => Audience::Public,
+        (false, Some(token)) => Audience::Token(token),
+        (false, None) => Audience::Loopback,
+    };
+    // First: whoever may not listen there need not wait for the models.
+    let listener = bind(&arguments.host, arguments.port, &audience).map_err(|failure| match failure {
+        Error::Setting { name: "host", .. } => Failure::Usage(format!("{failure}: `--token TOKEN`, or `--public`")),
+        Error::Io { .. } => Failure::Failed(format!("{failure}; another --port may be free")),
+        other => other.into(),
+    })?;
+    let models = Models::open(&arguments.runs, &arguments.computing.compute(), arguments.reject)?;
+    let app = App::start(
+        models,
+        Options {
+            audience: audience.clone(),
+            names: arguments.names,
+            ..Options::default()
+        },
+    )?;
+    let address = listener
+        .local_addr()
+        .map_err(|failure| Failure::Failed(failure.to_string()))?;
+    let stop = stop_on_signal();
+    let page = format!("http://{address}/");
+    eprintln!("serving on {page} (Ctrl-C ends)");
+    if arguments.open {
+        open(&page, &audience);
+    }
+    serve(listener, &app, async move { stop.notified().await })?;
+    drop(app);
+    Ok(String::new())
+}
+
+/// Is notified by the first Ctrl-C or SIGTERM; the second one ends the process at once.
+fn stop_on_signal() -> Arc<Notify> {
+    static SIGNALS: AtomicU32 = AtomicU32::new(0);
+    let stop = Arc::new(Notify::new());
+    let heard = stop.clone();
+    let hear = move || {
+        if SIGNALS.fetch_add(1, Ordering::SeqCst) > 0 {
+            std::process::exit(130);
+        }
+        eprintln!("\nfinishing what is under way; press Ctrl-C again to end at once");
+        heard.notify_one();
+    };
+    if let Err(failure) = ctrlc::set_handler(hear) {
+        eprintln!("note: Ctrl-C will end at once ({failure})");
+    }
+    stop
+}
+
+/// Opens `page` in the browser of this machine; who has none opens it himself.
+fn open(page: &str, audience: &Audience) {
+    let page = match audience {
+        Audience::Token(token) => format!("{page}#token={token}"),
+        _ => page.to_string(),
+    };
+    let (program, arguments): (_, &[&str]) = match std::env::consts::OS {
+        "macos" => ("open", &[]),
+        "windows" => ("rundll32", &["url.dll,FileProtocolHandler"]),
+        _ => ("xdg-open", &[]),
+    };
+    let quiet = std::process::Stdio::null;
+    let started = std::process::Command::new(Path::new(program))
+        .args(arguments)
+        .arg(&page)
+        .stdout(quiet())
+        .stderr(quiet())
+        .spawn();
+    if started.is_err() {
+        eprintln!("note: no browser could be started ({program})");
+    }
+}
