@@ -1,11 +1,13 @@
 //! Every route: its handler beside its description, from which the OpenAPI document is made.
 
 mod explain;
+mod feedback;
 mod health;
 mod models;
 mod openapi;
 mod options;
 mod predict;
+mod runs;
 mod upload;
 
 use std::sync::Arc;
@@ -47,10 +49,17 @@ enum Takes {
 
 /// The routes of the API.
 fn routes() -> Vec<Route> {
-    [predict::routes(), explain::routes(), models::routes(), health::routes()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        predict::routes(),
+        explain::routes(),
+        models::routes(),
+        feedback::routes(),
+        runs::routes(),
+        health::routes(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// The application as a router: the page, the API, and whom it may be asked by.

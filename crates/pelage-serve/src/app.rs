@@ -2,14 +2,18 @@
 
 use std::sync::Arc;
 
+use std::path::PathBuf;
+
 use pelage::{Error, Result};
 use tokio::sync::{Semaphore, watch};
 
 use crate::access::Audience;
+use crate::collect::Collection;
 use crate::engine::Engine;
 use crate::limits::Limits;
 use crate::metrics::Metrics;
 use crate::models::Models;
+use crate::runs::Runs;
 
 /// How to serve.
 #[derive(Clone, Debug, Default)]
@@ -20,6 +24,10 @@ pub struct Options {
     pub names: Vec<String>,
     /// Its bounds.
     pub limits: Limits,
+    /// Runs to list.
+    pub runs: Runs,
+    /// The folder that corrections are kept in; none: they are not asked for.
+    pub collect: Option<PathBuf>,
 }
 
 /// A running application: models, the threads that ask them, counts. Dropping it ends the threads.
@@ -30,6 +38,9 @@ pub struct App {
     pub(crate) metrics: Arc<Metrics>,
     /// Kibibytes of request bodies that may still be held.
     pub(crate) held: Arc<Semaphore>,
+    /// Streams of events that may still be opened.
+    pub(crate) streams: Arc<Semaphore>,
+    pub(crate) collection: Option<Collection>,
     stopping: watch::Sender<bool>,
 }
 
@@ -37,12 +48,17 @@ impl App {
     /// Starts the threads.
     ///
     /// # Errors
-    /// If the system gives no thread.
+    /// A folder of corrections that cannot be used; if the system gives no thread.
     pub fn start(models: Models, options: Options) -> Result<Arc<App>> {
         let (models, metrics) = (Arc::new(models), Arc::new(Metrics::new()));
         let engine = Engine::start(models.clone(), &options.limits, metrics.clone())
             .map_err(|failure| Error::Settings(format!("no thread to compute on: {failure}")))?;
+        let limits = &options.limits;
+        let open = |folder: &PathBuf| Collection::open(folder, limits.collected_bytes, limits.collected_pictures);
+        let collection = options.collect.as_ref().map(open).transpose()?;
         Ok(Arc::new(App {
+            collection,
+            streams: Arc::new(Semaphore::new(limits.streams)),
             models,
             engine,
             metrics,

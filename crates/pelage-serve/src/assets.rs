@@ -30,9 +30,11 @@ pub(crate) const ALL: &[Asset] = &[
     file("/charts.js", SCRIPT, include_str!("assets/charts.js")),
     file("/docs.js", SCRIPT, include_str!("assets/docs.js")),
     file("/dom.js", SCRIPT, include_str!("assets/dom.js")),
+    file("/feedback.js", SCRIPT, include_str!("assets/feedback.js")),
     file("/layers.js", SCRIPT, include_str!("assets/layers.js")),
     file("/model.js", SCRIPT, include_str!("assets/model.js")),
     file("/pictures.js", SCRIPT, include_str!("assets/pictures.js")),
+    file("/runs.js", SCRIPT, include_str!("assets/runs.js")),
     file("/text.js", SCRIPT, include_str!("assets/text.js")),
 ];
 

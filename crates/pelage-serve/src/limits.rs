@@ -29,6 +29,12 @@ pub struct Limits {
     pub body: Duration,
     /// How long it may leave what was sent to it unread.
     pub unread: Duration,
+    /// Streams of events at once.
+    pub streams: usize,
+    /// Bytes of all corrections that are kept.
+    pub collected_bytes: u64,
+    /// Their number.
+    pub collected_pictures: usize,
     /// Connections at once.
     pub connections: usize,
     /// How long requests are waited for when the server stops.
@@ -53,6 +59,9 @@ impl Default for Limits {
             head: seconds(10),
             body: seconds(30),
             unread: seconds(30),
+            streams: 64,
+            collected_bytes: 1 << 30,
+            collected_pictures: 10_000,
             connections: 512,
             drain: seconds(10),
         }

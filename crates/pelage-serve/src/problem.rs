@@ -27,6 +27,8 @@ pub enum Cause {
     Slow,
     /// No picture could be read.
     Unreadable,
+    /// There is no room to keep it.
+    Full,
     /// The queue is full.
     Busy,
     /// The answer was not ready in time.
@@ -37,7 +39,7 @@ pub enum Cause {
 
 impl Cause {
     /// All of them.
-    pub const ALL: [Cause; 13] = [
+    pub const ALL: [Cause; 14] = [
         Cause::NotFound,
         Cause::Method,
         Cause::Malformed,
@@ -48,6 +50,7 @@ impl Cause {
         Cause::Large,
         Cause::Slow,
         Cause::Unreadable,
+        Cause::Full,
         Cause::Busy,
         Cause::Expired,
         Cause::Failed,
@@ -83,6 +86,7 @@ impl Cause {
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "No picture could be read",
             ),
+            Cause::Full => ("full", StatusCode::INSUFFICIENT_STORAGE, "There is no room to keep it"),
             Cause::Busy => ("busy", StatusCode::SERVICE_UNAVAILABLE, "The server is busy"),
             Cause::Expired => ("expired", StatusCode::SERVICE_UNAVAILABLE, "The server is busy"),
             Cause::Failed => ("failed", StatusCode::INTERNAL_SERVER_ERROR, "The server failed"),

@@ -320,11 +320,14 @@ fn models_and_routes_are_described_as_they_are() {
     );
     let problem = server.get("/nothing").json();
     fits(&problem, &document["components"]["schemas"]["Problem"]);
-    // Every path is there, and no other.
+    // Every path is there, with its method; the one that never ends is tested by itself.
     for (path, methods) in document["paths"].as_object().unwrap() {
         for method in methods.as_object().unwrap().keys() {
-            let answer = server.ask(&method.to_uppercase(), path, &[], b"");
-            assert!(![404, 405].contains(&answer.status), "{method} {path}: {answer:?}");
+            if path != "/api/runs/events" {
+                let answer = server.ask(&method.to_uppercase(), path, &[], b"");
+                let nowhere = answer.status == 405 || answer.text().contains("see /api/openapi.json");
+                assert!(!nowhere, "{method} {path}: {answer:?}");
+            }
         }
     }
 }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use clap::Args;
 use pelage::Error;
 use pelage_serve::models::Models;
-use pelage_serve::{App, Audience, Options, bind, serve};
+use pelage_serve::{App, Audience, Options, Runs, bind, serve};
 use tokio::sync::Notify;
 
 use super::compute::Computing;
@@ -20,8 +20,8 @@ use crate::failure::{Failure, Outcome};
 /// Nothing leaves this machine. Ctrl-C finishes what is under way and ends.
 #[derive(Args)]
 pub(super) struct Arguments {
-    /// Run folders or model files, at most two
-    #[arg(required = true, num_args = 1..=2, value_name = "RUN")]
+    /// Run folders or model files, at most two; and folders of runs, whose curves are shown as they grow
+    #[arg(required = true, value_name = "RUN")]
     runs: Vec<PathBuf>,
     /// The address to listen at; one that other machines reach needs --token or --public
     #[arg(long, default_value = "127.0.0.1")]
@@ -46,6 +46,10 @@ pub(super) struct Arguments {
     /// for models with a calibration
     #[arg(long, value_name = "CONFIDENCE")]
     reject: Option<f64>,
+    /// Ask people what a picture really shows, and keep it in this folder, one below it for each class, which `pelage
+    /// train` reads; at most 10,000 pictures and 1 GiB
+    #[arg(long, value_name = "DIR")]
+    collect: Option<PathBuf>,
     #[command(flatten)]
     computing: Computing,
 }
@@ -63,12 +67,18 @@ pub(super) fn run(arguments: Arguments) -> Outcome {
         Error::Io { .. } => Failure::Failed(format!("{failure}; another --port may be free")),
         other => other.into(),
     })?;
-    let models = Models::open(&arguments.runs, &arguments.computing.compute(), arguments.reject)?;
+    let (listed, opened): (Vec<_>, Vec<_>) = arguments.runs.into_iter().partition(|path| Runs::is_source(path));
+    if opened.len() > 2 {
+        return Err(Failure::Usage("at most two models stand side by side".into()));
+    }
+    let models = Models::open(&opened, &arguments.computing.compute(), arguments.reject)?;
     let app = App::start(
         models,
         Options {
             audience: audience.clone(),
             names: arguments.names,
+            runs: Runs::new(listed),
+            collect: arguments.collect,
             ..Options::default()
         },
     )?;

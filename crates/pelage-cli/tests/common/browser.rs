@@ -68,6 +68,45 @@ impl Browser {
         self.ask("execute/sync", json!({"script": script, "args": []}))
     }
 
+    /// Waits until `script` returns what is true.
+    pub(crate) fn wait(&self, script: &str) -> Value {
+        for _ in 0..600 {
+            let found = self.run(script);
+            if found != json!(null) && found != json!(false) {
+                return found;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
+        panic!("never: {script}; {:?}", self.complaints());
+    }
+
+    fn element(&self, selector: &str) -> String {
+        let found = self.ask("element", json!({"using": "css selector", "value": selector}));
+        let id = found.as_object().and_then(|found| found.values().next()?.as_str());
+        id.unwrap_or_else(|| panic!("{selector}: {found}")).to_string()
+    }
+
+    pub(crate) fn click(&self, selector: &str) {
+        self.ask(&format!("element/{}/click", self.element(selector)), json!({}));
+    }
+
+    /// Types into an element; for one that takes files, their paths, a line each.
+    pub(crate) fn enter(&self, selector: &str, text: &str) {
+        self.ask(
+            &format!("element/{}/value", self.element(selector)),
+            json!({ "text": text }),
+        );
+    }
+
+    /// Presses a key, wherever the focus is.
+    pub(crate) fn press(&self, key: &str) {
+        let press = ["keyDown", "keyUp"].map(|kind| json!({"type": kind, "value": key}));
+        self.ask(
+            "actions",
+            json!({"actions": [{"type": "key", "id": "keyboard", "actions": press}]}),
+        );
+    }
+
     /// A screen of this many pixels, light or dark.
     pub(crate) fn screen(&self, width: u32, height: u32, scheme: &str) {
         let metrics = json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600});

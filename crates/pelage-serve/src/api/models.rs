@@ -12,6 +12,7 @@ use serde_json::json;
 
 use super::options::Options;
 use super::{Described, Route, Takes};
+use crate::access::Audience;
 use crate::app::App;
 use crate::models::Card;
 use crate::problem::Problem;
@@ -25,7 +26,7 @@ pub(super) fn routes() -> Vec<Route> {
         "layers": ["conv1"], "temperature": 1.2, "rejects": false,
         "train_images": 12_800, "validation_images": 3_200, "accuracy": [0.874, [0.862, 0.885]], "loss": 0.29,
         "data": "data", "written": 1_790_000_000, "epoch": 45,
-    }], "picture_bytes": 20_971_520, "pictures": 64});
+    }], "picture_bytes": 20_971_520, "pictures": 64, "collects": false, "runs": true, "token": false});
     vec![
         Route {
             path: "/api/models",
@@ -55,6 +56,12 @@ struct Answer<'a> {
     models: Vec<&'a Card>,
     picture_bytes: usize,
     pictures: usize,
+    /// Whether corrections are kept.
+    collects: bool,
+    /// Whether there are runs to list.
+    runs: bool,
+    /// Whether a token is asked for.
+    token: bool,
 }
 
 async fn models(State(app): State<Arc<App>>) -> Result<Response, Problem> {
@@ -62,6 +69,9 @@ async fn models(State(app): State<Arc<App>>) -> Result<Response, Problem> {
         models: app.models.iter().map(|served| &served.card).collect(),
         picture_bytes: app.options.limits.picture_bytes,
         pictures: app.options.limits.pictures,
+        collects: app.collection.is_some(),
+        runs: !app.options.runs.is_empty(),
+        token: matches!(app.options.audience, Audience::Token(_)),
     })
 }
 

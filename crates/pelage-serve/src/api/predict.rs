@@ -64,6 +64,12 @@ async fn predict(State(app): State<Arc<App>>, request: Request) -> Result<Respon
     let uploaded = upload::read(&app, request).await?;
     let mut predictions = app.engine.predict(model, uploaded.pictures).await?;
     if predictions.iter().all(|one| one.error.is_some()) {
+        if let [prediction] = &predictions[..] {
+            return Err(Problem::new(
+                Cause::Unreadable,
+                prediction.error.clone().unwrap_or_default(),
+            ));
+        }
         let reasons = predictions.iter().take(5);
         let reasons = reasons.map(|one| format!("{}: {}", one.path, one.error.as_deref().unwrap_or_default()));
         return Err(Problem::new(Cause::Unreadable, reasons.collect::<Vec<_>>().join("; ")));

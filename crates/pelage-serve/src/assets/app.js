@@ -5,8 +5,10 @@ import { chooser, text, translate } from "./text.js";
 import * as docs from "./docs.js";
 import * as model from "./model.js";
 import * as pictures from "./pictures.js";
+import * as runs from "./runs.js";
+import "./feedback.js";
 
-const views = { try: pictures, model, api: docs };
+const views = { try: pictures, model, runs, api: docs };
 let served = null;
 
 function show() {
