@@ -36,7 +36,7 @@ for (const image of document.querySelectorAll("img")) {
   if (seen(image) && !(image.complete && image.naturalWidth)) faults.push(`not loaded: ${image.outerHTML}`);
 }
 if ([...document.querySelectorAll("h1")].filter(seen).length !== 1) faults.push("not one heading");
-if (/undefined|NaN|\[object/.test(document.body.innerText)) faults.push(document.body.innerText);
+if (/undefined|NaN|null|\[object/.test(document.body.innerText)) faults.push(document.body.innerText);
 return faults;
 "#;
 
@@ -309,6 +309,11 @@ fn a_token_is_asked_for_and_taken_from_the_address() {
     browser.enter("#token input", "correct-horse");
     browser.press(ENTER);
     browser.wait("return document.querySelector('#try-title').textContent");
+
+    stripes(1, 7, 60).save(folder.path().join("level.png")).unwrap();
+    browser.enter("#files", &folder.path().join("level.png").display().to_string());
+    answers(&browser, 1);
+    look(&browser, "token");
 
     browser.run("sessionStorage.clear()");
     browser.open("about:blank");

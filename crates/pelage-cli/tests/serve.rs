@@ -68,6 +68,17 @@ fn it_says_what_predict_says_and_ends_when_it_is_told_to() {
             (200, &expected, &"run".into())
         );
     }
+    let port = server.address.split(':').nth(1).unwrap().to_string();
+    assert_eq!(
+        succeed(folder.path(), &["serve", "--check", "--port", &port]),
+        "alive\n"
+    );
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
+    fail(folder.path(), &["serve", "--check", "--port", &nobody.to_string()], 1);
     // Heads that never end hold it up neither for others nor at its end.
     let mut silent: Vec<_> = (0..300).map(|_| server.connect()).collect();
     silent

@@ -182,6 +182,7 @@ fn documents_are_there_and_link_to_files_that_exist() {
         "CHANGELOG.md",
         "docs/BENCHMARKS.md",
         "docs/PRETRAINED.md",
+        "docs/SERVING.md",
     ] {
         let path = root().join(name);
         let text = fs::read_to_string(&path).unwrap_or_else(|failure| panic!("{name}: {failure}"));

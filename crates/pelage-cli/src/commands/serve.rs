@@ -1,8 +1,11 @@
 //! `pelage serve`.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use clap::Args;
 use pelage::Error;
@@ -21,8 +24,11 @@ use crate::failure::{Failure, Outcome};
 #[derive(Args)]
 pub(super) struct Arguments {
     /// Run folders or model files, at most two; and folders of runs, whose curves are shown as they grow
-    #[arg(required = true, value_name = "RUN")]
+    #[arg(required_unless_present = "check", value_name = "RUN")]
     runs: Vec<PathBuf>,
+    /// Ask the server that runs at --host and --port whether it is well, and exit with 0 or 1; for containers
+    #[arg(long)]
+    check: bool,
     /// The address to listen at; one that other machines reach needs --token or --public
     #[arg(long, default_value = "127.0.0.1")]
     host: String,
@@ -55,6 +61,9 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: Arguments) -> Outcome {
+    if arguments.check {
+        return check(&arguments.host, arguments.port);
+    }
     let token = arguments.token.clone().or_else(|| std::env::var("PELAGE_TOKEN").ok());
     let audience = match (arguments.public, token) {
         (true, _) => Audience::Public,
@@ -112,6 +121,27 @@ fn stop_on_signal() -> Arc<Notify> {
         eprintln!("note: Ctrl-C will end at once ({failure})");
     }
     stop
+}
+
+/// Asks `/healthz`; in an empty container there is no other program that could.
+fn check(host: &str, port: u16) -> Outcome {
+    let within = Some(Duration::from_secs(5));
+    let ask = || -> std::io::Result<String> {
+        let mut stream = TcpStream::connect((host, port))?;
+        stream.set_read_timeout(within)?;
+        stream.set_write_timeout(within)?;
+        stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
+        let mut answer = String::new();
+        stream.take(1 << 16).read_to_string(&mut answer)?;
+        Ok(answer)
+    };
+    match ask() {
+        Ok(answer) if answer.starts_with("HTTP/1.1 200 ") => Ok("alive\n".into()),
+        Ok(answer) => Err(Failure::Failed(
+            answer.lines().next().unwrap_or("no answer").to_string(),
+        )),
+        Err(failure) => Err(Failure::Failed(format!("{host}:{port}: {failure}"))),
+    }
 }
 
 /// Opens `page` in the browser of this machine; who has none opens it himself.

@@ -104,7 +104,7 @@ function draw(one) {
     make("div.frame", {}, frame, heat?.image ?? null),
     make("div.says", {}, ...served.models.map((model) => says(one, model))),
   );
-  for (const part of more) one.element.append(part(one, served));
+  one.element.append(...more.map((part) => part(one, served)).filter(Boolean));
   if (focused) one.element.querySelector(`[data-key="${CSS.escape(focused)}"]`)?.focus();
 }
 
