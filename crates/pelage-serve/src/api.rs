@@ -8,6 +8,7 @@ mod openapi;
 mod options;
 mod predict;
 mod runs;
+mod teach;
 mod upload;
 
 use std::sync::Arc;
@@ -55,6 +56,7 @@ fn routes() -> Vec<Route> {
         models::routes(),
         feedback::routes(),
         runs::routes(),
+        teach::routes(),
         health::routes(),
     ]
     .into_iter()

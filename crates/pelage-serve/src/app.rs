@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use std::path::PathBuf;
 
-use pelage::{Error, Result};
+use pelage::{Compute, Error, Result};
 use tokio::sync::{Semaphore, watch};
 
 use crate::access::Audience;
@@ -14,6 +14,7 @@ use crate::limits::Limits;
 use crate::metrics::Metrics;
 use crate::models::Models;
 use crate::runs::Runs;
+use crate::teach::{Backbone, School};
 
 /// How to serve.
 #[derive(Clone, Debug, Default)]
@@ -28,6 +29,10 @@ pub struct Options {
     pub runs: Runs,
     /// The folder that corrections are kept in; none: they are not asked for.
     pub collect: Option<PathBuf>,
+    /// What lessons begin with; none: the page teaches nothing.
+    pub teach: Option<Backbone>,
+    /// Where lessons compute.
+    pub compute: Compute,
 }
 
 /// A running application: models, the threads that ask them, counts. Dropping it ends the threads.
@@ -41,6 +46,7 @@ pub struct App {
     /// Streams of events that may still be opened.
     pub(crate) streams: Arc<Semaphore>,
     pub(crate) collection: Option<Collection>,
+    pub(crate) school: Option<School>,
     stopping: watch::Sender<bool>,
 }
 
@@ -56,15 +62,21 @@ impl App {
         let limits = &options.limits;
         let open = |folder: &PathBuf| Collection::open(folder, limits.collected_bytes, limits.collected_pictures);
         let collection = options.collect.as_ref().map(open).transpose()?;
+        let stopping = watch::Sender::new(false);
+        let school = options.teach.clone().map(|backbone| {
+            let compute = options.compute.clone();
+            School::new(backbone, compute, stopping.subscribe())
+        });
         Ok(Arc::new(App {
             collection,
+            school,
             streams: Arc::new(Semaphore::new(limits.streams)),
             models,
             engine,
             metrics,
             held: Arc::new(Semaphore::new(options.limits.held_bytes >> 10)),
             options,
-            stopping: watch::Sender::new(false),
+            stopping,
         }))
     }
 

@@ -35,6 +35,7 @@ pub(crate) const ALL: &[Asset] = &[
     file("/model.js", SCRIPT, include_str!("assets/model.js")),
     file("/pictures.js", SCRIPT, include_str!("assets/pictures.js")),
     file("/runs.js", SCRIPT, include_str!("assets/runs.js")),
+    file("/teach.js", SCRIPT, include_str!("assets/teach.js")),
     file("/text.js", SCRIPT, include_str!("assets/text.js")),
 ];
 

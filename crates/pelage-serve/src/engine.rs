@@ -27,6 +27,8 @@ use tasks::Tasks;
 pub struct Picture {
     /// Its name in the answer, and nothing else.
     pub name: String,
+    /// The name of its field in a form; empty outside one.
+    pub field: String,
     /// The file.
     pub bytes: Bytes,
 }

@@ -30,6 +30,7 @@ pub mod metrics;
 pub mod models;
 pub mod problem;
 pub mod runs;
+pub mod teach;
 
 pub use access::{Audience, bind};
 pub use api::router;

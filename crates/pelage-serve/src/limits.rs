@@ -13,6 +13,8 @@ pub struct Limits {
     pub request_bytes: usize,
     /// Pictures of a request.
     pub pictures: usize,
+    /// Pictures of a lesson.
+    pub lesson_pictures: usize,
     /// What decoding one picture may cost.
     pub decode: decode::Limits,
     /// Bytes of all requests that are held at once.
@@ -48,6 +50,7 @@ impl Default for Limits {
             picture_bytes: 20 << 20,
             request_bytes: 64 << 20,
             pictures: 64,
+            lesson_pictures: 1000,
             decode: decode::Limits {
                 max_pixels: 50_000_000,
                 max_alloc_bytes: 640 << 20,

@@ -427,3 +427,79 @@ fn only_its_own_page_and_those_with_the_token_are_answered() {
     let names: BTreeSet<_> = page.head.lines().filter_map(|line| line.split(": ").next()).collect();
     assert!(names.contains("permissions-policy") && names.contains("cross-origin-opener-policy"));
 }
+
+#[test]
+fn lessons_are_bounded_and_one_at_a_time() {
+    let options = |teach| Options {
+        teach,
+        limits: Limits {
+            lesson_pictures: 20,
+            ..Limits::default()
+        },
+        ..Options::default()
+    };
+    let deaf = Server::start(&[], options(None));
+    for path in ["/api/teach/lesson", "/api/teach/model"] {
+        assert_eq!(deaf.get(path).status, 404);
+    }
+    let backbone = pelage_serve::teach::Backbone {
+        architecture: pelage::Architecture::ResNet18,
+        weights: None,
+    };
+    let server = Server::start(&[], options(Some(backbone)));
+    assert_eq!(server.get("/api/teach/lesson").json()["state"], "none");
+    assert_eq!(server.get("/api/teach/model").status, 404);
+    assert_eq!(server.post("/api/teach/predict", &picture(1)).status, 404);
+
+    let lesson = |classes: &[(&str, u32)]| {
+        let mut body = Vec::new();
+        for (at, (class, count)) in classes.iter().enumerate() {
+            for i in 0..*count {
+                let head = format!("Content-Disposition: form-data; name=\"{class}\"; filename=\"{i}.png\"");
+                body.extend_from_slice(format!("--limit\r\n{head}\r\n\r\n").as_bytes());
+                body.extend_from_slice(&picture(100 * at as u32 + i));
+                body.extend_from_slice(b"\r\n");
+            }
+        }
+        body.extend_from_slice(b"--limit--\r\n");
+        server.ask(
+            "POST",
+            "/api/teach",
+            &[("Content-Type", "multipart/form-data; boundary=limit")],
+            &body,
+        )
+    };
+    assert_eq!(lesson(&[("a", 8)]).status, 400);
+    assert_eq!(lesson(&[("a", 8), ("b", 4)]).status, 400);
+    assert_eq!(lesson(&[("", 8), ("b", 8)]).status, 400);
+    assert_eq!(lesson(&[("a", 11), ("b", 10)]).status, 413);
+    assert_eq!(
+        server.post("/api/teach", &picture(1)).status,
+        400,
+        "a picture without a class"
+    );
+    assert_eq!(server.get("/api/teach/lesson").json()["state"], "none");
+
+    let begun = lesson(&[("a", 8), ("b", 8)]);
+    assert_eq!(
+        (begun.status, &begun.json()["state"]),
+        (200, &json!("learning")),
+        "{begun:?}"
+    );
+    assert_eq!(lesson(&[("a", 8), ("b", 8)]).status, 503);
+    let told = loop {
+        let told = server.get("/api/teach/lesson").json();
+        if told["state"] != "learning" {
+            break told;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    };
+    assert_eq!(
+        (&told["state"], &told["classes"]),
+        (&json!("done"), &json!(["a", "b"])),
+        "{told}"
+    );
+    let answer = server.post("/api/teach/predict", &picture(1)).json();
+    assert_eq!(answer["predictions"][0]["classes"].as_array().unwrap().len(), 2);
+    assert_eq!(server.post("/api/teach/predict", b"no picture").status, 422);
+}

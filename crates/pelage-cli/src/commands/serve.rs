@@ -8,13 +8,16 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use clap::Args;
-use pelage::Error;
+use pelage::zoo::store::Store;
+use pelage::{Architecture, Error};
 use pelage_serve::models::Models;
+use pelage_serve::teach::Backbone;
 use pelage_serve::{App, Audience, Options, Runs, bind, serve};
 use tokio::sync::Notify;
 
 use super::compute::Computing;
 use crate::failure::{Failure, Outcome};
+use crate::options::one_of;
 
 /// A web page and an API that classify pictures
 ///
@@ -24,7 +27,7 @@ use crate::failure::{Failure, Outcome};
 #[derive(Args)]
 pub(super) struct Arguments {
     /// Run folders or model files, at most two; and folders of runs, whose curves are shown as they grow
-    #[arg(required_unless_present = "check", value_name = "RUN")]
+    #[arg(required_unless_present_any = ["check", "teach"], value_name = "RUN")]
     runs: Vec<PathBuf>,
     /// Ask the server that runs at --host and --port whether it is well, and exit with 0 or 1; for containers
     #[arg(long)]
@@ -56,6 +59,19 @@ pub(super) struct Arguments {
     /// train` reads; at most 10,000 pictures and 1 GiB
     #[arg(long, value_name = "DIR")]
     collect: Option<PathBuf>,
+    /// A page on which classes are named and shown a few pictures each, and a head on this frozen backbone learns them
+    /// [default: the first whose weights `pelage weights` keeps]
+    #[arg(
+        long,
+        value_name = "BACKBONE",
+        num_args = 0..=1,
+        require_equals = true,
+        value_parser = one_of::<Architecture>(Architecture::ALL.map(Architecture::name))
+    )]
+    teach: Option<Option<Architecture>>,
+    /// The file of the backbone's weights, or `random` to try things out [default: those that `pelage weights` keeps]
+    #[arg(long, value_name = "FILE", requires = "teach")]
+    weights: Option<PathBuf>,
     #[command(flatten)]
     computing: Computing,
 }
@@ -70,6 +86,10 @@ pub(super) fn run(arguments: Arguments) -> Outcome {
         (false, Some(token)) => Audience::Token(token),
         (false, None) => Audience::Loopback,
     };
+    let teach = arguments
+        .teach
+        .map(|named| backbone(named, arguments.weights))
+        .transpose()?;
     // First: whoever may not listen there need not wait for the models.
     let listener = bind(&arguments.host, arguments.port, &audience).map_err(|failure| match failure {
         Error::Setting { name: "host", .. } => Failure::Usage(format!("{failure}: `--token TOKEN`, or `--public`")),
@@ -88,6 +108,8 @@ pub(super) fn run(arguments: Arguments) -> Outcome {
             names: arguments.names,
             runs: Runs::new(listed),
             collect: arguments.collect,
+            teach,
+            compute: arguments.computing.compute(),
             ..Options::default()
         },
     )?;
@@ -121,6 +143,25 @@ fn stop_on_signal() -> Arc<Notify> {
         eprintln!("note: Ctrl-C will end at once ({failure})");
     }
     stop
+}
+
+/// What lessons begin with.
+fn backbone(named: Option<Architecture>, weights: Option<PathBuf>) -> Result<Backbone, Failure> {
+    let store = Store::default();
+    let architecture = match named {
+        Some(architecture) => architecture,
+        // If none is kept, the error says how to get this one.
+        None => store
+            .list()?
+            .first()
+            .map_or(Architecture::MobileNetV2, |kept| kept.architecture),
+    };
+    let weights = match weights {
+        Some(path) if path.as_os_str() == "random" => None,
+        Some(path) => Some(path),
+        None => Some(store.find(architecture)?),
+    };
+    Ok(Backbone { architecture, weights })
 }
 
 /// Asks `/healthz`; in an empty container there is no other program that could.

@@ -87,7 +87,15 @@ impl Browser {
     }
 
     pub(crate) fn click(&self, selector: &str) {
-        self.ask(&format!("element/{}/click", self.element(selector)), json!({}));
+        // The page may draw itself anew between the two.
+        for _ in 0..20 {
+            let url = format!("{}/element/{}/click", self.session, self.element(selector));
+            if ureq::post(&url).content_type("application/json").send("{}").is_ok() {
+                return;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
+        panic!("{selector} cannot be clicked");
     }
 
     /// Types into an element; for one that takes files, their paths, a line each.

@@ -16,6 +16,7 @@ use crate::access::Audience;
 use crate::app::App;
 use crate::models::Card;
 use crate::problem::Problem;
+use crate::teach::{LEAST, School};
 
 const ARCHITECTURE: [(&str, &str); 1] = [("model", "the name of a model; by default the first")];
 
@@ -26,7 +27,8 @@ pub(super) fn routes() -> Vec<Route> {
         "layers": ["conv1"], "temperature": 1.2, "rejects": false,
         "train_images": 12_800, "validation_images": 3_200, "accuracy": [0.874, [0.862, 0.885]], "loss": 0.29,
         "data": "data", "written": 1_790_000_000, "epoch": 45,
-    }], "picture_bytes": 20_971_520, "pictures": 64, "collects": false, "runs": true, "token": false});
+    }], "picture_bytes": 20_971_520, "pictures": 64, "collects": false, "runs": true, "teaches": "mobilenet_v2",
+        "least": 5, "token": false});
     vec![
         Route {
             path: "/api/models",
@@ -60,6 +62,10 @@ struct Answer<'a> {
     collects: bool,
     /// Whether there are runs to list.
     runs: bool,
+    /// The backbone that lessons begin with, if the page teaches.
+    teaches: Option<&'static str>,
+    /// Pictures of each class that a lesson needs.
+    least: usize,
     /// Whether a token is asked for.
     token: bool,
 }
@@ -71,6 +77,8 @@ async fn models(State(app): State<Arc<App>>) -> Result<Response, Problem> {
         pictures: app.options.limits.pictures,
         collects: app.collection.is_some(),
         runs: !app.options.runs.is_empty(),
+        teaches: app.school.as_ref().map(School::backbone),
+        least: LEAST,
         token: matches!(app.options.audience, Audience::Token(_)),
     })
 }

@@ -8,6 +8,7 @@ use axum::routing::post;
 use pelage::Prediction;
 use pelage::predict::UNKNOWN;
 use serde::Serialize;
+use serde_json::Value;
 
 use super::options::Options;
 use super::{Described, Route, Takes, upload};
@@ -21,17 +22,6 @@ const OPTIONS: [(&str, &str); 3] = [
 ];
 
 pub(super) fn routes() -> Vec<Route> {
-    let prediction = Prediction {
-        path: "cat.jpg".into(),
-        classes: vec![("cat".into(), 0.75), ("dog".into(), 0.25)],
-        temperature: None,
-        doubt: None,
-        error: None,
-    };
-    let example = serde_json::to_value(Answer {
-        model: "cnn3-1",
-        predictions: &[prediction],
-    });
     vec![Route {
         path: "/api/predict",
         handler: post(predict),
@@ -40,9 +30,25 @@ pub(super) fn routes() -> Vec<Route> {
             summary: "Classify pictures: one as the body, or several as the files of a form. Answers come in the order \
                       of the pictures; one that cannot be read has an error instead of classes.",
             options: &OPTIONS,
-            answer: ("application/json", example.ok()),
+            answer: ("application/json", Some(example("cnn3-1"))),
         },
     }]
+}
+
+/// An answer, for the description of a route.
+pub(super) fn example(model: &str) -> Value {
+    let prediction = Prediction {
+        path: "cat.jpg".into(),
+        classes: vec![("cat".into(), 0.75), ("dog".into(), 0.25)],
+        temperature: None,
+        doubt: None,
+        error: None,
+    };
+    let answer = Answer {
+        model,
+        predictions: &[prediction],
+    };
+    serde_json::to_value(answer).unwrap_or_default()
 }
 
 /// What `pelage predict` prints for each picture, and which model says so.
@@ -62,18 +68,7 @@ async fn predict(State(app): State<Arc<App>>, request: Request) -> Result<Respon
         return Err(Problem::new(Cause::Option, detail));
     }
     let uploaded = upload::read(&app, request).await?;
-    let mut predictions = app.engine.predict(model, uploaded.pictures).await?;
-    if predictions.iter().all(|one| one.error.is_some()) {
-        if let [prediction] = &predictions[..] {
-            return Err(Problem::new(
-                Cause::Unreadable,
-                prediction.error.clone().unwrap_or_default(),
-            ));
-        }
-        let reasons = predictions.iter().take(5);
-        let reasons = reasons.map(|one| format!("{}: {}", one.path, one.error.as_deref().unwrap_or_default()));
-        return Err(Problem::new(Cause::Unreadable, reasons.collect::<Vec<_>>().join("; ")));
-    }
+    let mut predictions = readable(app.engine.predict(model, uploaded.pictures).await?)?;
     predictions.iter_mut().for_each(|one| one.classes.truncate(top));
     if format == "huggingface" {
         return match &predictions[..] {
@@ -85,6 +80,31 @@ async fn predict(State(app): State<Arc<App>>, request: Request) -> Result<Respon
         model: &app.models.served(model).name,
         predictions: &predictions,
     })
+}
+
+/// The answer of a model that is called `model`.
+///
+/// # Errors
+/// If no picture could be read.
+pub(super) fn answer(model: &str, predictions: Vec<Prediction>) -> Result<Response, Problem> {
+    let predictions = &readable(predictions)?[..];
+    super::json(&Answer { model, predictions })
+}
+
+/// The predictions, unless there is none: then why.
+fn readable(predictions: Vec<Prediction>) -> Result<Vec<Prediction>, Problem> {
+    if predictions.iter().any(|one| one.error.is_none()) {
+        return Ok(predictions);
+    }
+    if let [prediction] = &predictions[..] {
+        return Err(Problem::new(
+            Cause::Unreadable,
+            prediction.error.clone().unwrap_or_default(),
+        ));
+    }
+    let reasons = predictions.iter().take(5);
+    let reasons = reasons.map(|one| format!("{}: {}", one.path, one.error.as_deref().unwrap_or_default()));
+    Err(Problem::new(Cause::Unreadable, reasons.collect::<Vec<_>>().join("; ")))
 }
 
 /// An answer as Hugging Face's clients know it.

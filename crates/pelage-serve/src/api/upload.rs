@@ -28,6 +28,14 @@ pub(super) struct Uploaded {
 /// # Errors
 /// Too large, too slow, too many at once, or no picture at all.
 pub(super) async fn read(app: &App, request: Request) -> Result<Uploaded, Problem> {
+    read_up_to(app, request, app.options.limits.pictures).await
+}
+
+/// The same for another number of pictures.
+///
+/// # Errors
+/// As [`read`].
+pub(super) async fn read_up_to(app: &App, request: Request, pictures: usize) -> Result<Uploaded, Problem> {
     let limits = &app.options.limits;
     let is_form = is_form(request.headers());
     let most = if is_form {
@@ -47,7 +55,7 @@ pub(super) async fn read(app: &App, request: Request) -> Result<Uploaded, Proble
         held.map_err(|_| Problem::new(Cause::Busy, "other requests fill the memory that is set aside for them"))?;
     let reading = async {
         match is_form {
-            true => form(request, limits).await,
+            true => form(request, limits, pictures).await,
             false => raw(request.into_body(), limits).await,
         }
     };
@@ -91,12 +99,13 @@ async fn raw(body: Body, limits: &Limits) -> Result<Vec<Picture>, Problem> {
     })?;
     let picture = |bytes: Bytes| Picture {
         name: "picture".into(),
+        field: String::new(),
         bytes,
     };
     Ok((!bytes.is_empty()).then(|| picture(bytes)).into_iter().collect())
 }
 
-async fn form(request: Request, limits: &Limits) -> Result<Vec<Picture>, Problem> {
+async fn form(request: Request, limits: &Limits, most: usize) -> Result<Vec<Picture>, Problem> {
     let refused = |failure: axum::extract::multipart::MultipartError| match failure.status() {
         StatusCode::PAYLOAD_TOO_LARGE => too_large(limits.request_bytes),
         _ => Problem::new(
@@ -114,11 +123,12 @@ async fn form(request: Request, limits: &Limits) -> Result<Vec<Picture>, Problem
             let detail = format!("'{name}' of the form is no file; options go into the address");
             return Err(Problem::new(Cause::Malformed, detail));
         };
-        if pictures.len() == limits.pictures {
-            let detail = format!("more than {} pictures in one request", limits.pictures);
+        if pictures.len() == most {
+            let detail = format!("more than {most} pictures in one request");
             return Err(Problem::new(Cause::Large, detail));
         }
         let (name, mut bytes) = (name.chars().take(NAME).collect(), Vec::new());
+        let kind = field.name().unwrap_or_default().chars().take(NAME).collect();
         while let Some(chunk) = field.chunk().await.map_err(refused)? {
             all += chunk.len();
             if all > limits.request_bytes {
@@ -130,7 +140,11 @@ async fn form(request: Request, limits: &Limits) -> Result<Vec<Picture>, Problem
             bytes.extend_from_slice(&chunk);
         }
         let bytes = Bytes::from(bytes);
-        pictures.push(Picture { name, bytes });
+        pictures.push(Picture {
+            name,
+            field: kind,
+            bytes,
+        });
     }
     Ok(pictures)
 }

@@ -6,9 +6,10 @@ import * as docs from "./docs.js";
 import * as model from "./model.js";
 import * as pictures from "./pictures.js";
 import * as runs from "./runs.js";
+import * as teach from "./teach.js";
 import "./feedback.js";
 
-const views = { try: pictures, model, runs, api: docs };
+const views = { try: pictures, model, runs, teach, api: docs };
 let served = null;
 
 function show() {

@@ -8,10 +8,11 @@ const video = find("video", dialog);
 const refused = find("[role=alert]", dialog);
 let stream = null;
 let taken = () => {};
+let stays = false;
 
-// Opens the camera; `take` gets a file for each picture.
-export async function opened(take) {
-  taken = take;
+// Opens the camera; `take` gets a file for each picture, one or as many as are taken before it is closed.
+export async function opened(take, several = false) {
+  [taken, stays] = [take, several];
   if (!navigator.mediaDevices) {
     // Pages from another machine without TLS.
     find("#capture").click();
@@ -46,5 +47,5 @@ find("#shoot").addEventListener("click", () => {
   canvas.getContext("2d").drawImage(video, 0, 0);
   const name = `${text("photoName")}-${new Date().toISOString().slice(0, 19).replaceAll(":", "-")}.png`;
   canvas.toBlob((blob) => taken(new File([blob], name, { type: "image/png" })), "image/png");
-  if (!dialog.dataset.stays) dialog.close();
+  if (!stays) dialog.close();
 });
