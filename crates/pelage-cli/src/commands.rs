@@ -18,6 +18,7 @@ mod organize;
 mod plot_model;
 mod predict;
 mod report;
+mod serve;
 mod shell;
 mod submit;
 mod summary;
@@ -47,7 +48,8 @@ pub(crate) struct Cli {
     /// Most pixels that a picture may have; above the default, the memory that decoding may take grows in proportion
     ///
     /// 100 megapixels and 512 MiB for all threads together by default. A picture that would need more is "too large".
-    #[arg(long, global = true, value_name = "PIXELS", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, global = true, hide_short_help = true, value_name = "PIXELS",
+        value_parser = clap::value_parser!(u64).range(1..))]
     max_pixels: Option<u64>,
 }
 
@@ -63,6 +65,7 @@ enum Verb {
     Predict(predict::Arguments),
     Explain(explain::Arguments),
     Report(report::Arguments),
+    Serve(serve::Arguments),
     Calibrate(calibrate::Arguments),
     Submit(submit::Arguments),
     Compare(compare::Arguments),
@@ -92,6 +95,7 @@ impl Cli {
             Verb::Predict(arguments) => predict::run(&arguments),
             Verb::Explain(arguments) => explain::run(arguments),
             Verb::Report(arguments) => report::run(&arguments),
+            Verb::Serve(arguments) => serve::run(arguments),
             Verb::Calibrate(arguments) => calibrate::run(&arguments),
             Verb::Submit(arguments) => submit::run(arguments),
             Verb::Compare(arguments) => compare::run(&arguments),

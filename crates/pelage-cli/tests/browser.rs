@@ -1,132 +1,14 @@
-//! The pages in a real browser, headless Chromium, at phone and desktop size. Needs `chromedriver`; without it the test
-//! prints that it was skipped, unless `PELAGE_BROWSER=required`.
+//! The pages that are written to files in a real browser, at phone and desktop size.
 
-use std::io::{BufRead, BufReader};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::path::Path;
 
+use browser::Browser;
 use common::{data, succeed};
-use serde_json::{Value, json};
+use serde_json::json;
 
+#[path = "common/browser.rs"]
+mod browser;
 mod common;
-
-/// A browser under remote control (W3C WebDriver).
-struct Browser {
-    driver: Child,
-    session: String,
-}
-
-impl Browser {
-    fn start(profile: &Path) -> Option<Browser> {
-        let driver = Command::new("chromedriver")
-            .arg("--port=0")
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn();
-        let mut driver = match driver {
-            Ok(driver) => driver,
-            Err(failure) => {
-                let required = std::env::var_os("PELAGE_BROWSER").is_some_and(|wanted| wanted == "required");
-                assert!(!required, "chromedriver: {failure}");
-                eprintln!("SKIPPED: no chromedriver ({failure})");
-                return None;
-            }
-        };
-        let lines = BufReader::new(driver.stdout.take().unwrap()).lines();
-        let port = lines.map_while(Result::ok).find_map(|line| {
-            let rest = line.split("started successfully on port ").nth(1)?;
-            rest.trim_end_matches('.').parse::<u16>().ok()
-        });
-        let url = format!("http://127.0.0.1:{}/session", port.expect("chromedriver says its port"));
-        let arguments = [
-            "--headless",
-            "--no-sandbox",
-            "--disable-gpu",
-            "--disable-dev-shm-usage",
-            "--disable-background-networking",
-            "--no-first-run",
-            &format!("--user-data-dir={}", profile.display()),
-        ];
-        let wanted = json!({"capabilities": {"alwaysMatch": {
-            "goog:chromeOptions": {"args": arguments}, "goog:loggingPrefs": {"browser": "ALL"}
-        }}});
-        let id = post(&url, &wanted)["sessionId"].as_str().unwrap().to_string();
-        let session = format!("{url}/{id}");
-        Some(Browser { driver, session })
-    }
-
-    fn open(&self, page: &Path) {
-        self.ask("url", json!({"url": format!("file://{}", page.display())}));
-    }
-
-    fn ask(&self, what: &str, body: Value) -> Value {
-        post(&format!("{}/{what}", self.session), &body)
-    }
-
-    fn run(&self, script: &str) -> Value {
-        self.ask("execute/sync", json!({"script": script, "args": []}))
-    }
-
-    /// A screen of this many pixels, light or dark.
-    fn screen(&self, width: u32, height: u32, scheme: &str) {
-        let metrics = json!({"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600});
-        let scheme = json!({"features": [{"name": "prefers-color-scheme", "value": scheme}]});
-        for (command, parameters) in [("setDeviceMetricsOverride", metrics), ("setEmulatedMedia", scheme)] {
-            let command = format!("Emulation.{command}");
-            self.ask("goog/cdp/execute", json!({"cmd": command, "params": parameters}));
-        }
-    }
-
-    /// Errors that the page left in the console.
-    fn complaints(&self) -> Vec<String> {
-        let log = self.ask("se/log", json!({"type": "browser"}));
-        log.as_array().unwrap().iter().map(Value::to_string).collect()
-    }
-
-    fn screenshot(&self, name: &str) {
-        let answer = get(&format!("{}/screenshot", self.session));
-        let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("screenshots");
-        std::fs::create_dir_all(&folder).unwrap();
-        let bytes = base64(answer.as_str().unwrap());
-        assert!(image::load_from_memory(&bytes).unwrap().width() > 0);
-        std::fs::write(folder.join(name), bytes).unwrap();
-    }
-}
-
-impl Drop for Browser {
-    fn drop(&mut self) {
-        let _ = ureq::delete(&self.session).call();
-        let _ = self.driver.kill();
-        let _ = self.driver.wait();
-    }
-}
-
-fn post(url: &str, body: &Value) -> Value {
-    answer(
-        url,
-        ureq::post(url).content_type("application/json").send(body.to_string()),
-    )
-}
-
-fn get(url: &str) -> Value {
-    answer(url, ureq::get(url).call())
-}
-
-fn answer(url: &str, response: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Value {
-    let mut response = response.unwrap_or_else(|failure| panic!("{url}: {failure}"));
-    let text = response
-        .body_mut()
-        .with_config()
-        .limit(64 << 20)
-        .read_to_string()
-        .unwrap();
-    serde_json::from_str::<Value>(&text).unwrap()["value"].take()
-}
-
-fn base64(text: &str) -> Vec<u8> {
-    use base64::Engine;
-    base64::prelude::BASE64_STANDARD.decode(text).unwrap()
-}
 
 /// Faults of the page as it is laid out: figures without size or text, images that did not load, missing alternative
 /// texts, a page wider than the screen.
@@ -159,7 +41,7 @@ const UNLOADED: &str =
 fn look(browser: &Browser, page: &Path, name: &str) {
     for (width, height, scheme) in [(390, 844, "dark"), (1280, 900, "light")] {
         browser.screen(width, height, scheme);
-        browser.open(page);
+        browser.open(&format!("file://{}", page.display()));
         assert_eq!(browser.run(FAULTS), json!([]), "{name} at {width}");
         // Lazy images load now.
         let mut unloaded = json!(null);
@@ -179,7 +61,7 @@ fn look(browser: &Browser, page: &Path, name: &str) {
 #[test]
 fn pages_look_right_on_a_phone_and_on_a_desk() {
     let folder = tempfile::tempdir().unwrap();
-    let Some(browser) = Browser::start(&folder.path().join("profile")) else {
+    let Some(browser) = Browser::start(&folder.path().join("profile"), &[]) else {
         return;
     };
     data(folder.path(), 24, 12);

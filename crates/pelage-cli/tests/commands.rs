@@ -23,6 +23,7 @@ fn help_names_every_verb_and_no_arguments_is_wrong_usage() {
         "submit",
         "compare",
         "report",
+        "serve",
         "explain",
         "plot-model",
         "features",

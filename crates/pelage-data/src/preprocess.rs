@@ -85,11 +85,19 @@ impl Preprocessing {
     /// # Errors
     /// As [`decode::decode`].
     pub fn decode(&self, bytes: &[u8]) -> Result<Vec<u8>, String> {
+        self.decode_within(bytes, &Limits::default())
+    }
+
+    /// The same with other limits than the default ones.
+    ///
+    /// # Errors
+    /// As [`decode::decode`].
+    pub fn decode_within(&self, bytes: &[u8], limits: &Limits) -> Result<Vec<u8>, String> {
         let at_least = match self.filter {
             ResizeFilter::Nearest => u32::MAX,
             _ => self.width.max(self.height).saturating_mul(2),
         };
-        let decoded = decode::decode_for(bytes, &Limits::default(), at_least, &|size| self.resizing_bytes(size))?;
+        let decoded = decode::decode_for(bytes, limits, at_least, &|size| self.resizing_bytes(size))?;
         let image = &decoded.image;
         self.resize_part(image.as_raw(), image.dimensions().into(), decoded.part)
     }

@@ -2,6 +2,7 @@
 
 use burn::tensor::{Device, Tensor, TensorData};
 use image::RgbImage;
+use pelage_data::decode::Limits;
 use pelage_data::preprocess::Preprocessing;
 
 /// Stacks consecutive samples of `[h, w, c]` into `[n, h, w, c]` on `device`.
@@ -28,7 +29,15 @@ pub fn shape(preprocessing: &Preprocessing) -> [usize; 3] {
 /// # Errors
 /// Why the file cannot be read.
 pub fn decode(bytes: &[u8], preprocessing: &Preprocessing) -> Result<Vec<f32>, String> {
-    Ok(normalized(&preprocessing.decode(bytes)?, preprocessing))
+    decode_within(bytes, preprocessing, &Limits::default())
+}
+
+/// The same with other limits than those of [`decode`].
+///
+/// # Errors
+/// Why the file cannot be read.
+pub fn decode_within(bytes: &[u8], preprocessing: &Preprocessing, limits: &Limits) -> Result<Vec<f32>, String> {
+    Ok(normalized(&preprocessing.decode_within(bytes, limits)?, preprocessing))
 }
 
 /// Resizes and normalizes one image: `[h, w, 3]`.

@@ -96,16 +96,23 @@ impl Model {
         let mut predictions = Vec::with_capacity(images.len());
         for chunk in images.chunks(BATCH) {
             let inputs: Vec<_> = chunk.par_iter().map(|image| read(image, &prepare)).collect();
-            predictions.extend(self.ranked(chunk.iter().map(&name), inputs));
+            predictions.extend(self.predict_inputs(chunk.iter().map(&name), inputs));
         }
         predictions
     }
 
     fn predict_one(&self, name: &str, input: Result<Vec<f32>, String>) -> Prediction {
-        self.ranked(std::iter::once(name.to_string()), vec![input]).remove(0)
+        self.predict_inputs(std::iter::once(name.to_string()), vec![input])
+            .remove(0)
     }
 
-    fn ranked(&self, names: impl Iterator<Item = String>, inputs: Vec<Result<Vec<f32>, String>>) -> Vec<Prediction> {
+    /// The predictions for images that were decoded before, see [`input::decode`], in one forward pass; each with its
+    /// name, and with why there is no input where there is none.
+    pub fn predict_inputs(
+        &self,
+        names: impl Iterator<Item = String>,
+        inputs: Vec<Result<Vec<f32>, String>>,
+    ) -> Vec<Prediction> {
         let readable: Vec<f32> = inputs.iter().flatten().flatten().copied().collect();
         let count = inputs.iter().flatten().count();
         let (logits, embeddings) = match count {

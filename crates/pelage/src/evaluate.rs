@@ -24,7 +24,7 @@ use crate::compute::Compute;
 use crate::runs::images;
 pub use crate::runs::images::Wanted;
 use crate::{Model, Result};
-pub use metrics::{Evaluation, PerClass};
+pub use metrics::{Evaluation, PerClass, wilson};
 use rejection::Rejection;
 pub use scores::{Embeddings, Scores, score};
 

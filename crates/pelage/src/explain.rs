@@ -45,9 +45,22 @@ impl Input {
     /// # Errors
     /// Why it cannot be read.
     pub fn decode(bytes: &[u8], preprocessing: &Preprocessing, device: &Device) -> std::result::Result<Self, String> {
-        let image = decode::decode(bytes, &Limits::default())?;
+        Self::decode_within(bytes, preprocessing, &Limits::default(), device)
+    }
+
+    /// The same with other limits than the default ones.
+    ///
+    /// # Errors
+    /// Why it cannot be read.
+    pub fn decode_within(
+        bytes: &[u8],
+        preprocessing: &Preprocessing,
+        limits: &Limits,
+        device: &Device,
+    ) -> std::result::Result<Self, String> {
+        let image = decode::decode(bytes, limits)?;
         // Decoded twice, since the network may see an image decoded at reduced size.
-        let resized = preprocessing.decode(bytes)?;
+        let resized = preprocessing.decode_within(bytes, limits)?;
         let values = input::normalized(&resized, preprocessing);
         Ok(Input {
             shown: shown(&image, preprocessing),

@@ -8,7 +8,7 @@ fn many_classes_are_summed_up() {
     place.train("birds", "--validation-split 0.5").succeeds();
     let short = place.run("evaluate run birds --confusion matrix.csv").succeeds();
     assert!(short.stdout.lines().count() < 60, "{short}");
-    let short = short.prints("most confused: is").prints("with the lowest F1");
+    short.prints("most confused: is").prints("with the lowest F1");
     let matrix = place.text("matrix.csv");
     assert_eq!(matrix.lines().count(), 31);
     assert!(matrix.lines().all(|row| row.split(',').count() == 31), "{matrix}");
