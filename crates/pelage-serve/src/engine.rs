@@ -23,6 +23,9 @@ use crate::problem::{Cause, Problem};
 use queue::{Place, Places, Queue};
 use tasks::Tasks;
 
+/// The most threads that decode: each may need as much memory as its limit allows.
+const DECODERS: usize = 8;
+
 /// A picture as it came.
 pub struct Picture {
     /// Its name in the answer, and nothing else.
@@ -70,7 +73,8 @@ impl<T> Job<T> {
 }
 
 impl Engine {
-    /// Starts the threads: one for each core to decode, one to predict, which uses all cores, one for tasks.
+    /// Starts the threads: one for each core to decode, up to [`DECODERS`]; one to predict, which uses all cores; one
+    /// for tasks.
     pub(crate) fn start(models: Arc<Models>, limits: &Limits, metrics: Arc<Metrics>) -> std::io::Result<Engine> {
         let shared = Arc::new(Shared {
             models,
@@ -80,7 +84,7 @@ impl Engine {
             encoded: Queue::new(usize::MAX),
             decoded: Queue::new(2 * BATCH),
         });
-        let decoders = thread::available_parallelism().map_or(1, usize::from);
+        let decoders = thread::available_parallelism().map_or(1, usize::from).min(DECODERS);
         let mut engine = Engine {
             tasks: Tasks::start(limits.waiting_tasks)?,
             threads: Vec::with_capacity(decoders + 1),

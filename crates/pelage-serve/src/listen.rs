@@ -1,27 +1,30 @@
 //! Connections: as many as are allowed, each within its times, and an end that does not wait for ever.
 
 mod patient;
+mod quiet;
 
-use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::future::Future;
 use std::net::TcpListener;
 use std::pin::pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::{Either, select};
+use http_body_util::BodyExt;
 use hyper::server::conn::http1;
 use hyper::service::Service;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use pelage::{Error, Result};
 use tokio::net::TcpStream;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{sleep, timeout};
 
 use crate::app::App;
 use patient::Patient;
+use quiet::{Member, Quiet};
 
 /// Bytes of a request's head.
 const HEAD_BYTES: usize = 32 << 10;
@@ -46,7 +49,7 @@ pub fn serve(listener: TcpListener, app: &Arc<App>, stop: impl Future<Output = (
             router: TowerToHyperService::new(crate::router(app.clone())),
             app: app.clone(),
             free: Arc::new(Semaphore::new(app.options.limits.connections)),
-            silent: Mutex::default(),
+            quiet: Quiet::default(),
         });
         select(pin!(server.accept(&listener)), pin!(stop)).await;
         drop(listener);
@@ -62,13 +65,11 @@ struct Server {
     router: TowerToHyperService<axum::Router>,
     app: Arc<App>,
     free: Arc<Semaphore>,
-    /// Connections that have not sent a request yet, oldest first. Where there is no room, these go.
-    silent: Mutex<BTreeMap<u64, oneshot::Sender<()>>>,
+    quiet: Quiet,
 }
 
 impl Server {
     async fn accept(self: &Arc<Self>, listener: &tokio::net::TcpListener) {
-        let mut number = 0;
         loop {
             let stream = match listener.accept().await {
                 Ok((stream, _)) => stream,
@@ -79,17 +80,16 @@ impl Server {
                     continue;
                 }
             };
-            number += 1;
             match self.place().await {
                 Some(place) => {
-                    tokio::spawn(self.clone().connection(number, stream, place));
+                    tokio::spawn(self.clone().connection(stream, self.quiet.join(), place));
                 }
                 None => refuse(&stream),
             }
         }
     }
 
-    /// Room for a connection, if need be that of one which has sent nothing.
+    /// Room for a connection, if need be that of one whose client asks nothing.
     async fn place(&self) -> Option<OwnedSemaphorePermit> {
         if let Ok(place) = self.free.clone().try_acquire_owned() {
             return Some(place);
@@ -101,28 +101,32 @@ impl Server {
         }
     }
 
-    /// Closes the connection that has been silent for longest; false if none is.
     fn evict(&self) -> bool {
-        let oldest = self.silent().pop_first();
-        self.app.metrics.evicted.inc_by(u64::from(oldest.is_some()));
-        oldest.is_some_and(|(_, close)| close.send(()).is_ok())
+        let evicted = self.quiet.evict();
+        self.app.metrics.evicted.inc_by(u64::from(evicted));
+        evicted
     }
 
-    fn silent(&self) -> MutexGuard<'_, BTreeMap<u64, oneshot::Sender<()>>> {
-        self.silent.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    async fn connection(self: Arc<Self>, number: u64, stream: TcpStream, _place: OwnedSemaphorePermit) {
+    async fn connection(self: Arc<Self>, stream: TcpStream, member: Arc<Member>, _place: OwnedSemaphorePermit) {
         let limits = &self.app.options.limits;
         let _open = Open::new(&self.app);
         // Without it small answers would wait for more to send.
         let _ = stream.set_nodelay(true);
         let spoke = AtomicBool::new(false);
         let service = hyper::service::service_fn(|request| {
-            if !spoke.swap(true, Ordering::Relaxed) {
-                self.silent().remove(&number);
+            spoke.store(true, Ordering::Relaxed);
+            let busy = member.busy();
+            let answer = self.router.call(request);
+            async move {
+                let answer = answer.await?;
+                // Until the last of the answer is on its way.
+                Ok::<_, Infallible>(answer.map(|body| {
+                    body.map_frame(move |frame| {
+                        let _ = &busy;
+                        frame
+                    })
+                }))
             }
-            self.router.call(request)
         });
         let mut http = http1::Builder::new();
         http.timer(TokioTimer::new())
@@ -131,17 +135,9 @@ impl Server {
         let io = TokioIo::new(Patient::new(stream, limits.unread));
         let mut connection = pin!(http.serve_connection(io, service));
 
-        let (close, closed) = oneshot::channel();
-        self.silent().insert(number, close);
-        let evicted = pin!(async {
-            match closed.await {
-                Ok(()) => {}
-                // It has spoken.
-                Err(_) => std::future::pending().await,
-            }
-        });
         let mut stopping = self.app.stopping();
         let stopped = pin!(async { drop(stopping.wait_for(|stopping| *stopping).await) });
+        let evicted = pin!(member.evicted());
         let disturbed = select(evicted, stopped);
         let first = select(connection.as_mut(), disturbed).await;
         let stopped = matches!(first, Either::Right((Either::Right(_), _)));
@@ -151,7 +147,6 @@ impl Server {
             // A connection that breaks is its client's matter.
             let _ = connection.await;
         }
-        self.silent().remove(&number);
     }
 }
 

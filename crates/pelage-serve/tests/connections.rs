@@ -1,6 +1,6 @@
 //! Clients that are slow, silent, too many, or gone; and the end of the server.
 
-use std::io::Write;
+use std::io::{Read, Write};
 use std::time::Duration;
 
 use common::{Answer, Server, models, picture};
@@ -120,4 +120,44 @@ fn the_end_does_not_wait_for_a_client_that_never_ends() {
     std::thread::sleep(Duration::from_millis(200));
     server.stop();
     server.wait();
+}
+
+#[test]
+fn who_asks_nothing_more_makes_room_and_who_listens_does_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let limits = Limits {
+        connections: 8,
+        head: Duration::from_secs(600),
+        ..Limits::default()
+    };
+    let runs = pelage_serve::Runs::new(vec![folder.path().to_path_buf()]);
+    let server = Server::start(
+        &[],
+        Options {
+            limits,
+            runs,
+            ..Options::default()
+        },
+    );
+    let ask = |path: &str| {
+        let mut stream = server.connect();
+        let head = format!("GET {path} HTTP/1.1\r\nHost: {}\r\n\r\n", server.address);
+        stream.write_all(head.as_bytes()).unwrap();
+        let mut first = [0; 12];
+        stream.read_exact(&mut first).unwrap();
+        assert_eq!(&first, b"HTTP/1.1 200");
+        stream
+    };
+    let mut listening = ask("/api/runs/events");
+    let kept: Vec<_> = (0..30).map(|_| ask("/healthz")).collect();
+    let silent: Vec<_> = (0..30).map(|_| server.connect()).collect();
+    for _ in 0..10 {
+        assert_eq!(server.get("/healthz").status, 200);
+    }
+    // Nothing more comes, but not an end either.
+    listening.set_read_timeout(Some(Duration::from_millis(300))).unwrap();
+    let mut rest = Vec::new();
+    assert!(listening.read_to_end(&mut rest).is_err(), "the stream has ended");
+    assert!(String::from_utf8_lossy(&rest).contains("data: []"), "{rest:?}");
+    drop((kept, silent));
 }
