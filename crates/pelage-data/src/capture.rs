@@ -21,17 +21,19 @@ pub(crate) struct Capture {
 impl Capture {
     /// What the EXIF data of a file say; nothing where there are none.
     pub(crate) fn of(bytes: &[u8]) -> Capture {
-        quietly(|| read(bytes)).flatten().map_or(Capture::default(), |exif| Capture {
-            time: [Tag::DateTimeOriginal, Tag::DateTimeDigitized]
-                .into_iter()
-                .find_map(|tag| DateTime::strptime("%Y:%m:%d %H:%M:%S", text(&exif, tag)?).ok()),
-            camera: [Tag::Make, Tag::Model, Tag::BodySerialNumber]
-                .map(|tag| text(&exif, tag).unwrap_or_default())
-                .join("\n"),
-            has_place: [Tag::GPSLatitude, Tag::GPSLongitude]
-                .iter()
-                .all(|tag| exif.get_field(*tag, In::PRIMARY).is_some()),
-        })
+        quietly(|| read(bytes))
+            .flatten()
+            .map_or(Capture::default(), |exif| Capture {
+                time: [Tag::DateTimeOriginal, Tag::DateTimeDigitized]
+                    .into_iter()
+                    .find_map(|tag| DateTime::strptime("%Y:%m:%d %H:%M:%S", text(&exif, tag)?).ok()),
+                camera: [Tag::Make, Tag::Model, Tag::BodySerialNumber]
+                    .map(|tag| text(&exif, tag).unwrap_or_default())
+                    .join("\n"),
+                has_place: [Tag::GPSLatitude, Tag::GPSLongitude]
+                    .iter()
+                    .all(|tag| exif.get_field(*tag, In::PRIMARY).is_some()),
+            })
     }
 }
 

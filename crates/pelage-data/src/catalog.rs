@@ -19,9 +19,9 @@ pub(crate) use checks::{check_classes, no_labels};
 pub use items::{Catalog, Item};
 pub(crate) use listing::Listing;
 pub use opening::{Opening, open_dataset};
-pub use split::{Split, split};
 pub use part::Part;
 pub use parts::{Parts, Scored, open_parts, open_parts_at};
+pub use split::{Split, split};
 pub use table::Columns;
 pub(crate) use table::groups_of_csv;
 

@@ -105,12 +105,7 @@ impl From<GroupBy> for String {
 ///
 /// # Errors
 /// A CSV that cannot be used, a pattern that matches no path, times that no image has.
-pub fn of(
-    catalog: &Catalog,
-    source: &Path,
-    by: &GroupBy,
-    progress: &(dyn Fn(Progress) + Sync),
-) -> Result<Vec<usize>> {
+pub fn of(catalog: &Catalog, source: &Path, by: &GroupBy, progress: &(dyn Fn(Progress) + Sync)) -> Result<Vec<usize>> {
     let names = || catalog.items.iter().map(|item| item.name.as_str());
     let none = |reason: &str| Error::setting("group_by", by, format!("another way to group: {reason}"));
     match by {
@@ -122,7 +117,9 @@ pub fn of(
             match keys.iter().all(Option::is_none) {
                 true => {
                     let example = names().next().unwrap_or_default();
-                    Err(none(&format!("the pattern matches the path of no picture, not {example} for one")))
+                    Err(none(&format!(
+                        "the pattern matches the path of no picture, not {example} for one"
+                    )))
                 }
                 false => Ok(numbered(keys.into_iter())),
             }
@@ -174,7 +171,11 @@ fn near_duplicates(catalog: &Catalog, progress: &(dyn Fn(Progress) + Sync)) -> V
             Some(look.ok()?.ok()?.1)
         })
         .collect();
-    let looks: Vec<_> = looks.iter().enumerate().filter_map(|(i, look)| Some((i, look.as_ref()?))).collect();
+    let looks: Vec<_> = looks
+        .iter()
+        .enumerate()
+        .filter_map(|(i, look)| Some((i, look.as_ref()?)))
+        .collect();
     let mut groups: Vec<usize> = (0..catalog.items.len()).collect();
     for group in near_groups(&looks) {
         group.iter().for_each(|&i| groups[i] = group[0]);
@@ -199,7 +200,9 @@ fn bursts(images: usize, mut taken: Vec<(String, DateTime, usize)>, gap: u32) ->
     taken.sort();
     let mut groups: Vec<usize> = (0..images).collect();
     for pair in taken.windows(2) {
-        let [(camera, before, one), (other, after, next)] = pair else { continue };
+        let [(camera, before, one), (other, after, next)] = pair else {
+            continue;
+        };
         if camera == other && after.duration_since(*before).as_secs() <= i64::from(gap) {
             groups[*next] = groups[*one];
         }

@@ -121,7 +121,10 @@ pub(super) fn described(report: &Report) -> String {
     let row = |class: &ClassCount| {
         let test = tested.then_some(class.test);
         let together = class.train + class.validation + class.test;
-        let counts = [class.train, class.validation].into_iter().chain(test).chain([together]);
+        let counts = [class.train, class.validation]
+            .into_iter()
+            .chain(test)
+            .chain([together]);
         let cells = counts.map(|number| thousands(number as u64));
         std::iter::once(class.name.clone()).chain(cells).collect::<Vec<_>>()
     };

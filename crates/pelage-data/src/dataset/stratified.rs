@@ -121,7 +121,9 @@ impl Stratified<'_> {
                 _ => *blake3::hash(contents.as_flattened()).as_bytes(),
             };
             let mut counts = BTreeMap::new();
-            members.iter().for_each(|&i| *counts.entry(self.labels[i]).or_default() += 1);
+            members
+                .iter()
+                .for_each(|&i| *counts.entry(self.labels[i]).or_default() += 1);
             Unit { hash, members, counts }
         };
         united.into_values().map(unit).collect()
@@ -144,7 +146,11 @@ impl Stratified<'_> {
         }
         let cost = |draw: &Draw| {
             let missing = draw.counts.iter().filter(|count| **count == 0).count();
-            let far = draw.counts.iter().enumerate().map(|(class, &count)| wanted.far(class, count));
+            let far = draw
+                .counts
+                .iter()
+                .enumerate()
+                .map(|(class, &count)| wanted.far(class, count));
             (missing, far.sum::<f64>())
         };
         let (mut least, mut best) = (cost(&first), first);
@@ -238,7 +244,9 @@ impl Draw {
 
     /// Whether enough of each class is left without `unit`.
     fn can_take(&self, unit: &Unit, wanted: &Wanted) -> bool {
-        unit.counts.keys().all(|&class| self.of_class[class] < wanted.most[class])
+        unit.counts
+            .keys()
+            .all(|&class| self.of_class[class] < wanted.most[class])
     }
 
     /// Whether there are not more than are wanted with `unit`.

@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use pelage_data::Progress;
 use pelage_data::catalog::{Opening, Split};
 use pelage_data::groups::GroupBy;
-use pelage_data::Progress;
 use serde::de::Error as _;
 use toml::{Table, Value};
 

@@ -115,7 +115,8 @@ pub(super) fn extension(arguments: &Arguments) -> Result<Extension, Failure> {
         .settings
         .names()
         .any(|name| !["epochs", "patience"].contains(&name));
-    let splits = arguments.validation_split.is_some() || arguments.group_by.is_some() || arguments.label_level.is_some();
+    let splits =
+        arguments.validation_split.is_some() || arguments.group_by.is_some() || arguments.label_level.is_some();
     if changed || splits || arguments.tensorboard || arguments.no_augmentation {
         return Err(Failure::Usage(
             "--resume keeps the run's settings; only --epochs, --patience, --device, --threads and --cache may change"

@@ -17,7 +17,10 @@ pub(crate) fn groups_of_csv(path: &Path, source: &Path, names: &[&str]) -> Resul
     let column = |name: &str| head.iter().position(|cell| plain(cell) == name);
     let paths = PATHS.iter().copied().flatten().find_map(|name| column(name));
     let (Some(paths), Some(group)) = (paths, column("group")) else {
-        let reason = format!("its first line must name the columns path and group; it has {}", listed(&head));
+        let reason = format!(
+            "its first line must name the columns path and group; it has {}",
+            listed(&head)
+        );
         return Err(Error::data(path, reason));
     };
     let mut groups = vec![None; names.len()];
@@ -40,12 +43,16 @@ pub(crate) fn groups_of_csv(path: &Path, source: &Path, names: &[&str]) -> Resul
         }
         if let Some(other) = groups[one].replace(group.to_string()).filter(|other| other != group) {
             let (group, other) = (shortened(group), shortened(&other));
-            return Err(wrong(format!("'{shown}' is in group '{group}' here and in '{other}' before")));
+            return Err(wrong(format!(
+                "'{shown}' is in group '{group}' here and in '{other}' before"
+            )));
         }
     }
     match groups.iter().all(Option::is_none) {
         true => {
-            let example = names.first().map_or(String::new(), |name| format!(", such as {}", shortened(name)));
+            let example = names
+                .first()
+                .map_or(String::new(), |name| format!(", such as {}", shortened(name)));
             let reason = format!("gives none of the pictures a group; name them by their paths in the source{example}");
             Err(Error::data(path, reason))
         }
