@@ -295,14 +295,14 @@ fn jpeg(seed: u64) -> Vec<u8> {
 fn groups_by_time_are_bursts_of_one_camera() {
     let folder = tempfile::tempdir().unwrap();
     let times = [
-        ("cat/1.jpg", Some("2024:05:01 23:59:30"), "A"),
-        ("cat/2.jpg", Some("2024:05:02 00:00:20"), "A"),
-        ("dog/3.jpg", Some("2024:05:02 00:01:20"), "A"),
-        ("dog/4.jpg", Some("2024:05:02 00:02:21"), "A"),
-        ("cat/5.jpg", Some("2024:05:02 00:00:20"), "B"),
-        ("cat/6.jpg", None, "A"),
-        ("cat/7.jpg", Some("0000:00:00 00:00:00"), "A"),
-        ("cat/8.jpg", Some("2024:05:02 00:00:21"), "A "),
+        ("cat/1.jpg", Some("2024:05:01 23:59:30"), "trap A"),
+        ("cat/2.jpg", Some("2024:05:02 00:00:20"), "trap A"),
+        ("dog/3.jpg", Some("2024:05:02 00:01:20"), "trap A"),
+        ("dog/4.jpg", Some("2024:05:02 00:02:21"), "trap A"),
+        ("cat/5.jpg", Some("2024:05:02 00:00:20"), "trap B"),
+        ("cat/6.jpg", None, "trap A"),
+        ("cat/7.jpg", Some("0000:00:00 00:00:00"), "trap A"),
+        ("cat/8.jpg", Some("2024:05:02 00:00:21"), "trap A "),
     ];
     for (i, (name, time, camera)) in times.iter().enumerate() {
         write(folder.path().join(name), &tagged(&jpeg(i as u64), *time, camera, false));

@@ -1,6 +1,7 @@
 //! JPEGs that say when, by what and where they were taken, byte by byte as the standard has it.
 
-/// A JPEG with EXIF data: the time as `2024:05:01 06:30:00`, the camera's model, and whether the place.
+/// A JPEG with EXIF data: the time as `2024:05:01 06:30:00`, the camera's model, of four letters or more, and
+/// whether the place.
 pub(crate) fn tagged(jpeg: &[u8], time: Option<&str>, camera: &str, place: bool) -> Vec<u8> {
     let data = [b"Exif\0\0".to_vec(), tiff(time, camera, place)].concat();
     let length = (data.len() as u16 + 2).to_be_bytes();
