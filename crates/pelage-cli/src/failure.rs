@@ -115,7 +115,11 @@ impl From<pelage::data::Error> for Failure {
             Error::NoLabels { nested: None, .. } | Error::OneClass { .. } => {
                 Failure::Failed(with("`pelage organize --labels labels.csv`".into()))
             }
-            Error::Ambiguous { .. } => Failure::Failed(with("`pelage organize --labels labels.csv`".into())),
+            Error::Ambiguous { .. } => Failure::Failed(with(
+                "`--label-level 2` of `pelage organize` and `pelage train` takes the inner ones for classes, \
+                 `--label-level 1` the outer ones; or `pelage organize --labels labels.csv`"
+                    .into(),
+            )),
             Error::Columns { .. } => Failure::Usage(with(
                 "name it by `--path-column`, `--label-column` or `--split-column`".into(),
             )),

@@ -7,6 +7,7 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::alike::{self, Look, near_groups};
+use crate::capture::Capture;
 use crate::catalog::{self, Catalog, Item, Listing, Part};
 use crate::decode;
 use crate::progress::{Counter, Progress};
@@ -32,10 +33,39 @@ pub struct Report {
     /// Groups of images that look the same but for size, compression, brightness or a narrow margin. Of byte-identical
     /// ones the first stands for all.
     pub near_duplicates: Vec<Vec<String>>,
-    /// Groups, exact or near, with images in both train and validation.
+    /// Groups, exact or near, with images in more than one of train, validation and test.
     pub leaks: Vec<Vec<String>>,
     /// Images of the largest class for each one of the smallest.
     pub imbalance: f64,
+    /// What images say of when and where they were taken.
+    pub captured: Captured,
+}
+
+/// What images say, in their EXIF data, of when and where they were taken.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Captured {
+    /// Images that say when.
+    pub with_time: usize,
+    /// The first and the last of these times, as `2024-05-01T06:30:00`, by the camera's clock.
+    pub times: Option<[String; 2]>,
+    /// Images that say where.
+    pub with_place: usize,
+}
+
+impl Captured {
+    fn of<'a>(captures: impl Iterator<Item = &'a Capture>) -> Captured {
+        let (mut times, mut with_place) = (Vec::new(), 0);
+        for capture in captures {
+            times.extend(capture.time);
+            with_place += usize::from(capture.has_place);
+        }
+        let range = times.iter().min().zip(times.iter().max());
+        Captured {
+            with_time: times.len(),
+            times: range.map(|(first, last)| [first.to_string(), last.to_string()]),
+            with_place,
+        }
+    }
 }
 
 /// One class in one set.
@@ -62,6 +92,7 @@ struct Seen {
     format: &'static str,
     content: [u8; 32],
     look: Look,
+    capture: Capture,
 }
 
 /// Decodes every image of `path` (an organised tree or any source) in parallel.
@@ -177,6 +208,7 @@ pub fn inspect(path: &Path, progress: &(dyn Fn(Progress) + Sync)) -> Result<Repo
         near_duplicates: near.iter().map(named).collect(),
         leaks,
         imbalance,
+        captured: Captured::of(seen.iter().flatten().map(|seen| &seen.capture)),
         classes,
     })
 }
@@ -203,6 +235,7 @@ fn look_at(bytes: &[u8]) -> std::result::Result<Seen, String> {
         format: decode::format(bytes).map_or("unknown", |format| format.extensions_str()[0]),
         content: *blake3::hash(bytes).as_bytes(),
         look,
+        capture: Capture::of(bytes),
     })
 }
 

@@ -82,7 +82,10 @@ pub fn organize(options: &Options, progress: &(dyn Fn(Progress) + Sync)) -> Resu
     let given = options.labels.as_ref().and_then(|_| given_split(&catalog));
     let split_given = given.is_some();
     let parts = match given {
-        Some(given) => given,
+        Some(given) => {
+            check_given(options)?;
+            given
+        }
         None => chosen_split(&catalog, &contents, options, progress)?,
     };
 
@@ -148,6 +151,16 @@ fn given_split(catalog: &Catalog) -> Option<Vec<Part>> {
     let parts = catalog.items.iter().map(|item| item.part.unwrap_or(Part::Train));
     let parts: Vec<_> = parts.collect();
     parts.contains(&Part::Validation).then_some(parts)
+}
+
+/// Refuses what would change a split that is given.
+fn check_given(options: &Options) -> Result<()> {
+    let allowed = "left out where the labels say which pictures are for validation";
+    match (&options.test, &options.group_by) {
+        (Some(test), _) => Err(Error::setting("test", test, allowed)),
+        (None, Some(by)) => Err(Error::setting("group_by", by, allowed)),
+        (None, None) => Ok(()),
+    }
 }
 
 /// The part of each image.

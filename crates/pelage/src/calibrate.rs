@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use burn::Tensor;
 use pelage_data::Progress;
-use pelage_data::catalog::{self, Catalog, Split};
+use pelage_data::catalog::{self, Catalog, Opening, Split};
 use pelage_model::trust::Calibration;
 use pelage_model::trust::calibration::Facts;
 use pelage_model::trust::density::{self, Density};
@@ -99,10 +99,20 @@ fn hash_of(file: &Path) -> Result<blake3::Hash> {
 fn open(run: &Path, data: Option<&Path>, model: &Model) -> Result<Split> {
     let own = |data| Ok(images::trained_on(run, &model.facts, data)?.split);
     let Some(data) = data else { return own(None) };
-    match catalog::open_dataset(data, None, 0) {
-        Err(failure @ pelage_data::Error::NoValidation { .. }) => match images::settings(&model.facts) {
-            Ok(settings) if settings.validation_split.is_some() => own(Some(data)),
-            _ => Err(failure.into()),
+    let settings = images::settings(&model.facts).unwrap_or_default();
+    let opening = Opening {
+        label_level: settings.label_level,
+        ..Opening::default()
+    };
+    let opened = match opening.open(data, &|_| {}) {
+        // A level of folders that these data have not.
+        Err(pelage_data::Error::Setting { .. }) => catalog::open_dataset(data, None, 0),
+        opened => opened,
+    };
+    match opened {
+        Err(failure @ pelage_data::Error::NoValidation { .. }) => match settings.validation_split {
+            Some(_) => own(Some(data)),
+            None => Err(failure.into()),
         },
         opened => Ok(opened?),
     }

@@ -12,8 +12,8 @@ use crate::table::{count, left_out, some, table, thousands};
 /// Check every picture: sizes, formats, unreadable files, duplicates, leaks
 ///
 /// Decodes every picture of a data set, labelled or not, in parallel and reports classes and counts, sizes, formats,
-/// files that cannot be read and why, exact and near duplicates (by a perceptual hash), also across training and
-/// validation, and class imbalance. What is no picture is listed with the reason. Nothing is changed.
+/// files that cannot be read and why, exact and near duplicates (by a perceptual hash), also across training, validation
+/// and test, class imbalance, and when and where pictures say that they were taken. What is no picture is listed with the reason. Nothing is changed.
 #[derive(Args)]
 pub(super) struct Arguments {
     /// An organized folder, or any folder or zip of pictures
@@ -94,11 +94,53 @@ fn described(report: &Report) -> String {
         groups(&report.near_duplicates),
         10,
     );
-    let leaks =
-        count(report.leaks.len(), "group") + " in both train and validation (a leak; the validation is too optimistic)";
+    let tested = report.classes.iter().any(|class| class.set == "test");
+    let leaks = count(report.leaks.len(), "group")
+        + match tested {
+            false => " in both train and validation (a leak; the validation is too optimistic)",
+            true => " in more than one part (a leak; validation or test is too optimistic)",
+        };
     list(&leaks, groups(&report.leaks), 10);
     if report.unreadable.is_empty() && report.exact_duplicates.is_empty() && report.leaks.is_empty() {
         text += "every picture can be read, no two are identical, nothing leaks\n";
     }
+    text += proposal(report);
+    text += &captured(report);
     text + &left_out(&report.left_out)
+}
+
+/// What to do about pictures that look the same.
+fn proposal(report: &Report) -> &'static str {
+    let split = report.classes.iter().any(|class| class.set != "all");
+    match (split, report.leaks.is_empty(), report.near_duplicates.is_empty()) {
+        (true, false, _) => {
+            "split them again so that pictures that look the same stay together: `pelage organize SOURCE --out DATA \
+             --group-by near-duplicates`\n"
+        }
+        (false, _, false) => {
+            "when they are split, `--group-by near-duplicates` of `pelage organize` and `pelage train` keeps pictures \
+             that look the same together\n"
+        }
+        _ => "",
+    }
+}
+
+/// When and where pictures say that they were taken.
+fn captured(report: &Report) -> String {
+    let captured = &report.captured;
+    let mut text = String::new();
+    if let Some([first, last]) = &captured.times {
+        let [first, last] = [first, last].map(|time| time.replace('T', " "));
+        text += &format!(
+            "taken from {first} to {last}, as {} say\n",
+            count(captured.with_time, "picture")
+        );
+    }
+    if captured.with_place > 0 {
+        text += &format!(
+            "GPS: {} with the place where it was taken; remove that before you share them, if it is private\n",
+            count(captured.with_place, "picture")
+        );
+    }
+    text
 }

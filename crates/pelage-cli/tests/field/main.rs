@@ -11,11 +11,14 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+#[path = "../../../pelage-data/tests/support/exif.rs"]
+mod exif;
 #[allow(dead_code, reason = "words for kinds of fault to come")]
 mod place;
 
 mod detached;
 mod found;
+mod groups;
 mod help;
 mod labels;
 mod little_data;

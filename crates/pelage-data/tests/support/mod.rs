@@ -1,6 +1,7 @@
 //! Small images and trees for the tests.
 #![allow(dead_code)] // each test uses a part
 
+pub(crate) mod exif;
 pub(crate) mod organizing;
 
 use std::collections::BTreeMap;

@@ -5,7 +5,7 @@
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
-use pelage_data::catalog::{self, Catalog, Item, Part, Split};
+use pelage_data::catalog::{self, Catalog, Item, Part, Parts, Split};
 use pelage_data::dataset::{self, Dataset};
 use pelage_model::paths;
 use pelage_model::saved::Facts;
@@ -238,6 +238,21 @@ pub fn trained_on(run: &Path, facts: &Facts, data: Option<&Path>) -> Result<Imag
     of_run(run, &config)
 }
 
+/// The parts of a data set. Its labels are at the level that the run has them at, where the folders there are classes of
+/// the model.
+fn parts_of(data: &Path, facts: &Facts) -> Result<Parts> {
+    if let Some(level) = settings(facts).ok().and_then(|settings| settings.label_level)
+        && let Ok(parts) = catalog::open_parts_at(data, Some(level))
+    {
+        let all = [&parts.train, &parts.validation, &parts.test, &parts.whole];
+        let mut classes = all.into_iter().flatten().flat_map(|catalog| &catalog.classes);
+        if classes.all(|class| facts.classes.contains(class)) {
+            return Ok(parts);
+        }
+    }
+    Ok(catalog::open_parts(data)?)
+}
+
 /// The images that are `wanted` to evaluate the model of `run`, with these `facts`, on.
 ///
 /// # Errors
@@ -260,7 +275,7 @@ pub fn to_evaluate(run: &Path, facts: &Facts, wanted: Wanted) -> Result<Scored> 
         part,
         mut images,
         train,
-    } = catalog::open_parts(data)?.to_evaluate()?;
+    } = parts_of(data, facts)?.to_evaluate()?;
     let rows = recorded(run)?.unwrap_or_default();
     let seen: HashSet<_> = (rows.into_iter())
         .filter(|row| row.set == Set::Train && !row.content.is_empty())

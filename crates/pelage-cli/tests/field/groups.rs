@@ -1,0 +1,215 @@
+//! Bursts, places and near duplicates; a test part; trees of places and species.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Cursor;
+
+use image::{ImageFormat, RgbImage};
+
+use crate::common::stripes;
+use crate::exif::tagged;
+use crate::place::{Place, content};
+
+/// Bursts of four: all shots of one but for some grays the same.
+fn bursts() -> Place {
+    let place = Place::new("");
+    for (class, animal) in ["fox", "hare"].into_iter().enumerate() {
+        for burst in 0..10 {
+            // What is no burst's is smooth, as photographs are.
+            let small = RgbImage::from_fn(6, 5, |x, y| {
+                let mixed = (x * 7919 + y * 104_729 + burst * 1299 + class as u32 * 77) * 2_654_435_761u32 % 4093;
+                image::Rgb([(mixed % 251) as u8, (mixed / 3 % 251) as u8, (mixed / 7 % 251) as u8])
+            });
+            let scene = image::imageops::resize(&small, 60, 50, image::imageops::FilterType::CatmullRom);
+            for shot in 0..4u8 {
+                let mut image = scene.clone();
+                image
+                    .pixels_mut()
+                    .for_each(|pixel| pixel.0.iter_mut().for_each(|value| *value = value.saturating_add(shot)));
+                let mut bytes = Cursor::new(Vec::new());
+                image.write_to(&mut bytes, ImageFormat::Png).unwrap();
+                place.write(&format!("traps/{animal}/{burst}_{shot}.png"), &bytes.into_inner());
+            }
+        }
+    }
+    place
+}
+
+/// The sets that the pictures of each burst are in, by a run's record.
+fn sets(place: &Place, run: &str) -> BTreeMap<String, BTreeSet<String>> {
+    let mut sets: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for row in place.text(&format!("{run}/split.csv")).lines().skip(1) {
+        let cells: Vec<_> = row.split(',').collect();
+        let burst = cells[0].split('_').next().unwrap().to_string();
+        sets.entry(burst).or_default().insert(cells[2].to_string());
+    }
+    sets
+}
+
+#[test]
+fn a_leak_is_told_with_its_remedy_and_mended_by_it() {
+    let place = bursts();
+    place
+        .run("inspect traps")
+        .succeeds()
+        .prints("20 groups that look the same")
+        .prints("`--group-by near-duplicates`");
+    place.run("organize traps --out data").succeeds();
+    place
+        .run("inspect data")
+        .succeeds()
+        .prints("a leak")
+        .prints("`pelage organize SOURCE --out DATA --group-by near-duplicates`");
+    place
+        .run("organize traps --out data --force --group-by near-duplicates --test 0.1")
+        .succeeds()
+        .prints("class train validation test all")
+        .prints("fox 28 8 4 40");
+    place
+        .run("inspect data")
+        .succeeds()
+        .prints("nothing leaks")
+        .says_nothing_of("--group-by");
+    place.train("data", "").succeeds();
+    place.run("evaluate run data/test").succeeds().prints("8 pictures:");
+}
+
+#[test]
+fn a_run_keeps_its_groups() {
+    let place = bursts();
+    place.train("traps", "--validation-split 0.25").succeeds();
+    assert!(sets(&place, "run").values().any(|sets| sets.len() > 1));
+    std::fs::remove_dir_all(place.path("run")).unwrap();
+    let groups = "path,group\\n".to_string()
+        + &(0..10)
+            .map(|burst| {
+                let row = |animal: &str, shot: u32| format!("{animal}/{burst}_{shot}.png,{animal} {burst}\\n");
+                ["fox", "hare"]
+                    .map(|animal| (0..4).map(|shot| row(animal, shot)).collect::<String>())
+                    .concat()
+            })
+            .collect::<String>();
+    place.add(&format!("bursts.csv = {groups}"));
+    for by in [r"regex:(\w+/\d+)_", "csv:bursts.csv", "near-duplicates"] {
+        place
+            .train("traps", &format!("--validation-split 0.25 --group-by {by}"))
+            .succeeds();
+        let found = sets(&place, "run");
+        assert!(
+            found.len() == 20 && found.values().all(|sets| sets.len() == 1),
+            "{by}: {found:?}"
+        );
+        // As its settings say, too, where its record is lost.
+        let record = std::fs::read(place.path("run/split.csv")).unwrap();
+        let validated = place.run("evaluate run").succeeds().stdout;
+        std::fs::remove_file(place.path("run/split.csv")).unwrap();
+        assert_eq!(place.run("evaluate run").succeeds().stdout, validated, "{by}");
+        place.write("run/split.csv", &record);
+        place.run("train --resume run --epochs 2").succeeds();
+        assert_eq!(sets(&place, "run"), found, "{by}");
+        place
+            .run("train --resume run --group-by folder")
+            .exits(2)
+            .says("--resume keeps");
+        std::fs::remove_dir_all(place.path("run")).unwrap();
+    }
+    place
+        .train("traps", "--group-by folder")
+        .exits(2)
+        .says("--group-by is folder; it must be left out where no share");
+    place
+        .train("traps", "--validation-split 0.2 --group-by folder")
+        .exits(1)
+        .says("its 40 pictures are all of one group");
+    place
+        .train("traps", "--validation-split 0.2 --group-by bursts")
+        .exits(2)
+        .says("near-duplicates, folder, regex:PATTERN, csv:FILE or exif-time:60s");
+}
+
+#[test]
+fn places_are_no_classes_where_the_level_is_given() {
+    let place = Place::new("traps/{north,south,east,west}/{fox,hare}/{1..5}.png");
+    let options = "--validation-split 0.25";
+    place.train("traps", options).exits(1).says("`--label-level 2`");
+    place
+        .train("traps", &format!("{options} --label-level 2 --group-by regex:^(.*?)/"))
+        .succeeds();
+    let split = place.text("run/split.csv");
+    let validated: BTreeSet<_> = split
+        .lines()
+        .filter(|row| row.contains(",validation,"))
+        .map(|row| row.split('/').next().unwrap())
+        .collect();
+    assert_eq!(validated.len(), 1, "{split}");
+    // All that the run is used for afterwards.
+    place
+        .run("evaluate run")
+        .succeeds()
+        .prints("10 pictures:")
+        .prints("hare");
+    place.run("evaluate run traps").succeeds().prints("10 pictures:");
+    place.run("train --resume run --epochs 2").succeeds();
+    place.run("report run --out r.html").succeeds();
+    place.add("new/{fox,hare}/{11..14}.png");
+    place.run("evaluate run new").succeeds().prints("8 pictures:");
+    place
+        .run("organize traps --out data --label-level 2 --group-by regex:^(.*?)/ --ratio 0.25 --test 0.25")
+        .succeeds()
+        .prints("fox 10 5 5 20");
+    place
+        .run("organize traps --out other --label-level 3")
+        .exits(2)
+        .says("--label-level is 3; it must be from 1 to 2");
+}
+
+#[test]
+fn labels_that_say_the_parts_leave_no_choice() {
+    let place = Place::new("pets/{1..8}.png");
+    let rows: String = (1..9)
+        .map(|i| format!("{i}.png,{},{}\\n", ["cat", "dog"][i % 2], ["train", "val"][i / 3 % 2]))
+        .collect();
+    place.add(&format!("labels.csv = path,label,split\\n{rows}"));
+    let organize = |more: &str| place.run(&format!("organize pets --labels labels.csv --out data {more}"));
+    organize("--test 0.1")
+        .exits(2)
+        .says("--test is 0.1; it must be left out");
+    organize("--group-by folder")
+        .exits(2)
+        .says("--group-by is folder; it must be left out");
+    organize("").succeeds().prints("train and validation as the labels say");
+}
+
+#[test]
+fn when_and_where_pictures_were_taken() {
+    let place = Place::new("plain/{cat,dog}/{1..3}.png");
+    place.run("inspect plain").succeeds().says_nothing_of("taken");
+    for (i, (animal, minute)) in [("cat", 1), ("cat", 2), ("dog", 58), ("dog", 59)]
+        .into_iter()
+        .enumerate()
+    {
+        let time = format!("2024:05:01 06:{minute:02}:00");
+        let jpeg = content(&format!("{animal}/{i}.jpg"));
+        place.write(
+            &format!("pets/{animal}/{i}.jpg"),
+            &tagged(&jpeg, Some(&time), "trap", i == 3),
+        );
+    }
+    let bytes = &mut Cursor::new(Vec::new());
+    stripes(0, 5, 24).write_to(bytes, ImageFormat::Png).unwrap();
+    place.write("pets/dog/untold.png", bytes.get_ref());
+    place
+        .run("inspect pets")
+        .succeeds()
+        .prints("taken from 2024-05-01 06:01:00 to 2024-05-01 06:59:00, as 4 pictures say")
+        .prints("GPS: 1 picture with the place");
+    let json = place.run("inspect pets --json").succeeds().stdout;
+    let found: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(
+        (&found["captured"]["with_time"], &found["captured"]["with_place"]),
+        (&4.into(), &1.into())
+    );
+    place
+        .train("pets", "--validation-split 0.4 --group-by exif-time:60s")
+        .exits(1)
+        .says("class 'cat' cannot be split: its 2 pictures are all of one group");
+}
