@@ -260,7 +260,9 @@ pub fn to_evaluate(run: &Path, facts: &Facts, wanted: Wanted) -> Result<Scored> 
         part,
         mut images,
         train,
-    } = catalog::open_parts(data)?.to_evaluate()?;
+    } = catalog::open_parts(data)
+        .and_then(catalog::Parts::to_evaluate)
+        .map_err(|error| of_class(error, facts, data))?;
     let rows = recorded(run)?.unwrap_or_default();
     let seen: HashSet<_> = (rows.into_iter())
         .filter(|row| row.set == Set::Train && !row.content.is_empty())
@@ -296,6 +298,22 @@ pub fn to_evaluate(run: &Path, facts: &Facts, wanted: Wanted) -> Result<Scored> 
         trained_out: count,
         trained_in: 0,
     })
+}
+
+/// The error of opening `data`, which says what to give where that is the folder of one class.
+fn of_class(error: pelage_data::Error, facts: &Facts, data: &Path) -> Error {
+    let name = data.canonicalize().unwrap_or_default();
+    let name = name.file_name().unwrap_or_default().to_string_lossy();
+    match error {
+        pelage_data::Error::NoLabels { nested: None, .. } if facts.classes.iter().any(|class| *class == name) => {
+            let reason = format!(
+                "it is the folder of one class, '{name}', and pictures are labelled by the folders that they are in: \
+                 give the folder above it, which has all classes"
+            );
+            pelage_data::Error::data(data, reason).into()
+        }
+        other => other.into(),
+    }
 }
 
 /// The validation images that the models of all `runs` were validated on.
