@@ -308,16 +308,11 @@ impl Training {
                 let spent: f64 = history.iter().map(|row| row.seconds).sum();
                 let left = spent / row.epoch as f64 * (epochs - row.epoch.min(*epochs)) as f64;
                 self.epochs.set_position(row.epoch as u64);
-                let so_far = match self.detail {
-                    Detail::EachEpoch => String::new(),
-                    Detail::Whole => format!(
-                        "validation loss {}  accuracy {:.1} %  ",
-                        fixed(row.validation_loss, 4),
-                        100.0 * row.validation_accuracy
-                    ),
-                };
-                self.epochs
-                    .set_message(format!("{so_far}at most {} left", duration(left)));
+                let left = duration(left);
+                self.epochs.set_message(match self.detail {
+                    Detail::EachEpoch => format!("at most {left} left"),
+                    Detail::Whole => format!("validation loss {}  {left} left", fixed(row.validation_loss, 4)),
+                });
             }
         }
         if interrupted().is_none() {

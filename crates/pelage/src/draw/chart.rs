@@ -32,6 +32,8 @@ pub struct Axis<'a> {
     pub from: f64,
     /// The largest value shown.
     pub to: f64,
+    /// Whether only whole numbers mean something.
+    pub is_whole: bool,
 }
 
 /// A series of points.
@@ -69,9 +71,6 @@ pub enum Mark {
 
 /// Width and height in pixels: small, so that text stays legible on a phone.
 const SIZE: (u32, u32) = (460, 340);
-
-/// Where the plot begins.
-const LEFT: u32 = 68;
 
 /// Placeholder colors, which [`svg`] replaces by the page's.
 const INK: RGBColor = RGBColor(1, 1, 1);
@@ -125,16 +124,24 @@ fn draw(chart: &Chart, svg: &mut String) -> Result<(), Box<dyn std::error::Error
     } else {
         Vec::new()
     };
-    let legend = Legend::new(keys, SIZE.0 - LEFT - 18, TEXT);
+    let label = |axis: &Axis, value: f64| match axis.is_whole && value.fract().abs() > 1e-6 {
+        true => String::new(),
+        false if axis.is_whole => fixed(value, 0),
+        false => fixed(value, decimals(axis.from, axis.to, TICKS)),
+    };
+    // Space for the longest label, about ten pixels a character, and beside it the name of the axis.
+    let longest = [y.from, y.to].map(|value| label(y, value).chars().count());
+    let left = 28 + 10 * longest[0].max(longest[1]).max(3) as u32;
+    let legend = Legend::new(keys, SIZE.0 - left - 28, TEXT);
     let labelled = chart.series.iter().filter(|series| !series.intervals.is_empty());
     let labels = labelled.count() as u32 * (SMALL as u32 + 3);
-    legend.draw(&root, (LEFT as i32, 6), INK)?;
+    legend.draw(&root, (left as i32 + 10, 6), INK)?;
     let mut plot = ChartBuilder::on(&root)
         .margin(10)
         .margin_top(10 + legend.height() + labels)
         .margin_right(18)
         .x_label_area_size(46)
-        .y_label_area_size(58)
+        .y_label_area_size(left)
         .build_cartesian_2d(x.from..x.to, y.from..y.to)?;
     let text = |size: i32| ("sans-serif", size).into_font().color(&INK);
     plot.configure_mesh()
@@ -148,8 +155,8 @@ fn draw(chart: &Chart, svg: &mut String) -> Result<(), Box<dyn std::error::Error
         .axis_style(GRID)
         .x_labels(TICKS)
         .y_labels(TICKS)
-        .x_label_formatter(&|value| fixed(*value, decimals(x.from, x.to, TICKS)))
-        .y_label_formatter(&|value| fixed(*value, decimals(y.from, y.to, TICKS)))
+        .x_label_formatter(&|value| label(x, *value))
+        .y_label_formatter(&|value| label(y, *value))
         .draw()?;
     if chart.diagonal {
         let (from, to) = (x.from.max(y.from), x.to.min(y.to));
@@ -162,8 +169,9 @@ fn draw(chart: &Chart, svg: &mut String) -> Result<(), Box<dyn std::error::Error
         if series.mark == Mark::Bars {
             let apart = series.points.windows(2).map(|pair| pair[1].0 - pair[0].0);
             let half = 0.45 * apart.fold(x.to - x.from, f64::min);
-            let bars =
-                points().map(|(at, high)| Rectangle::new([(at - half, y.from), (at + half, high)], color.filled()));
+            let bars = points().map(|(at, high)| {
+                Rectangle::new([((at - half).max(x.from), y.from), (at + half, high)], color.filled())
+            });
             plot.draw_series(bars)?;
             continue;
         }
@@ -226,6 +234,7 @@ mod tests {
             label,
             from: 0.0,
             to: 1.0,
+            is_whole: false,
         };
         let chart = Chart {
             title: "a < b & c",
@@ -305,11 +314,13 @@ mod tests {
                 label: "x",
                 from: 0.0,
                 to: 1.0,
+                is_whole: false,
             },
             y: Axis {
                 label: "y",
                 from: 0.0,
                 to: 0.108,
+                is_whole: false,
             },
             series: vec![series("one"), series("two")],
             diagonal: false,
@@ -322,7 +333,7 @@ mod tests {
                 .map(|(_, y, _)| *y)
                 .collect::<Vec<_>>()
         };
-        let ticks: Vec<_> = texts.iter().filter(|(x, ..)| *x < f64::from(LEFT)).collect();
+        let ticks: Vec<_> = texts.iter().filter(|(x, ..)| *x < 80.0).collect();
         let mut labels: Vec<_> = ticks.iter().map(|(.., text)| text).collect();
         let count = labels.len();
         labels.sort();
@@ -335,6 +346,36 @@ mod tests {
                 !found.is_empty() && found.iter().all(|y| *y < top),
                 "{wanted}: {texts:?}"
             );
+        }
+    }
+
+    #[test]
+    fn epochs_have_whole_labels() {
+        for to in [3.0, 4.0, 15.0] {
+            let axis = |from, to, is_whole| Axis {
+                label: "axis",
+                from,
+                to,
+                is_whole,
+            };
+            let chart = Chart {
+                title: "t",
+                description: "d",
+                x: axis(1.0, to, true),
+                y: axis(5.0, 6.0, false),
+                series: Vec::new(),
+                diagonal: false,
+            };
+            let texts = texts(&svg(&chart).unwrap());
+            let bottom = texts
+                .iter()
+                .filter(|(x, _, text)| *x > 80.0 && text != "axis" && !text.is_empty());
+            let labels: Vec<f64> = bottom.map(|(.., text)| text.parse().unwrap()).collect();
+            assert!(
+                labels.len() > 1 && labels.windows(2).all(|pair| pair[0] != pair[1]),
+                "{labels:?}"
+            );
+            assert!(labels.iter().all(|label| label.fract() == 0.0), "{labels:?}");
         }
     }
 

@@ -96,10 +96,7 @@ fn draw(
 ) -> Drawing {
     root.fill(&WHITE)?;
     let root = root.titled(title, ("sans-serif", 19).into_font().color(&INK))?;
-    let panels = [
-        ("Validation loss (rings: epochs kept)", 4, loss),
-        ("Validation accuracy (%) (rings: epochs kept)", 2, accuracy),
-    ];
+    let panels = [("Validation loss", 4, loss), ("Validation accuracy (%)", 2, accuracy)];
     for (area, (title, digits, lines)) in root.split_evenly((1, 2)).iter().zip(panels) {
         draw_panel(area, title, digits, lines, last_epoch, names)?;
     }

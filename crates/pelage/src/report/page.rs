@@ -135,6 +135,15 @@ fn correct(found: &Findings) -> usize {
     (0..matrix.len()).map(|class| matrix[class][class]).sum()
 }
 
+/// The classes, or the first of very many, all of which the table of classes lists.
+fn some(classes: &[String]) -> String {
+    const MOST: usize = 40;
+    match classes.len().checked_sub(MOST) {
+        Some(more @ 1..) => format!("{} and {more} more", classes[..MOST].join(", ")),
+        _ => classes.join(", "),
+    }
+}
+
 fn settings(found: &Findings) -> Markup {
     let (facts, training) = (&found.facts, &found.training);
     let side = &facts.preprocessing;
@@ -144,7 +153,7 @@ fn settings(found: &Findings) -> Markup {
         ("Architecture", facts.architecture.name().to_string()),
         ("Parameters", thousands(sum(|layer| layer.parameters))),
         ("Multiply-adds per picture", thousands(sum(|layer| layer.multiply_adds))),
-        ("Classes", facts.classes.join(", ")),
+        ("Classes", some(&facts.classes)),
         (
             "Input",
             format!("{} x {} pixels, {:?} resize", side.width, side.height, side.filter).to_lowercase(),

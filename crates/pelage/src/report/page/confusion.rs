@@ -189,7 +189,7 @@ fn pairs(evaluation: &Evaluation, link: Link) -> Markup {
             } }
             tbody { @for pair in pairs.iter().take(PAIRS) { tr {
                 @let share = share(evaluation, pair.label, pair.predicted);
-                td.wide { (name(pair.label)) } td.wide { (name(pair.predicted)) }
+                td { (name(pair.label)) } td.left { (name(pair.predicted)) }
                 td data-value=(pair.count) {
                     @let number = thousands(pair.count as u64);
                     @if let Some(link) = link(pair.label, pair.predicted) { a href=(link) { (number) } }

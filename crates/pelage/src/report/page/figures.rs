@@ -28,6 +28,7 @@ fn share(label: &str) -> Axis<'_> {
         label,
         from: -0.02,
         to: 1.02,
+        is_whole: false,
     }
 }
 
@@ -64,11 +65,13 @@ pub(super) fn curves(found: &Findings) -> Result<Markup, String> {
                 label: "epoch",
                 from,
                 to,
+                is_whole: true,
             },
             y: Axis {
                 label: name,
                 from: low - margin,
                 to: high + margin,
+                is_whole: false,
             },
             series: vec![named("training", train), named("validation", validation)],
             diagonal: false,
@@ -188,15 +191,16 @@ fn named(classes: &[usize], found: &Findings, area: Option<f64>) -> String {
         0 => String::new(),
         more => format!(" and {more} more"),
     };
-    let area = area.map_or(String::new(), |area| format!(" {}", fixed(area, 3)));
-    format!("{}{more}{area}", names.join(", "))
+    // First, since long names are cut.
+    let area = area.map_or(String::new(), |area| format!("{} ", fixed(area, 3)));
+    format!("{area}{}{more}", names.join(", "))
 }
 
 /// What the numbers of a legend are, where there is one.
 fn beside(chart: &Chart, what: &str) -> String {
     match chart.series.len() {
         0 | 1 => String::new(),
-        _ => format!("; beside the names the {what}"),
+        _ => format!("; before the names the {what}"),
     }
 }
 
@@ -232,7 +236,12 @@ pub(super) fn calibration(found: &Findings) -> Result<Markup, String> {
     };
     let least = 1.0 / classes as f64;
     let from = (10.0 * least).floor() / 10.0;
-    let axis = |label| Axis { label, from, to: 1.02 };
+    let axis = |label| Axis {
+        label,
+        from,
+        to: 1.02,
+        is_whole: false,
+    };
     let diagram = Chart {
         title: "Reliability diagram",
         description: "Accuracy over confidence, in bins, with intervals; the dashed line is perfect calibration.",
@@ -242,12 +251,17 @@ pub(super) fn calibration(found: &Findings) -> Result<Markup, String> {
         diagonal: true,
     };
     let total = found.scores.len().max(1) as f64;
-    let shares = |bins: &[Bin]| {
-        bins.iter()
-            .map(|bin| ((bin.from + bin.to) / 2.0, bin.count as f64 / total))
-            .collect::<Vec<_>>()
+    // Empty bins as well, so that all have the same width.
+    let width = 1.0 / BINS as f64;
+    let bar = |i: usize| {
+        let middle = (i as f64 + 0.5) * width;
+        let mut found = bins[0].1.iter().filter(|bin| bin.from < middle && middle < bin.to);
+        (middle, found.next().map_or(0.0, |bin| bin.count as f64 / total))
     };
-    let bars = shares(&bins[0].1);
+    let bars: Vec<_> = (0..BINS)
+        .map(bar)
+        .filter(|&(middle, _)| middle + width / 2.0 > from)
+        .collect();
     let top = bars.iter().map(|(_, y)| *y).fold(0.0, f64::max).max(0.1);
     let histogram = Chart {
         title: "Confidences",
@@ -257,6 +271,7 @@ pub(super) fn calibration(found: &Findings) -> Result<Markup, String> {
             label: "share of pictures",
             from: 0.0,
             to: 1.08 * top,
+            is_whole: false,
         },
         series: vec![Series {
             name: "as trained".into(),
@@ -291,7 +306,7 @@ pub(super) fn calibration(found: &Findings) -> Result<Markup, String> {
                 &format!(
                     "Reliability diagram: accuracy over confidence in {BINS} bins of equal width, neighbors put \
                      together to at least {ENOUGH} pictures. Above, the number of pictures in each; the strokes are \
-                     95 % intervals: where one meets the dashed line, nothing is wrong for sure."
+                     95 % intervals: one that meets the dashed line is no sign of bad calibration."
                 )
             )?)
             (figure(&histogram, "Distribution of the confidences, as trained.")?)
