@@ -6,11 +6,12 @@ use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use pelage::data::Progress;
+use pelage::features::PHASE;
 use pelage::runs::record;
 use pelage::train::{Control, Event};
 
 use crate::signals::interrupted;
-use crate::table::{duration, megabytes};
+use crate::table::{count, duration, fixed, megabytes};
 use crate::terminal::tell;
 
 /// Seconds between two plain lines.
@@ -19,7 +20,53 @@ const PLAIN_SECONDS: u64 = 10;
 /// A bar, or a line now and then, for a long task.
 pub(crate) struct Task {
     bar: Option<ProgressBar>,
-    last_line: Mutex<Instant>,
+    pace: Mutex<Pace>,
+}
+
+/// How fast a phase of a task goes.
+struct Pace {
+    what: &'static str,
+    since: Instant,
+    /// Items done when it was first heard of, and now.
+    first: usize,
+    done: usize,
+    last_line: Instant,
+    /// Whether its duration was told.
+    told: bool,
+}
+
+impl Pace {
+    fn new(now: Instant) -> Self {
+        Pace {
+            what: "",
+            since: now,
+            first: 0,
+            done: 0,
+            last_line: now,
+            told: false,
+        }
+    }
+
+    /// Seconds that are left, and those of the whole phase; `None` as long as there is nothing to go by.
+    fn seconds(&mut self, progress: Progress, now: Instant) -> Option<[f64; 2]> {
+        let Progress { done, total, what } = progress;
+        if what != self.what || done < self.done {
+            // A phase that is taken up again, after another one, was told of already.
+            let told = self.told;
+            *self = Pace {
+                what,
+                first: done,
+                told,
+                last_line: self.last_line,
+                ..Pace::new(now)
+            };
+        }
+        self.done = done;
+        let elapsed = now.duration_since(self.since);
+        let of = |items: usize| elapsed.as_secs_f64() / (done - self.first) as f64 * items as f64;
+        let known = done > self.first && elapsed >= Duration::from_secs(1);
+        known.then(|| [total.saturating_sub(done), total.saturating_sub(self.first)].map(of))
+    }
 }
 
 impl Task {
@@ -30,13 +77,17 @@ impl Task {
         });
         Task {
             bar,
-            last_line: Mutex::new(Instant::now()),
+            pace: Mutex::new(Pace::new(Instant::now())),
         }
     }
 
     /// Shows `progress`; callable from any thread.
     pub(crate) fn show(&self, progress: Progress) {
         let Progress { done, total, what } = progress;
+        // A thread that finds it locked leaves the lines to the other one.
+        if let Ok(mut pace) = self.pace.try_lock() {
+            self.tell(progress, &mut pace);
+        }
         match &self.bar {
             Some(bar) => {
                 // Two sets decoded in turn are two bars' worth; the bar starts anew.
@@ -47,16 +98,31 @@ impl Task {
                     bar.reset();
                 }
             }
-            None => {
-                // A thread that finds it locked leaves the line to the other one.
-                let Ok(mut last) = self.last_line.try_lock() else {
-                    return;
-                };
-                if last.elapsed() > Duration::from_secs(PLAIN_SECONDS) {
-                    *last = Instant::now();
-                    tell(format_args!("{what} {done}/{total}\n"));
-                }
+            None => {}
+        }
+    }
+
+    /// Forecasts the longest phase before training once, as training itself is; without a bar also says now and then
+    /// how far it is.
+    fn tell(&self, progress: Progress, pace: &mut Pace) {
+        let Progress { done, total, what } = progress;
+        let Some([left, whole]) = pace.seconds(progress, Instant::now()) else {
+            return;
+        };
+        if what == PHASE && !std::mem::replace(&mut pace.told, true) {
+            let line = format!(
+                "forecast: {} for the features of {}, which are computed once\n",
+                duration(whole),
+                count(total - pace.first, "picture")
+            );
+            match &self.bar {
+                Some(bar) => bar.suspend(|| tell(line)),
+                None => tell(line),
             }
+        }
+        if self.bar.is_none() && pace.last_line.elapsed() > Duration::from_secs(PLAIN_SECONDS) {
+            pace.last_line = Instant::now();
+            tell(format_args!("{what} {done}/{total}  {} left\n", duration(left)));
         }
     }
 
@@ -118,8 +184,20 @@ impl Download {
     }
 }
 
-/// Two bars, epochs above batches, and one line per epoch; asks to stop after Ctrl-C or SIGTERM.
+/// How much is shown of training.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Detail {
+    /// Two bars, epochs above batches, and a line per epoch.
+    EachEpoch,
+    /// One bar, and the line of the last epoch: for epochs of milliseconds, as of a head on kept features.
+    Whole,
+}
+
+/// Training as it goes on; asks to stop after Ctrl-C or SIGTERM.
 pub(crate) struct Training {
+    detail: Detail,
+    /// The line of the last epoch, where it was not printed.
+    unprinted: Option<String>,
     terminal: bool,
     all: MultiProgress,
     epochs: ProgressBar,
@@ -134,10 +212,12 @@ pub(crate) struct Training {
 }
 
 impl Training {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(detail: Detail) -> Self {
         let all = MultiProgress::new();
         let bar = |style: &str| all.add(ProgressBar::new(0).with_style(styled(style)));
         Training {
+            detail,
+            unprinted: None,
             terminal: std::io::stderr().is_terminal(),
             epochs: bar("epoch   {bar:24} {pos}/{len}  {msg}"),
             batches: bar("{prefix:7} {bar:24} {pos}/{len}  {msg}"),
@@ -163,11 +243,15 @@ impl Training {
                 self.done = *done;
                 self.epochs.set_length(*epochs as u64);
                 self.epochs.set_position(*epoch as u64 - 1);
-                self.batches.reset();
-                self.batches.set_length(*batches as u64);
-                self.batches.set_position(*done as u64);
-                self.batches.set_prefix("train");
+                if self.detail == Detail::EachEpoch {
+                    self.batches.reset();
+                    self.batches.set_length(*batches as u64);
+                    self.batches.set_position(*done as u64);
+                    self.batches.set_prefix("train");
+                }
             }
+            // Of milliseconds nobody sees a bar.
+            Event::Batch { .. } | Event::Validation { .. } if self.detail == Detail::Whole => {}
             Event::Batch {
                 batch,
                 batches,
@@ -180,7 +264,11 @@ impl Training {
                 let elapsed = self.epoch_started.elapsed().as_secs_f64();
                 let rate = self.images as f64 / elapsed.max(1e-9);
                 let left = elapsed * (batches - batch) as f64 / (batch - self.done).max(1) as f64;
-                let facts = format!("loss {loss:.4}  accuracy {:.1} %  {rate:.0} images/s", 100.0 * accuracy);
+                let facts = format!(
+                    "loss {}  accuracy {:.1} %  {rate:.0} images/s",
+                    fixed(*loss, 4),
+                    100.0 * accuracy
+                );
                 let left = duration(left);
                 if self.terminal {
                     self.batches.set_position(*batch as u64);
@@ -208,11 +296,23 @@ impl Training {
                     return Control::Continue;
                 };
                 let mark = if *improved { "  best so far" } else { "" };
-                self.print(&format!("{}{mark}", record::line(row, *epochs)));
+                let line = format!("{}{mark}", record::line(row, *epochs));
+                let quiet = self.last_line.elapsed() > Duration::from_secs(PLAIN_SECONDS);
+                if self.detail == Detail::EachEpoch || (quiet && !self.terminal) {
+                    self.last_line = Instant::now();
+                    self.unprinted = None;
+                    self.print(&line);
+                } else {
+                    self.unprinted = Some(line);
+                }
                 let spent: f64 = history.iter().map(|row| row.seconds).sum();
                 let left = spent / row.epoch as f64 * (epochs - row.epoch.min(*epochs)) as f64;
                 self.epochs.set_position(row.epoch as u64);
-                self.epochs.set_message(format!("at most {} left", duration(left)));
+                let left = duration(left);
+                self.epochs.set_message(match self.detail {
+                    Detail::EachEpoch => format!("at most {left} left"),
+                    Detail::Whole => format!("validation loss {}  {left} left", fixed(row.validation_loss, 4)),
+                });
             }
         }
         if interrupted().is_none() {
@@ -224,9 +324,12 @@ impl Training {
         Control::Stop
     }
 
-    pub(crate) fn finish(&self) {
+    pub(crate) fn finish(&mut self) {
         self.epochs.finish_and_clear();
         self.batches.finish_and_clear();
+        if let Some(line) = self.unprinted.take() {
+            tell(format_args!("{line}\n"));
+        }
     }
 
     fn print(&self, line: &str) {
@@ -243,4 +346,26 @@ fn styled(template: &str) -> ProgressStyle {
     // The templates above are constants; a wrong one would show at first sight.
     let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
     style.progress_chars("━╸─")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_phase_is_forecast_by_what_was_done_in_it() {
+        let begin = Instant::now();
+        let at = |seconds: f64| begin + Duration::from_secs_f64(seconds);
+        let mut pace = Pace::new(begin);
+        let mut seconds = |what, done, after| pace.seconds(Progress { done, total: 110, what }, at(after));
+        assert_eq!(seconds("decoding", 10, 100.0), None);
+        // What was done before it was first heard of says nothing.
+        assert_eq!(seconds("features", 10, 200.0), None);
+        assert_eq!(seconds("features", 20, 200.5), None);
+        assert_eq!(seconds("features", 30, 202.0), Some([8.0, 10.0]));
+        assert_eq!(seconds("features", 110, 210.0), Some([0.0, 10.0]));
+        // The same phase of another set begins anew.
+        assert_eq!(seconds("features", 60, 300.0), None);
+        assert_eq!(seconds("features", 70, 302.0), Some([8.0, 10.0]));
+    }
 }

@@ -1,6 +1,6 @@
 //! Tables and numbers as text.
 
-pub(crate) use pelage::draw::text::{duration, thousands};
+pub(crate) use pelage::draw::text::{duration, fixed, signed, thousands};
 
 use std::collections::BTreeMap;
 

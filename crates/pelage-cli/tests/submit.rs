@@ -147,6 +147,10 @@ fn a_template_gives_ids_order_and_columns() {
     refused("id,a,b\n1,0,0\n9,0,0\n10,0,0\n", "level, upright");
     refused("id;label\n1;0\n", "understood");
     refused("", "no line");
+    refused(
+        "id,label\n1,Level\n9,Upright\n10,Level\n",
+        "Level, Upright; the model has level, upright",
+    );
     stripes(0, 1, 24).save(folder.join("test/1.jpg")).unwrap();
     refused("id,label\n1,0\n9,0\n10,0\n", "1: 1.jpg, 1.png");
 }
@@ -178,6 +182,9 @@ fn what_kaggle_would_refuse_is_not_written() {
     fs::remove_file(folder.join("submission.csv")).unwrap();
     stripes(0, 1, 24).save(folder.join("test/001.jpg")).unwrap();
     refused(&["--fill-unreadable"], 2, "001.jpg");
+    fs::remove_file(folder.join("test/001.jpg")).unwrap();
+    stripes(0, 1, 24).save(folder.join("test/abc.jpg")).unwrap();
+    refused(&["--fill-unreadable"], 2, "abc.jpg");
     fs::create_dir(folder.join("empty")).unwrap();
     assert!(fail(folder, &["submit", "run", "empty"], 2).contains("no pictures"));
 }

@@ -110,8 +110,21 @@ fn fine_tuning_goes_on_from_the_head_that_it_trained_first() {
         "--learning-rate",
         "0.000001",
     ]);
-    succeed(folder.path(), &arguments);
+    let output = common::run(folder.path(), &arguments);
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{told}");
+    // Ctrl-C is listened for in both phases, and loses nothing in either.
+    assert!(!told.contains("lose"), "{told}");
     let head = history(folder.path(), "run/head");
+    // Of the head's epochs, which take milliseconds, only the last has a line; the log has all.
+    let epochs = told.lines().filter(|line| line.starts_with("epoch ")).count();
+    assert!((3..head.len()).contains(&epochs), "{epochs}: {told}");
+    let log = std::fs::read_to_string(folder.path().join("run/head/log.txt")).unwrap();
+    assert_eq!(
+        log.lines().filter(|line| line.contains("  loss ")).count(),
+        head.len(),
+        "{log}"
+    );
     let loss = |row: &[String]| row[5].parse::<f64>().unwrap();
     let best = head.iter().map(|row| loss(row)).fold(f64::MAX, f64::min);
     let first = loss(&history(folder.path(), "run")[0]);

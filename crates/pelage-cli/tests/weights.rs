@@ -28,6 +28,18 @@ fn models_are_listed_for_people_and_programs() {
     ] {
         assert!(said.contains(part), "{part}: {said}");
     }
+    // The accuracy in the table is that of what is fetched, not of the best file there is.
+    let row = said
+        .lines()
+        .find(|line| line.trim_start().starts_with("resnet50 "))
+        .unwrap();
+    assert!(row.contains("76.1 %") && !row.contains("80.9 %"), "{row}");
+    assert!(
+        said.contains("  by `pelage weights fetch resnet50`\n")
+            && said.contains("  by `pelage weights fetch resnet50 --file resnet50-11ad3fa6.pth`\n")
+            && said.contains("  by `pelage weights add FILE --model efficientnet_lite0`\n"),
+        "{said}"
+    );
     // An address must not be broken; nothing else is wider than a terminal.
     let wide = said
         .lines()

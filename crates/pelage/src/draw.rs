@@ -3,7 +3,9 @@
 pub mod chart;
 pub mod comparison;
 pub mod curves;
+mod legend;
 pub mod markup;
 pub mod network;
 pub mod png;
 pub mod text;
+mod ticks;

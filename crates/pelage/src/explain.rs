@@ -22,7 +22,9 @@ use image::{RgbImage, imageops};
 use pelage_data::decode::{self, Limits};
 use pelage_data::preprocess::{Fit, Preprocessing};
 use pelage_model::input;
-use pelage_model::networks::graph::{Graph, Operation};
+use pelage_model::networks::graph::{Graph, Node, Operation};
+use pelage_model::networks::{Mode, Network};
+use pelage_model::ops::Activation;
 
 use crate::{Error, Result};
 
@@ -123,6 +125,31 @@ pub fn layer(graph: &Graph, name: Option<&str>) -> Result<usize> {
             format!("a layer with a map: {}", names.join(", ")),
         )
     })
+}
+
+/// The output of node `layer` by which its channels and their peaks are ranked: before a ReLU6, after which many are
+/// equal, namely 6.
+pub fn unsaturated(network: &Network, pixels: Tensor<4>, layer: usize) -> Tensor<4> {
+    let nodes = network.graph().nodes();
+    let whole = network.clone().unfused();
+    if !saturates(&nodes[layer]) {
+        return whole.forward_to(pixels, layer, &mut |_, value| value);
+    }
+    let names: Vec<_> = nodes[layer].inputs.iter().map(|&i| nodes[i].name.as_str()).collect();
+    let mut inputs: Vec<_> = vec![None; names.len()];
+    whole.forward_to(pixels, layer, &mut |name, value: Tensor<4>| {
+        let places = inputs.iter_mut().zip(&names).filter(|(_, known)| **known == name);
+        places.for_each(|(place, _)| *place = Some(value.clone()));
+        value
+    });
+    // All inputs precede the layer.
+    let inputs = inputs.into_iter().flatten().collect();
+    network.without_activations().node(layer, inputs, Mode::Infer)
+}
+
+/// Whether the largest outputs of a node are all the same.
+pub(crate) fn saturates(node: &Node) -> bool {
+    node.activation() == Activation::Relu6
 }
 
 /// The peak of a channel in one map `[h, w, c]`, as row and column, and its value; on ties the first.

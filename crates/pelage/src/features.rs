@@ -25,6 +25,9 @@ use pelage_model::values::to_vec;
 
 use crate::{Error, Result, atomic};
 
+/// What progress calls the computation of features.
+pub const PHASE: &str = "features";
+
 /// Feature maps of labelled images, in the order of their catalog.
 pub struct Features {
     readable: Readable,
@@ -212,7 +215,7 @@ fn compute(
         progress(Progress {
             done,
             total,
-            what: "features",
+            what: PHASE,
         });
     }
     // By index: names need not be an image's alone.

@@ -68,10 +68,10 @@ pub fn images(source: &Path) -> Result<Vec<Entry>> {
 
 impl Columns {
     /// One column: the name of the most likely class, or the probability of the class called `positive`, by default the
-    /// second.
+    /// second of two.
     ///
     /// # Errors
-    /// An unknown class name, or `positive` where a class is to be named.
+    /// An unknown class name, `positive` where a class is to be named, or none where there are more than two classes.
     pub fn one(classes: &[String], label: Label, positive: Option<&str>) -> Result<Self> {
         match (label, positive) {
             (Label::Class, None) => Ok(Columns::Class),
@@ -80,7 +80,17 @@ impl Columns {
                 "given",
                 "left out where the label is the name of a class: it chooses whose probability is written",
             )),
-            (Label::Probability, None) => Ok(Columns::Probability(1)),
+            (Label::Probability, None) if classes.len() == 2 => Ok(Columns::Probability(1)),
+            (Label::Probability, None) => Err(Error::setting(
+                "positive",
+                "not given",
+                format!(
+                    "one of the {} classes of the model, since a probability tells of one of them alone: {}; or let \
+                     the label be the name of the class, or take a template with a column for each",
+                    classes.len(),
+                    classes.join(", ")
+                ),
+            )),
             (Label::Probability, Some(name)) => {
                 let class = classes.iter().position(|class| class == name);
                 let known = || {
@@ -98,19 +108,20 @@ impl Columns {
 
 impl Layout {
     /// Kaggle's format for cats and dogs: `id,label`, where the id is the number in the file name (`12.jpg`: 12), in
-    /// numeric order; if some name is not a number, all ids are names without extension, in natural order.
+    /// numeric order.
     ///
     /// # Errors
-    /// Images with the same id.
+    /// Images whose names are no numbers, whose ids only a template can tell; images with the same id.
     pub fn numbered(images: Vec<Entry>, columns: Columns) -> Result<Self> {
         let is_number = |stem: &str| stem.bytes().all(|c| c.is_ascii_digit());
-        let numbers = images.iter().all(|entry| is_number(stem(&entry.name)));
-        let id = |entry: &Entry| match stem(&entry.name) {
-            stem if !numbers => stem.to_string(),
-            stem => match stem.trim_start_matches('0') {
-                "" => "0".to_string(),
-                number => number.to_string(),
-            },
+        let named = images.iter().filter(|entry| !is_number(stem(&entry.name)));
+        refuse(
+            "pictures whose names are no numbers, which ids are by default (a template says what other ids are)",
+            named.map(|entry| entry.name.clone()).collect(),
+        )?;
+        let id = |entry: &Entry| match stem(&entry.name).trim_start_matches('0') {
+            "" => "0".to_string(),
+            number => number.to_string(),
         };
         let mut lines: Vec<_> = images.into_iter().map(|entry| (id(&entry), entry)).collect();
         lines.sort_by(|a, b| natural_order(&a.0, &b.0));
@@ -286,16 +297,42 @@ mod tests {
     }
 
     #[test]
-    fn ids_are_numbers_in_numeric_order_or_names() {
+    fn ids_are_numbers_in_numeric_order() {
         let layout = |names: &[&str]| Layout::numbered(entries(names), Columns::Class).map(|layout| layout.ids);
         assert_eq!(
             layout(&["test1/10.jpg", "test1/9.jpg", "0.png", "007.jpg"]).unwrap(),
             ["0", "7", "9", "10"]
         );
-        assert_eq!(layout(&["b.10.jpg", "b.9.jpg", "7.jpg"]).unwrap(), ["7", "b.9", "b.10"]);
+        // A cover among the pictures is no test picture, and other names are no ids that anyone asked for.
+        for names in [
+            &["1.jpg", "abc.jpg"][..],
+            &["abc.jpg"],
+            &["1.jpg", "2 (1).jpg"],
+            &["-1.jpg"],
+        ] {
+            let refused = layout(names).unwrap_err().to_string();
+            let wrong = names.last().unwrap();
+            assert!(refused.contains("no numbers") && refused.contains(wrong), "{refused}");
+            assert!(refused.contains("template"), "{refused}");
+        }
         let refused = layout(&["1.jpg", "a/1.png", "2.jpg"]).unwrap_err().to_string();
         assert!(refused.contains("1: 1.jpg and a/1.png"), "{refused}");
         assert!(layout(&["1.jpg", "01.jpg"]).is_err());
+    }
+
+    #[test]
+    fn one_probability_of_many_classes_is_of_one_that_is_named() {
+        let five = ["a", "b", "c", "d", "e"].map(String::from);
+        let one = |label, positive| Columns::one(&five, label, positive);
+        let refused = one(Label::Probability, None).unwrap_err().to_string();
+        assert!(
+            refused.contains("positive") && refused.contains("a, b, c, d, e"),
+            "{refused}"
+        );
+        assert_eq!(one(Label::Probability, Some("d")).unwrap(), Columns::Probability(3));
+        assert_eq!(one(Label::Class, None).unwrap(), Columns::Class);
+        let two = Columns::one(&five[..2], Label::Probability, None).unwrap();
+        assert_eq!(two, Columns::Probability(1));
     }
 
     #[test]

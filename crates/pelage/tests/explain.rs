@@ -12,7 +12,7 @@ use pelage::explain::deconvnet::{self, Stop};
 use pelage::explain::grad_cam::{Variant, grad_cam, grad_cam_plus_plus, heatmaps};
 use pelage::explain::occlusion::{Square, occlusion};
 use pelage::explain::strongest::{Excited, Most, strongest};
-use pelage::explain::{feature_maps, filters, layer, layers, receptive_field::receptive_field};
+use pelage::explain::{self, feature_maps, filters, heat, layer, layers, receptive_field::receptive_field};
 use pelage::model::networks::graph::Graph;
 use pelage::model::networks::{Architecture, Head, Mode, Network};
 use pelage::model::saved::Facts;
@@ -232,8 +232,8 @@ fn occlusion_equals_a_plain_loop() {
     }
     let most = lost.iter().fold(0f32, |most, &lost| most.max(lost));
     assert!(most > 0.01, "something is lost: {most}");
-    let scaled: Vec<f32> = lost.iter().map(|lost| lost / most).collect();
-    assert_close(&found.heatmap.values, &scaled, 1e-4, "occlusion");
+    // As they are: what costs little in one picture is dark, whatever else that picture shows.
+    assert_close(&found.heatmap.values, &lost, 1e-5, "occlusion");
     assert!((found.probability - whole).abs() < 1e-6 && (whole - most - found.least).abs() < 1e-5);
     for wrong in [
         Square { side: 0, stride: 1 },
@@ -395,6 +395,86 @@ fn every_architecture_is_explained() {
         assert!(values.iter().any(|&value| value != 0.0), "{name}: nothing came back");
         assert_eq!(values.len(), 32 * 35 * 3);
     }
+}
+
+#[test]
+fn a_deconvnet_is_left_out_where_it_knows_nothing_of_the_image() {
+    for architecture in Architecture::ALL {
+        let size = [32, 32];
+        let head = Head::linear();
+        let head = (architecture != Architecture::Cnn3).then_some(&head);
+        let network = of_graph(architecture.graph_with(head, size, 3)).folded(|_| true);
+        let last = network.graph().features();
+        let name = architecture.name();
+        let pools = !name.starts_with("mobilenet") && !name.starts_with("efficientnet");
+        assert_eq!(
+            Stop::useful(network.graph(), last).contains(&Stop::Deconvnet),
+            pools,
+            "{name}"
+        );
+        assert!(Stop::useful(network.graph(), last).contains(&Stop::Guided));
+        if pools {
+            continue;
+        }
+        // The claim itself: in two images a peak at the same place has the same projection, but for its scale.
+        let [a, b] = [1.0, -0.7].map(|scale| {
+            let found = deconvnet::project(&network, pixels(size) * scale, last, &[0], Stop::Deconvnet).unwrap();
+            let most = found[0].values.iter().fold(0f32, |most, value| most.max(value.abs()));
+            (
+                found[0].position,
+                found[0].values.iter().map(|value| value / most).collect::<Vec<_>>(),
+            )
+        });
+        if a.0 == b.0 {
+            assert_close(&a.1, &b.1, 1e-3, name);
+        }
+    }
+}
+
+#[test]
+fn channels_are_ranked_before_a_relu6() {
+    let size = [32, 35];
+    let network = of_graph(Architecture::MobileNetV2.graph_with(Some(&Head::linear()), size, 3)).folded(|_| true);
+    let last = network.graph().features();
+    // So strong that many channels end at 6.
+    let strong = pixels(size) * 500.0;
+    let map = feature_maps::feature_maps(&network, strong.clone(), &[last]).swap_remove(0);
+    let before = to_vec(explain::unsaturated(&network, strong.clone(), last));
+    let clamped: Vec<f32> = before.iter().map(|value| value.clamp(0.0, 6.0)).collect();
+    assert_close(&clamped, &map.values, 1e-4, "ReLU6 of what is before it");
+    let full = map.values.iter().filter(|&&value| value == 6.0).count();
+    assert!(full > 10, "{full} of {} are full", map.values.len());
+    let ranked = feature_maps::FeatureMap {
+        values: before.clone(),
+        ..map.clone()
+    };
+    let [h, w, c] = map.shape;
+    let peak = |channel: usize| (0..h * w).map(|at| before[at * c + channel]).fold(f32::MIN, f32::max);
+    let best = (0..c).max_by(|&a, &b| peak(a).total_cmp(&peak(b))).unwrap();
+    assert_eq!(ranked.strongest(1), [best]);
+    let projection = deconvnet::project(&network, strong, last, &[best], Stop::Guided)
+        .unwrap()
+        .swap_remove(0);
+    assert!(
+        (projection.activation - peak(best)).abs() <= 1e-4 * peak(best),
+        "{projection:?}"
+    );
+    assert!(projection.activation > 6.0);
+}
+
+#[test]
+fn a_heat_map_of_nothing_is_known() {
+    let zero = heat::Heatmap {
+        height: 1,
+        width: 2,
+        values: vec![0.0; 2],
+    };
+    assert!(zero.is_zero());
+    let some = heat::Heatmap {
+        values: vec![0.0, 0.1],
+        ..zero
+    };
+    assert!(!some.is_zero());
 }
 
 #[test]

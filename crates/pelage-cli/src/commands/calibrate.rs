@@ -10,7 +10,7 @@ use pelage::evaluate::temperature::Verdict;
 use super::compute::Caching;
 use crate::failure::Outcome;
 use crate::progress::Task;
-use crate::table::{count, table};
+use crate::table::{count, fixed, table};
 
 /// Calibrate a model's probabilities, and let it answer "unknown"
 ///
@@ -57,7 +57,7 @@ fn described(calibrated: &Calibrated) -> String {
         vec![
             name.to_string(),
             format!("{temperature:.3}"),
-            format!("{:.4}", figures.log_loss),
+            fixed(figures.log_loss, 4),
             format!("{:.2} %", 100.0 * figures.expected_calibration_error),
         ]
     };

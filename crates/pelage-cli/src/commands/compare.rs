@@ -9,7 +9,7 @@ use super::compute::Caching;
 use super::figure::Replacing;
 use crate::failure::{Failure, Outcome, json};
 use crate::progress::Task;
-use crate::table::{count, duration, table, thousands};
+use crate::table::{count, duration, fixed, signed, table, thousands};
 
 /// Compare runs, and whether their differences are more than luck
 ///
@@ -71,7 +71,7 @@ fn described(report: &Report) -> String {
             own.best_epoch.to_string(),
             known(own.epochs.map(|epochs| epochs.to_string())),
             known(own.seconds.map(duration)),
-            format!("{:.4}", own.validation_loss),
+            fixed(own.validation_loss, 4),
             percent(own.validation_accuracy),
         ]
     });
@@ -86,11 +86,11 @@ fn described(report: &Report) -> String {
         "accuracy",
     ];
     let mut text = table(&head, 2..8, rows);
-    let signed = |share: f64| format!("{:+.2}", 100.0 * share);
+    let signed = |share: f64| signed(100.0 * share, 2);
     let rows = report.runs.iter().map(|line| {
         let mut row = vec![
             line.summary.run.display().to_string(),
-            format!("{:.4}", line.log_loss),
+            fixed(line.log_loss, 4),
             percent(line.accuracy),
         ];
         row.extend(line.difference.map_or(["-"; 5].map(String::from), |difference| {

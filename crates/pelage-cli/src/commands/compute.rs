@@ -10,7 +10,7 @@ pub(super) struct Computing {
     /// Where to compute: cpu, or a GPU that this build supports [default: cpu]
     #[arg(long, hide_short_help = true, value_parser = clap::builder::PossibleValuesParser::new(device::names()))]
     pub(super) device: Option<String>,
-    /// CPU threads [default: all]
+    /// CPU threads, at most 1024; 0 means all [default: all]
     #[arg(long, hide_short_help = true, value_name = "N")]
     pub(super) threads: Option<usize>,
 }

@@ -12,7 +12,7 @@ use pelage::evaluate::{self, Calibrated, Evaluation, Report, Wanted};
 use super::compute::Caching;
 use crate::failure::{Outcome, json};
 use crate::progress::Task;
-use crate::table::{count, fits, grid, left_out, some, table, thousands};
+use crate::table::{count, fits, fixed, grid, left_out, some, table, thousands};
 use crate::terminal::columns;
 
 /// Evaluate a model on labelled pictures
@@ -106,9 +106,9 @@ fn told(report: &Report, data: Option<&Path>) -> String {
 
 fn described_calibrated(calibrated: &Calibrated) -> String {
     format!(
-        "calibrated (temperature {:.3}): log loss {:.4}, Brier score {:.4}, calibration error {:.2} %\n",
+        "calibrated (temperature {:.3}): log loss {}, Brier score {:.4}, calibration error {:.2} %\n",
         calibrated.temperature,
-        calibrated.log_loss,
+        fixed(calibrated.log_loss, 4),
         calibrated.brier_score,
         100.0 * calibrated.expected_calibration_error
     )
@@ -186,10 +186,10 @@ pub(super) fn accuracy(share: f64, images: usize) -> String {
 /// The evaluation as text.
 pub(super) fn described(evaluation: &Evaluation) -> String {
     let mut text = format!(
-        "{}: {}, log loss {:.4}{}, Brier score {:.4}, calibration error {:.2} %\n",
+        "{}: {}, log loss {}{}, Brier score {:.4}, calibration error {:.2} %\n",
         count(evaluation.images, "picture"),
         accuracy(evaluation.accuracy, evaluation.images),
-        evaluation.log_loss,
+        fixed(evaluation.log_loss, 4),
         evaluation.auc.map_or(String::new(), |auc| format!(", AUC {auc:.4}")),
         evaluation.brier_score,
         100.0 * evaluation.expected_calibration_error,

@@ -68,21 +68,34 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     Ok(networks(&models) + &published(&models))
 }
 
+impl Model {
+    /// The published weights that are kept; where none are, those that are fetched unless another file is named.
+    fn used(&self) -> Option<&Weights> {
+        let named = |name: &str| self.weights.iter().find(|weights| weights.published.file == name);
+        match &self.kept {
+            // Of a file of another name the accuracy is not known.
+            Some(kept) => named(&kept.path.file_name()?.to_string_lossy()),
+            None => self.weights.iter().find(|weights| self.is_fetched(weights)),
+        }
+    }
+
+    /// Whether these are what is fetched unless another file is named.
+    fn is_fetched(&self, weights: &Weights) -> bool {
+        let fetched = self.weights.iter().find(|weights| weights.published.is_download());
+        fetched.is_some_and(|fetched| fetched.published.file == weights.published.file)
+    }
+}
+
 fn networks(models: &[Model]) -> String {
     let rows = models.iter().map(|model| {
-        let best = model
-            .weights
-            .iter()
-            .map(|weights| weights.published.top1)
-            .reduce(f64::max);
-        let licence = model.weights.first().map_or("", |weights| weights.published.licence);
+        let used = model.used();
         vec![
             model.name.to_string(),
             format!("{0} x {0}", model.input_size),
             thousands(model.parameters),
             thousands(model.multiply_adds),
-            best.map_or(String::new(), |top1| format!("{top1:.1} %")),
-            licence.to_string(),
+            used.map_or(String::new(), |weights| format!("{:.1} %", weights.published.top1)),
+            used.map_or("", |weights| weights.published.licence).to_string(),
             if model.kept.is_some() { "kept" } else { "" }.to_string(),
         ]
     });
@@ -98,29 +111,31 @@ fn networks(models: &[Model]) -> String {
     table(&head, 1..5, rows)
 }
 
-/// Three lines per file: an address must not be broken.
+/// Four lines per file: an address must not be broken.
 fn published(models: &[Model]) -> String {
     let mut text = "\nPublished weights: file, accuracy (top-1, ImageNet-1k), source, input\n".to_string();
     for model in models {
-        for Weights {
-            published,
-            preprocessing,
-        } in &model.weights
-        {
+        for weights in &model.weights {
+            let published = &weights.published;
+            let got = match (model.is_fetched(weights), published.is_download()) {
+                (true, _) => format!("by `pelage weights fetch {}`", model.name),
+                (false, true) => format!("by `pelage weights fetch {} --file {}`", model.name, published.file),
+                (false, false) => format!("by `pelage weights add FILE --model {}`", model.name),
+            };
             text += &format!(
-                "\n{}: {}, {:.1} %\n  {}\n  {}\n",
+                "\n{}: {}, {:.1} %\n  {}\n  {}\n  {got}\n",
                 model.name,
                 published.file,
                 published.top1,
                 published.source,
-                described(preprocessing)
+                described(&weights.preprocessing)
             );
         }
         if let Some(kept) = &model.kept {
             text += &format!("\n{}: kept here as {}\n", model.name, kept.path.display());
         }
     }
-    text + "\nGet them by `pelage weights fetch NAME`, or `pelage weights add FILE --model NAME`.\n"
+    text + "\nThe table has the accuracy and licence of the weights that are kept, else of those that `fetch` brings.\n"
 }
 
 /// The preprocessing in one line.

@@ -16,11 +16,11 @@ use crate::terminal::tell;
 
 /// Write a Kaggle submission: an id and a probability, or a class, for every picture of a test set
 ///
-/// An id is the number in a picture's file name, and lines are in numeric order; `--sample` takes ids and columns from
-/// a competition's template instead. A calibrated model's temperature is used. With `--reject` a picture that is
-/// "unknown" gets equal probabilities (0.5 for two classes), since Kaggle wants a value for every id; with `--label
-/// class` it keeps the most likely class. A file that Kaggle would refuse is not written: with a duplicated id, or one
-/// without a picture.
+/// An id is the number in a picture's file name, and lines are in numeric order; `--sample` takes ids and columns
+/// from a competition's template instead, and is needed where names are no numbers. A calibrated model's
+/// temperature is used. With `--reject` a picture that is "unknown" gets equal probabilities (0.5 for two classes),
+/// since Kaggle wants a value for every id; with `--label class` it keeps the most likely class. A file that Kaggle
+/// would refuse is not written: with a duplicated id, or one without a picture.
 #[derive(Args)]
 pub(super) struct Arguments {
     /// A run folder or a model file
@@ -40,7 +40,7 @@ pub(super) struct Arguments {
     /// What to write beside the id [default: probability, or what the template holds]
     #[arg(long)]
     label: Option<Label>,
-    /// The class whose probability is written [default: the second]
+    /// The class whose probability is written [default: the second of two]
     #[arg(long, value_name = "CLASS")]
     positive: Option<String>,
     /// Clip probabilities to CLIP to 1 - CLIP, so that no single mistake costs too much log loss [default: 0.01 divided

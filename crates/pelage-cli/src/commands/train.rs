@@ -9,14 +9,14 @@ use pelage::model::networks::BACKBONES;
 use pelage::runs::{fine_tune, free_folder};
 use pelage::train::advice::{self, Advice};
 use pelage::train::recipe::ClassWeights;
-use pelage::train::{EndReason, Outcome as Trained};
+use pelage::train::{EndReason, Outcome as Trained, Samples};
 use pelage::{Recipe, Run};
 
 use super::evaluate::accuracy;
 use crate::failure::{Failure, Outcome};
-use crate::progress::{Task, Training};
+use crate::progress::{Detail, Task, Training};
 use crate::signals::{interrupted, stop_on_signal};
-use crate::table::{count, duration, left_out, some, thousands};
+use crate::table::{count, duration, fixed, left_out, some, thousands};
 use crate::terminal::{quoted, tell};
 pub(super) use arguments::{Arguments, Choosing};
 use arguments::{config, extension};
@@ -128,7 +128,11 @@ fn trained(run: &Run, again: Option<String>) -> Result<Trained, Failure> {
         ));
     }
     stop_on_signal();
-    let mut display = Training::new();
+    let detail = match run.data.train {
+        Samples::Images(_) => Detail::EachEpoch,
+        Samples::Features(_) => Detail::Whole,
+    };
+    let mut display = Training::new(detail);
     let trained = run.train(&mut |event| display.observe(event));
     display.finish();
     let trained = trained?;
@@ -199,11 +203,11 @@ fn described(run: &Run, trained: &Trained) -> String {
     };
     if let Some(row) = best {
         text += &format!(
-            "\nbest epoch {}: {weighted}validation loss {:.4}, {}\n\
+            "\nbest epoch {}: {weighted}validation loss {}, {}\n\
              {folder}: best.safetensors, history.csv, curves.png\n\
              next: `pelage evaluate {folder}`, `pelage predict {folder} PICTURE`",
             row.epoch,
-            row.validation_loss,
+            fixed(row.validation_loss, 4),
             accuracy(row.validation_accuracy, run.data.validation.len())
         );
     }

@@ -29,6 +29,19 @@ fn another_working_directory_has_other_data() {
 }
 
 #[test]
+fn the_folder_of_one_class_is_told_as_one() {
+    let place = trained();
+    for given in ["a/data/cat", "a/data/cat/", "a/data/dog/../cat"] {
+        let ran = place.run(&format!("evaluate a/run {given}")).exits(1);
+        ran.says("the folder of one class, 'cat'")
+            .says("give the folder above it");
+    }
+    // What is no class of the model is no such folder.
+    place.add("owls/{1..3}.png");
+    place.run("evaluate a/run owls").exits(1).says("one folder per class");
+}
+
+#[test]
 fn what_was_trained_on_is_not_scored() {
     let place = trained();
     place.add("a/data/cat/new.png");

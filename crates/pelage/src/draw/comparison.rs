@@ -4,7 +4,9 @@ use plotters::coord::Shift;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
-use super::curves::{Drawing, INK, describe, draw_mesh, epochs, margin, spread};
+use super::curves::{Drawing, INK, TICKS, describe, draw_mesh, epochs, margin, spread};
+use super::text::fixed;
+use super::ticks::decimals;
 use crate::train::history::HistoryRow;
 
 /// Width of a panel without its labels, and height, in pixels.
@@ -43,8 +45,8 @@ struct Line<'a> {
     best: Option<(f64, f64)>,
 }
 
-/// The figure as SVG: validation loss on the left, accuracy on the right, one line per run with its name at its end and
-/// a ring at the kept epoch.
+/// The figure as SVG: validation loss on the left, accuracy on the right, one line per run with its name and
+/// a ring at the kept epoch, whose value stands beside the name.
 ///
 /// # Errors
 /// If the chart library fails.
@@ -54,9 +56,9 @@ pub fn comparison_svg(title: &str, curves: &[Curve<'_>]) -> Result<String, Strin
         .flat_map(|curve| curve.history.last())
         .map(|row| row.epoch);
     let last_epoch = last_epoch.max().unwrap_or(1) as f64;
-    // Two digits of the label font are 16 pixels; the value beside the name has six.
+    // Two digits of the label font are 16 pixels; the value beside the name has seven.
     let longest = curves.iter().map(|curve| shortened(curve.name).chars().count()).max();
-    let names = 8 * (longest.unwrap_or(0) as u32 + 6) + 30;
+    let names = 8 * (longest.unwrap_or(0) as u32 + 7) + 30;
     let size = (2 * (PANEL.0 + names), PANEL.1);
     let loss = lines(curves, |row| row.validation_loss);
     let accuracy = lines(curves, |row| 100.0 * row.validation_accuracy);
@@ -94,9 +96,9 @@ fn draw(
 ) -> Drawing {
     root.fill(&WHITE)?;
     let root = root.titled(title, ("sans-serif", 19).into_font().color(&INK))?;
-    let panels = [("Validation loss", 3, loss), ("Validation accuracy (%)", 1, accuracy)];
-    for (area, (title, decimals, lines)) in root.split_evenly((1, 2)).iter().zip(panels) {
-        draw_panel(area, title, decimals, lines, last_epoch, names)?;
+    let panels = [("Validation loss", 4, loss), ("Validation accuracy (%)", 2, accuracy)];
+    for (area, (title, digits, lines)) in root.split_evenly((1, 2)).iter().zip(panels) {
+        draw_panel(area, title, digits, lines, last_epoch, names)?;
     }
     root.present()?;
     Ok(())
@@ -105,7 +107,7 @@ fn draw(
 fn draw_panel(
     area: &DrawingArea<SVGBackend<'_>, Shift>,
     title: &str,
-    decimals: usize,
+    digits: usize,
     lines: &[Line<'_>],
     last_epoch: f64,
     names: u32,
@@ -120,7 +122,8 @@ fn draw_panel(
         .x_label_area_size(44)
         .y_label_area_size(64)
         .build_cartesian_2d(from - pad..to + pad, low - margin..high + margin)?;
-    draw_mesh(&mut chart, title, last_epoch, if high - low >= 5.0 { 0 } else { 2 })?;
+    let ticks = decimals(low - margin, high + margin, TICKS);
+    draw_mesh(&mut chart, title, last_epoch, ticks)?;
     for line in lines {
         let style = line.color.stroke_width(2);
         chart.draw_series(LineSeries::new(line.points.iter().copied(), style))?;
@@ -134,21 +137,24 @@ fn draw_panel(
     };
     let mut ends: Vec<_> = lines
         .iter()
-        .filter_map(|line| Some((line, chart.backend_coord(line.points.last()?))))
+        .filter_map(|line| {
+            // A label stands at the value that it names.
+            let named = line.best.or(line.points.last().copied())?;
+            Some((line, named.1, chart.backend_coord(&named)))
+        })
         .collect();
-    ends.sort_by_key(|(_, (_, y))| *y);
-    let levels = apart(ends.iter().map(|(_, (_, y))| *y), bottom);
+    ends.sort_by_key(|(_, _, (_, y))| *y);
+    let levels = apart(ends.iter().map(|(_, _, (_, y))| *y), bottom);
     let (left, top) = area.get_base_pixel();
-    for ((line, (x, y)), level) in ends.into_iter().zip(levels) {
+    for ((line, value, (x, y)), level) in ends.into_iter().zip(levels) {
         let place = |x: i32, y: i32| (x - left, y - top);
-        // From the end of the run to its label, past the runs that went on.
-        let leader = vec![place(x + 4, y), place(right + 2, y), place(right + 14, level)];
+        // From the ring to the label, past the epochs after it.
+        let leader = vec![place(x + 7, y), place(right + 2, y), place(right + 14, level)];
         area.draw(&PathElement::new(leader, line.color.mix(0.45).stroke_width(1)))?;
         let anchor = Pos::new(HPos::Left, VPos::Center);
         let style = ("sans-serif", 14).into_font().color(&line.color).pos(anchor);
-        let (_, value) = line.best.unwrap_or(*line.points.last().unwrap_or(&(0.0, 0.0)));
         area.draw(&Text::new(
-            format!("{} {value:.decimals$}", shortened(line.name)),
+            format!("{} {}", shortened(line.name), fixed(value, digits)),
             place(right + 18, level),
             style,
         ))?;
@@ -221,12 +227,42 @@ mod tests {
             "a&lt;b 0.025",
             "short 0.233",
             "twin 0.233",
-            "short 76.7",
+            "short 76.67",
             "five &amp; more",
         ] {
             assert!(svg.contains(text), "{text}");
         }
         crate::draw::png::svg_to_png(&svg, 1.0).unwrap();
+    }
+
+    #[test]
+    fn a_label_stands_at_the_value_that_it_names() {
+        let mut rising = history(20, 0.7);
+        rising.iter_mut().skip(5).for_each(|row| row.validation_loss = 0.5);
+        let other = history(20, 1.4);
+        let curve = |name, history, best_epoch| Curve {
+            name,
+            history,
+            best_epoch,
+        };
+        let svg = comparison_svg("x", &[curve("early", &rising[..], 5), curve("late", &other, 20)]).unwrap();
+        let number = |element: &str, name: &str| -> f64 {
+            let value = element.split(&format!(" {name}=\"")).nth(1).unwrap();
+            value.split('"').next().unwrap().parse().unwrap()
+        };
+        let rings = svg.split("<circle").skip(1).filter(|one| number(one, "r") == 6.0);
+        let mut rings: Vec<_> = rings.map(|one| number(one, "cy")).collect();
+        let texts = svg
+            .split("<text")
+            .skip(1)
+            .filter(|one| one.contains("early") || one.contains("late"));
+        let mut labels: Vec<_> = texts.map(|one| number(one, "y")).collect();
+        rings.sort_by(f64::total_cmp);
+        labels.sort_by(f64::total_cmp);
+        assert_eq!((rings.len(), labels.len()), (4, 4), "{svg}");
+        for (ring, label) in rings.iter().zip(&labels) {
+            assert!((ring - label).abs() < 20.0, "{rings:?}: {labels:?}");
+        }
     }
 
     #[test]

@@ -3,12 +3,20 @@
 use plotters::coord::Shift;
 use plotters::coord::types::RangedCoordf64;
 use plotters::prelude::*;
+use plotters::style::text_anchor::{HPos, Pos, VPos};
 
+use super::legend::{Key, Legend};
 use super::markup::escaped;
+use super::text::fixed;
+use super::ticks::decimals;
 use crate::train::history::HistoryRow;
 
 /// Width and height in pixels.
-const SIZE: (u32, u32) = (1100, 440);
+const SIZE: (u32, u32) = (1100, 480);
+/// Most ticks of the vertical axis.
+pub(super) const TICKS: usize = 7;
+/// Space above a panel in pixels, for the line about its best epoch.
+const HEAD: u32 = 28;
 /// Okabe and Ito's blue and vermilion: distinguishable with every kind of color vision.
 const TRAIN: RGBColor = RGBColor(0, 114, 178);
 const VALIDATION: RGBColor = RGBColor(213, 94, 0);
@@ -17,6 +25,8 @@ pub(super) const INK: RGBColor = RGBColor(40, 40, 40);
 /// One panel of the figure.
 struct Panel<'a> {
     title: &'a str,
+    /// What its value at the best epoch is called.
+    value: &'a str,
     unit: &'a str,
     train: Vec<(f64, f64)>,
     validation: Vec<(f64, f64)>,
@@ -38,6 +48,7 @@ pub fn curves_svg(title: &str, history: &[HistoryRow], best_epoch: Option<usize>
     let panels = [
         Panel {
             title: "Loss",
+            value: "validation loss",
             unit: "",
             train: points(&|row| row.train_loss),
             best: best(&validation_loss),
@@ -45,6 +56,7 @@ pub fn curves_svg(title: &str, history: &[HistoryRow], best_epoch: Option<usize>
         },
         Panel {
             title: "Accuracy (%)",
+            value: "validation accuracy",
             unit: " %",
             train: points(&|row| 100.0 * row.train_accuracy),
             best: best(&validation_accuracy),
@@ -76,6 +88,19 @@ pub(super) type Drawing = Result<(), Box<dyn std::error::Error>>;
 fn draw(root: &DrawingArea<SVGBackend<'_>, Shift>, title: &str, panels: &[Panel<'_>], last_epoch: f64) -> Drawing {
     root.fill(&WHITE)?;
     let root = root.titled(title, ("sans-serif", 19).into_font().color(&INK))?;
+    let key = |name: &str, color| Key {
+        name: name.into(),
+        color,
+    };
+    // What is measured while weights change is no match for what is measured afterwards.
+    let keys = vec![
+        key("training, during the epoch, with any dropout and augmentation", TRAIN),
+        key("validation, after the epoch", VALIDATION),
+    ];
+    let (left, width) = (76, root.dim_in_pixel().0);
+    let legend = Legend::new(keys, width - left, 14);
+    legend.draw(&root, (left as i32, 4), INK)?;
+    let root = root.margin(legend.height() + 6, 0, 0, 0);
     for (area, panel) in root.split_evenly((1, panels.len())).iter().zip(panels) {
         draw_panel(area, panel, last_epoch)?;
     }
@@ -91,54 +116,31 @@ fn draw_panel(area: &DrawingArea<SVGBackend<'_>, Shift>, panel: &Panel<'_>, last
     let pad = 0.03 * (to - from);
     let mut chart = ChartBuilder::on(area)
         .margin(12)
+        .margin_top(HEAD)
         .margin_right(24)
         .x_label_area_size(44)
         .y_label_area_size(64)
         .build_cartesian_2d(from - pad..to + pad, low - margin..high + margin)?;
-    let decimals = if high - low >= 5.0 { 0 } else { 2 };
+    let decimals = decimals(low - margin, high + margin, TICKS);
     draw_mesh(&mut chart, panel.title, last_epoch, decimals)?;
     if let Some((x, y)) = panel.best {
         let gray = RGBColor(110, 110, 110);
         let line = DashedLineSeries::new([(x, low - margin), (x, high + margin)], 5, 4, gray.stroke_width(1));
         chart.draw_series(line)?;
-        let text = format!("best: {y:.2}{}, epoch {x:.0}", panel.unit);
-        // Beside the line, on the side with more room.
-        let left = x > (from + to) / 2.0;
-        let anchor = if left { text_anchor::RIGHT } else { text_anchor::LEFT };
-        let style = ("sans-serif", 13).into_font().color(&gray).pos(anchor);
-        let offset = if left { -7 } else { 7 };
-        let at_bottom = panel.unit.is_empty();
-        let level = if at_bottom { high + margin } else { low - margin };
-        let down = if at_bottom { 4 } else { -18 };
-        chart.draw_series(std::iter::once(
-            EmptyElement::at((x, level)) + Text::new(text, (offset, down), style),
-        ))?;
+        // Above the plot, where it covers no line.
+        let digits = if panel.unit.is_empty() { 4 } else { 2 };
+        let text = format!("kept: epoch {x:.0}, {} {}{}", panel.value, fixed(y, digits), panel.unit);
+        let anchor = Pos::new(HPos::Left, VPos::Top);
+        let style = ("sans-serif", 14).into_font().color(&gray).pos(anchor);
+        area.draw(&Text::new(text, (76, 4), style))?;
     }
-    for (name, points, color) in [
-        ("training", &panel.train, TRAIN),
-        ("validation", &panel.validation, VALIDATION),
-    ] {
-        chart
-            .draw_series(LineSeries::new(points.iter().copied(), color.stroke_width(2)))?
-            .label(name)
-            .legend(move |(x, y)| PathElement::new(vec![(x, y), (x + 22, y)], color.stroke_width(2)));
+    for (points, color) in [(&panel.train, TRAIN), (&panel.validation, VALIDATION)] {
+        chart.draw_series(LineSeries::new(points.iter().copied(), color.stroke_width(2)))?;
         chart.draw_series(points.iter().map(|point| Circle::new(*point, 3, color.filled())))?;
     }
     if let Some(best) = panel.best {
         chart.draw_series(std::iter::once(Circle::new(best, 6, VALIDATION.stroke_width(2))))?;
     }
-    let corner = if panel.unit.is_empty() {
-        SeriesLabelPosition::LowerLeft
-    } else {
-        SeriesLabelPosition::UpperLeft
-    };
-    chart
-        .configure_series_labels()
-        .position(corner)
-        .background_style(WHITE.mix(0.85))
-        .border_style(RGBColor(200, 200, 200))
-        .label_font(("sans-serif", 14).into_font().color(&INK))
-        .draw()?;
     Ok(())
 }
 
@@ -190,24 +192,10 @@ pub(super) fn draw_mesh(chart: &mut Chart<'_, '_>, title: &str, last_epoch: f64,
                 String::new()
             }
         })
-        .y_labels(7)
-        .y_label_formatter(&|y| format!("{y:.decimals$}"))
+        .y_labels(TICKS)
+        .y_label_formatter(&|y| fixed(*y, decimals))
         .draw()?;
     Ok(())
-}
-
-/// Position of text relative to its anchor.
-mod text_anchor {
-    use plotters::style::text_anchor::{HPos, Pos, VPos};
-
-    pub(super) const LEFT: Pos = Pos {
-        h_pos: HPos::Left,
-        v_pos: VPos::Top,
-    };
-    pub(super) const RIGHT: Pos = Pos {
-        h_pos: HPos::Right,
-        v_pos: VPos::Top,
-    };
 }
 
 #[cfg(test)]
@@ -233,14 +221,46 @@ mod tests {
     fn holds_both_series_and_the_best_epoch() {
         for epochs in [1, 2, 7, 50] {
             let svg = curves_svg("cats & dogs", &history(epochs), Some(epochs)).unwrap();
-            for text in ["training", "validation", "cats &amp; dogs", &format!("epoch {epochs}")] {
+            for text in ["training", "augmentation", "validation", "cats &amp; dogs"] {
                 assert!(svg.contains(text), "{text} in {epochs} epochs");
+            }
+            let last = history(epochs).pop().unwrap();
+            let [loss, accuracy] = [last.validation_loss, 100.0 * last.validation_accuracy];
+            for text in [
+                format!("validation loss {loss:.4}"),
+                format!("validation accuracy {accuracy:.2} %"),
+            ] {
+                assert!(svg.contains(&format!("kept: epoch {epochs}, {text}")), "{text}: {svg}");
             }
             let png = crate::draw::png::svg_to_png(&svg, 2.0).unwrap();
             let image = resvg::tiny_skia::Pixmap::decode_png(&png).unwrap();
-            assert_eq!((image.width(), image.height()), (2200, 880));
+            assert_eq!((image.width(), image.height()), (2200, 960));
             let dark = image.pixels().iter().filter(|pixel| pixel.red() < 100).count();
             assert!(dark > 2000, "text and lines are drawn: {dark}");
+        }
+    }
+
+    #[test]
+    fn nothing_is_written_over_the_data() {
+        // Lines from corner to corner, and losses that differ little.
+        for epochs in [2, 7, 50] {
+            let svg = curves_svg("x", &history(epochs), Some(epochs / 2)).unwrap();
+            // Of each panel, the circles are at its data.
+            let number = |element: &str, name: &str| -> f64 {
+                let value = element.split(&format!(" {name}=\"")).nth(1).unwrap();
+                value.split('"').next().unwrap().parse().unwrap()
+            };
+            let circles: Vec<_> = svg.split("<circle").skip(1).map(|one| number(one, "cy")).collect();
+            let top = circles.iter().copied().fold(f64::MAX, f64::min);
+            let bottom = circles.iter().copied().fold(f64::MIN, f64::max);
+            for text in svg
+                .split("<text")
+                .skip(1)
+                .filter(|text| text.contains("training") || text.contains("valid"))
+            {
+                let y = number(text, "y");
+                assert!(y < top - 8.0 || y > bottom, "{y} of {top} to {bottom}: {text}");
+            }
         }
     }
 

@@ -29,7 +29,7 @@ pub fn all(scores: &Scores, probabilities: &[f32]) -> Vec<Seen> {
             label,
             predicted,
             confidence: f64::from(row[predicted]),
-            loss: -f64::from(row[label]).clamp(1e-15, 1.0).ln(),
+            loss: 0.0 - f64::from(row[label]).clamp(1e-15, 1.0).ln(),
         }
     };
     rows.enumerate().map(seen).collect()

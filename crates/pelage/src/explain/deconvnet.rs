@@ -7,17 +7,18 @@
 //!
 //! Only the switches tie the projection to the image, and current networks hardly pool. Guided backpropagation
 //! (Springenberg et al. 2015, *Striving for Simplicity*, section 3.4) therefore also stops the signal where the
-//! activation was zero.
+//! activation was zero. Without any pooling a deconvnet's projection knows nothing of the image, see [`Stop::useful`].
 
 use burn::Tensor;
 use burn::module::Module;
 use burn::tensor::{TensorData, activation};
 use image::{Rgb, RgbImage};
+use pelage_model::networks::graph::{Graph, Operation};
 use pelage_model::networks::{Mode, Network};
 use pelage_model::ops::Activation;
 use pelage_model::values::to_vec;
 
-use super::peak;
+use super::{peak, saturates};
 use crate::{Error, Result};
 
 /// Where an activation stops the signal.
@@ -27,6 +28,18 @@ pub enum Stop {
     Deconvnet,
     /// Also where the activation is not positive: Springenberg et al. 2015.
     Guided,
+}
+
+impl Stop {
+    /// Those whose projections depend on the image. The deconvnet's does by the switches of max poolings alone: without
+    /// these it shows the strides of the layers, the same grid for every channel.
+    pub fn useful(graph: &Graph, layer: usize) -> &'static [Stop] {
+        let mut nodes = graph.nodes()[..=layer].iter();
+        match nodes.any(|node| matches!(node.operation, Operation::MaxPool(_))) {
+            true => &[Stop::Deconvnet, Stop::Guided],
+            false => &[Stop::Guided],
+        }
+    }
 }
 
 /// The projection of one activation to the pixels.
@@ -40,7 +53,7 @@ pub struct Projection {
     pub values: Vec<f32>,
     /// Row and column of the channel's peak in the map.
     pub position: [usize; 2],
-    /// The activation there.
+    /// The activation there, before a ReLU6.
     pub activation: f32,
 }
 
@@ -75,6 +88,13 @@ pub fn project(
             values.push(value.clone());
             value
         });
+    let map = match saturates(&nodes[layer]) {
+        true => {
+            let inputs = nodes[layer].inputs.iter().map(|&input| values[input].clone()).collect();
+            network.without_activations().node(layer, inputs, Mode::Infer)
+        }
+        false => map,
+    };
     let shape = map.dims();
     let each = shape[1] * shape[2] * shape[3];
     let (map, mut start) = (to_vec(map), vec![0.0; count * each]);

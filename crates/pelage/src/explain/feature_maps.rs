@@ -52,6 +52,7 @@ pub fn feature_maps(network: &Network, pixels: Tensor<4>, layers: &[usize]) -> V
 
 impl FeatureMap {
     /// The channels with the largest peaks, largest first, at most `most`; on ties, those with the larger mean first.
+    /// After a ReLU6 there are many: see [`super::unsaturated`].
     pub fn strongest(&self, most: usize) -> Vec<usize> {
         let channels = self.shape[2];
         let mut strengths = vec![(f32::NEG_INFINITY, 0.0); channels];

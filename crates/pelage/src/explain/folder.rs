@@ -23,7 +23,7 @@ use super::page::{self, Page, Section};
 use super::receptive_field::receptive_field;
 use super::sheet::{self, Tile};
 use super::strongest::{self, Most};
-use super::{Input, filters, heat};
+use super::{Input, filters, heat, unsaturated};
 use crate::compute::Compute;
 use crate::{Error, Model, Result, atomic};
 
@@ -171,9 +171,13 @@ impl Job<'_> {
         classes.sort_by(|a, b| b.1.total_cmp(&a.1));
 
         write(&folder.join(page::PICTURE), shown)?;
+        let mut unsupported = Vec::new();
         for (file, variant) in [(page::GRAD_CAM, Variant::GradCam), (page::PLUS_PLUS, Variant::PlusPlus)] {
             let maps = grad_cam::heatmaps(network, image.pixels.clone(), &[class], self.layer, variant)?;
             write(&folder.join(file), &heat::overlay(shown, &maps[0]))?;
+            if maps[0].is_zero() {
+                unsupported.push(file);
+            }
         }
         let hidden = occlusion::occlusion(self.model, image.pixels.clone(), class, self.square)?;
         write(&folder.join(page::OCCLUSION), &heat::overlay(shown, &hidden.heatmap))?;
@@ -202,6 +206,7 @@ impl Job<'_> {
             classes,
             probability: hidden.probability,
             least: hidden.least,
+            unsupported,
             maps,
         })
     }
@@ -209,12 +214,17 @@ impl Job<'_> {
     /// The strongest channels of an image, projected back to its pixels: what each channel's peak sees and its
     /// projection; above them, its place in the image, unless it covers most of it.
     fn projections(&self, image: &Input, map: &FeatureMap) -> Result<RgbImage> {
-        let (network, channels) = (&self.model.network, map.strongest(PROJECTED));
+        let network = &self.model.network;
+        let ranked = FeatureMap {
+            values: to_vec(unsaturated(network, image.pixels.clone(), self.layer)),
+            ..map.clone()
+        };
+        let (channels, stops) = (ranked.strongest(PROJECTED), Stop::useful(network.graph(), self.layer));
         let pixels = image.pixels.clone().repeat_dim(0, channels.len());
         let size = [image.seen.height(), image.seen.width()].map(|side| side as usize);
         let tile = |image, label: String| Tile { image, label };
         let (mut whole, mut seen, mut back, mut small) = (Vec::new(), Vec::new(), Vec::new(), true);
-        for stop in [Stop::Deconvnet, Stop::Guided] {
+        for &stop in stops {
             let projections = deconvnet::project(network, pixels.clone(), self.layer, &channels, stop)?;
             for (projection, channel) in projections.iter().zip(&channels) {
                 let field = receptive_field(network.graph(), size, self.layer, projection.position);
@@ -236,7 +246,11 @@ impl Job<'_> {
         let tiles: Vec<_> = whole.into_iter().chain(seen).chain(back).collect();
         let lines = [
             format!("{}: its {} strongest channels", map.layer, channels.len()),
-            "what the peak of each sees, and its projection: deconvnet, then guided; gray is zero".to_string(),
+            match stops {
+                [Stop::Guided] => "what the peak of each sees, and its guided projection; gray is zero",
+                _ => "what the peak of each sees, and its projection: deconvnet, then guided; gray is zero",
+            }
+            .to_string(),
         ];
         sheet::sheet(&lines, &tiles, channels.len())
     }
@@ -305,17 +319,37 @@ fn write(path: &Path, image: &RgbImage) -> Result<()> {
     Ok(atomic::write(path, bytes.get_ref())?)
 }
 
-/// The part of an image's name that is valid in a folder name on every system.
+/// The part of an image's name that is valid in a folder name on every system: letters of every language are, while of
+/// ASCII much is not.
 fn slug(name: &str) -> String {
     let file = name.rsplit(['/', '\\']).next().unwrap_or_default();
     let stem = file.rsplit_once('.').map_or(file, |(stem, _)| stem);
-    let safe = |c: char| {
-        if c.is_ascii_alphanumeric() || "-_.".contains(c) {
-            c
-        } else {
-            '-'
-        }
+    // Accents may be characters of their own, beside letters; directions of writing and spaces without width may not.
+    let is_accent = |c: char| ('\u{300}'..='\u{36F}').contains(&c);
+    let safe = |c: char| match c.is_alphanumeric() || "-_.".contains(c) || is_accent(c) {
+        true => c,
+        false => '-',
     };
     let slug: String = stem.chars().take(40).map(safe).collect();
     slug.trim_end_matches('.').to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::slug;
+
+    #[test]
+    fn folders_keep_the_letters_of_every_language() {
+        for (name, folder) in [
+            ("Tiere/Kühe & Käfer.jpg", "Kühe---Käfer"),
+            ("Ku\u{308}he.jpg", "Ku\u{308}he"),
+            ("猫/子猫 1.png", "子猫-1"),
+            ("a\\Ёж?.jpg", "Ёж-"),
+            ("x\u{202E}gpj.exe", "x-gpj"),
+            ("<b>&\"'.png", "-b----"),
+            ("dots...jpg", "dots"),
+        ] {
+            assert_eq!(slug(name), folder, "{name:?}");
+        }
+    }
 }

@@ -2,7 +2,7 @@
 
 use image::{Rgb, RgbImage};
 
-/// How much each part of an image matters, 0 to 1.
+/// How much each part of an image matters, 0 to 1: of the most that a part of it does, or of all there is.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Heatmap {
     /// Rows.
@@ -41,6 +41,11 @@ impl Heatmap {
             values.iter_mut().for_each(|value| *value /= most);
         }
         Heatmap { height, width, values }
+    }
+
+    /// Whether no part matters.
+    pub fn is_zero(&self) -> bool {
+        self.values.iter().all(|&value| value == 0.0)
     }
 
     /// The value at a position, 0 to 1 down and across, bilinear between the centers of the cells.

@@ -32,8 +32,8 @@ impl Square {
 /// The effect of hiding on a probability.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Occlusion {
-    /// The loss in probability relative to the largest one; one cell per place of the square, around its center. 0
-    /// where the probability increases.
+    /// The loss in probability, so that maps of several images can be compared; one cell per place of the square,
+    /// around its center. 0 where the probability increases.
     pub heatmap: Heatmap,
     /// The probability of the class with nothing hidden.
     pub probability: f32,
@@ -90,9 +90,13 @@ pub fn occlusion(model: &Model, pixels: Tensor<4>, class: usize, square: Square)
         let batch: Vec<f32> = places.flat_map(hidden).collect();
         left.extend(probability_of(input::tensor(batch, [h, w, channels], &device)));
     }
-    let lost = left.iter().map(|&left| (probability - left).max(0.0)).collect();
+    let values = left.iter().map(|&left| (probability - left).max(0.0)).collect();
     Ok(Occlusion {
-        heatmap: Heatmap::scaled(rows, columns, lost),
+        heatmap: Heatmap {
+            height: rows,
+            width: columns,
+            values,
+        },
         probability,
         least: left.iter().copied().fold(probability, f32::min),
     })

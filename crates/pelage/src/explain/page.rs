@@ -2,6 +2,7 @@
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
+use super::deconvnet::Stop;
 use super::explained::Explained;
 use crate::Model;
 
@@ -74,6 +75,8 @@ pub(super) struct Section {
     pub(super) classes: Vec<(String, f32)>,
     pub(super) probability: f32,
     pub(super) least: f32,
+    /// The files of heat maps that are zero everywhere.
+    pub(super) unsupported: Vec<&'static str>,
     /// Layer, rows, columns and channels, and file of each sheet of feature maps.
     pub(super) maps: Vec<(String, [usize; 3], String)>,
 }
@@ -110,14 +113,18 @@ impl Page<'_> {
                         }
                         div.scale role="img"
                             aria-label="Color scale from black through violet, red and orange to pale yellow" {}
-                        p.soft { "Dark: does not matter. Bright: matters most. Each heat map has its own scale." }
+                        p.soft {
+                            "Dark: does not matter. Bright: matters most. A map of Grad-CAM has a scale of its own; \
+                             of occlusion, black is a place that costs nothing, and pale yellow one that costs all of \
+                             the probability, in every picture."
+                        }
                     }
                     main {
                         @if !failed.is_empty() { section {
                             h2 { "Could not be read" }
                             ul { @for (path, reason) in failed { li { b { (path) } ": " (reason) } } }
                         } }
-                        @for section in self.sections { (section.html(self.layer)) }
+                        @for section in self.sections { (section.html(self.layer, self.has_deconvnet())) }
                         (self.network())
                     }
                 }
@@ -132,8 +139,13 @@ impl Page<'_> {
         let channels = html! {
             p.soft {
                 "For each channel the pictures of the data set that excite it most, cut to what its peak sees, with \
-                 its value; below each, the projection of the peak: by the deconvnet of Zeiler and Fergus, then by \
-                 guided backpropagation, which says more where there is little pooling."
+                 its value (before a ReLU6, which would make many equal); below each, the projection of the peak "
+                @if self.has_deconvnet() {
+                    "by the deconvnet of Zeiler and Fergus, then by guided backpropagation, which says more where \
+                     there is little pooling."
+                } @else {
+                    "by guided backpropagation. " (WITHOUT_POOLING)
+                }
             }
             @for (channel, file) in self.channels { (sheet(file, &alt(*channel))) }
         };
@@ -147,8 +159,21 @@ impl Page<'_> {
     }
 }
 
+/// Why there is no deconvnet.
+const WITHOUT_POOLING: &str = "The deconvnet of Zeiler and Fergus is left out: it needs the positions of max-pooling, \
+    and without it shows the same grid for every channel.";
+
+impl Page<'_> {
+    /// Whether projections of the deconvnet say anything about this layer.
+    fn has_deconvnet(&self) -> bool {
+        let graph = self.model.network.graph();
+        let layer = graph.nodes().iter().position(|node| node.name == self.layer);
+        layer.is_some_and(|layer| Stop::useful(graph, layer).contains(&Stop::Deconvnet))
+    }
+}
+
 impl Section {
-    fn html(&self, layer: &str) -> Markup {
+    fn html(&self, layer: &str, has_deconvnet: bool) -> Markup {
         let (class, (width, height)) = (&self.class, self.size);
         let percent = |probability: f32| format!("{:.1} %", 100.0 * probability);
         let (before, after) = (percent(self.probability), percent(self.least));
@@ -158,10 +183,18 @@ impl Section {
         };
         let whole = "as the network sees it, in its own proportions".to_string();
         let several = format!("the same, for several instances of {class}");
+        let nothing = |file: &str, words: String| match self.unsupported.contains(&file) {
+            true => format!("nothing: no part of {layer} supports {class}"),
+            false => words,
+        };
         let views = [
             (PICTURE, "Picture", whole),
-            (GRAD_CAM, "Grad-CAM", format!("what supports {class}")),
-            (PLUS_PLUS, "Grad-CAM++", several),
+            (
+                GRAD_CAM,
+                "Grad-CAM",
+                nothing(GRAD_CAM, format!("what supports {class}")),
+            ),
+            (PLUS_PLUS, "Grad-CAM++", nothing(PLUS_PLUS, several)),
             (OCCLUSION, "Occlusion", hiding),
         ];
         let at = |file: &str| format!("{}/{file}", self.folder);
@@ -173,7 +206,10 @@ impl Section {
                 _ => details(&shape, &map),
             }
         };
-        let projection = sheet(&at(PROJECTION), &format!("Deconvnet projections of {}", self.path));
+        let projection = html! {
+            (sheet(&at(PROJECTION), &format!("Projections of the strongest channels for {}", self.path)))
+            @if !has_deconvnet { p.soft { (WITHOUT_POOLING) } }
+        };
         html! { section {
             h2 { (self.path) }
             div.classes { @for (name, probability) in self.classes.iter().take(5) {

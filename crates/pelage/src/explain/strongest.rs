@@ -12,9 +12,9 @@ use pelage_model::input;
 use pelage_model::values::to_vec;
 
 use super::deconvnet::{self, Stop};
-use super::peak;
 use super::receptive_field::receptive_field;
 use super::sheet::{self, Tile};
+use super::{peak, unsaturated};
 use crate::Model;
 use crate::Result;
 
@@ -34,9 +34,9 @@ pub struct Excited {
     pub image: usize,
     /// Row and column in the map.
     pub position: [usize; 2],
-    /// The activation there.
+    /// The activation there; before a ReLU6, which would make many equal.
     pub activation: f32,
-    /// Mean activation, which breaks ties; ReLU6 makes many.
+    /// Mean activation, which breaks ties.
     pub mean: f32,
 }
 
@@ -83,7 +83,7 @@ pub fn strongest(
     device: &Device,
     observe: &mut dyn FnMut(usize),
 ) -> Result<Vec<Channel>> {
-    let network = model.network.clone().unfused();
+    let network = &model.network;
     let channels = network.graph().nodes()[layer].channels;
     let mut best: Vec<Vec<Excited>> = vec![Vec::new(); channels];
     let mut done = 0;
@@ -94,7 +94,7 @@ pub fn strongest(
     for batch in loader::batches(images.clone(), pass) {
         let batch = batch?;
         let pixels = input::images(batch.pixels, &model.facts.preprocessing, device);
-        let map = network.forward_to(pixels, layer, &mut |_, value| value);
+        let map = unsaturated(network, pixels, layer);
         let [_, h, w, c] = map.dims();
         for (map, &image) in to_vec(map).chunks(h * w * c).zip(&batch.indices) {
             for (channel, best) in best.iter_mut().enumerate() {
@@ -127,8 +127,8 @@ pub fn strongest(
     Ok(found)
 }
 
-/// The images of one channel, cropped to what its peak sees of them, and below each its projections (see
-/// [`deconvnet`]): of the deconvnet, and guided.
+/// The images of one channel, cropped to what its peak sees of them, and below each its useful projections (see
+/// [`deconvnet`]).
 ///
 /// # Errors
 /// An image that can no longer be read; a sheet too large to draw.
@@ -144,7 +144,8 @@ pub fn channel_sheet(
         &network.graph().nodes()[layer],
         [side.height as usize, side.width as usize],
     );
-    let mut rows = [Vec::new(), Vec::new(), Vec::new()];
+    let stops = Stop::useful(network.graph(), layer);
+    let mut rows: Vec<_> = (0..=stops.len()).map(|_| Vec::new()).collect();
     for excited in &channel.best {
         let bytes = images.pixels(excited.image)?.into_owned();
         let pixels = input::images(input::normalized(&bytes, side), side, device);
@@ -155,7 +156,7 @@ pub fn channel_sheet(
             image: sheet::part(&image, &field, SIDE),
             label: format!("{:.3}", excited.activation),
         });
-        for (row, stop) in rows[1..].iter_mut().zip([Stop::Deconvnet, Stop::Guided]) {
+        for (row, &stop) in rows[1..].iter_mut().zip(stops) {
             let projections = deconvnet::project(network, pixels.clone(), layer, &[channel.channel], stop)?;
             row.extend(projections.iter().map(|projection| Tile {
                 image: sheet::part(&projection.image(), &field, SIDE),

@@ -66,7 +66,7 @@ pub struct Findings {
     pub unreadable: Vec<Unreadable>,
     /// Thumbnails as `data:` addresses, by index in the scores.
     pub thumbnails: HashMap<usize, String>,
-    /// The same with Grad-CAM of the predicted class.
+    /// The same with Grad-CAM of the predicted class, of those where anything supports it.
     pub overlays: HashMap<usize, String>,
 }
 
@@ -251,6 +251,7 @@ fn overlays(
         let heatmap = grad_cam::grad_cam(model, pixels, one.predicted)?;
         if let Some(Ok(address)) = small
             .get(&one.image)
+            .filter(|_| !heatmap.is_zero())
             .map(|small| thumbnail::address(&heat::overlay(small, &heatmap)))
         {
             overlays.insert(one.image, address);

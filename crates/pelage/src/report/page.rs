@@ -1,5 +1,6 @@
 //! The report as one self-contained HTML file.
 
+mod confusion;
 mod figures;
 mod galleries;
 mod tables;
@@ -8,7 +9,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use pelage_model::networks::summary::Layer;
 
 use super::findings::Findings;
-use crate::draw::text::{duration, percent, thousands};
+use crate::draw::text::{duration, fixed, percent, thousands};
 
 const STYLE: &str = include_str!("page/style.css");
 const SORT: &str = include_str!("page/sort.js");
@@ -22,7 +23,7 @@ pub fn html(found: &Findings) -> Result<String, String> {
     let parts: Vec<(&str, &str, Markup)> = vec![
         ("settings", "Run", settings(found)),
         ("curves", "Curves", figures::curves(found)?),
-        ("confusion", "Confusion matrix", tables::confusion(found)),
+        ("confusion", "Confusion matrix", confusion::confusion(found)),
         ("classes", "Classes", tables::classes(found)),
         ("ranking", "ROC and precision-recall", figures::ranking(found)?),
         ("calibration", "Calibration", figures::calibration(found)?),
@@ -109,7 +110,7 @@ fn tiles(found: &Findings) -> Markup {
             @if evaluation.is_uneven() {
                 (tile("Balanced accuracy", percent(evaluation.balanced_accuracy, 2), "mean over the classes".into()))
             }
-            (tile("Log loss", format!("{:.4}", evaluation.log_loss), calibrated.into()))
+            (tile("Log loss", fixed(evaluation.log_loss, 4), calibrated.into()))
             @if let Some(auc) = evaluation.auc { (tile("AUC", format!("{auc:.4}"), "area under the ROC curve".into())) }
             (tile("Calibration error", percent(evaluation.expected_calibration_error, 2), "expected, 15 bins".into()))
             (tile(
@@ -134,6 +135,15 @@ fn correct(found: &Findings) -> usize {
     (0..matrix.len()).map(|class| matrix[class][class]).sum()
 }
 
+/// The classes, or the first of very many, all of which the table of classes lists.
+fn some(classes: &[String]) -> String {
+    const MOST: usize = 40;
+    match classes.len().checked_sub(MOST) {
+        Some(more @ 1..) => format!("{} and {more} more", classes[..MOST].join(", ")),
+        _ => classes.join(", "),
+    }
+}
+
 fn settings(found: &Findings) -> Markup {
     let (facts, training) = (&found.facts, &found.training);
     let side = &facts.preprocessing;
@@ -143,7 +153,7 @@ fn settings(found: &Findings) -> Markup {
         ("Architecture", facts.architecture.name().to_string()),
         ("Parameters", thousands(sum(|layer| layer.parameters))),
         ("Multiply-adds per picture", thousands(sum(|layer| layer.multiply_adds))),
-        ("Classes", facts.classes.join(", ")),
+        ("Classes", some(&facts.classes)),
         (
             "Input",
             format!("{} x {} pixels, {:?} resize", side.width, side.height, side.filter).to_lowercase(),
@@ -158,7 +168,7 @@ fn settings(found: &Findings) -> Markup {
                 found.history.len().max(training.epoch)
             ),
         ),
-        (loss_then(found), format!("{:.4}", training.validation_loss)),
+        (loss_then(found), fixed(training.validation_loss, 4)),
         ("Validation accuracy then", percent(training.validation_accuracy, 2)),
     ];
     if seconds > 0.0 {

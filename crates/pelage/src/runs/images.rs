@@ -240,17 +240,17 @@ pub fn trained_on(run: &Path, facts: &Facts, data: Option<&Path>) -> Result<Imag
 
 /// The parts of a data set. Its labels are at the level that the run has them at, where the folders there are classes of
 /// the model.
-fn parts_of(data: &Path, facts: &Facts) -> Result<Parts> {
-    if let Some(level) = settings(facts).ok().and_then(|settings| settings.label_level)
-        && let Ok(parts) = catalog::open_parts_at(data, Some(level))
-    {
+fn parts_of(data: &Path, facts: &Facts) -> pelage_data::Result<Parts> {
+    let known = |parts: &Parts| {
         let all = [&parts.train, &parts.validation, &parts.test, &parts.whole];
         let mut classes = all.into_iter().flatten().flat_map(|catalog| &catalog.classes);
-        if classes.all(|class| facts.classes.contains(class)) {
-            return Ok(parts);
-        }
+        classes.all(|class| facts.classes.contains(class))
+    };
+    let level = settings(facts).ok().and_then(|settings| settings.label_level);
+    match level.map(|level| catalog::open_parts_at(data, Some(level))) {
+        Some(Ok(parts)) if known(&parts) => Ok(parts),
+        _ => catalog::open_parts(data),
     }
-    Ok(catalog::open_parts(data)?)
 }
 
 /// The images that are `wanted` to evaluate the model of `run`, with these `facts`, on.
@@ -275,7 +275,9 @@ pub fn to_evaluate(run: &Path, facts: &Facts, wanted: Wanted) -> Result<Scored> 
         part,
         mut images,
         train,
-    } = parts_of(data, facts)?.to_evaluate()?;
+    } = parts_of(data, facts)
+        .and_then(catalog::Parts::to_evaluate)
+        .map_err(|error| of_class(error, facts, data))?;
     let rows = recorded(run)?.unwrap_or_default();
     let seen: HashSet<_> = (rows.into_iter())
         .filter(|row| row.set == Set::Train && !row.content.is_empty())
@@ -311,6 +313,22 @@ pub fn to_evaluate(run: &Path, facts: &Facts, wanted: Wanted) -> Result<Scored> 
         trained_out: count,
         trained_in: 0,
     })
+}
+
+/// The error of opening `data`, which says what to give where that is the folder of one class.
+fn of_class(error: pelage_data::Error, facts: &Facts, data: &Path) -> Error {
+    let name = data.canonicalize().unwrap_or_default();
+    let name = name.file_name().unwrap_or_default().to_string_lossy();
+    match error {
+        pelage_data::Error::NoLabels { nested: None, .. } if facts.classes.iter().any(|class| *class == name) => {
+            let reason = format!(
+                "it is the folder of one class, '{name}', and pictures are labelled by the folders that they are in: \
+                 give the folder above it, which has all classes"
+            );
+            pelage_data::Error::data(data, reason).into()
+        }
+        other => other.into(),
+    }
 }
 
 /// The validation images that the models of all `runs` were validated on.

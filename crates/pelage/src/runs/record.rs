@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use super::config::Config;
 use super::history;
 use super::tensorboard::EventFile;
+use crate::draw::text::fixed;
 use crate::draw::{curves, png};
 use crate::train::history::HistoryRow;
 use crate::train::{Event, Outcome};
@@ -163,13 +164,15 @@ impl Recorder {
 /// An epoch in one line.
 pub fn line(row: &HistoryRow, epochs: usize) -> String {
     format!(
-        "epoch {:>2}/{epochs}  loss {:.4}  accuracy {:5.2} %  |  validation loss {:.4}  accuracy {:5.2} %  |  \
-         {:.1} s, {:.0} images/s",
+        "epoch {:>2}/{epochs}  loss {}  accuracy {:5.2} %  |  validation loss {}  accuracy {:5.2} %  |  \
+         {:.*} s, {:.0} images/s",
         row.epoch,
-        row.train_loss,
+        fixed(row.train_loss, 4),
         100.0 * row.train_accuracy,
-        row.validation_loss,
+        fixed(row.validation_loss, 4),
         100.0 * row.validation_accuracy,
+        // Of a head on kept features an epoch takes milliseconds.
+        if row.seconds < 1.0 { 3 } else { 1 },
         row.seconds,
         row.images_per_second
     )

@@ -60,19 +60,19 @@ impl Template {
     /// # Errors
     /// Columns that are not understood; a choice that the template does not leave.
     pub fn columns(&self, classes: &[String], label: Option<Label>, positive: Option<&str>) -> Result<Columns> {
-        let named = |name: &String| classes.iter().position(|class| class == name);
         match &self.header[1..] {
             [one] => {
-                let values = || self.rows.iter().map(|row| &row[1]);
-                let names = values().all(|value| value.parse::<f64>().is_err() && named(value).is_some());
-                let usual = if names { Label::Class } else { Label::Probability };
-                let label = label.unwrap_or(usual);
+                let label = match label {
+                    Some(label) => label,
+                    None => self.label(classes)?,
+                };
                 // A column named after a class holds its probability.
-                let own = named(one).filter(|_| label == Label::Probability).map(|_| one.as_str());
+                let own = heading(one, classes).filter(|_| label == Label::Probability);
+                let own = own.map(|class| classes[class].as_str());
                 Columns::one(classes, label, positive.or(own))
             }
             each => {
-                let order: Vec<_> = each.iter().filter_map(named).collect();
+                let order: Vec<_> = each.iter().filter_map(|name| heading(name, classes)).collect();
                 let distinct: HashSet<_> = order.iter().collect();
                 if each.len() != classes.len() || distinct.len() != classes.len() {
                     return Err(Error::Settings(format!(
@@ -90,6 +90,36 @@ impl Template {
                 Ok(Columns::EachClass(order))
             }
         }
+    }
+
+    /// What the one column beside the ids holds: names of classes, or numbers.
+    ///
+    /// # Errors
+    /// Words that are no classes of the model, which nobody can tell how to write.
+    fn label(&self, classes: &[String]) -> Result<Label> {
+        let values = || self.rows.iter().map(|row| row[1].as_str());
+        let is_class = |value: &str| classes.iter().any(|class| class == value);
+        if values().all(|value| is_class(value) && value.parse::<f64>().is_err()) {
+            return Ok(Label::Class);
+        }
+        let mut words: Vec<_> = values()
+            .filter(|value| !value.is_empty() && value.parse::<f64>().is_err() && !is_class(value))
+            .collect();
+        words.sort_unstable();
+        words.dedup();
+        if words.is_empty() {
+            return Ok(Label::Probability);
+        }
+        words.truncate(5);
+        Err(Error::Settings(format!(
+            "the template's column {} holds names that are no classes of the model: {}; the model has {}. A submission \
+             with other names than the template's would score nothing: call the folders of the classes as the \
+             template does and train again, or say whether the label is a class, as the model calls it, or a \
+             probability",
+            self.header[1],
+            words.join(", "),
+            classes.join(", ")
+        )))
     }
 
     /// The lines of a submission, with the template's ids in its order. An id is an image's path within its source,
@@ -142,6 +172,17 @@ impl Template {
             images: chosen.into_iter().map(|i| images[i].clone()).collect(),
         })
     }
+}
+
+/// The class that a heading names: as it is written, or the only one that differs from it in capitals alone, since the
+/// heading itself is kept.
+fn heading(name: &str, classes: &[String]) -> Option<usize> {
+    let exactly = classes.iter().position(|class| class == name);
+    exactly.or_else(|| {
+        let same = |class: &String| class.to_lowercase() == name.to_lowercase();
+        let mut found = (0..classes.len()).filter(|&class| same(&classes[class]));
+        found.next().filter(|_| found.next().is_none())
+    })
 }
 
 #[cfg(test)]
@@ -201,6 +242,37 @@ mod tests {
         assert!(refusal(columns("id,dog,cat\n1,0,0", class, None)).contains("label is given"));
         assert!(refusal(columns("id,label\n1,dog", None, Some("dog"))).contains("positive"));
         assert!(refusal(columns("id,label\n1,0", None, Some("cow"))).contains("cat, dog"));
+    }
+
+    #[test]
+    fn names_that_are_no_classes_are_told() {
+        let classes = ["cats", "dogs"].map(String::from);
+        let columns = |text, label| template(text).unwrap().columns(&classes, label, None);
+        for text in [
+            "id,label\n1,Cat\n2,Dog",
+            "id,label\n1,cats\n2,Dog",
+            "id,label\n1,Dogs",
+            "id,label\n1,0.5\n2,Dog",
+        ] {
+            let refused = refusal(columns(text, None));
+            assert!(
+                refused.contains("Dog") && refused.contains("cats, dogs"),
+                "{text:?}: {refused}"
+            );
+        }
+        // Who says what is wanted gets it.
+        let text = "id,label\n1,Cat\n2,Dog";
+        assert_eq!(columns(text, Some(Label::Class)).unwrap(), Columns::Class);
+        let probability = columns(text, Some(Label::Probability)).unwrap();
+        assert_eq!(probability, Columns::Probability(1));
+        // Headings are the template's, whatever their capitals.
+        assert_eq!(columns("id,Cats\n1,0", None).unwrap(), Columns::Probability(0));
+        let each = columns("id,DOGS,Cats\n1,0,0", None).unwrap();
+        assert_eq!(each, Columns::EachClass(vec![1, 0]));
+        let alike = ["A", "a"].map(String::from);
+        assert_eq!(heading("a", &alike), Some(1));
+        assert_eq!(heading("á", &alike), None);
+        assert_eq!(heading("Ä", &["ä".to_string()]), Some(0));
     }
 
     #[test]

@@ -21,7 +21,7 @@ pub struct Submission {
     pub sample: Option<PathBuf>,
     /// The value beside the id; by default a probability, or what the template holds.
     pub label: Option<Label>,
-    /// The class whose probability is written; by default the second.
+    /// The class whose probability is written; by default the second of two.
     pub positive: Option<String>,
     /// Probabilities are clipped to `clip` to 1 - `clip`; by default 0.01 divided by the number of classes.
     pub clip: Option<f64>,

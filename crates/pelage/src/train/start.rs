@@ -15,7 +15,7 @@ use super::backbone::backbone;
 use super::recipe::Recipe;
 use super::samples::{Data, Samples, Sets};
 use super::transfer::{Transfer, Unfreeze};
-use crate::features::Features;
+use crate::features::{self, Features};
 use crate::{Error, Model, Result};
 
 /// The network of a run before its first step.
@@ -122,13 +122,23 @@ fn on_features(
     let network = backbone.network.folded(|_| true);
     let extractor = backbone.extractor(transfer, &network);
     let cache = Cache::new(cache);
-    let open = |dataset: &Arc<dyn Dataset>| {
-        let features = Features::open(dataset, &extractor, &cache, device, progress)?;
+    let (first, total) = (sets.train.len(), sets.train.len() + sets.validation.len());
+    let open = |dataset: &Arc<dyn Dataset>, before: usize| {
+        // Both sets are one phase, so that who shows it can tell how long all of it takes.
+        let both = |one: Progress| match one.what {
+            features::PHASE => progress(Progress {
+                done: before + one.done,
+                total,
+                ..one
+            }),
+            _ => progress(one),
+        };
+        let features = Features::open(dataset, &extractor, &cache, device, &both)?;
         Ok::<_, Error>(Samples::Features(Arc::new(features)))
     };
     let data = Data {
-        train: open(&sets.train)?,
-        validation: open(&sets.validation)?,
+        train: open(&sets.train, 0)?,
+        validation: open(&sets.validation, first)?,
     };
     let head = Network::of_head(
         &transfer.head,

@@ -48,6 +48,13 @@ pub enum Source {
     Package(String),
 }
 
+impl Weights {
+    /// Whether the file itself can be downloaded.
+    pub fn is_download(&self) -> bool {
+        matches!(self.source, Source::Url(_))
+    }
+}
+
 impl std::fmt::Display for Source {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {

@@ -245,7 +245,7 @@ pub fn published(architecture: Architecture, file: Option<&str>) -> Result<Weigh
     let (name, mut known) = (architecture.name(), published::entry(architecture).weights);
     let wanted = |weights: &Weights| match file {
         Some(file) => weights.file == file,
-        None => matches!(weights.source, Source::Url(_)),
+        None => weights.is_download(),
     };
     if let Some(index) = known.iter().position(wanted) {
         return Ok(known.swap_remove(index));

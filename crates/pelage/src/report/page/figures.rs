@@ -2,29 +2,33 @@
 
 use maud::{Markup, PreEscaped, html};
 
-use crate::draw::chart::{Axis, Chart, Corner, Mark, Series, svg, thinned};
+use crate::draw::chart::{Axis, Chart, Interval, Mark, Series, svg, thinned};
 use crate::draw::curves::{epochs, spread};
-use crate::draw::text::percent;
-use crate::evaluate::calibration::{BINS, Bin, brier_score, expected_calibration_error, log_loss, reliability};
+use crate::draw::text::{fixed, percent};
+use crate::evaluate::calibration::{BINS, Bin, brier_score, expected_calibration_error, log_loss, merged, reliability};
 use crate::evaluate::curves::Ranking;
+use crate::evaluate::metrics::wilson;
 use crate::evaluate::temperature::{Scaling, Verdict};
 use crate::report::findings::Findings;
 use crate::train::history::HistoryRow;
 
 /// Number of classes with curves drawn, if there are more than two.
 const CURVES: usize = 6;
+/// Pictures of a point of the reliability diagram, so that its accuracy says something.
+const ENOUGH: usize = 10;
 
 fn figure(chart: &Chart, caption: &str) -> Result<Markup, String> {
     let drawn = svg(chart)?;
     Ok(html! { figure { (PreEscaped(drawn)) figcaption { (caption) } } })
 }
 
+/// From 0 to 1 with some room, so that a line along the edge is seen.
 fn share(label: &str) -> Axis<'_> {
     Axis {
         label,
-        from: 0.0,
-        to: 1.0,
-        decimals: 1,
+        from: -0.02,
+        to: 1.02,
+        is_whole: false,
     }
 }
 
@@ -40,6 +44,7 @@ pub(super) fn curves(found: &Findings) -> Result<Markup, String> {
             let all = history.iter().map(|row| (row.epoch as f64, value(row)));
             all.filter(|(_, y)| y.is_finite()).collect()
         };
+        let validation_value = validation;
         let (train, validation) = (points(train), points(validation));
         let (low, high) = spread(train.iter().chain(&validation).map(|(_, y)| *y));
         let margin = 0.06 * (high - low).max(0.02);
@@ -47,6 +52,7 @@ pub(super) fn curves(found: &Findings) -> Result<Markup, String> {
             name: name.into(),
             points,
             mark: Mark::Dots,
+            intervals: Vec::new(),
         };
         let last = history.last().map_or(1, |row| row.epoch) as f64;
         let (from, to) = epochs(last);
@@ -59,25 +65,27 @@ pub(super) fn curves(found: &Findings) -> Result<Markup, String> {
                 label: "epoch",
                 from,
                 to,
-                decimals: 0,
+                is_whole: true,
             },
             y: Axis {
                 label: name,
                 from: low - margin,
                 to: high + margin,
-                decimals: 2,
+                is_whole: false,
             },
             series: vec![named("training", train), named("validation", validation)],
             diagonal: false,
-            legend: if name == "loss" {
-                Corner::UpperRight
-            } else {
-                Corner::LowerRight
-            },
         };
+        let kept = history.iter().find(|row| row.epoch == best).map(validation_value);
+        let kept = kept.map_or(String::new(), |value| {
+            format!(" (validation {name} {})", fixed(value, 4))
+        });
         figure(
             &chart,
-            &format!("The {name}; the weights kept are those of epoch {best}."),
+            &format!(
+                "The {name}; that of training is measured during the epoch, with any dropout and augmentation. The \
+                 weights kept are those of epoch {best}{kept}."
+            ),
         )
     };
     let loss = panel("loss", |row| row.train_loss, |row| row.validation_loss)?;
@@ -97,9 +105,9 @@ pub(super) fn curves(found: &Findings) -> Result<Markup, String> {
             thead { tr { @for head in heads { th scope="col" { (head) } } } }
             tbody { @for row in history { tr {
                 td { (row.epoch) } td { (format!("{:.6}", row.learning_rate)) }
-                td { (format!("{:.4}", row.train_loss)) }
+                td { (fixed(row.train_loss, 4)) }
                 td data-value=(row.train_accuracy) { (percent(row.train_accuracy, 2)) }
-                td { (format!("{:.4}", row.validation_loss)) }
+                td { (fixed(row.validation_loss, 4)) }
                 td data-value=(row.validation_accuracy) { (percent(row.validation_accuracy, 2)) }
                 td { (format!("{:.1}", row.seconds)) }
             } } }
@@ -118,13 +126,23 @@ pub(super) fn ranking(found: &Findings) -> Result<Markup, String> {
         .iter()
         .map(|&class| (class, Ranking::of_class(labels, &found.probabilities, classes, class)))
         .collect();
-    let series = |curve: &dyn Fn(&Ranking) -> Vec<(f64, f64)>| -> Vec<Series> {
-        let one = |(class, ranking): &(usize, Ranking)| Series {
-            name: found.scores.classes[*class].clone(),
-            points: thinned(&curve(ranking), 0.004),
+    let series = |curve: &dyn Fn(&Ranking) -> Vec<(f64, f64)>, area: &dyn Fn(usize) -> Option<f64>| {
+        let mut drawn: Vec<(Vec<usize>, Vec<(f64, f64)>)> = Vec::new();
+        for (class, ranking) in &rankings {
+            let points = thinned(&curve(ranking), 0.004);
+            // Of the same curves, such as perfect ones, only the last would be seen.
+            match drawn.iter_mut().find(|(_, others)| *others == points) {
+                Some((classes, _)) => classes.push(*class),
+                None => drawn.push((vec![*class], points)),
+            }
+        }
+        let one = |(classes, points): (Vec<usize>, Vec<(f64, f64)>)| Series {
+            name: named(&classes, found, area(classes[0])),
+            points,
             mark: Mark::Line,
+            intervals: Vec::new(),
         };
-        rankings.iter().map(one).collect()
+        drawn.into_iter().map(one).collect::<Vec<_>>()
     };
     let which = match classes {
         2 => format!("'{}' against '{}'", found.scores.classes[1], found.scores.classes[0]),
@@ -136,26 +154,54 @@ pub(super) fn ranking(found: &Findings) -> Result<Markup, String> {
         description: &format!("True positive rate over false positive rate, {which}."),
         x: share("false positive rate"),
         y: share("true positive rate"),
-        series: series(&Ranking::roc),
+        series: series(&Ranking::roc, &|class| found.evaluation.classes[class].auc),
         diagonal: true,
-        legend: Corner::LowerRight,
     };
     let precision_recall = Chart {
         title: "Precision-recall curve",
         description: &format!("Precision over recall, {which}."),
         x: share("recall"),
         y: share("precision"),
-        series: series(&Ranking::precision_recall),
+        series: series(&Ranking::precision_recall, &|class| {
+            found.evaluation.classes[class].average_precision
+        }),
         diagonal: false,
-        legend: Corner::LowerLeft,
     };
     Ok(html! {
         div.charts {
-            (figure(&roc, &format!("ROC curve: {which}. The dashed line is chance."))?)
-            (figure(&precision_recall, &format!("Precision-recall curve: {which}."))?)
+            (figure(&roc, &format!("ROC curve: {which}{}. The dashed line is chance.", beside(&roc, "area")))?)
+            (figure(
+                &precision_recall,
+                &format!("Precision-recall curve: {which}{}.", beside(&precision_recall, "average precision"))
+            )?)
         }
         p.note { "The table of classes has the areas under both curves." }
     })
+}
+
+/// The classes of one curve, with the area below it.
+fn named(classes: &[usize], found: &Findings, area: Option<f64>) -> String {
+    const MOST: usize = 3;
+    let names: Vec<_> = classes
+        .iter()
+        .take(MOST)
+        .map(|&class| found.scores.classes[class].as_str())
+        .collect();
+    let more = match classes.len().saturating_sub(MOST) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    // First, since long names are cut.
+    let area = area.map_or(String::new(), |area| format!("{} ", fixed(area, 3)));
+    format!("{area}{}{more}", names.join(", "))
+}
+
+/// What the numbers of a legend are, where there is one.
+fn beside(chart: &Chart, what: &str) -> String {
+    match chart.series.len() {
+        0 | 1 => String::new(),
+        _ => format!("; before the names the {what}"),
+    }
 }
 
 /// Whether the probabilities are calibrated: as trained, and as the calibration of the model makes them, or as one
@@ -174,38 +220,48 @@ pub(super) fn calibration(found: &Findings) -> Result<Markup, String> {
         .iter()
         .map(|&(name, probabilities)| (name, reliable(probabilities)))
         .collect();
-    let series = |(name, bins): &(&str, Vec<Bin>)| Series {
-        name: name.to_string(),
-        points: bins.iter().map(|bin| (bin.confidence, bin.accuracy)).collect(),
-        mark: Mark::Dots,
+    let interval = |bin: &Bin| {
+        let [low, high] = wilson(bin.accuracy, bin.count);
+        let label = short(bin.count);
+        Interval { low, high, label }
+    };
+    let series = |(name, bins): &(&str, Vec<Bin>)| {
+        let bins = merged(bins, ENOUGH);
+        Series {
+            name: name.to_string(),
+            points: bins.iter().map(|bin| (bin.confidence, bin.accuracy)).collect(),
+            mark: Mark::Dots,
+            intervals: bins.iter().map(interval).collect(),
+        }
     };
     let least = 1.0 / classes as f64;
     let from = (10.0 * least).floor() / 10.0;
     let axis = |label| Axis {
         label,
         from,
-        to: 1.0,
-        decimals: 1,
+        to: 1.02,
+        is_whole: false,
     };
     let diagram = Chart {
         title: "Reliability diagram",
-        description: "Accuracy over confidence, in bins; the dashed line is perfect calibration.",
+        description: "Accuracy over confidence, in bins, with intervals; the dashed line is perfect calibration.",
         x: axis("confidence"),
-        y: Axis {
-            from: 0.0,
-            ..axis("accuracy")
-        },
+        y: share("accuracy"),
         series: bins.iter().map(series).collect(),
         diagonal: true,
-        legend: Corner::UpperLeft,
     };
     let total = found.scores.len().max(1) as f64;
-    let shares = |bins: &[Bin]| {
-        bins.iter()
-            .map(|bin| ((bin.from + bin.to) / 2.0, bin.count as f64 / total))
-            .collect::<Vec<_>>()
+    // Empty bins as well, so that all have the same width.
+    let width = 1.0 / BINS as f64;
+    let bar = |i: usize| {
+        let middle = (i as f64 + 0.5) * width;
+        let mut found = bins[0].1.iter().filter(|bin| bin.from < middle && middle < bin.to);
+        (middle, found.next().map_or(0.0, |bin| bin.count as f64 / total))
     };
-    let bars = shares(&bins[0].1);
+    let bars: Vec<_> = (0..BINS)
+        .map(bar)
+        .filter(|&(middle, _)| middle + width / 2.0 > from)
+        .collect();
     let top = bars.iter().map(|(_, y)| *y).fold(0.0, f64::max).max(0.1);
     let histogram = Chart {
         title: "Confidences",
@@ -215,15 +271,15 @@ pub(super) fn calibration(found: &Findings) -> Result<Markup, String> {
             label: "share of pictures",
             from: 0.0,
             to: 1.08 * top,
-            decimals: 1,
+            is_whole: false,
         },
         series: vec![Series {
             name: "as trained".into(),
             points: bars,
             mark: Mark::Bars,
+            intervals: Vec::new(),
         }],
         diagonal: false,
-        legend: Corner::UpperLeft,
     };
     let figures = states.iter().zip(&bins).map(|((name, probabilities), (_, bins))| {
         let error = expected_calibration_error(bins);
@@ -241,12 +297,19 @@ pub(super) fn calibration(found: &Findings) -> Result<Markup, String> {
                 th { "Probabilities" } th { "Expected calibration error" } th { "Log loss" } th { "Brier score" }
             } }
             tbody { @for (name, error, loss, brier) in figures { tr {
-                td { (name) } td { (percent(error, 2)) } td { (format!("{loss:.4}")) } td { (format!("{brier:.4}")) }
+                td { (name) } td { (percent(error, 2)) } td { (fixed(loss, 4)) } td { (format!("{brier:.4}")) }
             } } }
         } }
         div.charts {
-            (figure(&diagram, "Reliability diagram (15 bins of equal width).")?)
-            (figure(&histogram, "Distribution of the confidences.")?)
+            (figure(
+                &diagram,
+                &format!(
+                    "Reliability diagram: accuracy over confidence in {BINS} bins of equal width, neighbors put \
+                     together to at least {ENOUGH} pictures. Above, the number of pictures in each; the strokes are \
+                     95 % intervals: one that meets the dashed line is no sign of bad calibration."
+                )
+            )?)
+            (figure(&histogram, "Distribution of the confidences, as trained.")?)
         }
         details { summary { "Bins" } div.scroll { table {
             thead { tr {
@@ -258,6 +321,15 @@ pub(super) fn calibration(found: &Findings) -> Result<Markup, String> {
             } } } }
         } } }
     })
+}
+
+/// A count in few characters: 950, 1.2k, 12k.
+fn short(count: usize) -> String {
+    match count {
+        0..1_000 => count.to_string(),
+        1_000..9_950 => format!("{:.1}k", count as f64 / 1e3),
+        _ => format!("{:.0}k", count as f64 / 1e3),
+    }
 }
 
 /// The temperature of the model, or one that would be, in words.

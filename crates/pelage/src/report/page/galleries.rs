@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use crate::draw::text::{percent, thousands};
+use crate::draw::text::{fixed, percent, thousands};
 use crate::evaluate::doubtful::Seen;
 use crate::report::findings::{CLASSES, Findings, LABEL_ERRORS};
 
@@ -17,14 +17,20 @@ fn card(found: &Findings, one: &Seen, explained: bool) -> Markup {
                     Some(address) => img src=(address) alt={ (name) ", a picture of '" (label) "'" } loading="lazy";,
                     None => p.note { "no picture" },
                 }
-                @if let Some(address) = found.overlays.get(&one.image).filter(|_| explained) {
-                    img src=(address) alt={ "where '" (predicted) "' was seen in it, by Grad-CAM" } loading="lazy";
+                @if explained && found.thumbnails.contains_key(&one.image) {
+                    @match found.overlays.get(&one.image) {
+                        Some(address) => {
+                            img src=(address) alt={ "where '" (predicted) "' was seen in it, by Grad-CAM" }
+                                loading="lazy";
+                        }
+                        None => p.note { "nothing in it supports '" (predicted) "', by Grad-CAM" },
+                    }
                 }
             }
             figcaption {
                 "called " b { (predicted) } " (" (percent(one.confidence, 1)) "), "
                 @if one.label == one.predicted { span.correct { "is " (label) } } @else { span.wrong { "is " (label) } }
-                @if explained { ", loss " (format!("{:.2}", one.loss)) }
+                @if explained { ", loss " (fixed(one.loss, 2)) }
                 br; @if explained { (name) } @else { (file(name)) }
             }
         }

@@ -1,4 +1,4 @@
-//! Confusion matrix, classes, thresholds.
+//! Classes, thresholds.
 
 use maud::{Markup, html};
 
@@ -6,49 +6,6 @@ use crate::draw::text::{percent, thousands};
 use crate::evaluate::curves::Ranking;
 use crate::evaluate::doubtful;
 use crate::report::findings::Findings;
-
-/// The largest number of classes with a readable confusion matrix.
-const MATRIX: usize = 20;
-
-/// The confusion matrix; a cell links to its images.
-pub(super) fn confusion(found: &Findings) -> Markup {
-    let (names, matrix) = (&found.scores.classes, &found.evaluation.confusion_matrix);
-    if names.len() > MATRIX {
-        return html! { p {
-            "With " (names.len()) " classes a matrix cannot be read; the pairs that are confused most are "
-            a href="#confused" { "below" } "."
-        } };
-    }
-    let shown = |label: usize, predicted: usize| {
-        let mut pairs = found.confusions.iter();
-        pairs.any(|pair| (pair.label, pair.predicted) == (label, predicted))
-    };
-    let cell = |label: usize, predicted: usize| {
-        let (number, all) = (matrix[label][predicted], matrix[label].iter().sum::<usize>());
-        let share = number as f64 / all.max(1) as f64;
-        html! {
-            td.right[label == predicted] style=(format!("--share:{share:.3}")) {
-                @let number = thousands(number as u64);
-                @if shown(label, predicted) { a href=(format!("#confused-{label}-{predicted}")) { (number) } }
-                @else { (number) }
-                small { (percent(share, 1)) }
-            }
-        }
-    };
-    html! {
-        div.scroll { table.confusion {
-            caption {
-                "Pictures of each class (rows) and what they were called (columns), with the share of the row. \
-                 A number links to its pictures."
-            }
-            thead { tr { th {} @for name in names { th scope="col" { "called " (name) } } } }
-            tbody { @for (label, name) in names.iter().enumerate() { tr {
-                th scope="row" { "is " (name) }
-                @for predicted in 0..names.len() { (cell(label, predicted)) }
-            } } }
-        } }
-    }
-}
 
 /// Precision, recall, F1 and areas of each class.
 pub(super) fn classes(found: &Findings) -> Markup {
