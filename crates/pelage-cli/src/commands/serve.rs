@@ -136,8 +136,12 @@ fn stop_on_signal() -> Arc<Notify> {
         if SIGNALS.fetch_add(1, Ordering::SeqCst) > 0 {
             std::process::exit(130);
         }
-        eprintln!("\nfinishing what is under way; press Ctrl-C again to end at once");
         heard.notify_one();
+        // Whoever started the server may have closed its stderr since, over which `eprintln` would panic.
+        let _ = writeln!(
+            std::io::stderr(),
+            "\nfinishing what is under way; press Ctrl-C again to end at once"
+        );
     };
     if let Err(failure) = ctrlc::set_handler(hear) {
         eprintln!("note: Ctrl-C will end at once ({failure})");
