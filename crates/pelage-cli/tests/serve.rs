@@ -94,6 +94,37 @@ fn it_says_what_predict_says_and_ends_when_it_is_told_to() {
 }
 
 #[test]
+fn it_ends_where_nobody_reads_what_it_says() {
+    let folder = tempfile::tempdir().unwrap();
+    run(folder.path());
+    let mut process = common::pelage(folder.path())
+        .args(["serve", "run", "--port", "0"])
+        .stderr(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut first = [0];
+    let mut said = process.stderr.take().unwrap();
+    std::io::Read::read_exact(&mut said, &mut first).unwrap();
+    drop(said);
+    // The handler of signals is there before the line that says where it serves.
+    let killed = std::process::Command::new("kill")
+        .arg(process.id().to_string())
+        .status();
+    if !killed.is_ok_and(|status| status.success()) {
+        process.kill().unwrap();
+    }
+    for _ in 0..600 {
+        if process.try_wait().unwrap().is_some() {
+            return;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    process.kill().unwrap();
+    panic!("it does not end");
+}
+
+#[test]
 fn hostile_clients_among_others_harm_nobody() {
     const CLIENTS: usize = 16;
     const ROUNDS: usize = 4;
