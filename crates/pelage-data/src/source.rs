@@ -46,11 +46,7 @@ pub fn find(path: &Path) -> Result<Found> {
         let file = File::open(path).map_err(Error::io(path))?;
         zipped::list(file, path.display().to_string(), "", &mut found)?;
     } else {
-        let name = path
-            .file_name()
-            .unwrap_or(path.as_os_str())
-            .to_string_lossy()
-            .into_owned();
+        let name = entry::legible(path.file_name().unwrap_or(path.as_os_str()));
         let location = Location::File(path.to_path_buf());
         // A file that cannot be read is told with the others.
         if location.length().is_ok_and(|length| length.is_some()) {
@@ -84,7 +80,7 @@ fn list_folder(folder: &Path, prefix: &str, above: &mut Vec<PathBuf>, found: &mu
     }
     above.push(real);
     for child in children {
-        let (part, path) = (child.file_name().to_string_lossy().into_owned(), child.path());
+        let (part, path) = (entry::legible(&child.file_name()), child.path());
         let name = format!("{prefix}{part}");
         let told = std::fs::metadata(&path);
         let is_folder = told.as_ref().is_ok_and(std::fs::Metadata::is_dir);

@@ -28,8 +28,7 @@ pub struct Prediction {
     pub error: Option<String>,
 }
 
-/// The answer for an image that the model rejects.
-pub const UNKNOWN: &str = "unknown";
+pub use crate::trust::UNKNOWN;
 
 impl Prediction {
     /// No prediction for what is at `path`, and why.

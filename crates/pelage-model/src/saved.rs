@@ -22,7 +22,7 @@ pub use check::{check_classes, check_head};
 
 use crate::networks::graph::Graph;
 use crate::networks::{Architecture, Head, Network, Pooling, parameters, pooled};
-use crate::trust::{Calibration, Judge};
+use crate::trust::{Calibration, Judge, UNKNOWN};
 use crate::values::Named;
 use crate::{Error, Result, input, paths, tensors};
 
@@ -98,9 +98,13 @@ impl Model {
     /// training set are "unknown".
     ///
     /// # Errors
-    /// As [`Model::load`] and [`Judge::open`].
+    /// As [`Model::load`] and [`Judge::open`]; `reject` for a model with a class that is called so.
     pub fn open_on(path: &Path, device: &Device, reject: Option<f64>) -> Result<Model> {
         let model = Model::load(path, device)?;
+        if let Some(confidence) = reject.filter(|_| model.facts.classes.iter().any(|class| class == UNKNOWN)) {
+            let allowed = format!("left out: the model has a class '{UNKNOWN}', from which no rejection could be told");
+            return Err(Error::setting("reject", confidence, allowed));
+        }
         Ok(Model {
             judge: model.judge.open(path, reject)?,
             ..model

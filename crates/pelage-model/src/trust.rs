@@ -7,3 +7,6 @@ pub mod judge;
 
 pub use calibration::{Calibration, load_beside};
 pub use judge::{Doubt, Judge};
+
+/// The answer for an image that the model rejects.
+pub const UNKNOWN: &str = "unknown";

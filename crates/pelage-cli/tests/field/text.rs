@@ -41,3 +41,33 @@ fn commands_to_copy_are_quoted() {
         .prints("pelage evaluate 'my run'")
         .says("pelage train --resume 'my run'");
 }
+
+#[test]
+fn names_that_are_no_text_stay_two() {
+    use std::os::unix::ffi::OsStrExt;
+    let place = Place::new("pets/{cat,dog}/{1..6}.png");
+    place.train("pets", "--validation-split 0.3").succeeds();
+    let picture = std::fs::read(place.path("pets/cat/1.png")).unwrap();
+    std::fs::create_dir(place.path("odd")).unwrap();
+    for name in [&b"K\xE4fer.png"[..], b"K\xF6fer.png"] {
+        let path = place.path("odd").join(std::ffi::OsStr::from_bytes(name));
+        std::fs::write(path, &picture).unwrap();
+    }
+    let table = place.run("predict run odd --csv -").succeeds().stdout;
+    assert!(
+        table.contains("odd/K\\xE4fer.png,") && table.contains("odd/K\\xF6fer.png,"),
+        "{table}"
+    );
+}
+
+#[test]
+fn a_class_called_unknown_is_no_rejection() {
+    let place = Place::new("pets/{cat,unknown}/{1..8}.png");
+    place.train("pets", "--validation-split 0.3").succeeds();
+    place.run("calibrate run").succeeds();
+    place
+        .run("predict run pets/cat --reject 0.5")
+        .exits(2)
+        .says("a class 'unknown'");
+    place.run("predict run pets/cat").succeeds();
+}

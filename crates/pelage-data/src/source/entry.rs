@@ -1,5 +1,6 @@
 //! What a source holds: files, where their bytes are, and what is passed over.
 
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::Read;
 use std::path::PathBuf;
@@ -111,11 +112,21 @@ impl Location {
 impl std::fmt::Display for Location {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Location::File(path) => write!(f, "{}", path.display()),
+            Location::File(path) => write!(f, "{}", legible(path.as_os_str())),
             Location::Zip { archive, name, .. } => write!(f, "{}!{name}", archive.name()),
             Location::Closed { name, .. } => write!(f, "{name}"),
         }
     }
+}
+
+/// A name as text, in which bytes that are no UTF-8 stand as `\\xE4`: two names stay two.
+pub(super) fn legible(name: &OsStr) -> String {
+    let mut text = String::new();
+    for chunk in name.as_encoded_bytes().utf8_chunks() {
+        text += chunk.valid();
+        (chunk.invalid().iter()).for_each(|byte| text += &format!("\\x{byte:02X}"));
+    }
+    text
 }
 
 impl std::fmt::Debug for Location {
