@@ -245,8 +245,8 @@ fn parts_of(data: &Path, facts: &Facts) -> Result<Parts> {
         && let Ok(parts) = catalog::open_parts_at(data, Some(level))
     {
         let all = [&parts.train, &parts.validation, &parts.test, &parts.whole];
-        let mut classes = all.into_iter().flatten().flat_map(|catalog| &catalog.classes);
-        if classes.all(|class| facts.classes.contains(class)) {
+        let known = |catalog: &Catalog| catalog.classes.iter().all(|class| facts.classes.contains(class));
+        if all.into_iter().flatten().all(known) {
             return Ok(parts);
         }
     }
