@@ -238,7 +238,7 @@ pub fn trained_on(run: &Path, facts: &Facts, data: Option<&Path>) -> Result<Imag
     of_run(run, &config)
 }
 
-/// The parts of a data set. Its labels are at the level that the run has them at, where the folders there are classes of
+/// The parts of a data set. Its labels are at the level at which the run has them, where the folders there are classes of
 /// the model.
 fn parts_of(data: &Path, facts: &Facts) -> Result<Parts> {
     if let Some(level) = settings(facts).ok().and_then(|settings| settings.label_level)
