@@ -238,8 +238,8 @@ pub fn trained_on(run: &Path, facts: &Facts, data: Option<&Path>) -> Result<Imag
     of_run(run, &config)
 }
 
-/// The parts of a data set. Its labels are at the level at which the run has them, where the folders there are classes of
-/// the model.
+/// The parts of a data set. Its labels are at the level at which the run has them, where the folders there are classes
+/// of the model.
 fn parts_of(data: &Path, facts: &Facts) -> Result<Parts> {
     if let Some(level) = settings(facts).ok().and_then(|settings| settings.label_level)
         && let Ok(parts) = catalog::open_parts_at(data, Some(level))
