@@ -102,7 +102,9 @@ proptest! {
     /// Groups of one class or several, of any size, some images of which are byte-identical to others.
     #[test]
     fn no_group_is_on_both_sides(
-        images in prop::collection::vec((0usize..3, 0u64..400, 0usize..25), 30..200), ratio in 0.1f64..0.5, seed in 0u64..9,
+        images in prop::collection::vec((0usize..3, 0u64..400, 0usize..25), 30..200),
+        ratio in 0.1f64..0.5,
+        seed in 0u64..9,
         one_class: bool,
     ) {
         let images: Vec<_> = images.into_iter().map(|(class, content, group)| {

@@ -255,7 +255,7 @@ impl Draw {
         counts.all(|(&class, count)| self.counts[class] + count <= wanted.counts[class])
     }
 
-    /// Whether with `unit` there are as many as are wanted more nearly than without, or some of a class that is missing.
+    /// Whether it is nearer to what is wanted with `unit` than without, or has a class then that was missing.
     fn is_better_with(&self, unit: &Unit, wanted: &Wanted) -> bool {
         let cost = |more: usize| {
             let far = |(&class, &count): (&usize, &usize)| wanted.far(class, self.counts[class] + more * count);
