@@ -64,7 +64,7 @@ fn the_cache_is_listed_and_cleared_by_age() {
     place.run("cache show").prints("decoded pictures");
     place.run("cache clear --older-than -1").exits(2);
     place.run("cache clear").succeeds();
-    place.run("cache show").succeeds().is_silent_on("decoded pictures");
+    place.run("cache show").succeeds().says_nothing_of("decoded pictures");
 }
 
 #[cfg(unix)]

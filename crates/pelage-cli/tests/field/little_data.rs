@@ -17,5 +17,5 @@ fn what_would_serve_is_told_before_training_and_luck_after() {
     let weighted = place
         .train("pets", "--validation-split 0.3 --class-weights balanced")
         .succeeds();
-    weighted.is_silent_on("--class-weights");
+    weighted.says_nothing_of("--class-weights");
 }
