@@ -442,15 +442,11 @@ fn channels_are_ranked_before_a_relu6() {
     let tensors = graph.nodes().iter().flat_map(|node| graph.tensors(node));
     let values: Named = tensors
         .map(|(name, shape)| {
-            let (factor, values) = (
-                if name.starts_with(&prefix) && shape.len() == 4 {
-                    1e5
-                } else {
-                    1.0
-                },
-                formula::values(&name, &shape),
-            );
-            (name, values.into_iter().map(|value| value * factor).collect())
+            let mut values = formula::values(&name, &shape);
+            if name.starts_with(&prefix) && shape.len() == 4 {
+                values.data.iter_mut().for_each(|value| *value *= 1e5);
+            }
+            (name, values)
         })
         .collect();
     let network = Network::assemble(graph, values, &Device::flex())
