@@ -417,13 +417,14 @@ fn a_deconvnet_is_left_out_where_it_knows_nothing_of_the_image() {
             continue;
         }
         // The claim itself: in two images a peak at the same place has the same projection, but for its scale.
+        let before = to_vec(explain::unsaturated(&network, pixels(size), last));
+        let map = feature_maps::feature_maps(&network, pixels(size), &[last]).swap_remove(0);
+        let strongest = feature_maps::FeatureMap { values: before, ..map }.strongest(1);
         let [a, b] = [1.0, -0.7].map(|scale| {
-            let found = deconvnet::project(&network, pixels(size) * scale, last, &[0], Stop::Deconvnet).unwrap();
+            let found = deconvnet::project(&network, pixels(size) * scale, last, &strongest, Stop::Deconvnet).unwrap();
             let most = found[0].values.iter().fold(0f32, |most, value| most.max(value.abs()));
-            (
-                found[0].position,
-                found[0].values.iter().map(|value| value / most).collect::<Vec<_>>(),
-            )
+            let scaled = found[0].values.iter().map(|value| value / most.max(f32::MIN_POSITIVE));
+            (found[0].position, scaled.collect::<Vec<_>>())
         });
         if a.0 == b.0 {
             assert_close(&a.1, &b.1, 1e-3, name);
@@ -434,10 +435,24 @@ fn a_deconvnet_is_left_out_where_it_knows_nothing_of_the_image() {
 #[test]
 fn channels_are_ranked_before_a_relu6() {
     let size = [32, 35];
-    let network = of_graph(Architecture::MobileNetV2.graph_with(Some(&Head::linear()), size, 3)).folded(|_| true);
-    let last = network.graph().features();
-    // So strong that many channels end at 6.
-    let strong = pixels(size) * 500.0;
+    let graph = Architecture::MobileNetV2.graph_with(Some(&Head::linear()), size, 3);
+    let last = graph.features();
+    // Weights of the last layer so large that many of its channels end at 6.
+    let prefix = format!("{}.", graph.nodes()[last].name);
+    let tensors = graph.nodes().iter().flat_map(|node| graph.tensors(node));
+    let values: Named = tensors
+        .map(|(name, shape)| {
+            let mut values = formula::values(&name, &shape);
+            if name.starts_with(&prefix) && shape.len() == 4 {
+                values.data.iter_mut().for_each(|value| *value *= 1e5);
+            }
+            (name, values)
+        })
+        .collect();
+    let network = Network::assemble(graph, values, &Device::flex())
+        .unwrap()
+        .folded(|_| true);
+    let strong = pixels(size);
     let map = feature_maps::feature_maps(&network, strong.clone(), &[last]).swap_remove(0);
     let before = to_vec(explain::unsaturated(&network, strong.clone(), last));
     let clamped: Vec<f32> = before.iter().map(|value| value.clamp(0.0, 6.0)).collect();

@@ -135,7 +135,7 @@ fn published(models: &[Model]) -> String {
             text += &format!("\n{}: kept here as {}\n", model.name, kept.path.display());
         }
     }
-    text + "\nThe table has the accuracy and licence of the weights that are kept, else of those that `fetch` brings.\n"
+    text + "\nThe table tells of the weights that are kept, else of those that `fetch` brings.\n"
 }
 
 /// The preprocessing in one line.

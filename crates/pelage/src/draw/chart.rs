@@ -333,7 +333,7 @@ mod tests {
                 .map(|(_, y, _)| *y)
                 .collect::<Vec<_>>()
         };
-        let ticks: Vec<_> = texts.iter().filter(|(x, ..)| *x < 80.0).collect();
+        let ticks: Vec<_> = texts.iter().filter(|(x, ..)| *x < 75.0).collect();
         let mut labels: Vec<_> = ticks.iter().map(|(.., text)| text).collect();
         let count = labels.len();
         labels.sort();
