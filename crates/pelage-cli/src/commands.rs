@@ -9,6 +9,7 @@ mod demo;
 mod doctor;
 mod evaluate;
 mod explain;
+mod export;
 mod features;
 mod figure;
 mod inspect;
@@ -62,6 +63,7 @@ enum Verb {
     Evaluate(evaluate::Arguments),
     Predict(predict::Arguments),
     Explain(explain::Arguments),
+    Export(export::Arguments),
     Report(report::Arguments),
     Calibrate(calibrate::Arguments),
     Submit(submit::Arguments),
@@ -91,6 +93,7 @@ impl Cli {
             Verb::Evaluate(arguments) => evaluate::run(&arguments),
             Verb::Predict(arguments) => predict::run(&arguments),
             Verb::Explain(arguments) => explain::run(arguments),
+            Verb::Export(arguments) => export::run(&arguments),
             Verb::Report(arguments) => report::run(&arguments),
             Verb::Calibrate(arguments) => calibrate::run(&arguments),
             Verb::Submit(arguments) => submit::run(arguments),

@@ -24,6 +24,7 @@ fn help_names_every_verb_and_no_arguments_is_wrong_usage() {
         "compare",
         "report",
         "explain",
+        "export",
         "plot-model",
         "features",
         "demo",
