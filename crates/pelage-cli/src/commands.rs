@@ -9,6 +9,7 @@ mod demo;
 mod doctor;
 mod evaluate;
 mod explain;
+mod export;
 mod features;
 mod figure;
 mod inspect;
@@ -64,6 +65,7 @@ enum Verb {
     Evaluate(evaluate::Arguments),
     Predict(predict::Arguments),
     Explain(explain::Arguments),
+    Export(export::Arguments),
     Report(report::Arguments),
     Serve(serve::Arguments),
     Calibrate(calibrate::Arguments),
@@ -94,6 +96,7 @@ impl Cli {
             Verb::Evaluate(arguments) => evaluate::run(&arguments),
             Verb::Predict(arguments) => predict::run(&arguments),
             Verb::Explain(arguments) => explain::run(arguments),
+            Verb::Export(arguments) => export::run(&arguments),
             Verb::Report(arguments) => report::run(&arguments),
             Verb::Serve(arguments) => serve::run(arguments),
             Verb::Calibrate(arguments) => calibrate::run(&arguments),

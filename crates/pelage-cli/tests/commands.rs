@@ -25,6 +25,7 @@ fn help_names_every_verb_and_no_arguments_is_wrong_usage() {
         "report",
         "serve",
         "explain",
+        "export",
         "plot-model",
         "features",
         "demo",

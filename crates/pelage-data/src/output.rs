@@ -18,6 +18,8 @@ pub enum Format {
     Png,
     /// A page.
     Html,
+    /// A network for other programs.
+    Onnx,
 }
 
 impl Format {
@@ -28,6 +30,7 @@ impl Format {
             Format::Svg => "SVG figure",
             Format::Png => "PNG figure",
             Format::Html => "HTML page",
+            Format::Onnx => "ONNX network",
         }
     }
 
@@ -42,6 +45,7 @@ impl Format {
             Format::Svg => text().starts_with("<svg") || (text().starts_with("<?xml") && text().contains("<svg")),
             Format::Png => head.starts_with(b"\x89PNG\r\n\x1a\n"),
             Format::Html => text().starts_with("<!doctype html"),
+            Format::Onnx => is_onnx(head),
         }
     }
 }
@@ -71,6 +75,20 @@ fn is_table(head: &[u8]) -> bool {
     let mut rows = reader.byte_records().peekable();
     let several = matches!(rows.peek(), Some(Ok(first)) if first.len() > 1);
     several && rows.all(|row| row.is_ok())
+}
+
+/// Whether a Protocol Buffers message begins with a small number, the version of the format, and then the name of the
+/// program that wrote it, in letters, or the operators or the graph, as long as neither is empty.
+fn is_onnx(head: &[u8]) -> bool {
+    let [8, 1..32, field, length, rest @ ..] = head else {
+        return false;
+    };
+    let length = usize::from(*length);
+    match field {
+        0x12 => (1..rest.len()).contains(&length) && rest[..length].iter().all(|byte| (b' '..=b'~').contains(byte)),
+        0x3a | 0x42 => length > 0,
+        _ => false,
+    }
 }
 
 /// Number of bytes of an earlier file that are looked at.
@@ -185,6 +203,7 @@ mod tests {
             (Format::Svg, b"<?xml version=\"1.0\"?>\n<svg xmlns=\"\"/>"),
             (Format::Png, b"\x89PNG\r\n\x1a\nxyz"),
             (Format::Html, b"<!DOCTYPE html><html>"),
+            (Format::Onnx, b"\x08\x07\x12\x06pelage\x1a\x050.1.0"),
         ] {
             std::fs::write(&path, same).unwrap();
             Output::new(&path, format, false).unwrap().write(b"new").unwrap();

@@ -99,6 +99,7 @@ pub mod compute;
 pub mod draw;
 pub mod evaluate;
 pub mod explain;
+pub mod export;
 pub mod features;
 pub mod predict;
 pub mod report;

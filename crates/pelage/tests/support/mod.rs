@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test file uses its part")]
 
 pub(crate) mod formula;
+pub(crate) mod naive_onnx;
 
 use std::collections::BTreeMap;
 

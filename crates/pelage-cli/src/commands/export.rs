@@ -1,0 +1,78 @@
+//! `pelage export`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use pelage::Model;
+use pelage::data::output::{Format, Output};
+use pelage::export::{self, Input};
+
+use crate::failure::Outcome;
+use crate::options::one_of;
+use crate::table::megabytes;
+
+/// Write a model for other programs
+#[derive(Args)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    Onnx(Onnx),
+}
+
+/// Write a model as ONNX, for ONNX Runtime, OpenCV and others
+///
+/// Normalization and calibration are inside, class names and preprocessing in the metadata. docs/EXPORT.md has
+/// examples for Python, C++, C# and JavaScript.
+#[derive(Args)]
+struct Onnx {
+    /// A run folder or a model file
+    run: PathBuf,
+    /// The file to write, or - for standard output
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+    /// What the file takes: tensor, pictures at the network's size, RGB, values 0 to 1, channels first; or pixels,
+    /// pictures of any size as bytes, RGB, channels last, which the file resizes itself
+    #[arg(long, value_name = "INPUT", default_value = "tensor", hide_possible_values = true,
+        value_parser = one_of::<Input>(Input::NAMES.iter().copied()))]
+    input: Input,
+    /// Give logits
+    #[arg(long, conflicts_with = "probabilities")]
+    logits: bool,
+    /// Give probabilities, calibrated if the model is; the default
+    #[arg(long)]
+    probabilities: bool,
+    /// Let --out replace a file that is no ONNX network
+    #[arg(long)]
+    force: bool,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Outcome {
+    let Verb::Onnx(arguments) = &arguments.verb;
+    let out = Output::new(&arguments.out, Format::Onnx, arguments.force)?;
+    let model = Model::open(&arguments.run)?;
+    let output = match arguments.logits {
+        true => export::Output::Logits,
+        false => export::Output::Probabilities,
+    };
+    let bytes = export::onnx(&model, arguments.input, output)?;
+    out.write(&bytes)?;
+    if out.is_standard() {
+        return Ok(String::new());
+    }
+    let [height, width] = [model.facts.preprocessing.height, model.facts.preprocessing.width];
+    let takes = match arguments.input {
+        Input::Tensor => format!("images: f32, 0 to 1, RGB, [batch, 3, {height}, {width}]"),
+        Input::Pixels => "pixels: u8, RGB, [batch, rows, columns, 3]".into(),
+    };
+    let classes = model.facts.classes.len();
+    Ok(format!(
+        "{}: {}\ntakes {takes}\ngives {}: f32, [batch, {classes}]\n",
+        out.path().display(),
+        megabytes(bytes.len() as u64),
+        output.name()
+    ))
+}
