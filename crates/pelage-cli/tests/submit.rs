@@ -169,7 +169,7 @@ fn what_kaggle_would_refuse_is_not_written() {
     }
     refused(&["--positive", "cow"], 2, "level, upright");
     refused(&["--positive", "level", "--label", "class"], 2, "--positive");
-    refused(&["--out", "nowhere/a.csv"], 2, "nowhere: there is no such folder");
+    refused(&["--out", "nowhere/a.csv"], 1, "nowhere/a.csv: there is no such folder");
     fs::write(folder.join("sample.csv"), "id,label\n1,0\n9,0\n10,0\n").unwrap();
     refused(&["--sample", "sample.csv", "--out", "sample.csv"], 2, "read from");
     assert!(fs::read_to_string(folder.join("sample.csv")).unwrap().contains("9,0"));
