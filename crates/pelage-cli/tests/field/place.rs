@@ -172,13 +172,6 @@ impl Ran {
         assert!(holds == [false; 2], "'{text}': {self}");
         self
     }
-
-    /// Neither holds `text`.
-    pub(crate) fn is_silent_on(self, text: &str) -> Ran {
-        let holds = [&self.stdout, &self.stderr].map(|stream| blanks(stream).contains(text));
-        assert!(holds == [false; 2], "'{text}': {self}");
-        self
-    }
 }
 
 impl std::fmt::Display for Ran {
