@@ -12,8 +12,9 @@ use crate::table::{count, left_out, some, table, thousands};
 /// Check every picture: sizes, formats, unreadable files, duplicates, leaks
 ///
 /// Decodes every picture of a data set, labelled or not, in parallel and reports classes and counts, sizes, formats,
-/// files that cannot be read and why, exact and near duplicates (by a perceptual hash), also across training, validation
-/// and test, class imbalance, and when and where pictures say that they were taken. What is no picture is listed with the reason. Nothing is changed.
+/// files that cannot be read and why, exact and near duplicates (by a perceptual hash), also across training,
+/// validation and test, class imbalance, and when and where pictures say that they were taken. What is no picture is
+/// listed with the reason. Nothing is changed.
 #[derive(Args)]
 pub(super) struct Arguments {
     /// An organized folder, or any folder or zip of pictures

@@ -15,8 +15,8 @@ use crate::table::{count, left_out, some, table, thousands};
 /// Sort pictures into DATA/train/CLASS and DATA/validation/CLASS, and DATA/test/CLASS if asked
 ///
 /// Labels come from folder names (PetImages/Cat/1.jpg), from file names (cat.0.jpg), or from a CSV. The split is
-/// stratified and seeded; byte-identical pictures stay together, and others by --group-by. SOURCE is never changed. If the command is killed,
-/// repeat it: it resumes where it was.
+/// stratified and seeded; byte-identical pictures stay together, and others by --group-by. SOURCE is never changed. If
+/// the command is killed, repeat it: it resumes where it was.
 #[derive(Args)]
 pub(super) struct Arguments {
     /// A folder, or a .zip (which may hold further zips)
