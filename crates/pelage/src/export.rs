@@ -25,7 +25,8 @@ pelage_data::choices! {
         /// Images at the size of the network, `images`: f32 of 0 to 1, `[n, 3, h, w]`, red before green before blue.
         #[default]
         Tensor = "tensor",
-        /// Images of any size, `pixels`: u8, `[n, rows, columns, 3]`, red before green before blue. The graph resizes them.
+        /// Images of any size, `pixels`: u8, `[n, rows, columns, 3]`, red before green before blue. The graph resizes
+        /// them.
         Pixels = "pixels",
     }
 }
@@ -118,8 +119,8 @@ pub fn onnx(model: &Model, input: Input, output: Output) -> Result<Vec<u8>> {
     Ok(file.encode_to_vec())
 }
 
-/// `images * scale + shift`, channel by channel. It must not become part of the first convolution: what that pads images
-/// with is zero after it, not before.
+/// `images * scale + shift`, channel by channel. It must not become part of the first convolution: what that pads
+/// images with is zero after it, not before.
 fn normalize(writer: &mut Writer, images: &str, scale: [f32; 3], shift: [f32; 3]) -> String {
     let mut normalized = images.to_string();
     let steps = [
