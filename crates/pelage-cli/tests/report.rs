@@ -91,7 +91,7 @@ fn a_report_has_every_part_and_says_what_is_missing() {
     assert!(message.contains("nowhere"), "{message}");
     fs::create_dir_all(folder.path().join("other/horses")).unwrap();
     fs::copy(
-        folder.path().join("moved/train/level/0.png"),
+        folder.path().join("moved/validation/level/0.png"),
         folder.path().join("other/horses/0.png"),
     )
     .unwrap();

@@ -6,6 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use pelage::Config;
 use pelage::runs::{folder, history};
+use pelage::train::EndReason;
 use pelage::train::history::HistoryRow;
 use serde::Serialize;
 
@@ -118,8 +119,8 @@ fn state(log: &str, silent: f64, history: &[HistoryRow]) -> State {
         .find(|line| !line.trim().is_empty())
         .unwrap_or_default();
     match last.split_once("ended: ").map(|(_, reason)| reason) {
-        Some(reason) if reason.starts_with("Finished") => State::Finished,
-        Some(reason) if reason.starts_with("EarlyStop") => State::Early,
+        Some(reason) if is(reason, EndReason::Finished) => State::Finished,
+        Some(reason) if is(reason, EndReason::EarlyStop) => State::Early,
         Some(_) => State::Interrupted,
         None => {
             let epoch = history.last().map_or(0.0, |row| row.seconds);
@@ -129,6 +130,11 @@ fn state(log: &str, silent: f64, history: &[HistoryRow]) -> State {
             }
         }
     }
+}
+
+/// Whether a log names this reason: in words, or as pelage 0.1 first did.
+fn is(told: &str, reason: EndReason) -> bool {
+    told.starts_with(&reason.to_string()) || told.starts_with(&format!("{reason:?},"))
 }
 
 /// From the last five epochs, less what has gone of this one.
@@ -157,6 +163,10 @@ mod tests {
         assert_eq!(ended("Finished"), State::Finished);
         assert_eq!(ended("EarlyStop"), State::Early);
         assert_eq!(ended("Interrupted"), State::Interrupted);
+        let told = |reason: EndReason| state(&format!("t  ended: {reason}; best epoch: 1\n"), 9e9, &[]);
+        assert_eq!(told(EndReason::Finished), State::Finished);
+        assert_eq!(told(EndReason::EarlyStop), State::Early);
+        assert_eq!(told(EndReason::Interrupted), State::Interrupted);
         let resumed = "t  ended: Interrupted, best epoch None\nt  epoch 2/5 resumes after batch 3 of 9\n";
         assert_eq!(state(resumed, 10.0, &[]), State::Running);
         assert_eq!(

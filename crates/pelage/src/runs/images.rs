@@ -238,8 +238,8 @@ pub fn trained_on(run: &Path, facts: &Facts, data: Option<&Path>) -> Result<Imag
     of_run(run, &config)
 }
 
-/// The parts of a data set. Its labels are at the level that the run has them at, where the folders there are classes of
-/// the model.
+/// The parts of a data set. Its labels are at the level at which the run has them, where the folders there are classes
+/// of the model.
 fn parts_of(data: &Path, facts: &Facts) -> pelage_data::Result<Parts> {
     let known = |parts: &Parts| {
         let all = [&parts.train, &parts.validation, &parts.test, &parts.whole];
