@@ -177,6 +177,9 @@ mod tests {
         let different: std::collections::HashSet<_> = claims.iter().map(|claim| claim.to_path_buf()).collect();
         assert_eq!(different.len(), 8);
         drop(claims);
-        assert_eq!(std::fs::read_dir(outer.path()).unwrap().count(), 0);
+        assert_eq!(std::fs::read_dir(outer.path().join("runs")).unwrap().count(), 0);
+        std::fs::remove_dir(outer.path().join("runs")).unwrap();
+        drop(first_free(names()).unwrap());
+        assert!(!outer.path().join("runs").exists());
     }
 }

@@ -78,11 +78,13 @@
 //!
 //! ```no_run
 //! # fn main() -> pelage::Result<()> {
+//! use pelage::data::output::{Format, Output};
 //! use pelage::explain::folder::{Options, explain};
 //! use pelage::{Compute, report};
 //!
 //! let (compute, quiet) = (Compute::default(), |_| {});
-//! report::write("runs/mine".as_ref(), None, "report.html".as_ref(), &compute, &quiet)?;
+//! let page = Output::new("report.html".as_ref(), Format::Html, false)?;
+//! report::write("runs/mine".as_ref(), None, &page, &compute, &quiet)?;
 //! let (images, out) = (["cat.jpg".into()], "explained".as_ref());
 //! explain("runs/mine".as_ref(), &images, None, &Options::default(), out, &compute, &quiet)?;
 //! # Ok(()) }

@@ -30,6 +30,7 @@ pub(crate) fn no_labels(catalog: &Catalog, path: &Path) -> Error {
     match zips.collect::<Vec<_>>()[..] {
         [first, second, ref more @ ..] => {
             let and = if more.is_empty() { "" } else { " and more" };
+            let [first, second] = [first, second].map(|zip| zip.rsplit(['/', '\\']).next().unwrap_or(zip));
             let reason = format!(
                 "no labelled pictures, but {} zips ({first}, {second}{and}); unpack each into a folder of its own, or \
                  give one of them",
