@@ -88,17 +88,14 @@ impl Task {
         if let Ok(mut pace) = self.pace.try_lock() {
             self.tell(progress, &mut pace);
         }
-        match &self.bar {
-            Some(bar) => {
-                // Two sets decoded in turn are two bars' worth; the bar starts anew.
-                bar.set_length(total as u64);
-                bar.set_message(what);
-                bar.set_position(done as u64);
-                if done == total {
-                    bar.reset();
-                }
+        if let Some(bar) = &self.bar {
+            // Two sets decoded in turn are two bars' worth; the bar starts anew.
+            bar.set_length(total as u64);
+            bar.set_message(what);
+            bar.set_position(done as u64);
+            if done == total {
+                bar.reset();
             }
-            None => {}
         }
     }
 

@@ -80,7 +80,7 @@ impl Location {
         match self {
             Location::File(path) => {
                 let told = std::fs::metadata(path).map_err(Error::io(path))?;
-                Ok(told.is_file().then(|| told.len()))
+                Ok(told.is_file().then_some(told.len()))
             }
             Location::Zip { archive, member, .. } => Ok(Some(archive.members()[*member].size())),
             Location::Closed { .. } => Ok(None),
