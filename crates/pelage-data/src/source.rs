@@ -18,8 +18,8 @@ use crate::{Error, Result};
 pub use archive::Archive;
 pub use entry::{Entry, Found, LeftOut, Location};
 pub(crate) use leftovers::is_leftover;
-pub(crate) use mark::is_cache_file;
 pub use mark::mark;
+pub(crate) use mark::{PLAN, is_cache_file};
 pub use order::natural_order;
 pub(crate) use shared_file::read_at;
 pub(crate) use zipped::is_zip_name;
@@ -88,6 +88,9 @@ fn list_folder(folder: &Path, prefix: &str, above: &mut Vec<PathBuf>, found: &mu
             true => leftovers::folder_rule(&part),
             false => leftovers::file_rule(&part),
         };
+        if mark::is_note(&part) {
+            continue;
+        }
         match (rule, told) {
             (Some(why), _) => found.leave_out(path.display(), why),
             (None, Ok(_)) if is_folder => {

@@ -34,3 +34,11 @@ fn explanations_and_features_are_no_class() {
         .succeeds()
         .says("2 classes (cat, dog)");
 }
+
+#[test]
+fn notes_of_our_own_are_nobodys_business() {
+    let place = Place::new("pets/{cat,dog}/{1..8}.png");
+    place.run("organize pets --out data").succeeds();
+    assert!(place.path("data/.pelage-organize.json").exists());
+    place.train("data", "").succeeds().says_nothing_of("left out");
+}

@@ -10,12 +10,8 @@ use serde::{Deserialize, Serialize};
 use super::{Link, Options, Refusal};
 use crate::atomic::{Unfinished, is_unfinished};
 use crate::catalog::{Columns, Item, Part};
-use crate::source::{Location, is_leftover};
+use crate::source::{Location, PLAN, is_leftover};
 use crate::{Error, Result};
-
-/// Marks a folder as made by `organize`, and says by what plan and which files, so that a killed call can be finished
-/// and [`Options::force`] removes nothing else.
-const PLAN: &str = ".pelage-organize.json";
 
 /// What is to be made.
 #[derive(Serialize, Deserialize, PartialEq)]

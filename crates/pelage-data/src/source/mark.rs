@@ -12,6 +12,10 @@ const MARK: &str = ".pelage-output";
 /// What it says to whoever looks at it.
 const TEXT: &[u8] = b"pelage wrote this folder. Where it lies within a folder of pictures, it is passed over.\n";
 
+/// Marks a folder as made by `organize`, and says by what plan and which files, so that a killed call can be finished
+/// and nothing else is removed where it is made anew.
+pub(crate) const PLAN: &str = ".pelage-organize.json";
+
 /// A run's settings, and what else lies in the folder of a run that was made before folders were marked.
 const RUN: [&str; 4] = ["config.toml", "history.csv", "best.safetensors", "last.safetensors"];
 
@@ -42,6 +46,11 @@ pub(super) fn is_marked(has: impl Fn(&str) -> bool) -> bool {
 /// The name of a file without which [`is_marked`] says no.
 pub(super) fn is_sign(name: &str) -> bool {
     [MARK, RUN[0], EXPLANATIONS[0]].contains(&name)
+}
+
+/// Whether a file of this name is a note of pelage's own, of which nobody needs to be told.
+pub(super) fn is_note(name: &str) -> bool {
+    [MARK, PLAN].contains(&name)
 }
 
 /// Whether a folder that has files of these names is a cache of decoded images, and nothing else.
