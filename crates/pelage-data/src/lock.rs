@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::{Error, Result};
 
 /// The file that is locked: the system releases it however its process ends.
-const NAME: &str = ".lock";
+pub(crate) const NAME: &str = ".pelage-lock";
 
 /// The right to write a folder, until it is dropped. A folder that is empty then is removed.
 #[derive(Debug)]

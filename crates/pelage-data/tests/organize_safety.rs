@@ -5,9 +5,21 @@ mod support;
 use std::path::Path;
 use std::process::Child;
 
+use pelage_data::Error;
+use pelage_data::lock::FolderLock;
 use pelage_data::organize::{Link, Options};
 use support::organizing::{Scratch, counts, options, refused, run};
 use support::{SmallDisk, child, files, png, state_of, write};
+
+#[test]
+fn one_call_at_a_time_fills_a_folder() {
+    let scratch = Scratch::new(5);
+    let held = FolderLock::take(&scratch.out()).unwrap();
+    assert!(matches!(run(&scratch.options()), Err(Error::Busy { path }) if path == scratch.out()));
+    drop(held);
+    run(&scratch.options()).unwrap();
+    assert!(files(&scratch.out()).keys().all(|name| !name.contains("lock")));
+}
 
 #[test]
 fn nothing_foreign_is_replaced() {

@@ -23,7 +23,7 @@ use pelage_model::networks::pooled::{self, BATCH};
 use pelage_model::networks::{Network, Pooling};
 use pelage_model::values::to_vec;
 
-use crate::{Error, Result, atomic};
+use crate::{Error, Result, atomic, table};
 
 /// What progress calls the computation of features.
 pub const PHASE: &str = "features";
@@ -154,17 +154,9 @@ impl Features {
         let mut array = Vec::new();
         npy::write(&mut array, &shape, &self.values).map_err(Error::io(folder))?;
         atomic::write(&folder.join(format!("{name}.npy")), &array)?;
-        let failed = |failure: csv::Error| Error::io(folder)(failure.into());
-        let mut writer = csv::Writer::from_writer(Vec::new());
-        writer.write_record(["path", "class", "label"]).map_err(failed)?;
-        for (name, label) in (0..self.len()).map(|i| (self.name(i), self.label(i))) {
-            writer
-                .write_record([name, &self.classes()[label], &label.to_string()])
-                .map_err(failed)?;
-        }
-        let table = writer
-            .into_inner()
-            .map_err(|failure| failed(failure.into_error().into()))?;
+        let row = |i| [self.name(i), &self.classes()[self.label(i)], &self.label(i).to_string()].map(String::from);
+        let head = ["path", "class", "label"].map(String::from);
+        let table = table::csv(std::iter::once(head).chain((0..self.len()).map(row)))?;
         Ok(atomic::write(&folder.join(format!("{name}.csv")), &table)?)
     }
 

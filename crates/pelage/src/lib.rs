@@ -108,6 +108,7 @@ pub mod report;
 pub mod runs;
 pub mod save;
 pub mod submit;
+mod table;
 pub mod train;
 pub mod zoo;
 

@@ -4,7 +4,7 @@ use pelage_data::source::Entry;
 
 pub use pelage_model::predict::{BATCH, Prediction, UNKNOWN};
 
-use crate::{Error, Model, Result};
+use crate::{Model, Result, table};
 
 /// Predicts every entry, in the order given; `observe` gets the number of entries done.
 pub fn predict(model: &Model, entries: &[Entry], observe: &mut dyn FnMut(usize)) -> Vec<Prediction> {
@@ -27,18 +27,13 @@ pub fn predict(model: &Model, entries: &[Entry], observe: &mut dyn FnMut(usize))
 /// spreadsheet would take for a formula gets a prefix: `./` a path, `'` a class.
 ///
 /// # Errors
-/// None in practice; the writer of tables can fail.
+/// None in practice, see [`table::csv`].
 pub fn csv(model: &Model, predictions: &[Prediction]) -> Result<Vec<u8>> {
-    let failed = |failure: csv::Error| Error::Rendering {
-        what: "the table of predictions",
-        reason: failure.to_string(),
-    };
     let classes = &model.facts.classes;
-    let mut writer = csv::Writer::from_writer(Vec::new());
     let head = ["path", "class", "probability", "error"].map(String::from);
     let named = classes.iter().map(|class| format!("probability of {class}"));
-    writer.write_record(head.into_iter().chain(named)).map_err(failed)?;
-    for prediction in predictions {
+    let head: Vec<_> = head.into_iter().chain(named).collect();
+    let rows = predictions.iter().map(|prediction| {
         let of = |class: &String| prediction.classes.iter().find(|(name, _)| name == class);
         let text = |found: Option<&(String, f32)>| found.map_or(String::new(), |(_, p)| p.to_string());
         let row = [
@@ -47,11 +42,11 @@ pub fn csv(model: &Model, predictions: &[Prediction]) -> Result<Vec<u8>> {
             text(prediction.classes.first()),
             prediction.error.clone().unwrap_or_default(),
         ];
-        let each = classes.iter().map(|class| text(of(class)));
-        writer.write_record(row.into_iter().chain(each)).map_err(failed)?;
-    }
-    let written = writer.into_inner();
-    written.map_err(|failure| failed(failure.into_error().into()))
+        row.into_iter()
+            .chain(classes.iter().map(|class| text(of(class))))
+            .collect()
+    });
+    table::csv(std::iter::once(head).chain(rows))
 }
 
 /// `cell` with `prefix` where a spreadsheet would compute it (OWASP, "CSV Injection").

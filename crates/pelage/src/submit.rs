@@ -9,7 +9,7 @@ use std::path::Path;
 use pelage_data::source::{self, Entry, natural_order};
 
 use crate::predict::Prediction;
-use crate::{Error, Result};
+use crate::{Error, Result, table};
 
 /// The value beside the id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -159,19 +159,14 @@ impl Layout {
             let what = "pictures that cannot be read (they can be given equal probabilities instead)";
             refused(what, broken.collect()).map_or(Ok(()), |reason| Err(Error::Unreadable(reason)))?;
         }
-        let failed = |failure: csv::Error| Error::Rendering {
-            what: "the submission",
-            reason: failure.to_string(),
-        };
-        let mut writer = csv::Writer::from_writer(Vec::new());
-        writer.write_record(&self.header).map_err(failed)?;
-        for (id, prediction) in self.ids.iter().zip(predictions) {
+        let row = |(id, prediction): (&String, &Prediction)| {
             let mut row = vec![id.clone()];
             row.extend(self.values(classes, prediction, clip)?);
-            writer.write_record(&row).map_err(failed)?;
-        }
-        let written = writer.into_inner();
-        written.map_err(|failure| failed(failure.into_error().into()))
+            Ok(row)
+        };
+        let rows = self.ids.iter().zip(predictions).map(row);
+        let rows = std::iter::once(Ok(self.header.clone())).chain(rows);
+        table::csv(rows.collect::<Result<Vec<_>>>()?)
     }
 
     /// The values beside the id.

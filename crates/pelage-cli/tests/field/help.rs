@@ -74,5 +74,5 @@ fn what_a_killed_run_left_is_swept() {
     place.train("pets", "--validation-split 0.3").succeeds();
     place.add("run/.writing-abc.tmp = half");
     place.run("train --resume run --epochs 2").succeeds();
-    assert!(!place.path("run/.writing-abc.tmp").exists() && !place.path("run/.lock").exists());
+    assert!(!place.path("run/.writing-abc.tmp").exists() && !place.path("run/.pelage-lock").exists());
 }

@@ -48,12 +48,14 @@ fn one_folder_has_one_run() {
         told.contains("another process") || told.contains("holds a run already"),
         "{told}"
     );
-    // Two that resume it are one after the other, or one is told.
+    // Two that resume it are one after the other, or one is told; never do both train.
     let resume = "pelage train --resume run --epochs 3";
     place
         .shell(&format!("{resume} & one=$!; {resume}; wait $one"))
         .says_nothing_of("damaged");
     place.run("train --resume run --epochs 3").succeeds();
+    let log = place.text("run/log.txt");
+    assert_eq!(log.matches("epoch 3/3 begins").count(), 1, "{log}");
 }
 
 #[test]

@@ -17,12 +17,6 @@ pub enum Refusal {
         /// The source.
         data: PathBuf,
     },
-    /// Another process has locked the folder.
-    #[error("{}: another process is organizing into this folder; wait for it", out.display())]
-    Busy {
-        /// The folder.
-        out: PathBuf,
-    },
     /// The folder was organized by another plan, and may be replaced where [`Options::force`](super::Options::force) is
     /// set.
     #[error(

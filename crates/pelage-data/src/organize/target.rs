@@ -1,7 +1,6 @@
 //! The folder that `organize` fills: what may be there already, and how files get into it.
 
 use std::collections::HashSet;
-use std::fs::{File, TryLockError};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -10,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{Link, Options, Refusal};
 use crate::atomic::{Unfinished, is_unfinished};
 use crate::catalog::{Columns, Item, Part};
+use crate::lock::FolderLock;
 use crate::source::{Location, PLAN, is_leftover};
 use crate::{Error, Result};
 
@@ -56,10 +56,10 @@ impl Plan {
     }
 }
 
-/// The folder, held for this call alone where the system can.
+/// The folder, held for this call alone once it is prepared.
 pub(super) struct Target {
     folder: PathBuf,
-    _lock: Option<File>,
+    _lock: Option<FolderLock>,
 }
 
 impl Target {
@@ -89,12 +89,7 @@ impl Target {
     /// Makes the folder ready for `plan`: empty, or holding a part of just this plan.
     pub(super) fn prepare(mut self, plan: &Plan, force: bool, sources: &[Item]) -> Result<Target> {
         let out = &self.folder;
-        std::fs::create_dir_all(out).map_err(Error::io(out))?;
-        // Not every system can lock a folder; then two calls at once may fail, but harm nothing.
-        self._lock = File::open(out).ok();
-        if let Some(Err(TryLockError::WouldBlock)) = self._lock.as_ref().map(File::try_lock) {
-            return Err(Refusal::Busy { out: out.clone() }.into());
-        }
+        self._lock = Some(FolderLock::take(out)?);
         let earlier: Option<Plan> = std::fs::read(out.join(PLAN))
             .ok()
             .and_then(|bytes| serde_json::from_slice(&bytes).ok());

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 use std::path::Path;
 
-use crate::{Result, atomic};
+use crate::{Result, atomic, lock};
 
 /// Marks a folder whose pictures are no data. Hidden, so that it is not taken for a part of what it lies in.
 const MARK: &str = ".pelage-output";
@@ -50,7 +50,7 @@ pub(super) fn is_sign(name: &str) -> bool {
 
 /// Whether a file of this name is a note of pelage's own, of which nobody needs to be told.
 pub(super) fn is_note(name: &str) -> bool {
-    [MARK, PLAN].contains(&name)
+    [MARK, PLAN, lock::NAME].contains(&name)
 }
 
 /// Whether a folder that has files of these names is a cache of decoded images, and nothing else.

@@ -1,7 +1,7 @@
 //! Which classes are taken for which, where a matrix has too many to be read.
 
 use super::Evaluation;
-use crate::{Error, Result};
+use crate::{Result, table};
 
 /// Images of one class that were called another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,25 +39,15 @@ impl Evaluation {
     /// The whole matrix as CSV: a row for each true class, a column for each that images were called.
     ///
     /// # Errors
-    /// None in practice; the writer of tables can fail.
+    /// None in practice, see [`table::csv`].
     pub fn confusion_csv(&self) -> Result<Vec<u8>> {
-        let failed = |failure: csv::Error| Error::Rendering {
-            what: "the confusion matrix",
-            reason: failure.to_string(),
-        };
-        let mut writer = csv::Writer::from_writer(Vec::new());
         let called = self.classes.iter().map(|class| format!("called {}", class.name));
-        writer
-            .write_record(std::iter::once("class".to_string()).chain(called))
-            .map_err(failed)?;
-        for (class, row) in self.classes.iter().zip(&self.confusion_matrix) {
+        let head = std::iter::once("class".to_string()).chain(called).collect();
+        let rows = self.classes.iter().zip(&self.confusion_matrix).map(|(class, row)| {
             let counts = row.iter().map(usize::to_string);
-            writer
-                .write_record(std::iter::once(format!("is {}", class.name)).chain(counts))
-                .map_err(failed)?;
-        }
-        let written = writer.into_inner();
-        written.map_err(|failure| failed(failure.into_error().into()))
+            std::iter::once(format!("is {}", class.name)).chain(counts).collect()
+        });
+        table::csv(std::iter::once::<Vec<_>>(head).chain(rows))
     }
 }
 

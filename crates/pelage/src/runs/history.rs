@@ -3,22 +3,14 @@
 use std::path::Path;
 
 use crate::train::history::HistoryRow;
-use crate::{Error, Result, atomic};
+use crate::{Error, Result, atomic, table};
 
 /// Writes the rows to `path`, atomically.
 ///
 /// # Errors
 /// A full disk or a folder that cannot be written.
 pub fn write_csv(path: &Path, history: &[HistoryRow]) -> Result<()> {
-    let failed = |failure: std::io::Error| Error::io(path)(failure);
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    for row in history {
-        writer.serialize(row).map_err(|failure| failed(failure.into()))?;
-    }
-    Ok(atomic::write(
-        path,
-        &writer.into_inner().map_err(|failure| failed(failure.into_error()))?,
-    )?)
+    Ok(atomic::write(path, &table::csv_of(history)?)?)
 }
 
 /// The history of `run`; `None` for a model file outside a run folder.

@@ -3,7 +3,7 @@
 //! replaced lets a training image pass for one of validation.
 
 use std::collections::{HashMap, HashSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use pelage_data::catalog::{self, Catalog, Item, Part, Parts, Split};
 use pelage_data::dataset::{self, Dataset};
@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::config::Config;
 use crate::train::facts::Training;
-use crate::{Error, Result, atomic};
+use crate::{Error, Result, atomic, table};
 
 /// The record of a run's images, in its folder.
 const RECORD: &str = "split.csv";
@@ -40,8 +40,6 @@ enum Set {
 /// The images of a run.
 #[derive(Clone, Debug)]
 pub struct Images {
-    /// Where they are.
-    pub path: PathBuf,
     /// In the parts that the run gave them.
     pub split: Split,
     /// Number of images that have been added to the source since; they are in neither part.
@@ -89,14 +87,7 @@ pub fn record(folder: &Path, train: &dyn Dataset, validation: &dyn Dataset) -> R
             content: content(images, index),
         }));
     }
-    let path = folder.join(RECORD);
-    let failed = |failure: csv::Error| Error::io(&path)(failure.into());
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    rows.iter().try_for_each(|row| writer.serialize(row)).map_err(failed)?;
-    let written = writer
-        .into_inner()
-        .map_err(|failure| failed(failure.into_error().into()))?;
-    Ok(atomic::write(&path, &written)?)
+    Ok(atomic::write(&folder.join(RECORD), &table::csv_of(&rows)?)?)
 }
 
 /// The record of `run`, a run folder or the model in one; `None` where there is none.
@@ -133,7 +124,6 @@ pub fn of_run(folder: &Path, config: &Config) -> Result<Images> {
     }
     let Some(rows) = recorded(folder)? else {
         return Ok(Images {
-            path: path.clone(),
             split: config.split(&|_| {})?,
             added: 0,
         });
@@ -175,7 +165,6 @@ pub fn of_run(folder: &Path, config: &Config) -> Result<Images> {
     let split = Split { train, validation };
     check_contents(path, &split, &rows)?;
     Ok(Images {
-        path: path.clone(),
         split,
         added: total - rows.len(),
     })

@@ -15,7 +15,7 @@ use super::record::Recorder;
 use crate::train::backbone::note_weights;
 use crate::train::forecast::{self, Forecast};
 use crate::train::{Control, Data, EndReason, Event, Outcome, Recipe, Sets, Start, fit, start};
-use crate::{Error, Result, atomic};
+use crate::{Error, Result, atomic, table};
 
 /// The settings of a run, in its folder.
 const CONFIG: &str = "config.toml";
@@ -247,24 +247,8 @@ fn write_unreadable(folder: &Path, data: &Data) -> Result<()> {
     if skipped().next().is_none() {
         return Ok(());
     }
+    let head = ["path", "reason"].map(String::from);
     let rows = skipped().map(|one| [one.path.clone(), one.reason.clone()]);
-    Ok(atomic::write(
-        &folder.join("unreadable.csv"),
-        &table(["path", "reason"], rows)?,
-    )?)
-}
-
-fn table<const N: usize>(head: [&str; N], rows: impl Iterator<Item = [String; N]>) -> Result<Vec<u8>> {
-    let failed = |failure: csv::Error| Error::Rendering {
-        what: "a table",
-        reason: failure.to_string(),
-    };
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    writer.write_record(head).map_err(failed)?;
-    for row in rows {
-        writer.write_record(&row).map_err(failed)?;
-    }
-    writer
-        .into_inner()
-        .map_err(|failure| failed(failure.into_error().into()))
+    let table = table::csv(std::iter::once(head).chain(rows))?;
+    Ok(atomic::write(&folder.join("unreadable.csv"), &table)?)
 }
