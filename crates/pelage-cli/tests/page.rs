@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use browser::Browser;
-use common::{data, stripes, succeed};
+use common::{data, stripes, succeed, trained};
 use serde_json::{Value, json};
 use server::Server;
 
@@ -287,22 +287,7 @@ fn a_token_is_asked_for_and_taken_from_the_address() {
     let Some(browser) = Browser::start(&folder.path().join("profile"), &["--lang=en"]) else {
         return;
     };
-    data(folder.path(), 8, 8);
-    succeed(
-        folder.path(),
-        &[
-            "train",
-            "data",
-            "--epochs",
-            "1",
-            "--image-size",
-            "24",
-            "--batch-size",
-            "8",
-            "--out",
-            "run",
-        ],
-    );
+    trained(folder.path(), 8, 8);
     let server = Server::start(folder.path(), &["run", "--token", "correct-horse"]);
     let address = format!("http://{}/", server.address);
     browser.open(&address);

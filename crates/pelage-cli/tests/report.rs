@@ -2,27 +2,14 @@
 
 use std::fs;
 
-use common::{data, fail, succeed};
+use common::{fail, succeed, trained};
 
 mod common;
 
 #[test]
 fn a_report_has_every_part_and_says_what_is_missing() {
     let folder = tempfile::tempdir().unwrap();
-    data(folder.path(), 16, 8);
-    let train = [
-        "train",
-        "data",
-        "--epochs",
-        "1",
-        "--image-size",
-        "24",
-        "--batch-size",
-        "8",
-        "--out",
-        "run",
-    ];
-    succeed(folder.path(), &train);
+    trained(folder.path(), 16, 8);
     let missing = fail(folder.path(), &["report", "run", "--out", "pages/first.html"], 1);
     assert!(missing.contains("no such folder"), "{missing}");
     fs::create_dir(folder.path().join("pages")).unwrap();

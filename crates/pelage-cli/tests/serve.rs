@@ -1,33 +1,15 @@
 //! `pelage serve` as its users meet it: what it refuses, that it says what `predict` says, and how it ends.
 
 use std::io::Write;
-use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use common::{data, fail, stripes, succeed};
+use common::{fail, stripes, succeed, trained};
 use serde_json::Value;
 use server::{Server, answer};
 
 mod common;
 #[path = "common/server.rs"]
 mod server;
-
-fn run(folder: &Path) {
-    data(folder, 8, 8);
-    let train = [
-        "train",
-        "data",
-        "--epochs",
-        "1",
-        "--image-size",
-        "24",
-        "--batch-size",
-        "8",
-        "--out",
-        "run",
-    ];
-    succeed(folder, &train);
-}
 
 fn png(class: usize, seed: u64) -> Vec<u8> {
     let mut bytes = std::io::Cursor::new(Vec::new());
@@ -40,7 +22,7 @@ fn png(class: usize, seed: u64) -> Vec<u8> {
 #[test]
 fn it_listens_where_it_may_and_says_what_to_type() {
     let folder = tempfile::tempdir().unwrap();
-    run(folder.path());
+    trained(folder.path(), 8, 8);
     let refused = fail(folder.path(), &["serve", "run", "--host", "0.0.0.0", "--port", "0"], 2);
     assert!(refused.contains("--token") && refused.contains("--public"), "{refused}");
     let weak = fail(folder.path(), &["serve", "run", "--port", "0", "--token", "short"], 2);
@@ -55,7 +37,7 @@ fn it_listens_where_it_may_and_says_what_to_type() {
 #[test]
 fn it_says_what_predict_says_and_ends_when_it_is_told_to() {
     let folder = tempfile::tempdir().unwrap();
-    run(folder.path());
+    trained(folder.path(), 8, 8);
     let mut server = Server::start(folder.path(), &["run"]);
     for picture in ["data/validation/level/1.png", "data/validation/upright/2.png"] {
         let (status, told) = server.post("/api/predict", &std::fs::read(folder.path().join(picture)).unwrap());
@@ -96,7 +78,7 @@ fn it_says_what_predict_says_and_ends_when_it_is_told_to() {
 #[test]
 fn it_ends_where_nobody_reads_what_it_says() {
     let folder = tempfile::tempdir().unwrap();
-    run(folder.path());
+    trained(folder.path(), 8, 8);
     let mut process = common::pelage(folder.path())
         .args(["serve", "run", "--port", "0"])
         .stderr(std::process::Stdio::piped())
@@ -130,7 +112,7 @@ fn hostile_clients_among_others_harm_nobody() {
     const ROUNDS: usize = 4;
     const EACH: usize = 40;
     let folder = tempfile::tempdir().unwrap();
-    run(folder.path());
+    trained(folder.path(), 8, 8);
     let model = pelage::Model::open(folder.path().join("run")).unwrap();
     let pictures: Vec<_> = (0..EACH).map(|i| png(i % 2, i as u64)).collect();
     let expected: Vec<Value> = pictures

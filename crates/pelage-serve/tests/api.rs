@@ -1,6 +1,7 @@
 //! What the API answers: the same as the library, whoever asks beside, and problems where it cannot.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 
 use common::{Server, encoded, image, models, open, picture};
 use image::ImageFormat;
@@ -8,6 +9,15 @@ use pelage_serve::{Audience, Limits, Options};
 use serde_json::{Value, json};
 
 mod common;
+
+/// A server with other limits.
+fn limited(models: &[PathBuf], limits: Limits) -> Server {
+    let options = Options {
+        limits,
+        ..Options::default()
+    };
+    Server::start(models, options)
+}
 
 #[test]
 fn answers_are_the_librarys_to_the_last_digit_alone_and_in_any_batch() {
@@ -17,13 +27,7 @@ fn answers_are_the_librarys_to_the_last_digit_alone_and_in_any_batch() {
         waiting: 1000,
         ..Limits::default()
     };
-    let server = Server::start(
-        &paths,
-        Options {
-            limits,
-            ..Options::default()
-        },
-    );
+    let server = limited(&paths, limits);
     for path in &paths {
         let (model, name) = (open(path), path.file_stem().unwrap().to_str().unwrap());
         let expected = |number: u32, name: &str| -> Value {
@@ -114,13 +118,7 @@ fn what_cannot_be_answered_is_a_problem_with_a_cause() {
         },
         ..Limits::default()
     };
-    let server = Server::start(
-        &models(folder.path())[..1],
-        Options {
-            limits,
-            ..Options::default()
-        },
-    );
+    let server = limited(&models(folder.path())[..1], limits);
     let (good, cut) = (picture(3), &picture(3)[..200]);
     let bomb = encoded(&image::RgbImage::new(100, 51), ImageFormat::Png);
     let large = vec![0; 4001];
@@ -205,13 +203,7 @@ fn more_than_fits_is_refused_and_comes_again_later() {
         waiting: 3,
         ..Limits::default()
     };
-    let server = Server::start(
-        &models(folder.path())[..1],
-        Options {
-            limits,
-            ..Options::default()
-        },
-    );
+    let server = limited(&models(folder.path())[..1], limits);
     let bytes = picture(1);
     let refused = server.form("/api/predict", &[("a.png", &bytes[..]); 4]);
     assert_eq!(
@@ -226,13 +218,7 @@ fn more_than_fits_is_refused_and_comes_again_later() {
         held_bytes: 64 << 10,
         ..Limits::default()
     };
-    let small = Server::start(
-        &models(folder.path())[..1],
-        Options {
-            limits,
-            ..Options::default()
-        },
-    );
+    let small = limited(&models(folder.path())[..1], limits);
     assert_eq!(small.post("/api/predict", &vec![0; 65 << 10]).status, 503);
     assert_eq!(small.post("/api/predict", &bytes).status, 200);
 
@@ -241,13 +227,7 @@ fn more_than_fits_is_refused_and_comes_again_later() {
         answer: std::time::Duration::ZERO,
         ..Limits::default()
     };
-    let late = Server::start(
-        &models(folder.path())[..1],
-        Options {
-            limits,
-            ..Options::default()
-        },
-    );
+    let late = limited(&models(folder.path())[..1], limits);
     let expired = late.post("/api/predict", &bytes);
     assert_eq!(
         (expired.status, expired.header("retry-after")),

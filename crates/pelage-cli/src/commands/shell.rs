@@ -1,5 +1,6 @@
 //! `pelage completions` and `pelage man`: what a shell and `man` read, made from the command line's own description.
 
+use std::io::Write;
 use std::path::PathBuf;
 
 use clap::{Args, CommandFactory};
@@ -26,7 +27,10 @@ pub(super) struct Manual {
 pub(super) fn completions(arguments: &Completions) -> Outcome {
     let mut script = Vec::new();
     clap_complete::generate(arguments.shell, &mut Cli::command(), "pelage", &mut script);
-    String::from_utf8(script).map_err(|failure| Failure::Failed(failure.to_string()))
+    // To the letter: no line of a script may be broken for a narrow terminal.
+    let written = std::io::stdout().write_all(&script);
+    written.map_err(|failure| Failure::Failed(format!("standard output: {failure}")))?;
+    Ok(String::new())
 }
 
 pub(super) fn manual(arguments: &Manual) -> Outcome {

@@ -74,6 +74,13 @@ pub(crate) fn data(folder: &Path, train: u64, validation: u64) -> PathBuf {
     data
 }
 
+/// The same folder, and `run`: a model that one epoch on it made.
+pub(crate) fn trained(folder: &Path, train: u64, validation: u64) {
+    data(folder, train, validation);
+    let small = ["--epochs", "1", "--image-size", "24", "--batch-size", "8"];
+    succeed(folder, &[&["train", "data", "--out", "run"], &small[..]].concat());
+}
+
 /// The values of a model file or checkpoint, without its metadata (which holds times).
 pub(crate) fn tensors(path: &Path) -> Vec<u8> {
     let bytes = std::fs::read(path).unwrap();

@@ -44,6 +44,7 @@ fn a_cache_that_cannot_be_written_and_a_wrong_instruction_set_are_told() {
 fn shells_and_man_understand_what_is_written_for_them() {
     let place = Place::new("");
     place.shell("pelage completions bash > c && bash -n c").succeeds();
+    place.shell("COLUMNS=40 pelage completions bash | cmp - c").succeeds();
     place.run("man --out pages").succeeds();
     let page = place.text("pages/pelage-train.1");
     assert!(page.starts_with(".ie") || page.starts_with(".TH"), "{page}");

@@ -16,8 +16,8 @@ use crate::source::Entry;
 use crate::{Error, Result};
 
 use self::columns::{Found, Labels};
-use self::files::{Files, Match};
-use self::rows::{Table, cell, is_one};
+use self::files::Files;
+use self::rows::{Table, cell, is_one, wrong};
 use self::usual::part_of;
 
 pub use self::columns::Columns;
@@ -41,19 +41,11 @@ pub(super) fn labels(
     let found = Found::of(path, columns, &table, &files)?;
     let mut labels: Vec<Option<Labelled>> = vec![None; entries.len()];
     for row in &table.rows {
-        let line = row.position().map_or(0, csv::Position::line);
-        let wrong = |reason: String| Error::Labels {
-            path: path.into(),
-            line,
-            reason,
-        };
+        let wrong = |reason| wrong(path, row, reason);
         let (name, label) = (cell(row, found.path), label(&table, row, &found.labels).map_err(wrong)?);
         let shown = shortened(name);
-        let one = match files.find(name) {
-            Match::One(one) => one,
-            Match::Several => return Err(wrong(format!("'{shown}' fits several files; give more of its path"))),
-            Match::None => return Err(wrong(format!("there is no file '{shown}' in the source"))),
-        };
+        let found = files.find(name).map_err(wrong)?;
+        let one = found.ok_or_else(|| wrong(format!("there is no file '{shown}' in the source")))?;
         if label.is_empty() {
             return Err(wrong(format!("'{shown}' has an empty label")));
         }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use csv::StringRecord;
 
-use super::files::{Files, Match};
+use super::files::Files;
 use super::rows::{Table, cell, is_one};
 use super::usual::{LABELS, PATHS, SPLITS, part_of, plain};
 use crate::error::shortened;
@@ -185,7 +185,7 @@ impl Look<'_> {
     }
 
     fn is_file(&self, cell: &str) -> bool {
-        !cell.is_empty() && !matches!(self.files.find(cell), Match::None)
+        !cell.is_empty() && self.files.has(cell)
     }
 
     fn unclear(&self, what: &'static str, problem: String) -> Error {

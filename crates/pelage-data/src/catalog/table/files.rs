@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::path::{Component, Path, PathBuf};
 
+use crate::error::shortened;
+
 /// The files of a source by all that they may be called.
 pub(super) struct Files<'a> {
     whole: HashMap<&'a str, usize>,
@@ -11,14 +13,6 @@ pub(super) struct Files<'a> {
     /// The folder of the CSV, and the source as it is written and as it really is.
     beside: PathBuf,
     sources: Vec<PathBuf>,
-}
-
-/// The file of a name.
-#[derive(Clone, Copy)]
-pub(super) enum Match {
-    One(usize),
-    Several,
-    None,
 }
 
 impl<'a> Files<'a> {
@@ -47,15 +41,30 @@ impl<'a> Files<'a> {
         files
     }
 
-    pub(super) fn find(&self, name: &str) -> Match {
+    /// The file that `name` names, if there is one.
+    ///
+    /// # Errors
+    /// A name of several.
+    pub(super) fn find(&self, name: &str) -> Result<Option<usize>, String> {
+        let several = || format!("'{}' fits several files; give more of its path", shortened(name));
+        self.matching(name).map_or(Err(several()), Ok)
+    }
+
+    /// Whether `name` names a file, or several.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.matching(name) != Some(None)
+    }
+
+    /// The file of a name, or none; `None` where there are several.
+    fn matching(&self, name: &str) -> Option<Option<usize>> {
         let name = name.replace('\\', "/");
         let key = name.trim_start_matches("./");
         let whole = self.whole.get(key).copied().or_else(|| self.beside(&name));
         let several = || self.tails.get(key).or_else(|| self.stems.get(key)).map(Vec::as_slice);
         match (whole, several()) {
-            (Some(one), _) | (None, Some(&[one])) => Match::One(one),
-            (None, Some(_)) => Match::Several,
-            (None, None) => Match::None,
+            (Some(one), _) | (None, Some(&[one])) => Some(Some(one)),
+            (None, Some(_)) => None,
+            (None, None) => Some(None),
         }
     }
 

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use super::files::{Files, Match};
-use super::rows::{Table, cell};
+use super::files::Files;
+use super::rows::{Table, cell, wrong};
 use super::usual::{PATHS, plain};
 use crate::error::{listed, shortened};
 use crate::{Error, Result};
@@ -25,22 +25,12 @@ pub(crate) fn groups_of_csv(path: &Path, source: &Path, names: &[&str]) -> Resul
     };
     let mut groups = vec![None; names.len()];
     for row in &table.rows {
-        let line = row.position().map_or(0, csv::Position::line);
-        let wrong = |reason: String| Error::Labels {
-            path: path.into(),
-            line,
-            reason,
-        };
+        let wrong = |reason| wrong(path, row, reason);
         let (name, group) = (cell(row, paths), cell(row, group));
         let shown = shortened(name);
-        let one = match files.find(name) {
-            Match::One(one) => one,
-            Match::Several => return Err(wrong(format!("'{shown}' fits several files; give more of its path"))),
-            Match::None => continue,
-        };
-        if group.is_empty() {
+        let Some(one) = files.find(name).map_err(wrong)?.filter(|_| !group.is_empty()) else {
             continue;
-        }
+        };
         if let Some(other) = groups[one].replace(group.to_string()).filter(|other| other != group) {
             let (group, other) = (shortened(group), shortened(&other));
             return Err(wrong(format!(

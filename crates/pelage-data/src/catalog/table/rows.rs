@@ -4,7 +4,7 @@ use std::path::Path;
 
 use csv::StringRecord;
 
-use super::files::{Files, Match};
+use super::files::Files;
 use super::usual;
 use crate::{Error, Result};
 
@@ -61,10 +61,19 @@ impl Table {
     }
 }
 
+/// That a row of the CSV at `path` cannot be used.
+pub(super) fn wrong(path: &Path, row: &StringRecord, reason: String) -> Error {
+    Error::Labels {
+        path: path.into(),
+        line: row.position().map_or(0, csv::Position::line),
+        reason,
+    }
+}
+
 /// Whether the first row is a heading: it names no file, and a usual name is in it, or what stands over a file's name
 /// is no name of a file.
 fn is_head(rows: &[StringRecord], files: &Files<'_>) -> bool {
-    let is_file = |cell: &str| !matches!(files.find(cell), Match::None);
+    let is_file = |cell: &str| files.has(cell);
     let [first, rest @ ..] = rows else { return false };
     if first.iter().any(is_file) {
         return false;
