@@ -62,7 +62,7 @@ fn look() -> Findings {
         .map_err(|failure| problems.push(failure.to_string()))
         .ok();
     if isa == Some("portable") {
-        problems.push("this CPU has neither AVX2 nor NEON: training will be several times slower".into());
+        problems.push("the kernels use neither AVX2 nor NEON: training will be several times slower".into());
     }
     let folder = cache::default_dir();
     if let Err(reason) = writable(&folder) {
