@@ -11,9 +11,9 @@ use std::path::Path;
 use csv::StringRecord;
 
 use super::part::Part;
+use crate::Result;
 use crate::error::shortened;
 use crate::source::Entry;
-use crate::{Error, Result};
 
 use self::columns::{Found, Labels};
 use self::files::Files;
@@ -44,8 +44,8 @@ pub(super) fn labels(
         let wrong = |reason| wrong(path, row, reason);
         let (name, label) = (cell(row, found.path), label(&table, row, &found.labels).map_err(wrong)?);
         let shown = shortened(name);
-        let found = files.find(name).map_err(wrong)?;
-        let one = found.ok_or_else(|| wrong(format!("there is no file '{shown}' in the source")))?;
+        let named = files.find(name).map_err(wrong)?;
+        let one = named.ok_or_else(|| wrong(format!("there is no file '{shown}' in the source")))?;
         if label.is_empty() {
             return Err(wrong(format!("'{shown}' has an empty label")));
         }
