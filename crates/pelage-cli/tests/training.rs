@@ -216,13 +216,13 @@ fn interrupted_in_mid_epoch_it_saves_says_how_to_go_on_and_does() {
         }
         let pid = child.id().to_string();
         _ = std::process::Command::new("kill")
-            .args(["-INT", &pid])
+            .args(["-TERM", &pid])
             .status()
             .unwrap();
         let output = child.wait_with_output().unwrap();
         let said = String::from_utf8(output.stderr).unwrap();
         // Not before the run is over: then it ends as any other.
-        assert!(output.status.success() || output.status.code() == Some(130), "{said}");
+        assert!(output.status.success() || output.status.code() == Some(143), "{said}");
         succeed(folder.path(), &["train", "--resume", "parts"]);
         same_end(folder.path(), "whole", "parts");
         let log = std::fs::read_to_string(run.join("log.txt")).unwrap();
