@@ -27,7 +27,7 @@ pub fn predict(model: &Model, entries: &[Entry], observe: &mut dyn FnMut(usize))
 /// spreadsheet would take for a formula gets a prefix: `./` a path, `'` a class.
 ///
 /// # Errors
-/// None in practice, see [`table::csv`].
+/// None in practice: its rows are of one length.
 pub fn csv(model: &Model, predictions: &[Prediction]) -> Result<Vec<u8>> {
     let classes = &model.facts.classes;
     let head = ["path", "class", "probability", "error"].map(String::from);

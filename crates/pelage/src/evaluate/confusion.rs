@@ -39,7 +39,7 @@ impl Evaluation {
     /// The whole matrix as CSV: a row for each true class, a column for each that images were called.
     ///
     /// # Errors
-    /// None in practice, see [`table::csv`].
+    /// None in practice: its rows are of one length.
     pub fn confusion_csv(&self) -> Result<Vec<u8>> {
         let called = self.classes.iter().map(|class| format!("called {}", class.name));
         let head = std::iter::once("class".to_string()).chain(called).collect();

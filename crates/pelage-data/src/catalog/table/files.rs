@@ -47,7 +47,7 @@ impl<'a> Files<'a> {
     /// A name of several.
     pub(super) fn find(&self, name: &str) -> Result<Option<usize>, String> {
         let several = || format!("'{}' fits several files; give more of its path", shortened(name));
-        self.matching(name).map_or(Err(several()), Ok)
+        self.matching(name).ok_or_else(several)
     }
 
     /// Whether `name` names a file, or several.
