@@ -65,7 +65,8 @@ fn undecided(value: f64, count: usize, border: Border) -> bool {
 
 fn finished(value: f64, brightness: Option<f32>, channel: usize) -> f64 {
     let value = match brightness {
-        Some(factor) => (value.floor() * f64::from(factor)).clamp(0.0, 255.0).floor(),
+        // The product is one of f32, as defined: 82 times 1.8292682 is 150 there, and 149.99999 in f64.
+        Some(factor) => f64::from((value.floor() as f32 * factor).clamp(0.0, 255.0).floor()),
         None => value,
     };
     value * f64::from(NORMALIZATION.scale[channel]) + f64::from(NORMALIZATION.shift[channel])
