@@ -271,6 +271,13 @@ fn a_person_tries_a_model_and_watches_a_run() {
             "return document.querySelector('#run-list dl')?.textContent.includes('{words}')"
         ));
     }
+    let counts = "return [...document.querySelectorAll('#run-list .confusion td')].map((cell) => +cell.textContent)";
+    let counts: Vec<u64> = serde_json::from_value(browser.run(counts)).unwrap();
+    assert_eq!(
+        (counts.len(), counts.iter().sum::<u64>()),
+        (4, 8),
+        "all of the validation part: {counts:?}"
+    );
     look(&browser, "run");
     let (status, report) = server.get("/api/runs/report?run=one");
     assert!(status == 200 && String::from_utf8_lossy(&report).contains("</html>"));

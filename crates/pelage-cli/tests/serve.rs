@@ -108,7 +108,43 @@ fn it_ends_where_nobody_reads_what_it_says() {
 
 #[test]
 fn hostile_clients_among_others_harm_nobody() {
-    const CLIENTS: usize = 16;
+    soak(16, 20);
+}
+
+/// Run by `.ci/extra`.
+#[test]
+#[ignore = "takes minutes"]
+fn ten_thousand_requests_of_which_one_in_twenty_is_hostile() {
+    soak(64, 100);
+}
+
+/// Run by `.ci/extra`.
+#[test]
+#[ignore = "wants a thousand open files beside those of other tests"]
+fn a_thousand_heads_that_never_end_hold_up_nobody() {
+    let folder = tempfile::tempdir().unwrap();
+    trained(folder.path(), 8, 8);
+    let mut server = Server::start(folder.path(), &["run"]);
+    let mut silent = Vec::new();
+    for number in 0..1000 {
+        let mut stream = server.connect();
+        // One that had to give way to a later one may be gone.
+        let _ = stream.write_all(b"POST /api/predict HT");
+        silent.push(stream);
+        if number % 50 == 0 {
+            assert_eq!(server.post("/api/predict", &png(0, number)).0, 200);
+        }
+    }
+    assert_eq!(server.get("/readyz").0, 200);
+    let killed = std::process::Command::new("kill")
+        .arg(server.process.id().to_string())
+        .status();
+    assert!(killed.unwrap().success());
+    assert_eq!(server.process.wait().unwrap().code(), Some(0));
+}
+
+/// Four rounds of 40 requests of so many clients each; of `among` requests, five are hostile.
+fn soak(clients: usize, among: usize) {
     const ROUNDS: usize = 4;
     const EACH: usize = 40;
     let folder = tempfile::tempdir().unwrap();
@@ -130,12 +166,12 @@ fn hostile_clients_among_others_harm_nobody() {
     let (busy, mut memory) = (AtomicUsize::new(0), Vec::new());
     for _ in 0..ROUNDS {
         std::thread::scope(|scope| {
-            for client in 0..CLIENTS {
+            for client in 0..clients {
                 let (server, pictures, expected, bomb, busy) = (&server, &pictures, &expected, &bomb, &busy);
                 scope.spawn(move || {
                     for i in 0..EACH {
                         let good = (client + i) % EACH;
-                        match (i * CLIENTS + client) % 20 {
+                        match (i * clients + client) % among {
                             0 => assert_eq!(server.post("/api/predict", &pictures[good][..150]).0, 422),
                             1 => assert_eq!(server.post("/api/predict", bomb).0, 422),
                             2 => assert_eq!(server.post("/api/predict", b"GIF89a, but no more").0, 422),

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-pub use status::{State, Status};
+pub use status::{Confusion, State, Status};
 
 /// How old what is told may be.
 const FRESH: Duration = Duration::from_secs(1);

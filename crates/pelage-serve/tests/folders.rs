@@ -43,6 +43,8 @@ fn runs_are_told_as_they_change_and_a_stream_ends_with_the_server() {
     run(&runs.join("done"), 3, "t  ended: Finished, best epoch Some(2)\n");
     run(&runs.join("going"), 1, "t  epoch 2/50 begins, 9 batches\n");
     fs::create_dir(runs.join("other")).unwrap();
+    let confused = "class,called cat,called dog\nis cat,3,1\nis dog,0,4\n";
+    fs::write(runs.join("going/confusion.csv"), confused).unwrap();
     let mut server = Server::start(
         &[],
         Options {
@@ -67,6 +69,13 @@ fn runs_are_told_as_they_change_and_a_stream_ends_with_the_server() {
     let left = told[1]["seconds_left"].as_f64().unwrap();
     assert!((48.0 * 100.0..=49.0 * 100.0).contains(&left), "{left}");
     assert_eq!(told[0]["seconds_left"], Value::Null);
+    assert_eq!(
+        (&told[0]["confusion"], &told[1]["confusion"]),
+        (
+            &Value::Null,
+            &json!({ "classes": ["cat", "dog"], "counts": [[3, 1], [0, 4]] })
+        )
+    );
 
     let mut stream = server.connect();
     let ask = format!("GET /api/runs/events HTTP/1.1\r\nHost: {}\r\n\r\n", server.address);

@@ -124,7 +124,7 @@ pub fn fit(
             }
         }
 
-        let validation = validate(&learner, data, observe)?;
+        let (validation, confusion_matrix) = validate(&learner, data, observe)?;
         let seconds = progress.seconds + started.elapsed().as_secs_f64();
         let rate = scheduler.rate(progress.step - 1, &progress);
         if !validation.loss().is_finite() {
@@ -146,6 +146,7 @@ pub fn fit(
             best_epoch: progress.best_epoch(),
             epochs: recipe.epochs,
             improved,
+            confusion_matrix,
         });
         if control == Control::Stop && reason.is_none() {
             reason = Some(EndReason::Interrupted);
@@ -158,10 +159,16 @@ fn evaluated(learner: &Learner) -> Result<pelage_model::networks::Network> {
     learner.evaluated().map_err(|reason| Error::model("checkpoint", reason))
 }
 
-/// Loss and accuracy over the whole validation set, without augmentation, dropout or gradients.
-fn validate(learner: &Learner, data: &Data, observe: &mut dyn FnMut(&Event) -> Control) -> Result<Metrics> {
+/// Loss and accuracy over the whole validation set, and its confusion matrix, without augmentation, dropout or gradients.
+fn validate(
+    learner: &Learner,
+    data: &Data,
+    observe: &mut dyn FnMut(&Event) -> Control,
+) -> Result<(Metrics, Vec<Vec<usize>>)> {
     let (network, total) = (evaluated(learner)?, data.validation.len());
     let mut running = Metrics::default();
+    let classes = data.validation.classes().len();
+    let mut confusion_matrix = vec![vec![0; classes]; classes];
     let pass = Pass {
         batch_size: learner.recipe.batch_size,
         ..Pass::default()
@@ -171,12 +178,16 @@ fn validate(learner: &Learner, data: &Data, observe: &mut dyn FnMut(&Event) -> C
         let pixels = input::tensor(batch.pixels, data.validation.shape(), &learner.device);
         let logits = network.forward(pixels, Mode::Infer);
         let loss = learner.loss(logits.clone(), &batch.targets);
-        let correct = metrics::count_correct(logits, &batch.targets);
+        let answers = metrics::answers(logits, &batch.targets);
+        for &(label, predicted) in &answers {
+            confusion_matrix[label][predicted] += 1;
+        }
+        let correct = metrics::count_correct(&answers);
         running.add(batch.targets.len(), f64::from(to_vec(loss)[0]), correct);
         observe(&Event::Validation {
             images: running.images,
             total,
         });
     }
-    Ok(running)
+    Ok((running, confusion_matrix))
 }

@@ -31,6 +31,7 @@ pub(super) fn routes() -> Vec<Route> {
     let example = json!([{
         "name": "cnn3-1", "state": "running", "model": "cnn3", "data": "data", "epochs": 50,
         "best_epoch": 1, "seconds_left": 612.0, "updated": 1_790_000_000, "report": false,
+        "confusion": { "classes": ["cat", "dog"], "counts": [[1000, 600], [648, 952]] },
         "history": [{
             "epoch": 1, "step": 400, "learning_rate": 0.01, "train_loss": 0.69, "train_accuracy": 0.53,
             "validation_loss": 0.66, "validation_accuracy": 0.61, "seconds": 12.5, "images_per_second": 1024.0,

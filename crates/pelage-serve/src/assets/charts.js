@@ -50,6 +50,22 @@ function chart(title, rows, values) {
   return make("figure", {}, make("figcaption", {}, title, key("train"), key("validation")), drawn);
 }
 
+// Which class the pictures of each class were called; the darker, the larger the share of their row.
+export function confusion({ classes, counts }) {
+  const cell = (value, row, correct) => {
+    const share = value / Math.max(1, row.reduce((sum, one) => sum + one, 0));
+    const drawn = make(correct ? "td.right" : "td.wrong", { title: percent(share) }, count(value));
+    drawn.style.setProperty("--share", share);
+    return drawn;
+  };
+  return make("figure", {}, make("figcaption", {}, text("confusion")),
+    make("div.scroll", { tabIndex: 0, role: "group", "aria-label": text("confusion") },
+      make("table.confusion", {},
+        make("thead", {}, make("tr", {}, make("th", { scope: "col" }, text("isCalled")), ...classes.map((name) => make("th", { scope: "col" }, name)))),
+        make("tbody", {}, ...counts.map((row, at) => make("tr", {}, make("th", { scope: "row" }, classes[at]),
+          ...row.map((value, called) => cell(value, row, at === called))))))));
+}
+
 // Loss and accuracy over the epochs, and the numbers themselves.
 export function curves(rows) {
   const heads = ["epoch", "loss", "accuracy", "validation loss", "validation accuracy"];

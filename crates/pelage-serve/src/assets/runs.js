@@ -1,7 +1,7 @@
 // Runs of training, growing as they are watched.
 
 import { ask, find, make, pairs } from "./dom.js";
-import { curves } from "./charts.js";
+import { confusion, curves } from "./charts.js";
 import { count, date, duration, percent, text } from "./text.js";
 
 const runs = new Map();
@@ -94,6 +94,7 @@ function one(run) {
         [text("updated"), date(run.updated)],
       ]),
       report ? make("p", {}, report) : null,
-      run.history.length ? curves(run.history) : null),
+      run.history.length ? curves(run.history) : null,
+      run.confusion ? confusion(run.confusion) : null),
   ];
 }

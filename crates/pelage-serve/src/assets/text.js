@@ -34,7 +34,7 @@ const words = {
     stopped: "stopped", left: "At most {0} left", rate: "Rate", rateValue: "{0} pictures/s, learning rate {1}",
     best: "Best epoch", bestValue: "{0}: validation loss {1}, accuracy {2}", progress: "Epoch {0} of {1}",
     report: "Open its report", noReport: "A report: pelage report {0} --out {0}/report.html", back: "All runs",
-    
+    confusion: "Which pictures were called what, after the last epoch", isCalled: "is, called",
     updated: "Updated", seconds: "{0} s", minutes: "{0} min", hours: "{0} h {1} min", options: "Options",
     answer: "Answer", lost: "The connection was lost; trying again …",
 
@@ -63,7 +63,8 @@ const words = {
     noRuns: "那里没有训练记录。", state: "状态", remaining: "剩余时间", running: "训练中", finished: "已完成", early: "提前停止", interrupted: "已中断",
     stopped: "已停止", left: "最多还需 {0}", rate: "速度", rateValue: "每秒 {0} 张，学习率 {1}", best: "最佳轮次",
     bestValue: "{0}：验证损失 {1}，准确率 {2}", progress: "第 {0} 轮，共 {1} 轮", report: "打开报告",
-    noReport: "生成报告：pelage report {0} --out {0}/report.html", back: "全部训练记录", 
+    noReport: "生成报告：pelage report {0} --out {0}/report.html", back: "全部训练记录",
+    confusion: "最后一轮之后，哪些图片被判为哪一类", isCalled: "实际 ／ 判为",
     updated: "更新于", seconds: "{0} 秒", minutes: "{0} 分钟", hours: "{0} 小时 {1} 分钟",
     options: "选项", answer: "回答", lost: "连接中断，正在重试……",
   },

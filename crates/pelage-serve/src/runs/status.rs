@@ -5,7 +5,8 @@ use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use pelage::Config;
-use pelage::runs::{folder, history};
+use pelage::evaluate::confusion;
+use pelage::runs::{folder, history, record};
 use pelage::train::EndReason;
 use pelage::train::history::HistoryRow;
 use serde::Serialize;
@@ -14,6 +15,8 @@ use serde::Serialize;
 const TAIL: u64 = 4096;
 /// Seconds without a sign of life after which a run counts as stopped, if its epochs are shorter.
 const PATIENCE: f64 = 180.0;
+/// Classes of the largest confusion matrix that is told; a larger one is read in its file.
+const CONFUSED_CLASSES: usize = 20;
 
 /// A run as its folder tells.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -32,12 +35,23 @@ pub struct Status {
     pub history: Vec<HistoryRow>,
     /// The epoch with the lowest validation loss.
     pub best_epoch: Option<usize>,
+    /// The last epoch's confusion matrix, of few classes.
+    pub confusion: Option<Confusion>,
     /// Seconds until it ends at the latest, if it trains and has done an epoch.
     pub seconds_left: Option<f64>,
     /// When it last wrote, in seconds since 1970.
     pub updated: u64,
     /// Whether there is a report in its folder.
     pub report: bool,
+}
+
+/// Which class the validation images were called.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Confusion {
+    /// The names of the classes.
+    pub classes: Vec<String>,
+    /// How many images of each class (first index) were called which (second).
+    pub counts: Vec<Vec<usize>>,
 }
 
 /// Whether a run trains, or how it ended.
@@ -84,11 +98,21 @@ impl Status {
             epochs,
             best_epoch: best.map(|row| row.epoch),
             history,
+            confusion: confused(&run.join(record::CONFUSION)),
             seconds_left: left,
             updated: updated as u64,
             report: run.join("report.html").is_file(),
         })
     }
+}
+
+/// That in the file, if it is not too large.
+fn confused(path: &Path) -> Option<Confusion> {
+    // Names may be long.
+    let most = (CONFUSED_CLASSES * CONFUSED_CLASSES * 64) as u64;
+    let small = path.metadata().is_ok_and(|file| file.len() <= most);
+    let (classes, counts) = small.then(|| confusion::read(&std::fs::read(path).ok()?)).flatten()?;
+    (classes.len() <= CONFUSED_CLASSES).then_some(Confusion { classes, counts })
 }
 
 fn written(path: &Path) -> Option<f64> {

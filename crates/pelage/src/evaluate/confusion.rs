@@ -36,19 +36,47 @@ impl Evaluation {
         pairs
     }
 
-    /// The whole matrix as CSV: a row for each true class, a column for each that images were called.
+    /// The whole matrix as CSV, see [`csv`].
     ///
     /// # Errors
     /// None in practice: its rows are of one length.
     pub fn confusion_csv(&self) -> Result<Vec<u8>> {
-        let called = self.classes.iter().map(|class| format!("called {}", class.name));
-        let head = std::iter::once("class".to_string()).chain(called).collect();
-        let rows = self.classes.iter().zip(&self.confusion_matrix).map(|(class, row)| {
-            let counts = row.iter().map(usize::to_string);
-            std::iter::once(format!("is {}", class.name)).chain(counts).collect()
-        });
-        table::csv(std::iter::once::<Vec<_>>(head).chain(rows))
+        let names: Vec<_> = self.classes.iter().map(|class| class.name.as_str()).collect();
+        csv(&names, &self.confusion_matrix)
     }
+}
+
+/// A confusion matrix as CSV: a row for each true class, a column for each that images were called.
+///
+/// # Errors
+/// A matrix that is not square.
+pub fn csv(classes: &[impl AsRef<str>], matrix: &[Vec<usize>]) -> Result<Vec<u8>> {
+    let called = classes.iter().map(|class| format!("called {}", class.as_ref()));
+    let head = std::iter::once("class".to_string()).chain(called).collect();
+    let rows = classes.iter().zip(matrix).map(|(class, row)| {
+        let counts = row.iter().map(usize::to_string);
+        std::iter::once(format!("is {}", class.as_ref()))
+            .chain(counts)
+            .collect()
+    });
+    table::csv(std::iter::once::<Vec<_>>(head).chain(rows))
+}
+
+/// The classes and the matrix that [`csv`] wrote; `None` if `bytes` are anything else.
+pub fn read(bytes: &[u8]) -> Option<(Vec<String>, Vec<Vec<usize>>)> {
+    let mut reader = csv::Reader::from_reader(bytes);
+    let head = reader.headers().ok()?;
+    let classes: Option<Vec<_>> = head
+        .iter()
+        .skip(1)
+        .map(|name| Some(name.strip_prefix("called ")?.to_string()))
+        .collect();
+    let rows: Option<Vec<Vec<_>>> = reader
+        .records()
+        .map(|row| row.ok()?.iter().skip(1).map(|count| count.parse().ok()).collect())
+        .collect();
+    let (classes, rows) = (classes?, rows?);
+    (rows.len() == classes.len()).then_some((classes, rows))
 }
 
 #[cfg(test)]
@@ -76,5 +104,10 @@ mod tests {
             csv,
             "class,called a,called b,called c\nis a,1,2,0\nis b,1,0,0\nis c,1,0,1\n"
         );
+        let (classes, matrix) = read(csv.as_bytes()).unwrap();
+        assert_eq!((&classes[..], &matrix), (&names[..], &evaluation.confusion_matrix));
+        for other in ["", "a,b\n1,2\n", "class,called a\nis a,x\n", "class,called a\n"] {
+            assert_eq!(read(other.as_bytes()), None, "{other}");
+        }
     }
 }

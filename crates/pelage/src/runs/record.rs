@@ -1,4 +1,5 @@
-//! What a run folder keeps besides weights: `log.txt`, `history.csv`, `curves.svg`, `curves.png`, TensorBoard events.
+//! What a run folder keeps besides weights: `log.txt`, `history.csv`, `confusion.csv`, `curves.svg`, `curves.png`,
+//! TensorBoard events.
 
 use std::fs::File;
 use std::io::Write;
@@ -9,17 +10,23 @@ use super::history;
 use super::tensorboard::EventFile;
 use crate::draw::text::fixed;
 use crate::draw::{curves, png};
+use crate::evaluate::confusion;
 use crate::train::history::HistoryRow;
 use crate::train::{Event, Outcome};
 use crate::{Error, Result, atomic};
 
 /// Steps between two TensorBoard values of the running training loss.
 const TENSORBOARD_STEPS: u64 = 20;
+/// The last epoch's confusion matrix, in a run folder.
+pub const CONFUSION: &str = "confusion.csv";
+/// Classes above which it is not written after every epoch: there are the square of them in cells.
+const CONFUSED_CLASSES: usize = 1000;
 
 /// Writes events into a run folder.
 pub struct Recorder {
     folder: PathBuf,
     title: String,
+    classes: Vec<String>,
     log: File,
     tensorboard: Option<EventFile>,
 }
@@ -29,7 +36,7 @@ impl Recorder {
     ///
     /// # Errors
     /// A folder that cannot be written.
-    pub fn open(folder: &Path, config: &Config) -> Result<Self> {
+    pub fn open(folder: &Path, config: &Config, classes: &[String]) -> Result<Self> {
         let path = folder.join("log.txt");
         let log = File::options()
             .create(true)
@@ -49,6 +56,7 @@ impl Recorder {
         Ok(Recorder {
             folder: folder.to_path_buf(),
             title,
+            classes: classes.to_vec(),
             log,
             tensorboard,
         })
@@ -103,6 +111,7 @@ impl Recorder {
                 best_epoch,
                 epochs,
                 improved,
+                confusion_matrix,
             } => {
                 let Some(row) = history.last() else { return Ok(()) };
                 self.log(&format!(
@@ -120,6 +129,10 @@ impl Recorder {
                         ("images_per_second", row.images_per_second),
                     ],
                 )?;
+                if self.classes.len() <= CONFUSED_CLASSES {
+                    let table = confusion::csv(&self.classes, confusion_matrix)?;
+                    atomic::write(&self.folder.join(CONFUSION), &table)?;
+                }
                 self.figures(history, *best_epoch)
             }
         }

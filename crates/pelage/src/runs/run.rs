@@ -166,7 +166,7 @@ impl Run {
     /// # Errors
     /// See [`fit`]; and a full disk.
     pub fn train(&self, observe: &mut dyn FnMut(&Event) -> Control) -> Result<Outcome> {
-        let mut recorder = Recorder::open(&self.folder, &self.config)?;
+        let mut recorder = Recorder::open(&self.folder, &self.config, self.data.validation.classes())?;
         recorder.log(&self.describe())?;
         let mut failure = None;
         let mut record = |event: &Event| {

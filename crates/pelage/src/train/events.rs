@@ -50,6 +50,8 @@ pub enum Event {
         epochs: usize,
         /// Whether these are the best weights so far.
         improved: bool,
+        /// How many validation images of each class (first index) were called which (second).
+        confusion_matrix: Vec<Vec<usize>>,
     },
 }
 

@@ -34,10 +34,16 @@ impl Metrics {
     }
 }
 
-/// How many rows of `logits` `[n, classes]` are largest at their label, or at the most probable class of their target.
-pub fn count_correct(logits: Tensor<2>, targets: &Targets) -> usize {
+/// The label of each image, or the most probable class of its target, and the class where its row of `logits`
+/// `[n, classes]` is largest.
+pub fn answers(logits: Tensor<2>, targets: &Targets) -> Vec<(usize, usize)> {
     let classes = logits.dims()[1];
     let values = to_vec(logits);
     let rows = values.chunks(classes).zip(targets.labels());
-    rows.filter(|(row, label)| argmax(row) == *label).count()
+    rows.map(|(row, label)| (label, argmax(row))).collect()
+}
+
+/// How many of `answers` are correct.
+pub fn count_correct(answers: &[(usize, usize)]) -> usize {
+    answers.iter().filter(|(label, predicted)| label == predicted).count()
 }

@@ -104,7 +104,7 @@ impl<'a> Learner<'a> {
             batches: 1,
             images: batch.targets.len(),
             loss: f64::from(to_vec(loss.clone().inner())[0]),
-            correct: metrics::count_correct(logits.inner(), &batch.targets),
+            correct: metrics::count_correct(&metrics::answers(logits.inner(), &batch.targets)),
         };
         (Gradients::of(&self.network, loss.backward()), learnt)
     }
