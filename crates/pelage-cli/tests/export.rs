@@ -51,3 +51,65 @@ fn a_run_becomes_an_onnx_file_that_replaces_an_earlier_one_and_nothing_else() {
     assert!(refused.contains("there is no model"), "{refused}");
     assert!(!folder.join("other.onnx").exists());
 }
+
+#[test]
+fn weights_under_torchvisions_names_are_those_of_the_model() {
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path();
+    data(folder, 8, 8);
+    let train = [
+        "train",
+        "data",
+        "--out",
+        "run",
+        "--backbone",
+        "resnet18",
+        "--weights",
+        "random",
+        "--image-size",
+        "32",
+        "--epochs",
+        "1",
+        "--batch-size",
+        "4",
+    ];
+    succeed(folder, &train);
+    succeed(folder, &["calibrate", "run"]);
+    let export = ["export", "safetensors", "run", "--out", "weights.safetensors"];
+    let said = succeed(folder, &export);
+    assert!(said.contains("resnet18 as torchvision names it, 2 classes"), "{said}");
+
+    let model = pelage::Model::open(folder.join("run")).unwrap();
+    let read =
+        pelage::model::weights::load(&folder.join("weights.safetensors"), pelage::Architecture::ResNet18).unwrap();
+    let device = model.network.device();
+    let pixels = pelage::burn::Tensor::<4>::ones([1, 32, 32, 3], &device);
+    let logits = |network: &pelage::model::networks::Network| {
+        pelage::model::values::to_vec(network.forward(pixels.clone(), pelage::model::networks::Mode::Infer))
+    };
+    let temperature = model.judge.temperature().unwrap_or(1.0) as f32;
+    for (theirs, ours) in logits(&read.network(&device).unwrap())
+        .iter()
+        .zip(logits(&model.network))
+    {
+        assert!(
+            (theirs - ours / temperature).abs() < 1e-5,
+            "{theirs}, not {ours} / {temperature}"
+        );
+    }
+
+    // It replaces what it wrote, and no model.
+    succeed(folder, &export);
+    let refused = fail(
+        folder,
+        &["export", "safetensors", "run", "--out", "run/best.safetensors"],
+        2,
+    );
+    assert!(refused.contains("exported weights"), "{refused}");
+    let refused = fail(
+        folder,
+        &["export", "safetensors", "run", "--out", "w", "--names", "keras"],
+        2,
+    );
+    assert!(refused.contains("torchvision, timm"), "{refused}");
+}

@@ -20,6 +20,8 @@ pub enum Format {
     Html,
     /// A network for other programs.
     Onnx,
+    /// Weights for other programs.
+    Weights,
 }
 
 impl Format {
@@ -31,6 +33,7 @@ impl Format {
             Format::Png => "PNG figure",
             Format::Html => "HTML page",
             Format::Onnx => "ONNX network",
+            Format::Weights => "file of exported weights",
         }
     }
 
@@ -46,6 +49,10 @@ impl Format {
             Format::Png => head.starts_with(b"\x89PNG\r\n\x1a\n"),
             Format::Html => text().starts_with("<!doctype html"),
             Format::Onnx => is_onnx(head),
+            // A model of ours is safetensors too, and is not replaced.
+            Format::Weights => {
+                head.get(8) == Some(&b'{') && head.windows(EXPORTED.len()).any(|part| part == EXPORTED.as_bytes())
+            }
         }
     }
 }
@@ -90,6 +97,9 @@ fn is_onnx(head: &[u8]) -> bool {
         _ => false,
     }
 }
+
+/// What the header of exported weights says, see [`Format::Weights`].
+pub const EXPORTED: &str = "pelage.export";
 
 /// Number of bytes of an earlier file that are looked at.
 const HEAD: usize = 4096;

@@ -6,6 +6,7 @@ mod layout;
 mod pickle;
 #[cfg(feature = "pytorch")]
 mod pytorch;
+mod renamed;
 mod safetensors;
 mod tensor;
 
@@ -21,6 +22,7 @@ use crate::networks::{Architecture, Head, Network};
 use crate::values::{Named, Values};
 use crate::{Error, Result};
 pub use layout::Layout;
+pub use renamed::renamed;
 pub use tensor::Tensor;
 
 /// The tensors of a file by their project's names.

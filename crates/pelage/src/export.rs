@@ -1,5 +1,5 @@
-//! A model for other programs: an ONNX file, written from the network's own description, with its normalization and its
-//! calibration inside.
+//! A model for other programs: its weights for PyTorch ([`safetensors`]), or an ONNX file, written from the network's own
+//! description, with its normalization and its calibration inside.
 //!
 //! Opset 12 and IR version 7, basic operators alone: what runtimes of the last years read, old ones too.
 
@@ -7,6 +7,7 @@ pub mod messages;
 mod metadata;
 mod network;
 mod resize;
+mod safetensors;
 mod writer;
 
 use pelage_kernels::pixels::Normalization;
@@ -17,6 +18,7 @@ use self::messages::{F32, OperatorSet, U8};
 use self::network::Exported;
 use self::writer::{Writer, any, fixed, integer, value};
 use crate::{Error, Model, Result};
+pub use safetensors::safetensors;
 
 pelage_data::choices! {
     /// What the file takes.

@@ -195,3 +195,45 @@ fn vgg16_of_keras_without_its_head() {
     let first_channel: Vec<f32> = to_vec(features).into_iter().step_by(truth.shape[3]).collect();
     assert_close(&first_channel, &truth.features, "features of Keras's VGG16");
 }
+
+/// torchvision's and timm's own lists of tensors, as recorded.
+#[test]
+fn weights_go_out_under_the_names_that_they_came_in_by() {
+    let records: Vec<Record> = serde_json::from_str(include_str!("fixtures/torch/zoo.json")).unwrap();
+    let device = Device::flex();
+    let records = records
+        .into_iter()
+        .filter(|record| record.architecture.name() != "vgg19");
+    for record in records.filter(|record| matches!(record.layout, Layout::Torchvision | Layout::Timm)) {
+        let what = format!("{} for {:?}", record.architecture.name(), record.layout);
+        let network = pretrained(&record).network(&device).unwrap();
+        let renamed = |network: &Network| weights::renamed(read(network), CLASSES, record.architecture, record.layout);
+        let found = renamed(&network).unwrap();
+        let used = record.tensors.iter().filter(|(name, _)| {
+            !name.ends_with(".num_batches_tracked") && !name.starts_with("aux1.") && !name.starts_with("aux2.")
+        });
+        let expected: BTreeMap<_, _> = used
+            .map(|(name, shape)| (name.clone(), formula::values(name, shape)))
+            .collect();
+        assert_eq!(
+            found.keys().collect::<Vec<_>>(),
+            expected.keys().collect::<Vec<_>>(),
+            "{what}"
+        );
+        for (name, values) in &found {
+            assert_eq!(
+                (&values.shape, &values.data),
+                (&expected[name].shape, &expected[name].data),
+                "{what}: {name}"
+            );
+        }
+
+        let vgg = record.architecture.name().starts_with("vgg");
+        let linear = renamed(&network.with_head(&Head::linear(), SIZE, CLASSES, 0));
+        assert_eq!(linear.is_ok(), !vgg, "{what}: {:?}", linear.err());
+        let refused = renamed(&network.with_head(&Head::mlp(), SIZE, CLASSES, 0)).unwrap_err();
+        assert!(refused.contains("head"), "{refused}");
+    }
+    let cnn3 = read(&Network::new(Architecture::Cnn3, SIZE, CLASSES, 0, &device));
+    assert!(weights::renamed(cnn3, CLASSES, Architecture::Cnn3, Layout::Torchvision).is_err());
+}

@@ -6,6 +6,7 @@ use clap::{Args, Subcommand};
 use pelage::Model;
 use pelage::data::output::{Format, Output};
 use pelage::export::{self, Input};
+use pelage::model::weights::Layout;
 
 use crate::failure::Outcome;
 use crate::options::one_of;
@@ -21,6 +22,7 @@ pub(super) struct Arguments {
 #[derive(Subcommand)]
 enum Verb {
     Onnx(Onnx),
+    Safetensors(Safetensors),
 }
 
 /// Write a model as ONNX, for ONNX Runtime, OpenCV and others
@@ -50,8 +52,61 @@ struct Onnx {
     force: bool,
 }
 
+/// Write the weights for PyTorch, under torchvision's or timm's names
+///
+/// For networks that these have, with a linear head. Calibration is folded into the last layer; normalization is not
+/// inside, and stands in the metadata. docs/EXPORT.md shows how to load the file.
+#[derive(Args)]
+struct Safetensors {
+    /// A run folder or a model file
+    run: PathBuf,
+    /// The file to write, or - for standard output
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+    /// Whose names: torchvision or timm; by default the first that has the network
+    #[arg(long, value_name = "PROJECT", hide_possible_values = true, value_parser = ["torchvision", "timm"])]
+    names: Option<String>,
+    /// Let --out replace a file that holds no exported weights
+    #[arg(long)]
+    force: bool,
+}
+
 pub(super) fn run(arguments: &Arguments) -> Outcome {
-    let Verb::Onnx(arguments) = &arguments.verb;
+    match &arguments.verb {
+        Verb::Onnx(arguments) => onnx(arguments),
+        Verb::Safetensors(arguments) => safetensors(arguments),
+    }
+}
+
+fn safetensors(arguments: &Safetensors) -> Outcome {
+    let out = Output::new(&arguments.out, Format::Weights, arguments.force)?;
+    let model = Model::open(&arguments.run)?;
+    let architecture = model.facts.architecture;
+    let layout = match arguments.names.as_deref() {
+        Some("timm") => Layout::Timm,
+        None if !Layout::Torchvision.knows(architecture) => Layout::Timm,
+        _ => Layout::Torchvision,
+    };
+    let bytes = export::safetensors(&model, layout)?;
+    out.write(&bytes)?;
+    if out.is_standard() {
+        return Ok(String::new());
+    }
+    let flip = match model.facts.flip {
+        true => "\nnot in it: the mean with mirror images, which this model takes",
+        false => "",
+    };
+    Ok(format!(
+        "{}: {}\n{} as {} names it, {} classes{flip}\n",
+        out.path().display(),
+        megabytes(bytes.len() as u64),
+        architecture.name(),
+        layout.project(),
+        model.facts.classes.len()
+    ))
+}
+
+fn onnx(arguments: &Onnx) -> Outcome {
     let out = Output::new(&arguments.out, Format::Onnx, arguments.force)?;
     let model = Model::open(&arguments.run)?;
     let output = match arguments.logits {

