@@ -18,6 +18,7 @@ mod named;
 mod organize;
 mod plot_model;
 mod predict;
+mod recipes;
 mod report;
 mod serve;
 mod shell;
@@ -73,6 +74,7 @@ enum Verb {
     Compare(compare::Arguments),
     Demo(demo::Arguments),
     Models(models::Arguments),
+    Recipes(recipes::Arguments),
     Weights(weights::Arguments),
     Cache(cache::Arguments),
     Bench(bench::Arguments),
@@ -104,6 +106,7 @@ impl Cli {
             Verb::Compare(arguments) => compare::run(&arguments),
             Verb::Demo(arguments) => demo::run(&arguments),
             Verb::Models(arguments) => models::run(&arguments),
+            Verb::Recipes(arguments) => recipes::run(&arguments),
             Verb::Weights(arguments) => weights::run(arguments),
             Verb::Cache(arguments) => cache::run(&arguments),
             Verb::Bench(arguments) => bench::run(&arguments),

@@ -446,3 +446,51 @@ fn a_loss_that_became_nan_is_a_failure_that_names_the_rate() {
         "{told}"
     );
 }
+
+/// A run with all that training knows of: sizes, mixtures, policies, Muon, the mean of the last weights.
+#[test]
+fn with_everything_on_it_ends_the_same_resumed_and_on_any_number_of_threads() {
+    let folder = tempfile::tempdir().unwrap();
+    data(folder.path(), 30, 10);
+    let everything = |out: &'static str, threads: &'static str| {
+        let text = format!(
+            "train data --recipe strong --image-sizes 32:2,40:2,48:1 --evaluation-size 44 --batch-size 8 --optimizer \
+             muon --learning-rate 0.02 --random-erasing 0.5 --rand-augment 2 9 --mixup 0.2 --cutmix 1 --rotation-range \
+             10 --average-last 0.5 --threads {threads} --out {out}"
+        );
+        text.split_whitespace().map(String::from).collect::<Vec<_>>()
+    };
+    for (out, threads) in [("whole", "2"), ("alone", "1"), ("killed", "2")] {
+        let arguments = everything(out, threads);
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        if out != "killed" {
+            succeed(folder.path(), &arguments);
+            continue;
+        }
+        let run = folder.path().join(out);
+        // Killed in each of its stages; a fast machine may have finished by then.
+        for epoch in [1, 2, 4] {
+            let mut child = pelage(folder.path())
+                .args(if epoch == 1 { arguments.clone() } else { vec!["train", "--resume", out] })
+                .stderr(Stdio::null())
+                .stdout(Stdio::null())
+                .spawn()
+                .unwrap();
+            let before = begun(&run);
+            while begun(&run) < before + epoch.min(2) && child.try_wait().unwrap().is_none() {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+        succeed(folder.path(), &["train", "--resume", out]);
+    }
+    same_end(folder.path(), "whole", "killed");
+    same_end(folder.path(), "whole", "alone");
+    // Validated at the size of evaluation with mirror images, as the file says and `evaluate` does.
+    let said = succeed(folder.path(), &["evaluate", "whole", "data", "--json"]);
+    let evaluation: serde_json::Value = serde_json::from_str(&said).unwrap();
+    let history = std::fs::read_to_string(folder.path().join("whole/history.csv")).unwrap();
+    let accuracy: f64 = history.lines().last().unwrap().split(',').nth(6).unwrap().parse().unwrap();
+    assert!((evaluation["accuracy"].as_f64().unwrap() - accuracy).abs() < 1e-9, "{said}");
+}

@@ -1,14 +1,20 @@
-//! Random changes to training images, with the names and meanings of Keras's `ImageDataGenerator`
-//! (keras/src/legacy/preprocessing/image.py).
+//! Random changes to training images: those with the names and meanings of Keras's `ImageDataGenerator`
+//! (keras/src/legacy/preprocessing/image.py), and torchvision's and timm's in modules of their own.
 
 pub mod affine;
+pub mod crop;
+pub mod erasing;
+pub mod mix;
+pub mod operators;
+pub mod policy;
+mod random;
 
 use pelage_kernels::isa::Isa;
 use pelage_kernels::pixels::{self, Border, Map, Normalization};
-use pelage_kernels::split_mix;
 use serde::{Deserialize, Serialize};
 
 pub use affine::{FillMode, Transform};
+pub(crate) use random::Random;
 
 use crate::{Error, Result};
 
@@ -32,8 +38,23 @@ pub struct Augmentation {
     pub brightness_range: Option<[f32; 2]>,
     /// Left and right swapped in one of two.
     pub horizontal_flip: bool,
+    /// Left and right swapped in every other epoch, beginning with a drawn one (Jordan 2024): of two epochs, both sides
+    /// are seen.
+    pub alternating_flip: bool,
     /// Top and bottom swapped in one of two.
     pub vertical_flip: bool,
+    /// A part of the image, with a share of its area between the two, see [`crop`].
+    pub random_resized_crop: Option<[f32; 2]>,
+    /// One operator of 14 with a random magnitude: TrivialAugmentWide, see [`policy`].
+    pub trivial_augment: bool,
+    /// So many operators of 14 with this magnitude of 0 to 30: RandAugment.
+    pub rand_augment: Option<[u32; 2]>,
+    /// The probability that a rectangle is erased, see [`erasing`].
+    pub random_erasing: f32,
+    /// Images of a batch are mixed, in shares drawn from Beta(mixup, mixup); 0: not, see [`mix`].
+    pub mixup: f32,
+    /// Rectangles are exchanged, of shares drawn from Beta(cutmix, cutmix); 0: not. With mixup, one in two batches.
+    pub cutmix: f32,
     /// What is seen beyond the border.
     pub fill_mode: FillMode,
     /// The value seen there with `constant`, 0 to 255.
@@ -89,10 +110,28 @@ impl Augmentation {
             ("zoom_range", self.zoom_range, 0.99),
             ("channel_shift_range", self.channel_shift_range, 255.0),
             ("fill_value", self.fill_value, 255.0),
+            ("random_erasing", self.random_erasing, 1.0),
+            ("mixup", self.mixup, 100.0),
+            ("cutmix", self.cutmix, 100.0),
         ];
         let wrong = ranges.iter().find(|(_, value, most)| !(0.0..=*most).contains(value));
         if let Some(&(name, value, most)) = wrong {
             return Err(Error::setting(name, value, format!("0 to {most}")));
+        }
+        if self.horizontal_flip && self.alternating_flip {
+            return Err(Error::setting("alternating_flip", true, "false where horizontal_flip is true"));
+        }
+        if let Some([low, high]) = self.random_resized_crop
+            && !(low > 0.0 && low <= high && high <= 1.0)
+        {
+            let allowed = "two numbers above 0 and up to 1, the lower first";
+            return Err(Error::setting("random_resized_crop", format!("{low} {high}"), allowed));
+        }
+        if let Some([count, magnitude]) = self.rand_augment
+            && !((1..=14).contains(&count) && magnitude <= 30)
+        {
+            let allowed = "1 to 14 operators, and a magnitude of 0 to 30";
+            return Err(Error::setting("rand_augment", format!("{count} {magnitude}"), allowed));
         }
         match self.brightness_range {
             Some([low, high]) if !(low >= 0.0 && low <= high && high.is_finite()) => {
@@ -131,6 +170,23 @@ impl Augmentation {
         }
     }
 
+    /// What is seen beyond the border.
+    pub(crate) fn border(&self) -> Border {
+        self.fill_mode.border(self.fill_value)
+    }
+
+    /// The operators that change an image of `[rows, columns]`, by one of the policies.
+    pub(crate) fn operators(&self, size: [usize; 2], random: &mut Random) -> Vec<operators::Operator> {
+        let mut operators = Vec::new();
+        if self.trivial_augment {
+            operators.push(policy::trivial(random));
+        }
+        if let Some([count, magnitude]) = self.rand_augment {
+            operators.extend(policy::rand(count as usize, magnitude as usize, size, random));
+        }
+        operators
+    }
+
     /// Changes one image (`pixels`, of the rows and columns `from`) as a function of `seed`, and normalizes it into
     /// `out`, of the rows and columns `to`. Ranges in pixels are those of `out`. An image of another size is resampled
     /// in the same pass, by bilinear interpolation that does not antialias: at twice the size of `out` no pixel is left
@@ -147,9 +203,8 @@ impl Augmentation {
         out: &mut [f32],
         to: [usize; 2],
     ) {
-        let border = self.fill_mode.border(self.fill_value);
         self.draw(to[1], to[0], seed)
-            .apply(pixels, from, border, normalization, out, to);
+            .apply(pixels, from, self.border(), normalization, out, to);
     }
 }
 
@@ -185,15 +240,3 @@ impl Drawn {
     }
 }
 
-/// A stream of draws.
-struct Random(u64);
-
-impl Random {
-    fn unit(&mut self) -> f32 {
-        (split_mix::next(&mut self.0) >> 40) as f32 / (1u64 << 24) as f32
-    }
-
-    fn symmetric(&mut self, range: f32) -> f32 {
-        (2.0 * self.unit() - 1.0) * range
-    }
-}

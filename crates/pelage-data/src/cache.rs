@@ -159,8 +159,13 @@ impl DecodedImages {
         if kept == size {
             return Ok(pixels);
         }
-        let resized = self.kept.resize_pixels(&pixels, kept, size);
-        resized.map(Cow::Owned).map_err(|reason| self.failed(i, reason))
+        self.resize_pixels(i, &pixels, kept, size).map(Cow::Owned)
+    }
+
+    /// Pixels of image `i` of the size `from` at the size `to` (width, height).
+    pub(crate) fn resize_pixels(&self, i: usize, pixels: &[u8], from: [u32; 2], to: [u32; 2]) -> Result<Vec<u8>> {
+        let resized = self.kept.resize_pixels(pixels, from, to);
+        resized.map_err(|reason| self.failed(i, reason))
     }
 
     /// Width and height in pixels of [`DecodedImages::kept`].

@@ -1,5 +1,7 @@
 //! From images to batches, which are made ahead of the training step by the same pool of threads.
 
+mod augmented;
+
 use std::any::Any;
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -9,10 +11,12 @@ use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
 use pelage_kernels::split_mix::mix;
 use rayon::prelude::*;
 
-use crate::augment::Augmentation;
+use crate::augment::mix::Mixture;
+use crate::augment::{Augmentation, Random};
 use crate::cache::DecodedImages;
 use crate::targets::Targets;
 use crate::{Error, Result};
+use augmented::Which;
 
 /// Images for one step.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -167,7 +171,10 @@ pub fn order(count: usize, order: Order) -> Vec<usize> {
     indices
 }
 
-/// A number for one image in one epoch, independent between `purpose`s.
+/// What a batch's mixture is drawn for; images have other numbers, see [`augmented`].
+const MIXTURE: u64 = 7;
+
+/// A number for one image, or batch, in one epoch, independent between `purpose`s.
 fn key(seed: u64, epoch: u64, index: usize, purpose: u64) -> u64 {
     mix(mix(mix(seed.wrapping_add(purpose << 32)).wrapping_add(epoch)).wrapping_add(index as u64))
 }
@@ -192,18 +199,36 @@ impl Work {
             .try_for_each(|(out, &index)| -> Result<()> {
                 match (&self.pass.augmentation, order) {
                     (Some(augmentation), Order::Shuffled { seed, epoch }) => {
-                        let seed = key(seed, epoch, index, 2);
-                        augmentation.apply(&self.images.kept(index)?, kept, seed, &normalization, out, to);
+                        let which = Which { seed, epoch, index };
+                        let resize = |pixels: &[u8], [rows, columns]: [usize; 2]| {
+                            let from = [columns, rows].map(|side| side as u32);
+                            self.images.resize_pixels(index, pixels, from, size)
+                        };
+                        let image = self.images.kept(index)?;
+                        augmented::write(augmentation, which, image, kept, resize, &normalization, out, to)?;
                     }
                     _ => preprocessing.normalize(&self.images.resized(index, size)?, out),
                 }
                 Ok(())
             })?;
+        let labels: Vec<_> = chosen.iter().map(|&index| self.images.label(index)).collect();
         Ok(Batch {
+            targets: match self.mixture(number, to) {
+                Some(mixture) => mixture.apply(&mut pixels, to, &labels, self.images.classes().len()),
+                None => Targets::Classes(labels),
+            },
             pixels,
-            targets: Targets::Classes(chosen.iter().map(|&index| self.images.label(index)).collect()),
             indices: chosen.to_vec(),
         })
+    }
+
+    /// How the images of batch `number`, of `[rows, columns]`, are mixed: a function of seed, epoch and number alone.
+    fn mixture(&self, number: usize, size: [usize; 2]) -> Option<Mixture> {
+        let (Some(augmentation), Order::Shuffled { seed, epoch }) = (&self.pass.augmentation, self.pass.order) else {
+            return None;
+        };
+        let mut random = Random(key(seed, epoch, number, MIXTURE));
+        Mixture::draw(augmentation.mixup, augmentation.cutmix, size, &mut random)
     }
 
     /// Width and height of the batches' images.

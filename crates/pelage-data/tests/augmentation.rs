@@ -350,6 +350,7 @@ fn accepted() -> impl Strategy<Value = Augmentation> {
             vertical_flip: true,
             fill_mode,
             fill_value: fill,
+            ..Augmentation::default()
         }
     })
 }

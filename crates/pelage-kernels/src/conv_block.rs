@@ -1,4 +1,4 @@
-//! The fused block: 3x3 'same' convolution, bias, ReLU, 2x2 max-pooling, forward and backward.
+//! The fused block: 3x3 'same' convolution, bias, ReLU or nothing, 2x2 max-pooling, forward and backward.
 //!
 //! Forward, by Winograd's minimal filtering, the four convolution outputs under a pooled value stay in registers, so
 //! the full-size convolution output is never written to memory; only which of the four won is kept. Backward, at most
@@ -18,6 +18,7 @@ use std::mem::MaybeUninit;
 
 use rayon::prelude::*;
 
+pub use crate::dense::Activation;
 use crate::fresh::{Fresh, as_uninit};
 use crate::isa::Isa;
 use crate::scratch::Buffer;
@@ -109,19 +110,29 @@ const PIECES: usize = 2;
 
 /// Computes the pooled `output` `[n, h/2, w/2, co]` of `input` `[n, h, w, ci]`, and in `winners`, as long as `output`,
 /// which of the four positions won (row-major 0 to 3, the first of equal values), or 4 where ReLU gave 0.
+/// `activation` comes between convolution and pooling.
 ///
 /// # Panics
 /// If a slice's length does not match `shape`, or `packed` was made for other channels or another instruction set.
-pub fn forward(isa: Isa, shape: Shape, input: &[f32], packed: &Packed, output: &mut [f32], winners: &mut [u8]) {
+pub fn forward(
+    isa: Isa,
+    shape: Shape,
+    activation: Activation,
+    input: &[f32],
+    packed: &Packed,
+    output: &mut [f32],
+    winners: &mut [u8],
+) {
     // SAFETY: only initialized values are written.
     let (output, winners) = unsafe { (as_uninit(output), as_uninit(winners)) };
-    write(isa, shape, input, packed, output, winners);
+    write(isa, shape, activation, input, packed, output, winners);
 }
 
 /// [`forward`] into possibly uninitialized memory; writes every element before reading it.
 fn write(
     isa: Isa,
     shape: Shape,
+    activation: Activation,
     input: &[f32],
     packed: &Packed,
     output: &mut [MaybeUninit<f32>],
@@ -139,10 +150,15 @@ fn write(
     if output.is_empty() {
         return;
     }
-    type RowsOf = fn(Isa, Shape, usize, &[f32], &[f32], &mut [MaybeUninit<f32>], &mut [MaybeUninit<u8>]);
+    type RowsOf = fn(Isa, Shape, f32, usize, &[f32], &[f32], &mut [MaybeUninit<f32>], &mut [MaybeUninit<u8>]);
     let (rows_of, tile_rows): (RowsOf, _) = match winograd::suits(isa, shape) {
         true => (winograd::rows_of, winograd::TILE),
         false => (columns::rows_of, columns::TILE),
+    };
+    // Nothing is below it but what ReLU cuts.
+    let floor = match activation {
+        Activation::None => f32::NEG_INFINITY,
+        Activation::Relu => 0.0,
     };
     let pieces = (PIECES * rayon::current_num_threads()).div_ceil(shape.batch);
     let rows = shape.pooled_height().div_ceil(pieces).next_multiple_of(tile_rows);
@@ -157,7 +173,9 @@ fn write(
             .zip(winners.par_chunks_mut(piece))
             .enumerate();
         pieces
-            .for_each(|(i, (output, winners))| rows_of(isa, shape, i * rows, input, &packed.numbers, output, winners));
+            .for_each(|(i, (output, winners))| {
+                rows_of(isa, shape, floor, i * rows, input, &packed.numbers, output, winners);
+            });
     });
 }
 
@@ -165,9 +183,15 @@ fn write(
 ///
 /// # Panics
 /// As [`forward`].
-pub fn forward_new(isa: Isa, shape: Shape, input: &[f32], packed: &Packed) -> (Vec<f32>, Vec<u8>) {
+pub fn forward_new(
+    isa: Isa,
+    shape: Shape,
+    activation: Activation,
+    input: &[f32],
+    packed: &Packed,
+) -> (Vec<f32>, Vec<u8>) {
     let (mut output, mut winners) = (Fresh::new(shape.output_len()), Fresh::new(shape.output_len()));
-    write(isa, shape, input, packed, output.slots(), winners.slots());
+    write(isa, shape, activation, input, packed, output.slots(), winners.slots());
     // SAFETY: `write` writes every element of both.
     unsafe { (output.into_vec(), winners.into_vec()) }
 }

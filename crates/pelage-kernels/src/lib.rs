@@ -14,6 +14,7 @@ mod fresh;
 pub mod isa;
 pub mod loss;
 pub mod optimizer;
+pub mod orthogonal;
 pub mod peak;
 pub mod pixels;
 pub mod pooling;

@@ -1,6 +1,6 @@
 //! The fused block against naive f64 loops, on every instruction set of this CPU.
 
-use pelage_kernels::conv_block::{self, Shape};
+use pelage_kernels::conv_block::{self, Activation, Shape};
 use pelage_kernels::isa::Isa;
 use proptest::prelude::*;
 
@@ -16,7 +16,7 @@ struct Reference {
 
 /// The definition, as plain loops. Backward follows `winners` after checking each: with nearly equal values, rounding
 /// may choose another.
-fn reference(s: Shape, x: &[f32], w: &[f32], b: &[f32], dy: &[f32], winners: &[u8]) -> Reference {
+fn reference(s: Shape, activation: Activation, x: &[f32], w: &[f32], b: &[f32], dy: &[f32], winners: &[u8]) -> Reference {
     let (ph, pw, ci, co) = (s.height / 2, s.width / 2, s.in_channels, s.out_channels);
     let mut r = Reference {
         output: vec![0.0; s.output_len()],
@@ -47,11 +47,15 @@ fn reference(s: Shape, x: &[f32], w: &[f32], b: &[f32], dy: &[f32], winners: &[u
                     });
                     let best = sums.into_iter().fold(f64::MIN, f64::max);
                     let i = ((n * ph + py) * pw + px) * co + o;
-                    r.output[i] = best.max(0.0);
+                    let best = match activation {
+                        Activation::None => best,
+                        Activation::Relu => best.max(0.0),
+                    };
+                    r.output[i] = best;
                     let winner = usize::from(winners[i]);
                     let claim = if winner < 4 { sums[winner] } else { 0.0 };
                     assert!(
-                        (claim - best.max(0.0)).abs() < 1e-4,
+                        (claim - best).abs() < 1e-4 && (winner < 4 || activation == Activation::Relu),
                         "winner {winner} at {i}, but the sums are {sums:?}"
                     );
                     if winner < 4 {
@@ -81,10 +85,10 @@ struct Ours {
     grad_input: Vec<f32>,
 }
 
-fn ours(isa: Isa, s: Shape, x: &[f32], w: &[f32], b: &[f32], dy: &[f32]) -> Ours {
+fn ours(isa: Isa, s: Shape, activation: Activation, x: &[f32], w: &[f32], b: &[f32], dy: &[f32]) -> Ours {
     let (mut output, mut winners) = (vec![f32::NAN; s.output_len()], vec![9; s.output_len()]);
     let packed = conv_block::pack(isa, s, w, b);
-    conv_block::forward(isa, s, x, &packed, &mut output, &mut winners);
+    conv_block::forward(isa, s, activation, x, &packed, &mut output, &mut winners);
     let mut o = Ours {
         output,
         winners,
@@ -118,10 +122,11 @@ fn tensors(s: Shape, seed: u64) -> (Vec<f32>, Vec<f32>, Vec<f32>, Vec<f32>) {
 
 fn check(s: Shape, seed: u64) {
     let (x, w, b, dy) = tensors(s, seed);
+    let activation = [Activation::None, Activation::Relu][seed as usize % 2];
     for isa in Isa::available() {
-        let o = ours(isa, s, &x, &w, &b, &dy);
-        let truth = reference(s, &x, &w, &b, &dy, &o.winners);
-        let what = |what: &str| format!("{what} on {} for {s:?}", isa.name());
+        let o = ours(isa, s, activation, &x, &w, &b, &dy);
+        let truth = reference(s, activation, &x, &w, &b, &dy, &o.winners);
+        let what = |what: &str| format!("{what} on {} for {s:?} with {activation:?}", isa.name());
         // The number of terms of an output, and of a gradient's sum over winners.
         let (terms, winners) = (9 * s.in_channels, s.output_len() / s.out_channels);
         assert_near(&what("output"), &o.output, &truth.output, terms, 2e-5);
@@ -203,7 +208,7 @@ fn bit_identical_on_any_number_of_threads() {
         for isa in Isa::available() {
             let runs = [1, 2, 5].map(|threads| {
                 let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-                pool.install(|| ours(isa, s, &x, &w, &b, &dy))
+                pool.install(|| ours(isa, s, Activation::None, &x, &w, &b, &dy))
             });
             for other in &runs[1..] {
                 assert_eq!(runs[0].output, other.output);
@@ -229,10 +234,10 @@ fn bit_identical_for_any_alignment_of_the_input() {
     check(s, 3);
     let (x, w, b, dy) = tensors(s, 3);
     for isa in Isa::available() {
-        let somewhere = ours(isa, s, &x, &w, &b, &dy);
+        let somewhere = ours(isa, s, Activation::Relu, &x, &w, &b, &dy);
         for shift in 0..16 {
             let shifted = [&vec![0.0; shift][..], &x].concat();
-            let o = ours(isa, s, &shifted[shift..], &w, &b, &dy);
+            let o = ours(isa, s, Activation::Relu, &shifted[shift..], &w, &b, &dy);
             assert_eq!(somewhere.output, o.output);
             assert_eq!(somewhere.grad_weights, o.grad_weights, "{} {shift}", isa.name());
         }
@@ -251,7 +256,9 @@ fn nan_propagates() {
     for isa in Isa::available() {
         let (mut output, mut winners) = (vec![0.0; 4], vec![0; 4]);
         let packed = conv_block::pack(isa, s, &[1.0; 9], &[0.0]);
-        conv_block::forward(isa, s, &[f32::NAN; 16], &packed, &mut output, &mut winners);
-        assert!(output.iter().all(|v| v.is_nan()), "{}", isa.name());
+        for activation in [Activation::None, Activation::Relu] {
+            conv_block::forward(isa, s, activation, &[f32::NAN; 16], &packed, &mut output, &mut winners);
+            assert!(output.iter().all(|v| v.is_nan()), "{}", isa.name());
+        }
     }
 }

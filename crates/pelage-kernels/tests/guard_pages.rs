@@ -146,14 +146,14 @@ fn convolution(isa: Isa, g: &Geometry, guard: Guard, residual: bool, activation:
 fn block(isa: Isa, s: Shape, guard: Guard) {
     let [x, w, b, dy] = [s.input_len(), s.weight_len(), s.out_channels, s.output_len()].map(|len| noise(1, len));
     let packed = conv_block::pack(isa, s, &w, &b);
-    let (truth, winners) = conv_block::forward_new(isa, s, &x, &packed);
+    let (truth, winners) = conv_block::forward_new(isa, s, conv_block::Activation::Relu, &x, &packed);
     let (dw, db, dx) = conv_block::backward_new(isa, s, &x, &w, &winners, &dy, true);
 
     let [x, w, b, dy] = [&x, &w, &b, &dy].map(|values| Guarded::new(values, guard));
     let packed = conv_block::pack(isa, s, &w, &b);
     let mut y = Guarded::new(&vec![f32::NAN; truth.len()], guard);
     let mut won = Guarded::new(&vec![9u8; winners.len()], guard);
-    conv_block::forward(isa, s, &x, &packed, &mut y, &mut won);
+    conv_block::forward(isa, s, conv_block::Activation::Relu, &x, &packed, &mut y, &mut won);
     assert_eq!((&y[..], &won[..]), (&truth[..], &winners[..]));
     let truth = [dw, db, dx.unwrap()];
     let mut grads = truth

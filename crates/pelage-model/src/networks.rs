@@ -10,6 +10,7 @@ pub mod graph;
 pub mod head;
 mod init;
 mod layer;
+pub mod lynx;
 pub mod mobilenet_v2;
 pub mod network;
 pub mod parameters;
@@ -33,6 +34,8 @@ pub use network::{Mode, Network};
 pub enum Architecture {
     /// Three convolution blocks and two dense layers, see [`cnn3`].
     Cnn3,
+    /// Blocks that pool before they normalize, and residual pairs, see [`lynx`].
+    Lynx,
     /// See [`vgg`].
     Vgg16,
     /// See [`vgg`].
@@ -57,14 +60,15 @@ pub enum Architecture {
 
 /// The architectures with pretrained weights.
 pub const BACKBONES: [Architecture; 10] = {
-    let [_cnn3, backbones @ ..] = Architecture::ALL;
+    let [_cnn3, _lynx, backbones @ ..] = Architecture::ALL;
     backbones
 };
 
 impl Architecture {
     /// Every architecture.
-    pub const ALL: [Architecture; 11] = [
+    pub const ALL: [Architecture; 12] = [
         Architecture::Cnn3,
+        Architecture::Lynx,
         Architecture::Vgg16,
         Architecture::Vgg19,
         Architecture::ResNet18,
@@ -81,6 +85,7 @@ impl Architecture {
     pub const fn name(self) -> &'static str {
         match self {
             Architecture::Cnn3 => "cnn3",
+            Architecture::Lynx => "lynx",
             Architecture::Vgg16 => "vgg16",
             Architecture::Vgg19 => "vgg19",
             Architecture::ResNet18 => "resnet18",
@@ -107,6 +112,7 @@ impl Architecture {
     pub fn input_size(self) -> u32 {
         match self {
             Architecture::Cnn3 => 150,
+            Architecture::Lynx => 160,
             Architecture::EfficientNetLite1 => 240,
             Architecture::EfficientNetLite2 => 260,
             _ => 224,
@@ -117,6 +123,7 @@ impl Architecture {
     pub fn graph(self, size: [usize; 2], classes: usize) -> Graph {
         match self {
             Architecture::Cnn3 => cnn3::graph(size, classes),
+            Architecture::Lynx => lynx::graph(classes),
             Architecture::Vgg16 => vgg::graph(vgg::VGG16, classes),
             Architecture::Vgg19 => vgg::graph(vgg::VGG19, classes),
             Architecture::ResNet18 => resnet::graph(resnet::RESNET18, classes),
@@ -142,6 +149,7 @@ impl Architecture {
     fn init(self) -> Init {
         match self {
             Architecture::Cnn3 => Init::Glorot,
+            Architecture::Lynx => Init::Dirac,
             _ => Init::He,
         }
     }

@@ -66,8 +66,7 @@ impl Facts {
         if let Some(head) = &self.head {
             check_head(head).map_err(|allowed| format!("its head must have {allowed}"))?;
         }
-        let averages = self.head.as_ref().is_some_and(|head| head.pooling == Pooling::Average);
-        if self.flip && !averages {
+        if self.flip && !self.graph().averages() {
             return Err("it averages the features of mirror images, which its head cannot do".into());
         }
         check_classes(&self.classes)
@@ -165,10 +164,14 @@ impl Model {
     /// The logits, and the embedding `[n, d]`: the input of the last dense layer.
     pub fn logits_and_embedding(&self, pixels: Tensor<4>) -> (Tensor<2>, Tensor<2>) {
         let network = &self.network;
+        let flip = self.facts.flip;
         let Some(head) = &self.facts.head else {
-            return self.head(network.features(pixels));
+            return match flip {
+                true => self.head(pooled::features(network, pixels, Pooling::Average, flip)),
+                false => self.head(network.features(pixels)),
+            };
         };
-        let piece = |pixels| self.head(pooled::features(network, pixels, head.pooling, self.facts.flip));
+        let piece = |pixels| self.head(pooled::features(network, pixels, head.pooling, flip));
         let pieces = pixels.split(pooled::BATCH, 0).into_iter().map(piece);
         let (logits, embeddings) = pieces.unzip();
         (Tensor::cat(logits, 0), Tensor::cat(embeddings, 0))

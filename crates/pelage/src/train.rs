@@ -18,8 +18,10 @@ pub mod optimizer;
 pub mod outcome;
 pub mod progress;
 pub mod recipe;
+pub mod recipes;
 pub mod samples;
 pub mod schedule;
+pub mod stages;
 pub mod start;
 pub mod step;
 pub mod transfer;
@@ -67,7 +69,6 @@ pub fn fit(
     recipe.validate()?;
     let batches = data.train.len().div_ceil(recipe.batch_size);
     let scheduler = Scheduler::new(recipe, batches.div_ceil(recipe.accumulate));
-    let shape = data.train.shape();
     let fresh = Learner::new(recipe, start.network.clone(), data, device);
     let (mut learner, mut progress) = match from {
         Some(snapshot) => snapshot.restore(fresh, data).map_err(|reason| keep.refused(reason))?,
@@ -78,6 +79,8 @@ pub fn fit(
     while reason.is_none() {
         let started = Instant::now();
         let mut last_saved = Instant::now();
+        let side = recipe.side(progress.epoch);
+        let shape = data.train.shape_at(side);
         observe(&Event::EpochStart {
             epoch: progress.epoch + 1,
             epochs: recipe.epochs,
@@ -91,8 +94,8 @@ pub fn fit(
                 epoch: progress.epoch as u64,
             },
             augmentation: recipe.augmentation(),
+            size: Some([side; 2]),
             first_batch: progress.batch,
-            ..Pass::default()
         });
         while progress.batch < batches {
             let learning_rate = scheduler.rate(progress.step, &progress);
@@ -124,7 +127,7 @@ pub fn fit(
             }
         }
 
-        let (validation, confusion_matrix) = validate(&learner, data, observe)?;
+        let (validation, confusion_matrix) = validate(&learner, data, progress.epoch, observe)?;
         let seconds = progress.seconds + started.elapsed().as_secs_f64();
         let rate = scheduler.rate(progress.step - 1, &progress);
         if !validation.loss().is_finite() {
@@ -159,24 +162,32 @@ fn evaluated(learner: &Learner) -> Result<pelage_model::networks::Network> {
     learner.evaluated().map_err(|reason| Error::model("checkpoint", reason))
 }
 
-/// Loss and accuracy over the whole validation set, and its confusion matrix, without augmentation, dropout or gradients.
+/// Loss and accuracy over the whole validation set after `epoch`, and its confusion matrix, without augmentation, dropout
+/// or gradients.
 fn validate(
     learner: &Learner,
     data: &Data,
+    epoch: usize,
     observe: &mut dyn FnMut(&Event) -> Control,
 ) -> Result<(Metrics, Vec<Vec<usize>>)> {
     let (network, total) = (evaluated(learner)?, data.validation.len());
+    let (side, flip) = learner.recipe.validation(epoch);
+    let shape = data.validation.shape_at(side);
     let mut running = Metrics::default();
     let classes = data.validation.classes().len();
     let mut confusion_matrix = vec![vec![0; classes]; classes];
     let pass = Pass {
         batch_size: learner.recipe.batch_size,
+        size: Some([side; 2]),
         ..Pass::default()
     };
     for batch in data.validation.batches(pass) {
         let batch = batch?;
-        let pixels = input::tensor(batch.pixels, data.validation.shape(), &learner.device);
-        let logits = network.forward(pixels, Mode::Infer);
+        let pixels = input::tensor(batch.pixels, shape, &learner.device);
+        let logits = match flip {
+            true => (network.forward(pixels.clone(), Mode::Infer) + network.forward(pixels.flip([2]), Mode::Infer)) * 0.5,
+            false => network.forward(pixels, Mode::Infer),
+        };
         let loss = learner.loss(logits.clone(), &batch.targets);
         let answers = metrics::answers(logits, &batch.targets);
         for &(label, predicted) in &answers {

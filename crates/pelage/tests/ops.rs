@@ -59,15 +59,19 @@ fn the_fused_block_equals_its_composition() {
         ([1, 12, 13, 32], [32, 32, 3, 3]),
         ([3, 7, 7, 17], [40, 17, 3, 3]),
     ] {
-        let ours = run_block(
-            |x, w, b| ops::conv_block(x, w, b, ops::PackedBlock::default()),
-            input,
-            weights,
-        );
-        let truth = run_block(ops::conv_block_composed, input, weights);
-        for ((what, ours), truth) in ["output", "input", "weights", "bias"].iter().zip(&ours).zip(&truth) {
-            let error = error(ours, truth);
-            assert!(error < 1e-4, "{what} of {input:?}: {error:e}");
+        let with = [
+            run_block(|x, w, b| ops::conv_block(x, w, b, true, Default::default()), input, weights),
+            run_block(|x, w, b| ops::conv_block_composed(x, w, b, true), input, weights),
+        ];
+        let without = [
+            run_block(|x, w, b| ops::conv_block(x, w, b, false, Default::default()), input, weights),
+            run_block(|x, w, b| ops::conv_block_composed(x, w, b, false), input, weights),
+        ];
+        for (relu, [ours, truth]) in [(true, with), (false, without)] {
+            for ((what, ours), truth) in ["output", "input", "weights", "bias"].iter().zip(&ours).zip(&truth) {
+                let error = error(ours, truth);
+                assert!(error < 1e-4, "{what} of {input:?}, ReLU {relu}: {error:e}");
+            }
         }
     }
 }

@@ -145,6 +145,7 @@ macro_rules! contracts {
 
 contracts!(
     cnn3: Cnn3,
+    lynx: Lynx,
     vgg16: Vgg16,
     vgg19: Vgg19,
     resnet18: ResNet18,

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use clap::Args;
+use pelage::model::networks::BACKBONES;
 use pelage::model::networks::graph::Graph;
 use pelage::{Architecture, Model};
 
@@ -16,7 +17,7 @@ pub(super) struct Named {
     /// Side of the input in pixels, for an architecture's name [default: what it was designed for]
     #[arg(long, value_name = "PX")]
     image_size: Option<usize>,
-    /// Number of classes, for an architecture's name [default: 2 for cnn3, else ImageNet's 1000]
+    /// Number of classes, for an architecture's name [default: 2 for cnn3 and lynx, else ImageNet's 1000]
     #[arg(long, value_name = "N")]
     classes: Option<usize>,
 }
@@ -36,7 +37,7 @@ impl Named {
             Ok(architecture) => {
                 let smallest = architecture.smallest_size();
                 let side = self.image_size.unwrap_or(architecture.input_size() as usize);
-                let usual = if architecture == Architecture::Cnn3 { 2 } else { 1000 };
+                let usual = if BACKBONES.contains(&architecture) { 1000 } else { 2 };
                 let classes = self.classes.unwrap_or(usual);
                 if !(smallest..=4096).contains(&side) || classes < 2 {
                     let name = architecture.name();

@@ -100,6 +100,7 @@ for_each_isa!(vectors rows_of, rows_body,
 [avx512: 32, 2; avx2: 16, 1; neon: 8, 2; portable: 8, 1],
 (
     shape: Shape,
+    floor: f32,
     top: usize,
     input: &[f32],
     packed: &[f32],
@@ -112,6 +113,7 @@ for_each_isa!(vectors rows_of, rows_body,
 fn rows_body<V: Vector, const C: usize, const W: usize>(
     simd: Simd<V>,
     shape: Shape,
+    floor: f32,
     top: usize,
     input: &[f32],
     packed: &[f32],
@@ -161,7 +163,7 @@ fn rows_body<V: Vector, const C: usize, const W: usize>(
                     ];
                     let at = ((y + row) * width + x) * co + first;
                     let end = at + C.min(co - first);
-                    pool(&sums, bias, &mut output[at..end], &mut winners[at..end]);
+                    pool(&sums, bias, floor, &mut output[at..end], &mut winners[at..end]);
                 }
             }
         }

@@ -1,22 +1,23 @@
-//! The epilogue of a tile of convolution outputs, still in registers: bias, ReLU, max-pooling.
+//! The epilogue of a tile of convolution outputs, still in registers: bias, ReLU or nothing, max-pooling.
 
 use std::mem::MaybeUninit;
 
 use super::CUT;
 
-/// Bias, ReLU and maximum of the four convolution outputs under a pooled pixel, for the first `output.len()` of `C`
-/// channels.
+/// Bias and maximum of the four convolution outputs under a pooled pixel, cut off at `floor`, for the first
+/// `output.len()` of `C` channels.
 #[inline(always)]
 pub(super) fn pool<const C: usize>(
     sums: &[[f32; C]; 4],
     bias: &[f32],
+    floor: f32,
     output: &mut [MaybeUninit<f32>],
     winners: &mut [MaybeUninit<u8>],
 ) {
     if output.len() == C {
-        channels::<C, true>(sums, bias, output, winners);
+        channels::<C, true>(sums, bias, floor, output, winners);
     } else {
-        channels::<C, false>(sums, bias, output, winners);
+        channels::<C, false>(sums, bias, floor, output, winners);
     }
 }
 
@@ -25,6 +26,7 @@ pub(super) fn pool<const C: usize>(
 fn channels<const C: usize, const ALL: bool>(
     sums: &[[f32; C]; 4],
     bias: &[f32],
+    floor: f32,
     output: &mut [MaybeUninit<f32>],
     winners: &mut [MaybeUninit<u8>],
 ) {
@@ -38,9 +40,9 @@ fn channels<const C: usize, const ALL: bool>(
             best = if better { sums[q][j] } else { best };
         }
         best += bias[j];
-        narrow[j] = if best > 0.0 { won as u8 } else { CUT };
+        narrow[j] = if best > floor { won as u8 } else { CUT };
         // Not max(): NaN has to propagate, so that training notices it.
-        values[j] = if best <= 0.0 { 0.0 } else { best };
+        values[j] = if best <= floor { floor } else { best };
     }
     if ALL {
         output[..C].write_copy_of_slice(&values);

@@ -39,6 +39,7 @@ pub(super) const TILE: usize = winograd::SIDE / 2;
 pub(super) fn rows_of(
     isa: Isa,
     shape: Shape,
+    floor: f32,
     top: usize,
     input: &[f32],
     packed: &[f32],
@@ -65,7 +66,12 @@ pub(super) fn rows_of(
         let scratch = scratch.get(grid.scratch_len(block.len()));
         let products = products.get(winograd::MATRICES * winograd::matrix_len(block.len(), filled));
         winograd::products(isa, &grid, input, block.clone(), weights, scratch, products);
-        let part = Part { shape, grid, top };
+        let part = Part {
+            shape,
+            floor,
+            grid,
+            top,
+        };
         pool_block(isa, &part, block, products, bias, output, winners);
     }
     BLOCK.set(kept);
@@ -74,6 +80,7 @@ pub(super) fn rows_of(
 /// A range of pooled rows of an image, starting at row `top`.
 pub(crate) struct Part {
     shape: Shape,
+    floor: f32,
     grid: Grid,
     top: usize,
 }
@@ -133,7 +140,8 @@ fn pool_body<V: Vector, const C: usize>(
                     ];
                     let at = ((y + row) * width + x + column) * channels + first;
                     let end = at + C.min(channels - first);
-                    pool(&sums, &bias[first..], &mut output[at..end], &mut winners[at..end]);
+                    let bias = &bias[first..];
+                    pool(&sums, bias, part.floor, &mut output[at..end], &mut winners[at..end]);
                 }
             }
         }

@@ -2,16 +2,18 @@
 
 use crate::values::{Named, Values};
 
-/// Replaces the batch norm of the convolution `name` by new weights and a bias, computed in f64:
-/// `w * a` and `beta - mean * a` with `a = gamma / sqrt(variance + epsilon)` (Jacob et al. 2018, section 3.2).
-pub(super) fn fold(name: &str, epsilon: f64, values: &mut Named) {
-    let mut take = |suffix: &str| values.remove(&format!("{name}.norm.{suffix}")).unwrap_or_default().data;
+/// Replaces the batch norm `norm` after the convolution `name` by new weights and a bias, computed in f64:
+/// `w * a` and `beta - mean * a` with `a = gamma / sqrt(variance + epsilon)` (Jacob et al. 2018, section 3.2); a norm
+/// without a scale has a gamma of 1.
+pub(super) fn fold(name: &str, norm: &str, epsilon: f64, values: &mut Named) {
+    let mut take = |suffix: &str| values.remove(&format!("{norm}.{suffix}")).unwrap_or_default().data;
     let (gamma, beta) = (take("weight"), take("bias"));
     let (mean, variance) = (take("running_mean"), take("running_var"));
-    let scales: Vec<f64> = gamma
+    let gammas = gamma.iter().copied().chain(std::iter::repeat(1.0));
+    let scales: Vec<f64> = variance
         .iter()
-        .zip(&variance)
-        .map(|(&gamma, &v)| f64::from(gamma) / (f64::from(v) + epsilon).sqrt())
+        .zip(gammas)
+        .map(|(&v, gamma)| f64::from(gamma) / (f64::from(v) + epsilon).sqrt())
         .collect();
     if let Some(weight) = values.get_mut(&format!("{name}.weight")) {
         let each = weight.data.len() / scales.len().max(1);

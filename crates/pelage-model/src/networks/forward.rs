@@ -19,7 +19,7 @@ impl Network {
 
     /// The same with a `tap`, which receives the name and output of every operation and returns the value that the
     /// network continues with: the output itself, or another tensor of that shape. Of fused operations (a convolution
-    /// with its max pooling in `cnn3` and VGG; MobileNet's expansion, depthwise convolution and projection) it sees
+    /// with its max pooling in `cnn3`, `lynx` and VGG; MobileNet's expansion, depthwise convolution and projection) it sees
     /// only the last output, unless the network is [`Network::unfused`].
     pub fn forward_with(&self, pixels: Tensor<4>, mode: Mode, tap: &mut Tap) -> Tensor<2> {
         self.run(pixels, 0, self.graph.nodes.len() - 1, mode, tap).flatten(1, 3)
@@ -88,9 +88,9 @@ impl Network {
             }
             let mut inputs: Vec<_> = node.inputs.iter().map(|&input| take(&mut values, input)).collect();
             values[i] = Some(match (&node.operation, self.layers.get(&node.name)) {
-                (Operation::Convolution(_), Some(Layer::Convolution(layer))) if self.blocks.contains(&i) => {
+                (Operation::Convolution(convolution), Some(Layer::Convolution(layer))) if self.blocks.contains(&i) => {
                     // Fused with its pooling; the convolution's own output is never materialized.
-                    layer.forward_block(inputs.swap_remove(0))
+                    layer.forward_block(inputs.swap_remove(0), convolution.activation)
                 }
                 (Operation::MaxPool(_), _) if self.blocks.contains(&(i - 1)) => tap(&node.name, inputs.swap_remove(0)),
                 _ => tap(&node.name, self.node(i, inputs, mode)),
@@ -121,13 +121,15 @@ impl Network {
     pub fn node(&self, i: usize, mut inputs: Vec<Tensor<4>>, mode: Mode) -> Tensor<4> {
         let node = &self.graph.nodes[i];
         let x = inputs.remove(0);
+        let training = matches!(mode, Mode::Train { .. }) && !self.is_frozen(&node.name);
         match (&node.operation, self.layers.get(&node.name)) {
-            (Operation::Convolution(convolution), Some(Layer::Convolution(layer))) => layer.forward(
-                x,
-                inputs.pop(),
-                convolution,
-                matches!(mode, Mode::Train { .. }) && !self.is_frozen(&node.name),
-            ),
+            (Operation::Convolution(convolution), Some(Layer::Convolution(layer))) => {
+                layer.forward(x, inputs.pop(), convolution, training)
+            }
+            (Operation::Norm(norm), layer) => match (norm.epsilon, layer) {
+                (Some(epsilon), Some(Layer::Norm(layer))) => layer.forward(x, epsilon, norm.activation, training),
+                _ => norm.activation.apply(x),
+            },
             (Operation::Dense { activation }, Some(Layer::Dense(layer))) => layer.forward(x, *activation),
             (Operation::MaxPool(pool), _) => {
                 let [_, h, w, _] = x.dims();

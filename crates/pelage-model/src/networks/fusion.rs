@@ -1,19 +1,18 @@
 //! Which operations of a graph are fused.
 
-use super::graph::{Convolution, Graph, Node, Operation, Pool};
+use std::collections::BTreeSet;
+
+use super::graph::{Convolution, Graph, Node, Norm, Operation, Pool};
 use crate::ops::Activation;
 
 impl Graph {
     /// Whether [`crate::ops::conv_block`] computes the convolution `i` fused with the max pooling right after it: 3x3
-    /// 'same' with bias and ReLU, then 2x2, and nothing else reads the convolution's output.
+    /// 'same' with ReLU or nothing, then 2x2, and nothing else reads the convolution's output.
     pub(crate) fn is_block(&self, i: usize) -> bool {
         let block = |c: &Convolution| {
-            c.norm.is_none()
-                && *c
-                    == Convolution {
-                        activation: Activation::Relu,
-                        ..Convolution::new(3, c.channels)
-                    }
+            let (bias, activation) = (c.bias, c.activation);
+            let plain = Convolution::new(3, c.channels);
+            matches!(activation, Activation::None | Activation::Relu) && *c == Convolution { bias, activation, ..plain }
         };
         let is = |node: &Node, wanted: &dyn Fn(&Operation) -> bool| node.inputs.len() == 1 && wanted(&node.operation);
         let [convolution, pool] = [self.nodes.get(i), self.nodes.get(i + 1)];
@@ -40,6 +39,51 @@ impl Graph {
         convolution(depthwise).filter(|c| c.groups > 1 && c.groups == c.channels)?;
         let expansion = before(depthwise).filter(|&i| pointwise(i));
         Some(expansion.into_iter().chain([depthwise, last]).collect())
+    }
+
+    /// The convolution that takes in the batch norm `i` where that is folded: nothing but a max pooling is between the
+    /// two, and nothing else reads the output of either. A norm without a scale is an increasing function, and the
+    /// maximum of such is that function of the maximum.
+    pub(crate) fn pooled_convolution(&self, i: usize) -> Option<usize> {
+        let before = |i: usize| self.nodes[i].inputs.first().copied().filter(|&input| self.readers(input) == 1);
+        let pool = before(i).filter(|&pool| matches!(self.nodes[pool].operation, Operation::MaxPool(_)))?;
+        let plain = |o: &Operation| {
+            matches!(o, Operation::Convolution(c) if c.norm.is_none() && c.activation == Activation::None)
+        };
+        before(pool).filter(|&convolution| plain(&self.nodes[convolution].operation))
+    }
+
+    /// Folds the batch norm `i` into `convolution`, see [`Graph::pooled_convolution`]. A ReLU goes with it, since it is
+    /// an increasing function too.
+    pub(crate) fn fold_norm(&mut self, i: usize, convolution: usize) {
+        let Operation::Norm(norm) = &mut self.nodes[i].operation else {
+            return;
+        };
+        let activation = match norm.activation {
+            Activation::Relu => std::mem::take(&mut norm.activation),
+            _ => Activation::None,
+        };
+        norm.epsilon = None;
+        if let Operation::Convolution(convolution) = &mut self.nodes[convolution].operation {
+            (convolution.bias, convolution.activation) = (true, activation);
+        }
+    }
+
+    /// The batch norms that are nodes of their own, with their epsilons and the convolutions that they fold into.
+    pub(crate) fn norms(&self) -> Vec<(usize, f64, usize)> {
+        let norm = |i: usize| match self.nodes[i].operation {
+            Operation::Norm(Norm { epsilon, .. }) => Some((i, epsilon?, self.pooled_convolution(i)?)),
+            _ => None,
+        };
+        (0..self.nodes.len()).filter_map(norm).collect()
+    }
+
+    /// The weights whose length means nothing, since a batch norm follows, by name.
+    pub fn normalized(&self) -> BTreeSet<String> {
+        let own = |node: &&Node| matches!(&node.operation, Operation::Convolution(c) if c.norm.is_some());
+        let pooled = self.norms().into_iter().map(|(_, _, convolution)| &self.nodes[convolution]);
+        let nodes = self.nodes.iter().filter(own).chain(pooled);
+        nodes.map(|node| format!("{}.weight", node.name)).collect()
     }
 
     /// How many nodes read the output of node `i`.

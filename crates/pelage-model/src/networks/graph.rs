@@ -29,6 +29,8 @@ pub enum Operation {
     Convolution(Convolution),
     /// The maximum of each window.
     MaxPool(Pool),
+    /// See [`Norm`].
+    Norm(Norm),
     /// The inputs, concatenated along the channels.
     Concatenate,
     /// Means over a grid of `side` x `side` parts of the map; 1 means global average pooling.
@@ -60,6 +62,8 @@ pub struct Convolution {
     pub padding: Padding,
     /// Groups of channels that are convolved independently.
     pub groups: usize,
+    /// Whether there is a bias, where no batch norm takes its place.
+    pub bias: bool,
     /// The epsilon of the batch norm that replaces the bias, if there is one.
     pub norm: Option<f64>,
     /// The activation that follows.
@@ -74,6 +78,16 @@ pub enum Padding {
     /// TensorFlow's 'SAME': the output has the input's size divided by the stride, rounded up; an odd row or column
     /// goes to bottom and right.
     Same,
+}
+
+/// A batch norm on its own, without a scale, for networks that pool between convolution and norm: the next convolution
+/// scales as well, and a norm that never changes the sign can be folded through max pooling.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Norm {
+    /// Added to the variance; none: the norm is folded into the convolution before it, and nothing is left of it.
+    pub epsilon: Option<f64>,
+    /// The activation that follows.
+    pub activation: Activation,
 }
 
 /// A sliding window.
@@ -94,6 +108,7 @@ impl Node {
     pub fn activation(&self) -> Activation {
         match &self.operation {
             Operation::Convolution(convolution) => convolution.activation,
+            Operation::Norm(norm) => norm.activation,
             Operation::Dense { activation } => *activation,
             _ => Activation::None,
         }
@@ -103,6 +118,7 @@ impl Node {
     pub(crate) fn activation_mut(&mut self) -> Option<&mut Activation> {
         match &mut self.operation {
             Operation::Convolution(convolution) => Some(&mut convolution.activation),
+            Operation::Norm(norm) => Some(&mut norm.activation),
             Operation::Dense { activation } => Some(activation),
             _ => None,
         }
@@ -118,6 +134,7 @@ impl Convolution {
             stride: 1,
             padding: Padding::Each(kernel / 2),
             groups: 1,
+            bias: true,
             norm: None,
             activation: Activation::None,
         }
@@ -139,6 +156,11 @@ impl Convolution {
             groups: self.channels,
             ..self
         }
+    }
+
+    /// Without a bias.
+    pub fn without_bias(self) -> Self {
+        Convolution { bias: false, ..self }
     }
 
     /// With batch norm (Ioffe and Szegedy 2015) instead of a bias.
@@ -278,6 +300,13 @@ impl Graph {
         self.add(name, Operation::MaxPool(pool), &[input], self.channels(input))
     }
 
+    /// Adds a batch norm without a scale, and an activation.
+    pub fn norm(&mut self, name: impl Into<String>, input: Value, epsilon: f64, activation: Activation) -> Value {
+        let epsilon = Some(epsilon);
+        let norm = Norm { epsilon, activation };
+        self.add(name, Operation::Norm(norm), &[input], self.channels(input))
+    }
+
     /// Adds a concatenation of channels.
     pub fn concatenate(&mut self, name: impl Into<String>, inputs: &[Value]) -> Value {
         let channels = inputs.iter().map(|&input| self.channels(input)).sum();
@@ -336,7 +365,11 @@ impl Graph {
                 Operation::MaxPool(pool) => windows(pool.kernel, pool.stride, pool.padding(from)),
                 Operation::AveragePool { side } => [*side; 2],
                 Operation::Flatten => [1, 1],
-                Operation::Input | Operation::Concatenate | Operation::Dense { .. } | Operation::Dropout(_) => from,
+                Operation::Input
+                | Operation::Norm(_)
+                | Operation::Concatenate
+                | Operation::Dense { .. }
+                | Operation::Dropout(_) => from,
             });
         }
         sizes
@@ -351,11 +384,15 @@ impl Graph {
                 let weight = named("weight", &[c.channels, inputs() / c.groups, c.kernel, c.kernel]);
                 let others: &[&str] = match c.norm {
                     Some(_) => &["norm.weight", "norm.bias", "norm.running_mean", "norm.running_var"],
-                    None => &["bias"],
+                    None if c.bias => &["bias"],
+                    None => &[],
                 };
                 let others = others.iter().map(|name| named(name, &[c.channels]));
                 std::iter::once(weight).chain(others).collect()
             }
+            Operation::Norm(Norm { epsilon: Some(_), .. }) => ["bias", "running_mean", "running_var"]
+                .map(|name| named(name, &[node.channels]))
+                .to_vec(),
             Operation::Dense { .. } => {
                 vec![
                     named("weight", &[node.channels, inputs()]),

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::graph::Graph;
+use super::graph::{Graph, Operation};
 use crate::ops::Activation;
 
 /// A head other than the architecture's own.
@@ -80,5 +80,19 @@ impl Head {
             x = graph.dropout("head.dropout", x, self.dropout);
         }
         graph.dense("head", x, classes, Activation::None);
+    }
+}
+
+impl Graph {
+    /// Whether images of any size fit: not where a map is flattened.
+    pub fn takes_any_size(&self) -> bool {
+        !self.nodes().iter().any(|node| node.operation == Operation::Flatten)
+    }
+
+    /// Whether the head begins with the channel means of the last feature map, which can be averaged with those of other
+    /// views of an image.
+    pub fn averages(&self) -> bool {
+        let first = self.nodes().get(self.features() + 1);
+        first.is_some_and(|node| node.operation == Operation::AveragePool { side: 1 })
     }
 }

@@ -17,11 +17,13 @@ use crate::values::{Named, Values};
 pub(super) enum Layer {
     /// A convolution with a bias or a batch norm.
     Convolution(ConvolutionLayer),
+    /// A batch norm on its own.
+    Norm(BatchNorm),
     /// A dense layer.
     Dense(DenseLayer),
 }
 
-/// Weights of a convolution `[co, ci / groups, kh, kw]`, and either a bias `[co]` or a batch norm.
+/// Weights of a convolution `[co, ci / groups, kh, kw]`, and a bias `[co]`, a batch norm, or neither.
 #[derive(Module, Debug)]
 pub(super) struct ConvolutionLayer {
     weight: Param<Tensor<4>>,
@@ -35,10 +37,10 @@ pub(super) struct ConvolutionLayer {
     packed_block: ops::PackedBlock,
 }
 
-/// Batch norm (Ioffe and Szegedy 2015): scale, shift and running statistics, each `[co]`.
+/// Batch norm (Ioffe and Szegedy 2015): scale, if there is one, shift and running statistics, each `[co]`.
 #[derive(Module, Debug)]
 pub(super) struct BatchNorm {
-    weight: Param<Tensor<1>>,
+    weight: Option<Param<Tensor<1>>>,
     bias: Param<Tensor<1>>,
     running_mean: RunningState<Tensor<1>>,
     running_var: RunningState<Tensor<1>>,
@@ -71,12 +73,9 @@ impl ConvolutionLayer {
         ConvolutionLayer {
             weight: Param::from_tensor(tensor(named("weight").unwrap_or_default(), device)),
             bias: named("bias").map(|bias| Param::from_tensor(tensor(bias, device))),
-            norm: named("norm.weight").map(|weight| BatchNorm {
-                weight: Param::from_tensor(tensor(weight, device)),
-                bias: Param::from_tensor(tensor(named("norm.bias").unwrap_or_default(), device)),
-                running_mean: RunningState::new(tensor(named("norm.running_mean").unwrap_or_default(), device)),
-                running_var: RunningState::new(tensor(named("norm.running_var").unwrap_or_default(), device)),
-            }),
+            norm: values
+                .contains_key(&format!("{name}.norm.weight"))
+                .then(|| BatchNorm::take(&format!("{name}.norm"), values, device)),
             packed: ops::Packed::default(),
             packed_block: ops::PackedBlock::default(),
         }
@@ -140,8 +139,7 @@ impl ConvolutionLayer {
     }
 
     /// The convolution and its pooling, see [`ops::conv_block`].
-    pub(super) fn forward_block(&self, input: Tensor<4>) -> Tensor<4> {
-        // A block has a bias (`Graph::is_block`); a missing one would be zero.
+    pub(super) fn forward_block(&self, input: Tensor<4>, activation: Activation) -> Tensor<4> {
         let zeros = || Tensor::zeros([self.weight.val().dims()[0]], &input.device());
         let (weight, bias) = (self.weight.val(), self.bias.as_ref().map_or_else(zeros, Param::val));
         // In training the weights change at every step.
@@ -150,15 +148,43 @@ impl ConvolutionLayer {
         } else {
             self.packed_block.clone()
         };
-        ops::conv_block(input, weight, bias, packed)
+        // `Graph::is_block` knows of no other activation.
+        ops::conv_block(input, weight, bias, activation == Activation::Relu, packed)
     }
 }
 
 impl BatchNorm {
+    /// Takes the tensors named `name.…` out of `values`, whose shapes have been checked.
+    pub(super) fn take(name: &str, values: &mut Named, device: &Device) -> Self {
+        let mut named = |suffix: &str| values.remove(&format!("{name}.{suffix}"));
+        BatchNorm {
+            weight: named("weight").map(|weight| Param::from_tensor(tensor(weight, device))),
+            bias: Param::from_tensor(tensor(named("bias").unwrap_or_default(), device)),
+            running_mean: RunningState::new(tensor(named("running_mean").unwrap_or_default(), device)),
+            running_var: RunningState::new(tensor(named("running_var").unwrap_or_default(), device)),
+        }
+    }
+
+    /// By the batch's statistics in training, otherwise by the running ones; then the activation.
+    pub(super) fn forward(&self, x: Tensor<4>, epsilon: f64, activation: Activation, training: bool) -> Tensor<4> {
+        if training {
+            return self.train(x, epsilon, None, activation);
+        }
+        let (scale, shift) = self.scale_and_shift(epsilon);
+        let channels = scale.dims()[0];
+        let [scale, shift] = [scale, shift].map(|row| row.reshape([1, 1, 1, channels]));
+        activation.apply(x * scale + shift)
+    }
+
+    /// The scale, which is 1 where none is learnt.
+    fn scale(&self) -> Tensor<1> {
+        self.weight.as_ref().map_or_else(|| self.bias.val().ones_like(), Param::val)
+    }
+
     /// Normalizes by the batch's mean and variance per channel, adds the residual, and applies the activation.
     fn train(&self, x: Tensor<4>, epsilon: f64, residual: Option<Tensor<4>>, activation: Activation) -> Tensor<4> {
         let [n, h, w, _] = x.dims();
-        let done = ops::batch_norm(x, self.weight.val(), self.bias.val(), epsilon, residual, activation);
+        let done = ops::batch_norm(x, self.scale(), self.bias.val(), epsilon, residual, activation);
         // The running variance is the unbiased one, as in PyTorch.
         let count = (n * h * w) as f64;
         let unbiased = done.variance * (count / (count - 1.0).max(1.0));
@@ -172,7 +198,7 @@ impl BatchNorm {
 
     /// The `a` and `b` of the norm by running statistics, `a * x + b`.
     fn scale_and_shift(&self, epsilon: f64) -> (Tensor<1>, Tensor<1>) {
-        let scale = self.weight.val() / (self.running_var.value_sync() + epsilon).sqrt();
+        let scale = self.scale() / (self.running_var.value_sync() + epsilon).sqrt();
         let shift = self.bias.val() - self.running_mean.value_sync() * scale.clone();
         (scale, shift)
     }

@@ -7,8 +7,8 @@ use burn::Tensor;
 use burn::module::{Devices, Module, ModuleMapper, ModuleVisitor};
 use burn::tensor::Device;
 
-use super::graph::{Graph, Operation};
-use super::layer::{ConvolutionLayer, DenseLayer, Layer};
+use super::graph::{Graph, Norm, Operation};
+use super::layer::{BatchNorm, ConvolutionLayer, DenseLayer, Layer};
 use super::{Architecture, head::Head, init};
 use crate::values::Named;
 
@@ -102,6 +102,9 @@ impl Network {
                 Operation::Convolution(_) => {
                     Layer::Convolution(ConvolutionLayer::take(&node.name, &mut values, device))
                 }
+                Operation::Norm(Norm { epsilon: Some(_), .. }) => {
+                    Layer::Norm(BatchNorm::take(&node.name, &mut values, device))
+                }
                 Operation::Dense { .. } => Layer::Dense(DenseLayer::take(&node.name, &mut values, device)),
                 _ => continue,
             };
@@ -151,6 +154,11 @@ fn folded_as(mut graph: Graph, values: &Named) -> Graph {
             if has("bias") && !has("norm.weight") {
                 convolution.norm = None;
             }
+        }
+    }
+    for (norm, _, convolution) in graph.norms() {
+        if !values.contains_key(&format!("{}.running_mean", graph.nodes[norm].name)) {
+            graph.fold_norm(norm, convolution);
         }
     }
     graph

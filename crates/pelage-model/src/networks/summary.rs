@@ -102,6 +102,10 @@ fn kind(node: &Node) -> String {
             }
             followed(what, c.activation)
         }
+        Operation::Norm(norm) => match norm.epsilon {
+            Some(_) => followed("batch norm".into(), norm.activation),
+            None => followed("batch norm, folded".into(), norm.activation),
+        },
         Operation::MaxPool(pool) if pool.stride == pool.kernel => format!("max-pooling {0}x{0}", pool.kernel),
         Operation::MaxPool(pool) => format!("max-pooling {0}x{0} / {1}", pool.kernel, pool.stride),
         Operation::Concatenate => "concatenation".into(),
@@ -133,6 +137,7 @@ mod tests {
         let device = burn::tensor::Device::flex();
         for architecture in [
             Architecture::Cnn3,
+            Architecture::Lynx,
             Architecture::ResNet18,
             Architecture::EfficientNetLite0,
         ] {

@@ -11,10 +11,14 @@ use super::{init, parameters};
 use crate::ops::Activation;
 
 impl Network {
-    /// The same network with the batch norms of the convolutions that `choose` names folded into their weights and a
-    /// bias (Jacob et al. 2018, section 3.2). Equal to the original within rounding, except in training.
+    /// The same network with the batch norms of the layers that `choose` names folded into the convolutions before them,
+    /// as weights and a bias (Jacob et al. 2018, section 3.2). Equal to the original within rounding, except in training.
     pub fn folded(&self, choose: impl Fn(&str) -> bool) -> Self {
-        let has_norm = |node: &Node| matches!(&node.operation, Operation::Convolution(c) if c.norm.is_some());
+        let has_norm = |node: &Node| match &node.operation {
+            Operation::Convolution(convolution) => convolution.norm.is_some(),
+            Operation::Norm(norm) => norm.epsilon.is_some(),
+            _ => false,
+        };
         if !self.graph.nodes.iter().any(|node| has_norm(node) && choose(&node.name)) {
             return self.clone();
         }
@@ -25,7 +29,14 @@ impl Network {
                 && choose(&node.name)
                 && let Some(epsilon) = convolution.norm.take()
             {
-                super::fold::fold(&node.name, epsilon, &mut values);
+                super::fold::fold(&node.name, &format!("{}.norm", node.name), epsilon, &mut values);
+            }
+        }
+        for (norm, epsilon, convolution) in graph.norms() {
+            let [norm_name, name] = [norm, convolution].map(|i| graph.nodes[i].name.clone());
+            if choose(&norm_name) {
+                super::fold::fold(&name, &norm_name, epsilon, &mut values);
+                graph.fold_norm(norm, convolution);
             }
         }
         Self::build(graph, values, &self.device()).with_frozen(|layer| self.is_frozen(layer))

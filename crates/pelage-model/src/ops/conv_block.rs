@@ -1,4 +1,4 @@
-//! The fused block: 3x3 'same' convolution, bias, ReLU, 2x2 max pooling.
+//! The fused block: 3x3 'same' convolution, bias, ReLU or nothing, 2x2 max pooling.
 
 use std::sync::{Arc, OnceLock};
 
@@ -25,6 +25,7 @@ pub(crate) trait ConvBlockBackend: Backend {
         input: FloatTensor<Self>,
         weights: FloatTensor<Self>,
         bias: FloatTensor<Self>,
+        relu: bool,
         packed: PackedBlock,
     ) -> (FloatTensor<Self>, IntTensor<Self>);
 }
@@ -48,25 +49,40 @@ pub struct PackedBlock(Arc<OnceLock<kernel::Packed>>);
 /// The fused block on `input` `[n, h, w, ci]` with PyTorch's weight layout `[co, ci, 3, 3]` and `bias` `[co]`:
 /// `[n, h/2, w/2, co]`. An odd last row or column is dropped, as by Keras's `MaxPooling2D`. Weights are packed once for
 /// all calls with the same `packed`.
-pub fn conv_block(input: Tensor<4>, weights: Tensor<4>, bias: Tensor<1>, packed: PackedBlock) -> Tensor<4> {
+pub fn conv_block(
+    input: Tensor<4>,
+    weights: Tensor<4>,
+    bias: Tensor<1>,
+    relu: bool,
+    packed: PackedBlock,
+) -> Tensor<4> {
     if !runs_on_kernels(&input) {
-        return conv_block_composed(input, weights, bias);
+        return conv_block_composed(input, weights, bias, relu);
     }
     let (output, _winners) = <Dispatch as ConvBlockBackend>::fused_block(
         input.into_dispatch(),
         weights.into_dispatch(),
         bias.into_dispatch(),
+        relu,
         packed,
     );
     Tensor::from_dispatch(output)
 }
 
 /// The same composed of Burn's own operations: for other devices, and the reference for tests.
-pub fn conv_block_composed(input: Tensor<4>, weights: Tensor<4>, bias: Tensor<1>) -> Tensor<4> {
+pub fn conv_block_composed(input: Tensor<4>, weights: Tensor<4>, bias: Tensor<1>, relu: bool) -> Tensor<4> {
     let options = ConvOptions::new([1, 1], [1, 1], [1, 1], 1);
     let convolved = module::conv2d(input.permute([0, 3, 1, 2]), weights, Some(bias), options);
-    let pooled = module::max_pool2d(activation::relu(convolved), MaxPoolOptions::new([2, 2]));
+    let activated = if relu { activation::relu(convolved) } else { convolved };
+    let pooled = module::max_pool2d(activated, MaxPoolOptions::new([2, 2]));
     pooled.permute([0, 2, 3, 1])
+}
+
+fn activation_of(relu: bool) -> kernel::Activation {
+    match relu {
+        true => kernel::Activation::Relu,
+        false => kernel::Activation::None,
+    }
 }
 
 fn shape_of(input: &FlexTensor, weights: &FlexTensor) -> Shape {
@@ -85,6 +101,7 @@ impl ConvBlockBackend for Flex {
         input: FlexTensor,
         weights: FlexTensor,
         bias: FlexTensor,
+        relu: bool,
         packed: PackedBlock,
     ) -> (FlexTensor, FlexTensor) {
         let (isa, shape, input) = (Isa::best(), shape_of(&input, &weights), input.to_contiguous());
@@ -92,7 +109,7 @@ impl ConvBlockBackend for Flex {
             let (weights, bias) = (weights.to_contiguous(), bias.to_contiguous());
             kernel::pack(isa, shape, values(&weights), values(&bias))
         });
-        let (output, winners) = kernel::forward_new(isa, shape, values(&input), packed);
+        let (output, winners) = kernel::forward_new(isa, shape, activation_of(relu), values(&input), packed);
         let pooled = [
             shape.batch,
             shape.pooled_height(),
@@ -155,11 +172,12 @@ impl<B: ConvBlockBackend + ConvBlockBackward, C: CheckpointStrategy> ConvBlockBa
         input: FloatTensor<Self>,
         weights: FloatTensor<Self>,
         bias: FloatTensor<Self>,
+        relu: bool,
         packed: PackedBlock,
     ) -> (FloatTensor<Self>, IntTensor<Self>) {
         let nodes = [input.node(), weights.node(), bias.node()];
         let (input, weights) = (input.into_primitive(), weights.into_primitive());
-        let (output, winners) = B::fused_block(input.clone(), weights.clone(), bias.into_primitive(), packed);
+        let (output, winners) = B::fused_block(input.clone(), weights.clone(), bias.into_primitive(), relu, packed);
         let output = match FusedBlock.prepare::<C>(nodes).compute_bound().stateful() {
             OpsKind::Tracked(prepared) => prepared.finish((input, weights, winners.clone()), output),
             OpsKind::UnTracked(prepared) => prepared.finish(output),

@@ -4,11 +4,14 @@ use burn::Tensor;
 use burn::backend::flex::FlexTensor;
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, Dispatch, Flex, backend_extension};
+use burn::tensor::TensorData;
 use pelage_kernels::isa::Isa;
 use pelage_kernels::optimizer as kernel;
+use pelage_kernels::orthogonal::orthogonalize;
 pub use pelage_kernels::optimizer::{Adam, Rate, RmsProp, Sgd};
 
-use super::flex::{runs_on_kernels, values, values_mut};
+use super::flex::{dims, runs_on_kernels, values, values_mut};
+use crate::values::to_vec;
 
 /// The steps as a Burn backend extension; each returns the new parameters and state.
 #[backend_extension(Flex)]
@@ -41,6 +44,9 @@ pub(crate) trait OptimizerBackend: Backend {
         mean: FloatTensor<Self>,
         square: FloatTensor<Self>,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
+
+    /// The matrix with singular values near 1.
+    fn orthogonal(matrix: FloatTensor<Self>, steps: usize) -> FloatTensor<Self>;
 }
 
 impl OptimizerBackend for Flex {
@@ -90,6 +96,13 @@ impl OptimizerBackend for Flex {
         );
         kernel::adam(Isa::best(), rule, rate, t, p, values(&gradients), m, s);
         (parameters, mean, square)
+    }
+
+    fn orthogonal(matrix: FlexTensor, steps: usize) -> FlexTensor {
+        let mut matrix = matrix.to_contiguous();
+        let shape = dims(&matrix);
+        orthogonalize(Isa::best(), shape, steps, values_mut(&mut matrix));
+        matrix
     }
 }
 
@@ -154,6 +167,60 @@ pub fn adam(
     let correction = |beta: f64| 1.0 - beta.powi(t as i32);
     let step = rate.learning_rate * correction(rule.beta2).sqrt() / correction(rule.beta1);
     parameters - mean.clone() * step / (square.clone().sqrt() + rule.epsilon)
+}
+
+/// Muon (Jordan 2024): momentum, whose steps are made orthogonal.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Muon {
+    /// Share of the running average of gradients that is kept.
+    pub momentum: f64,
+    /// Whether to look ahead by Nesterov's momentum.
+    pub nesterov: bool,
+    /// Newton-Schulz steps, see [`orthogonalize`].
+    pub steps: usize,
+    /// Whether the length of the parameters means nothing, as before a batch norm: they are then brought to that of as
+    /// many unit rows, so that the learning rate is an angle, and weight decay has no part.
+    pub rescale: bool,
+}
+
+/// One step on a matrix of `shape`, flattened, as in `torch.optim.Muon`; updates `average` and returns the new
+/// parameters.
+pub fn muon(
+    rule: Muon,
+    rate: Rate,
+    shape: [usize; 2],
+    parameters: Tensor<1>,
+    gradients: Tensor<1>,
+    average: &mut Tensor<1>,
+) -> Tensor<1> {
+    *average = take(average) * rule.momentum + gradients.clone() * (1.0 - rule.momentum);
+    let direction = match rule.nesterov {
+        true => gradients * (1.0 - rule.momentum) + average.clone() * rule.momentum,
+        false => average.clone(),
+    };
+    let step = orthogonal(direction.reshape(shape), rule.steps);
+    let kept = match rule.rescale {
+        true => {
+            let square = |&value: &f32| f64::from(value).powi(2);
+            let norm = to_vec(parameters.clone()).iter().map(square).sum::<f64>().sqrt();
+            (shape[0] as f64).sqrt() / norm.max(1e-12)
+        }
+        false => 1.0 - rate.learning_rate * rate.weight_decay,
+    };
+    let longer = (shape[0] as f64 / shape[1] as f64).max(1.0).sqrt();
+    parameters * kept - step.reshape([shape[0] * shape[1]]) * (rate.learning_rate * longer)
+}
+
+/// The matrix with the same singular vectors and singular values near 1, see [`orthogonalize`].
+fn orthogonal(matrix: Tensor<2>, steps: usize) -> Tensor<2> {
+    if runs_on_kernels(&matrix) {
+        return Tensor::from_dispatch(<Dispatch as OptimizerBackend>::orthogonal(matrix.into_dispatch(), steps));
+    }
+    // Elsewhere it is brought to the CPU and back: a few matrices a step.
+    let (device, shape) = (matrix.device(), matrix.dims());
+    let mut values = to_vec(matrix);
+    orthogonalize(Isa::best(), shape, steps, &mut values);
+    Tensor::from_data(TensorData::new(values, shape), &device)
 }
 
 /// Moves the tensor out and leaves an empty one: a second owner would prevent the in-place update.

@@ -48,6 +48,7 @@ impl Exported<'_> {
                     }
                     activation(writer, name, x, convolution.activation)
                 }
+                Operation::Norm(norm) => activation(writer, name, inputs[0].to_string(), norm.activation),
                 Operation::MaxPool(pool) => writer.node("MaxPool", name, &inputs, windows(pool, from)),
                 Operation::Concatenate => writer.node("Concat", name, &inputs, vec![integer("axis", 1)]),
                 Operation::AveragePool { side: 1 } => {

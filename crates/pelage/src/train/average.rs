@@ -1,13 +1,50 @@
-//! The running average of the weights, which is validated and saved: it averages out the noise of the steps, and is the
-//! better network (Polyak and Juditsky 1992; Izmailov et al. 2018).
+//! The average of the weights, which is validated and saved: it averages out the noise of the steps, and is the better
+//! network (Polyak and Juditsky 1992; Izmailov et al. 2018). A running average of all steps, or the plain mean of the
+//! last ones.
 
 use pelage_model::networks::{Network, parameters};
 use pelage_model::values::Named;
 
+use super::recipe::Recipe;
+
 /// Steps between updates: the weights hardly change in between.
 const EVERY: u64 = 8;
 
-/// An exponential moving average.
+/// How weights are averaged.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Averaging {
+    /// Not at all.
+    None,
+    /// As an exponential moving average with this decay per step.
+    Running(f64),
+    /// As the mean of those after this step.
+    Last(u64),
+}
+
+impl Averaging {
+    /// What `recipe` asks for with so many training images.
+    pub fn of(recipe: &Recipe, images: usize) -> Self {
+        let steps = images.div_ceil(recipe.batch_size).div_ceil(recipe.accumulate) * recipe.epochs;
+        if recipe.average_last > 0.0 {
+            Averaging::Last(((1.0 - recipe.average_last) * steps as f64) as u64)
+        } else if recipe.ema_momentum > 0.0 {
+            Averaging::Running(recipe.ema_momentum)
+        } else {
+            Averaging::None
+        }
+    }
+
+    /// How often the weights were averaged after `steps` steps.
+    fn updates(self, steps: u64) -> u64 {
+        match self {
+            Averaging::None => 0,
+            Averaging::Running(_) => steps / EVERY,
+            Averaging::Last(from) => (steps / EVERY).saturating_sub(from / EVERY),
+        }
+    }
+}
+
+/// Averaged weights.
 #[derive(Clone, Debug, Default)]
 pub struct Average {
     /// The averaged tensors by name; empty before the first update.
@@ -15,24 +52,28 @@ pub struct Average {
 }
 
 impl Average {
-    /// The average with `values`, after `steps` steps of training `network`; `momentum` is the recipe's.
+    /// The average with `values`, after `steps` steps of training `network`.
     ///
     /// # Errors
     /// A message if there is none where there must be one, or the other way round; or as [`parameters::check`].
-    pub fn restore(values: Named, steps: u64, momentum: f64, network: &Network) -> Result<Self, String> {
-        let begun = momentum > 0.0 && steps >= EVERY;
-        match (begun, values.is_empty()) {
-            (true, _) => parameters::check(network, &values)?,
-            (false, true) => {}
-            (false, false) => return Err("has a running average that training has not begun".into()),
+    pub fn restore(values: Named, steps: u64, averaging: Averaging, network: &Network) -> Result<Self, String> {
+        let begun = averaging.updates(steps) > 0;
+        match (begun, values.is_empty(), averaging) {
+            // More epochs than before: the last steps are others now.
+            (false, false, Averaging::Last(_)) => return Ok(Average::default()),
+            // Fewer: it begins late.
+            (true, true, Averaging::Last(_)) | (false, true, _) => {}
+            (true, ..) => parameters::check(network, &values)?,
+            (false, false, _) => return Err("has a running average that training has not begun".into()),
         }
         Ok(Average { values })
     }
 
-    /// Adds `network` as it is after `steps` steps; `momentum` is the decay per step. It is lower at first, so that the
-    /// random initialization is soon forgotten.
-    pub fn update(&mut self, network: &Network, steps: u64, momentum: f64) {
-        if !steps.is_multiple_of(EVERY) {
+    /// Adds `network` as it is after `steps` steps. The decay of a running average is lower at first, so that the random
+    /// initialization is soon forgotten.
+    pub fn update(&mut self, network: &Network, steps: u64, averaging: Averaging) {
+        let updates = averaging.updates(steps) as f64;
+        if !steps.is_multiple_of(EVERY) || updates == 0.0 {
             return;
         }
         let now = parameters::read(network);
@@ -40,8 +81,10 @@ impl Average {
             self.values = now;
             return;
         }
-        let updates = (steps / EVERY) as f64;
-        let kept = momentum.powi(EVERY as i32).min((1.0 + updates) / (10.0 + updates)) as f32;
+        let kept = match averaging {
+            Averaging::Running(momentum) => momentum.powi(EVERY as i32).min((1.0 + updates) / (10.0 + updates)),
+            _ => 1.0 - 1.0 / updates,
+        } as f32;
         for (average, now) in self.values.values_mut().zip(now.values()) {
             for (average, now) in average.data.iter_mut().zip(&now.data) {
                 *average += (now - *average) * (1.0 - kept);
@@ -65,8 +108,8 @@ mod tests {
         let (mut average, mut expected) = (Average::default(), f64::NAN);
         for (i, network) in networks.iter().enumerate() {
             let steps = 8 * (i as u64 + 1);
-            average.update(network, steps, 0.9);
-            average.update(&networks[0], steps + 1, 0.9);
+            average.update(network, steps, Averaging::Running(0.9));
+            average.update(&networks[0], steps + 1, Averaging::Running(0.9));
             let now = f64::from(parameters::read(network)["conv2.weight"].data[5]);
             let kept = 0.9f64.powi(8).min((1.0 + (i + 1) as f64) / (10.0 + (i + 1) as f64));
             expected = if i == 0 {
@@ -76,5 +119,34 @@ mod tests {
             };
         }
         assert!((f64::from(average.values["conv2.weight"].data[5]) - expected).abs() < 1e-6);
+    }
+
+    #[test]
+    fn the_mean_of_the_last_steps_counts_each_alike() {
+        let device = burn::tensor::Device::flex();
+        let networks = [0, 1, 2].map(|seed| Network::new(Architecture::Cnn3, [8, 8], 2, seed, &device));
+        let one = |network: &Network| f64::from(parameters::read(network)["conv2.weight"].data[5]);
+        let (mut average, averaging) = (Average::default(), Averaging::Last(20));
+        average.update(&networks[0], 16, averaging);
+        assert!(average.values.is_empty());
+        for (network, steps) in networks.iter().zip([24, 32, 40]) {
+            average.update(network, steps, averaging);
+            average.update(&networks[0], steps + 1, averaging);
+        }
+        let expected = networks.iter().map(one).sum::<f64>() / 3.0;
+        assert!((f64::from(average.values["conv2.weight"].data[5]) - expected).abs() < 1e-6);
+
+        let recipe = Recipe {
+            average_last: 0.25,
+            epochs: 10,
+            batch_size: 32,
+            ..Recipe::default()
+        };
+        assert_eq!(Averaging::of(&recipe, 320), Averaging::Last(75));
+        // A run that goes on for longer forgets what it had averaged.
+        let values = average.values.clone();
+        let restored = |averaging| Average::restore(values.clone(), 40, averaging, &networks[0]).unwrap();
+        assert_eq!(restored(averaging).values.len(), values.len());
+        assert!(restored(Averaging::Last(100)).values.is_empty());
     }
 }

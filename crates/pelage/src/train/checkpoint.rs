@@ -117,7 +117,7 @@ impl Snapshot {
         state.progress.check(recipe, batches).map_err(of_another("progress"))?;
         let mut learner = fresh;
         parameters::check(&learner.network, &self.network).map_err(of_another("weights"))?;
-        learner.average = Average::restore(self.average, steps, recipe.ema_momentum, &learner.network)
+        learner.average = Average::restore(self.average, steps, learner.averaging, &learner.network)
             .map_err(of_another("average"))?;
         learner.optimizer = Optimizer::restore(self.optimizer, steps, recipe, &learner.network, &learner.device)
             .map_err(of_another("optimizer"))?;

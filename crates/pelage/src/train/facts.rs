@@ -47,7 +47,7 @@ pub fn facts(recipe: &Recipe, progress: &Progress, data: &Data, settings: Value)
     Facts {
         architecture: recipe.model,
         head: transfer.map(|transfer| transfer.head.clone()),
-        flip: transfer.is_some_and(|transfer| transfer.flip),
+        flip: recipe.evaluation_flip || transfer.is_some_and(|transfer| transfer.flip),
         classes: data.train.classes().to_vec(),
         preprocessing: data.train.preprocessing().clone(),
         training: json!({

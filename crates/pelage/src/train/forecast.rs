@@ -1,12 +1,13 @@
 //! How long a run will take, measured on a few steps before it starts.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use burn::module::Module;
 use burn::tensor::Device;
 use pelage_data::loader::{Batch, Order, Pass};
 use pelage_model::input;
-use pelage_model::networks::Mode;
+use pelage_model::networks::{Mode, Network, parameters};
 use pelage_model::values::to_vec;
 
 use super::recipe::Recipe;
@@ -18,7 +19,7 @@ use crate::{Error, Result};
 /// Unmeasured warm-up steps, and the maximum number of measured steps.
 const WARM_UP: usize = 2;
 const MEASURED: usize = 8;
-/// No step is started after this many seconds.
+/// No step of one size is started after this many seconds, shared among the sizes of a run.
 const ENOUGH: Duration = Duration::from_secs(3);
 
 /// The forecast from the measured steps.
@@ -32,30 +33,65 @@ pub struct Forecast {
     pub total_seconds: f64,
 }
 
-/// Times a few steps of `recipe` on a throw-away network; the run itself is not affected.
+/// Times a few steps of `recipe` on a throw-away network, at each of its sizes; the run itself is not affected.
 ///
 /// # Errors
 /// Images that can no longer be read, a loss that became NaN.
 pub fn forecast(recipe: &Recipe, start: &Start, data: &Data, device: &Device) -> Result<Forecast> {
+    // Each size, with its number of epochs and, of validations, sides and whether mirror images count.
+    let mut sides: BTreeMap<u32, f64> = BTreeMap::new();
+    let mut validations: BTreeMap<(u32, bool), f64> = BTreeMap::new();
+    for epoch in 0..recipe.epochs {
+        *sides.entry(recipe.side(epoch)).or_default() += 1.0;
+        *validations.entry(recipe.validation(epoch)).or_default() += 1.0;
+    }
+    let enough = ENOUGH.div_f64(sides.len() as f64);
+    let images = [data.train.len(), data.validation.len()].map(|images| images as f64);
+    let mut training = 0.0;
+    for (side, epochs) in sides {
+        training += epochs * images[0] / training_rate(recipe, start, data, device, side, enough)?;
+    }
+    let mut validating = 0.0;
+    for ((side, flip), epochs) in validations {
+        let passes = if flip { 2.0 } else { 1.0 };
+        validating += epochs * passes * images[1] / validation_rate(recipe, start, data, device, side, enough)?;
+    }
+    let epochs = recipe.epochs as f64;
+    Ok(Forecast {
+        train_images_per_second: epochs * images[0] / training.max(1e-9),
+        epoch_seconds: (training + validating) / epochs,
+        total_seconds: training + validating,
+    })
+}
+
+/// Images per second in training at one side.
+fn training_rate(
+    recipe: &Recipe,
+    start: &Start,
+    data: &Data,
+    device: &Device,
+    side: u32,
+    enough: Duration,
+) -> Result<f64> {
     let mut learner = None;
-    let order = Order::Shuffled {
-        seed: recipe.seed,
-        epoch: 0,
-    };
-    let batch_size = recipe.batch_size;
     let source = data.train.batches(Pass {
-        batch_size,
-        order,
+        batch_size: recipe.batch_size,
+        order: Order::Shuffled {
+            seed: recipe.seed,
+            epoch: 0,
+        },
         augmentation: recipe.augmentation(),
+        size: Some([side; 2]),
         ..Pass::default()
     });
-    let rate = recipe.learning_rate * 1e-3;
-    let train = rate_of(source, |batch| {
+    let (rate, shape) = (recipe.learning_rate * 1e-3, data.train.shape_at(side));
+    rate_of(source, enough, |batch| {
         let images = batch.targets.len();
-        let fresh = learner
-            .take()
-            .unwrap_or_else(|| Learner::new(recipe, start.network.clone(), data, device));
-        let stepped = fresh.step(std::iter::once(Ok(batch)), data.train.shape(), 0, rate);
+        let fresh = match learner.take() {
+            Some(learner) => learner,
+            None => Learner::new(recipe, copy(&start.network)?, data, device),
+        };
+        let stepped = fresh.step(std::iter::once(Ok(batch)), shape, 0, rate);
         // The rate that was asked for, not the small one of the forecast.
         let (next, _) = stepped.map_err(|failure| match failure {
             Error::Diverged { step, .. } => Error::Diverged {
@@ -66,29 +102,39 @@ pub fn forecast(recipe: &Recipe, start: &Start, data: &Data, device: &Device) ->
         })?;
         learner = Some(next);
         Ok(images)
-    })?;
-
-    let network = start.network.valid();
-    let source = data.validation.batches(Pass {
-        batch_size,
-        ..Pass::default()
-    });
-    let validation = rate_of(source, |batch| {
-        let images = batch.targets.len();
-        let pixels = input::tensor(batch.pixels, data.validation.shape(), device);
-        to_vec(network.forward(pixels, Mode::Infer));
-        Ok(images)
-    })?;
-    let epoch_seconds = data.train.len() as f64 / train + data.validation.len() as f64 / validation;
-    Ok(Forecast {
-        train_images_per_second: train,
-        epoch_seconds,
-        total_seconds: epoch_seconds * recipe.epochs as f64,
     })
 }
 
-/// Images per second over the first batches of `source`.
-fn rate_of(source: Batches, mut work: impl FnMut(Batch) -> Result<usize>) -> Result<f64> {
+/// A network that shares nothing with `network`, not even the running statistics of its batch norms.
+fn copy(network: &Network) -> Result<Network> {
+    let copied = parameters::write(network.clone(), parameters::read(network));
+    copied.map_err(|reason| Error::model("network", reason))
+}
+
+/// Images per second in validation at one side.
+fn validation_rate(
+    recipe: &Recipe,
+    start: &Start,
+    data: &Data,
+    device: &Device,
+    side: u32,
+    enough: Duration,
+) -> Result<f64> {
+    let (network, shape) = (start.network.valid(), data.validation.shape_at(side));
+    let source = data.validation.batches(Pass {
+        batch_size: recipe.batch_size,
+        size: Some([side; 2]),
+        ..Pass::default()
+    });
+    rate_of(source, enough, |batch| {
+        let images = batch.targets.len();
+        to_vec(network.forward(input::tensor(batch.pixels, shape, device), Mode::Infer));
+        Ok(images)
+    })
+}
+
+/// Images per second over the first batches of `source`, of which none is begun after `enough`.
+fn rate_of(source: Batches, enough: Duration, mut work: impl FnMut(Batch) -> Result<usize>) -> Result<f64> {
     let (mut started, mut images) = (Instant::now(), 0);
     for (i, batch) in source.take(WARM_UP + MEASURED).enumerate() {
         // With very few batches, the warm-up is measured as well.
@@ -96,7 +142,7 @@ fn rate_of(source: Batches, mut work: impl FnMut(Batch) -> Result<usize>) -> Res
             (started, images) = (Instant::now(), 0);
         }
         images += work(batch?)?;
-        if i > WARM_UP && started.elapsed() > ENOUGH {
+        if i > WARM_UP && started.elapsed() > enough {
             break;
         }
     }

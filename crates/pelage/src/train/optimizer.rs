@@ -1,13 +1,13 @@
 //! Optimizers in Keras's formulation, with their state by parameter name for the checkpoint.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use burn::Tensor;
 use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{Device, TensorData};
 use pelage_model::networks::parameters::Path;
 use pelage_model::networks::{Network, parameters};
-use pelage_model::ops::optimizer::{self, Adam, Rate, RmsProp, Sgd};
+use pelage_model::ops::optimizer::{self, Adam, Muon, Rate, RmsProp, Sgd};
 use pelage_model::tensors;
 use pelage_model::values::{Named, Values, to_vec};
 
@@ -26,6 +26,9 @@ const ADAM: Adam = Adam {
     decoupled: false,
 };
 
+/// Newton-Schulz steps of `muon`.
+const MUON_STEPS: usize = 3;
+
 /// The running averages of each parameter, flattened: `[momentum]` or `[first moment, second moment]`.
 #[derive(Default)]
 pub struct Optimizer {
@@ -42,11 +45,16 @@ impl Optimizer {
     /// Updates every parameter by one step along its gradient.
     pub fn step(&mut self, recipe: &Recipe, learning_rate: f64, network: Network, gradients: Gradients) -> Network {
         self.steps += 1;
+        let normalized = match recipe.optimizer {
+            OptimizerKind::Muon => network.graph().normalized(),
+            _ => BTreeSet::new(),
+        };
         let mut mapper = Step {
             optimizer: self,
             recipe,
             learning_rate,
             gradients,
+            normalized,
             path: Path::default(),
         };
         network.map(&mut mapper)
@@ -103,12 +111,14 @@ impl Optimizer {
         }
     }
 
-    /// The new value of a flattened parameter.
+    /// The new value of a flattened parameter of `shape`; `rescale`: its length means nothing.
     fn update(
         &mut self,
         recipe: &Recipe,
         rate: Rate,
         name: String,
+        shape: &[usize],
+        rescale: bool,
         value: Tensor<1>,
         gradient: Tensor<1>,
     ) -> Tensor<1> {
@@ -119,7 +129,17 @@ impl Optimizer {
             *state = averages.map(|_| Tensor::zeros_like(&gradient)).collect();
         }
         match (recipe.optimizer, state.as_mut_slice()) {
-            (OptimizerKind::Sgd, [velocity, ..]) => {
+            (OptimizerKind::Muon, [average, ..]) if shape.len() == 4 => {
+                let rule = Muon {
+                    momentum: recipe.momentum,
+                    nesterov: recipe.nesterov,
+                    steps: MUON_STEPS,
+                    rescale,
+                };
+                let matrix = [shape[0], shape[1..].iter().product()];
+                optimizer::muon(rule, rate, matrix, value, gradient, average)
+            }
+            (OptimizerKind::Sgd | OptimizerKind::Muon, [velocity, ..]) => {
                 let rule = Sgd {
                     momentum: recipe.momentum,
                     nesterov: recipe.nesterov,
@@ -143,7 +163,7 @@ impl Optimizer {
 fn averages(kind: OptimizerKind) -> usize {
     match kind {
         OptimizerKind::Adam | OptimizerKind::AdamW => 2,
-        OptimizerKind::Sgd | OptimizerKind::RmsProp => 1,
+        OptimizerKind::Sgd | OptimizerKind::RmsProp | OptimizerKind::Muon => 1,
     }
 }
 
@@ -152,6 +172,8 @@ struct Step<'a> {
     recipe: &'a Recipe,
     learning_rate: f64,
     gradients: Gradients,
+    /// The weights whose length means nothing.
+    normalized: BTreeSet<String>,
     path: Path,
 }
 
@@ -186,10 +208,13 @@ impl ModuleMapper for Step<'_> {
         let (id, value, mapper) = param.consume();
         let shape = value.dims();
         let count = shape.iter().product::<usize>();
+        let rescale = self.normalized.contains(&name);
         let updated = self.optimizer.update(
             self.recipe,
             rate(self.recipe, &name, self.learning_rate),
             name,
+            &shape,
+            rescale,
             value.inner().reshape([count]),
             gradient,
         );

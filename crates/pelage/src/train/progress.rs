@@ -65,7 +65,11 @@ impl Progress {
     /// Closes the epoch with its validation, and returns whether its weights are the best so far.
     pub fn end_epoch(&mut self, recipe: &Recipe, rate: f64, validation: &Metrics, seconds: f64, images: usize) -> bool {
         let loss = validation.loss();
-        let improved = self.best.is_none_or(|(best, _)| loss < best - recipe.min_delta);
+        // A loss of images of another size says nothing about this one: the newer weights are better.
+        let comparable = |epoch: usize| recipe.is_measured(epoch - 1) && recipe.is_measured(self.epoch);
+        let improved = self
+            .best
+            .is_none_or(|(best, epoch)| !comparable(epoch) || loss < best - recipe.min_delta);
         if improved {
             self.best = Some((loss, self.epoch + 1));
             self.waited = 0;

@@ -5,6 +5,7 @@ use pelage_data::preprocess::{Preprocessing, ResizeFilter};
 use pelage_model::networks::{Architecture, Head};
 use serde::{Deserialize, Serialize};
 
+use super::stages::Stages;
 use super::transfer::{Transfer, Unfreeze};
 use crate::{Error, Result};
 
@@ -56,17 +57,23 @@ settings! {
         accumulate: usize = 1, |n| (1..=65_536).contains(n), "1 to 65536";
         /// Side of the square that images are resized to, in pixels.
         image_size: u32 = 150, |n| (8..=4096).contains(n), "8 to 4096 pixels";
+        /// Other sides for some epochs, in the order in which they come: progressive resizing.
+        image_sizes: Stages = Stages::default();
+        /// Side of the images in validation and prediction; `None`: that of training, at last.
+        evaluation_size: Option<u32> = None;
+        /// Whether validation and prediction average an image and its mirror image.
+        evaluation_flip: bool = false;
         /// How images are resized; `None`: bilinear, or as the pretrained weights expect.
         resize_filter: Option<ResizeFilter> = None;
         /// The optimizer.
         optimizer: OptimizerKind = OptimizerKind::Sgd;
         /// The peak learning rate of the schedule.
         learning_rate: f64 = 0.01, |rate| *rate > 0.0 && rate.is_finite(), "above 0";
-        /// Momentum of `sgd`.
+        /// Momentum of `sgd` and `muon`.
         momentum: f64 = 0.9, |share| (0.0..1.0).contains(share), "0 or more and below 1";
-        /// Nesterov's momentum for `sgd`.
+        /// Nesterov's momentum for `sgd` and `muon`.
         nesterov: bool = false;
-        /// L2 regularization; decoupled for `adamw`.
+        /// L2 regularization; decoupled for `adamw`, and for the filters with `muon`.
         weight_decay: f64 = 0.0, |decay| *decay >= 0.0 && decay.is_finite(), "0 or more";
         /// Whether biases and the scales and shifts of batch norms decay too.
         decay_norms: bool = true;
@@ -79,6 +86,9 @@ settings! {
         /// Decay per step of the running average of the weights, see [`super::average`]; 0: the weights themselves are
         /// validated and saved.
         ema_momentum: f64 = 0.999, |share| (0.0..1.0).contains(share), "0 or more and below 1";
+        /// Share of the steps, at the end, over whose weights the plain mean is taken instead of the running average; 0:
+        /// none.
+        average_last: f64 = 0.0, |share| (0.0..1.0).contains(share), "0 or more and below 1";
         /// The loss function.
         loss: Loss = Loss::CrossEntropy;
         /// Fraction of each target that is spread over all classes (0 to 1).
@@ -109,6 +119,8 @@ pelage_data::choices! {
         AdamW = "adamw",
         /// Hinton 2012.
         RmsProp = "rmsprop",
+        /// Jordan 2024: the filters of convolutions take orthogonal steps; all else learns by `sgd`.
+        Muon = "muon",
     }
 }
 pelage_data::choices! {
@@ -120,6 +132,8 @@ pelage_data::choices! {
         Constant = "constant",
         /// Half a cosine down to zero over the run.
         Cosine = "cosine",
+        /// A line down to zero, from the end of the warm-up to that of the run.
+        Linear = "linear",
         /// Divided by 10 after each third of the epochs.
         Step = "step",
         /// Up in the first 30 %, then down.
@@ -190,10 +204,46 @@ impl Recipe {
     /// The preprocessing for every step that touches pixels, given the one that the network was made for.
     pub fn preprocessing(&self, made_for: Preprocessing) -> Preprocessing {
         Preprocessing {
-            width: self.image_size,
-            height: self.image_size,
+            width: self.evaluation_side(),
+            height: self.evaluation_side(),
             filter: self.resize_filter.unwrap_or(made_for.filter),
             ..made_for
+        }
+    }
+
+    /// Side of the training images in epoch `epoch`, from 0.
+    pub fn side(&self, epoch: usize) -> u32 {
+        self.image_sizes.side(epoch).unwrap_or(self.image_size)
+    }
+
+    /// The largest side of training images.
+    pub fn largest_side(&self) -> u32 {
+        self.image_sizes.sides().max().unwrap_or(self.image_size)
+    }
+
+    /// Side of the images in evaluation and prediction.
+    pub fn evaluation_side(&self) -> u32 {
+        self.evaluation_size.unwrap_or(self.side(self.epochs - 1))
+    }
+
+    /// Side at which training images are kept: as large as they are needed, and as parts of them are, enlarged.
+    pub fn kept_side(&self) -> u32 {
+        let crops = self.augmentation().is_some_and(|one| one.random_resized_crop.is_some());
+        let side = if crops { self.largest_side() * 5 / 4 } else { self.largest_side() };
+        side.max(self.evaluation_side())
+    }
+
+    /// Whether the validation after `epoch`, from 0, is that of a finished model. In a run of several sizes, only the
+    /// last one is: the others would take more time than they are worth.
+    pub fn is_measured(&self, epoch: usize) -> bool {
+        self.image_sizes.is_empty() || epoch + 1 >= self.epochs
+    }
+
+    /// Side of the images in the validation after `epoch`, and whether their mirror images count as well.
+    pub fn validation(&self, epoch: usize) -> (u32, bool) {
+        match self.is_measured(epoch) {
+            true => (self.evaluation_side(), self.evaluation_flip),
+            false => (self.side(epoch).min(self.evaluation_side()), false),
         }
     }
 
@@ -235,11 +285,27 @@ impl Recipe {
         };
         let kind = kind(place);
         *place = value(place, text);
+        let before = self.epochs;
         *self = serde_json::from_value(recipe).map_err(|failure| match kind {
             "another value" => refused(format!("{kind}: {failure}")),
             _ => refused(kind.into()),
         })?;
+        self.keep_plan(name, before);
         Ok(())
+    }
+
+    /// In a run of several sizes, epochs and sizes are one plan: where one changes, so does the other, and the warm-up
+    /// keeps its share.
+    fn keep_plan(&mut self, changed: &str, epochs_before: usize) {
+        if self.image_sizes.is_empty() {
+            return;
+        }
+        match changed {
+            "image_sizes" => self.epochs = self.image_sizes.epochs(),
+            "epochs" => self.image_sizes = self.image_sizes.scaled(self.epochs),
+            _ => return,
+        }
+        self.warm_up *= self.epochs as f64 / epochs_before.max(1) as f64;
     }
 
     /// Checks the values, one by one and together.
@@ -248,22 +314,54 @@ impl Recipe {
     /// Names the first setting out of its range, and the range.
     pub fn validate(&self) -> Result<()> {
         self.check_ranges()?;
-        let smallest = self.model.smallest_size();
-        if (self.image_size as usize) < smallest {
-            let allowed = format!("{smallest} to 4096 pixels for {}", self.model.name());
-            return Err(Error::setting("image_size", self.image_size, allowed));
-        }
+        self.check_sizes()?;
         // So that no setting alone, and no two together, ask for more memory than there can be.
-        let values = self.batch_size as u64 * 3 * u64::from(self.image_size).pow(2);
+        let side = self.largest_side().max(self.evaluation_side());
+        let values = self.batch_size as u64 * 3 * u64::from(side).pow(2);
         if values > MOST_VALUES && !self.learns_from_features() {
-            let most = MOST_VALUES / (3 * u64::from(self.image_size).pow(2));
-            let allowed = format!("1 to {most} for images of {} pixels", self.image_size);
+            let most = MOST_VALUES / (3 * u64::from(side).pow(2));
+            let allowed = format!("1 to {most} for images of {side} pixels");
             return Err(Error::setting("batch_size", self.batch_size, allowed));
         }
         self.augmentation.validate()?;
         match &self.transfer {
             Some(transfer) => transfer.validate(self.model),
             None => Ok(()),
+        }
+    }
+}
+
+impl Recipe {
+    /// Checks the sizes of images, and that the network takes several where there are.
+    fn check_sizes(&self) -> Result<()> {
+        let smallest = self.model.smallest_size() as u32;
+        let named = |name: &'static str, side: u32| {
+            let allowed = format!("{smallest} to 4096 pixels for {}", self.model.name());
+            match (smallest..=4096).contains(&side) {
+                true => Ok(()),
+                false => Err(Error::setting(name, side, allowed)),
+            }
+        };
+        named("image_size", self.image_size)?;
+        self.image_sizes.sides().try_for_each(|side| named("image_sizes", side))?;
+        self.evaluation_size.map_or(Ok(()), |side| named("evaluation_size", side))?;
+        let head = self.transfer.as_ref().map(|transfer| &transfer.head);
+        let graph = self.model.graph_with(head, [self.image_size as usize; 2], 2);
+        let (any_size, scratch) = (graph.takes_any_size(), self.transfer.is_none());
+        let sizes = "for a network that learns itself and takes images of any size";
+        if !self.image_sizes.is_empty() && !(any_size && !self.learns_from_features()) {
+            let given = String::from(self.image_sizes.clone());
+            return Err(Error::setting("image_sizes", given, sizes));
+        }
+        match self.evaluation_size {
+            Some(side) if side != self.image_size && !(any_size && !self.learns_from_features()) => {
+                Err(Error::setting("evaluation_size", side, sizes))
+            }
+            _ if self.evaluation_flip && !(graph.averages() && scratch) => {
+                let allowed = "false but for a network from scratch whose head begins with channel means";
+                Err(Error::setting("evaluation_flip", true, allowed))
+            }
+            _ => Ok(()),
         }
     }
 }

@@ -79,6 +79,14 @@ impl Samples {
         }
     }
 
+    /// The same where images are brought to this side; features have one shape.
+    pub fn shape_at(&self, side: u32) -> [usize; 3] {
+        match self {
+            Samples::Images(_) => [side as usize, side as usize, 3],
+            Samples::Features(features) => features.shape(),
+        }
+    }
+
     /// The batches of one pass; images are augmented if they are shuffled, features never.
     pub fn batches(&self, pass: Pass) -> Batches {
         match self {

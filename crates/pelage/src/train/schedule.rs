@@ -37,6 +37,11 @@ impl Scheduler {
                 Schedule::Constant => self.base,
                 Schedule::TimeDecay => self.base / (1.0 + self.base / self.epochs as f64 * step as f64),
                 Schedule::Cosine => cosine(self.base, 0.0, done),
+                // From the end of the warm-up on.
+                Schedule::Linear => {
+                    let left = (self.total - step as f64) / (self.total - self.warm_up).max(1.0);
+                    self.base * left.clamp(0.0, 1.0)
+                }
                 // Divided by 10 after each third of the run.
                 Schedule::Step => self.base * 0.1f64.powi((done * 3.0) as i32),
                 // Smith 2018 as in fastai: up from 1/25 in the first 30 %, down to 1/100,000.
@@ -67,10 +72,25 @@ mod tests {
         // Keras's legacy SGD: lr / (1 + decay * t), decay = lr / epochs.
         assert!((rate(Schedule::TimeDecay, 1000) - 0.01 / 2.0).abs() < 1e-12);
         assert!((rate(Schedule::Cosine, 500) - 0.005).abs() < 1e-12);
+        assert!((rate(Schedule::Linear, 250) - 0.0075).abs() < 1e-12 && rate(Schedule::Linear, 1000) == 0.0);
         assert!((rate(Schedule::Step, 700) - 0.0001).abs() < 1e-12);
         assert!((rate(Schedule::OneCycle, 0) - 0.0004).abs() < 1e-12);
         assert!((rate(Schedule::OneCycle, 300) - 0.01).abs() < 1e-12);
         assert!(rate(Schedule::OneCycle, 999) < 1e-6);
+    }
+
+    #[test]
+    fn a_line_falls_from_the_end_of_the_warm_up() {
+        let recipe = Recipe {
+            schedule: Schedule::Linear,
+            epochs: 10,
+            warm_up: 2.0,
+            ..Recipe::default()
+        };
+        let scheduler = Scheduler::new(&recipe, 100);
+        let rate = |step| scheduler.rate(step, &Progress::default());
+        assert!((rate(99) - 0.005).abs() < 1e-12 && (rate(200) - 0.01).abs() < 1e-12);
+        assert!((rate(600) - 0.005).abs() < 1e-12 && rate(999) > 0.0);
     }
 
     #[test]

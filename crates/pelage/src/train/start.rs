@@ -8,7 +8,7 @@ use pelage_data::Progress;
 use pelage_data::cache::{Cache, CacheMode, DecodedImages};
 use pelage_data::dataset::{self, Dataset};
 use pelage_data::preprocess::Preprocessing;
-use pelage_model::networks::{Network, parameters};
+use pelage_model::networks::{Architecture, Network, parameters};
 use pelage_model::saved;
 
 use super::backbone::backbone;
@@ -68,20 +68,23 @@ pub fn open(
         .map_err(|reason| Error::Settings(format!("{reason}, which no model file may hold; rename it")))?;
     let classes = sets.train.classes().len();
     let images = |preprocessing: &Preprocessing| {
-        let cache = Cache::new(cache);
-        let open = |dataset: &Arc<dyn Dataset>| {
+        let open = |dataset: &Arc<dyn Dataset>, size| {
+            let cache = Cache {
+                size,
+                ..Cache::new(cache)
+            };
             let images = DecodedImages::open(dataset.clone(), preprocessing, &cache, progress)?;
             Ok::<_, Error>(Samples::Images(Arc::new(images)))
         };
         Ok::<_, Error>(Data {
-            train: open(&sets.train)?,
-            validation: open(&sets.validation)?,
+            train: open(&sets.train, Some([recipe.kept_side(); 2]))?,
+            validation: open(&sets.validation, None)?,
         })
     };
     let Some(transfer) = &recipe.transfer else {
         let size = [recipe.image_size as usize; 2];
         let network = Network::new(recipe.model, size, classes, recipe.seed, &learning);
-        let data = images(&recipe.preprocessing(Preprocessing::new(recipe.image_size)))?;
+        let data = images(&recipe.preprocessing(made_for(recipe.model)))?;
         return Ok((
             Start {
                 network,
@@ -106,6 +109,21 @@ pub fn open(
         },
         images(&backbone.preprocessing)?,
     ))
+}
+
+/// How a network that starts from scratch wants its images; the size is the recipe's.
+fn made_for(architecture: Architecture) -> Preprocessing {
+    let plain = Preprocessing::new(architecture.input_size());
+    match architecture {
+        // About zero, so that the zeros that its first layer pads images with are no dark frame: ImageNet's means and
+        // deviations, as good as any for photographs.
+        Architecture::Lynx => Preprocessing {
+            mean: [0.485, 0.456, 0.406],
+            std: [0.229, 0.224, 0.225],
+            ..plain
+        },
+        _ => plain,
+    }
 }
 
 fn on_features(

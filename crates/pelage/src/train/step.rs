@@ -8,7 +8,7 @@ use pelage_model::input;
 use pelage_model::networks::{Mode, Network, parameters};
 use pelage_model::values::to_vec;
 
-use super::average::Average;
+use super::average::{Average, Averaging};
 use super::gradients::Gradients;
 use super::loss;
 use super::metrics;
@@ -23,8 +23,10 @@ pub struct Learner<'a> {
     pub network: Network,
     /// The optimizer and its state.
     pub optimizer: Optimizer,
-    /// The running average of the weights, if the recipe wants one.
+    /// The average of the weights, if the recipe wants one.
     pub average: Average,
+    /// How that is taken.
+    pub averaging: Averaging,
     /// The device without autodiff.
     pub device: Device,
     /// The settings.
@@ -53,6 +55,7 @@ impl<'a> Learner<'a> {
             network,
             optimizer: Optimizer::new(),
             average: Average::default(),
+            averaging: Averaging::of(recipe, data.train.len()),
             device: device.clone(),
             recipe,
             class_weights: loss::class_weights(recipe.class_weights, data.train.labels(), classes),
@@ -115,9 +118,7 @@ impl<'a> Learner<'a> {
             gradients.clip(self.recipe.clip_norm);
         }
         self.network = self.optimizer.step(self.recipe, learning_rate, self.network, gradients);
-        if self.recipe.ema_momentum > 0.0 {
-            self.average.update(&self.network, step + 1, self.recipe.ema_momentum);
-        }
+        self.average.update(&self.network, step + 1, self.averaging);
         self
     }
 
@@ -170,6 +171,7 @@ mod tests {
             network: head,
             optimizer: Optimizer::new(),
             average: Average::default(),
+            averaging: Averaging::of(recipe, 8),
             device,
             recipe,
             class_weights: None,

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use pelage_model::networks::{Architecture, Head, Pooling};
+use pelage_model::networks::{Architecture, BACKBONES, Head, Pooling};
 use pelage_model::saved;
 use serde::{Deserialize, Serialize};
 
@@ -95,7 +95,7 @@ impl Transfer {
     /// Names the first that does not.
     pub fn validate(&self, architecture: Architecture) -> Result<()> {
         let name = architecture.name();
-        if architecture == Architecture::Cnn3 {
+        if !BACKBONES.contains(&architecture) {
             return Err(Error::setting("backbone", name, "a network with pretrained weights"));
         }
         if !(self.backbone_rate > 0.0 && self.backbone_rate.is_finite()) {

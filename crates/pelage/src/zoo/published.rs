@@ -1,6 +1,6 @@
 //! Facts about each architecture and its published weights.
 
-use pelage_model::networks::{Architecture, summary};
+use pelage_model::networks::{Architecture, BACKBONES, summary};
 use pelage_model::weights::Layout;
 use serde::Serialize;
 
@@ -13,7 +13,7 @@ pub struct Entry {
     pub paper: &'static str,
     /// Side in pixels of the images that it was designed for.
     pub input_size: usize,
-    /// Number of trainable values, with a head for ImageNet's 1000 classes (`cnn3`: for two).
+    /// Number of trainable values, with a head for ImageNet's 1000 classes (`cnn3` and `lynx`: for two).
     pub parameters: u64,
     /// Multiply-adds for one image of that size.
     pub multiply_adds: u64,
@@ -67,7 +67,7 @@ impl std::fmt::Display for Source {
 /// The entry of `architecture`.
 pub fn entry(architecture: Architecture) -> Entry {
     let input_size = architecture.input_size() as usize;
-    let classes = if architecture == Architecture::Cnn3 { 2 } else { 1000 };
+    let classes = if BACKBONES.contains(&architecture) { 1000 } else { 2 };
     let layers = summary::layers(architecture, [input_size; 2], classes);
     Entry {
         architecture,
@@ -82,6 +82,7 @@ pub fn entry(architecture: Architecture) -> Entry {
 fn paper(architecture: Architecture) -> &'static str {
     match architecture {
         Architecture::Cnn3 => "none; the tutorial's network",
+        Architecture::Lynx => "none; a network to train from scratch on a CPU",
         Architecture::Vgg16 | Architecture::Vgg19 => {
             "Simonyan and Zisserman 2015, Very Deep Convolutional Networks for Large-Scale Image Recognition"
         }
@@ -140,7 +141,7 @@ fn weights(architecture: Architecture) -> Vec<Weights> {
         ]
     };
     match architecture {
-        Architecture::Cnn3 => Vec::new(),
+        Architecture::Cnn3 | Architecture::Lynx => Vec::new(),
         Architecture::Vgg16 => vec![torchvision("397923af", 71.592)],
         Architecture::Vgg19 => vec![torchvision("dcbb9e9d", 72.376)],
         Architecture::ResNet18 => vec![torchvision("f37072fd", 69.758)],

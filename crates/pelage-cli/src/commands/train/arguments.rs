@@ -7,6 +7,7 @@ use pelage::data::augment::Augmentation;
 use pelage::data::groups::GroupBy;
 use pelage::model::networks::{BACKBONES, Head, Pooling};
 use pelage::runs::Extension;
+use pelage::train::recipes::BuiltIn;
 use pelage::train::transfer::{Transfer, Unfreeze};
 use pelage::zoo::store::Store;
 use pelage::{Architecture, Config, Recipe};
@@ -37,6 +38,10 @@ pub(in crate::commands) struct Arguments {
     /// Settings to start from, such as another run's config.toml; flags take precedence
     #[arg(long, hide_short_help = true, value_name = "FILE.toml")]
     config: Option<PathBuf>,
+    /// Settings to start from, by name, see `pelage recipes` [default: reference]; flags take precedence
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["config", "resume", "backbone"],
+        value_parser = one_of::<BuiltIn>(BuiltIn::NAMES.iter().copied()))]
+    recipe: Option<BuiltIn>,
     /// Share of the pictures for validation, if DATA has no validation part
     #[arg(long, value_name = "SHARE")]
     validation_split: Option<f64>,
@@ -104,8 +109,8 @@ pub(in crate::commands) struct Choosing {
     #[arg(long, hide_short_help = true, requires = "backbone",
         value_parser = one_of::<Pooling>(Pooling::NAMES.iter().copied()))]
     pooling: Option<Pooling>,
-    /// Average the features with those of the mirror image, in prediction too
-    #[arg(long, hide_short_help = true, value_name = "WHAT", requires = "backbone", value_parser = ["flip"])]
+    /// Average the features with those of the mirror image, in prediction too; from scratch, the answers
+    #[arg(long, hide_short_help = true, value_name = "WHAT", value_parser = ["flip"])]
     tta: Option<String>,
 }
 
@@ -145,7 +150,10 @@ pub(super) fn config(arguments: &Arguments) -> Result<Config, Failure> {
             recipe: Recipe::transfer(architecture, transfer(arguments, architecture)?),
             ..Config::default()
         },
-        (None, None) => Config::default(),
+        (None, None) => Config {
+            recipe: arguments.recipe.unwrap_or(BuiltIn::Reference).recipe()?,
+            ..Config::default()
+        },
     };
     if let Some(data) = &arguments.data {
         config.data.clone_from(data);
@@ -157,6 +165,9 @@ pub(super) fn config(arguments: &Arguments) -> Result<Config, Failure> {
     arguments.caching.apply(&mut config.compute);
     if arguments.no_augmentation {
         config.recipe.augmentation = Augmentation::default();
+    }
+    if arguments.transferring.choosing.tta.is_some() && config.recipe.transfer.is_none() {
+        config.recipe.evaluation_flip = true;
     }
     arguments.settings.apply(&mut config.recipe)?;
     if config.data.as_os_str().is_empty() {

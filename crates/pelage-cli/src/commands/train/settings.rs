@@ -43,6 +43,24 @@ const LEARNING: &[Flag] = &[
         Any,
     ),
     Flag(
+        "image_sizes",
+        "SIDE:EPOCHS,...",
+        "Other sides for some epochs, in their order, such as 96:12,128:10,160:3 [default: one size]",
+        Any,
+    ),
+    Flag(
+        "evaluation_size",
+        "PX",
+        "Side of the pictures in validation and prediction [default: that of training, at last]",
+        Any,
+    ),
+    Flag(
+        "evaluation_flip",
+        "BOOL",
+        "Average each picture with its mirror image in validation and prediction",
+        Switch,
+    ),
+    Flag(
         "resize_filter",
         "FILTER",
         "How they are resized; Keras's flow_from_directory uses nearest [default: bilinear, antialiased; or the \
@@ -64,9 +82,9 @@ const LEARNING: &[Flag] = &[
         OneOf(OptimizerKind::NAMES),
     ),
     Flag("learning_rate", "RATE", "The peak learning rate of the schedule", Any),
-    Flag("momentum", "MOMENTUM", "Momentum of sgd", Any),
+    Flag("momentum", "MOMENTUM", "Momentum of sgd and muon", Any),
     Flag("nesterov", "BOOL", "Nesterov's momentum", Switch),
-    Flag("weight_decay", "DECAY", "L2 regularization; decoupled with adamw", Any),
+    Flag("weight_decay", "DECAY", "L2 regularization; decoupled with adamw, and for filters with muon", Any),
     Flag(
         "decay_norms",
         "BOOL",
@@ -96,6 +114,12 @@ const LEARNING: &[Flag] = &[
         "MOMENTUM",
         "Decay per step of the running average of the weights, which is validated and saved. 0: the weights \
          themselves, as in the tutorial [default: 0.999; 0 with a backbone]",
+        Any,
+    ),
+    Flag(
+        "average_last",
+        "SHARE",
+        "Share of the steps, at the end, over whose weights the plain mean is taken instead of the running average",
         Any,
     ),
     Flag("loss", "LOSS", "The loss function", OneOf(Loss::NAMES)),
@@ -171,10 +195,52 @@ const AUGMENTATION: &[Flag] = &[
         Switch,
     ),
     Flag(
+        "alternating_flip",
+        "BOOL",
+        "Swap left and right in every other epoch, beginning with a drawn one",
+        Switch,
+    ),
+    Flag(
         "vertical_flip",
         "BOOL",
         "Swap top and bottom with probability 0.5",
         Switch,
+    ),
+    Flag(
+        "random_resized_crop",
+        "LEAST MOST",
+        "A part of the picture, with a share of its area between the two [default: none]",
+        Two,
+    ),
+    Flag(
+        "trivial_augment",
+        "BOOL",
+        "One of 14 operators, with a random magnitude (TrivialAugmentWide)",
+        Switch,
+    ),
+    Flag(
+        "rand_augment",
+        "COUNT MAGNITUDE",
+        "So many of these operators, with a magnitude of 0 to 30; usual: 2 9 [default: none]",
+        Two,
+    ),
+    Flag(
+        "random_erasing",
+        "PROBABILITY",
+        "Erase a rectangle with this probability",
+        Any,
+    ),
+    Flag(
+        "mixup",
+        "ALPHA",
+        "Mix pictures in shares drawn from Beta(ALPHA, ALPHA); 0: not",
+        Any,
+    ),
+    Flag(
+        "cutmix",
+        "ALPHA",
+        "Exchange rectangles, of shares drawn from Beta(ALPHA, ALPHA); 0: not. With mixup, one in two batches",
+        Any,
     ),
     Flag(
         "fill_mode",

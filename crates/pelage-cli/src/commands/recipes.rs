@@ -1,0 +1,34 @@
+//! `pelage recipes`.
+
+use clap::{Args, Subcommand};
+use pelage::train::recipes::BuiltIn;
+
+use crate::failure::Outcome;
+use crate::options::one_of;
+use crate::table::table;
+
+/// The recipes of training, which `pelage train --recipe NAME` follows
+#[derive(Args)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    verb: Option<Verb>,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Print a recipe as TOML: change it, and give it to `pelage train --config FILE`
+    Show {
+        /// Its name
+        #[arg(value_parser = one_of::<BuiltIn>(BuiltIn::NAMES.iter().copied()))]
+        name: BuiltIn,
+    },
+}
+
+pub(super) fn run(arguments: &Arguments) -> Outcome {
+    if let Some(Verb::Show { name }) = &arguments.verb {
+        return Ok(name.text().to_string());
+    }
+    let rows = BuiltIn::ALL.map(|recipe| vec![recipe.name().to_string(), recipe.purpose().to_string()]);
+    let listed = table(&["recipe", "for"], 2..2, rows.into_iter());
+    Ok(listed + "`pelage train DATA --recipe NAME` follows one, `pelage recipes show NAME` prints it\n")
+}
