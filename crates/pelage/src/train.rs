@@ -17,6 +17,7 @@ pub mod metrics;
 pub mod optimizer;
 pub mod outcome;
 pub mod progress;
+pub mod range_test;
 pub mod recipe;
 pub mod recipes;
 pub mod samples;
@@ -185,7 +186,9 @@ fn validate(
         let batch = batch?;
         let pixels = input::tensor(batch.pixels, shape, &learner.device);
         let logits = match flip {
-            true => (network.forward(pixels.clone(), Mode::Infer) + network.forward(pixels.flip([2]), Mode::Infer)) * 0.5,
+            true => {
+                (network.forward(pixels.clone(), Mode::Infer) + network.forward(pixels.flip([2]), Mode::Infer)) * 0.5
+            }
             false => network.forward(pixels, Mode::Infer),
         };
         let loss = learner.loss(logits.clone(), &batch.targets);

@@ -105,7 +105,9 @@ pub(crate) fn trivial(random: &mut Random) -> Operator {
 /// `count` operators at `bin` for an image of `[rows, columns]`.
 pub(crate) fn rand(count: usize, bin: usize, size: [usize; 2], random: &mut Random) -> Vec<Operator> {
     let space = Space::rand(size);
-    (0..count).map(|_| space.draw(Some(bin.min(BINS - 1)), random)).collect()
+    (0..count)
+        .map(|_| space.draw(Some(bin.min(BINS - 1)), random))
+        .collect()
 }
 
 /// The magnitudes of an operator by TrivialAugmentWide, from the least to the most.

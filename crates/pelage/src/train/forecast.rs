@@ -7,12 +7,12 @@ use burn::module::Module;
 use burn::tensor::Device;
 use pelage_data::loader::{Batch, Order, Pass};
 use pelage_model::input;
-use pelage_model::networks::{Mode, Network, parameters};
+use pelage_model::networks::Mode;
 use pelage_model::values::to_vec;
 
 use super::recipe::Recipe;
 use super::samples::{Batches, Data};
-use super::start::Start;
+use super::start::{Start, copy};
 use super::step::Learner;
 use crate::{Error, Result};
 
@@ -103,12 +103,6 @@ fn training_rate(
         learner = Some(next);
         Ok(images)
     })
-}
-
-/// A network that shares nothing with `network`, not even the running statistics of its batch norms.
-fn copy(network: &Network) -> Result<Network> {
-    let copied = parameters::write(network.clone(), parameters::read(network));
-    copied.map_err(|reason| Error::model("network", reason))
 }
 
 /// Images per second in validation at one side.

@@ -229,7 +229,11 @@ impl Recipe {
     /// Side at which training images are kept: as large as they are needed, and as parts of them are, enlarged.
     pub fn kept_side(&self) -> u32 {
         let crops = self.augmentation().is_some_and(|one| one.random_resized_crop.is_some());
-        let side = if crops { self.largest_side() * 5 / 4 } else { self.largest_side() };
+        let side = if crops {
+            self.largest_side() * 5 / 4
+        } else {
+            self.largest_side()
+        };
         side.max(self.evaluation_side())
     }
 
@@ -343,18 +347,21 @@ impl Recipe {
             }
         };
         named("image_size", self.image_size)?;
-        self.image_sizes.sides().try_for_each(|side| named("image_sizes", side))?;
-        self.evaluation_size.map_or(Ok(()), |side| named("evaluation_size", side))?;
+        self.image_sizes
+            .sides()
+            .try_for_each(|side| named("image_sizes", side))?;
+        self.evaluation_size
+            .map_or(Ok(()), |side| named("evaluation_size", side))?;
         let head = self.transfer.as_ref().map(|transfer| &transfer.head);
         let graph = self.model.graph_with(head, [self.image_size as usize; 2], 2);
         let (any_size, scratch) = (graph.takes_any_size(), self.transfer.is_none());
         let sizes = "for a network that learns itself and takes images of any size";
-        if !self.image_sizes.is_empty() && !(any_size && !self.learns_from_features()) {
+        if !self.image_sizes.is_empty() && (!any_size || self.learns_from_features()) {
             let given = String::from(self.image_sizes.clone());
             return Err(Error::setting("image_sizes", given, sizes));
         }
         match self.evaluation_size {
-            Some(side) if side != self.image_size && !(any_size && !self.learns_from_features()) => {
+            Some(side) if side != self.image_size && (!any_size || self.learns_from_features()) => {
                 Err(Error::setting("evaluation_size", side, sizes))
             }
             _ if self.evaluation_flip && !(graph.averages() && scratch) => {

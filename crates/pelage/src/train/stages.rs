@@ -82,7 +82,11 @@ impl TryFrom<String> for Stages {
 
 impl From<Stages> for String {
     fn from(stages: Stages) -> String {
-        let parts: Vec<_> = stages.0.iter().map(|(side, epochs)| format!("{side}:{epochs}")).collect();
+        let parts: Vec<_> = stages
+            .0
+            .iter()
+            .map(|(side, epochs)| format!("{side}:{epochs}"))
+            .collect();
         parts.join(",")
     }
 }

@@ -40,6 +40,12 @@ impl Start {
     }
 }
 
+/// A network that shares nothing with `network`, not even the running statistics of its batch norms.
+pub(super) fn copy(network: &Network) -> Result<Network> {
+    let copied = parameters::write(network.clone(), parameters::read(network));
+    copied.map_err(|reason| Error::model("network", reason))
+}
+
 /// `network` with the head of `other`.
 fn with_head_parameters(network: &Network, other: &Network) -> Result<Network> {
     let mut values = parameters::read(network);

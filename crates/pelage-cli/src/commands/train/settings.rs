@@ -84,7 +84,12 @@ const LEARNING: &[Flag] = &[
     Flag("learning_rate", "RATE", "The peak learning rate of the schedule", Any),
     Flag("momentum", "MOMENTUM", "Momentum of sgd and muon", Any),
     Flag("nesterov", "BOOL", "Nesterov's momentum", Switch),
-    Flag("weight_decay", "DECAY", "L2 regularization; decoupled with adamw, and for filters with muon", Any),
+    Flag(
+        "weight_decay",
+        "DECAY",
+        "L2 regularization; decoupled with adamw, and for filters with muon",
+        Any,
+    ),
     Flag(
         "decay_norms",
         "BOOL",
