@@ -26,11 +26,15 @@ mod submit;
 mod summary;
 mod train;
 mod weights;
+mod written;
 
 use clap::{Parser, Subcommand};
-use pelage::data::decode::Limits;
+use pelage::data::decode::{Damaged, Limits};
 
-use crate::failure::Outcome;
+use crate::failure::{Failure, Outcome};
+use crate::options::one_of;
+use crate::table::count;
+use crate::terminal::{Options, is_json, tell};
 
 /// From a folder of images to an image classifier.
 #[derive(Parser)]
@@ -53,6 +57,13 @@ pub(crate) struct Cli {
     #[arg(long, global = true, hide_short_help = true, value_name = "PIXELS",
         value_parser = clap::value_parser!(u64).range(1..))]
     max_pixels: Option<u64>,
+    /// What becomes of a JPEG whose data are damaged or end early: skip, it counts as unreadable, with the share that
+    /// is missing; or take what is there of it, the rest gray. How many were taken is told [default: skip]
+    #[arg(long, global = true, hide_short_help = true, hide_possible_values = true, value_name = "skip|take",
+        value_parser = one_of::<Damaged>(Damaged::NAMES.iter().copied()))]
+    damaged: Option<Damaged>,
+    #[command(flatten)]
+    output: Options,
 }
 
 #[derive(Subcommand)]
@@ -85,10 +96,34 @@ enum Verb {
 
 impl Cli {
     pub(crate) fn run(self) -> Outcome {
+        self.output.settle();
+        if is_json() && !self.verb.has_document() {
+            return Err(Failure::usage("this verb has no JSON document").help("leave --json out"));
+        }
         if let Some(pixels) = self.max_pixels {
             Limits::raise(pixels);
         }
-        match self.verb {
+        self.damaged.unwrap_or_default().set();
+        let outcome = self.verb.run();
+        match Damaged::taken() {
+            0 => {}
+            taken => tell(format_args!(
+                "note: {} taken as they are\n",
+                count(taken, "damaged picture")
+            )),
+        }
+        outcome
+    }
+}
+
+impl Verb {
+    /// Whether it answers with something that a program would read.
+    fn has_document(&self) -> bool {
+        !matches!(self, Verb::Serve(_) | Verb::Completions(_))
+    }
+
+    fn run(self) -> Outcome {
+        match self {
             Verb::Organize(arguments) => organize::run(arguments),
             Verb::Inspect(arguments) => inspect::run(&arguments),
             Verb::Train(arguments) => train::run(*arguments),
@@ -105,12 +140,12 @@ impl Cli {
             Verb::Submit(arguments) => submit::run(arguments),
             Verb::Compare(arguments) => compare::run(&arguments),
             Verb::Demo(arguments) => demo::run(&arguments),
-            Verb::Models(arguments) => models::run(&arguments),
+            Verb::Models(models::Arguments {}) => models::run(),
             Verb::Recipes(arguments) => recipes::run(&arguments),
             Verb::Weights(arguments) => weights::run(arguments),
             Verb::Cache(arguments) => cache::run(&arguments),
             Verb::Bench(arguments) => bench::run(&arguments),
-            Verb::Doctor(arguments) => doctor::run(&arguments),
+            Verb::Doctor(doctor::Arguments {}) => doctor::run(),
             Verb::Completions(arguments) => shell::completions(&arguments),
             Verb::Man(arguments) => shell::manual(&arguments),
         }

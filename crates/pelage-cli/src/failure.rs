@@ -11,37 +11,75 @@ use crate::terminal::quoted;
 /// The result of a command: the document for stdout.
 pub(crate) type Outcome = Result<String, Failure>;
 
-/// Why a command failed.
+/// Why a command failed, and what to do about it.
 #[derive(Debug)]
-pub(crate) enum Failure {
+pub(crate) struct Failure {
+    kind: Kind,
+    message: String,
+    help: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
     /// The command was used wrongly.
-    Usage(String),
+    Usage,
     /// The command was valid, but failed.
-    Failed(String),
-    /// A signal stopped it; what was done is kept.
-    Interrupted {
-        /// The number of the signal.
-        signal: u8,
-        /// What is kept, and how to go on.
-        kept: String,
-    },
+    Failed,
+    /// The signal of this number stopped it; what was done is kept, and the message says how to go on.
+    Interrupted(u8),
 }
 
 impl Failure {
+    /// The command was used wrongly.
+    pub(crate) fn usage(message: impl Into<String>) -> Failure {
+        Failure::new(Kind::Usage, message)
+    }
+
+    /// The command was valid, but failed.
+    pub(crate) fn failed(message: impl Into<String>) -> Failure {
+        Failure::new(Kind::Failed, message)
+    }
+
+    /// A signal stopped it: its number, and what is kept and how to go on.
+    pub(crate) fn interrupted(signal: u8, kept: impl Into<String>) -> Failure {
+        Failure::new(Kind::Interrupted(signal), kept)
+    }
+
+    fn new(kind: Kind, message: impl Into<String>) -> Failure {
+        let (message, help) = (message.into(), Vec::new());
+        Failure { kind, message, help }
+    }
+
+    /// The same, with something to do about it.
+    pub(crate) fn help(mut self, remedy: impl Into<String>) -> Failure {
+        self.help.push(remedy.into());
+        self
+    }
+
     pub(crate) fn exit_code(&self) -> ExitCode {
-        match self {
-            Failure::Usage(_) => ExitCode::from(2),
-            Failure::Failed(_) => ExitCode::FAILURE,
+        match self.kind {
+            Kind::Usage => ExitCode::from(2),
+            Kind::Failed => ExitCode::FAILURE,
             // What shells give to a command that a signal ended.
-            Failure::Interrupted { signal, .. } => ExitCode::from(128 + signal),
+            Kind::Interrupted(signal) => ExitCode::from(128 + signal),
         }
     }
 }
 
+/// As it is told: `error: ...`, then `help: ...` for each remedy.
 impl std::fmt::Display for Failure {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let (Failure::Usage(message) | Failure::Failed(message) | Failure::Interrupted { kept: message, .. }) = self;
-        f.write_str(message)
+        if !matches!(self.kind, Kind::Interrupted(_)) {
+            f.write_str("error: ")?;
+        }
+        writeln!(f, "{}", self.message.trim_end())?;
+        self.help.iter().try_for_each(|remedy| writeln!(f, "help: {remedy}"))
+    }
+}
+
+impl From<serde_json::Error> for Failure {
+    fn from(error: serde_json::Error) -> Self {
+        Failure::failed(error.to_string())
     }
 }
 
@@ -49,35 +87,34 @@ impl std::fmt::Display for Failure {
 impl From<pelage::Error> for Failure {
     fn from(error: pelage::Error) -> Self {
         use pelage::Error;
+        let told = error.to_string();
+        let (usage, failed) = (|| Failure::usage(told.clone()), || Failure::failed(told.clone()));
         match error {
             Error::Data(error) => error.into(),
-            Error::Setting { name, value, allowed } => {
-                Failure::Usage(format!("{} is {value}; it must be {allowed}", flag(name)))
+            Error::Setting { name, value, allowed } => setting(name, &value, &allowed),
+            Error::Settings(_) | Error::Folder { .. } => usage(),
+            Error::Frozen => usage().help("`--no-augmentation`, or `--unfreeze last-3`"),
+            Error::Images(_) => usage().help("name where they lie: DATA after the run"),
+            Error::Unreadable(_) => failed().help("`--fill-unreadable` gives them equal probabilities"),
+            Error::Uncalibrated { ref model } => {
+                usage().help(format!("calibrate it first: `pelage calibrate {}`", quoted(model)))
             }
-            Error::Settings(_) | Error::Folder { .. } => Failure::Usage(error.to_string()),
-            Error::Frozen => Failure::Usage(format!("{error}: `--no-augmentation`, or `--unfreeze last-3`")),
-            Error::Images(_) => Failure::Usage(format!("{error}: DATA after the run")),
-            Error::Unreadable(_) => {
-                Failure::Failed(format!("{error}\n`--fill-unreadable` gives them equal probabilities"))
+            Error::Diverged { rate, .. } => {
+                failed().help(format!("`--learning-rate {:.0e}`, `pelage inspect`", rate / 10.0))
             }
-            Error::Uncalibrated { ref model } => Failure::Usage(format!(
-                "{error}; calibrate it first: `pelage calibrate {}`",
-                quoted(model)
-            )),
-            Error::Diverged { rate, .. } => Failure::Failed(format!(
-                "{error}: `--learning-rate {:.0e}`, `pelage inspect`",
-                rate / 10.0
-            )),
-            Error::Calibration { ref model, .. } => {
-                Failure::Failed(format!("{error}: `pelage calibrate {}`", quoted(model)))
-            }
+            Error::Calibration { ref model, .. } => failed().help(format!("`pelage calibrate {}`", quoted(model))),
             Error::Weights {
                 wanted: Some(ref wanted),
                 ..
-            } => Failure::Failed(format!("{error}; {}", bring(wanted))),
-            _ => Failure::Failed(error.to_string()),
+            } => failed().help(bring(wanted)),
+            _ => failed(),
         }
     }
+}
+
+/// A setting out of its range.
+fn setting(name: &str, value: &str, allowed: &str) -> Failure {
+    Failure::usage(format!("{} is {value}; it must be {allowed}", flag(name)))
 }
 
 /// How to get a file of weights.
@@ -99,66 +136,49 @@ impl From<pelage::data::Error> for Failure {
     fn from(error: pelage::data::Error) -> Self {
         use pelage::data::Error;
         let told = error.to_string();
-        let with = |remedy: String| format!("{told}: {remedy}");
+        let (usage, failed) = (|| Failure::usage(told.clone()), || Failure::failed(told.clone()));
         match error {
-            Error::Setting { name, value, allowed } => {
-                Failure::Usage(format!("{} is {value}; it must be {allowed}", flag(name)))
-            }
-            Error::Busy { .. } => Failure::Failed(with("wait for it, or choose another folder".into())),
-            Error::OtherKind { .. } => Failure::Usage(with("give another name; `--force` replaces it".into())),
-            Error::NotFound { .. } | Error::Exists { .. } | Error::Labels { .. } => Failure::Usage(told),
-            Error::NoValidation { path } => Failure::Usage(format!(
-                "{told}: `--validation-split 0.2`, or `pelage organize {} --out data`",
+            Error::Setting { name, value, allowed } => setting(name, &value, &allowed),
+            Error::Busy { .. } => failed().help("wait for it, or choose another folder"),
+            Error::OtherKind { .. } => usage().help("give another name; `--force` replaces it"),
+            Error::NotFound { .. } | Error::Exists { .. } | Error::Labels { .. } => usage(),
+            Error::NoValidation { path } => usage().help(format!(
+                "`--validation-split 0.2`, or `pelage organize {} --out data`",
                 quoted(&path)
             )),
-            Error::HasValidation { .. } => Failure::Usage(with("leave --validation-split out".into())),
+            Error::HasValidation { .. } => usage().help("leave --validation-split out"),
             Error::NoLabels { nested: None, .. } | Error::OneClass { .. } => {
-                Failure::Failed(with("`pelage organize --labels labels.csv`".into()))
+                failed().help("`pelage organize --labels labels.csv`")
             }
-            Error::Ambiguous { .. } => Failure::Failed(with(
-                "`--label-level 2` of `pelage organize` and `pelage train` takes the inner ones for classes, \
-                 `--label-level 1` the outer ones; or `pelage organize --labels labels.csv`"
-                    .into(),
-            )),
-            Error::Columns { .. } => Failure::Usage(with(
-                "name it by `--path-column`, `--label-column` or `--split-column`".into(),
-            )),
-            Error::MissingClass { .. } => Failure::Failed(with("`pelage organize`".into())),
+            Error::Ambiguous { .. } => failed()
+                .help("`--label-level 2` takes the inner ones for classes, `--label-level 1` the outer ones")
+                .help("or name the classes in a file: `pelage organize --labels labels.csv`"),
+            Error::Columns { .. } => usage().help("name it by `--path-column`, `--label-column` or `--split-column`"),
+            Error::MissingClass { .. } => failed().help("`pelage organize`"),
             Error::TooManyUnreadable { .. } | Error::UnreadableClass { .. } => {
-                Failure::Failed(format!("{told}\nsee them all by `pelage inspect`"))
+                failed().help("see them all by `pelage inspect`")
             }
-            Error::Cache { .. } => {
-                Failure::Failed(with("`--cache ram`, `--cache off`, or another PELAGE_CACHE".into()))
-            }
-            Error::DamagedCache { .. } => Failure::Failed(with("`pelage cache clear`".into())),
+            Error::Cache { .. } => failed().help("`--cache ram`, `--cache off`, or another PELAGE_CACHE"),
+            Error::DamagedCache { .. } => failed().help("`pelage cache clear`"),
             Error::Organize(refusal) => refused(&refusal, told),
-            _ => Failure::Failed(told),
+            _ => failed(),
         }
     }
 }
 
 /// The same for a folder that `organize` refused.
 fn refused(refusal: &Refusal, told: String) -> Failure {
-    let remedy = match refusal {
-        Refusal::Within { .. } => "give another --out".to_string(),
-        Refusal::Earlier { .. } | Refusal::Changed { .. } => "`--force` replaces it, or give another --out".into(),
-        Refusal::NotEmpty { .. } | Refusal::LinkedInto { .. } => "give another --out".into(),
-        Refusal::HardLink { .. } => "`--link copy` or `--link symbolic`".into(),
-        Refusal::FolderName { class } => format!("`--rename {}=NAME`", class.escape_debug()),
-        Refusal::FolderCase { class, other } => {
-            format!("`--rename {}={}`", class.escape_debug(), other.escape_debug())
-        }
-        _ => return Failure::Usage(told),
-    };
-    let message = format!("{told}: {remedy}");
+    let (usage, failed) = (Failure::usage(told.clone()), Failure::failed(told));
     match refusal {
-        Refusal::HardLink { .. } | Refusal::FolderName { .. } | Refusal::FolderCase { .. } => Failure::Failed(message),
-        _ => Failure::Usage(message),
+        Refusal::Within { .. } | Refusal::NotEmpty { .. } | Refusal::LinkedInto { .. } => {
+            usage.help("give another --out")
+        }
+        Refusal::Earlier { .. } | Refusal::Changed { .. } => usage.help("`--force` replaces it, or give another --out"),
+        Refusal::HardLink { .. } => failed.help("`--link copy` or `--link symbolic`"),
+        Refusal::FolderName { class } => failed.help(format!("`--rename {}=NAME`", class.escape_debug())),
+        Refusal::FolderCase { class, other } => {
+            failed.help(format!("`--rename {}={}`", class.escape_debug(), other.escape_debug()))
+        }
+        _ => usage,
     }
-}
-
-/// One JSON document for stdout.
-pub(crate) fn json(value: &impl serde::Serialize) -> Outcome {
-    let text = serde_json::to_string_pretty(value).map_err(|failure| Failure::Failed(failure.to_string()))?;
-    Ok(text + "\n")
 }

@@ -10,32 +10,28 @@ mod progress;
 mod signals;
 mod table;
 mod terminal;
+mod usage;
 
 use std::process::ExitCode;
 
-use clap::Parser;
 use failure::Failure;
-use terminal::tell;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let document = match commands::Cli::parse().run() {
-        Ok(document) => document,
-        Err(failure) => {
-            match failure {
-                Failure::Interrupted { .. } => tell(&failure),
-                _ => tell(format_args!("error: {failure}\n")),
-            }
-            return failure.exit_code();
-        }
+    terminal::begin(std::env::args_os());
+    let failed = match usage::parse::<commands::Cli>() {
+        Ok(command) => match command.run() {
+            Ok(document) => match terminal::print(&document) {
+                Ok(()) => return ExitCode::SUCCESS,
+                Err(failure) => Failure::failed(format!("standard output: {failure}")),
+            },
+            Err(failure) => failure,
+        },
+        Err(Ok(said)) => return said,
+        Err(Err(failure)) => failure,
     };
-    match terminal::print(&document) {
-        Err(failure) => {
-            tell(format_args!("error: standard output: {failure}\n"));
-            ExitCode::FAILURE
-        }
-        Ok(()) => ExitCode::SUCCESS,
-    }
+    terminal::warn(&failed);
+    failed.exit_code()
 }

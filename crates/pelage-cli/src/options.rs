@@ -2,6 +2,10 @@
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
+/// What `--label-level` does, of every verb that takes a data set.
+pub(crate) const LABEL_LEVEL: &str =
+    "Which folders in it are the classes: 1 for the outermost, 2 for those in them (place/species), and so on";
+
 /// The flag of a setting: `learning_rate` is `--learning-rate`.
 pub(crate) fn flag(name: &str) -> String {
     format!("--{}", name.replace('_', "-"))

@@ -1,10 +1,9 @@
 //! Progress on stderr: bars on a terminal, plain lines elsewhere.
 
-use std::io::IsTerminal;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressStyle};
 use pelage::data::Progress;
 use pelage::features::PHASE;
 use pelage::runs::record;
@@ -12,7 +11,7 @@ use pelage::train::{Control, Event};
 
 use crate::signals::interrupted;
 use crate::table::{count, duration, fixed, megabytes};
-use crate::terminal::tell;
+use crate::terminal::{BARS, has_bars, tell};
 
 /// Seconds between two plain lines.
 const PLAIN_SECONDS: u64 = 10;
@@ -71,10 +70,7 @@ impl Pace {
 
 impl Task {
     pub(crate) fn new() -> Self {
-        let bar = std::io::stderr().is_terminal().then(|| {
-            let style = "{msg:11} {bar:30} {human_pos}/{human_len}  {per_sec}  {eta} left";
-            ProgressBar::new(0).with_style(styled(style))
-        });
+        let bar = has_bars().then(|| bar("{msg:11} {bar:30.cyan} {human_pos}/{human_len}  {per_sec}  {eta} left"));
         Task {
             bar,
             pace: Mutex::new(Pace::new(Instant::now())),
@@ -107,15 +103,11 @@ impl Task {
             return;
         };
         if what == PHASE && !std::mem::replace(&mut pace.told, true) {
-            let line = format!(
+            tell(format_args!(
                 "forecast: {} for the features of {}, which are computed once\n",
                 duration(whole),
                 count(total - pace.first, "picture")
-            );
-            match &self.bar {
-                Some(bar) => bar.suspend(|| tell(line)),
-                None => tell(line),
-            }
+            ));
         }
         if self.bar.is_none() && pace.last_line.elapsed() > Duration::from_secs(PLAIN_SECONDS) {
             pace.last_line = Instant::now();
@@ -139,10 +131,9 @@ pub(crate) struct Download {
 
 impl Download {
     pub(crate) fn new() -> Self {
-        let style = "download {bar:24} {bytes}/{total_bytes}  {bytes_per_sec}  {msg}";
-        let bar = || ProgressBar::no_length().with_style(styled(style));
+        let style = "download {bar:24.cyan} {bytes}/{total_bytes}  {bytes_per_sec}  {msg}";
         Download {
-            bar: std::io::stderr().is_terminal().then(bar),
+            bar: has_bars().then(|| bar(style)),
             started: None,
             last_line: Instant::now(),
         }
@@ -196,7 +187,6 @@ pub(crate) struct Training {
     /// The line of the last epoch, where it was not printed.
     unprinted: Option<String>,
     terminal: bool,
-    all: MultiProgress,
     epochs: ProgressBar,
     batches: ProgressBar,
     epoch_started: Instant,
@@ -210,15 +200,12 @@ pub(crate) struct Training {
 
 impl Training {
     pub(crate) fn new(detail: Detail) -> Self {
-        let all = MultiProgress::new();
-        let bar = |style: &str| all.add(ProgressBar::new(0).with_style(styled(style)));
         Training {
             detail,
             unprinted: None,
-            terminal: std::io::stderr().is_terminal(),
-            epochs: bar("epoch   {bar:24} {pos}/{len}  {msg}"),
-            batches: bar("{prefix:7} {bar:24} {pos}/{len}  {msg}"),
-            all,
+            terminal: has_bars(),
+            epochs: bar("epoch   {bar:24.cyan} {pos}/{len}  {msg}"),
+            batches: bar("{prefix:7} {bar:24.cyan} {pos}/{len}  {msg}"),
             epoch_started: Instant::now(),
             last_line: Instant::now(),
             images: 0,
@@ -298,7 +285,7 @@ impl Training {
                 if self.detail == Detail::EachEpoch || (quiet && !self.terminal) {
                     self.last_line = Instant::now();
                     self.unprinted = None;
-                    self.print(&line);
+                    tell(line + "\n");
                 } else {
                     self.unprinted = Some(line);
                 }
@@ -316,7 +303,7 @@ impl Training {
             return Control::Continue;
         }
         if !std::mem::replace(&mut self.stopping, true) {
-            self.print("\nstopping after this step and saving; press Ctrl-C again to stop at once");
+            tell("\nstopping after this step and saving; press Ctrl-C again to stop at once\n");
         }
         Control::Stop
     }
@@ -328,21 +315,13 @@ impl Training {
             tell(format_args!("{line}\n"));
         }
     }
-
-    fn print(&self, line: &str) {
-        if self.terminal {
-            // If the terminal is gone, nobody is left to tell.
-            let _ = self.all.println(line);
-        } else {
-            tell(format_args!("{line}\n"));
-        }
-    }
 }
 
-fn styled(template: &str) -> ProgressStyle {
+/// One more bar, below the others.
+fn bar(template: &str) -> ProgressBar {
     // The templates above are constants; a wrong one would show at first sight.
     let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
-    style.progress_chars("━╸─")
+    BARS.add(ProgressBar::no_length().with_style(style.progress_chars("━╸─")))
 }
 
 #[cfg(test)]

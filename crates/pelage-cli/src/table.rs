@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use console::{Term, measure_text_width};
 
-use crate::terminal::{columns, line, wrapped};
+use crate::terminal::{columns, is_verbose, line, wrapped};
 use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
 use pelage::data::source::LeftOut;
 
@@ -97,9 +97,10 @@ pub(crate) fn megabytes(bytes: u64) -> String {
     }
 }
 
-/// The first few items of a list, one per line, and the number of the rest.
+/// The first few items of a list, one per line, and the number of the rest; all of them where everything is told.
 pub(crate) fn some(lines: impl ExactSizeIterator<Item = String>, most: usize) -> String {
     let total = lines.len();
+    let most = if is_verbose() { usize::MAX } else { most };
     let mut text: String = lines.take(most).map(|one| format!("  {}\n", line(&one))).collect();
     if total > most {
         text += &format!("  and {} more\n", total - most);
@@ -107,7 +108,7 @@ pub(crate) fn some(lines: impl ExactSizeIterator<Item = String>, most: usize) ->
     text
 }
 
-/// What was left out, a line for each reason, with some of the files.
+/// What was left out, a line for each reason, with some of the files; a line for each where everything is told.
 pub(crate) fn left_out(left_out: &[LeftOut]) -> String {
     let mut by_reason: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     left_out
@@ -115,6 +116,10 @@ pub(crate) fn left_out(left_out: &[LeftOut]) -> String {
         .for_each(|one| by_reason.entry(&one.reason).or_default().push(&one.path));
     if by_reason.is_empty() {
         return String::new();
+    }
+    if is_verbose() {
+        let each = left_out.iter().map(|one| format!("{}: {}", one.path, one.reason));
+        return "left out:\n".to_string() + &some(each, usize::MAX);
     }
     let line = |(reason, paths): (&str, Vec<&str>)| {
         let (first, more) = (&paths[..paths.len().min(3)], paths.len().saturating_sub(3));

@@ -1,13 +1,42 @@
-//! What reaches the terminal: never an escape sequence from a file's name, and never a reason to die.
+//! What reaches the terminal: as much as was asked for, in color where that is wanted, never an escape sequence from a
+//! file's name, and never a reason to die.
+
+mod options;
 
 use std::io::Write;
+use std::sync::LazyLock;
 
 use console::{Term, measure_text_width};
+use indicatif::MultiProgress;
 
-/// Writes to stderr. Where nobody reads it any more, or its disk is full, the work goes on.
+use options::settled;
+pub(crate) use options::{Options, begin, is_json, is_quiet, is_verbose};
+
+/// All bars: text is written above them, never through them.
+pub(crate) static BARS: LazyLock<MultiProgress> = LazyLock::new(|| {
+    let bars = MultiProgress::new();
+    if is_quiet() {
+        bars.set_draw_target(indicatif::ProgressDrawTarget::hidden());
+    }
+    bars
+});
+
+/// Whether bars are seen.
+pub(crate) fn has_bars() -> bool {
+    Term::stderr().is_term() && !is_quiet()
+}
+
+/// Writes what is neither a result nor an error to stderr, unless only these are asked for.
 pub(crate) fn tell(text: impl std::fmt::Display) {
-    let text = fitted(&plain(&text.to_string()), &Term::stderr());
-    let _ = std::io::stderr().lock().write_all(text.as_bytes());
+    if !is_quiet() {
+        warn(text);
+    }
+}
+
+/// Writes to stderr, in any case. Where nobody reads it any more, or its disk is full, the work goes on.
+pub(crate) fn warn(text: impl std::fmt::Display) {
+    let text = colored(&fitted(&plain(&text.to_string()), &Term::stderr()));
+    BARS.suspend(|| _ = anstream::stderr().lock().write_all(text.as_bytes()));
 }
 
 /// Writes a result to stdout.
@@ -15,15 +44,60 @@ pub(crate) fn tell(text: impl std::fmt::Display) {
 /// # Errors
 /// A full disk; not a reader that has enough: `pelage predict ... | head`.
 pub(crate) fn print(document: &str) -> std::io::Result<()> {
-    let mut text = plain(document);
-    if serde_json::from_str::<serde::de::IgnoredAny>(&text).is_err() {
-        text = fitted(&text, &Term::stdout());
-    }
-    let mut out = std::io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+    let text = plain(document);
+    let written = match settled().json {
+        // To the letter.
+        true => write(&mut std::io::stdout().lock(), &text),
+        false => write(
+            &mut anstream::stdout().lock(),
+            &colored(&fitted(&text, &Term::stdout())),
+        ),
+    };
+    match written {
         Err(closed) if closed.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
         written => written,
     }
+}
+
+fn write(out: &mut impl Write, text: &str) -> std::io::Result<()> {
+    out.write_all(text.as_bytes()).and_then(|()| out.flush())
+}
+
+/// The document of `value` where JSON is asked for, else what `described` says.
+///
+/// # Errors
+/// A value that is no JSON, which none of ours is.
+pub(crate) fn answer<T: serde::Serialize>(
+    value: &T,
+    described: impl FnOnce(&T) -> String,
+) -> Result<String, serde_json::Error> {
+    match is_json() {
+        true => Ok(serde_json::to_string_pretty(value)? + "\n"),
+        false => Ok(described(value)),
+    }
+}
+
+/// The words that a line begins with, and how they look.
+const LABELS: [(&str, anstyle::AnsiColor); 4] = [
+    ("error:", anstyle::AnsiColor::Red),
+    ("help:", anstyle::AnsiColor::Green),
+    ("note:", anstyle::AnsiColor::Yellow),
+    ("info:", anstyle::AnsiColor::Blue),
+];
+
+/// `text` with its labels in color; what the stream does not want of it is taken out when it is written.
+fn colored(text: &str) -> String {
+    let line = |line: &str| {
+        let label = LABELS.iter().find(|(label, _)| line.starts_with(label));
+        label.map_or_else(
+            || line.to_string(),
+            |(label, color)| {
+                let style = color.on_default().bold();
+                format!("{style}{label}{style:#}{}", &line[label.len()..])
+            },
+        )
+    };
+    text.split_inclusive('\n').map(line).collect()
 }
 
 /// The columns of a terminal, which `COLUMNS` overrides; `None` where it is none.

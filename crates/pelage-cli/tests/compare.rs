@@ -42,6 +42,13 @@ fn runs_are_compared_on_the_same_images() {
     assert_eq!((&runs[0]["epochs"], &runs[1]["epochs"]), (&3.into(), &1.into()));
     // The evaluation reproduces the run's own account.
     for run in runs {
+        let end = |index: usize| run["accuracy_interval"][index].as_f64().unwrap();
+        let accuracy = run["accuracy"].as_f64().unwrap();
+        assert!(
+            end(0) <= accuracy && accuracy <= end(1) && end(1) - end(0) > 0.02,
+            "{run}"
+        );
+        assert!(run.get("calibrated").is_none(), "{run}");
         let (own, now) = (
             run["validation_accuracy"].as_f64().unwrap(),
             run["accuracy"].as_f64().unwrap(),

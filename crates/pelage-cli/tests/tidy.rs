@@ -180,6 +180,7 @@ fn documents_are_there_and_link_to_files_that_exist() {
         "CONTRIBUTING.md",
         "CHANGELOG.md",
         "docs/BENCHMARKS.md",
+        "docs/JSON.md",
         "docs/PRETRAINED.md",
         "docs/SERVING.md",
     ] {

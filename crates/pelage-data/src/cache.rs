@@ -120,7 +120,9 @@ impl DecodedImages {
             counter.count();
             decoded
         };
-        let (results, store) = match resolve(cache.mode, total.saturating_mul(kept.len()), dataset.is_in_memory()) {
+        let mode = resolve(cache.mode, total.saturating_mul(kept.len()), dataset.is_in_memory());
+        tell_mode(cache.mode, mode, total, &kept);
+        let (results, store) = match mode {
             CacheMode::Off => {
                 let results = (0..total).into_par_iter().map(|index| counted(index).map(drop));
                 (results.collect(), Store::Off)
@@ -191,6 +193,21 @@ impl DecodedImages {
     fn failed(&self, i: usize, reason: String) -> Error {
         Error::data(self.dataset().location(self.index(i)), reason)
     }
+}
+
+/// Tells where decoded images are kept, and why there.
+fn tell_mode(asked: CacheMode, mode: CacheMode, total: usize, kept: &Preprocessing) {
+    let (megabytes, [width, height]) = (total * kept.len() / 1_000_000, [kept.width, kept.height]);
+    let place = match mode {
+        CacheMode::Off => "kept nowhere, and decoded each time",
+        CacheMode::Disk => "kept in a file",
+        CacheMode::Ram | CacheMode::Auto => "kept in memory",
+    };
+    let why = match asked {
+        CacheMode::Auto => "chosen by their size",
+        _ => "as asked",
+    };
+    log::info!("cache: {total} pictures of {width} x {height} pixels, {megabytes} MB, are {place} ({why})");
 }
 
 /// One image at size, or why not.

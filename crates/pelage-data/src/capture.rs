@@ -1,4 +1,4 @@
-//! When, by which camera and whether with its place a picture was taken, as its EXIF data say.
+//! When, by which camera and where a picture was taken, as its EXIF data say.
 
 use std::io::Cursor;
 
@@ -6,21 +6,24 @@ use exif::{Exif, In, Reader, Tag, Value};
 use jiff::civil::DateTime;
 
 use crate::decode::quietly;
+use crate::source::Location;
 
 /// What a picture says of how it was taken.
-#[derive(Debug, Default, PartialEq)]
-pub(crate) struct Capture {
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Capture {
     /// When, by the camera's clock.
     pub(crate) time: Option<DateTime>,
     /// Maker, model and serial number, as far as they are told.
     pub(crate) camera: String,
-    /// Whether it says where.
+    /// Whether it says where, legibly or not.
     pub(crate) has_place: bool,
+    /// Degrees north and east.
+    place: Option<[f64; 2]>,
 }
 
 impl Capture {
     /// What the EXIF data of a file say; nothing where there are none.
-    pub(crate) fn of(bytes: &[u8]) -> Capture {
+    pub fn of(bytes: &[u8]) -> Capture {
         quietly(|| read(bytes))
             .flatten()
             .map_or(Capture::default(), |exif| Capture {
@@ -33,8 +36,50 @@ impl Capture {
                 has_place: [Tag::GPSLatitude, Tag::GPSLongitude]
                     .iter()
                     .all(|tag| exif.get_field(*tag, In::PRIMARY).is_some()),
+                place: place(&exif),
             })
     }
+
+    /// The same of a file that is read for it; of one that cannot be read nothing is known.
+    pub fn at(location: &Location) -> Capture {
+        location.read_with(|bytes| Capture::of(&bytes)).unwrap_or_default()
+    }
+
+    /// When it was taken, by the camera's clock: `2024-05-01T06:30:00`.
+    pub fn time(&self) -> Option<String> {
+        self.time.map(|time| time.to_string())
+    }
+
+    /// Where it was taken, in degrees: latitude, to the north, and longitude, to the east.
+    pub fn place(&self) -> Option<[f64; 2]> {
+        self.place
+    }
+}
+
+/// Latitude and longitude in degrees, where both are told and can be.
+fn place(exif: &Exif) -> Option<[f64; 2]> {
+    let latitude = degrees(exif, Tag::GPSLatitude, Tag::GPSLatitudeRef, "S")?;
+    let longitude = degrees(exif, Tag::GPSLongitude, Tag::GPSLongitudeRef, "W")?;
+    let possible = latitude.abs() <= 90.0 && longitude.abs() <= 180.0;
+    possible.then_some([latitude, longitude])
+}
+
+/// Degrees, minutes and seconds as degrees; negative where the field `side` says `negative`.
+fn degrees(exif: &Exif, tag: Tag, side: Tag, negative: &str) -> Option<f64> {
+    let Value::Rational(parts) = &exif.get_field(tag, In::PRIMARY)?.value else {
+        return None;
+    };
+    let parts: Vec<_> = parts.iter().map(|part| part.to_f64()).collect();
+    let sum: f64 = parts
+        .iter()
+        .zip([1.0, 60.0, 3600.0])
+        .map(|(part, unit)| part / unit)
+        .sum();
+    let sign = match text(exif, side)?.eq_ignore_ascii_case(negative) {
+        true => -1.0,
+        false => 1.0,
+    };
+    (!parts.is_empty() && sum.is_finite()).then_some(sign * sum)
 }
 
 fn read(bytes: &[u8]) -> Option<Exif> {

@@ -1,5 +1,6 @@
 //! From a file's bytes to upright RGB pixels, or the reason why not.
 
+mod damage;
 mod formats;
 mod jpeg;
 mod limits;
@@ -15,6 +16,7 @@ use image::{ColorType, DynamicImage, ImageDecoder, ImageFormat, ImageReader, Rgb
 
 use self::limits::{Budget, rgb_bytes};
 
+pub use self::damage::Damaged;
 pub(crate) use self::formats::not_an_image;
 #[cfg(feature = "files")]
 pub(crate) use self::formats::{archive, is_picture};

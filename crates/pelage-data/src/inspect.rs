@@ -95,12 +95,13 @@ struct Seen {
     capture: Capture,
 }
 
-/// Decodes every image of `path` (an organised tree or any source) in parallel.
+/// Decodes every image of `path` (an organised tree or any source) in parallel. The folders at `label_level` are the
+/// classes, if one is given.
 ///
 /// # Errors
 /// A source that cannot be read or is empty; broken images are part of the report, not errors.
-pub fn inspect(path: &Path, progress: &(dyn Fn(Progress) + Sync)) -> Result<Report> {
-    let listing = Listing::read(path, None)?;
+pub fn inspect(path: &Path, label_level: Option<usize>, progress: &(dyn Fn(Progress) + Sync)) -> Result<Report> {
+    let listing = Listing::read(path, label_level)?;
     let parts = [
         ("train", Part::Train),
         ("validation", Part::Validation),

@@ -11,7 +11,7 @@ pub mod augment;
 #[cfg(feature = "files")]
 pub mod cache;
 #[cfg(feature = "files")]
-mod capture;
+pub mod capture;
 #[cfg(feature = "files")]
 pub mod catalog;
 pub mod choices;

@@ -343,7 +343,7 @@ proptest! {
             let at = at.index(bytes.len());
             bytes[at] = value;
         }
-        let small = Limits { max_pixels: 1_000_000, max_alloc_bytes: 16 << 20 };
+        let small = Limits { max_pixels: 1_000_000, max_alloc_bytes: 16 << 20, ..Limits::default() };
         // Of the larger ones at a half, which another part of the decoder works on.
         let at_least = if bytes.len() > 3000 { 100 } else { 3 };
         for reason in [decode(&bytes, &small).err(), decode_at_least(&bytes, &small, at_least).err()].iter().flatten() {

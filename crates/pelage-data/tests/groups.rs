@@ -354,7 +354,7 @@ fn what_is_grouped_by_looks_does_not_leak() {
             ..scratch.options()
         })
         .unwrap();
-        inspect(&scratch.out(), &|_| {}).unwrap().leaks.len()
+        inspect(&scratch.out(), None, &|_| {}).unwrap().leaks.len()
     };
     assert!(organized(None) > 10);
     assert_eq!(organized(Some(GroupBy::NearDuplicates)), 0);

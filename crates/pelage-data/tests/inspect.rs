@@ -10,7 +10,7 @@ use pelage_data::sample::{Animal, draw};
 use support::{class_folders, encoded, png, scene, write};
 
 fn look(path: &std::path::Path) -> Report {
-    inspect(path, &|_| {}).unwrap()
+    inspect(path, None, &|_| {}).unwrap()
 }
 
 #[test]

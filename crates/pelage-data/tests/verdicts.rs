@@ -4,7 +4,7 @@ mod support;
 
 use image::codecs::jpeg::JpegEncoder;
 use image::{Rgb, RgbImage, imageops};
-use pelage_data::decode::{Limits, decode, decode_at_least};
+use pelage_data::decode::{Damaged, Limits, decode, decode_at_least};
 use support::scene;
 
 fn jpeg(image: &RgbImage, quality: u8) -> Vec<u8> {
@@ -207,4 +207,36 @@ fn formats_that_cannot_be_read_are_named_with_what_to_do() {
         let reason = decode(bytes, &Limits::default()).unwrap_err();
         assert!(reason.contains(remedy), "{reason}");
     }
+}
+
+/// What is there of a damaged file is what the whole one shows there.
+#[test]
+fn a_damaged_picture_is_taken_where_that_is_asked_for() {
+    let take = Limits {
+        damaged: Damaged::Take,
+        ..Limits::default()
+    };
+    for (seed, quality) in [(1, 60), (2, 80), (3, 95)] {
+        let bytes = jpeg(&picture(seed, 320, 240), quality);
+        let whole = decode(&bytes, &Limits::default()).unwrap();
+        let mut zeroed = bytes.clone();
+        let half = scan_start(&bytes) + (bytes.len() - scan_start(&bytes)) / 2;
+        zeroed[half..bytes.len() - 2].fill(0);
+        let cut = bytes[..half].to_vec();
+        for damaged in [zeroed, cut] {
+            decode(&damaged, &Limits::default()).expect_err("accepted");
+            for at_least in [40, u32::MAX] {
+                let taken = decode_at_least(&damaged, &take, at_least).unwrap().image;
+                assert_eq!(taken.dimensions(), (320, 240));
+                let top = |image: &RgbImage| imageops::crop_imm(image, 0, 0, 320, 64).to_image();
+                assert!(top(&taken) == top(&whole), "seed {seed}");
+            }
+        }
+        // A whole one is as it was.
+        assert!(decode(&bytes, &take).unwrap() == whole);
+    }
+    for nothing in [&b"no picture"[..], b"", &[0xFF, 0xD8, 0xFF, 0xD9]] {
+        decode(nothing, &take).expect_err("accepted");
+    }
+    assert!(Damaged::taken() >= 6);
 }

@@ -104,10 +104,21 @@ impl Model {
             let allowed = format!("left out: the model has a class '{UNKNOWN}', from which no rejection could be told");
             return Err(Error::setting("reject", confidence, allowed));
         }
-        Ok(Model {
-            judge: model.judge.open(path, reject)?,
-            ..model
-        })
+        let judge = model.judge.open(path, reject)?;
+        let size = &model.facts.preprocessing;
+        log::info!(
+            "model: {} from {}, {} classes, {} x {} pixels, {}",
+            model.facts.architecture.name(),
+            paths::model(path).display(),
+            model.facts.classes.len(),
+            size.width,
+            size.height,
+            match judge.temperature() {
+                Some(temperature) => format!("calibrated (temperature {temperature:.3})"),
+                None => "not calibrated".into(),
+            }
+        );
+        Ok(Model { judge, ..model })
     }
 
     /// The model of a run folder or model file, from this file alone: without a calibration that lies beside it.

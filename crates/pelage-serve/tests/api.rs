@@ -115,6 +115,7 @@ fn what_cannot_be_answered_is_a_problem_with_a_cause() {
         decode: pelage::data::decode::Limits {
             max_pixels: 5000,
             max_alloc_bytes: 1 << 20,
+            damaged: pelage::data::decode::Damaged::Skip,
         },
         ..Limits::default()
     };

@@ -14,6 +14,7 @@ pub(crate) fn main() -> Result<(), Box<dyn std::error::Error>> {
     recipe.image_size = 32;
     for written in export(
         "pictures".as_ref(),
+        None,
         &recipe,
         "features".as_ref(),
         &Compute::default(),

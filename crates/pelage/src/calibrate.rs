@@ -50,6 +50,8 @@ pub fn calibrate(
     let hash = hash_of(&path);
     let model = Model::load(run, &device)?;
     let hash = hash?;
+    // Before minutes of scoring.
+    atomic::Unfinished::new(&path).map_err(Error::io(&path))?;
     check_dimension(&model).map_err(|reason| refused(run, reason))?;
     let split = open(run, data, &model)?;
     let score = |catalog: Catalog, what| {

@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use crate::compute::Compute;
 use crate::draw::comparison::{Curve, comparison_svg};
-use crate::evaluate::{self, Embeddings, Evaluation, Scores};
+use crate::evaluate::{self, Calibrated, Embeddings, Evaluation, Scores};
 use crate::runs::{history, images};
 use crate::train::facts::Training;
 use crate::train::history::HistoryRow;
@@ -82,32 +82,38 @@ pub struct Line {
     pub summary: Summary,
     /// Its accuracy on these images, 0 to 1.
     pub accuracy: f64,
-    /// Its log loss on them.
+    /// The 95 % interval of that (Wilson): what other images of the same kind might give.
+    pub accuracy_interval: [f64; 2],
+    /// Its log loss on them, as trained.
     pub log_loss: f64,
+    /// For a calibrated model: its probabilities after calibration.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub calibrated: Option<Calibrated>,
     /// Its difference from the first run; `None` for the first run itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub difference: Option<Difference>,
 }
 
-/// Evaluates the models of all `runs` on the same images: the validation part of `data`, or by default those that all
-/// were validated on.
+/// Evaluates the models of all `runs` on the same images: the validation part of `data`, in which the folders at
+/// `label_level` are the classes if one is given, or by default those that all were validated on.
 ///
 /// # Errors
 /// Runs without a model, or validated on different images; images that are missing, or change meanwhile.
 pub fn compare(
     runs: &[PathBuf],
     data: Option<&Path>,
+    label_level: Option<usize>,
     compute: &Compute,
     progress: &(dyn Fn(Progress) + Sync),
 ) -> Result<Report> {
     let device = compute.open()?;
     let models = runs
         .iter()
-        .map(|run| Model::load(run, &device))
+        .map(|run| Model::open_on(run, &device, None))
         .collect::<Result<Vec<_>>>()?;
     let histories = runs.iter().map(|run| history::of(run)).collect::<Result<Vec<_>>>()?;
     let catalog = Arc::new(match data {
-        Some(data) => catalog::open_parts(data)?.to_evaluate()?.images,
+        Some(data) => catalog::open_parts_at(data, label_level)?.to_evaluate()?.images,
         None => {
             let facts = models.iter().map(|model| &model.facts);
             images::common_validation(&runs.iter().map(PathBuf::as_path).zip(facts).collect::<Vec<_>>())?
@@ -128,13 +134,18 @@ pub fn compare(
             // Any seed will do; a fixed one gives the same answer every time.
             Some((_, first)) => Some(Difference::new(first, &correct, 0)),
         };
-        first.get_or_insert((scores.names, correct));
         lines.push(Line {
             summary: Summary::new(run, &model.facts, history.as_deref()),
             accuracy: evaluation.accuracy,
+            accuracy_interval: evaluate::wilson(evaluation.accuracy, evaluation.images),
+            calibrated: model
+                .judge
+                .temperature()
+                .map(|temperature| evaluate::calibrated(&scores, temperature)),
             log_loss: evaluation.log_loss,
             difference,
         });
+        first.get_or_insert((scores.names, correct));
     }
     Ok(Report {
         images: first.map_or(0, |(names, _)| names.len()),

@@ -45,9 +45,18 @@ impl Compute {
             return Err(Error::setting("threads", self.threads, "0 (all) to 1024"));
         }
         let built = rayon::ThreadPoolBuilder::new().num_threads(self.threads).build_global();
-        let running = *STARTED.get_or_init(|| match (&built, self.threads) {
-            (Ok(()), threads @ 1..) => threads,
-            _ => rayon::current_num_threads(),
+        let running = *STARTED.get_or_init(|| {
+            let threads = match (&built, self.threads) {
+                (Ok(()), threads @ 1..) => threads,
+                _ => rayon::current_num_threads(),
+            };
+            let why = if self.threads == 0 { "all there are" } else { "as asked" };
+            let kernels = device::instruction_set().unwrap_or_default();
+            log::info!(
+                "device: {} (kernels for {kernels}), {threads} threads ({why})",
+                self.device
+            );
+            threads
         });
         match built {
             Err(_) if self.threads != 0 && self.threads != running => {

@@ -22,7 +22,7 @@ use serde::Serialize;
 
 use crate::compute::Compute;
 use crate::runs::images;
-pub use crate::runs::images::Wanted;
+pub use crate::runs::images::{Labelled, Wanted};
 use crate::{Model, Result};
 pub use metrics::{Evaluation, PerClass, wilson};
 use rejection::Rejection;
@@ -109,7 +109,8 @@ pub fn evaluate(
     })
 }
 
-fn calibrated(scores: &Scores, temperature: f64) -> Calibrated {
+/// How good probabilities that are calibrated by `temperature` are.
+pub(crate) fn calibrated(scores: &Scores, temperature: f64) -> Calibrated {
     let probabilities = scores.probabilities(temperature);
     let figures = Evaluation::new(&scores.classes, &scores.labels, &probabilities, Vec::new());
     Calibrated {

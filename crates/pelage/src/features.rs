@@ -108,8 +108,10 @@ impl Features {
         let path = cache.folder.join(format!("{}.features", extractor.key(&**dataset)));
         if let Some(found) = file::read(&path, dataset.len()) {
             note_use(&path);
+            log::info!("cache: features computed before, in {}", path.display());
             return Self::of(dataset, extractor, found);
         }
+        log::info!("cache: features not computed before; kept as {}", path.display());
         let computed = compute(dataset, extractor, device, progress)?;
         make_room(&cache.folder, size_of_val(&computed.values[..]) as u64);
         file::write(&path, &computed).map_err(|failure| {

@@ -69,7 +69,7 @@
 //! let report = evaluate::evaluate("runs/mine".as_ref(), evaluate::Wanted::Validated, None, &compute, &quiet)?;
 //! println!("accuracy {:.4}", report.evaluation.accuracy);
 //! calibrate::calibrate("runs/mine".as_ref(), None, 0.95, &compute, &quiet)?;
-//! let both = compare::compare(&["runs/mine".into(), "runs/mobile".into()], None, &compute, &quiet)?;
+//! let both = compare::compare(&["runs/mine".into(), "runs/mobile".into()], None, None, &compute, &quiet)?;
 //! println!("{:?}", both.runs[1].difference);
 //! # Ok(()) }
 //! ```

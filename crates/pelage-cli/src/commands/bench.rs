@@ -10,10 +10,11 @@ use pelage::data::Progress;
 use serde::Serialize;
 
 use super::compute::Computing;
-use crate::failure::{Outcome, json};
+use crate::failure::Outcome;
 use crate::options::one_of;
 use crate::progress::Task;
 use crate::table::table;
+use crate::terminal::answer;
 
 /// How fast this machine is: kernels, training, inference
 ///
@@ -31,9 +32,6 @@ pub(super) struct Arguments {
     models: Vec<Architecture>,
     #[command(flatten)]
     computing: Computing,
-    /// Print one JSON document
-    #[arg(long)]
-    json: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -106,11 +104,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         measured.inference = inference::inference(models, &device, &mut |_| show("measuring inference"));
     }
     task.finish();
-    if arguments.json {
-        json(&measured)
-    } else {
-        Ok(described(&measured))
-    }
+    Ok(answer(&measured, described)?)
 }
 
 fn described(measured: &Measured) -> String {

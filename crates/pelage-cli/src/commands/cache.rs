@@ -7,8 +7,9 @@ use clap::{Args, Subcommand};
 use pelage::data::cache::{self, Kept, Kind};
 use serde::Serialize;
 
-use crate::failure::{Outcome, json};
+use crate::failure::Outcome;
 use crate::table::{megabytes, table};
+use crate::terminal::answer;
 
 /// What was kept of pictures that were decoded before, and how to remove it
 ///
@@ -23,11 +24,7 @@ pub(super) struct Arguments {
 #[derive(Subcommand)]
 enum Verb {
     /// List what is kept: kind, size, last use
-    Show {
-        /// Print one JSON document
-        #[arg(long)]
-        json: bool,
-    },
+    Show,
     /// Remove cached pictures and features; pretrained weights stay
     Clear {
         /// Only what was not used for so many days
@@ -44,26 +41,36 @@ struct Shown<'a> {
     kept: &'a [Kept],
 }
 
+/// What `cache clear` prints as JSON.
+#[derive(Serialize)]
+struct Cleared<'a> {
+    folder: &'a Path,
+    freed_bytes: u64,
+}
+
 pub(super) fn run(arguments: &Arguments) -> Outcome {
     let folder = cache::default_dir();
     match arguments.verb {
-        Verb::Show { json: as_json } => {
+        Verb::Show => {
             let kept = cache::kept(&folder)?;
-            match as_json {
-                true => json(&Shown {
-                    folder: &folder,
-                    most_bytes: cache::most_bytes(),
-                    kept: &kept,
-                }),
-                false => Ok(described(&folder, &kept)),
-            }
+            let shown = Shown {
+                folder: &folder,
+                most_bytes: cache::most_bytes(),
+                kept: &kept,
+            };
+            Ok(answer(&shown, |shown| described(shown.folder, shown.kept))?)
         }
         Verb::Clear { older_than } => {
             let days = older_than.unwrap_or(0.0);
             let age = Duration::try_from_secs_f64(days * 24.0 * 3600.0);
             let age = age.map_err(|_| pelage::Error::setting("older_than", days, "a number of days, 0 or more"))?;
-            let freed = megabytes(cache::clear(&folder, age)?);
-            Ok(format!("{}: {freed} freed\n", folder.display()))
+            let freed_bytes = cache::clear(&folder, age)?;
+            let cleared = Cleared {
+                folder: &folder,
+                freed_bytes,
+            };
+            let described = |_: &Cleared| format!("{}: {} freed\n", folder.display(), megabytes(freed_bytes));
+            Ok(answer(&cleared, described)?)
         }
     }
 }

@@ -1,16 +1,18 @@
 //! `pelage calibrate`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use pelage::calibrate::{self, Calibrated};
 use pelage::evaluate::Evaluation;
 use pelage::evaluate::temperature::Verdict;
+use serde::Serialize;
 
 use super::compute::Caching;
 use crate::failure::Outcome;
 use crate::progress::Task;
 use crate::table::{count, fixed, table};
+use crate::terminal::answer;
 
 /// Calibrate a model's probabilities, and let it answer "unknown"
 ///
@@ -38,22 +40,76 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     let (data, show) = (arguments.data.as_deref(), |progress| task.show(progress));
     let calibrated = calibrate::calibrate(&arguments.run, data, arguments.coverage, &compute, &show);
     task.finish();
-    Ok(described(&calibrated?))
+    Ok(answer(&Fitted::of(&calibrated?), described)?)
 }
 
-fn described(calibrated: &Calibrated) -> String {
-    let Calibrated {
-        calibration: fitted,
-        scaling,
-        validation,
-        path,
-    } = calibrated;
-    let figures = |probabilities: &[f32]| {
-        let (classes, labels) = (&validation.classes, &validation.labels);
-        Evaluation::new(classes, labels, probabilities, Vec::new())
-    };
-    let plain = figures(&validation.probabilities(1.0));
-    let row = |name: &str, temperature: f64, figures: &Evaluation| {
+/// What was fitted, and what it does to the validation pictures.
+#[derive(Serialize)]
+struct Fitted<'a> {
+    model: &'a Path,
+    temperature: f64,
+    /// Whether another temperature than 1 was known to be better.
+    kept: bool,
+    /// Why, or why not.
+    reason: String,
+    as_trained: Figures,
+    /// Each picture by a temperature fitted on others, so that the figures are not flattered.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    calibrated: Option<Figures>,
+    distance: f64,
+    answered: f64,
+    embedding: usize,
+    train_pictures: usize,
+    validation_pictures: usize,
+}
+
+/// How good probabilities are.
+#[derive(Serialize)]
+struct Figures {
+    log_loss: f64,
+    brier_score: f64,
+    expected_calibration_error: f64,
+}
+
+impl<'a> Fitted<'a> {
+    fn of(calibrated: &'a Calibrated) -> Self {
+        let Calibrated {
+            calibration: fitted,
+            scaling,
+            validation,
+            path,
+        } = calibrated;
+        let figures = |probabilities: &[f32]| {
+            let (classes, labels) = (&validation.classes, &validation.labels);
+            let figures = Evaluation::new(classes, labels, probabilities, Vec::new());
+            Figures {
+                log_loss: figures.log_loss,
+                brier_score: figures.brier_score,
+                expected_calibration_error: figures.expected_calibration_error,
+            }
+        };
+        let kept = scaling.verdict == Verdict::Better;
+        let distances = fitted.density.distances(&validation.embeddings);
+        let facts = &fitted.facts;
+        let near = distances.iter().filter(|&&distance| distance <= facts.distance).count();
+        Fitted {
+            model: path,
+            temperature: facts.temperature,
+            kept,
+            reason: scaling.verdict.to_string(),
+            as_trained: figures(&validation.probabilities(1.0)),
+            calibrated: kept.then(|| figures(&scaling.cross_fitted)),
+            distance: facts.distance,
+            answered: near as f64 / validation.len() as f64,
+            embedding: fitted.density.dimension(),
+            train_pictures: facts.train_images,
+            validation_pictures: validation.len(),
+        }
+    }
+}
+
+fn described(fitted: &Fitted) -> String {
+    let row = |name: &str, temperature: f64, figures: &Figures| {
         vec![
             name.to_string(),
             format!("{temperature:.3}"),
@@ -61,18 +117,17 @@ fn described(calibrated: &Calibrated) -> String {
             format!("{:.2} %", 100.0 * figures.expected_calibration_error),
         ]
     };
-    let facts = &fitted.facts;
-    let mut rows = vec![row("as trained", 1.0, &plain)];
-    let told = match scaling.verdict {
-        Verdict::Better => {
-            // Each picture by a temperature fitted on others, so that the figures are not flattered.
-            rows.push(row("calibrated", facts.temperature, &figures(&scaling.cross_fitted)));
-            String::new()
-        }
-        verdict => format!("temperature 1, so probabilities stay as trained: {verdict}\n"),
+    let mut rows = vec![row("as trained", 1.0, &fitted.as_trained)];
+    rows.extend(
+        fitted
+            .calibrated
+            .iter()
+            .map(|figures| row("calibrated", fitted.temperature, figures)),
+    );
+    let told = match fitted.kept {
+        true => String::new(),
+        false => format!("temperature 1, so probabilities stay as trained: {}\n", fitted.reason),
     };
-    let distances = fitted.density.distances(&validation.embeddings);
-    let kept = distances.iter().filter(|&&distance| distance <= facts.distance).count();
     format!(
         "{}{told}answered up to distance {:.2}: {:.1} % of {} (embeddings of {} values, from {})\nwrote {}\n",
         table(
@@ -80,11 +135,11 @@ fn described(calibrated: &Calibrated) -> String {
             1..4,
             rows.into_iter()
         ),
-        facts.distance,
-        100.0 * kept as f64 / validation.len() as f64,
-        count(validation.len(), "validation picture"),
-        fitted.density.dimension(),
-        count(facts.train_images, "training picture"),
-        path.display()
+        fitted.distance,
+        100.0 * fitted.answered,
+        count(fitted.validation_pictures, "validation picture"),
+        fitted.embedding,
+        count(fitted.train_pictures, "training picture"),
+        fitted.model.display()
     )
 }

@@ -3,17 +3,20 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use pelage::compare::{self, Report};
+use pelage::compare::{self, Line, Report};
 
 use super::compute::Caching;
 use super::figure::Replacing;
-use crate::failure::{Failure, Outcome, json};
+use crate::failure::{Failure, Outcome};
+use crate::options::LABEL_LEVEL;
 use crate::progress::Task;
 use crate::table::{count, duration, fixed, signed, table, thousands};
+use crate::terminal::answer;
 
 /// Compare runs, and whether their differences are more than luck
 ///
-/// All runs are evaluated on the same pictures. Each is compared with the first: the difference in accuracy with the
+/// All runs are evaluated on the same pictures: accuracy with its 95 % interval, log loss as trained and, of a
+/// calibrated model, as calibrated. Each is compared with the first: the difference in accuracy with the
 /// 95 % interval of a paired bootstrap, the pictures that only one of the two classifies correctly, and the p-value of
 /// McNemar's exact test: the probability of such a difference, or a larger one, between two equally good models.
 #[derive(Args)]
@@ -25,6 +28,8 @@ pub(super) struct Arguments {
     /// or zip of labelled pictures [default: the runs' own validation pictures]
     #[arg(long)]
     data: Option<PathBuf>,
+    #[arg(long, value_name = "N", requires = "data", help = LABEL_LEVEL)]
+    label_level: Option<usize>,
     /// Draw validation loss and accuracy over the epochs of all runs, as .svg or .png
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -32,31 +37,25 @@ pub(super) struct Arguments {
     replacing: Replacing,
     #[command(flatten)]
     caching: Caching,
-    /// Print one JSON document
-    #[arg(long)]
-    json: bool,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Outcome {
     let out = arguments.out.as_deref();
     let figure = out.map(|out| arguments.replacing.figure(out)).transpose()?;
     let (task, compute) = (Task::new(), arguments.caching.compute());
-    let report = compare::compare(&arguments.runs, arguments.data.as_deref(), &compute, &|progress| {
-        task.show(progress)
-    });
+    let (data, level) = (arguments.data.as_deref(), arguments.label_level);
+    let report = compare::compare(&arguments.runs, data, level, &compute, &|progress| task.show(progress));
     task.finish();
     let report = report.map_err(|error| match error {
-        pelage::Error::Images(_) => Failure::Usage(format!("{error}: --data DATA")),
+        pelage::Error::Images(_) => {
+            Failure::usage(error.to_string()).help("--data DATA compares them on other pictures")
+        }
         error => error.into(),
     })?;
     if let Some(figure) = figure {
         figure.write(report.svg()?)?;
     }
-    if arguments.json {
-        json(&report)
-    } else {
-        Ok(described(&report))
-    }
+    Ok(answer(&report, described)?)
 }
 
 fn described(report: &Report) -> String {
@@ -91,7 +90,8 @@ fn described(report: &Report) -> String {
         let mut row = vec![
             line.summary.run.display().to_string(),
             fixed(line.log_loss, 4),
-            percent(line.accuracy),
+            calibrated(line),
+            accuracy(line),
         ];
         row.extend(line.difference.map_or(["-"; 5].map(String::from), |difference| {
             let (low, high) = difference.interval;
@@ -108,7 +108,8 @@ fn described(report: &Report) -> String {
     let head = [
         "run",
         "log loss",
-        "accuracy",
+        "calibrated",
+        "accuracy (95 % interval)",
         "difference",
         "95 % interval",
         "only first",
@@ -116,7 +117,19 @@ fn described(report: &Report) -> String {
         "p",
     ];
     text += &format!("on the same {}, against the first:\n", count(report.images, "picture"));
-    text + &table(&head, 1..8, rows)
+    text + &table(&head, 1..9, rows)
+}
+
+/// The accuracy, with what other pictures of the same kind might give.
+fn accuracy(line: &Line) -> String {
+    let [low, high] = line.accuracy_interval.map(|end| 100.0 * end);
+    format!("{:.2} % ({low:.1} to {high:.1})", 100.0 * line.accuracy)
+}
+
+/// The log loss after calibration; the same as before where no temperature was known to be better.
+fn calibrated(line: &Line) -> String {
+    let calibrated = line.calibrated.as_ref();
+    calibrated.map_or_else(|| "-".into(), |calibrated| fixed(calibrated.log_loss, 4))
 }
 
 /// A p-value from its decimal logarithm, however small: `0.012`, `3.1e-9`, `1e-412`.

@@ -9,13 +9,14 @@ use pelage::data::{sample, source};
 use pelage::runs::images::{self, Wanted};
 use pelage::train::recipe::OptimizerKind;
 use pelage::{Config, Model, Recipe, Run, evaluate, predict};
+use serde::Serialize;
 
 use super::compute::Caching;
 use super::{organize as organize_verb, train};
 use crate::failure::{Failure, Outcome};
 use crate::progress::Task;
 use crate::table::count;
-use crate::terminal::{quoted, tell};
+use crate::terminal::{answer, quoted, tell};
 
 /// Pictures per class, their side in pixels, and epochs: a good model in under two minutes on two cores.
 const PER_CLASS: usize = 1000;
@@ -37,6 +38,15 @@ pub(super) struct Arguments {
     caching: Caching,
 }
 
+/// What the demo has made.
+#[derive(Serialize)]
+struct Done {
+    run: PathBuf,
+    /// Those that it was evaluated on.
+    pictures: usize,
+    accuracy: f64,
+}
+
 pub(super) fn run(arguments: &Arguments) -> Outcome {
     let compute = arguments.caching.compute();
     compute.open()?;
@@ -45,12 +55,11 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     if out.exists() {
         if !drawn.join("cat.0.jpg").exists() && std::fs::read_dir(out).is_ok_and(|mut inside| inside.next().is_some()) {
             let shown = out.display();
-            return Err(Failure::Usage(format!(
-                "{shown} exists and is not an earlier demo's; give another --out"
-            )));
+            let refused = Failure::usage(format!("{shown} exists and is not an earlier demo's"));
+            return Err(refused.help("give another --out"));
         }
         for own in [&drawn, &data, &folder].into_iter().filter(|own| own.exists()) {
-            std::fs::remove_dir_all(own).map_err(|failure| Failure::Failed(format!("{}: {failure}", own.display())))?;
+            std::fs::remove_dir_all(own).map_err(|failure| Failure::failed(format!("{}: {failure}", own.display())))?;
         }
     }
 
@@ -103,7 +112,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     };
     let run = Run::create(config, &folder, &|progress| task.show(progress));
     task.finish();
-    tell(train::train(&run?)?);
+    tell(train::train(&run?, train::Lines::none())?);
 
     step(4, &format!("pelage evaluate {}", quoted(&folder)));
     let report = evaluate::evaluate(&folder, Wanted::Validated, None, &compute, &|_| {})?;
@@ -127,14 +136,19 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         .collect();
     let predictions = predict::predict(&model, &entries, &mut |_| {});
     tell(super::predict::described(&model, &predictions, 0));
-    Ok(next(out, &folder, report.evaluation.accuracy))
+    let done = Done {
+        run: folder,
+        pictures: report.evaluation.images,
+        accuracy: report.evaluation.accuracy,
+    };
+    Ok(answer(&done, |done| next(out, done))?)
 }
 
 fn step(number: usize, what: &str) {
     tell(format_args!("\n[{number}/5] {what}\n"));
 }
 
-fn next(out: &Path, folder: &Path, accuracy: f64) -> String {
+fn next(out: &Path, Done { run, accuracy, .. }: &Done) -> String {
     format!(
         "\ndemo done: {:.1} % of the validation pictures classified correctly\n\
          look at   {folder}/curves.png and the pictures in {}/drawn\n\
@@ -142,6 +156,6 @@ fn next(out: &Path, folder: &Path, accuracy: f64) -> String {
          \x20         pelage train data\n",
         100.0 * accuracy,
         out.display(),
-        folder = folder.display()
+        folder = run.display()
     )
 }

@@ -8,18 +8,15 @@ use pelage::zoo::store::Store;
 use pelage::{bench, device};
 use serde::Serialize;
 
-use crate::failure::{Failure, Outcome, json};
+use crate::failure::{Failure, Outcome};
 use crate::table::{megabytes, table};
+use crate::terminal::answer;
 
 /// Look at this machine: CPU, threads, memory, devices, cache, pretrained weights, and what is wrong with them
 ///
 /// The exit code is 1 if something is wrong.
 #[derive(Args)]
-pub(super) struct Arguments {
-    /// Print one JSON document
-    #[arg(long)]
-    json: bool,
-}
+pub(super) struct Arguments {}
 
 /// What was found.
 #[derive(Serialize)]
@@ -39,19 +36,16 @@ struct Findings {
     problems: Vec<String>,
 }
 
-pub(super) fn run(arguments: &Arguments) -> Outcome {
+pub(super) fn run() -> Outcome {
     let found = look();
-    let document = match arguments.json {
-        true => json(&found)?,
-        false => described(&found),
-    };
+    let document = answer(&found, described)?;
     match found.problems.is_empty() {
         true => Ok(document),
         false => {
             // The findings are the result; what is wrong with the machine is the failure.
             crate::terminal::print(&document)
-                .map_err(|failure| Failure::Failed(format!("standard output: {failure}")))?;
-            Err(Failure::Failed(found.problems.join("\nerror: ")))
+                .map_err(|failure| Failure::failed(format!("standard output: {failure}")))?;
+            Err(Failure::failed(found.problems.join("\nerror: ")))
         }
     }
 }

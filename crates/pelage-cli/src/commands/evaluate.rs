@@ -4,16 +4,18 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use console::Term;
-use pelage::data::output::{Format, Output};
+use pelage::data::output::Format;
 use pelage::evaluate::metrics::wilson;
 use pelage::evaluate::rejection::Rejection;
-use pelage::evaluate::{self, Calibrated, Evaluation, Report, Wanted};
+use pelage::evaluate::{self, Calibrated, Evaluation, Labelled, Report, Wanted};
 
 use super::compute::Caching;
-use crate::failure::{Outcome, json};
+use super::written::output;
+use crate::failure::Outcome;
+use crate::options::LABEL_LEVEL;
 use crate::progress::Task;
 use crate::table::{count, fits, fixed, grid, left_out, some, table, thousands};
-use crate::terminal::columns;
+use crate::terminal::{answer, columns};
 
 /// Evaluate a model on labelled pictures
 ///
@@ -26,6 +28,8 @@ pub(super) struct Arguments {
     /// An organized folder (its validation part is used, else its test part; never its training part), or any folder or
     /// zip of labelled pictures (all that the run was not trained on) [default: those that the run was validated on]
     data: Option<PathBuf>,
+    #[arg(long, value_name = "N", requires = "data", help = LABEL_LEVEL)]
+    label_level: Option<usize>,
     /// Also score the pictures that the run was trained on, where DATA has no parts
     #[arg(long, requires = "data")]
     with_training: bool,
@@ -41,19 +45,17 @@ pub(super) struct Arguments {
     /// Let --confusion replace a file that is no CSV table
     #[arg(long, requires = "confusion")]
     force: bool,
-    /// Print one JSON document
-    #[arg(long)]
-    json: bool,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Outcome {
     let confusion = arguments.confusion.as_deref();
     let confusion = confusion
-        .map(|file| Output::new(file, Format::Csv, arguments.force))
+        .map(|file| output(file, Format::Csv, arguments.force))
         .transpose()?;
     let (task, compute) = (Task::new(), arguments.caching.compute());
     let show = |progress| task.show(progress);
-    let wanted = match arguments.data.as_deref() {
+    let level = arguments.label_level;
+    let wanted = match arguments.data.as_deref().map(|path| Labelled { path, level }) {
         None => Wanted::Validated,
         Some(data) if arguments.with_training => Wanted::All(data),
         Some(data) => Wanted::Unseen(data),
@@ -67,10 +69,12 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
             return Ok(String::new());
         }
     }
-    if arguments.json {
-        return json(&report);
-    }
-    let mut text = told(&report, arguments.data.as_deref());
+    let data = arguments.data.as_deref();
+    Ok(answer(&report, |report| everything(report, data))?)
+}
+
+fn everything(report: &Report, data: Option<&Path>) -> String {
+    let mut text = told(report, data);
     text += &described(&report.evaluation);
     let scaled = report
         .calibrated
@@ -78,8 +82,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         .filter(|calibrated| calibrated.temperature != 1.0);
     text += &scaled.map_or(String::new(), described_calibrated);
     text += &report.rejection.as_ref().map_or(String::new(), described_rejection);
-    text += &left_out(&report.left_out);
-    Ok(text)
+    text + &left_out(&report.left_out)
 }
 
 /// Which pictures these are.

@@ -1,15 +1,18 @@
 //! `pelage explain`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 use pelage::explain::explained::Explained;
 use pelage::explain::folder::{Options, explain};
+use serde::Serialize;
 
 use super::compute::Caching;
 use crate::failure::{Failure, Outcome};
+use crate::options::LABEL_LEVEL;
 use crate::progress::Task;
 use crate::table::{count, some, table};
+use crate::terminal::answer;
 
 /// Show what a model looks at in pictures
 ///
@@ -36,6 +39,8 @@ pub(super) struct Arguments {
     /// channels most
     #[arg(long, value_name = "DATA")]
     dataset: Option<PathBuf>,
+    #[arg(long, value_name = "N", requires = "dataset", help = LABEL_LEVEL)]
+    label_level: Option<usize>,
     /// Side of the square that hides a part of the picture, in pixels of the model's input [default: a fifth of it]
     #[arg(long, value_name = "PX")]
     patch: Option<usize>,
@@ -46,6 +51,13 @@ pub(super) struct Arguments {
     caching: Caching,
 }
 
+/// What was written.
+#[derive(Serialize)]
+struct Page {
+    page: PathBuf,
+    pictures: Vec<Explained>,
+}
+
 pub(super) fn run(arguments: Arguments) -> Outcome {
     let (task, compute) = (Task::new(), arguments.caching.compute());
     let options = Options {
@@ -53,6 +65,7 @@ pub(super) fn run(arguments: Arguments) -> Outcome {
         layer: arguments.layer,
         patch: arguments.patch,
         stride: arguments.stride,
+        label_level: arguments.label_level,
     };
     let explained = explain(
         &arguments.run,
@@ -71,16 +84,17 @@ pub(super) fn run(arguments: Arguments) -> Outcome {
         .collect();
     if unreadable.len() == explained.len() {
         let reasons = some(unreadable.into_iter(), 5);
-        return Err(Failure::Failed(format!(
-            "no picture could be read\n{}",
-            reasons.trim_end()
-        )));
+        return Err(Failure::failed(format!("no picture could be read\n{reasons}")));
     }
-    Ok(described(&explained, unreadable, &arguments.out))
+    let page = Page {
+        page: arguments.out.join("index.html"),
+        pictures: explained,
+    };
+    Ok(answer(&page, |page| described(page, unreadable))?)
 }
 
-fn described(explained: &[Explained], unreadable: Vec<String>, out: &Path) -> String {
-    let rows = explained.iter().filter(|one| one.error.is_none()).map(|one| {
+fn described(Page { page, pictures }: &Page, unreadable: Vec<String>) -> String {
+    let rows = pictures.iter().filter(|one| one.error.is_none()).map(|one| {
         let likely = one.classes.first();
         let likely = likely.map(|(class, probability)| format!("{class} {:.1} %", 100.0 * probability));
         vec![one.path.clone(), likely.unwrap_or_default(), one.class.clone()]
@@ -90,5 +104,5 @@ fn described(explained: &[Explained], unreadable: Vec<String>, out: &Path) -> St
         text += &format!("{} could not be read\n", count(unreadable.len(), "picture"));
         text += &some(unreadable.into_iter(), 5);
     }
-    text + &format!("{}\n", out.join("index.html").display())
+    text + &format!("{}\n", page.display())
 }

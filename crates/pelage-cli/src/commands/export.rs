@@ -1,16 +1,19 @@
 //! `pelage export`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use pelage::Model;
-use pelage::data::output::{Format, Output};
+use pelage::data::output::Format;
 use pelage::export::{self, Input};
 use pelage::model::weights::Layout;
+use serde::Serialize;
 
+use super::written::output;
 use crate::failure::Outcome;
 use crate::options::one_of;
 use crate::table::megabytes;
+use crate::terminal::answer;
 
 /// Write a model for other programs
 #[derive(Args)]
@@ -79,7 +82,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
 }
 
 fn safetensors(arguments: &Safetensors) -> Outcome {
-    let out = Output::new(&arguments.out, Format::Weights, arguments.force)?;
+    let out = output(&arguments.out, Format::Weights, arguments.force)?;
     let model = Model::open(&arguments.run)?;
     let architecture = model.facts.architecture;
     let layout = match arguments.names.as_deref() {
@@ -92,42 +95,85 @@ fn safetensors(arguments: &Safetensors) -> Outcome {
     if out.is_standard() {
         return Ok(String::new());
     }
-    let flip = match model.facts.flip {
-        true => "\nnot in it: the mean with mirror images, which this model takes",
-        false => "",
+    let renamed = Renamed {
+        file: out.path(),
+        bytes: bytes.len(),
+        names: layout.project(),
+        network: architecture.name(),
+        classes: &model.facts.classes,
+        mirrored: model.facts.flip,
     };
-    Ok(format!(
-        "{}: {}\n{} as {} names it, {} classes{flip}\n",
-        out.path().display(),
-        megabytes(bytes.len() as u64),
-        architecture.name(),
-        layout.project(),
-        model.facts.classes.len()
-    ))
+    Ok(answer(&renamed, |renamed| {
+        let size = megabytes(renamed.bytes as u64);
+        let missing = match renamed.mirrored {
+            true => "not in it: the mean with mirror images, which this model takes\n",
+            false => "",
+        };
+        format!(
+            "{}: {size}\n{} as {} names it, {} classes\n{missing}",
+            renamed.file.display(),
+            renamed.network,
+            renamed.names,
+            renamed.classes.len()
+        )
+    })?)
+}
+
+/// What was written of the weights alone.
+#[derive(Serialize)]
+struct Renamed<'a> {
+    file: &'a Path,
+    bytes: usize,
+    names: &'static str,
+    network: &'static str,
+    classes: &'a [String],
+    mirrored: bool,
 }
 
 fn onnx(arguments: &Onnx) -> Outcome {
-    let out = Output::new(&arguments.out, Format::Onnx, arguments.force)?;
+    let out = output(&arguments.out, Format::Onnx, arguments.force)?;
     let model = Model::open(&arguments.run)?;
-    let output = match arguments.logits {
+    let gives = match arguments.logits {
         true => export::Output::Logits,
         false => export::Output::Probabilities,
     };
-    let bytes = export::onnx(&model, arguments.input, output)?;
+    let bytes = export::onnx(&model, arguments.input, gives)?;
     out.write(&bytes)?;
     if out.is_standard() {
         return Ok(String::new());
     }
     let [height, width] = [model.facts.preprocessing.height, model.facts.preprocessing.width];
-    let takes = match arguments.input {
-        Input::Tensor => format!("images: f32, 0 to 1, RGB, [batch, 3, {height}, {width}]"),
-        Input::Pixels => "pixels: u8, RGB, [batch, rows, columns, 3]".into(),
+    let exported = Exported {
+        file: out.path(),
+        bytes: bytes.len(),
+        takes: match arguments.input {
+            Input::Tensor => format!("images: f32, 0 to 1, RGB, [batch, 3, {height}, {width}]"),
+            Input::Pixels => "pixels: u8, RGB, [batch, rows, columns, 3]".into(),
+        },
+        gives: format!("{}: f32, [batch, {}]", gives.name(), model.facts.classes.len()),
+        classes: &model.facts.classes,
     };
-    let classes = model.facts.classes.len();
-    Ok(format!(
-        "{}: {}\ntakes {takes}\ngives {}: f32, [batch, {classes}]\n",
-        out.path().display(),
-        megabytes(bytes.len() as u64),
-        output.name()
-    ))
+    Ok(answer(&exported, described)?)
+}
+
+/// What was written.
+#[derive(Serialize)]
+struct Exported<'a> {
+    file: &'a Path,
+    bytes: usize,
+    takes: String,
+    gives: String,
+    classes: &'a [String],
+}
+
+fn described(exported: &Exported) -> String {
+    let Exported {
+        file,
+        bytes,
+        takes,
+        gives,
+        ..
+    } = exported;
+    let size = megabytes(*bytes as u64);
+    format!("{}: {size}\ntakes {takes}\ngives {gives}\n", file.display())
 }

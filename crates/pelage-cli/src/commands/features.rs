@@ -10,9 +10,10 @@ use pelage::{Architecture, Recipe};
 use super::compute::Caching;
 use super::train::Choosing;
 use crate::failure::Outcome;
-use crate::options::one_of;
+use crate::options::{LABEL_LEVEL, one_of};
 use crate::progress::Task;
 use crate::table::{count, some};
+use crate::terminal::answer;
 
 /// Features of pictures from a pretrained network, as arrays for numpy
 ///
@@ -22,6 +23,8 @@ use crate::table::{count, some};
 pub(super) struct Arguments {
     /// An organized folder, or any folder or zip of labelled pictures
     data: PathBuf,
+    #[arg(long, value_name = "N", help = LABEL_LEVEL)]
+    label_level: Option<usize>,
     /// The network
     #[arg(long, value_name = "NAME", value_parser = one_of::<Architecture>(BACKBONES.map(Architecture::name)))]
     backbone: Architecture,
@@ -42,11 +45,10 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     let mut recipe = Recipe::transfer(arguments.backbone, transfer);
     recipe.image_size = arguments.image_size.unwrap_or(recipe.image_size);
     let (task, compute) = (Task::new(), arguments.caching.compute());
-    let exported = export(&arguments.data, &recipe, &arguments.out, &compute, &|progress| {
-        task.show(progress)
-    });
+    let (data, level, out) = (&arguments.data, arguments.label_level, &arguments.out);
+    let exported = export(data, level, &recipe, out, &compute, &|progress| task.show(progress));
     task.finish();
-    Ok(exported?.iter().map(described).collect())
+    Ok(answer(&exported?, |exported| exported.iter().map(described).collect())?)
 }
 
 fn described(exported: &Exported) -> String {

@@ -1,11 +1,13 @@
 //! The figure that a verb writes to a file, as its name ends.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use clap::Args;
 use pelage::data::output::{Format, Output};
+use pelage::data::source;
 use pelage::draw::png::svg_to_png;
 
+use super::written::{Written, output};
 use crate::failure::Failure;
 
 /// Replacing a figure.
@@ -33,26 +35,28 @@ impl Replacing {
             Some("png") => Format::Png,
             _ => {
                 let out = out.display();
-                return Err(Failure::Usage(format!(
-                    "--out {out}: give a name that ends in .svg or .png"
-                )));
+                return Err(Failure::usage(format!("--out {out}: its name tells no kind of figure"))
+                    .help("give a name that ends in .svg or .png"));
             }
         };
-        let output = Output::new(out, format, self.force)?;
+        let output = output(out, format, self.force)?;
         Ok(Figure { format, output })
     }
 }
 
 impl Figure {
     /// Writes the figure; as PNG twice as large, for print and for screens of high density.
-    pub(super) fn write(&self, svg: String) -> Result<PathBuf, Failure> {
+    pub(super) fn write(&self, svg: String) -> Result<Written, Failure> {
         let out = self.output.path();
         let bytes = match self.format {
             Format::Png => svg_to_png(&svg, 2.0)
-                .map_err(|reason| Failure::Failed(format!("{}: cannot be drawn: {reason}", out.display())))?,
-            _ => svg.into_bytes(),
+                .map_err(|reason| Failure::failed(format!("{}: cannot be drawn: {reason}", out.display())))?,
+            _ => source::mark_svg(&svg).into_bytes(),
         };
         self.output.write(&bytes)?;
-        Ok(out.to_path_buf())
+        Ok(Written {
+            file: out.to_path_buf(),
+            bytes: bytes.len(),
+        })
     }
 }

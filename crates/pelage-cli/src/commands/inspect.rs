@@ -5,9 +5,11 @@ use std::path::PathBuf;
 use clap::Args;
 use pelage::data::inspect::{self, Report};
 
-use crate::failure::{Outcome, json};
+use crate::failure::Outcome;
+use crate::options::LABEL_LEVEL;
 use crate::progress::Task;
 use crate::table::{count, left_out, some, table, thousands};
+use crate::terminal::answer;
 
 /// Check every picture: sizes, formats, unreadable files, duplicates, leaks
 ///
@@ -19,21 +21,16 @@ use crate::table::{count, left_out, some, table, thousands};
 pub(super) struct Arguments {
     /// An organized folder, or any folder or zip of pictures
     data: PathBuf,
-    /// Print one JSON document, with every file by name
-    #[arg(long)]
-    json: bool,
+    #[arg(long, value_name = "N", help = LABEL_LEVEL)]
+    label_level: Option<usize>,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Outcome {
     let task = Task::new();
-    let report = inspect::inspect(&arguments.data, &|progress| task.show(progress));
+    let report = inspect::inspect(&arguments.data, arguments.label_level, &|progress| task.show(progress));
     task.finish();
     let report = report?;
-    if arguments.json {
-        json(&report)
-    } else {
-        Ok(described(&report))
-    }
+    Ok(answer(&report, described)?)
 }
 
 fn described(report: &Report) -> String {

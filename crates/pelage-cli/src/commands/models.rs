@@ -7,16 +7,13 @@ use pelage::zoo::published::{self, Entry};
 use pelage::zoo::store::{Kept, Store};
 use serde::Serialize;
 
-use crate::failure::{Outcome, json};
+use crate::failure::Outcome;
 use crate::table::{table, thousands};
+use crate::terminal::answer;
 
 /// The supported networks, their published weights, and which of these are kept here
 #[derive(Args)]
-pub(super) struct Arguments {
-    /// Print one JSON document
-    #[arg(long)]
-    json: bool,
-}
+pub(super) struct Arguments {}
 
 #[derive(Serialize)]
 struct Model {
@@ -36,7 +33,7 @@ struct Weights {
     preprocessing: Preprocessing,
 }
 
-pub(super) fn run(arguments: &Arguments) -> Outcome {
+pub(super) fn run() -> Outcome {
     let mut kept = Store::default().list()?;
     let models = Architecture::ALL.map(|architecture| {
         let Entry {
@@ -62,10 +59,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
             kept: here.map(|index| kept.swap_remove(index)),
         }
     });
-    if arguments.json {
-        return json(&models);
-    }
-    Ok(networks(&models) + &published(&models))
+    Ok(answer(&models, |models| networks(models) + &published(models))?)
 }
 
 impl Model {

@@ -41,7 +41,7 @@ impl Named {
                 let classes = self.classes.unwrap_or(usual);
                 if !(smallest..=4096).contains(&side) || classes < 2 {
                     let name = architecture.name();
-                    return Err(Failure::Usage(format!(
+                    return Err(Failure::usage(format!(
                         "{name} takes {smallest} to 4096 pixels and 2 or more classes"
                     )));
                 }
@@ -52,7 +52,7 @@ impl Named {
                     classes: (0..classes).map(|i| i.to_string()).collect(),
                 })
             }
-            Err(unknown) if !Path::new(&self.model).exists() => Err(Failure::Usage(format!(
+            Err(unknown) if !Path::new(&self.model).exists() => Err(Failure::usage(format!(
                 "there is no file or folder of that name, and {unknown}"
             ))),
             Err(_) => {

@@ -7,10 +7,11 @@ use pelage::data::catalog::Columns;
 use pelage::data::groups::GroupBy;
 use pelage::data::organize::{self, ClassCount, Link, Options, Report};
 
-use crate::failure::{Outcome, json};
+use crate::failure::Outcome;
 use crate::options::one_of;
 use crate::progress::Task;
 use crate::table::{count, left_out, some, table, thousands};
+use crate::terminal::answer;
 
 /// Sort pictures into DATA/train/CLASS and DATA/validation/CLASS, and DATA/test/CLASS if asked
 ///
@@ -65,9 +66,6 @@ pub(super) struct Arguments {
     /// Replace the result of an earlier organize in DATA
     #[arg(long)]
     force: bool,
-    /// Print one JSON document
-    #[arg(long)]
-    json: bool,
 }
 
 pub(super) fn run(arguments: Arguments) -> Outcome {
@@ -94,11 +92,7 @@ pub(super) fn run(arguments: Arguments) -> Outcome {
     let report = organize::organize(&options, &|progress| task.show(progress));
     task.finish();
     let report = report?;
-    if arguments.json {
-        json(&report)
-    } else {
-        Ok(described(&report))
-    }
+    Ok(answer(&report, described)?)
 }
 
 fn rename(text: &str) -> Result<(String, String), String> {

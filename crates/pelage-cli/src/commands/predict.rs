@@ -5,15 +5,19 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use pelage::data::Progress;
-use pelage::data::output::{Format, Output};
+use pelage::data::capture::Capture;
+use pelage::data::output::Format;
 use pelage::data::source::{self, Found};
 use pelage::predict::{self, UNKNOWN};
 use pelage::{Model, Prediction};
+use serde::Serialize;
 
 use super::compute::Computing;
-use crate::failure::{Failure, Outcome, json};
+use super::written::output;
+use crate::failure::{Failure, Outcome};
 use crate::progress::Task;
 use crate::table::{count, left_out, table};
+use crate::terminal::{answer, is_json};
 
 /// Classify pictures
 ///
@@ -36,9 +40,10 @@ pub(super) struct Arguments {
     /// needs `pelage calibrate`
     #[arg(long, value_name = "CONFIDENCE")]
     reject: Option<f64>,
-    /// Print one JSON document
+    /// Add to the CSV file and the JSON document when and where each picture was taken, as its EXIF data say: the
+    /// camera's time, and degrees north and east
     #[arg(long)]
-    json: bool,
+    exif: bool,
     /// How many classes to show, most likely first
     #[arg(long, default_value_t = 5, value_name = "N")]
     top: usize,
@@ -49,18 +54,19 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments) -> Outcome {
     let force = arguments.force;
     let csv = arguments.csv.as_deref();
-    let csv = csv.map(|file| Output::new(file, Format::Csv, force)).transpose()?;
+    let csv = csv.map(|file| output(file, Format::Csv, force)).transpose()?;
     let device = arguments.computing.compute().open()?;
     let model = Model::open_on(&arguments.run, &device, arguments.reject)?;
-    let (mut predictions, mut passed_over) = (Vec::new(), Vec::new());
+    let (mut predictions, mut captures, mut passed_over) = (Vec::new(), Vec::new(), Vec::new());
     for path in &arguments.paths {
         if path == Path::new("-") {
             let mut bytes = Vec::new();
             std::io::stdin()
                 .lock()
                 .read_to_end(&mut bytes)
-                .map_err(|failure| Failure::Failed(format!("standard input: {failure}")))?;
+                .map_err(|failure| Failure::failed(format!("standard input: {failure}")))?;
             predictions.push(model.predict_bytes("-", &bytes));
+            captures.push(Capture::of(&bytes));
             continue;
         }
         // What cannot be read takes nothing else with it.
@@ -69,11 +75,13 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
             Ok(found) if found.entries.is_empty() => {
                 passed_over.extend(found.left_out);
                 predictions.push(Prediction::failed(shown, "there are no files in it"));
+                captures.push(Capture::default());
                 continue;
             }
             Ok(found) => found,
             Err(failure) => {
                 predictions.push(Prediction::failed(shown, failure.reason()));
+                captures.push(Capture::default());
                 continue;
             }
         };
@@ -87,14 +95,18 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
             })
         };
         predictions.extend(predict::predict(&model, &entries, show));
+        if arguments.exif {
+            captures.extend(predict::captures(&entries));
+        }
         task.finish();
     }
+    let captures = arguments.exif.then_some(captures);
     let unreadable = predictions
         .iter()
         .filter(|prediction| prediction.error.is_some())
         .count();
     if let Some(csv) = &csv {
-        csv.write(&predict::csv(&model, &predictions)?)?;
+        csv.write(&predict::csv(&model, &predictions, captures.as_deref())?)?;
     }
     predictions
         .iter_mut()
@@ -109,13 +121,10 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
             reasons.join("\n  "),
             left_out(&passed_over)
         );
-        return Err(Failure::Failed(found.trim_end().to_string()));
+        return Err(Failure::failed(found.trim_end().to_string()));
     }
     if csv.is_some_and(|csv| csv.is_standard()) {
         return Ok(String::new());
-    }
-    if arguments.json {
-        return json(&predictions);
     }
     let calibrated = match model.judge.temperature() {
         None => String::new(),
@@ -123,7 +132,35 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         Some(1.0) => "probabilities are as trained: no temperature was known to make them better\n".into(),
         Some(temperature) => format!("probabilities are calibrated (temperature {temperature:.3})\n"),
     };
-    Ok(described(&model, &predictions, unreadable) + &calibrated + &left_out(&passed_over))
+    if let (true, Some(captures)) = (is_json(), captures) {
+        let taken = predictions.iter().zip(&captures).map(Taken::of);
+        return Ok(answer(&taken.collect::<Vec<_>>(), |_| String::new())?);
+    }
+    Ok(answer(&predictions, |predictions| {
+        described(&model, predictions, unreadable) + &calibrated + &left_out(&passed_over)
+    })?)
+}
+
+/// A prediction, and when and where its picture was taken.
+#[derive(Serialize)]
+struct Taken<'a> {
+    #[serde(flatten)]
+    prediction: &'a Prediction,
+    taken: Option<String>,
+    latitude: Option<f64>,
+    longitude: Option<f64>,
+}
+
+impl<'a> Taken<'a> {
+    fn of((prediction, capture): (&'a Prediction, &Capture)) -> Self {
+        let place = capture.place();
+        Taken {
+            prediction,
+            taken: capture.time(),
+            latitude: place.map(|place| place[0]),
+            longitude: place.map(|place| place[1]),
+        }
+    }
 }
 
 /// The predictions as text.

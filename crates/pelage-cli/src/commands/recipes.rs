@@ -1,11 +1,14 @@
 //! `pelage recipes`.
 
 use clap::{Args, Subcommand};
+use pelage::Recipe;
 use pelage::train::recipes::BuiltIn;
+use serde::Serialize;
 
 use crate::failure::Outcome;
 use crate::options::one_of;
 use crate::table::table;
+use crate::terminal::answer;
 
 /// The recipes of training, which `pelage train --recipe NAME` follows
 #[derive(Args)]
@@ -26,9 +29,31 @@ enum Verb {
 
 pub(super) fn run(arguments: &Arguments) -> Outcome {
     if let Some(Verb::Show { name }) = &arguments.verb {
-        return Ok(name.text().to_string());
+        let settings = Shown {
+            settings: name.recipe()?,
+        };
+        return Ok(answer(&settings, |_| name.text().to_string())?);
     }
-    let rows = BuiltIn::ALL.map(|recipe| vec![recipe.name().to_string(), recipe.purpose().to_string()]);
-    let listed = table(&["recipe", "for"], 2..2, rows.into_iter());
-    Ok(listed + "`pelage train DATA --recipe NAME` follows one, `pelage recipes show NAME` prints it\n")
+    let recipes = BuiltIn::ALL.map(|recipe| Listed {
+        name: recipe.name(),
+        purpose: recipe.purpose(),
+    });
+    Ok(answer(&recipes, |recipes| {
+        let rows = recipes
+            .iter()
+            .map(|recipe| vec![recipe.name.to_string(), recipe.purpose.to_string()]);
+        let listed = table(&["recipe", "for"], 2..2, rows);
+        listed + "`pelage train DATA --recipe NAME` follows one, `pelage recipes show NAME` prints it\n"
+    })?)
+}
+
+#[derive(Serialize)]
+struct Listed {
+    name: &'static str,
+    purpose: &'static str,
+}
+
+#[derive(Serialize)]
+struct Shown {
+    settings: Recipe,
 }

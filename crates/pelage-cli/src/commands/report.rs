@@ -3,13 +3,15 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use pelage::data::output::{Format, Output};
+use pelage::data::output::Format;
 use pelage::report;
 
 use super::compute::Caching;
+use super::written::{self, Written};
 use crate::failure::Outcome;
 use crate::progress::Task;
 use crate::table::megabytes;
+use crate::terminal::answer;
 
 /// One HTML page about a run: figures, curves, calibration, the pictures it gets wrong
 ///
@@ -37,16 +39,19 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments) -> Outcome {
     let (task, compute) = (Task::new(), arguments.caching.compute());
     let (data, out) = (arguments.data.as_deref(), &arguments.out);
-    let output = Output::new(out, Format::Html, arguments.force)?;
+    let output = written::output(out, Format::Html, arguments.force)?;
     let bytes = report::write(&arguments.run, data, &output, &compute, &|progress| task.show(progress));
     task.finish();
     let bytes = bytes?;
     if output.is_standard() {
         return Ok(String::new());
     }
-    Ok(format!(
-        "{} ({}): open it in a browser\n",
-        out.display(),
-        megabytes(bytes as u64)
-    ))
+    let written = Written {
+        file: out.clone(),
+        bytes,
+    };
+    Ok(answer(&written, |Written { file, bytes }| {
+        let size = megabytes(*bytes as u64);
+        format!("{} ({size}): open it in a browser\n", file.display())
+    })?)
 }

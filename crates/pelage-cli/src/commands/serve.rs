@@ -93,13 +93,15 @@ pub(super) fn run(arguments: Arguments) -> Outcome {
         .transpose()?;
     // First: whoever may not listen there need not wait for the models.
     let listener = bind(&arguments.host, arguments.port, &audience).map_err(|failure| match failure {
-        Error::Setting { name: "host", .. } => Failure::Usage(format!("{failure}: `--token TOKEN`, or `--public`")),
-        Error::Io { .. } => Failure::Failed(format!("{failure}; another --port may be free")),
+        Error::Setting { name: "host", .. } => {
+            Failure::usage(failure.to_string()).help("`--token TOKEN`, or `--public`")
+        }
+        Error::Io { .. } => Failure::failed(failure.to_string()).help("another --port may be free"),
         other => other.into(),
     })?;
     let (listed, opened): (Vec<_>, Vec<_>) = arguments.runs.into_iter().partition(|path| Runs::is_source(path));
     if opened.len() > 2 {
-        return Err(Failure::Usage("at most two models stand side by side".into()));
+        return Err(Failure::usage("at most two models stand side by side"));
     }
     let models = Models::open(&opened, &arguments.computing.compute(), arguments.reject)?;
     let app = App::start(
@@ -116,7 +118,7 @@ pub(super) fn run(arguments: Arguments) -> Outcome {
     )?;
     let address = listener
         .local_addr()
-        .map_err(|failure| Failure::Failed(failure.to_string()))?;
+        .map_err(|failure| Failure::failed(failure.to_string()))?;
     let stop = notified_of_signal();
     let page = format!("http://{address}/");
     tell(format_args!("serving on {page} (Ctrl-C ends)\n"));
@@ -177,10 +179,10 @@ fn check(host: &str, port: u16) -> Outcome {
     };
     match ask() {
         Ok(answer) if answer.starts_with("HTTP/1.1 200 ") => Ok("alive\n".into()),
-        Ok(answer) => Err(Failure::Failed(
+        Ok(answer) => Err(Failure::failed(
             answer.lines().next().unwrap_or("no answer").to_string(),
         )),
-        Err(failure) => Err(Failure::Failed(format!("{host}:{port}: {failure}"))),
+        Err(failure) => Err(Failure::failed(format!("{host}:{port}: {failure}"))),
     }
 }
 

@@ -1,13 +1,15 @@
 //! `pelage completions` and `pelage man`: what a shell and `man` read, made from the command line's own description.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, CommandFactory};
 use clap_complete::Shell;
+use serde::Serialize;
 
 use super::Cli;
 use crate::failure::{Failure, Outcome};
+use crate::terminal::answer;
 
 /// Print the completions of a shell, to be saved where it looks for them
 #[derive(Args)]
@@ -24,18 +26,28 @@ pub(super) struct Manual {
     out: PathBuf,
 }
 
+/// What was written.
+#[derive(Serialize)]
+struct Pages<'a> {
+    folder: &'a Path,
+}
+
 pub(super) fn completions(arguments: &Completions) -> Outcome {
     let mut script = Vec::new();
     clap_complete::generate(arguments.shell, &mut Cli::command(), "pelage", &mut script);
     // To the letter: no line of a script may be broken for a narrow terminal.
     let written = std::io::stdout().write_all(&script);
-    written.map_err(|failure| Failure::Failed(format!("standard output: {failure}")))?;
+    written.map_err(|failure| Failure::failed(format!("standard output: {failure}")))?;
     Ok(String::new())
 }
 
 pub(super) fn manual(arguments: &Manual) -> Outcome {
     let out = &arguments.out;
     let written = std::fs::create_dir_all(out).and_then(|()| clap_mangen::generate_to(Cli::command(), out));
-    written.map_err(|failure| Failure::Failed(format!("{}: {failure}", out.display())))?;
-    Ok(format!("{}: try `man {}/pelage.1`\n", out.display(), out.display()))
+    written.map_err(|failure| Failure::failed(format!("{}: {failure}", out.display())))?;
+    let pages = Pages { folder: out };
+    Ok(answer(&pages, |Pages { folder }| {
+        let folder = folder.display();
+        format!("{folder}: try `man {folder}/pelage.1`\n")
+    })?)
 }

@@ -3,16 +3,17 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use pelage::data::output::{Format, Output};
+use pelage::data::output::Format;
 use pelage::submit::write::Submission;
 use pelage::submit::{self, Columns, Layout, Unreadable};
 use serde::Serialize;
 
 use super::compute::Computing;
-use crate::failure::{Outcome, json};
+use super::written::output;
+use crate::failure::Outcome;
 use crate::progress::Task;
 use crate::table::{count, thousands};
-use crate::terminal::tell;
+use crate::terminal::{answer, tell};
 
 /// Write a Kaggle submission: an id and a probability, or a class, for every picture of a test set
 ///
@@ -56,9 +57,6 @@ pub(super) struct Arguments {
     fill_unreadable: bool,
     #[command(flatten)]
     computing: Computing,
-    /// Print one JSON document about what was written
-    #[arg(long)]
-    json: bool,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -84,7 +82,7 @@ struct Written {
 
 pub(super) fn run(arguments: Arguments) -> Outcome {
     let (task, compute) = (Task::new(), arguments.computing.compute());
-    let out = Output::new(&arguments.out, Format::Csv, arguments.force)?;
+    let out = output(&arguments.out, Format::Csv, arguments.force)?;
     let submission = Submission {
         run: arguments.run,
         source: arguments.source,
@@ -123,10 +121,8 @@ pub(super) fn run(arguments: Arguments) -> Outcome {
     if out.is_standard() {
         tell(described(&written));
         Ok(String::new())
-    } else if arguments.json {
-        json(&written)
     } else {
-        Ok(described(&written))
+        Ok(answer(&written, described)?)
     }
 }
 

@@ -5,17 +5,15 @@ use pelage::model::networks::summary::{self, Layer};
 use serde::Serialize;
 
 use super::named::{Found, Named};
-use crate::failure::{Outcome, json};
+use crate::failure::Outcome;
 use crate::table::{table, thousands};
+use crate::terminal::answer;
 
 /// The layers of a network: output shapes, parameters, multiply-adds
 #[derive(Args)]
 pub(super) struct Arguments {
     #[command(flatten)]
     model: Named,
-    /// Print one JSON document
-    #[arg(long)]
-    json: bool,
 }
 
 #[derive(Serialize)]
@@ -44,11 +42,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         classes,
         layers,
     };
-    if arguments.json {
-        json(&summary)
-    } else {
-        Ok(described(&summary))
-    }
+    Ok(answer(&summary, described)?)
 }
 
 fn described(summary: &Summary) -> String {

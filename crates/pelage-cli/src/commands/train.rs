@@ -1,6 +1,7 @@
 //! `pelage train`.
 
 mod arguments;
+mod lines;
 mod settings;
 
 use std::path::Path;
@@ -17,17 +18,19 @@ use crate::failure::{Failure, Outcome};
 use crate::progress::{Detail, Task, Training};
 use crate::signals::{interrupted, stop_on_signal};
 use crate::table::{count, duration, fixed, left_out, some, thousands};
-use crate::terminal::{quoted, tell};
+use crate::terminal::{is_json, quoted, tell};
 pub(super) use arguments::{Arguments, Choosing};
 use arguments::{config, extension};
+pub(super) use lines::Lines;
 
 pub(super) fn run(arguments: Arguments) -> Outcome {
     let task = Task::new();
     let show = |progress| task.show(progress);
+    let lines = Lines::asked();
     if let Some(folder) = &arguments.resume {
         let run = Run::resume(folder, extension(&arguments)?, &show);
         task.finish();
-        return train(&run.map_err(failed)?);
+        return ended(&run.map_err(failed)?, lines);
     }
     let mut config = config(&arguments)?;
     // Claimed before minutes of decoding, and kept from others until the run itself keeps it.
@@ -48,40 +51,53 @@ pub(super) fn run(arguments: Arguments) -> Outcome {
                 "interrupted; the same command with `--out {}` resumes\n",
                 quoted(&folder)
             );
-            tell(described(&head, &trained(&head, Some(again))?));
+            tell(described(&head, &trained(&head, Some(again), lines)?));
         }
     }
     let run = Run::create(config, &folder, &show);
     task.finish();
-    train(&run.map_err(failed)?)
+    ended(&run.map_err(failed)?, lines)
+}
+
+/// Trains `run`; its description is the result, or where lines are wanted, these are.
+fn ended(run: &Run, lines: Lines) -> Outcome {
+    let described = train(run, lines)?;
+    Ok(match is_json() {
+        true => {
+            tell(described);
+            String::new()
+        }
+        false => described,
+    })
 }
 
 /// The error of opening a run, with what to type where the folder is in the way.
 fn failed(error: pelage::Error) -> Failure {
     match &error {
-        pelage::Error::Folder { path, .. } if path.join("config.toml").exists() => Failure::Usage(format!(
-            "{error}: `pelage train --resume {}`, or another --out",
-            quoted(path)
-        )),
+        pelage::Error::Folder { path, .. } if path.join("config.toml").exists() => Failure::usage(error.to_string())
+            .help(format!("`pelage train --resume {}`, or another --out", quoted(path))),
         _ => error.into(),
     }
 }
 
 /// Trains `run` under progress bars, and describes the result.
-pub(super) fn train(run: &Run) -> Outcome {
-    Ok(described(run, &trained(run, None)?))
+pub(super) fn train(run: &Run, lines: Lines) -> Outcome {
+    Ok(described(run, &trained(run, None, lines)?))
 }
 
 /// Trains `run`; where a signal ends it, the failure says how to go on: by `again`, or by resuming it.
-fn trained(run: &Run, again: Option<String>) -> Result<Trained, Failure> {
+fn trained(run: &Run, again: Option<String>, lines: Lines) -> Result<Trained, Failure> {
     tell(format_args!("{}\n", run.describe()));
+    lines.started(run);
     let Recipe { model, transfer, .. } = &run.config.recipe;
     if transfer.is_none() && BACKBONES.contains(model) {
         let (name, data) = (model.name(), quoted(run.config.shown_data()));
-        tell(format_args!(
-            "{name} starts from random weights, and needs many pictures; from pretrained ones: `pelage train {data} \
-             --backbone {name}`\n"
-        ));
+        let note = format!(
+            "note: {name} starts from random weights, and needs many pictures; from pretrained ones: `pelage train \
+             {data} --backbone {name}`\n"
+        );
+        lines.note(&note);
+        tell(note);
     }
     let unreadable = || {
         run.data
@@ -110,10 +126,13 @@ fn trained(run: &Run, again: Option<String>) -> Result<Trained, Failure> {
         ));
     }
     if run.complete.is_none() {
-        advice::advice(&run.config.recipe, &run.data)
-            .iter()
-            .for_each(|advice| tell(advised(advice, run)));
+        for advice in advice::advice(&run.config.recipe, &run.data) {
+            let note = advised(&advice, run);
+            lines.note(&note);
+            tell(note);
+        }
         let forecast = run.forecast()?;
+        lines.forecast(&forecast, run.config.recipe.epochs);
         tell(format_args!(
             "forecast: {:.0} images/s, {} an epoch, {} for {} at most{}\n",
             forecast.train_images_per_second,
@@ -133,14 +152,18 @@ fn trained(run: &Run, again: Option<String>) -> Result<Trained, Failure> {
         Samples::Features(_) => Detail::Whole,
     };
     let mut display = Training::new(detail);
-    let trained = run.train(&mut |event| display.observe(event));
+    let trained = run.train(&mut |event| {
+        lines.observe(event);
+        display.observe(event)
+    });
     display.finish();
     let trained = trained?;
+    lines.finished(run, &trained);
     match (trained.reason, interrupted()) {
-        (EndReason::Interrupted, Some(signal)) => Err(Failure::Interrupted {
-            signal,
-            kept: again.unwrap_or_else(|| described(run, &trained)),
-        }),
+        (EndReason::Interrupted, Some(signal)) => {
+            let kept = again.unwrap_or_else(|| described(run, &trained));
+            Err(Failure::interrupted(signal, kept))
+        }
         _ => Ok(trained),
     }
 }

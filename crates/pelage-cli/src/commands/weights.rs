@@ -7,10 +7,11 @@ use pelage::Architecture;
 use pelage::zoo::fetch::Patience;
 use pelage::zoo::store::{self, Added, Kept, Store};
 
-use crate::failure::{Outcome, json};
+use crate::failure::Outcome;
 use crate::options::one_of;
 use crate::progress::Download;
 use crate::table::{megabytes, table, thousands};
+use crate::terminal::answer;
 
 /// Add, download, list and remove pretrained weights
 #[derive(Args)]
@@ -40,11 +41,7 @@ enum Verb {
         file: Option<String>,
     },
     /// List the weights that are kept here
-    List {
-        /// Print one JSON document
-        #[arg(long)]
-        json: bool,
-    },
+    List,
     /// Remove the weights of a network
     Remove {
         /// The network
@@ -56,7 +53,7 @@ enum Verb {
 pub(super) fn run(arguments: Arguments) -> Outcome {
     let store = Store::default();
     match arguments.verb {
-        Verb::Add { file, model } => Ok(described(&store.add(&file, model)?)),
+        Verb::Add { file, model } => Ok(answer(&store.add(&file, model)?, described)?),
         Verb::Fetch { model, file } => {
             let weights = store::published(model, file.as_deref())?;
             let mut bar = Download::new();
@@ -64,13 +61,13 @@ pub(super) fn run(arguments: Arguments) -> Outcome {
                 bar.show(done, total)
             });
             bar.finish();
-            Ok(described(&added?))
+            Ok(answer(&added?, described)?)
         }
-        Verb::List { json: true } => json(&store.list()?),
-        Verb::List { json: false } => Ok(listed(store.folder(), &store.list()?)),
+        Verb::List => Ok(answer(&store.list()?, |kept| listed(store.folder(), kept))?),
         Verb::Remove { model } => {
-            let Kept { path, bytes, .. } = store.remove(model)?;
-            Ok(format!("{}: removed, {} freed\n", path.display(), megabytes(bytes)))
+            let removed =
+                |Kept { path, bytes, .. }: &Kept| format!("{}: removed, {} freed\n", path.display(), megabytes(*bytes));
+            Ok(answer(&store.remove(model)?, removed)?)
         }
     }
 }

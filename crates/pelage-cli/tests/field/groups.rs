@@ -163,6 +163,72 @@ fn places_are_no_classes_where_the_level_is_given() {
 }
 
 #[test]
+fn every_verb_that_names_data_takes_the_level() {
+    let place = Place::new("traps/{north,south,east,west}/{fox,hare}/{1..5}.png\nanimals/{fox,hare}/{1..9}.png");
+    place.train("animals", "--validation-split 0.25").succeeds();
+    let features = "features traps --backbone mobilenet_v2 --weights random --image-size 32";
+    for verb in [
+        "inspect traps",
+        "evaluate run traps",
+        "compare run run --data traps",
+        "explain run animals/fox/1.png --out explained --dataset traps",
+        features,
+    ] {
+        let ran = place.run(&format!("{verb} --label-level 2")).succeeds();
+        assert!(!format!("{}{}", ran.stdout, ran.stderr).contains("north "), "{ran}");
+        place
+            .run(&format!("{verb} --label-level 3"))
+            .exits(2)
+            .says("from 1 to 2");
+    }
+    place.run("inspect traps --label-level 2").prints("all fox 20");
+    place.run("evaluate run traps --label-level 2").prints("40 pictures:");
+    let table = place.text("features/features.csv");
+    assert!(table.contains(",fox,") && !table.contains(",north,"), "{table}");
+    // Of other data it says nothing.
+    place.run("evaluate run --label-level 2").exits(2).says("DATA");
+    place.run("evaluate run traps").exits(1).says("`--label-level 2`");
+}
+
+#[test]
+fn predictions_tell_when_and_where_if_asked() {
+    let place = Place::new("pets/{cat,dog}/{1..8}.png\nnew/1.png");
+    place.train("pets", "--validation-split 0.25").succeeds();
+    let jpeg = content("new/2.jpg");
+    place.write("new/2.jpg", &tagged(&jpeg, Some("2024:05:01 06:30:00"), "Model", true));
+    place.write("new/3.jpg", &tagged(&jpeg, Some("0000:00:00 00:00:00"), "Model", false));
+    place.add("new/4.jpg = no picture");
+    let table = place.run("predict run new --csv - --exif").succeeds().stdout;
+    let rows: Vec<Vec<&str>> = table.lines().map(|row| row.split(',').collect()).collect();
+    assert_eq!(
+        rows[0][..7],
+        [
+            "path",
+            "class",
+            "probability",
+            "error",
+            "taken",
+            "latitude",
+            "longitude"
+        ]
+    );
+    let taken: Vec<_> = rows[1..]
+        .iter()
+        .map(|row| row[row.len() - 5..row.len() - 2].to_vec())
+        .collect();
+    let nothing = vec![""; 3];
+    // 47 degrees and 30 minutes, north and east.
+    let there = vec!["2024-05-01T06:30:00", "47.500000", "47.500000"];
+    assert_eq!(taken, [nothing.clone(), there, nothing.clone(), nothing]);
+    let plain = place.run("predict run new --csv -").succeeds().stdout;
+    assert!(!plain.contains("taken") && !plain.contains("2024"), "{plain}");
+    let json = place.run("predict run new --exif --json").succeeds().stdout;
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json[1]["latitude"], 47.5);
+    assert_eq!(json[0]["taken"], serde_json::Value::Null);
+}
+
+#[test]
 fn labels_that_say_the_parts_leave_no_choice() {
     let place = Place::new("pets/{1..8}.png");
     let rows: String = (1..9)

@@ -16,6 +16,7 @@ mod exif;
 #[allow(dead_code, reason = "words for kinds of fault to come")]
 mod place;
 
+mod damaged;
 mod detached;
 mod found;
 mod groups;
@@ -26,6 +27,7 @@ mod many_classes;
 mod overwriting;
 mod own_output;
 mod parts;
+mod terminal;
 mod text;
 mod which_images;
 mod zips;

@@ -14,6 +14,7 @@ use rayon::prelude::*;
 use super::folder::{make_room, note_use, remove_abandoned};
 use crate::atomic::Unfinished;
 use crate::dataset::{self, Dataset};
+use crate::decode::Damaged;
 use crate::preprocess::Preprocessing;
 use crate::source::read_at;
 use crate::{Error, Result};
@@ -52,9 +53,11 @@ pub(super) fn open(
     let (results, file) = match existing(&path, count, each) {
         Some(found) => {
             note_use(&path);
+            log::info!("cache: decoded before, in {}", path.display());
             found
         }
         None => {
+            log::info!("cache: not decoded before; made now, as {}", path.display());
             let failed = |source| Error::Cache {
                 folder: folder.into(),
                 source,
@@ -84,6 +87,10 @@ pub fn fingerprint(dataset: &dyn Dataset, preprocessing: &Preprocessing) -> Stri
     let mut hash = blake3::Hasher::new();
     hash.update(MARK)
         .update(format!("{width} {height} {filter:?} {fit:?}").as_bytes());
+    // What is skipped otherwise is an image then.
+    if Damaged::current() == Damaged::Take {
+        hash.update(b"damaged ones too");
+    }
     contents.iter().for_each(|content| _ = hash.update(content.as_bytes()));
     hash.finalize().to_hex()[..32].to_string()
 }

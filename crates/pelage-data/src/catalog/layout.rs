@@ -175,6 +175,14 @@ impl Layout {
         }
     }
 
+    /// Where classes come from, in words.
+    pub(super) fn labelled_by(&self) -> &'static str {
+        match self.label_depth {
+            Some(_) => "the names of folders",
+            None => "the names of files",
+        }
+    }
+
     /// Why an image has no class.
     pub(super) fn why_no_label(&self, name: &str) -> &'static str {
         match self.label_depth {

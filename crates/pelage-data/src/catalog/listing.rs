@@ -39,12 +39,33 @@ impl Listing {
         if let Some(level) = label_level {
             layout = layout.with_labels_at(level, &names)?;
         }
-        Ok(Listing {
+        let listing = Listing {
             path: path.into(),
             found,
             why_no_image,
             layout,
-        })
+        };
+        listing.tell(label_level);
+        Ok(listing)
+    }
+
+    /// Tells how the source was understood.
+    fn tell(&self, label_level: Option<usize>) {
+        if !log::log_enabled!(log::Level::Info) {
+            return;
+        }
+        let path = self.path.display();
+        let (files, images) = (self.found.entries.len(), self.images().count());
+        let labels = match label_level {
+            Some(level) => format!("its folders at level {level}, as asked"),
+            None => self.layout.labelled_by().into(),
+        };
+        log::info!("data: {path} holds {images} pictures in {files} files; classes by {labels}");
+        for part in [Part::Train, Part::Validation, Part::Test] {
+            if self.has(part) {
+                log::info!("data: {} part of {path}: {}", part.name(), self.folders_of(part));
+            }
+        }
     }
 
     /// Refuses a source of which nobody can tell what the classes are.

@@ -80,7 +80,9 @@ impl Parts {
     /// # Errors
     /// A training part alone; a validation part without labels, or with a class that training does not know.
     pub fn to_evaluate(self) -> Result<Scored> {
+        let path = self.path.display().to_string();
         if let Some(images) = self.whole {
+            log::info!("data: {path} has no parts, so all of it counts");
             return Ok(Scored {
                 part: None,
                 images,
@@ -102,6 +104,11 @@ impl Parts {
                 None => no_labels(&Catalog::default(), &self.path),
             });
         };
+        let why = match part {
+            Part::Validation => "as always where there is one",
+            _ => "since there is no validation part",
+        };
+        log::info!("data: the {} part of {path} is taken, {why}", part.name());
         if images.items.is_empty() {
             return Err(no_labels(&images, &self.path));
         }

@@ -15,6 +15,7 @@ use zune_core::options::DecoderOptions;
 use zune_jpeg::JpegDecoder;
 
 use self::structure::{Frame, Structure, without_strays};
+use super::damage::{self, Damaged};
 use super::formats::cannot_read_jpeg;
 use super::limits::{Budget, rgb_bytes};
 use super::{Decoded, Held, turned, turning_bytes};
@@ -27,9 +28,34 @@ pub(super) fn decode(bytes: &[u8], budget: &Budget, at_least: u32) -> Result<Dec
     let structure = Structure::of(bytes);
     if structure.stray {
         let bytes = without_strays(bytes);
-        return decode_clean(&bytes, &Structure::of(&bytes), budget, at_least);
+        return decode_or_take(&bytes, &Structure::of(&bytes), budget, at_least);
     }
-    decode_clean(bytes, &structure, budget, at_least)
+    decode_or_take(bytes, &structure, budget, at_least)
+}
+
+/// Decodes a file that has nothing but segments; a damaged one too, where that is wanted.
+fn decode_or_take(bytes: &[u8], structure: &Structure, budget: &Budget, at_least: u32) -> Result<Decoded, String> {
+    let decoded = decode_clean(bytes, structure, budget, at_least);
+    let is_damage = |reason: &String| {
+        let something_left = !reason.contains(" 100 % ");
+        something_left && (reason.starts_with("damaged JPEG") || reason.starts_with("truncated JPEG"))
+    };
+    match (decoded, &structure.frame) {
+        (Err(reason), Some(frame)) if budget.limits.damaged == Damaged::Take && is_damage(&reason) => {
+            let file = File {
+                bytes,
+                structure,
+                frame,
+            };
+            let stored = match file.decode(budget, u32::MAX, Strictness::Lenient)? {
+                Ok(stored) => stored,
+                Err(_) => reduced::decode(&file, budget, 8)?.ok_or(reason)?,
+            };
+            damage::note(bytes);
+            Ok(stored.turned())
+        }
+        (decoded, _) => decoded,
+    }
 }
 
 /// Decodes a file that has nothing but segments.
@@ -79,7 +105,7 @@ fn decode_clean(bytes: &[u8], structure: &Structure, budget: &Budget, at_least: 
         frame.components.len()
     };
     let at_least = if structure.scans <= scans { at_least } else { u32::MAX };
-    let stored = match file.decode(budget, at_least)? {
+    let stored = match file.decode(budget, at_least, Strictness::Strict)? {
         Ok(stored) => stored,
         Err(Refused { reason, orientation }) => {
             // What is read at a part of its size by another decoder, which is less strict, is read whole by it too.
@@ -112,12 +138,25 @@ struct Refused {
     orientation: Option<Orientation>,
 }
 
+/// What bad entropy-coded data is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Strictness {
+    /// An error.
+    Strict,
+    /// A gray patch.
+    Lenient,
+}
+
 impl File<'_> {
     /// Decodes it; an error of its own where it is too large.
-    fn decode(&self, budget: &Budget, at_least: u32) -> Result<Result<Stored, Refused>, String> {
-        // Strict: bad entropy-coded data is an error and not a gray patch.
+    fn decode(
+        &self,
+        budget: &Budget,
+        at_least: u32,
+        strictness: Strictness,
+    ) -> Result<Result<Stored, Refused>, String> {
         let options = DecoderOptions::default()
-            .set_strict_mode(true)
+            .set_strict_mode(strictness == Strictness::Strict)
             .set_max_width(usize::from(u16::MAX))
             .set_max_height(usize::from(u16::MAX))
             .jpeg_set_out_colorspace(ColorSpace::RGB);
@@ -219,7 +258,7 @@ fn whole_but_for_its_end(file: &File, budget: &Budget) -> Result<Option<Decoded>
     let followed_by = |scan: &[u8], data: u8| -> Result<Option<Stored>, String> {
         let bytes = [scan, &[data; MORE], &[0xFF, 0xD9]].concat();
         let file = File { bytes: &bytes, ..*file };
-        Ok(file.decode(budget, u32::MAX)?.ok())
+        Ok(file.decode(budget, u32::MAX, Strictness::Strict)?.ok())
     };
     let settled = |scan: &[u8]| -> Result<Option<Stored>, String> {
         let Some(first) = followed_by(scan, 0x00)? else {

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::damage::Damaged;
 use super::memory::Held;
 
 /// What an image may cost: guards against decompression bombs.
@@ -12,6 +13,8 @@ pub struct Limits {
     /// Bytes that reading, decoding and resizing may hold at once, on all threads together: one that would need more
     /// is refused, and one that finds too little left waits for others to end.
     pub max_alloc_bytes: u64,
+    /// What becomes of one that is damaged.
+    pub damaged: Damaged,
 }
 
 /// Pixels that [`Limits::default`] allows.
@@ -24,9 +27,12 @@ const COMMON_PIXELS: u64 = 100_000_000;
 const COMMON_BYTES: u64 = 512 << 20;
 
 impl Default for Limits {
-    /// 100 megapixels and 512 MiB, or what [`Limits::raise`] has set.
+    /// 100 megapixels and 512 MiB, or what [`Limits::raise`] has set; no damaged ones, or what [`Damaged::set`] has.
     fn default() -> Self {
-        Limits::of_pixels(MAX_PIXELS.load(Ordering::Relaxed))
+        Limits {
+            damaged: Damaged::current(),
+            ..Limits::of_pixels(MAX_PIXELS.load(Ordering::Relaxed))
+        }
     }
 }
 
@@ -37,6 +43,7 @@ impl Limits {
         Limits {
             max_pixels,
             max_alloc_bytes: u64::try_from(share).unwrap_or(u64::MAX).max(COMMON_BYTES),
+            damaged: Damaged::Skip,
         }
     }
 

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::archive::Archive;
+use super::mark::is_marked_png;
 use crate::decode::{self, Held, Limits};
 use crate::{Error, Result};
 
@@ -161,6 +162,9 @@ impl Entry {
     pub(crate) fn why_no_image(&self) -> Option<String> {
         let extension = self.name.rsplit_once('.').map_or("", |(_, extension)| extension);
         let named = EXTENSIONS.iter().any(|known| extension.eq_ignore_ascii_case(known));
+        if extension.eq_ignore_ascii_case("png") && self.location.head().is_ok_and(|head| is_marked_png(&head)) {
+            return Some("written by pelage".into());
+        }
         if named || matches!(self.location, Location::Closed { .. }) {
             return None;
         }

@@ -6,6 +6,12 @@ use std::path::Path;
 
 use crate::{Result, atomic, lock};
 
+/// Where the first chunk of a PNG ends, its header.
+const HEADER_END: usize = 33;
+
+/// What a figure's chunk of text says: the keyword that the PNG standard has for that, and its value.
+const SOFTWARE: &[u8] = b"Software\0pelage";
+
 /// Marks a folder whose pictures are no data. Hidden, so that it is not taken for a part of what it lies in.
 const MARK: &str = ".pelage-output";
 
@@ -37,6 +43,43 @@ pub fn mark(folder: &Path) -> Result<()> {
     }
 }
 
+/// A PNG with a mark by which it is known not to be data, should it lie among pictures: a chunk `tEXt` behind its
+/// header, which every program reads over.
+pub fn mark_png(png: Vec<u8>) -> Vec<u8> {
+    if !png.starts_with(b"\x89PNG") || png.len() < HEADER_END {
+        return png;
+    }
+    [&png[..HEADER_END], &text_chunk(), &png[HEADER_END..]].concat()
+}
+
+/// An SVG that says what has written it.
+pub fn mark_svg(svg: &str) -> String {
+    let start = svg.find("<svg").unwrap_or(0);
+    match svg[start..].find('>') {
+        Some(end) if !svg[..start + end].ends_with('/') => {
+            let (head, rest) = svg.split_at(start + end + 1);
+            format!("{head}<metadata>Software: pelage</metadata>{rest}")
+        }
+        _ => svg.to_string(),
+    }
+}
+
+/// Whether a file that begins with `head` is a figure that pelage has written.
+pub(super) fn is_marked_png(head: &[u8]) -> bool {
+    head.starts_with(b"\x89PNG")
+        && head
+            .get(HEADER_END..)
+            .is_some_and(|rest| rest.starts_with(&text_chunk()))
+}
+
+/// A chunk: the length of its data, its kind, these data, and a checksum of the latter two.
+fn text_chunk() -> Vec<u8> {
+    let checked = [b"tEXt", SOFTWARE].concat();
+    let length = (SOFTWARE.len() as u32).to_be_bytes();
+    let checksum = crc32fast::hash(&checked).to_be_bytes();
+    [&length[..], &checked, &checksum].concat()
+}
+
 /// Whether pelage has written a folder that has files of these names: it is marked, or a run or explanations from
 /// before there was a mark.
 pub(super) fn is_marked(has: impl Fn(&str) -> bool) -> bool {
@@ -62,4 +105,38 @@ pub(super) fn is_cache(names: &HashSet<Cow<'_, str>>) -> bool {
 pub(crate) fn is_cache_file(name: &str) -> bool {
     let is_key = |key: &str| key.len() == 32 && key.bytes().all(|byte| byte.is_ascii_hexdigit());
     CACHED.iter().any(|end| name.strip_suffix(end).is_some_and(is_key))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Another program's reader finds the mark, and the same pixels.
+    #[test]
+    fn a_marked_figure_is_a_png_that_says_so() {
+        let mut plain = Vec::new();
+        let mut encoder = png::Encoder::new(&mut plain, 2, 1);
+        encoder.set_color(png::ColorType::Rgb);
+        let pixels = [1, 2, 3, 4, 5, 6];
+        encoder.write_header().unwrap().write_image_data(&pixels).unwrap();
+        let marked = mark_png(plain.clone());
+        assert!(is_marked_png(&marked[..64]) && !is_marked_png(&plain) && !is_marked_png(&marked[..40]));
+        let mut reader = png::Decoder::new(std::io::Cursor::new(&marked)).read_info().unwrap();
+        let texts = &reader.info().uncompressed_latin1_text;
+        assert_eq!((&texts[0].keyword[..], &texts[0].text[..]), ("Software", "pelage"));
+        let mut buffer = [0; 6];
+        reader.next_frame(&mut buffer).unwrap();
+        assert_eq!(buffer, pixels);
+        assert_eq!(mark_png(b"no figure".to_vec()), b"no figure");
+    }
+
+    #[test]
+    fn a_marked_svg_is_one() {
+        let svg = mark_svg("<?xml version=\"1.0\"?>\n<svg width=\"2\"><rect/></svg>");
+        assert_eq!(
+            svg,
+            "<?xml version=\"1.0\"?>\n<svg width=\"2\"><metadata>Software: pelage</metadata><rect/></svg>"
+        );
+        assert_eq!(mark_svg("<svg/>"), "<svg/>");
+    }
 }

@@ -2,15 +2,19 @@
 
 use std::sync::{Arc, OnceLock};
 
+use pelage_data::source;
 use resvg::usvg::fontdb::Database;
 use resvg::{tiny_skia, usvg};
 
-/// An SVG figure as PNG, `scale` times as large.
+/// An SVG figure as PNG, `scale` times as large, with the mark of what pelage writes.
 ///
 /// # Errors
 /// If `svg` does not parse or the image would be too large.
 pub fn svg_to_png(svg: &str, scale: f32) -> Result<Vec<u8>, String> {
-    render(svg, scale)?.encode_png().map_err(|failure| failure.to_string())
+    let png = render(svg, scale)?
+        .encode_png()
+        .map_err(|failure| failure.to_string())?;
+    Ok(source::mark_png(png))
 }
 
 /// The same as pixels.

@@ -39,6 +39,8 @@ pub struct Options {
     pub patch: Option<usize>,
     /// Stride of the square; by default a third of its side.
     pub stride: Option<usize>,
+    /// The level of the folders that are the classes of a data set, see [`catalog::open_parts_at`].
+    pub label_level: Option<usize>,
 }
 
 /// Number of an image's channels that are projected back to its pixels.
@@ -71,9 +73,12 @@ pub fn explain(
     if entries.is_empty() {
         return Err(pelage_data::Error::Dataset("it has no pictures to explain".into()).into());
     }
+    let job = Job::new(&model, options, folder)?;
+    // Before minutes of decoding.
+    claim(folder)?;
     let open = |path| {
         let (catalog, preprocessing) = (
-            catalog::open_parts(path)?.to_evaluate()?.images,
+            catalog::open_parts_at(path, options.label_level)?.to_evaluate()?.images,
             &model.facts.preprocessing,
         );
         let cache = Cache::new(compute.cache);
@@ -81,30 +86,17 @@ pub fn explain(
         Ok::<_, Error>(Arc::new(images))
     };
     let dataset = dataset.map(open).transpose()?;
-    write_folder(&model, &entries, dataset.as_ref(), options, folder, &mut |one| {
-        progress(one)
-    })
+    write_folder(&job, &entries, dataset.as_ref(), &mut |one| progress(one))
 }
 
 fn write_folder(
-    model: &Model,
+    job: &Job,
     entries: &[Entry],
     dataset: Option<&Arc<DecodedImages>>,
-    options: &Options,
-    folder: &Path,
     observe: &mut dyn FnMut(Progress),
 ) -> Result<Vec<Explained>> {
+    let &Job { model, folder, .. } = job;
     let (side, device) = (&model.facts.preprocessing, model.device());
-    let size = [side.height as usize, side.width as usize];
-    let job = Job {
-        model,
-        options,
-        class: options.class.as_deref().map(|name| class(model, name)).transpose()?,
-        layer: super::layer(model.network.graph(), options.layer.as_deref())?,
-        square: square(options, size)?,
-        folder,
-    };
-    claim(folder)?;
     write(&folder.join(page::FILTERS), &filters::filter_sheet(&model.network)?)?;
     let (mut explained, mut sections, total) = (Vec::new(), Vec::new(), entries.len());
     for (i, entry) in entries.iter().enumerate() {
@@ -159,7 +151,20 @@ struct Job<'a> {
     folder: &'a Path,
 }
 
-impl Job<'_> {
+impl<'a> Job<'a> {
+    /// Checks what is asked for, before anything is written.
+    fn new(model: &'a Model, options: &'a Options, folder: &'a Path) -> Result<Self> {
+        let side = &model.facts.preprocessing;
+        Ok(Job {
+            model,
+            options,
+            class: options.class.as_deref().map(|name| class(model, name)).transpose()?,
+            layer: super::layer(model.network.graph(), options.layer.as_deref())?,
+            square: square(options, [side.height as usize, side.width as usize])?,
+            folder,
+        })
+    }
+
     fn section(&self, path: String, name: &str, image: &Input) -> Result<Section> {
         let (network, names) = (&self.model.network, &self.model.facts.classes);
         let (folder, shown) = (self.folder.join(name), &image.shown);
@@ -316,7 +321,7 @@ fn write(path: &Path, image: &RgbImage) -> Result<()> {
     image
         .write_to(&mut bytes, ImageFormat::Png)
         .map_err(|failure| Error::io(path)(std::io::Error::other(failure)))?;
-    Ok(atomic::write(path, bytes.get_ref())?)
+    Ok(atomic::write(path, &source::mark_png(bytes.into_inner()))?)
 }
 
 /// The part of an image's name that is valid in a folder name on every system: letters of every language are, while of

@@ -8,6 +8,8 @@ use pelage_data::Unreadable;
 use pelage_data::cache::Cache;
 use pelage_data::catalog::{self, Catalog, Parts};
 use pelage_data::dataset::Dataset;
+use pelage_data::source;
+use serde::Serialize;
 
 use super::Features;
 use crate::compute::Compute;
@@ -16,11 +18,12 @@ use crate::train::recipe::Recipe;
 use crate::{Error, Result};
 
 /// What was written for one part of a data set.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
 pub struct Exported {
     /// The path of `.npy` and `.csv`, without the extension.
     pub path: PathBuf,
     /// Number of images in it.
+    #[serde(rename = "pictures")]
     pub images: usize,
     /// Rows, columns and channels of each image's features.
     pub shape: [usize; 3],
@@ -29,18 +32,23 @@ pub struct Exported {
 }
 
 /// Writes the features of the images of `data` by the frozen backbone of `recipe` into the folder `out`, see
-/// [`Features::write`]: `train`, `validation` and `test` of an organized folder, else `features`.
+/// [`Features::write`]: `train`, `validation` and `test` of an organized folder, else `features`. The folders at
+/// `label_level` are the classes, if one is given.
 ///
 /// # Errors
 /// A recipe without a backbone; weights that cannot be read; unusable images; a folder that cannot be written.
 pub fn export(
     data: &Path,
+    label_level: Option<usize>,
     recipe: &Recipe,
     out: &Path,
     compute: &Compute,
     progress: &(dyn Fn(Progress) + Sync),
 ) -> Result<Vec<Exported>> {
     recipe.validate()?;
+    // Before minutes of computing.
+    std::fs::create_dir_all(out).map_err(Error::io(out))?;
+    source::mark(out)?;
     let Some(transfer) = &recipe.transfer else {
         return Err(Error::Settings("features come from a backbone; choose one".into()));
     };
@@ -49,7 +57,7 @@ pub fn export(
     let network = backbone.network.folded(|_| true);
     let extractor = backbone.extractor(transfer, &network);
     let mut exported = Vec::new();
-    for (name, catalog) in sets(data)? {
+    for (name, catalog) in sets(data, label_level)? {
         let dataset: Arc<dyn Dataset> = Arc::new(catalog);
         let features = Features::open(&dataset, &extractor, &Cache::new(compute.cache), &device, progress)?;
         features.write(out, name)?;
@@ -64,14 +72,14 @@ pub fn export(
 }
 
 /// The parts of a data set that have labels, by name, or all labelled images.
-fn sets(path: &Path) -> Result<Vec<(&'static str, Catalog)>> {
+fn sets(path: &Path, label_level: Option<usize>) -> Result<Vec<(&'static str, Catalog)>> {
     let Parts {
         train,
         validation,
         test,
         whole,
         ..
-    } = catalog::open_parts(path)?;
+    } = catalog::open_parts_at(path, label_level)?;
     let named = [
         ("train", train),
         ("validation", validation),

@@ -110,7 +110,7 @@ impl Findings {
         let model = Model::open_on(run, &compute.open()?, None)?;
         let history = history::of(run)?.unwrap_or_default();
         let (data, validation, train) = open(run, &model.facts, data)?;
-        let looked = inspect::inspect(&data, progress)?;
+        let looked = inspect::inspect(&data, None, progress)?;
         let preprocessing = &model.facts.preprocessing;
         let cache = Cache::new(compute.cache);
         let images = DecodedImages::open(Arc::new(validation.clone()), preprocessing, &cache, progress)?;
@@ -188,7 +188,7 @@ impl Findings {
 /// Path of the images, those for validation, and those for training if they are known.
 fn open(run: &Path, facts: &Facts, data: Option<&Path>) -> Result<(PathBuf, Catalog, Catalog)> {
     let (path, wanted) = match data {
-        Some(data) => (data.to_path_buf(), Wanted::Unseen(data)),
+        Some(data) => (data.to_path_buf(), Wanted::Unseen(data.into())),
         None => (images::settings(facts)?.data, Wanted::Validated),
     };
     let scored = images::to_evaluate(run, facts, wanted)?;

@@ -53,9 +53,24 @@ pub enum Wanted<'a> {
     Validated,
     /// Those of a data set, see [`catalog::Parts::to_evaluate`]; where that has no parts, none that the model was
     /// trained on.
-    Unseen(&'a Path),
+    Unseen(Labelled<'a>),
     /// Those of a data set, also those that the model was trained on.
-    All(&'a Path),
+    All(Labelled<'a>),
+}
+
+/// A data set, and the level of the folders that are its classes, if it is given: see [`catalog::open_parts_at`].
+#[derive(Clone, Copy, Debug)]
+pub struct Labelled<'a> {
+    /// Where it is.
+    pub path: &'a Path,
+    /// 1 for the folders in it, 2 for those in these; by default as the model was trained, where that fits.
+    pub level: Option<usize>,
+}
+
+impl<'a> From<&'a Path> for Labelled<'a> {
+    fn from(path: &'a Path) -> Self {
+        Labelled { path, level: None }
+    }
 }
 
 /// What a model is evaluated on.
@@ -227,9 +242,13 @@ pub fn trained_on(run: &Path, facts: &Facts, data: Option<&Path>) -> Result<Imag
     of_run(run, &config)
 }
 
-/// The parts of a data set. Its labels are at the level at which the run has them, where the folders there are classes
-/// of the model.
-fn parts_of(data: &Path, facts: &Facts) -> pelage_data::Result<Parts> {
+/// The parts of a data set. Where no level is given, its labels are at the level at which the run has them, if the
+/// folders there are classes of the model.
+fn parts_of(data: Labelled, facts: &Facts) -> pelage_data::Result<Parts> {
+    let Labelled { path: data, level } = data;
+    if level.is_some() {
+        return catalog::open_parts_at(data, level);
+    }
     let known = |parts: &Parts| {
         let all = [&parts.train, &parts.validation, &parts.test, &parts.whole];
         let mut classes = all.into_iter().flatten().flat_map(|catalog| &catalog.classes);
@@ -251,6 +270,7 @@ pub fn to_evaluate(run: &Path, facts: &Facts, wanted: Wanted) -> Result<Scored> 
         Wanted::Unseen(data) | Wanted::All(data) => data,
         Wanted::Validated => {
             let split = trained_on(run, facts, None)?.split;
+            log::info!("data: the validation pictures that {} recorded", run.display());
             return Ok(Scored {
                 part: Some(Part::Validation),
                 images: split.validation,
@@ -266,7 +286,7 @@ pub fn to_evaluate(run: &Path, facts: &Facts, wanted: Wanted) -> Result<Scored> 
         train,
     } = parts_of(data, facts)
         .and_then(catalog::Parts::to_evaluate)
-        .map_err(|error| of_class(error, facts, data))?;
+        .map_err(|error| of_class(error, facts, data.path))?;
     let rows = recorded(run)?.unwrap_or_default();
     let seen: HashSet<_> = (rows.into_iter())
         .filter(|row| row.set == Set::Train && !row.content.is_empty())
@@ -287,8 +307,9 @@ pub fn to_evaluate(run: &Path, facts: &Facts, wanted: Wanted) -> Result<Scored> 
             trained_in: count,
         });
     }
+    log::info!("data: {count} pictures are left out, since the run was trained on their content");
     if count == images.len() {
-        let data = data.display();
+        let data = data.path.display();
         return Err(Error::Images(format!(
             "all {count} images at {data} are ones that the run was trained on"
         )));

@@ -134,6 +134,10 @@ impl Run {
         config.validate()?;
         let device = config.compute.open()?;
         let snapshot = folder::checkpoint(folder)?;
+        match &snapshot {
+            Some(_) => log::info!("run: {} goes on from its checkpoint", folder.display()),
+            None => log::info!("run: {} has no checkpoint, and begins anew", folder.display()),
+        }
         let complete = snapshot.and_then(|snapshot| snapshot.progress().finished(&config.recipe));
         let Images { split, added, .. } = images::of_run(folder, &config)?;
         let sets = Sets::from(split);

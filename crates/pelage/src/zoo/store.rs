@@ -33,9 +33,10 @@ pub struct Kept {
 }
 
 /// The result of [`Store::add`].
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Added {
     /// The new file.
+    #[serde(flatten)]
     pub kept: Kept,
     /// The earlier file that it replaced, if any.
     pub replaced: Option<PathBuf>,
@@ -135,7 +136,10 @@ impl Store {
     /// If there is none: [`Error::Weights`], with the file to get.
     pub fn find(&self, architecture: Architecture) -> Result<PathBuf> {
         match self.files(architecture)?.into_iter().next() {
-            Some(path) => Ok(path),
+            Some(path) => {
+                log::info!("weights: {} from {}", architecture.name(), path.display());
+                Ok(path)
+            }
             None => Err(self.missing(architecture)),
         }
     }

@@ -123,9 +123,8 @@ pub(super) fn extension(arguments: &Arguments) -> Result<Extension, Failure> {
     let splits =
         arguments.validation_split.is_some() || arguments.group_by.is_some() || arguments.label_level.is_some();
     if changed || splits || arguments.tensorboard || arguments.no_augmentation {
-        return Err(Failure::Usage(
-            "--resume keeps the run's settings; only --epochs, --patience, --device, --threads and --cache may change"
-                .into(),
+        return Err(Failure::usage(
+            "--resume keeps the run's settings; only --epochs, --patience, --device, --threads and --cache may change",
         ));
     }
     let mut asked = Recipe::default();
@@ -171,7 +170,7 @@ pub(super) fn config(arguments: &Arguments) -> Result<Config, Failure> {
     }
     arguments.settings.apply(&mut config.recipe)?;
     if config.data.as_os_str().is_empty() {
-        return Err(Failure::Usage("the settings name no pictures; give DATA".into()));
+        return Err(Failure::usage("the settings name no pictures").help("give DATA"));
     }
     Ok(config)
 }

@@ -1,0 +1,29 @@
+//! A file that a verb writes for the user.
+
+use std::path::{Path, PathBuf};
+
+use pelage::data::output::{Format, Output};
+use serde::Serialize;
+
+use crate::failure::Failure;
+use crate::terminal::is_json;
+
+/// The file at `path`, looked at before the work; `-` is standard output, which one document at a time goes to.
+pub(super) fn output(path: &Path, format: Format, force: bool) -> Result<Output, Failure> {
+    let output = Output::new(path, format, force)?;
+    match output.is_standard() && is_json() {
+        true => Err(Failure::usage(format!(
+            "both the {} and the JSON document would go to standard output",
+            format.name()
+        ))
+        .help("name a file for the one, or leave --json out")),
+        false => Ok(output),
+    }
+}
+
+/// What was written.
+#[derive(Serialize)]
+pub(super) struct Written {
+    pub(super) file: PathBuf,
+    pub(super) bytes: usize,
+}
