@@ -7,5 +7,6 @@ mod legend;
 pub mod markup;
 pub mod network;
 pub mod png;
+pub mod rates;
 pub mod text;
 mod ticks;
