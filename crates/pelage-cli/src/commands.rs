@@ -7,6 +7,7 @@ mod compare;
 mod compute;
 mod demo;
 mod doctor;
+mod ensemble;
 mod evaluate;
 mod explain;
 mod export;
@@ -23,6 +24,7 @@ mod serve;
 mod shell;
 mod submit;
 mod summary;
+mod suspects;
 mod train;
 mod weights;
 
@@ -71,6 +73,8 @@ enum Verb {
     Calibrate(calibrate::Arguments),
     Submit(submit::Arguments),
     Compare(compare::Arguments),
+    Ensemble(ensemble::Arguments),
+    Suspects(suspects::Arguments),
     Demo(demo::Arguments),
     Models(models::Arguments),
     Weights(weights::Arguments),
@@ -102,6 +106,8 @@ impl Cli {
             Verb::Calibrate(arguments) => calibrate::run(&arguments),
             Verb::Submit(arguments) => submit::run(arguments),
             Verb::Compare(arguments) => compare::run(&arguments),
+            Verb::Ensemble(arguments) => ensemble::run(&arguments),
+            Verb::Suspects(arguments) => suspects::run(&arguments),
             Verb::Demo(arguments) => demo::run(&arguments),
             Verb::Models(arguments) => models::run(&arguments),
             Verb::Weights(arguments) => weights::run(arguments),

@@ -20,6 +20,8 @@ pub enum Format {
     Html,
     /// A network for other programs.
     Onnx,
+    /// A model of ours.
+    Model,
 }
 
 impl Format {
@@ -31,6 +33,7 @@ impl Format {
             Format::Png => "PNG figure",
             Format::Html => "HTML page",
             Format::Onnx => "ONNX network",
+            Format::Model => "model file",
         }
     }
 
@@ -46,6 +49,10 @@ impl Format {
             Format::Png => head.starts_with(b"\x89PNG\r\n\x1a\n"),
             Format::Html => text().starts_with("<!doctype html"),
             Format::Onnx => is_onnx(head),
+            // Behind the length of its description.
+            Format::Model => head
+                .get(8..)
+                .is_some_and(|head| head.starts_with(b"{\"__metadata__\":{\"pelage\":")),
         }
     }
 }

@@ -113,19 +113,9 @@ fn trained(run: &Run, again: Option<String>) -> Result<Trained, Failure> {
         advice::advice(&run.config.recipe, &run.data)
             .iter()
             .for_each(|advice| tell(advised(advice, run)));
-        let forecast = run.forecast()?;
-        tell(format_args!(
-            "forecast: {:.0} images/s, {} an epoch, {} for {} at most{}\n",
-            forecast.train_images_per_second,
-            duration(forecast.epoch_seconds),
-            duration(forecast.total_seconds),
-            count(run.config.recipe.epochs, "epoch"),
-            if run.config.recipe.patience > 0 {
-                " (early stopping may end it sooner)"
-            } else {
-                ""
-            }
-        ));
+        if !run.config.recipe.is_solved() {
+            tell(forecast(run)?);
+        }
     }
     stop_on_signal();
     let detail = match run.data.train {
@@ -143,6 +133,23 @@ fn trained(run: &Run, again: Option<String>) -> Result<Trained, Failure> {
         }),
         _ => Ok(trained),
     }
+}
+
+/// How long the run will take, in one line.
+fn forecast(run: &Run) -> Result<String, Failure> {
+    let forecast = run.forecast()?;
+    Ok(format!(
+        "forecast: {:.0} images/s, {} an epoch, {} for {} at most{}\n",
+        forecast.train_images_per_second,
+        duration(forecast.epoch_seconds),
+        duration(forecast.total_seconds),
+        count(run.config.recipe.epochs, "epoch"),
+        if run.config.recipe.patience > 0 {
+            " (early stopping may end it sooner)"
+        } else {
+            ""
+        }
+    ))
 }
 
 /// A piece of advice in one line.
