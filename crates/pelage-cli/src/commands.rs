@@ -7,6 +7,7 @@ mod compare;
 mod compute;
 mod demo;
 mod doctor;
+mod ensemble;
 mod evaluate;
 mod explain;
 mod export;
@@ -24,6 +25,7 @@ mod serve;
 mod shell;
 mod submit;
 mod summary;
+mod suspects;
 mod train;
 mod weights;
 mod written;
@@ -83,6 +85,8 @@ enum Verb {
     Calibrate(calibrate::Arguments),
     Submit(submit::Arguments),
     Compare(compare::Arguments),
+    Ensemble(ensemble::Arguments),
+    Suspects(suspects::Arguments),
     Demo(demo::Arguments),
     Models(models::Arguments),
     Recipes(recipes::Arguments),
@@ -139,6 +143,8 @@ impl Verb {
             Verb::Calibrate(arguments) => calibrate::run(&arguments),
             Verb::Submit(arguments) => submit::run(arguments),
             Verb::Compare(arguments) => compare::run(&arguments),
+            Verb::Ensemble(arguments) => ensemble::run(&arguments),
+            Verb::Suspects(arguments) => suspects::run(&arguments),
             Verb::Demo(arguments) => demo::run(&arguments),
             Verb::Models(models::Arguments {}) => models::run(),
             Verb::Recipes(arguments) => recipes::run(&arguments),

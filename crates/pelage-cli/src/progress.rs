@@ -264,6 +264,17 @@ impl Training {
                     ));
                 }
             }
+            Event::Solved {
+                strength,
+                cross_validated,
+            } => tell(match cross_validated.is_nan() {
+                true => format!("strength of regularization {strength:.1e}: too few pictures to choose another by\n"),
+                false => format!(
+                    "strength of regularization {strength:.1e}, chosen by cross-validation among the training pictures: \
+                     log loss {}\n",
+                    fixed(*cross_validated, 4)
+                ),
+            }),
             Event::Validation { images, total } => {
                 self.batches.set_prefix("valid");
                 self.batches.set_length(*total as u64);

@@ -285,6 +285,10 @@ fn every_document_is_what_is_described() {
         &format!("train data --out head {frozen}").split(' ').collect::<Vec<_>>(),
     );
     checked.verb("export safetensors", "head --out model.safetensors");
+    checked.verb("ensemble", "run other --out both.safetensors");
+    let solved = "--backbone resnet18 --weights random --image-size 32 --head logistic";
+    checked.verb("train", &format!("data --out solved {solved}"));
+    checked.verb("suspects", "solved --csv suspects.csv --page suspects.html");
     checked.verb("recipes", "");
     checked.verb("recipes show", "strong");
     checked.verb("report", "run --out report.html");

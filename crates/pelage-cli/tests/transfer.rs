@@ -286,3 +286,52 @@ fn what_a_frozen_backbone_would_ignore_is_refused_and_random_weights_are_told() 
         "{told}"
     );
 }
+
+#[test]
+fn a_head_that_is_solved_is_a_run_like_any_other() {
+    let folder = tempfile::tempdir().unwrap();
+    data(folder.path(), 40, 15);
+    let logistic = ["--head", "logistic", "--tta", "flip", "--class-weights", "balanced"];
+    for (out, threads) in [("one", "1"), ("two", "2")] {
+        let more = [&logistic[..], &["--out", out, "--threads", threads]].concat();
+        let output = common::run(folder.path(), &train(&more));
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert!(
+            output.status.success() && told.contains("chosen by cross-validation"),
+            "{told}"
+        );
+        assert!(!told.contains("an epoch"), "{told}");
+    }
+    // Bit for bit, on any number of threads.
+    let [one, two] = ["one", "two"].map(|run| tensors(&folder.path().join(run).join("best.safetensors")));
+    assert!(one == two);
+    let rows = history(folder.path(), "one");
+    assert_eq!((rows.len(), rows[0][0].as_str()), (1, "1"));
+    let said = succeed(folder.path(), &["train", "--resume", "one"]);
+    assert!(said.contains("nothing was left to do"), "{said}");
+    let said = succeed(folder.path(), &["evaluate", "one", "--json"]);
+    let evaluation: serde_json::Value = serde_json::from_str(&said).unwrap();
+    let gap = evaluation["log_loss"].as_f64().unwrap() - rows[0][5].parse::<f64>().unwrap();
+    assert!(
+        gap.abs() < 1e-4 && evaluation["accuracy"].as_f64().unwrap() >= 0.8,
+        "{said}"
+    );
+    succeed(folder.path(), &["report", "one", "--out", "page.html"]);
+    succeed(folder.path(), &["calibrate", "one"]);
+    for (more, named) in [
+        (&["--epochs", "3"][..], "epochs"),
+        (&["--learning-rate", "0.1"], "--learning-rate has no effect"),
+        (&["--loss", "focal"], "loss"),
+        (&["--unfreeze", "all"], "unfreeze"),
+        (&["--pooling", "flatten"], "pooling"),
+    ] {
+        let said = fail(
+            folder.path(),
+            &train(&[&["--head", "logistic", "--out", "no"], more].concat()),
+            2,
+        );
+        assert!(said.contains(named), "{said}");
+    }
+    let said = fail(folder.path(), &["train", "--resume", "two", "--epochs", "5"], 2);
+    assert!(said.contains("epochs"), "{said}");
+}

@@ -22,6 +22,8 @@ pub enum Format {
     Onnx,
     /// Weights for other programs.
     Weights,
+    /// A model of ours.
+    Model,
 }
 
 impl Format {
@@ -34,6 +36,7 @@ impl Format {
             Format::Html => "HTML page",
             Format::Onnx => "ONNX network",
             Format::Weights => "file of exported weights",
+            Format::Model => "model file",
         }
     }
 
@@ -53,6 +56,10 @@ impl Format {
             Format::Weights => {
                 head.get(8) == Some(&b'{') && head.windows(EXPORTED.len()).any(|part| part == EXPORTED.as_bytes())
             }
+            // Behind the length of its description.
+            Format::Model => head
+                .get(8..)
+                .is_some_and(|head| head.starts_with(b"{\"__metadata__\":{\"pelage\":")),
         }
     }
 }

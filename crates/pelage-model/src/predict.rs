@@ -1,12 +1,15 @@
 //! From images to ranked classes by name: none dropped, none reordered.
 
+use burn::Tensor;
 use image::RgbImage;
+use pelage_data::decode::Limits;
+use pelage_data::preprocess::Preprocessing;
 use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::input;
 use crate::probability::softmax;
-use crate::saved::{Model, check_answer};
+use crate::saved::{Member, Model, check_answer};
 use crate::trust::Doubt;
 use crate::values::to_vec;
 
@@ -55,12 +58,12 @@ pub const BATCH: usize = 32;
 impl Model {
     /// The prediction for one encoded image (JPEG, PNG and so on), called `name` in the answer.
     pub fn predict_bytes(&self, name: &str, bytes: &[u8]) -> Prediction {
-        self.predict_one(name, input::decode(bytes, &self.facts.preprocessing))
+        self.predict_one(name, self.prepare(bytes, &Limits::default()))
     }
 
     /// The prediction for one image in memory, called `name` in the answer.
     pub fn predict_image(&self, name: &str, image: &RgbImage) -> Prediction {
-        self.predict_one(name, input::resize(image, &self.facts.preprocessing))
+        self.predict_one(name, self.each(|side| input::resize(image, side)))
     }
 
     /// The embedding of an encoded image: the input of the last dense layer.
@@ -68,9 +71,39 @@ impl Model {
     /// # Errors
     /// Why the image cannot be read.
     pub fn embedding(&self, bytes: &[u8]) -> Result<Vec<f32>, String> {
-        let values = input::decode(bytes, &self.facts.preprocessing)?;
-        let pixels = input::images(values, &self.facts.preprocessing, &self.device());
-        Ok(to_vec(self.logits_and_embedding(pixels).1))
+        let input = self.prepare(bytes, &Limits::default())?;
+        Ok(to_vec(self.logits_and_embedding(self.pixels(&[&input])).1))
+    }
+
+    /// Decodes and normalizes one file within `limits`: the input of each network, one after the other.
+    ///
+    /// # Errors
+    /// Why the file cannot be read.
+    pub fn prepare(&self, bytes: &[u8], limits: &Limits) -> Result<Vec<f32>, String> {
+        self.each(|side| input::decode_within(bytes, side, limits))
+    }
+
+    fn each(&self, make: impl Fn(&Preprocessing) -> Result<Vec<f32>, String>) -> Result<Vec<f32>, String> {
+        let mut input = make(&self.facts.preprocessing)?;
+        let others = self.facts.together.iter().flat_map(|together| &together.others);
+        others.map(|member| make(&member.preprocessing)).try_for_each(|made| {
+            input.extend(made?);
+            Ok::<_, String>(())
+        })?;
+        Ok(input)
+    }
+
+    /// The pixels of each network, of inputs by [`Model::prepare`].
+    fn pixels(&self, inputs: &[&[f32]]) -> Vec<Tensor<4>> {
+        let mut start = 0;
+        let one = |member: Member| {
+            let length = input::shape(&member.preprocessing).iter().product::<usize>();
+            let values = inputs.iter().flat_map(|input| &input[start..start + length]);
+            let values = values.copied().collect();
+            start += length;
+            input::images(values, &member.preprocessing, &self.device())
+        };
+        self.facts.members().into_iter().map(one).collect()
     }
 
     /// The predictions for many encoded images, in their order; each a name with the bytes, or with why there are none.
@@ -91,7 +124,7 @@ impl Model {
         name: impl Fn(&T) -> String,
         read: impl Fn(&T, &dyn Fn(&[u8]) -> Result<Vec<f32>, String>) -> Result<Vec<f32>, String> + Sync,
     ) -> Vec<Prediction> {
-        let prepare = |bytes: &[u8]| input::decode(bytes, &self.facts.preprocessing);
+        let prepare = |bytes: &[u8]| self.prepare(bytes, &Limits::default());
         let mut predictions = Vec::with_capacity(images.len());
         for chunk in images.chunks(BATCH) {
             let inputs: Vec<_> = chunk.par_iter().map(|image| read(image, &prepare)).collect();
@@ -105,20 +138,19 @@ impl Model {
             .remove(0)
     }
 
-    /// The predictions for images that were decoded before, see [`input::decode`], in one forward pass; each with its
+    /// The predictions for images that were decoded before, see [`Model::prepare`], in one forward pass; each with its
     /// name, and with why there is no input where there is none.
     pub fn predict_inputs(
         &self,
         names: impl Iterator<Item = String>,
         inputs: Vec<Result<Vec<f32>, String>>,
     ) -> Vec<Prediction> {
-        let readable: Vec<f32> = inputs.iter().flatten().flatten().copied().collect();
-        let count = inputs.iter().flatten().count();
+        let readable: Vec<&[f32]> = inputs.iter().flatten().map(Vec::as_slice).collect();
+        let count = readable.len();
         let (logits, embeddings) = match count {
             0 => Default::default(),
             _ => {
-                let pixels = input::images(readable, &self.facts.preprocessing, &self.device());
-                let (logits, embeddings) = self.logits_and_embedding(pixels);
+                let (logits, embeddings) = self.logits_and_embedding(self.pixels(&readable));
                 (to_vec(logits), to_vec(embeddings))
             }
         };

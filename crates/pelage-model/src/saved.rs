@@ -2,6 +2,9 @@
 //! and training facts. No pickle, no code. Nothing in a file is believed: a checksum tells damage, `check` what cannot
 //! be meant.
 //!
+//! Most models are one network. One of several has the others' facts in [`Facts::together`]; their tensors are called
+//! `2/conv1.weight` and so on.
+//!
 //! # Older and newer files
 //! Every file carries a format version; [`crate::tensors::VERSION`] is written, 1 up to it are read, and newer ones are
 //! refused, naming the version. Whatever changes a model's answers (the preprocessing, a head, a calibration) is a
@@ -9,6 +12,7 @@
 //! no reader needs: its fields may come and go without a new version, and unknown ones are kept.
 
 mod check;
+mod together;
 
 use std::path::Path;
 
@@ -19,8 +23,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use check::{check_classes, check_head};
+pub use together::{Member, Together, Voice};
 
 use crate::networks::graph::Graph;
+use crate::networks::summary::{self, Layer};
 use crate::networks::{Architecture, Head, Network, Pooling, parameters, pooled};
 use crate::trust::{Calibration, Judge, UNKNOWN};
 use crate::values::Named;
@@ -42,6 +48,9 @@ pub struct Facts {
     pub classes: Vec<String>,
     /// How images become input.
     pub preprocessing: Preprocessing,
+    /// Further networks, and how all of them answer together, where this one is not alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub together: Option<Together>,
     /// How the weights were trained, for people and for later runs; not needed for prediction.
     #[serde(default)]
     pub training: Value,
@@ -51,23 +60,59 @@ pub struct Facts {
 const CALIBRATION: &str = "calibration";
 
 impl Facts {
-    /// The operations of the network described here.
+    /// The operations of the network described here; of several, of the first.
     pub fn graph(&self) -> Graph {
-        let [height, width, _] = input::shape(&self.preprocessing);
-        self.architecture
-            .graph_with(self.head.as_ref(), [height, width], self.classes.len())
+        self.first().graph(self.classes.len())
     }
-}
 
-impl Facts {
-    /// Refuses the description of an absurdly large or empty network, and what no training writes.
-    fn check(&self) -> std::result::Result<(), String> {
-        check::check_input(self.architecture, &self.preprocessing)?;
-        if let Some(head) = &self.head {
-            check_head(head).map_err(|allowed| format!("its head must have {allowed}"))?;
+    /// The networks, one or more, in their order.
+    pub fn members(&self) -> Vec<Member> {
+        let others = self.together.iter().flat_map(|together| together.others.clone());
+        std::iter::once(self.first()).chain(others).collect()
+    }
+
+    fn first(&self) -> Member {
+        Member {
+            architecture: self.architecture,
+            head: self.head.clone(),
+            flip: self.flip,
+            preprocessing: self.preprocessing.clone(),
         }
-        if self.flip && !self.graph().averages() {
-            return Err("it averages the features of mirror images, which its head cannot do".into());
+    }
+
+    /// What the model is called by its networks: the names of their architectures.
+    pub fn name(&self) -> String {
+        let names = self.members().into_iter().map(|member| member.architecture.name());
+        names.collect::<Vec<_>>().join("+")
+    }
+
+    /// The layers of all networks.
+    pub fn layers(&self) -> Vec<Layer> {
+        let of_one = |member: &Member| {
+            let [height, width, _] = input::shape(&member.preprocessing);
+            summary::of(&member.graph(self.classes.len()), [height, width])
+        };
+        self.members().iter().flat_map(of_one).collect()
+    }
+
+    /// Values of an embedding by the network that they come from: the inputs of the last dense layers.
+    pub fn embedding_widths(&self) -> Vec<usize> {
+        let of_one = |member: &Member| {
+            let graph = member.graph(self.classes.len());
+            let last = graph.nodes().last().and_then(|node| node.inputs.first());
+            last.map_or(0, |&input| graph.nodes()[input].channels)
+        };
+        self.members().iter().map(of_one).collect()
+    }
+
+    /// Refuses the description of an absurdly large or empty network, and what no training writes.
+    ///
+    /// # Errors
+    /// Says what is wrong.
+    pub fn check(&self) -> std::result::Result<(), String> {
+        self.first().check()?;
+        if let Some(together) = &self.together {
+            together.check()?;
         }
         check_classes(&self.classes)
     }
@@ -76,8 +121,10 @@ impl Facts {
 /// A model ready for use, by any number of threads at once.
 #[derive(Clone, Debug)]
 pub struct Model {
-    /// The network, on the device it was loaded to.
+    /// The network, on the device it was loaded to; of several, the first.
     pub network: Network,
+    /// The others, in the order of [`Together::others`].
+    pub others: Vec<Network>,
     /// What the file says about it.
     pub facts: Facts,
     /// Calibration and rejection of its answers.
@@ -85,6 +132,17 @@ pub struct Model {
 }
 
 impl Model {
+    /// A model of `networks`, one or more, that `facts` describe, without a calibration.
+    pub fn new(mut networks: Vec<Network>, facts: Facts) -> Model {
+        let others = networks.split_off(1);
+        Model {
+            network: networks.remove(0),
+            others,
+            facts,
+            judge: Judge::default(),
+        }
+    }
+
     /// The model of a run folder or model file, on the CPU, with its calibration, if it has one.
     ///
     /// # Errors
@@ -146,12 +204,15 @@ impl Model {
             facts,
             calibration,
         } = Parts::decode(bytes)?;
-        let network = Network::assemble(facts.graph(), named, device)?;
-        // A loaded model is not trained, so its batch norms are folded into its convolutions.
+        let mut networks = Vec::new();
+        for (member, named) in facts.members().iter().zip(named) {
+            let network = Network::assemble(member.graph(facts.classes.len()), named, device)?;
+            // A loaded model is not trained, so its batch norms are folded into its convolutions.
+            networks.push(network.folded(|_| true));
+        }
         Ok(Model {
-            network: network.folded(|_| true),
-            facts,
             judge: Judge::new(calibration),
+            ..Model::new(networks, facts)
         })
     }
 
@@ -160,53 +221,82 @@ impl Model {
         self.network.device()
     }
 
+    /// Refuses a model of several networks for what can only be told of one.
+    ///
+    /// # Errors
+    /// If it has several; `what` is what cannot be done with it.
+    pub fn alone(&self, what: &str) -> Result<()> {
+        match self.others.len() {
+            0 => Ok(()),
+            others => Err(Error::Settings(format!(
+                "a model of {} networks ({}) cannot be {what}, which is done with one network; take a model of one of them",
+                1 + others,
+                self.facts.name()
+            ))),
+        }
+    }
+
     /// Probabilities `[n, classes]` for pixels `[n, h, w, 3]`, preprocessed as the facts say; calibrated if the model
-    /// is.
+    /// is. Of a model that is [`Model::alone`].
     pub fn probabilities(&self, pixels: Tensor<4>) -> Tensor<2> {
         let temperature = self.judge.temperature().unwrap_or(1.0);
         activation::softmax(self.logits(pixels) / temperature, 1)
     }
 
-    /// Logits `[n, classes]` for pixels `[n, h, w, 3]`, preprocessed as the facts say.
+    /// Logits `[n, classes]` for pixels `[n, h, w, 3]`, preprocessed as the facts say. Of a model that is
+    /// [`Model::alone`].
     pub fn logits(&self, pixels: Tensor<4>) -> Tensor<2> {
-        self.logits_and_embedding(pixels).0
+        self.logits_and_embedding(vec![pixels]).0
     }
 
-    /// The logits, and the embedding `[n, d]`: the input of the last dense layer.
-    pub fn logits_and_embedding(&self, pixels: Tensor<4>) -> (Tensor<2>, Tensor<2>) {
-        let network = &self.network;
-        let flip = self.facts.flip;
-        let Some(head) = &self.facts.head else {
-            return match flip {
-                true => self.head(pooled::features(network, pixels, Pooling::Average, flip)),
-                false => self.head(network.features(pixels)),
-            };
+    /// The logits, and the embedding `[n, d]`, the inputs of the last dense layers side by side, for the pixels of each
+    /// network `[n, h, w, 3]`, preprocessed as the facts say.
+    pub fn logits_and_embedding(&self, pixels: Vec<Tensor<4>>) -> (Tensor<2>, Tensor<2>) {
+        let networks = std::iter::once(&self.network).chain(&self.others);
+        let seen = networks.zip(self.facts.members()).zip(pixels);
+        let (mut logits, mut embeddings): (Vec<_>, Vec<_>) = seen
+            .map(|((network, member), pixels)| one(network, &member, pixels))
+            .unzip();
+        match &self.facts.together {
+            None => (logits.remove(0), embeddings.remove(0)),
+            Some(together) => (together.answer(logits), Tensor::cat(embeddings, 1)),
+        }
+    }
+}
+
+/// Logits and embedding of one network.
+fn one(network: &Network, member: &Member, pixels: Tensor<4>) -> (Tensor<2>, Tensor<2>) {
+    let Some(head) = &member.head else {
+        return match member.flip {
+            true => on_map(network, pooled::features(network, pixels, Pooling::Average, true)),
+            false => on_map(network, network.features(pixels)),
         };
-        let piece = |pixels| self.head(pooled::features(network, pixels, head.pooling, flip));
-        let pieces = pixels.split(pooled::BATCH, 0).into_iter().map(piece);
-        let (logits, embeddings) = pieces.unzip();
-        (Tensor::cat(logits, 0), Tensor::cat(embeddings, 0))
-    }
+    };
+    let piece = |pixels| on_map(network, pooled::features(network, pixels, head.pooling, member.flip));
+    let pieces = pixels.split(pooled::BATCH, 0).into_iter().map(piece);
+    let (logits, embeddings) = pieces.unzip();
+    (Tensor::cat(logits, 0), Tensor::cat(embeddings, 0))
+}
 
-    fn head(&self, map: Tensor<4>) -> (Tensor<2>, Tensor<2>) {
-        let nodes = self.network.graph().nodes();
-        let last = nodes.last().and_then(|node| node.inputs.first());
-        let read = last.map_or("", |&input| nodes[input].name.as_str());
-        // A head that is one dense layer reads the map itself.
-        let mut embedding = map.clone();
-        let logits = self.network.head_with(map, &mut |name, value| {
-            if name == read {
-                embedding = value.clone();
-            }
-            value
-        });
-        (logits, embedding.flatten(1, 3))
-    }
+fn on_map(network: &Network, map: Tensor<4>) -> (Tensor<2>, Tensor<2>) {
+    let nodes = network.graph().nodes();
+    let last = nodes.last().and_then(|node| node.inputs.first());
+    let read = last.map_or("", |&input| nodes[input].name.as_str());
+    // A head that is one dense layer reads the map itself.
+    let mut embedding = map.clone();
+    let logits = network.head_with(map, &mut |name, value| {
+        if name == read {
+            embedding = value.clone();
+        }
+        value
+    });
+    (logits, embedding.flatten(1, 3))
 }
 
 /// The content of a model file.
 struct Parts {
-    named: Named,
+    /// The tensors of each network.
+    named: Vec<Named>,
     facts: Facts,
     calibration: Option<Calibration>,
 }
@@ -220,48 +310,47 @@ impl Parts {
         facts.check()?;
         tensors::check_finite(&named)?;
         let calibration = calibration.map(|calibration| {
-            let dimension = embedding_dimension(&facts.graph());
             let calibration = serde_json::from_value(calibration).map_err(damaged)?;
-            Calibration::take(&mut named, calibration, facts.classes.len(), dimension)
+            Calibration::take(
+                &mut named,
+                calibration,
+                facts.classes.len(),
+                facts.embedding_widths().iter().sum(),
+            )
         });
         Ok(Parts {
             calibration: calibration.transpose()?,
-            named,
+            named: together::split(named, facts.members().len()),
             facts,
         })
     }
 
-    fn encode(mut self) -> std::result::Result<Vec<u8>, String> {
-        tensors::check_finite(&self.named)?;
+    fn encode(self) -> std::result::Result<Vec<u8>, String> {
         let unwritable = |failure: serde_json::Error| format!("cannot be written: {failure}");
         let mut facts = serde_json::to_value(&self.facts).map_err(unwritable)?;
+        let mut named = together::joined(self.named);
+        tensors::check_finite(&named)?;
         if let Some(calibration) = &self.calibration {
             facts[CALIBRATION] = serde_json::to_value(&calibration.facts).map_err(unwritable)?;
-            self.named.extend(calibration.tensors());
+            named.extend(calibration.tensors());
         }
-        let named = self.named.iter().map(|(name, values)| (name.clone(), values));
+        let named = named.iter().map(|(name, values)| (name.clone(), values));
         tensors::encode(named, "model", &facts)
     }
 }
 
-/// Values of an embedding: the input of the last dense layer.
-fn embedding_dimension(graph: &Graph) -> usize {
-    let nodes = graph.nodes();
-    let last = nodes.last().and_then(|node| node.inputs.first());
-    last.map_or(0, |&input| nodes[input].channels)
-}
-
-/// The bytes of a model file.
+/// The bytes of a model file of `network`, and of those beside it.
 ///
 /// # Errors
 /// A message if the weights are not finite, or the facts cannot be written as JSON.
 pub fn encode(
     network: &Network,
+    others: &[Network],
     facts: &Facts,
     calibration: Option<&Calibration>,
 ) -> std::result::Result<Vec<u8>, String> {
     let parts = Parts {
-        named: parameters::read(network),
+        named: std::iter::once(network).chain(others).map(parameters::read).collect(),
         facts: facts.clone(),
         calibration: calibration.cloned(),
     };

@@ -12,7 +12,6 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use pelage::Prediction;
-use pelage::model::input;
 use pelage::model::predict::BATCH;
 use tokio::sync::oneshot;
 
@@ -175,7 +174,7 @@ impl Shared {
                 answer,
                 place,
             } = job;
-            match input::decode_within(&content, &model.facts.preprocessing, &self.limits.decode) {
+            match model.prepare(&content, &self.limits.decode) {
                 Ok(content) => self.decoded.push(Job {
                     model: index,
                     name,

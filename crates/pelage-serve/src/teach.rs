@@ -156,7 +156,8 @@ impl School {
 
     /// What was learnt last, as a model file.
     pub(crate) fn file(&self) -> Option<std::result::Result<Vec<u8>, String>> {
-        self.model().map(|model| encode(&model.network, &model.facts, None))
+        self.model()
+            .map(|model| encode(&model.network, &model.others, &model.facts, None))
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use burn::Tensor;
 use pelage_data::Progress;
 use pelage_data::catalog::{self, Catalog, Opening, Split};
+use pelage_model::saved::Member;
 use pelage_model::trust::Calibration;
 use pelage_model::trust::calibration::Facts;
 use pelage_model::trust::density::{self, Density};
@@ -151,8 +152,11 @@ fn check_coverage(coverage: f64) -> Result<()> {
 
 /// Refuses what [`fit`] would, before minutes of scoring.
 fn check_dimension(model: &Model) -> std::result::Result<(), String> {
-    let [height, width, channels] = input::shape(&model.facts.preprocessing);
-    let blank = Tensor::zeros([1, height, width, channels], &model.device());
+    let blank = |member: Member| {
+        let [height, width, channels] = input::shape(&member.preprocessing);
+        Tensor::zeros([1, height, width, channels], &model.device())
+    };
+    let blank = model.facts.members().into_iter().map(blank).collect();
     density::check_dimension(model.logits_and_embedding(blank).1.dims()[1])
 }
 
@@ -203,10 +207,12 @@ mod tests {
             flip: false,
             classes: vec!["a".into(), "b".into()],
             preprocessing: Preprocessing::new(8),
+            together: None,
             training: serde_json::json!({"epoch": 1}),
         };
         Model {
             network: Network::new(Architecture::Cnn3, [8, 8], 2, 0, &Device::flex()),
+            others: Vec::new(),
             facts,
             judge: Judge::default(),
         }
@@ -261,7 +267,7 @@ mod tests {
                 density: fitted.density.clone(),
             };
             let model = model();
-            let bytes = saved::encode(&model.network, &model.facts, Some(&odd)).unwrap();
+            let bytes = saved::encode(&model.network, &[], &model.facts, Some(&odd)).unwrap();
             assert!(Model::decode(&bytes, &Device::flex()).is_err(), "{temperature}");
         }
         let of_another = fit(
@@ -284,7 +290,7 @@ mod tests {
             0.9,
         );
         let model = model();
-        let bytes = saved::encode(&model.network, &model.facts, Some(&of_another.unwrap().0)).unwrap();
+        let bytes = saved::encode(&model.network, &[], &model.facts, Some(&of_another.unwrap().0)).unwrap();
         let refused = Model::decode(&bytes, &Device::flex()).unwrap_err();
         assert!(refused.contains("another network"), "{refused}");
     }

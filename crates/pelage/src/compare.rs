@@ -7,7 +7,6 @@ use std::sync::Arc;
 
 use pelage_data::Progress;
 use pelage_data::catalog;
-use pelage_model::networks::summary;
 use pelage_model::probability::argmax;
 use pelage_model::saved::Facts;
 use serde::Serialize;
@@ -27,7 +26,7 @@ pub struct Summary {
     /// The run, as given by the caller.
     pub run: PathBuf,
     /// The network.
-    pub architecture: &'static str,
+    pub architecture: String,
     /// Number of trainable values, backbone included.
     pub parameters: u64,
     /// The epoch whose weights were kept.
@@ -45,12 +44,10 @@ pub struct Summary {
 impl Summary {
     /// From a model's facts and the history of its run.
     pub fn new(run: &Path, facts: &Facts, history: Option<&[HistoryRow]>) -> Self {
-        let side = &facts.preprocessing;
-        let training = Training::of(facts);
-        let layers = summary::of(&facts.graph(), [side.height, side.width].map(|side| side as usize));
+        let (training, layers) = (Training::of(facts), facts.layers());
         Summary {
             run: run.to_path_buf(),
-            architecture: facts.architecture.name(),
+            architecture: facts.name(),
             parameters: layers.iter().map(|layer| layer.parameters).sum(),
             best_epoch: training.epoch,
             epochs: history.map(<[_]>::len),

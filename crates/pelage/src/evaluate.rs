@@ -18,6 +18,7 @@ use pelage_data::cache::{Cache, CacheMode, DecodedImages};
 use pelage_data::catalog::Part;
 use pelage_data::dataset::Dataset;
 use pelage_data::source::LeftOut;
+use pelage_model::saved::Member;
 use serde::Serialize;
 
 use crate::compute::Compute;
@@ -133,10 +134,27 @@ pub fn open_and_score(
     what: &'static str,
     progress: &(dyn Fn(Progress) + Sync),
 ) -> Result<Scores> {
-    let cache = Cache::new(cache);
-    let images = DecodedImages::open(dataset, &model.facts.preprocessing, &cache, progress)?;
-    let total = images.len();
-    score(model, Arc::new(images), embeddings, &mut |done| {
+    let images = open(model, &dataset, cache, progress)?;
+    let total = images[0].len();
+    score(model, &images, embeddings, &mut |done| {
         progress(Progress { done, total, what })
     })
+}
+
+/// The images of `dataset` as each network of `model` sees them.
+///
+/// # Errors
+/// As [`DecodedImages::open`].
+pub fn open(
+    model: &Model,
+    dataset: &Arc<dyn Dataset>,
+    cache: CacheMode,
+    progress: &(dyn Fn(Progress) + Sync),
+) -> Result<Vec<Arc<DecodedImages>>> {
+    let cache = Cache::new(cache);
+    let open = |member: Member| {
+        let images = DecodedImages::open(dataset.clone(), &member.preprocessing, &cache, progress)?;
+        Ok(Arc::new(images))
+    };
+    model.facts.members().into_iter().map(open).collect()
 }

@@ -56,6 +56,7 @@ const MOST_BYTES: usize = i32::MAX as usize;
 /// # Errors
 /// A model with more parameters than a file holds.
 pub fn onnx(model: &Model, input: Input, output: Output) -> Result<Vec<u8>> {
+    model.alone("exported")?;
     let preprocessing = &model.facts.preprocessing;
     let size = [preprocessing.height, preprocessing.width].map(|side| side as usize);
     let folded = model.network.folded(|_| true);

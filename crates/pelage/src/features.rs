@@ -33,6 +33,10 @@ pub struct Features {
     readable: Readable,
     /// Rows, columns and channels of one map.
     shape: [usize; 3],
+    /// Values of a map that come from one backbone each.
+    blocks: Vec<usize>,
+    /// How the images become the input of each of these backbones.
+    preprocessings: Vec<Preprocessing>,
     values: Vec<f32>,
 }
 
@@ -126,13 +130,57 @@ impl Features {
         Ok(Features {
             readable: Readable::new(dataset.clone(), reasons, extractor.preprocessing.clone())?,
             shape: found.shape,
+            blocks: vec![found.shape.iter().product()],
+            preprocessings: vec![extractor.preprocessing.clone()],
             values: found.values,
         })
+    }
+
+    /// Channel means of the same images by several backbones, side by side.
+    ///
+    /// # Errors
+    /// Images that could be read for one of them and not for another.
+    pub fn joined(mut parts: Vec<Features>) -> Result<Features> {
+        let first = parts.remove(0);
+        if parts.is_empty() {
+            return Ok(first);
+        }
+        let indices = |part: &Features| (0..part.len()).map(|i| part.index(i)).collect::<Vec<_>>();
+        if parts.iter().any(|part| indices(part) != indices(&first)) {
+            let reason = "some images can be read for one backbone and not for another";
+            return Err(pelage_data::Error::Dataset(reason.into()).into());
+        }
+        let each = |part: &Features| part.shape.iter().product::<usize>();
+        let values = (0..first.len()).flat_map(|i| {
+            let row = move |part: &'_ Features| part.values[i * each(part)..(i + 1) * each(part)].to_vec();
+            let rest: Vec<f32> = parts.iter().flat_map(row).collect();
+            row(&first).into_iter().chain(rest)
+        });
+        let values = values.collect();
+        let all = || std::iter::once(&first).chain(&parts);
+        let blocks: Vec<usize> = all().map(each).collect();
+        Ok(Features {
+            shape: [1, 1, blocks.iter().sum()],
+            blocks,
+            preprocessings: all().map(|part| part.preprocessing().clone()).collect(),
+            values,
+            readable: first.readable,
+        })
+    }
+
+    /// How the images become the input of each backbone.
+    pub fn preprocessings(&self) -> &[Preprocessing] {
+        &self.preprocessings
     }
 
     /// Rows, columns and channels of each map.
     pub fn shape(&self) -> [usize; 3] {
         self.shape
+    }
+
+    /// Values of an image by the backbone that they come from.
+    pub fn blocks(&self) -> &[usize] {
+        &self.blocks
     }
 
     /// All values, image by image, channels last.

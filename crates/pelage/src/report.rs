@@ -2,7 +2,7 @@
 
 pub mod findings;
 pub mod page;
-mod thumbnail;
+pub(crate) mod thumbnail;
 
 pub use findings::Findings;
 pub use page::html;

@@ -7,6 +7,7 @@ pub mod history;
 pub mod images;
 pub mod record;
 pub mod run;
+mod suspected;
 pub mod tensorboard;
 
 pub use config::Config;

@@ -2,9 +2,7 @@
 
 use std::path::Path;
 
-use pelage_model::networks::Network;
-use pelage_model::saved::{self, Facts};
-use pelage_model::trust::Calibration;
+use pelage_model::saved;
 
 use crate::{Error, Model, Result, atomic};
 
@@ -13,11 +11,8 @@ use crate::{Error, Model, Result, atomic};
 /// # Errors
 /// A full disk or a folder that cannot be written.
 pub fn save(model: &Model, path: impl AsRef<Path>) -> Result<()> {
-    write(path.as_ref(), &model.network, &model.facts, model.judge.calibration())
-}
-
-/// The same for a network, its facts, and its calibration, if it has one.
-pub(crate) fn write(path: &Path, network: &Network, facts: &Facts, calibration: Option<&Calibration>) -> Result<()> {
-    let bytes = saved::encode(network, facts, calibration).map_err(|reason| Error::model(path, reason))?;
+    let (path, calibration) = (path.as_ref(), model.judge.calibration());
+    let bytes = saved::encode(&model.network, &model.others, &model.facts, calibration)
+        .map_err(|reason| Error::model(path, reason))?;
     Ok(atomic::write(path, &bytes)?)
 }

@@ -9,6 +9,7 @@ pub mod events;
 pub mod facts;
 pub mod forecast;
 pub mod gradients;
+pub mod groups;
 pub mod history;
 pub mod keep;
 pub mod loss;
@@ -22,6 +23,7 @@ pub mod recipe;
 pub mod recipes;
 pub mod samples;
 pub mod schedule;
+pub mod solved;
 pub mod stages;
 pub mod start;
 pub mod step;
@@ -68,6 +70,9 @@ pub fn fit(
     observe: &mut dyn FnMut(&Event) -> Control,
 ) -> Result<Outcome> {
     recipe.validate()?;
+    if recipe.is_solved() {
+        return solve(recipe, start, data, device, from, keep, observe);
+    }
     let batches = data.train.len().div_ceil(recipe.batch_size);
     let scheduler = Scheduler::new(recipe, batches.div_ceil(recipe.accumulate));
     let fresh = Learner::new(recipe, start.network.clone(), data, device);
@@ -157,6 +162,53 @@ pub fn fit(
         }
     }
     Ok(progress.outcome(reason.unwrap_or(EndReason::Finished)))
+}
+
+/// The same where the head is solved to its optimum: one epoch of one step. A checkpoint of it is that of its end.
+fn solve(
+    recipe: &Recipe,
+    start: &Start,
+    data: &Data,
+    device: &Device,
+    from: Option<Snapshot>,
+    keep: &mut dyn Keep,
+    observe: &mut dyn FnMut(&Event) -> Control,
+) -> Result<Outcome> {
+    if let Some(done) = from {
+        return Ok(done.progress().outcome(EndReason::Finished));
+    }
+    let started = Instant::now();
+    let mut progress = Progress::default();
+    observe(&Event::EpochStart {
+        epoch: 1,
+        epochs: 1,
+        batches: 1,
+        done: 0,
+    });
+    let solved = solved::solve(recipe, start, data, device)?;
+    progress.add(solved.learnt);
+    let step = Event::Solved {
+        strength: solved.strength,
+        cross_validated: solved.cross_validated,
+    };
+    if observe(&step) == Control::Stop {
+        return Ok(progress.outcome(EndReason::Interrupted));
+    }
+    let learner = Learner::new(recipe, solved.network, data, device);
+    let (validation, confusion_matrix) = validate(&learner, data, 0, observe)?;
+    let images = data.train.len() + data.validation.len();
+    // There is no learning rate.
+    progress.end_epoch(recipe, 0.0, &validation, started.elapsed().as_secs_f64(), images);
+    keep.best(start.whole(evaluated(&learner)?)?, &progress)?;
+    keep.checkpoint(&|| Snapshot::take(&learner, progress.clone(), data))?;
+    observe(&Event::EpochEnd {
+        history: progress.history.clone(),
+        best_epoch: progress.best_epoch(),
+        epochs: 1,
+        improved: true,
+        confusion_matrix,
+    });
+    Ok(progress.outcome(EndReason::Finished))
 }
 
 fn evaluated(learner: &Learner) -> Result<pelage_model::networks::Network> {

@@ -71,12 +71,14 @@ fn model(network: Network, [h, w]: [usize; 2]) -> Model {
     };
     Model {
         network,
+        others: Vec::new(),
         facts: Facts {
             architecture: Architecture::Cnn3,
             head: None,
             flip: false,
             classes: ["a", "b", "c"].map(String::from).to_vec(),
             preprocessing,
+            together: None,
             training: serde_json::Value::Null,
         },
         judge: Judge::default(),

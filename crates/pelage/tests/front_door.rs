@@ -130,6 +130,7 @@ fn an_unusable_data_set_is_rejected_before_training() {
         let sets = Sets {
             train: Arc::new(train),
             validation: Arc::new(validation),
+            groups: None,
         };
         trained(&recipe(), &sets).err().unwrap().to_string()
     };

@@ -95,6 +95,7 @@ fn model() -> Vec<u8> {
         flip: false,
         classes: names(),
         preprocessing: Preprocessing::new(8),
+        together: None,
         training: json!({"epoch": 3, "recipe": {"epochs": 5}}),
     };
     let network = Network::new(Architecture::Cnn3, [8, 8], 3, 0, &Device::flex());
@@ -112,7 +113,7 @@ fn model() -> Vec<u8> {
         ..Scores::default()
     };
     let calibration = calibrate::fit(&scores, &scores, 0.9).unwrap().0;
-    saved::encode(&network, &facts, Some(&calibration)).unwrap()
+    saved::encode(&network, &[], &facts, Some(&calibration)).unwrap()
 }
 
 fn picture() -> image::RgbImage {
@@ -234,6 +235,7 @@ fn finite_weights_without_a_finite_answer_are_told_and_others_are_not_written() 
     let network = Network::assemble(facts.graph(), named, &device).unwrap();
     let unwritten = Model {
         network,
+        others: Vec::new(),
         facts,
         judge: Judge::default(),
     };
@@ -261,7 +263,7 @@ impl Keep for Last {
         Ok(())
     }
 
-    fn best(&mut self, _: Network, _: &Progress) -> Result<()> {
+    fn best(&mut self, _: Vec<Network>, _: &Progress) -> Result<()> {
         Ok(())
     }
 }

@@ -38,6 +38,7 @@ fn model(architecture: Architecture, head: Option<Head>, flip: bool, [height, wi
             std: [0.229, 0.224, 0.225],
             ..Preprocessing::new(width)
         },
+        together: None,
         training: Value::Null,
     };
     let graph = facts.graph();
@@ -50,6 +51,7 @@ fn model(architecture: Architecture, head: Option<Head>, flip: bool, [height, wi
     let network = Network::assemble(graph, named, &Device::flex()).unwrap();
     Model {
         network: network.folded(|_| true),
+        others: Vec::new(),
         facts,
         judge: Judge::default(),
     }

@@ -41,7 +41,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Outcome {
-    let transfer = arguments.choosing.transfer(arguments.backbone, Head::linear())?;
+    let transfer = arguments.choosing.transfer(&[arguments.backbone], Head::linear())?;
     let mut recipe = Recipe::transfer(arguments.backbone, transfer);
     recipe.image_size = arguments.image_size.unwrap_or(recipe.image_size);
     let (task, compute) = (Task::new(), arguments.caching.compute());

@@ -56,7 +56,9 @@ impl Named {
                 "there is no file or folder of that name, and {unknown}"
             ))),
             Err(_) => {
-                let facts = Model::load(Path::new(&self.model), &pelage::device::cpu()?)?.facts;
+                let model = Model::load(Path::new(&self.model), &pelage::device::cpu()?)?;
+                model.alone("shown layer by layer")?;
+                let facts = model.facts;
                 let (graph, side) = (facts.graph(), facts.preprocessing);
                 Ok(Found {
                     architecture: facts.architecture,

@@ -9,6 +9,7 @@ use std::path::Path;
 use pelage::model::networks::BACKBONES;
 use pelage::runs::{fine_tune, free_folder};
 use pelage::train::advice::{self, Advice};
+use pelage::train::forecast::Forecast;
 use pelage::train::recipe::ClassWeights;
 use pelage::train::{EndReason, Outcome as Trained, Samples};
 use pelage::{Recipe, Run};
@@ -131,20 +132,11 @@ fn trained(run: &Run, again: Option<String>, lines: Lines) -> Result<Trained, Fa
             lines.note(&note);
             tell(note);
         }
-        let forecast = run.forecast()?;
-        lines.forecast(&forecast, run.config.recipe.epochs);
-        tell(format_args!(
-            "forecast: {:.0} images/s, {} an epoch, {} for {} at most{}\n",
-            forecast.train_images_per_second,
-            duration(forecast.epoch_seconds),
-            duration(forecast.total_seconds),
-            count(run.config.recipe.epochs, "epoch"),
-            if run.config.recipe.patience > 0 {
-                " (early stopping may end it sooner)"
-            } else {
-                ""
-            }
-        ));
+        if !run.config.recipe.is_solved() {
+            let forecast = run.forecast()?;
+            lines.forecast(&forecast, run.config.recipe.epochs);
+            tell(forecasted(&forecast, &run.config.recipe));
+        }
     }
     stop_on_signal();
     let detail = match run.data.train {
@@ -166,6 +158,22 @@ fn trained(run: &Run, again: Option<String>, lines: Lines) -> Result<Trained, Fa
         }
         _ => Ok(trained),
     }
+}
+
+/// How long the run will take, in one line.
+fn forecasted(forecast: &Forecast, recipe: &Recipe) -> String {
+    format!(
+        "forecast: {:.0} images/s, {} an epoch, {} for {} at most{}\n",
+        forecast.train_images_per_second,
+        duration(forecast.epoch_seconds),
+        duration(forecast.total_seconds),
+        count(recipe.epochs, "epoch"),
+        if recipe.patience > 0 {
+            " (early stopping may end it sooner)"
+        } else {
+            ""
+        }
+    )
 }
 
 /// A piece of advice in one line.

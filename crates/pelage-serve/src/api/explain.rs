@@ -121,6 +121,8 @@ async fn drawn(
         let model = models.get(model);
         let unreadable = |reason| Problem::new(Cause::Unreadable, reason);
         let failed = |failure: Error| Problem::new(Cause::Failed, failure.to_string());
+        let several = |failure: Error| Problem::new(Cause::Option, failure.to_string());
+        model.alone("explained").map_err(several)?;
         let preprocessing = &model.facts.preprocessing;
         let input = Input::decode_within(&picture.bytes, preprocessing, &limits, &model.device());
         let image = draw(model, input.map_err(unreadable)?).map_err(failed)?;

@@ -5,8 +5,7 @@ use std::time::UNIX_EPOCH;
 
 use pelage::data::preprocess::Preprocessing;
 use pelage::evaluate::wilson;
-use pelage::model::networks::summary;
-use pelage::model::{input, paths};
+use pelage::model::paths;
 use pelage::runs::{history, images};
 use pelage::train::facts::Training;
 use pelage::train::history::HistoryRow;
@@ -60,8 +59,7 @@ impl Card {
     pub(super) fn of(name: &str, path: &Path, model: &Model) -> Result<Card> {
         let (facts, training) = (&model.facts, Training::of(&model.facts));
         let graph = facts.graph();
-        let [height, width, _] = input::shape(&facts.preprocessing);
-        let layers = summary::of(&graph, [height, width]);
+        let layers = facts.layers();
         let named = |&node: &usize| graph.nodes()[node].name.clone();
         let written = paths::model(path).metadata().and_then(|about| about.modified()).ok();
         let (share, images) = (training.validation_accuracy, training.validation_images);
@@ -70,7 +68,7 @@ impl Card {
             .map(|settings| settings.data.display().to_string());
         Ok(Card {
             name: name.into(),
-            architecture: facts.architecture.name().into(),
+            architecture: facts.name(),
             classes: facts.classes.clone(),
             preprocessing: facts.preprocessing.clone(),
             parameters: layers.iter().map(|layer| layer.parameters).sum(),

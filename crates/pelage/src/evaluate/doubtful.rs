@@ -50,8 +50,9 @@ pub fn least_certain(seen: &[Seen], class: usize, most: usize) -> Vec<Seen> {
     first(called(seen, class), most, |one| one.confidence)
 }
 
-/// Likely label errors by confident learning (Northcutt et al. 2021, equations 1 and 2): images that get another class
-/// with at least the mean probability that this class gets on its own images. Most confident first.
+/// Likely label errors by confident learning (Northcutt et al. 2021, equations 1 and 2): images that are called another
+/// class, and get one with at least the mean probability that this gets on its own images. The least likely labels
+/// first.
 pub fn label_errors(scores: &Scores, probabilities: &[f32]) -> Vec<Seen> {
     let classes = scores.classes.len();
     let rows = || probabilities.chunks(classes).zip(&scores.labels);
@@ -70,7 +71,8 @@ pub fn label_errors(scores: &Scores, probabilities: &[f32]) -> Vec<Seen> {
         over.max_by(|&a, &b| row[a].total_cmp(&row[b]))
     };
     let suspects = all(scores, probabilities).into_iter().zip(rows());
-    let suspects = suspects.filter(|(one, (row, _))| claimed(row).is_some_and(|class| class != one.label));
+    let suspects = suspects
+        .filter(|(one, (row, _))| one.predicted != one.label && claimed(row).is_some_and(|class| class != one.label));
     first(suspects.map(|(one, _)| one).collect(), usize::MAX, |one| -one.loss)
 }
 

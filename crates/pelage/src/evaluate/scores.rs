@@ -58,17 +58,23 @@ pub enum Embeddings {
     Drop,
 }
 
-/// Scores `images` with `model`, which must know all of their class names; `observe` gets the number of images done.
+/// Scores images with `model`, which must know all of their class names; they come as each of its networks sees them.
+/// `observe` gets the number of images done.
 ///
 /// # Errors
 /// A class that the model does not know; an image that can no longer be read, or has no finite answer.
 pub fn score(
     model: &Model,
-    images: Arc<DecodedImages>,
+    seen: &[Arc<DecodedImages>],
     embeddings: Embeddings,
     observe: &mut dyn FnMut(usize),
 ) -> Result<Scores> {
     let known = &model.facts.classes;
+    let members = model.facts.members();
+    let Some(images) = seen.first().filter(|_| same(seen) && seen.len() == members.len()) else {
+        let reason = "some images can be read for one of the model's networks and not for another";
+        return Err(Error::Settings(reason.into()));
+    };
     let to_model = images.classes().iter().map(|class| {
         known.iter().position(|name| name == class).ok_or_else(|| {
             let names = known.join(", ");
@@ -85,9 +91,16 @@ pub fn score(
         unreadable: images.unreadable().to_vec(),
         ..Scores::default()
     };
+    let mut others: Vec<_> = (seen[1..].iter())
+        .map(|images| loader::batches(images.clone(), Pass::default()))
+        .collect();
     for batch in loader::batches(images.clone(), Pass::default()) {
         let batch = batch?;
-        let pixels = input::images(batch.pixels, &model.facts.preprocessing, &device);
+        let mut pixels = vec![input::images(batch.pixels, &members[0].preprocessing, &device)];
+        for (batches, member) in others.iter_mut().zip(&members[1..]) {
+            let values = batches.next().transpose()?.unwrap_or_default().pixels;
+            pixels.push(input::images(values, &member.preprocessing, &device));
+        }
         let (logits, embedding) = model.logits_and_embedding(pixels);
         let logits = to_vec(logits);
         for (row, &image) in logits.chunks(known.len()).zip(&batch.indices) {
@@ -103,4 +116,10 @@ pub fn score(
         observe(scores.len());
     }
     Ok(scores)
+}
+
+/// Whether all of these are of the same images.
+fn same(seen: &[Arc<DecodedImages>]) -> bool {
+    let indices = |images: &Arc<DecodedImages>| (0..images.len()).map(|i| images.index(i)).collect::<Vec<_>>();
+    seen.windows(2).all(|pair| indices(&pair[0]) == indices(&pair[1]))
 }

@@ -66,6 +66,7 @@ pub fn explain(
     progress: &(dyn Fn(Progress) + Sync),
 ) -> Result<Vec<Explained>> {
     let model = Model::open_on(run, &compute.open()?, None)?;
+    model.alone("explained")?;
     let mut entries = Vec::new();
     for path in images {
         entries.extend(source::list(path)?);

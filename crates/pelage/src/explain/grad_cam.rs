@@ -37,6 +37,7 @@ pub fn grad_cam_plus_plus(model: &Model, pixels: Tensor<4>, class: usize) -> Res
 }
 
 fn one(model: &Model, pixels: Tensor<4>, class: usize, variant: Variant) -> Result<Heatmap> {
+    model.alone("explained")?;
     let network = &model.network;
     Ok(heatmaps(network, pixels, &[class], network.graph().features(), variant)?.swap_remove(0))
 }

@@ -19,6 +19,7 @@ use crate::{Error, Model, Result};
 /// # Errors
 /// A network or a head that the project does not have.
 pub fn safetensors(model: &Model, layout: Layout) -> Result<Vec<u8>> {
+    model.alone("exported as weights")?;
     let architecture = model.facts.architecture;
     let values = calibrated(model);
     let tensors = weights::renamed(values, model.facts.classes.len(), architecture, layout).map_err(Error::Settings)?;

@@ -6,11 +6,12 @@ use std::sync::Arc;
 
 use pelage_data::Progress;
 use pelage_data::Unreadable;
-use pelage_data::cache::{Cache, DecodedImages};
+use pelage_data::cache::DecodedImages;
 use pelage_data::catalog::{Catalog, Item};
+use pelage_data::dataset::Dataset;
 use pelage_data::inspect;
 use pelage_model::input;
-use pelage_model::networks::summary::{self, Layer};
+use pelage_model::networks::summary::Layer;
 use pelage_model::saved::Facts;
 use rayon::prelude::*;
 
@@ -112,11 +113,11 @@ impl Findings {
         let (data, validation, train) = open(run, &model.facts, data)?;
         let looked = inspect::inspect(&data, None, progress)?;
         let preprocessing = &model.facts.preprocessing;
-        let cache = Cache::new(compute.cache);
-        let images = DecodedImages::open(Arc::new(validation.clone()), preprocessing, &cache, progress)?;
+        let dataset: Arc<dyn Dataset> = Arc::new(validation.clone());
+        let seen_by = evaluate::open(&model, &dataset, compute.cache, progress)?;
+        let images = &seen_by[0];
         let total = images.len();
-        let images = Arc::new(images);
-        let scores = evaluate::score(&model, images.clone(), Embeddings::Drop, &mut |done| {
+        let scores = evaluate::score(&model, &seen_by, Embeddings::Drop, &mut |done| {
             let what = "evaluating";
             progress(Progress { done, total, what });
         })?;
@@ -130,12 +131,11 @@ impl Findings {
                 doubtful::least_certain(&seen, class, EACH),
             ]
         });
-        let [height, width] = [preprocessing.height, preprocessing.width].map(|side| side as usize);
         let mut found = Findings {
             run: run.to_path_buf(),
             leaks: leaks(&looked, &train, &validation, &model),
             data,
-            layers: summary::of(&model.facts.graph(), [height, width]),
+            layers: model.facts.layers(),
             history,
             temperature,
             evaluation: Evaluation::new(
@@ -169,7 +169,10 @@ impl Findings {
             Some((image, small))
         };
         let small: HashMap<usize, image::RgbImage> = shown.par_iter().filter_map(small).collect();
-        found.overlays = overlays(&model, &images, &found.top_losses, &small, progress)?;
+        // What several networks look at together has no one map.
+        if model.others.is_empty() {
+            found.overlays = overlays(&model, images, &found.top_losses, &small, progress)?;
+        }
         let address = |(image, small): (&usize, &image::RgbImage)| Some((*image, thumbnail::address(small).ok()?));
         found.thumbnails = small.par_iter().filter_map(address).collect();
         Ok(found)

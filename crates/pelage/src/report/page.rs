@@ -72,7 +72,7 @@ fn name(found: &Findings) -> String {
 }
 
 fn subtitle(found: &Findings) -> String {
-    let architecture = found.facts.architecture.name();
+    let architecture = found.facts.name();
     let classes = found.scores.classes.len();
     format!(
         "{architecture}, {classes} classes, on the {} readable validation pictures of {}",
@@ -150,7 +150,7 @@ fn settings(found: &Findings) -> Markup {
     let sum = |value: fn(&Layer) -> u64| found.layers.iter().map(value).sum::<u64>();
     let seconds: f64 = found.history.iter().map(|row| row.seconds).sum();
     let mut rows = vec![
-        ("Architecture", facts.architecture.name().to_string()),
+        ("Architecture", facts.name()),
         ("Parameters", thousands(sum(|layer| layer.parameters))),
         ("Multiply-adds per picture", thousands(sum(|layer| layer.multiply_adds))),
         ("Classes", some(&facts.classes)),

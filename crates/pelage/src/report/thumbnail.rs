@@ -14,7 +14,7 @@ const SIDE: u32 = 160;
 const QUALITY: u8 = 78;
 
 /// The image at `location` as the network sees it, but with its own aspect ratio if the network sees it squashed.
-pub(super) fn read(location: &Location, seen: &Preprocessing) -> Result<RgbImage, String> {
+pub(crate) fn read(location: &Location, seen: &Preprocessing) -> Result<RgbImage, String> {
     let bytes = location.read().map_err(|failure| failure.to_string())?;
     let image = decode::decode(&bytes, &Limits::default())?;
     let (width, height) = match seen.fit {
@@ -34,7 +34,7 @@ pub(super) fn read(location: &Location, seen: &Preprocessing) -> Result<RgbImage
 }
 
 /// The image as a `data:` address.
-pub(super) fn address(image: &RgbImage) -> Result<String, String> {
+pub(crate) fn address(image: &RgbImage) -> Result<String, String> {
     let mut bytes = Vec::new();
     let encoder = JpegEncoder::new_with_quality(&mut bytes, QUALITY);
     image

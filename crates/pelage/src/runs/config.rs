@@ -4,12 +4,12 @@ use std::path::{Path, PathBuf};
 
 use pelage_data::Progress;
 use pelage_data::catalog::{Opening, Split};
-use pelage_data::groups::GroupBy;
+use pelage_data::groups::{self, GroupBy};
 use serde::de::Error as _;
 use toml::{Table, Value};
 
 use crate::compute::Compute;
-use crate::train::Recipe;
+use crate::train::{Recipe, Sets};
 use crate::{Error, Result};
 
 /// A run's images, its settings, and where it runs.
@@ -21,6 +21,8 @@ pub struct Config {
     pub validation_split: Option<f64>,
     /// Which images stay on one side then, beside byte-identical ones.
     pub group_by: Option<GroupBy>,
+    /// A CSV with a column `path` that names training images to leave out.
+    pub drop_suspects: Option<PathBuf>,
     /// The level of the folders in `data` that are the classes, from 1 for the outermost; found out if it is not given.
     pub label_level: Option<usize>,
     /// Whether to write TensorBoard event files.
@@ -55,6 +57,16 @@ impl Config {
             seed: self.recipe.seed,
         };
         Ok(opening.open(&self.data, progress)?)
+    }
+
+    /// The same as data sets, with the groups of the training images where they are asked for.
+    pub(crate) fn sets(&self, split: Split, progress: &(dyn Fn(Progress) + Sync)) -> Result<Sets> {
+        let by = self.group_by.as_ref().filter(|_| self.recipe.is_solved());
+        let groups = by.map(|by| groups::of(&split.train, &self.data, by, progress));
+        Ok(Sets {
+            groups: groups.transpose()?,
+            ..Sets::from(split)
+        })
     }
 
     /// Where the images are, as people know it: relative to the working directory where it lies in that.
@@ -114,12 +126,14 @@ impl Config {
         let data = table.remove("data").map(Value::try_into).transpose()?;
         let validation_split = table.remove("validation_split").map(Value::try_into).transpose()?;
         let group_by = table.remove("group_by").map(Value::try_into).transpose()?;
+        let drop_suspects = table.remove("drop_suspects").map(Value::try_into).transpose()?;
         let label_level = table.remove("label_level").map(Value::try_into).transpose()?;
         let tensorboard = table.remove("tensorboard").map(Value::try_into).transpose()?;
         Ok(Config {
             data: data.unwrap_or_default(),
             validation_split,
             group_by,
+            drop_suspects,
             label_level,
             tensorboard: tensorboard.unwrap_or_default(),
             compute: compute.try_into()?,
@@ -141,6 +155,9 @@ impl Config {
         }
         if let Some(by) = &self.group_by {
             table.insert("group_by".into(), by.to_string().into());
+        }
+        if let Some(file) = &self.drop_suspects {
+            table.insert("drop_suspects".into(), Value::try_from(file).map_err(refused)?);
         }
         if let Some(level) = self.label_level {
             table.insert("label_level".into(), Value::try_from(level).map_err(refused)?);
@@ -208,6 +225,7 @@ mod tests {
         let config = Config {
             validation_split: Some(0.25),
             group_by: Some(GroupBy::ExifTime(60)),
+            drop_suspects: Some("suspects.csv".into()),
             label_level: Some(2),
             compute: Compute {
                 threads: 3,

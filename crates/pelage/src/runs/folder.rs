@@ -10,7 +10,7 @@ use crate::train::checkpoint::Snapshot;
 use crate::train::facts::facts;
 use crate::train::progress::Progress;
 use crate::train::{Data, Keep};
-use crate::{Error, Result, atomic, save};
+use crate::{Error, Model, Result, atomic, save};
 
 /// The name of the checkpoint in a run folder.
 pub const CHECKPOINT: &str = "last.safetensors";
@@ -32,12 +32,12 @@ impl Keep for Folder<'_> {
         Ok(atomic::write(&path, &bytes)?)
     }
 
-    fn best(&mut self, network: Network, progress: &Progress) -> Result<()> {
+    fn best(&mut self, networks: Vec<Network>, progress: &Progress) -> Result<()> {
         let path = self.path.join(paths::BEST);
         let settings = serde_json::to_value(self.config.to_table()?)
             .map_err(|failure| Error::model(&path, failure.to_string()))?;
         let facts = facts(&self.config.recipe, progress, self.data, settings);
-        save::write(&path, &network, &facts, None)
+        save(&Model::new(networks, facts), &path)
     }
 
     fn refused(&self, reason: String) -> Error {

@@ -35,6 +35,8 @@ struct Recorded {
 enum Set {
     Train,
     Validation,
+    /// Left out of training as likely wrong.
+    Dropped,
 }
 
 /// The images of a run.
@@ -88,13 +90,17 @@ pub struct Scored {
     pub trained_in: usize,
 }
 
-/// Writes the record of the images that a run begins with into its folder.
+/// Writes the record of the images that a run begins with into its folder, and of those `dropped` from training.
 ///
 /// # Errors
 /// A full disk or a folder that cannot be written.
-pub fn record(folder: &Path, train: &dyn Dataset, validation: &dyn Dataset) -> Result<()> {
+pub fn record(folder: &Path, train: &dyn Dataset, validation: &dyn Dataset, dropped: &dyn Dataset) -> Result<()> {
     let mut rows = Vec::new();
-    for (set, images) in [(Set::Train, train), (Set::Validation, validation)] {
+    for (set, images) in [
+        (Set::Train, train),
+        (Set::Validation, validation),
+        (Set::Dropped, dropped),
+    ] {
         rows.par_extend((0..images.len()).into_par_iter().map(|index| Recorded {
             path: images.name(index).to_string(),
             class: images.classes()[images.label(index)].clone(),
@@ -156,7 +162,7 @@ pub fn of_run(folder: &Path, config: &Config) -> Result<Images> {
     classes.dedup();
     let number: HashMap<_, _> = classes.iter().map(String::as_str).zip(0..).collect();
     let (mut missing, mut parted) = (Vec::new(), [Vec::new(), Vec::new()]);
-    for row in &rows {
+    for row in rows.iter().filter(|row| row.set != Set::Dropped) {
         let side = usize::from(row.set == Set::Validation);
         match found.get(&row.path) {
             Some(item) => parted[side].push(Item {
@@ -181,7 +187,8 @@ pub fn of_run(folder: &Path, config: &Config) -> Result<Images> {
     check_contents(path, &split, &rows)?;
     Ok(Images {
         split,
-        added: total - rows.len(),
+        // Of those dropped, some may be gone.
+        added: total.saturating_sub(rows.len()),
     })
 }
 

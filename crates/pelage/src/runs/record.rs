@@ -107,6 +107,12 @@ impl Recorder {
                 ];
                 self.scalars(*step, &values)
             }
+            Event::Solved {
+                strength,
+                cross_validated,
+            } => self.log(&format!(
+                "strength of regularization {strength:.2e}, loss {cross_validated:.4} by cross-validation"
+            )),
             Event::Batch { .. } | Event::Validation { .. } => Ok(()),
             Event::EpochEnd {
                 history,

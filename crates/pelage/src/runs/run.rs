@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use burn::tensor::Device;
 use pelage_data::Progress;
 use pelage_data::cache::CacheMode;
+use pelage_data::catalog::Catalog;
 use pelage_data::groups::GroupBy;
 use pelage_data::lock::{self, Claimed, FolderLock};
 
@@ -12,9 +13,10 @@ use super::config::Config;
 use super::folder::{self, Folder};
 use super::images::{self, Images};
 use super::record::Recorder;
+use super::suspected;
 use crate::train::backbone::note_weights;
 use crate::train::forecast::{self, Forecast};
-use crate::train::{Control, Data, EndReason, Event, Outcome, Recipe, Sets, Start, fit, start};
+use crate::train::{Control, Data, EndReason, Event, Outcome, Recipe, Start, fit, start};
 use crate::{Error, Result, atomic, table};
 
 /// The settings of a run, in its folder.
@@ -98,10 +100,18 @@ impl Run {
         if let Some(GroupBy::Csv(file)) = &mut config.group_by {
             *file = std::path::absolute(&*file).map_err(Error::io(&*file))?;
         }
-        let sets = Sets::from(config.split(progress)?);
+        if let Some(file) = &mut config.drop_suspects {
+            *file = std::path::absolute(&*file).map_err(Error::io(&*file))?;
+        }
+        let mut split = config.split(progress)?;
+        let dropped = match &config.drop_suspects {
+            Some(file) => suspected::drop_from(&mut split.train, file)?,
+            None => Catalog::default(),
+        };
+        let sets = config.sets(split, progress)?;
         let (start, data) = start::open(&config.recipe, &sets, config.compute.cache, &device, progress)?;
         pelage_data::source::mark(folder)?;
-        images::record(folder, &*sets.train, &*sets.validation)?;
+        images::record(folder, &*sets.train, &*sets.validation, &dropped)?;
         write_unreadable(folder, &data)?;
         // Last: a folder with config.toml is a run that can be resumed.
         atomic::write(&folder.join(CONFIG), config.to_toml()?.as_bytes())?;
@@ -140,7 +150,7 @@ impl Run {
         }
         let complete = snapshot.and_then(|snapshot| snapshot.progress().finished(&config.recipe));
         let Images { split, added, .. } = images::of_run(folder, &config)?;
-        let sets = Sets::from(split);
+        let sets = config.sets(split, progress)?;
         let (start, data) = start::open(&config.recipe, &sets, config.compute.cache, &device, progress)?;
         if config != written {
             atomic::write(&path, config.to_toml()?.as_bytes())?;
@@ -209,16 +219,19 @@ impl Run {
     /// A description of the run for the log: network, data, settings.
     pub fn describe(&self) -> String {
         let (train, validation) = (&self.data.train, &self.data.validation);
-        let model = self.config.recipe.model.name();
+        let model = self.config.recipe.name();
         let data = self.config.shown_data();
         let what = match &self.config.recipe.transfer {
-            None => model.to_string(),
+            None => model,
             Some(transfer) => {
-                let weights = transfer
-                    .weights
-                    .as_ref()
-                    .map_or("random weights".into(), |path| path.display().to_string());
-                format!("{model} from {weights}, unfrozen: {},", String::from(transfer.unfreeze))
+                let of = |path: &Option<PathBuf>| match path {
+                    Some(path) => path.display().to_string(),
+                    None => "random weights".into(),
+                };
+                let beside = transfer.beside.iter().map(|beside| of(&beside.weights));
+                let weights: Vec<_> = std::iter::once(of(&transfer.weights)).chain(beside).collect();
+                let unfrozen = String::from(transfer.unfreeze);
+                format!("{model} from {}, unfrozen: {unfrozen},", weights.join(" and "))
             }
         };
         format!(
@@ -241,7 +254,7 @@ impl Run {
 /// # Errors
 /// A folder that cannot be written.
 pub fn free_folder(parent: &Path, recipe: &Recipe) -> Result<Claimed> {
-    let numbered = |number: usize| parent.join(format!("{}-{number}", recipe.model.name()));
+    let numbered = |number: usize| parent.join(format!("{}-{number}", recipe.name()));
     Ok(lock::first_free((1..).map(numbered))?)
 }
 

@@ -35,6 +35,33 @@ impl Backbone {
     }
 }
 
+/// The backbones of `transfer`, one unless several are joined; see [`backbone`].
+///
+/// # Errors
+/// As [`backbone`].
+pub fn backbones(transfer: &Transfer, recipe: &Recipe, classes: usize, device: &Device) -> Result<Vec<Backbone>> {
+    let first = backbone(transfer, recipe, classes, device)?;
+    let own_sizes = recipe.image_size == recipe.model.input_size();
+    let beside = transfer.beside.iter().map(|beside| {
+        let alone = Transfer {
+            weights: beside.weights.clone(),
+            weights_hash: beside.weights_hash.clone(),
+            ..transfer.clone()
+        };
+        let recipe = Recipe {
+            model: beside.architecture,
+            image_size: if own_sizes {
+                beside.architecture.input_size()
+            } else {
+                recipe.image_size
+            },
+            ..recipe.clone()
+        };
+        backbone(&alone, &recipe, classes, device)
+    });
+    std::iter::once(Ok(first)).chain(beside).collect()
+}
+
 /// Reads the weights of `transfer` and puts its head on, for `classes` classes and square images of `image_size`
 /// pixels.
 ///
@@ -73,13 +100,18 @@ pub fn backbone(transfer: &Transfer, recipe: &Recipe, classes: usize, device: &D
     })
 }
 
-/// Records in `transfer` the hash of its file of weights, so that a resumed run accepts no other.
+/// Records in `transfer` the hashes of its files of weights, so that a resumed run accepts no other.
 ///
 /// # Errors
 /// A file that cannot be read.
 pub fn note_weights(transfer: &mut Transfer) -> Result<()> {
     if let (Some(path), None) = (&transfer.weights, &transfer.weights_hash) {
         transfer.weights_hash = Some(hash_of(path)?);
+    }
+    for beside in &mut transfer.beside {
+        if let (Some(path), None) = (&beside.weights, &beside.weights_hash) {
+            beside.weights_hash = Some(hash_of(path)?);
+        }
     }
     Ok(())
 }

@@ -33,6 +33,13 @@ pub enum Event {
         /// Learning rate of this step.
         learning_rate: f64,
     },
+    /// A head was solved to its optimum, in place of batches.
+    Solved {
+        /// The strength of regularization that cross-validation chose, see [`crate::logistic::fit`].
+        strength: f64,
+        /// Mean loss on training images, each predicted by a fit without it; NaN if there were too few to choose by.
+        cross_validated: f64,
+    },
     /// A batch was validated.
     Validation {
         /// Images done.

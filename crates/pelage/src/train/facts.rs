@@ -1,11 +1,13 @@
 //! What a model file says about the training of its model.
 
-use pelage_model::saved::Facts;
+use pelage_data::preprocess::Preprocessing;
+use pelage_model::saved::{Facts, Member, Together};
 use serde_json::{Value, json};
 
 use super::progress::Progress;
 use super::recipe::Recipe;
-use super::samples::Data;
+use super::samples::{Data, Samples};
+use super::transfer::{Beside, Transfer};
 
 /// How a model's weights were trained, as far as its file says.
 #[derive(Clone, Debug, PartialEq)]
@@ -50,6 +52,7 @@ pub fn facts(recipe: &Recipe, progress: &Progress, data: &Data, settings: Value)
         flip: recipe.evaluation_flip || transfer.is_some_and(|transfer| transfer.flip),
         classes: data.train.classes().to_vec(),
         preprocessing: data.train.preprocessing().clone(),
+        together: transfer.and_then(|transfer| together(transfer, &data.train)),
         training: json!({
             "recipe": settings,
             "epoch": progress.epoch,
@@ -59,4 +62,20 @@ pub fn facts(recipe: &Recipe, progress: &Progress, data: &Data, settings: Value)
             "validation_accuracy": row.map(|row| row.validation_accuracy),
         }),
     }
+}
+
+/// The joined backbones beside the first.
+fn together(transfer: &Transfer, train: &Samples) -> Option<Together> {
+    let Samples::Features(features) = train else {
+        return None;
+    };
+    let seen = features.preprocessings().iter().skip(1);
+    let member = |(beside, preprocessing): (&Beside, &Preprocessing)| Member {
+        architecture: beside.architecture,
+        head: Some(transfer.head.clone()),
+        flip: transfer.flip,
+        preprocessing: preprocessing.clone(),
+    };
+    let others: Vec<_> = transfer.beside.iter().zip(seen).map(member).collect();
+    (!others.is_empty()).then(|| Together::sum(others))
 }

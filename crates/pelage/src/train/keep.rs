@@ -15,11 +15,12 @@ pub trait Keep {
     /// Any failure of keeping it; training then ends.
     fn checkpoint(&mut self, take: &dyn Fn() -> Snapshot) -> Result<()>;
 
-    /// Called after an epoch with the lowest validation loss so far, with the network to predict with and the progress.
+    /// Called after an epoch with the lowest validation loss so far, with the networks to predict with, one unless
+    /// backbones are joined, and the progress.
     ///
     /// # Errors
     /// As [`Keep::checkpoint`].
-    fn best(&mut self, network: Network, progress: &Progress) -> Result<()>;
+    fn best(&mut self, networks: Vec<Network>, progress: &Progress) -> Result<()>;
 
     /// The error for a checkpoint that cannot be resumed from.
     fn refused(&self, reason: String) -> Error {

@@ -3,7 +3,6 @@
 use burn::tensor::Device;
 use pelage_data::cache::CacheMode;
 use pelage_model::networks::Network;
-use pelage_model::trust::Judge;
 
 use super::checkpoint::Snapshot;
 use super::events::{Control, Event};
@@ -28,13 +27,10 @@ impl Keep for Best<'_> {
         Ok(())
     }
 
-    fn best(&mut self, network: Network, progress: &Progress) -> Result<()> {
+    fn best(&mut self, networks: Vec<Network>, progress: &Progress) -> Result<()> {
         let settings = serde_json::to_value(self.recipe).unwrap_or_default();
-        self.model = Some(Model {
-            network: network.folded(|_| true),
-            facts: facts(self.recipe, progress, self.data, settings),
-            judge: Judge::default(),
-        });
+        let folded = networks.iter().map(|network| network.folded(|_| true)).collect();
+        self.model = Some(Model::new(folded, facts(self.recipe, progress, self.data, settings)));
         Ok(())
     }
 }

@@ -172,6 +172,7 @@ impl Recipe {
     pub fn transfer(architecture: Architecture, transfer: Transfer) -> Recipe {
         let fine_tuning = transfer.unfreeze != Unfreeze::None;
         let article = transfer.head == Head::article();
+        let solved = transfer.logistic;
         Recipe {
             model: architecture,
             image_size: architecture.input_size(),
@@ -183,11 +184,12 @@ impl Recipe {
             schedule: if article { Schedule::Constant } else { Schedule::Cosine },
             learning_rate: 1e-3,
             epochs: match (fine_tuning, article) {
+                _ if solved => 1,
                 (true, _) => 5,
                 (false, true) => 15,
                 (false, false) => 30,
             },
-            patience: if article { 0 } else { 5 },
+            patience: if article || solved { 0 } else { 5 },
             warm_up: if fine_tuning { 0.5 } else { 0.0 },
             augmentation: if fine_tuning {
                 Augmentation::article()
@@ -275,6 +277,18 @@ impl Recipe {
             .is_some_and(|transfer| transfer.unfreeze == Unfreeze::None)
     }
 
+    /// The name of the network, or the names of those that are joined.
+    pub fn name(&self) -> String {
+        let beside = self.transfer.iter().flat_map(|transfer| &transfer.beside);
+        let names = std::iter::once(self.model).chain(beside.map(|beside| beside.architecture));
+        names.map(Architecture::name).collect::<Vec<_>>().join("+")
+    }
+
+    /// Whether there are no steps: the head is solved to its optimum.
+    pub fn is_solved(&self) -> bool {
+        self.transfer.as_ref().is_some_and(|transfer| transfer.logistic)
+    }
+
     /// Sets the setting `name` (a field of the recipe, its augmentation or its transfer) to the value of `text`,
     /// written as in a configuration file; lists are comma-separated.
     ///
@@ -328,6 +342,15 @@ impl Recipe {
             return Err(Error::setting("batch_size", self.batch_size, allowed));
         }
         self.augmentation.validate()?;
+        if self.is_solved() {
+            let solved = |what: &str| format!("{what} where the head is solved to its optimum");
+            if self.epochs != 1 {
+                return Err(Error::setting("epochs", self.epochs, solved("1")));
+            }
+            if self.loss != Loss::CrossEntropy {
+                return Err(Error::setting("loss", self.loss.name(), solved("cross-entropy")));
+            }
+        }
         match &self.transfer {
             Some(transfer) => transfer.validate(self.model),
             None => Ok(()),
@@ -338,9 +361,11 @@ impl Recipe {
 impl Recipe {
     /// Checks the sizes of images, and that the network takes several where there are.
     fn check_sizes(&self) -> Result<()> {
-        let smallest = self.model.smallest_size() as u32;
+        let beside = self.transfer.iter().flat_map(|transfer| &transfer.beside);
+        let smallest = beside.map(|beside| beside.architecture.smallest_size()).max();
+        let smallest = smallest.unwrap_or(0).max(self.model.smallest_size()) as u32;
         let named = |name: &'static str, side: u32| {
-            let allowed = format!("{smallest} to 4096 pixels for {}", self.model.name());
+            let allowed = format!("{smallest} to 4096 pixels for {}", self.name());
             match (smallest..=4096).contains(&side) {
                 true => Ok(()),
                 false => Err(Error::setting(name, side, allowed)),

@@ -19,6 +19,9 @@ pub struct Sets {
     pub train: Arc<dyn Dataset>,
     /// For validation: never augmented, never trained on.
     pub validation: Arc<dyn Dataset>,
+    /// The group of each training image, of which none is asked about what was learnt from another; `None`: only those
+    /// with the same content belong together.
+    pub groups: Option<Vec<usize>>,
 }
 
 impl From<Split> for Sets {
@@ -26,6 +29,7 @@ impl From<Split> for Sets {
         Sets {
             train: Arc::new(train),
             validation: Arc::new(validation),
+            groups: None,
         }
     }
 }
@@ -35,6 +39,7 @@ impl From<[Subset; 2]> for Sets {
         Sets {
             train: Arc::new(train),
             validation: Arc::new(validation),
+            groups: None,
         }
     }
 }
@@ -71,6 +76,14 @@ impl Deref for Samples {
 }
 
 impl Samples {
+    /// The features, if these are.
+    pub fn features(&self) -> Option<&Features> {
+        match self {
+            Samples::Features(features) => Some(features),
+            Samples::Images(_) => None,
+        }
+    }
+
     /// Rows, columns and channels of one sample.
     pub fn shape(&self) -> [usize; 3] {
         match self {

@@ -10,12 +10,14 @@ use pelage_data::dataset::{self, Dataset};
 use pelage_data::preprocess::Preprocessing;
 use pelage_model::networks::{Architecture, Network, parameters};
 use pelage_model::saved;
+use pelage_model::values::Values;
 
-use super::backbone::backbone;
+use super::backbone::{backbone, backbones};
+use super::groups::groups;
 use super::recipe::Recipe;
 use super::samples::{Data, Samples, Sets};
 use super::transfer::{Transfer, Unfreeze};
-use crate::features::{self, Features};
+use crate::features::{self, Extractor, Features};
 use crate::{Error, Model, Result};
 
 /// The network of a run before its first step.
@@ -23,19 +25,23 @@ use crate::{Error, Model, Result};
 pub struct Start {
     /// The trained network, on the device with autodiff; a head alone when training on features.
     pub network: Network,
-    /// The backbone of these features, under a head of the same shape: part of the saved model.
-    pub backbone: Option<Network>,
+    /// The backbones of these features, each under a head of the shape of its own features: parts of the saved model.
+    pub backbones: Vec<Network>,
+    /// Where the head is solved to its optimum: the group of each training image, for its cross-validation.
+    pub groups: Vec<usize>,
 }
 
 impl Start {
-    /// The network to save and to predict with, where `learnt` is the trained [`Start::network`].
+    /// The networks to save and to predict with, one unless backbones are joined, where `learnt` is the trained
+    /// [`Start::network`].
     ///
     /// # Errors
     /// A network of another shape.
-    pub fn whole(&self, learnt: Network) -> Result<Network> {
-        match &self.backbone {
-            None => Ok(learnt),
-            Some(backbone) => with_head_parameters(backbone, &learnt),
+    pub fn whole(&self, learnt: Network) -> Result<Vec<Network>> {
+        match &self.backbones[..] {
+            [] => Ok(vec![learnt]),
+            [backbone] => Ok(vec![with_head_parameters(backbone, &learnt)?]),
+            joined => apart(joined, &learnt),
         }
     }
 }
@@ -45,6 +51,39 @@ pub(super) fn copy(network: &Network) -> Result<Network> {
     let copied = parameters::write(network.clone(), parameters::read(network));
     copied.map_err(|reason| Error::model("network", reason))
 }
+
+/// Each of `backbones` with its columns of the linear head `learnt`; the first one has the bias.
+fn apart(backbones: &[Network], learnt: &Network) -> Result<Vec<Network>> {
+    let mut learnt = parameters::read(learnt);
+    let weight = learnt.remove(WEIGHT).unwrap_or_default();
+    let mut bias = learnt.remove(BIAS).unwrap_or_default();
+    let (width, mut start) = (weight.shape.last().copied().unwrap_or_default(), 0);
+    let mut apart = Vec::new();
+    for backbone in backbones {
+        let mut values = parameters::read(backbone);
+        let own = values
+            .get(WEIGHT)
+            .and_then(|own| own.shape.last())
+            .copied()
+            .unwrap_or_default();
+        let rows = weight.data.chunks(width.max(1));
+        let part = Values {
+            shape: vec![bias.data.len(), own],
+            data: rows.flat_map(|row| row.iter().skip(start).take(own)).copied().collect(),
+        };
+        values.insert(WEIGHT.into(), part);
+        values.insert(BIAS.into(), bias.clone());
+        let network = Network::assemble(backbone.graph().clone(), values, &backbone.device());
+        apart.push(network.map_err(Error::Settings)?);
+        start += own;
+        bias.data.fill(0.0);
+    }
+    Ok(apart)
+}
+
+/// The parameters of a linear head.
+const WEIGHT: &str = "head.weight";
+const BIAS: &str = "head.bias";
 
 /// `network` with the head of `other`.
 fn with_head_parameters(network: &Network, other: &Network) -> Result<Network> {
@@ -94,7 +133,8 @@ pub fn open(
         return Ok((
             Start {
                 network,
-                backbone: None,
+                backbones: Vec::new(),
+                groups: Vec::new(),
             },
             data,
         ));
@@ -111,7 +151,8 @@ pub fn open(
     Ok((
         Start {
             network,
-            backbone: None,
+            backbones: Vec::new(),
+            groups: Vec::new(),
         },
         images(&backbone.preprocessing)?,
     ))
@@ -141,28 +182,42 @@ fn on_features(
     progress: &(dyn Fn(Progress) + Sync),
 ) -> Result<(Start, Data)> {
     let classes = sets.train.classes().len();
-    let backbone = backbone(transfer, recipe, classes, device)?;
+    let backbones = backbones(transfer, recipe, classes, device)?;
     // Frozen batch norms are folded, which saves computing them.
-    let network = backbone.network.folded(|_| true);
-    let extractor = backbone.extractor(transfer, &network);
+    let folded: Vec<_> = backbones
+        .iter()
+        .map(|backbone| backbone.network.folded(|_| true))
+        .collect();
+    let extractors = backbones.iter().zip(&folded);
+    let extractors: Vec<_> = extractors
+        .map(|(backbone, network)| backbone.extractor(transfer, network))
+        .collect();
     let cache = Cache::new(cache);
-    let (first, total) = (sets.train.len(), sets.train.len() + sets.validation.len());
+    let all = sets.train.len() + sets.validation.len();
+    let (first, total) = (sets.train.len(), extractors.len() * all);
     let open = |dataset: &Arc<dyn Dataset>, before: usize| {
-        // Both sets are one phase, so that who shows it can tell how long all of it takes.
-        let both = |one: Progress| match one.what {
-            features::PHASE => progress(Progress {
-                done: before + one.done,
-                total,
-                ..one
-            }),
-            _ => progress(one),
+        let one = |(number, extractor): (usize, &Extractor)| {
+            // Both sets are one phase, so that who shows it can tell how long all of it takes.
+            let both = |one: Progress| match one.what {
+                features::PHASE => progress(Progress {
+                    done: before * extractors.len() + number * dataset.len() + one.done,
+                    total,
+                    ..one
+                }),
+                _ => progress(one),
+            };
+            Features::open(dataset, extractor, &cache, device, &both)
         };
-        let features = Features::open(dataset, &extractor, &cache, device, &both)?;
-        Ok::<_, Error>(Samples::Features(Arc::new(features)))
+        let features = extractors.iter().enumerate().map(one).collect::<Result<_>>()?;
+        Ok::<_, Error>(Samples::Features(Arc::new(Features::joined(features)?)))
     };
     let data = Data {
         train: open(&sets.train, 0)?,
         validation: open(&sets.validation, first)?,
+    };
+    let groups = match transfer.logistic {
+        true => groups(&*sets.train, &data.train, sets.groups.as_deref()),
+        false => Vec::new(),
     };
     let head = Network::of_head(
         &transfer.head,
@@ -174,7 +229,8 @@ fn on_features(
     Ok((
         Start {
             network: head,
-            backbone: Some(backbone.network),
+            backbones: backbones.into_iter().map(|backbone| backbone.network).collect(),
+            groups,
         },
         data,
     ))

@@ -19,6 +19,9 @@ pub struct Transfer {
     pub weights_hash: Option<String>,
     /// The head on the backbone.
     pub head: Head,
+    /// Whether the head, a linear one, is solved to its optimum (logistic regression) instead of trained in steps.
+    #[serde(default)]
+    pub logistic: bool,
     /// Average the features of an image and its mirror image.
     pub flip: bool,
     /// Which part of the backbone is trained.
@@ -27,6 +30,21 @@ pub struct Transfer {
     pub backbone_rate: f64,
     /// A run or model whose head to start with; `None`: a fresh one.
     pub head_from: Option<PathBuf>,
+    /// Further backbones, whose features stand beside those of the first one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub beside: Vec<Beside>,
+}
+
+/// A further backbone. It takes images of the size that it was made for if the first one does, else of the same size.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Beside {
+    /// The network.
+    pub architecture: Architecture,
+    /// See [`Transfer::weights`].
+    pub weights: Option<PathBuf>,
+    /// See [`Transfer::weights_hash`].
+    pub weights_hash: Option<String>,
 }
 
 /// Which part of a backbone is trained.
@@ -75,6 +93,9 @@ impl From<Unfreeze> for String {
     }
 }
 
+/// The most backbones that are joined.
+const MOST: usize = 8;
+
 impl Transfer {
     /// A linear head on the weights of a file, with the backbone frozen.
     pub fn new(weights: Option<PathBuf>) -> Self {
@@ -82,10 +103,12 @@ impl Transfer {
             weights,
             weights_hash: None,
             head: Head::linear(),
+            logistic: false,
             flip: false,
             unfreeze: Unfreeze::None,
             backbone_rate: 0.1,
             head_from: None,
+            beside: Vec::new(),
         }
     }
 
@@ -105,6 +128,24 @@ impl Transfer {
             let Head { hidden, dropout, .. } = &self.head;
             Error::setting("head", format!("{hidden:?} with dropout {dropout}"), allowed)
         })?;
+        if self.logistic {
+            self.validate_linear("the head is solved to its optimum")?;
+        }
+        if !self.beside.is_empty() {
+            self.validate_linear("backbones are joined")?;
+        }
+        if let Some(beside) = self.beside.iter().find(|one| one.architecture == Architecture::Cnn3) {
+            let name = beside.architecture.name();
+            return Err(Error::setting("backbone", name, "a network with pretrained weights"));
+        }
+        if self.beside.len() >= MOST {
+            let count = self.beside.len() + 1;
+            return Err(Error::setting(
+                "backbone",
+                format!("{count} networks"),
+                format!("at most {MOST}"),
+            ));
+        }
         let flipped = "where features are averaged with the mirror image's";
         match (self.flip, self.head.pooling, self.unfreeze) {
             (true, Pooling::Flatten, _) => {
@@ -117,6 +158,26 @@ impl Transfer {
                 Err(Error::setting("unfreeze", String::from(self.unfreeze), allowed))
             }
             _ => Ok(()),
+        }
+    }
+
+    /// Refuses all but a linear function of features that stay as they are.
+    fn validate_linear(&self, why: &str) -> Result<()> {
+        let solved = |what: &str| format!("{what} where {why}");
+        if self.head != Head::linear() {
+            let Head { pooling, hidden, .. } = &self.head;
+            return match pooling {
+                Pooling::Flatten => Err(Error::setting("pooling", pooling.name(), solved("average"))),
+                Pooling::Average => Err(Error::setting("head", format!("{hidden:?}"), solved("linear"))),
+            };
+        }
+        if self.unfreeze != Unfreeze::None {
+            let unfreeze = String::from(self.unfreeze);
+            return Err(Error::setting("unfreeze", unfreeze, solved("none")));
+        }
+        match &self.head_from {
+            Some(path) => Err(Error::setting("head_from", path.display(), solved("left out"))),
+            None => Ok(()),
         }
     }
 }
@@ -145,5 +206,20 @@ mod tests {
         let named = |transfer: Transfer, architecture| transfer.validate(architecture).unwrap_err().to_string();
         assert!(named(flipped, Architecture::Vgg16).contains("pooling is flatten"));
         assert!(named(Transfer::new(None), Architecture::Cnn3).contains("backbone is cnn3"));
+        let solved = Transfer {
+            logistic: true,
+            ..Transfer::new(None)
+        };
+        assert!(solved.validate(Architecture::ResNet18).is_ok());
+        let unfrozen = Transfer {
+            unfreeze: Unfreeze::All,
+            ..solved.clone()
+        };
+        assert!(named(unfrozen, Architecture::ResNet18).contains("unfreeze is all"));
+        let wide = Transfer {
+            head: Head::mlp(),
+            ..solved
+        };
+        assert!(named(wide, Architecture::ResNet18).contains("must be linear where the head is solved"));
     }
 }

@@ -156,7 +156,12 @@ fn weights(architecture: Architecture) -> Vec<Weights> {
             75.1,
         ),
         Architecture::EfficientNetLite1 => lite(1, "", "bde8b488", 76.7),
-        Architecture::EfficientNetLite2 => lite(2, "", "dcccb7df", 77.6),
+        Architecture::EfficientNetLite2 => lite(
+            2,
+            "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d",
+            "dcccb7df",
+            77.6,
+        ),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The options of `pelage train`, and the settings they make.
 
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use clap::Args;
 use pelage::data::augment::Augmentation;
@@ -8,14 +9,14 @@ use pelage::data::groups::GroupBy;
 use pelage::model::networks::{BACKBONES, Head, Pooling};
 use pelage::runs::Extension;
 use pelage::train::recipes::BuiltIn;
-use pelage::train::transfer::{Transfer, Unfreeze};
+use pelage::train::transfer::{Beside, Transfer, Unfreeze};
 use pelage::zoo::store::Store;
 use pelage::{Architecture, Config, Recipe};
 
 use super::super::compute::Caching;
 use super::settings::Settings;
 use crate::failure::Failure;
-use crate::options::one_of;
+use crate::options::{flag, one_of};
 
 /// Train a network; every default is the reference recipe
 ///
@@ -49,6 +50,9 @@ pub(in crate::commands) struct Arguments {
     /// (columns path and group), exif-time:60s (taken by one camera within so long of the one before)
     #[arg(long, hide_short_help = true, value_name = "WHAT")]
     group_by: Option<GroupBy>,
+    /// Train without the pictures that the column path of this table names, as `pelage suspects` writes it
+    #[arg(long, hide_short_help = true, value_name = "FILE.csv")]
+    drop_suspects: Option<PathBuf>,
     /// Which folders in DATA are the classes: 1 for the outermost, 2 for those in them (place/species), and so on
     #[arg(long, hide_short_help = true, value_name = "N")]
     label_level: Option<usize>,
@@ -75,15 +79,15 @@ pub(in crate::commands) struct Arguments {
 
 #[derive(Args)]
 pub(super) struct Transferring {
-    /// Start from pretrained weights of this architecture
-    #[arg(long, value_name = "NAME", conflicts_with_all = ["config", "resume", "model"],
-        value_parser = one_of::<Architecture>(BACKBONES.map(Architecture::name)))]
-    backbone: Option<Architecture>,
+    /// Start from pretrained weights of this architecture, or of several, whose features then stand side by side:
+    /// NAME+NAME
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["config", "resume", "model"])]
+    backbone: Option<Backbones>,
     #[command(flatten)]
     choosing: Choosing,
-    /// linear; mlp: 256 hidden; article: the tutorial's 512 and 256 over all features, RMSprop, 15 epochs [default:
+    /// linear; logistic: a linear one, solved to its optimum in seconds, with no setting to choose; mlp: 256 hidden; article: the tutorial's 512 and 256 over all features, RMSprop, 15 epochs [default:
     /// linear]
-    #[arg(long, hide_short_help = true, requires = "backbone", value_parser = ["linear", "mlp", "article"])]
+    #[arg(long, hide_short_help = true, requires = "backbone", value_parser = ["linear", "logistic", "mlp", "article"])]
     head: Option<String>,
     /// Which part of the backbone is trained: none (features are computed once), last-N layers, all [default: none]
     #[arg(long, hide_short_help = true, value_name = "WHAT", requires = "backbone")]
@@ -102,9 +106,10 @@ pub(super) struct Transferring {
 /// The weights of a backbone, and the use of its last feature map.
 #[derive(Args)]
 pub(in crate::commands) struct Choosing {
-    /// The file of weights, or `random` to try things out [default: those that `pelage weights` keeps]
+    /// The file of weights, or `random` to try things out; of several networks, once for each [default: those that
+    /// `pelage weights` keeps]
     #[arg(long, hide_short_help = true, value_name = "FILE", requires = "backbone")]
-    weights: Option<PathBuf>,
+    weights: Vec<PathBuf>,
     /// Each channel's mean, or all values of the last feature map [default: average; with the tutorial's head flatten]
     #[arg(long, hide_short_help = true, requires = "backbone",
         value_parser = one_of::<Pooling>(Pooling::NAMES.iter().copied()))]
@@ -120,8 +125,10 @@ pub(super) fn extension(arguments: &Arguments) -> Result<Extension, Failure> {
         .settings
         .names()
         .any(|name| !["epochs", "patience"].contains(&name));
-    let splits =
-        arguments.validation_split.is_some() || arguments.group_by.is_some() || arguments.label_level.is_some();
+    let splits = arguments.validation_split.is_some()
+        || arguments.group_by.is_some()
+        || arguments.label_level.is_some()
+        || arguments.drop_suspects.is_some();
     if changed || splits || arguments.tensorboard || arguments.no_augmentation {
         return Err(Failure::usage(
             "--resume keeps the run's settings; only --epochs, --patience, --device, --threads and --cache may change",
@@ -143,10 +150,10 @@ pub(super) fn extension(arguments: &Arguments) -> Result<Extension, Failure> {
 
 /// The run described by `arguments`.
 pub(super) fn config(arguments: &Arguments) -> Result<Config, Failure> {
-    let mut config = match (&arguments.config, arguments.transferring.backbone) {
+    let mut config = match (&arguments.config, &arguments.transferring.backbone) {
         (Some(file), _) => Config::read(file)?,
-        (None, Some(architecture)) => Config {
-            recipe: Recipe::transfer(architecture, transfer(arguments, architecture)?),
+        (None, Some(Backbones(architectures))) => Config {
+            recipe: Recipe::transfer(architectures[0], transfer(arguments, architectures)?),
             ..Config::default()
         },
         (None, None) => Config {
@@ -159,6 +166,7 @@ pub(super) fn config(arguments: &Arguments) -> Result<Config, Failure> {
     }
     config.validation_split = arguments.validation_split.or(config.validation_split);
     config.group_by = arguments.group_by.clone().or(config.group_by);
+    config.drop_suspects = arguments.drop_suspects.clone().or(config.drop_suspects);
     config.label_level = arguments.label_level.or(config.label_level);
     config.tensorboard |= arguments.tensorboard;
     arguments.caching.apply(&mut config.compute);
@@ -169,21 +177,62 @@ pub(super) fn config(arguments: &Arguments) -> Result<Config, Failure> {
         config.recipe.evaluation_flip = true;
     }
     arguments.settings.apply(&mut config.recipe)?;
+    if config.recipe.is_solved() {
+        let ignored = arguments.settings.names().find(|name| !SOLVED.contains(name));
+        if let Some(name) = ignored {
+            let told = format!(
+                "{} has no effect with --head logistic, which takes no steps",
+                flag(name)
+            );
+            return Err(Failure::usage(told));
+        }
+    }
     if config.data.as_os_str().is_empty() {
         return Err(Failure::usage("the settings name no pictures").help("give DATA"));
     }
     Ok(config)
 }
 
-/// How to start from the backbone `architecture`.
-fn transfer(arguments: &Arguments, architecture: Architecture) -> Result<Transfer, Failure> {
+/// The architectures of one or more backbones.
+#[derive(Clone)]
+struct Backbones(Vec<Architecture>);
+
+impl FromStr for Backbones {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let known = |name: &str| {
+            let found = BACKBONES.into_iter().find(|architecture| architecture.name() == name);
+            let names = || BACKBONES.map(Architecture::name).join(", ");
+            found.ok_or_else(|| format!("'{name}' is none of {}", names()))
+        };
+        text.split('+').map(known).collect::<Result<_, _>>().map(Backbones)
+    }
+}
+
+/// The settings that mean something where the head is solved to its optimum.
+const SOLVED: [&str; 9] = [
+    "image_size",
+    "resize_filter",
+    "batch_size",
+    "epochs",
+    "patience",
+    "class_weights",
+    "label_smoothing",
+    "loss",
+    "seed",
+];
+
+/// How to start from the backbones `architectures`.
+fn transfer(arguments: &Arguments, architectures: &[Architecture]) -> Result<Transfer, Failure> {
     let asked = &arguments.transferring;
     let head = match asked.head.as_deref() {
         Some("article") => Head::article(),
         Some("mlp") => Head::mlp(),
         _ => Head::linear(),
     };
-    let mut transfer = asked.choosing.transfer(architecture, head)?;
+    let mut transfer = asked.choosing.transfer(architectures, head)?;
+    transfer.logistic = asked.head.as_deref() == Some("logistic");
     transfer.head_from = asked.head_from.clone();
     if asked.fine_tune {
         transfer.unfreeze = Unfreeze::All;
@@ -194,22 +243,43 @@ fn transfer(arguments: &Arguments, architecture: Architecture) -> Result<Transfe
 }
 
 impl Choosing {
-    /// `head` on the chosen weights of `architecture`, which are frozen.
+    /// `head` on the chosen weights of `architectures`, one or more, which are frozen.
     pub(in crate::commands) fn transfer(
         &self,
-        architecture: Architecture,
+        architectures: &[Architecture],
         mut head: Head,
     ) -> Result<Transfer, Failure> {
-        let weights = match &self.weights {
-            Some(path) if path.as_os_str() == "random" => None,
-            Some(path) => Some(path.clone()),
-            None => Some(Store::default().find(architecture)?),
+        let (asked, count) = (self.weights.len(), architectures.len());
+        let random = |path: &PathBuf| path.as_os_str() == "random";
+        if asked > 0 && asked != count && !(asked == 1 && random(&self.weights[0])) {
+            let told = format!("--weights is given {asked} times for {count} networks");
+            return Err(Failure::usage(told).help("give it once for each, in their order"));
+        }
+        let of = |(number, &architecture): (usize, &Architecture)| {
+            let path = self.weights.get(number).or(self.weights.first());
+            let weights = match path {
+                Some(path) if random(path) => None,
+                Some(path) => Some(path.clone()),
+                None => Some(Store::default().find(architecture)?),
+            };
+            Ok::<_, Failure>(Beside {
+                architecture,
+                weights,
+                weights_hash: None,
+            })
         };
+        let mut beside = architectures
+            .iter()
+            .enumerate()
+            .map(of)
+            .collect::<Result<Vec<_>, _>>()?;
+        let first = beside.remove(0);
         set(&mut head.pooling, &self.pooling);
         Ok(Transfer {
             head,
             flip: self.tta.is_some(),
-            ..Transfer::new(weights)
+            beside,
+            ..Transfer::new(first.weights)
         })
     }
 }

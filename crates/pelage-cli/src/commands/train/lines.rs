@@ -39,6 +39,11 @@ enum Line<'a> {
         total_seconds: f64,
         epochs: usize,
     },
+    /// The head was solved to its optimum.
+    Solved {
+        strength: f64,
+        cross_validated: Option<f64>,
+    },
     /// An epoch has ended.
     Epoch {
         #[serde(flatten)]
@@ -109,19 +114,29 @@ impl Lines {
     }
 
     pub(super) fn observe(self, event: &Event) {
-        if let Event::EpochEnd {
-            history,
-            epochs,
-            improved,
-            ..
-        } = event
-            && let Some(row) = history.last()
-        {
-            self.write(&Line::Epoch {
-                row,
-                epochs: *epochs,
-                improved: *improved,
-            });
+        match event {
+            Event::Solved {
+                strength,
+                cross_validated,
+            } => self.write(&Line::Solved {
+                strength: *strength,
+                cross_validated: cross_validated.is_finite().then_some(*cross_validated),
+            }),
+            Event::EpochEnd {
+                history,
+                epochs,
+                improved,
+                ..
+            } => {
+                if let Some(row) = history.last() {
+                    self.write(&Line::Epoch {
+                        row,
+                        epochs: *epochs,
+                        improved: *improved,
+                    });
+                }
+            }
+            _ => {}
         }
     }
 

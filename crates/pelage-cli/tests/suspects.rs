@@ -1,0 +1,125 @@
+//! Wrong labels through the binary: found, listed, shown, and left out of training.
+
+mod common;
+
+use common::{data, fail, succeed};
+
+#[test]
+fn wrong_labels_are_found_and_left_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = folder.path();
+    data(at, 40, 15);
+    // Two pictures in the folder of the other class.
+    let train = at.join("data/train");
+    let names = |class: &str| {
+        let mut names: Vec<_> = std::fs::read_dir(train.join(class))
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    };
+    let moved = [("level", "upright"), ("upright", "level")].map(|(from, to)| {
+        let name = names(from)[3].clone();
+        let wrong = format!("wrong-{name}");
+        std::fs::rename(train.join(from).join(&name), train.join(to).join(&wrong)).unwrap();
+        format!("train/{to}/{wrong}")
+    });
+    let frozen = [
+        "train",
+        "data",
+        "--backbone",
+        "resnet18",
+        "--weights",
+        "random",
+        "--image-size",
+        "32",
+        "--head",
+        "logistic",
+    ];
+    succeed(at, &[&frozen[..], &["--out", "run"]].concat());
+    let said = succeed(at, &["suspects", "run", "--csv", "found.csv", "--page", "found.html"]);
+    assert!(said.contains("of 110 pictures"), "{said}");
+    let table = std::fs::read_to_string(at.join("found.csv")).unwrap();
+    let ranked: Vec<_> = table
+        .lines()
+        .skip(1)
+        .map(|line| line.split(',').nth(1).unwrap())
+        .collect();
+    for wrong in &moved {
+        let rank = ranked.iter().position(|path| *path == wrong);
+        assert!(rank.is_some_and(|rank| rank < 4), "{wrong}: {table}");
+    }
+    let page = std::fs::read_to_string(at.join("found.html")).unwrap();
+    assert!(page.contains(&moved[0]) && page.contains("data:image/jpeg"));
+    // The same again, whatever the number of threads.
+    let again = [
+        "suspects",
+        "run",
+        "--csv",
+        "again.csv",
+        "--page",
+        "again.html",
+        "--threads",
+        "1",
+    ];
+    succeed(at, &again);
+    assert_eq!(std::fs::read_to_string(at.join("again.csv")).unwrap(), table);
+
+    let head = table.lines().next().unwrap();
+    let lines = table
+        .lines()
+        .filter(|line| moved.iter().any(|wrong| line.contains(wrong.as_str())));
+    let chosen = [head].into_iter().chain(lines).collect::<Vec<_>>().join("\n");
+    std::fs::write(at.join("chosen.csv"), chosen + "\n").unwrap();
+    let output = common::run(
+        at,
+        &[&frozen[..], &["--out", "without", "--drop-suspects", "chosen.csv"]].concat(),
+    );
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        output.status.success() && told.contains("78 training and 30 validation"),
+        "{told}"
+    );
+    let record = std::fs::read_to_string(at.join("without/split.csv")).unwrap();
+    assert_eq!(
+        record.lines().filter(|line| line.contains(",dropped,")).count(),
+        2,
+        "{record}"
+    );
+    let said = common::run(at, &["train", "--resume", "without"]);
+    let told = String::from_utf8(said.stderr).unwrap();
+    assert!(said.status.success() && !told.contains("added since"), "{told}");
+    succeed(at, &["evaluate", "without"]);
+    // A network that was trained on the labels judges too, and it is said what that is worth.
+    succeed(
+        at,
+        &[
+            "train",
+            "data",
+            "--image-size",
+            "16",
+            "--epochs",
+            "2",
+            "--out",
+            "scratch",
+        ],
+    );
+    let said = succeed(
+        at,
+        &["suspects", "scratch", "--csv", "other.csv", "--page", "other.html"],
+    );
+    assert!(said.contains("by heart"), "{said}");
+    for (content, named) in [
+        ("file\ntrain/level/1.png\n", "no column 'path'"),
+        ("path\nsomewhere/else.png\n", "names no picture"),
+    ] {
+        std::fs::write(at.join("bad.csv"), content).unwrap();
+        let said = fail(
+            at,
+            &[&frozen[..], &["--out", "no", "--drop-suspects", "bad.csv"]].concat(),
+            2,
+        );
+        assert!(said.contains(named) && said.contains("bad.csv"), "{said}");
+    }
+}
