@@ -13,6 +13,7 @@ mod explain;
 mod export;
 mod features;
 mod figure;
+mod find_rate;
 mod inspect;
 mod models;
 mod named;
@@ -73,6 +74,7 @@ enum Verb {
     Organize(organize::Arguments),
     Inspect(inspect::Arguments),
     Train(Box<train::Arguments>),
+    FindRate(Box<find_rate::Arguments>),
     Summary(summary::Arguments),
     PlotModel(plot_model::Arguments),
     Features(features::Arguments),
@@ -141,6 +143,7 @@ impl Verb {
             Verb::Report(arguments) => report::run(&arguments),
             Verb::Serve(arguments) => serve::run(arguments),
             Verb::Calibrate(arguments) => calibrate::run(&arguments),
+            Verb::FindRate(arguments) => find_rate::run(&arguments),
             Verb::Submit(arguments) => submit::run(arguments),
             Verb::Compare(arguments) => compare::run(&arguments),
             Verb::Ensemble(arguments) => ensemble::run(&arguments),

@@ -289,6 +289,7 @@ fn every_document_is_what_is_described() {
     let solved = "--backbone resnet18 --weights random --image-size 32 --head logistic";
     checked.verb("train", &format!("data --out solved {solved}"));
     checked.verb("suspects", "solved --csv suspects.csv --page suspects.html");
+    checked.verb("find-rate", "data --image-size 24 --steps 40");
     checked.verb("recipes", "");
     checked.verb("recipes show", "strong");
     checked.verb("report", "run --out report.html");

@@ -509,3 +509,47 @@ fn with_everything_on_it_ends_the_same_resumed_and_on_any_number_of_threads() {
         "{said}"
     );
 }
+
+#[test]
+fn a_learning_rate_is_found_drawn_and_taken() {
+    let folder = tempfile::tempdir().unwrap();
+    data(folder.path(), 24, 8);
+    let settings = ["--image-size", "24", "--batch-size", "8", "--optimizer", "adam"];
+    let find = [&["find-rate", "data", "--figure", "rates.svg"], &settings[..]].concat();
+    let said = succeed(folder.path(), &find);
+    let valley = said
+        .lines()
+        .find_map(|line| line.trim().strip_prefix("valley"))
+        .unwrap();
+    let valley: f64 = valley.split_whitespace().next().unwrap().parse().unwrap();
+    // Adam diverges far above, and learns nothing in a hundred steps far below.
+    assert!((1e-5..1.0).contains(&valley), "{said}");
+    let figure = std::fs::read_to_string(folder.path().join("rates.svg")).unwrap();
+    assert!(figure.contains(&format!("valley: {valley:.1e}")), "{figure}");
+
+    let train = [
+        "train",
+        "data",
+        "--epochs",
+        "1",
+        "--learning-rate",
+        "auto",
+        "--out",
+        "run",
+    ];
+    succeed(folder.path(), &[&train, &settings[..]].concat());
+    let config = std::fs::read_to_string(folder.path().join("run/config.toml")).unwrap();
+    let taken = config
+        .lines()
+        .find_map(|line| line.strip_prefix("learning_rate = "))
+        .unwrap();
+    assert!(
+        (taken.parse::<f64>().unwrap() / valley - 1.0).abs() < 0.01,
+        "{taken}, not {valley}"
+    );
+
+    let refused = fail(folder.path(), &["find-rate", "data", "--figure", "rates.txt"], 2);
+    assert!(refused.contains("rates.txt"), "{refused}");
+    let refused = fail(folder.path(), &["train", "data", "--learning-rate", "automatic"], 2);
+    assert!(refused.contains("learning-rate"), "{refused}");
+}

@@ -15,7 +15,7 @@ use crate::failure::Failure;
 pub(super) struct Replacing {
     /// Let --out replace a file that is no figure of this kind
     #[arg(long, requires = "out")]
-    force: bool,
+    pub(super) force: bool,
 }
 
 /// A file that a figure goes to.
@@ -35,7 +35,7 @@ impl Replacing {
             Some("png") => Format::Png,
             _ => {
                 let out = out.display();
-                return Err(Failure::usage(format!("--out {out}: its name tells no kind of figure"))
+                return Err(Failure::usage(format!("{out}: its name tells no kind of figure"))
                     .help("give a name that ends in .svg or .png"));
             }
         };

@@ -15,13 +15,15 @@ use pelage::train::{EndReason, Outcome as Trained, Samples};
 use pelage::{Recipe, Run};
 
 use super::evaluate::accuracy;
+use super::find_rate;
 use crate::failure::{Failure, Outcome};
 use crate::progress::{Detail, Task, Training};
 use crate::signals::{interrupted, stop_on_signal};
 use crate::table::{count, duration, fixed, left_out, some, thousands};
 use crate::terminal::{is_json, quoted, tell};
+pub(super) use arguments::config;
+use arguments::extension;
 pub(super) use arguments::{Arguments, Choosing};
-use arguments::{config, extension};
 pub(super) use lines::Lines;
 
 pub(super) fn run(arguments: Arguments) -> Outcome {
@@ -34,6 +36,13 @@ pub(super) fn run(arguments: Arguments) -> Outcome {
         return ended(&run.map_err(failed)?, lines);
     }
     let mut config = config(&arguments)?;
+    if arguments.finds_rate() {
+        if arguments.transferring.fine_tune {
+            let told = "--learning-rate auto finds one rate, and --fine-tune trains by two";
+            return Err(Failure::usage(told).help("give --learning-rate RATE"));
+        }
+        config.recipe.learning_rate = find_rate::found(&config)?;
+    }
     // Claimed before minutes of decoding, and kept from others until the run itself keeps it.
     let (_claimed, folder) = match &arguments.out {
         Some(out) => (None, out.clone()),

@@ -119,6 +119,13 @@ pub(in crate::commands) struct Choosing {
     tta: Option<String>,
 }
 
+impl Arguments {
+    /// Whether the learning rate is to be found by a range test.
+    pub(super) fn finds_rate(&self) -> bool {
+        self.settings.finds_rate()
+    }
+}
+
 /// The settings that `--resume` may change; any other change would make it another run.
 pub(super) fn extension(arguments: &Arguments) -> Result<Extension, Failure> {
     let changed = arguments
@@ -149,7 +156,7 @@ pub(super) fn extension(arguments: &Arguments) -> Result<Extension, Failure> {
 }
 
 /// The run described by `arguments`.
-pub(super) fn config(arguments: &Arguments) -> Result<Config, Failure> {
+pub(in crate::commands) fn config(arguments: &Arguments) -> Result<Config, Failure> {
     let mut config = match (&arguments.config, &arguments.transferring.backbone) {
         (Some(file), _) => Config::read(file)?,
         (None, Some(Backbones(architectures))) => Config {

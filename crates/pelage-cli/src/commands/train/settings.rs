@@ -81,7 +81,12 @@ const LEARNING: &[Flag] = &[
         "How gradients update the weights",
         OneOf(OptimizerKind::NAMES),
     ),
-    Flag("learning_rate", "RATE", "The peak learning rate of the schedule", Any),
+    Flag(
+        "learning_rate",
+        "RATE",
+        "The peak learning rate of the schedule; auto: found by a range test, see `pelage find-rate`",
+        Any,
+    ),
     Flag("momentum", "MOMENTUM", "Momentum of sgd and muon", Any),
     Flag("nesterov", "BOOL", "Nesterov's momentum", Switch),
     Flag(
@@ -284,10 +289,20 @@ const HEADINGS: [(&str, &[Flag]); 2] = [
 #[derive(Clone, Debug, Default)]
 pub(super) struct Settings(Vec<(&'static str, String)>);
 
+fn is_found((name, text): &(&'static str, String)) -> bool {
+    (*name, text.as_str()) == ("learning_rate", "auto")
+}
+
 impl Settings {
-    /// Applies them to `recipe`.
+    /// Applies them to `recipe`, but for a learning rate that is still to be found.
     pub(super) fn apply(&self, recipe: &mut Recipe) -> Result<()> {
-        self.0.iter().try_for_each(|(name, text)| recipe.set(name, text))
+        let mut given = self.0.iter().filter(|setting| !is_found(setting));
+        given.try_for_each(|(name, text)| recipe.set(name, text))
+    }
+
+    /// Whether the learning rate is to be found by a range test.
+    pub(super) fn finds_rate(&self) -> bool {
+        self.0.iter().any(is_found)
     }
 
     /// The names of the given settings.

@@ -1,0 +1,131 @@
+//! `pelage find-rate`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use pelage::Config;
+use pelage::draw::rates::rates_svg;
+use pelage::runs::range::{STEPS, test_rates};
+use pelage::train::range_test::{self, Point, Suggestions};
+use serde::Serialize;
+
+use super::figure::Replacing;
+use super::train;
+use crate::failure::{Failure, Outcome};
+use crate::progress::Task;
+use crate::signals::{interrupted, stop_on_signal};
+use crate::terminal::{answer, quoted, tell};
+
+/// Find a learning rate by the range test (Smith 2017)
+///
+/// A throw-away network is trained for some steps, by the settings of `pelage train`, while the learning rate rises from
+/// far too small to far too large. Where the loss falls, a rate is good; where it rises, it is too large. `pelage train
+/// --learning-rate auto` tests before it trains, and takes the valley.
+#[derive(Args)]
+// Of training's options, those about a run's folder mean nothing here.
+#[command(
+    mut_arg("resume", |arg| arg.hide(true)),
+    mut_arg("tensorboard", |arg| arg.hide(true)),
+    mut_arg("learning_rate", |arg| arg.hide(true)),
+    mut_arg("out", |arg| arg.hide(true))
+)]
+pub(super) struct Arguments {
+    /// Write the loss over the rate as a figure, .svg or .png
+    #[arg(long, value_name = "FILE")]
+    figure: Option<PathBuf>,
+    /// Let --figure replace a file that is no figure of this kind
+    #[arg(long, requires = "figure")]
+    force: bool,
+    /// Steps of the test
+    #[arg(long, value_name = "N", default_value_t = STEPS, value_parser = steps)]
+    steps: usize,
+    #[command(flatten)]
+    training: train::Arguments,
+}
+
+#[derive(Serialize)]
+struct Document {
+    steps: usize,
+    rates: Vec<f64>,
+    losses: Vec<f64>,
+    valley: Option<f64>,
+    steepest: Option<f64>,
+    minimum_over_ten: Option<f64>,
+}
+
+fn steps(text: &str) -> Result<usize, String> {
+    let allowed = 20..=10_000;
+    let steps = text.parse().ok().filter(|steps| allowed.contains(steps));
+    steps.ok_or_else(|| "it must be 20 to 10000".into())
+}
+
+pub(super) fn run(arguments: &Arguments) -> Outcome {
+    let replacing = Replacing { force: arguments.force };
+    let figure = arguments
+        .figure
+        .as_deref()
+        .map(|out| replacing.figure(out))
+        .transpose()?;
+    let config = train::config(&arguments.training)?;
+    let points = tested(&config, arguments.steps)?;
+    let found = range_test::suggestions(&points);
+    if let Some(figure) = figure {
+        let title = format!("{} on {}", config.recipe.name(), config.shown_data().display());
+        let svg = rates_svg(&title, &points, found.as_ref()).map_err(Failure::failed)?;
+        tell(format_args!("figure: {}\n", quoted(&figure.write(svg)?.file)));
+    }
+    let document = Document {
+        steps: points.len(),
+        rates: points.iter().map(|point| point.rate).collect(),
+        losses: points.iter().map(|point| point.loss).collect(),
+        valley: found.map(|found| found.valley),
+        steepest: found.map(|found| found.steepest),
+        minimum_over_ten: found.map(|found| found.minimum_over_ten),
+    };
+    Ok(answer(&document, |_| described(found.as_ref(), points.len()))?)
+}
+
+/// The test of what `config` describes, under a bar.
+fn tested(config: &Config, steps: usize) -> Result<Vec<Point>, Failure> {
+    let task = Task::new();
+    stop_on_signal();
+    let points = test_rates(config, steps, &|progress| task.show(progress), &mut |done| {
+        task.show(pelage::data::Progress {
+            done,
+            total: steps,
+            what: "steps",
+        });
+        interrupted().is_none()
+    });
+    task.finish();
+    match (points?, interrupted()) {
+        (_, Some(signal)) => Err(Failure::interrupted(signal, "interrupted; nothing was written")),
+        (points, None) => Ok(points),
+    }
+}
+
+/// The rate that `--learning-rate auto` takes.
+pub(super) fn found(config: &Config) -> Result<f64, Failure> {
+    let points = tested(config, STEPS)?;
+    let found = range_test::suggestions(&points).ok_or_else(|| {
+        Failure::failed("the loss fell at no learning rate, so that none can be suggested")
+            .help("give --learning-rate RATE")
+    })?;
+    tell(format_args!(
+        "learning rate: {:.2e}, by a range test of {} steps (`pelage find-rate` draws it)\n",
+        found.valley,
+        points.len()
+    ));
+    Ok(found.valley)
+}
+
+fn described(found: Option<&Suggestions>, steps: usize) -> String {
+    match found {
+        None => format!("the loss fell at no learning rate in {steps} steps; more of them may tell: --steps\n"),
+        Some(found) => format!(
+            "learning rate, by {steps} steps:\n  valley            {:.2e}  the one to take\n  steepest          {:.2e}\n  \
+             minimum over ten  {:.2e}\n",
+            found.valley, found.steepest, found.minimum_over_ten
+        ),
+    }
+}

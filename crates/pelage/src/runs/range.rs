@@ -1,0 +1,35 @@
+//! The learning-rate range test of a run that is not begun: the same images, network and settings, and no folder.
+
+use pelage_data::Progress;
+
+use super::config::Config;
+use crate::train::range_test::{self, Point};
+use crate::train::start;
+use crate::{Error, Result};
+
+/// Steps of a test, unless others are asked for.
+pub const STEPS: usize = 100;
+
+/// Tests learning rates for the run that `config` describes, in at most so many steps. `progress` reports decoding;
+/// `observe` is told the number of each step, and stops the test by `false`.
+///
+/// # Errors
+/// As [`super::Run::create`]; a head that is solved, which takes no steps.
+pub fn test_rates(
+    config: &Config,
+    steps: usize,
+    progress: &(dyn Fn(Progress) + Sync),
+    observe: &mut dyn FnMut(usize) -> bool,
+) -> Result<Vec<Point>> {
+    config.validate()?;
+    config.recipe.check_augmentation()?;
+    if config.recipe.is_solved() {
+        return Err(Error::Settings(
+            "a head that is solved to its optimum has no learning rate".into(),
+        ));
+    }
+    let device = config.compute.open()?;
+    let sets = config.sets(config.split(progress)?, progress)?;
+    let (start, data) = start::open(&config.recipe, &sets, config.compute.cache, &device, progress)?;
+    range_test::range_test(&config.recipe, &start, &data, &device, steps, observe)
+}
