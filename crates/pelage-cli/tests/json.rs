@@ -193,6 +193,8 @@ impl Checked {
 fn commands(help: &str) -> Vec<String> {
     let listed = help.lines().skip_while(|line| *line != "Commands:").skip(1);
     let listed = listed.take_while(|line| line.starts_with("  "));
+    // What a description goes on with is further to the right.
+    let listed = listed.filter(|line| !line.starts_with("   "));
     listed
         .filter_map(|line| line.split_whitespace().next().map(String::from))
         .collect()
