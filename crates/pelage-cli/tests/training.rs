@@ -471,7 +471,11 @@ fn with_everything_on_it_ends_the_same_resumed_and_on_any_number_of_threads() {
         // Killed in each of its stages; a fast machine may have finished by then.
         for epoch in [1, 2, 4] {
             let mut child = pelage(folder.path())
-                .args(if epoch == 1 { arguments.clone() } else { vec!["train", "--resume", out] })
+                .args(if epoch == 1 {
+                    arguments.clone()
+                } else {
+                    vec!["train", "--resume", out]
+                })
                 .stderr(Stdio::null())
                 .stdout(Stdio::null())
                 .spawn()
@@ -491,6 +495,17 @@ fn with_everything_on_it_ends_the_same_resumed_and_on_any_number_of_threads() {
     let said = succeed(folder.path(), &["evaluate", "whole", "data", "--json"]);
     let evaluation: serde_json::Value = serde_json::from_str(&said).unwrap();
     let history = std::fs::read_to_string(folder.path().join("whole/history.csv")).unwrap();
-    let accuracy: f64 = history.lines().last().unwrap().split(',').nth(6).unwrap().parse().unwrap();
-    assert!((evaluation["accuracy"].as_f64().unwrap() - accuracy).abs() < 1e-9, "{said}");
+    let accuracy: f64 = history
+        .lines()
+        .last()
+        .unwrap()
+        .split(',')
+        .nth(6)
+        .unwrap()
+        .parse()
+        .unwrap();
+    assert!(
+        (evaluation["accuracy"].as_f64().unwrap() - accuracy).abs() < 1e-9,
+        "{said}"
+    );
 }

@@ -119,7 +119,11 @@ impl Augmentation {
             return Err(Error::setting(name, value, format!("0 to {most}")));
         }
         if self.horizontal_flip && self.alternating_flip {
-            return Err(Error::setting("alternating_flip", true, "false where horizontal_flip is true"));
+            return Err(Error::setting(
+                "alternating_flip",
+                true,
+                "false where horizontal_flip is true",
+            ));
         }
         if let Some([low, high]) = self.random_resized_crop
             && !(low > 0.0 && low <= high && high <= 1.0)
@@ -239,4 +243,3 @@ impl Drawn {
         }
     }
 }
-

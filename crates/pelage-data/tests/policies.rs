@@ -21,7 +21,12 @@ fn number(value: &Value) -> usize {
 }
 
 fn numbers(value: &Value) -> Vec<f64> {
-    value.as_array().unwrap().iter().map(|one| one.as_f64().unwrap()).collect()
+    value
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| one.as_f64().unwrap())
+        .collect()
 }
 
 /// By torchvision's name.
@@ -60,7 +65,11 @@ fn magnitudes_are_torchvisions() {
         let truth = numbers(&line["magnitudes"]);
         for bin in 0..ours.len() {
             let truth = *truth.get(bin).unwrap_or(&truth[0]);
-            assert!((f64::from(ours[bin]) - truth).abs() < 1e-5, "{kind:?} {bin}: {} {truth}", ours[bin]);
+            assert!(
+                (f64::from(ours[bin]) - truth).abs() < 1e-5,
+                "{kind:?} {bin}: {} {truth}",
+                ours[bin]
+            );
             // Of these, only whole numbers count.
             if matches!(kind, Kind::TranslateX | Kind::TranslateY | Kind::Posterize) {
                 assert_eq!(ours[bin].trunc(), truth.trunc() as f32, "{kind:?} {bin}");
@@ -78,17 +87,30 @@ fn crops_have_torchvisions_sides_and_pixels() {
     for line in &lines[1..] {
         if let Some(of) = line.get("of") {
             let (of, truth) = (numbers(of), numbers(&line["centre"]));
-            let Part { top, left, height, width } = crop::centre([of[0] as usize, of[1] as usize]);
+            let Part {
+                top,
+                left,
+                height,
+                width,
+            } = crop::centre([of[0] as usize, of[1] as usize]);
             assert_eq!([top, left, height, width].map(|n| n as f64), truth[..]);
             continue;
         }
         let [share, position] = ["share", "position"].map(|name| line[name].as_f64().unwrap());
         let sides = crop::sides(share, position, [rows, columns]);
-        let truth = line["sides"].as_array().map(|sides| [number(&sides[0]), number(&sides[1])]);
+        let truth = line["sides"]
+            .as_array()
+            .map(|sides| [number(&sides[0]), number(&sides[1])]);
         assert_eq!(sides, truth, "{share} {position}");
         let Some([height, width]) = sides else { continue };
         let [top, left] = ["top", "left"].map(|name| number(&line[name]));
-        let part = Part { top, left, height, width }.of(&picture, columns);
+        let part = Part {
+            top,
+            left,
+            height,
+            width,
+        }
+        .of(&picture, columns);
         let image = RgbImage::from_raw(width as u32, height as u32, part).unwrap();
         let ours = Preprocessing::new(side as u32).resize(&image).unwrap();
         for (a, b) in ours.iter().zip(bytes(&line["result"])) {
@@ -104,8 +126,20 @@ fn erased_rectangles_are_timms() {
         let ([rows, columns], mut values) = ([30, 40], vec![1.0; 30 * 40 * 3]);
         if let Some([height, width]) = erasing::sides(draws[0], draws[1], [rows, columns]) {
             let place = |most: usize| ((most + 1) as f64 * draws[2]) as usize;
-            let (top, left) = (place(rows - height).min(rows - height), place(columns - width).min(columns - width));
-            erasing::clear(Part { top, left, height, width }, &mut values, columns);
+            let (top, left) = (
+                place(rows - height).min(rows - height),
+                place(columns - width).min(columns - width),
+            );
+            erasing::clear(
+                Part {
+                    top,
+                    left,
+                    height,
+                    width,
+                },
+                &mut values,
+                columns,
+            );
         }
         let erased: Vec<u8> = values.chunks(3).map(|pixel| u8::from(pixel == [0.0; 3])).collect();
         assert_eq!(erased, bytes(&line["erased"]), "{draws:?}");

@@ -172,10 +172,9 @@ fn write(
             .par_chunks_mut(piece)
             .zip(winners.par_chunks_mut(piece))
             .enumerate();
-        pieces
-            .for_each(|(i, (output, winners))| {
-                rows_of(isa, shape, floor, i * rows, input, &packed.numbers, output, winners);
-            });
+        pieces.for_each(|(i, (output, winners))| {
+            rows_of(isa, shape, floor, i * rows, input, &packed.numbers, output, winners);
+        });
     });
 }
 

@@ -1,8 +1,8 @@
 //! The matrix with the same singular vectors as another and singular values near 1, by the quintic Newton-Schulz
 //! iteration with the coefficients of Muon (Jordan 2024): a few matrix products, as 1x1 convolutions.
 //!
-//! The coefficients do not converge: singular values end somewhere between 0.7 and 1.2, after far fewer steps than exact
-//! ones would take.
+//! The coefficients do not converge: singular values end somewhere between 0.7 and 1.2, after far fewer steps than
+//! exact ones would take.
 
 use crate::convolution::{self, Activation, Geometry, pack};
 use crate::isa::Isa;
@@ -39,7 +39,9 @@ fn iterate(isa: Isa, [rows, columns]: [usize; 2], steps: usize, x: &mut [f32]) {
         // X becomes a X + (b A + c A A) X with A = X X', which is symmetric.
         let square = times_transposed(isa, x, x, columns, None);
         let mut sum = times_transposed(isa, &square, &square, rows, None);
-        sum.iter_mut().zip(&square).for_each(|(sum, square)| *sum = b * square + c * *sum);
+        sum.iter_mut()
+            .zip(&square)
+            .for_each(|(sum, square)| *sum = b * square + c * *sum);
         let turned = transposed(x, [rows, columns]);
         x.iter_mut().for_each(|x| *x *= a);
         let next = times_transposed(isa, &sum, &turned, rows, Some(x));

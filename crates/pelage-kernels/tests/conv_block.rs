@@ -16,7 +16,15 @@ struct Reference {
 
 /// The definition, as plain loops. Backward follows `winners` after checking each: with nearly equal values, rounding
 /// may choose another.
-fn reference(s: Shape, activation: Activation, x: &[f32], w: &[f32], b: &[f32], dy: &[f32], winners: &[u8]) -> Reference {
+fn reference(
+    s: Shape,
+    activation: Activation,
+    x: &[f32],
+    w: &[f32],
+    b: &[f32],
+    dy: &[f32],
+    winners: &[u8],
+) -> Reference {
     let (ph, pw, ci, co) = (s.height / 2, s.width / 2, s.in_channels, s.out_channels);
     let mut r = Reference {
         output: vec![0.0; s.output_len()],

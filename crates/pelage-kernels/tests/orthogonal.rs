@@ -8,7 +8,12 @@ use support::noise;
 
 /// The definition, as plain loops.
 fn reference([rows, columns]: [usize; 2], steps: usize, matrix: &[f32]) -> Vec<f64> {
-    let norm = matrix.iter().map(|&x| f64::from(x).powi(2)).sum::<f64>().sqrt().max(1e-7);
+    let norm = matrix
+        .iter()
+        .map(|&x| f64::from(x).powi(2))
+        .sum::<f64>()
+        .sqrt()
+        .max(1e-7);
     let mut x: Vec<f64> = matrix.iter().map(|&x| f64::from(x) / norm).collect();
     let product = |a: &dyn Fn(usize, usize) -> f64, b: &dyn Fn(usize, usize) -> f64, [n, m, k]: [usize; 3]| {
         let at = |i: usize| (0..k).map(|l| a(i / m, l) * b(l, i % m)).sum::<f64>();
@@ -16,18 +21,43 @@ fn reference([rows, columns]: [usize; 2], steps: usize, matrix: &[f32]) -> Vec<f
     };
     for _ in 0..steps {
         // In the larger square, where ours computes in the smaller: X X' X is the same either way.
-        let square = product(&|i, k| x[i * columns + k], &|k, j| x[j * columns + k], [rows, rows, columns]);
-        let fourth = product(&|i, k| square[i * rows + k], &|k, j| square[k * rows + j], [rows, rows, rows]);
-        let sum: Vec<_> = square.iter().zip(&fourth).map(|(a, b)| -4.7750 * a + 2.0315 * b).collect();
-        let change = product(&|i, k| sum[i * rows + k], &|k, j| x[k * columns + j], [rows, columns, rows]);
-        x.iter_mut().zip(change).for_each(|(x, change)| *x = 3.4445 * *x + change);
+        let square = product(
+            &|i, k| x[i * columns + k],
+            &|k, j| x[j * columns + k],
+            [rows, rows, columns],
+        );
+        let fourth = product(
+            &|i, k| square[i * rows + k],
+            &|k, j| square[k * rows + j],
+            [rows, rows, rows],
+        );
+        let sum: Vec<_> = square
+            .iter()
+            .zip(&fourth)
+            .map(|(a, b)| -4.7750 * a + 2.0315 * b)
+            .collect();
+        let change = product(
+            &|i, k| sum[i * rows + k],
+            &|k, j| x[k * columns + j],
+            [rows, columns, rows],
+        );
+        x.iter_mut()
+            .zip(change)
+            .for_each(|(x, change)| *x = 3.4445 * *x + change);
     }
     x
 }
 
 #[test]
 fn equals_the_definition_on_any_number_of_threads() {
-    for (seed, shape) in [(1, [1, 1]), (2, [5, 3]), (3, [32, 27]), (4, [48, 200]), (5, [130, 65]), (6, [3, 1])] {
+    for (seed, shape) in [
+        (1, [1, 1]),
+        (2, [5, 3]),
+        (3, [32, 27]),
+        (4, [48, 200]),
+        (5, [130, 65]),
+        (6, [3, 1]),
+    ] {
         let matrix = noise(seed, shape[0] * shape[1]);
         for steps in [0, 3, 5] {
             let truth = reference(shape, steps, &matrix);

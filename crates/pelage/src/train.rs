@@ -21,6 +21,7 @@ pub mod recipe;
 pub mod recipes;
 pub mod samples;
 pub mod schedule;
+mod sizes;
 pub mod stages;
 pub mod start;
 pub mod step;
@@ -181,7 +182,9 @@ fn validate(
         let batch = batch?;
         let pixels = input::tensor(batch.pixels, shape, &learner.device);
         let logits = match flip {
-            true => (network.forward(pixels.clone(), Mode::Infer) + network.forward(pixels.flip([2]), Mode::Infer)) * 0.5,
+            true => {
+                (network.forward(pixels.clone(), Mode::Infer) + network.forward(pixels.flip([2]), Mode::Infer)) * 0.5
+            }
             false => network.forward(pixels, Mode::Infer),
         };
         let loss = learner.loss(logits.clone(), &batch.targets);

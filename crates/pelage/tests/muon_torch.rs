@@ -7,7 +7,12 @@ use pelage::model::values::to_vec;
 use serde_json::Value;
 
 fn numbers(value: &Value) -> Vec<f64> {
-    value.as_array().unwrap().iter().map(|one| one.as_f64().unwrap()).collect()
+    value
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| one.as_f64().unwrap())
+        .collect()
 }
 
 fn tensor(value: &Value) -> Tensor<1> {

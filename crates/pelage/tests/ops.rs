@@ -60,11 +60,19 @@ fn the_fused_block_equals_its_composition() {
         ([3, 7, 7, 17], [40, 17, 3, 3]),
     ] {
         let with = [
-            run_block(|x, w, b| ops::conv_block(x, w, b, true, Default::default()), input, weights),
+            run_block(
+                |x, w, b| ops::conv_block(x, w, b, true, Default::default()),
+                input,
+                weights,
+            ),
             run_block(|x, w, b| ops::conv_block_composed(x, w, b, true), input, weights),
         ];
         let without = [
-            run_block(|x, w, b| ops::conv_block(x, w, b, false, Default::default()), input, weights),
+            run_block(
+                |x, w, b| ops::conv_block(x, w, b, false, Default::default()),
+                input,
+                weights,
+            ),
             run_block(|x, w, b| ops::conv_block_composed(x, w, b, false), input, weights),
         ];
         for (relu, [ours, truth]) in [(true, with), (false, without)] {

@@ -1,5 +1,5 @@
-//! Batches of mixed images: mixup (Zhang et al. 2018) and CutMix (Yun et al. 2019), as torchvision does them. Each image
-//! is mixed with the one before it in its batch, and its target with the other's in the same proportion.
+//! Batches of mixed images: mixup (Zhang et al. 2018) and CutMix (Yun et al. 2019), as torchvision does them. Each
+//! image is mixed with the one before it in its batch, and its target with the other's in the same proportion.
 
 use super::random::Random;
 use crate::targets::Targets;
@@ -19,8 +19,8 @@ pub enum Mixture {
 }
 
 impl Mixture {
-    /// Draws for a batch of images of `[rows, columns]`; `mixup` and `cutmix` are the alphas of Beta distributions of the
-    /// own share, and 0 for none of this kind. Of both kinds, one in two.
+    /// Draws for a batch of images of `[rows, columns]`; `mixup` and `cutmix` are the alphas of Beta distributions of
+    /// the own share, and 0 for none of this kind. Of both kinds, one in two.
     pub(crate) fn draw(mixup: f32, cutmix: f32, size: [usize; 2], random: &mut Random) -> Option<Mixture> {
         let first = random.unit() < 0.5;
         match (mixup > 0.0, cutmix > 0.0) {
@@ -40,7 +40,10 @@ impl Mixture {
         let half = 0.5 * (1.0 - share).sqrt();
         let [rows, columns] = [0, 1].map(|axis| {
             let reach = (half * size[axis] as f64) as usize;
-            [middle[axis].saturating_sub(reach), (middle[axis] + reach).min(size[axis])]
+            [
+                middle[axis].saturating_sub(reach),
+                (middle[axis] + reach).min(size[axis]),
+            ]
         });
         Mixture::CutMix { rows, columns }
     }
@@ -135,7 +138,10 @@ mod tests {
             let mean = drawn.iter().sum::<f64>() / drawn.len() as f64;
             let variance = drawn.iter().map(|share| (share - mean).powi(2)).sum::<f64>() / drawn.len() as f64;
             assert!((mean - 0.5).abs() < 0.01, "{alpha}: {mean}");
-            assert!((variance - 0.25 / (2.0 * alpha + 1.0)).abs() < 0.01, "{alpha}: {variance}");
+            assert!(
+                (variance - 0.25 / (2.0 * alpha + 1.0)).abs() < 0.01,
+                "{alpha}: {variance}"
+            );
         }
     }
 
@@ -145,13 +151,22 @@ mod tests {
         let images = || [1.0, 2.0, 4.0].map(|value: f32| [value; 12]).concat();
         let mut pixels = images();
         let targets = Mixture::Mixup(0.75).apply(&mut pixels, [2, 2], &[0, 1, 1], 2);
-        assert_eq!(pixels.chunks(12).map(|image| image[5]).collect::<Vec<_>>(), [1.75, 1.75, 3.5]);
+        assert_eq!(
+            pixels.chunks(12).map(|image| image[5]).collect::<Vec<_>>(),
+            [1.75, 1.75, 3.5]
+        );
         let values = vec![0.75, 0.25, 0.25, 0.75, 0.0, 1.0];
         assert_eq!(targets, Targets::Distributions { classes: 2, values });
 
         let mut pixels = images();
         let cut = Mixture::rectangle(0.0, [0, 1], [2, 2]);
-        assert_eq!(cut, Mixture::CutMix { rows: [0, 1], columns: [0, 2] });
+        assert_eq!(
+            cut,
+            Mixture::CutMix {
+                rows: [0, 1],
+                columns: [0, 2]
+            }
+        );
         let targets = cut.apply(&mut pixels, [2, 2], &[0, 1, 1], 2);
         assert_eq!(pixels[..12], [[4.0; 6], [1.0; 6]].concat());
         let values = vec![0.5, 0.5, 0.5, 0.5, 0.0, 1.0];

@@ -169,7 +169,11 @@ fn smoothed(pixels: &[u8], [rows, columns]: [usize; 2]) -> Vec<[u8; 3]> {
 fn look_up(pixels: &mut [u8], table: fn(&[u32; 256]) -> Option<[u8; 256]>) {
     for c in 0..3 {
         let mut frequent = [0; 256];
-        pixels.as_chunks::<3>().0.iter().for_each(|pixel| frequent[usize::from(pixel[c])] += 1);
+        pixels
+            .as_chunks::<3>()
+            .0
+            .iter()
+            .for_each(|pixel| frequent[usize::from(pixel[c])] += 1);
         if let Some(table) = table(&frequent) {
             let pixels = pixels.as_chunks_mut::<3>().0.iter_mut();
             pixels.for_each(|pixel| pixel[c] = table[usize::from(pixel[c])]);
@@ -180,7 +184,10 @@ fn look_up(pixels: &mut [u8], table: fn(&[u32; 256]) -> Option<[u8; 256]>) {
 /// `ImageOps.autocontrast`; `None`: nothing to change.
 fn stretched(frequent: &[u32; 256]) -> Option<[u8; 256]> {
     let low = frequent.iter().position(|&count| count > 0)?;
-    let high = frequent.iter().rposition(|&count| count > 0).filter(|high| *high > low)?;
+    let high = frequent
+        .iter()
+        .rposition(|&count| count > 0)
+        .filter(|high| *high > low)?;
     let scale = 255.0 / (high - low) as f64;
     let offset = -(low as f64) * scale;
     Some(std::array::from_fn(|value| (value as f64 * scale + offset) as u8))

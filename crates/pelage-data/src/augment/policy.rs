@@ -88,12 +88,13 @@ impl Space {
     }
 }
 
-/// The number at `bin` of [`BINS`] from `start` to `end`, counted from the nearer of the two as `torch.linspace` does.
+/// The number at `bin` of [`BINS`] from `start` to `end`, counted from the nearer of the two and rounded
+/// once, as `torch.linspace` does.
 fn linspace(start: f32, end: f32, bin: usize) -> f32 {
     let (last, step) = (BINS - 1, (end - start) / (BINS - 1) as f32);
     match bin < BINS / 2 {
-        true => start + step * bin as f32,
-        false => end - step * (last - bin) as f32,
+        true => step.mul_add(bin as f32, start),
+        false => (-step).mul_add((last - bin) as f32, end),
     }
 }
 
@@ -105,7 +106,9 @@ pub(crate) fn trivial(random: &mut Random) -> Operator {
 /// `count` operators at `bin` for an image of `[rows, columns]`.
 pub(crate) fn rand(count: usize, bin: usize, size: [usize; 2], random: &mut Random) -> Vec<Operator> {
     let space = Space::rand(size);
-    (0..count).map(|_| space.draw(Some(bin.min(BINS - 1)), random)).collect()
+    (0..count)
+        .map(|_| space.draw(Some(bin.min(BINS - 1)), random))
+        .collect()
 }
 
 /// The magnitudes of an operator by TrivialAugmentWide, from the least to the most.

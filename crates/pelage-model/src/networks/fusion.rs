@@ -12,7 +12,13 @@ impl Graph {
         let block = |c: &Convolution| {
             let (bias, activation) = (c.bias, c.activation);
             let plain = Convolution::new(3, c.channels);
-            matches!(activation, Activation::None | Activation::Relu) && *c == Convolution { bias, activation, ..plain }
+            matches!(activation, Activation::None | Activation::Relu)
+                && *c
+                    == Convolution {
+                        bias,
+                        activation,
+                        ..plain
+                    }
         };
         let is = |node: &Node, wanted: &dyn Fn(&Operation) -> bool| node.inputs.len() == 1 && wanted(&node.operation);
         let [convolution, pool] = [self.nodes.get(i), self.nodes.get(i + 1)];
@@ -45,12 +51,20 @@ impl Graph {
     /// two, and nothing else reads the output of either. A norm without a scale is an increasing function, and the
     /// maximum of such is that function of the maximum.
     pub(crate) fn pooled_convolution(&self, i: usize) -> Option<usize> {
-        let before = |i: usize| self.nodes[i].inputs.first().copied().filter(|&input| self.readers(input) == 1);
-        let pool = before(i).filter(|&pool| matches!(self.nodes[pool].operation, Operation::MaxPool(_)))?;
-        let plain = |o: &Operation| {
-            matches!(o, Operation::Convolution(c) if c.norm.is_none() && c.activation == Activation::None)
+        let before = |i: usize| {
+            self.nodes[i]
+                .inputs
+                .first()
+                .copied()
+                .filter(|&input| self.readers(input) == 1)
         };
-        before(pool).filter(|&convolution| plain(&self.nodes[convolution].operation))
+        let pool = before(i).filter(|&pool| matches!(self.nodes[pool].operation, Operation::MaxPool(_)))?;
+        before(pool).filter(|&i| match &self.nodes[i].operation {
+            Operation::Convolution(convolution) => {
+                convolution.norm.is_none() && convolution.activation == Activation::None
+            }
+            _ => false,
+        })
     }
 
     /// Folds the batch norm `i` into `convolution`, see [`Graph::pooled_convolution`]. A ReLU goes with it, since it is
@@ -81,7 +95,10 @@ impl Graph {
     /// The weights whose length means nothing, since a batch norm follows, by name.
     pub fn normalized(&self) -> BTreeSet<String> {
         let own = |node: &&Node| matches!(&node.operation, Operation::Convolution(c) if c.norm.is_some());
-        let pooled = self.norms().into_iter().map(|(_, _, convolution)| &self.nodes[convolution]);
+        let pooled = self
+            .norms()
+            .into_iter()
+            .map(|(_, _, convolution)| &self.nodes[convolution]);
         let nodes = self.nodes.iter().filter(own).chain(pooled);
         nodes.map(|node| format!("{}.weight", node.name)).collect()
     }

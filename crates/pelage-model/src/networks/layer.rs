@@ -178,7 +178,9 @@ impl BatchNorm {
 
     /// The scale, which is 1 where none is learnt.
     fn scale(&self) -> Tensor<1> {
-        self.weight.as_ref().map_or_else(|| self.bias.val().ones_like(), Param::val)
+        self.weight
+            .as_ref()
+            .map_or_else(|| self.bias.val().ones_like(), Param::val)
     }
 
     /// Normalizes by the batch's mean and variance per channel, adds the residual, and applies the activation.

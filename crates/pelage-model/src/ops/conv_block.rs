@@ -49,13 +49,7 @@ pub struct PackedBlock(Arc<OnceLock<kernel::Packed>>);
 /// The fused block on `input` `[n, h, w, ci]` with PyTorch's weight layout `[co, ci, 3, 3]` and `bias` `[co]`:
 /// `[n, h/2, w/2, co]`. An odd last row or column is dropped, as by Keras's `MaxPooling2D`. Weights are packed once for
 /// all calls with the same `packed`.
-pub fn conv_block(
-    input: Tensor<4>,
-    weights: Tensor<4>,
-    bias: Tensor<1>,
-    relu: bool,
-    packed: PackedBlock,
-) -> Tensor<4> {
+pub fn conv_block(input: Tensor<4>, weights: Tensor<4>, bias: Tensor<1>, relu: bool, packed: PackedBlock) -> Tensor<4> {
     if !runs_on_kernels(&input) {
         return conv_block_composed(input, weights, bias, relu);
     }

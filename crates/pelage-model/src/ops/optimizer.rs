@@ -7,8 +7,8 @@ use burn::backend::{Backend, Dispatch, Flex, backend_extension};
 use burn::tensor::TensorData;
 use pelage_kernels::isa::Isa;
 use pelage_kernels::optimizer as kernel;
-use pelage_kernels::orthogonal::orthogonalize;
 pub use pelage_kernels::optimizer::{Adam, Rate, RmsProp, Sgd};
+use pelage_kernels::orthogonal::orthogonalize;
 
 use super::flex::{dims, runs_on_kernels, values, values_mut};
 use crate::values::to_vec;
@@ -214,7 +214,10 @@ pub fn muon(
 /// The matrix with the same singular vectors and singular values near 1, see [`orthogonalize`].
 fn orthogonal(matrix: Tensor<2>, steps: usize) -> Tensor<2> {
     if runs_on_kernels(&matrix) {
-        return Tensor::from_dispatch(<Dispatch as OptimizerBackend>::orthogonal(matrix.into_dispatch(), steps));
+        return Tensor::from_dispatch(<Dispatch as OptimizerBackend>::orthogonal(
+            matrix.into_dispatch(),
+            steps,
+        ));
     }
     // Elsewhere it is brought to the CPU and back: a few matrices a step.
     let (device, shape) = (matrix.device(), matrix.dims());

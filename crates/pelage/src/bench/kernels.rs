@@ -113,7 +113,15 @@ fn block(side: usize, in_channels: usize, out_channels: usize, note: &mut impl F
     let name = format!("cnn3: block {side} px, {in_channels} to {out_channels}");
     let packed = conv_block::pack(isa, shape, &weights, &bias);
     let seconds = median_seconds(ENOUGH, || {
-        conv_block::forward(isa, shape, conv_block::Activation::Relu, &input, &packed, &mut output, &mut winners)
+        conv_block::forward(
+            isa,
+            shape,
+            conv_block::Activation::Relu,
+            &input,
+            &packed,
+            &mut output,
+            &mut winners,
+        )
     });
     note(format!("{name}, forward"), plain, seconds);
     let gradient = noise(3, shape.output_len());

@@ -54,7 +54,10 @@ mod tests {
         for built_in in BuiltIn::ALL {
             let recipe = built_in.recipe().unwrap();
             recipe.validate().unwrap();
-            assert!(recipe.image_sizes.is_empty() || recipe.image_sizes.epochs() == recipe.epochs, "{built_in:?}");
+            assert!(
+                recipe.image_sizes.is_empty() || recipe.image_sizes.epochs() == recipe.epochs,
+                "{built_in:?}"
+            );
             assert!(built_in.purpose().ends_with('.'), "{built_in:?}");
         }
         assert_eq!(BuiltIn::Reference.recipe().unwrap(), Recipe::default());

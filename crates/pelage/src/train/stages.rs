@@ -1,5 +1,5 @@
-//! Image sizes over the epochs of a run: small images first, since what is learnt of them cheaply serves for larger ones
-//! too (progressive resizing, Howard 2018; Tan and Le 2021, section 4).
+//! Image sizes over the epochs of a run: small images first, since what is learnt of them cheaply serves for larger
+//! ones too (progressive resizing, Howard 2018; Tan and Le 2021, section 4).
 
 use std::str::FromStr;
 
@@ -82,7 +82,11 @@ impl TryFrom<String> for Stages {
 
 impl From<Stages> for String {
     fn from(stages: Stages) -> String {
-        let parts: Vec<_> = stages.0.iter().map(|(side, epochs)| format!("{side}:{epochs}")).collect();
+        let parts: Vec<_> = stages
+            .0
+            .iter()
+            .map(|(side, epochs)| format!("{side}:{epochs}"))
+            .collect();
         parts.join(",")
     }
 }

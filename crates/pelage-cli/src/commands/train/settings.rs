@@ -84,12 +84,23 @@ const LEARNING: &[Flag] = &[
     Flag("learning_rate", "RATE", "The peak learning rate of the schedule", Any),
     Flag("momentum", "MOMENTUM", "Momentum of sgd and muon", Any),
     Flag("nesterov", "BOOL", "Nesterov's momentum", Switch),
-    Flag("weight_decay", "DECAY", "L2 regularization; decoupled with adamw, and for filters with muon", Any),
+    Flag(
+        "weight_decay",
+        "DECAY",
+        "L2 regularization; decoupled with adamw, and for filters with muon",
+        Any,
+    ),
     Flag(
         "decay_norms",
         "BOOL",
         "Whether biases, and scales and shifts of batch norms, decay too",
         Switch,
+    ),
+    Flag(
+        "head_rate",
+        "SHARE",
+        "Learning rate of the last layer relative to the others', from scratch",
+        Any,
     ),
     Flag(
         "clip_norm",
