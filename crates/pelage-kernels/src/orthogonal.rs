@@ -1,8 +1,8 @@
 //! The matrix with the same singular vectors as another and singular values near 1, by the quintic Newton-Schulz
 //! iteration with the coefficients of Muon (Jordan 2024): a few matrix products, as 1x1 convolutions.
 //!
-//! The coefficients do not converge: singular values end somewhere between 0.7 and 1.2, after far fewer steps than exact
-//! ones would take.
+//! The coefficients do not converge: singular values end somewhere between 0.7 and 1.2, after far fewer steps than
+//! exact ones would take.
 
 use crate::convolution::{self, Activation, Geometry, pack};
 use crate::isa::Isa;

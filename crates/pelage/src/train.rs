@@ -23,6 +23,7 @@ pub mod recipe;
 pub mod recipes;
 pub mod samples;
 pub mod schedule;
+mod sizes;
 pub mod solved;
 pub mod stages;
 pub mod start;

@@ -1,5 +1,5 @@
-//! torchvision's RandomResizedCrop (Szegedy et al. 2015, section 6): a part of random area and shape, at the size of the
-//! network.
+//! torchvision's RandomResizedCrop (Szegedy et al. 2015, section 6): a part of random area and shape, at the size of
+//! the network.
 
 use super::random::Random;
 

@@ -6,7 +6,7 @@ use super::random::Random;
 /// The share of the area that is erased.
 const AREA: [f64; 2] = [0.02, 1.0 / 3.0];
 /// The bounds of height over width.
-const RATIO: [f64; 2] = [0.3, 3.3];
+const RATIO: [f64; 2] = [0.3, 1.0 / 0.3];
 /// How often a rectangle is drawn before the image stays as it is.
 const TRIES: usize = 10;
 

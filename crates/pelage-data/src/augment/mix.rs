@@ -1,5 +1,5 @@
-//! Batches of mixed images: mixup (Zhang et al. 2018) and CutMix (Yun et al. 2019), as torchvision does them. Each image
-//! is mixed with the one before it in its batch, and its target with the other's in the same proportion.
+//! Batches of mixed images: mixup (Zhang et al. 2018) and CutMix (Yun et al. 2019), as torchvision does them. Each
+//! image is mixed with the one before it in its batch, and its target with the other's in the same proportion.
 
 use super::random::Random;
 use crate::targets::Targets;
@@ -19,8 +19,8 @@ pub enum Mixture {
 }
 
 impl Mixture {
-    /// Draws for a batch of images of `[rows, columns]`; `mixup` and `cutmix` are the alphas of Beta distributions of the
-    /// own share, and 0 for none of this kind. Of both kinds, one in two.
+    /// Draws for a batch of images of `[rows, columns]`; `mixup` and `cutmix` are the alphas of Beta distributions of
+    /// the own share, and 0 for none of this kind. Of both kinds, one in two.
     pub(crate) fn draw(mixup: f32, cutmix: f32, size: [usize; 2], random: &mut Random) -> Option<Mixture> {
         let first = random.unit() < 0.5;
         match (mixup > 0.0, cutmix > 0.0) {

@@ -88,12 +88,13 @@ impl Space {
     }
 }
 
-/// The number at `bin` of [`BINS`] from `start` to `end`, counted from the nearer of the two as `torch.linspace` does.
+/// The number at `bin` of [`BINS`] from `start` to `end`, counted from the nearer of the two and rounded
+/// once, as `torch.linspace` does.
 fn linspace(start: f32, end: f32, bin: usize) -> f32 {
     let (last, step) = (BINS - 1, (end - start) / (BINS - 1) as f32);
     match bin < BINS / 2 {
-        true => start + step * bin as f32,
-        false => end - step * (last - bin) as f32,
+        true => step.mul_add(bin as f32, start),
+        false => (-step).mul_add((last - bin) as f32, end),
     }
 }
 

@@ -1,5 +1,5 @@
-//! One augmented image, from the pixels that are kept to the numbers of a batch: a part of it, at the size of the batch;
-//! operators on its 8-bit values; Keras's changes and normalization in one pass; a rectangle erased.
+//! One augmented image, from the pixels that are kept to the numbers of a batch: a part of it, at the size of the
+//! batch; operators on its 8-bit values; Keras's changes and normalization in one pass; a rectangle erased.
 
 use std::borrow::Cow;
 

@@ -18,9 +18,9 @@ impl Network {
     }
 
     /// The same with a `tap`, which receives the name and output of every operation and returns the value that the
-    /// network continues with: the output itself, or another tensor of that shape. Of fused operations (a convolution
-    /// with its max pooling in `cnn3`, `lynx` and VGG; MobileNet's expansion, depthwise convolution and projection) it sees
-    /// only the last output, unless the network is [`Network::unfused`].
+    /// network continues with: the output itself, or another tensor of that shape. Of fused operations (a
+    /// convolution with its max pooling in `cnn3`, `lynx` and VGG; MobileNet's expansion, depthwise convolution and
+    /// projection) it sees only the last output, unless the network is [`Network::unfused`].
     pub fn forward_with(&self, pixels: Tensor<4>, mode: Mode, tap: &mut Tap) -> Tensor<2> {
         self.run(pixels, 0, self.graph.nodes.len() - 1, mode, tap).flatten(1, 3)
     }

@@ -59,8 +59,12 @@ impl Graph {
                 .filter(|&input| self.readers(input) == 1)
         };
         let pool = before(i).filter(|&pool| matches!(self.nodes[pool].operation, Operation::MaxPool(_)))?;
-        let plain = |o: &Operation| matches!(o, Operation::Convolution(c) if c.norm.is_none() && c.activation == Activation::None);
-        before(pool).filter(|&convolution| plain(&self.nodes[convolution].operation))
+        before(pool).filter(|&i| match &self.nodes[i].operation {
+            Operation::Convolution(convolution) => {
+                convolution.norm.is_none() && convolution.activation == Activation::None
+            }
+            _ => false,
+        })
     }
 
     /// Folds the batch norm `i` into `convolution`, see [`Graph::pooled_convolution`]. A ReLU goes with it, since it is

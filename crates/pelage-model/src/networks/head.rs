@@ -89,8 +89,8 @@ impl Graph {
         !self.nodes().iter().any(|node| node.operation == Operation::Flatten)
     }
 
-    /// Whether the head begins with the channel means of the last feature map, which can be averaged with those of other
-    /// views of an image.
+    /// Whether the head begins with the channel means of the last feature map, which can be averaged with those of
+    /// other views of an image.
     pub fn averages(&self) -> bool {
         let first = self.nodes().get(self.features() + 1);
         first.is_some_and(|node| node.operation == Operation::AveragePool { side: 1 })

@@ -11,8 +11,9 @@ use super::{init, parameters};
 use crate::ops::Activation;
 
 impl Network {
-    /// The same network with the batch norms of the layers that `choose` names folded into the convolutions before them,
-    /// as weights and a bias (Jacob et al. 2018, section 3.2). Equal to the original within rounding, except in training.
+    /// The same network with the batch norms of the layers that `choose` names folded into the convolutions before
+    /// them, as weights and a bias (Jacob et al. 2018, section 3.2). Equal to the original within rounding, except in
+    /// training.
     pub fn folded(&self, choose: impl Fn(&str) -> bool) -> Self {
         let has_norm = |node: &Node| match &node.operation {
             Operation::Convolution(convolution) => convolution.norm.is_some(),

@@ -69,8 +69,8 @@ impl Average {
         Ok(Average { values })
     }
 
-    /// Adds `network` as it is after `steps` steps. The decay of a running average is lower at first, so that the random
-    /// initialization is soon forgotten.
+    /// Adds `network` as it is after `steps` steps. The decay of a running average is lower at first, so that the
+    /// random initialization is soon forgotten.
     pub fn update(&mut self, network: &Network, steps: u64, averaging: Averaging) {
         let updates = averaging.updates(steps) as f64;
         if !steps.is_multiple_of(EVERY) || updates == 0.0 {

@@ -55,6 +55,11 @@ impl Optimizer {
             learning_rate,
             gradients,
             normalized,
+            last: network
+                .graph()
+                .nodes()
+                .last()
+                .map_or_else(String::new, |node| node.name.clone()),
             path: Path::default(),
         };
         network.map(&mut mapper)
@@ -174,13 +179,17 @@ struct Step<'a> {
     gradients: Gradients,
     /// The weights whose length means nothing.
     normalized: BTreeSet<String>,
+    /// The last layer's name.
+    last: String,
     path: Path,
 }
 
-/// The parameter group of `name`: its learning rate and weight decay.
-fn rate(recipe: &Recipe, name: &str, learning_rate: f64) -> Rate {
+/// The parameter group of `name`: its learning rate and weight decay. `last` is the name of the last layer.
+fn rate(recipe: &Recipe, name: &str, last: &str, learning_rate: f64) -> Rate {
+    let of_last = name.strip_prefix(last).is_some_and(|rest| rest.starts_with('.'));
     let share = match &recipe.transfer {
         Some(transfer) if !name.starts_with("head") => transfer.backbone_rate,
+        None if of_last => recipe.head_rate,
         _ => 1.0,
     };
     let is_norm_or_bias = name.ends_with(".bias") || name.contains(".norm.");
@@ -211,7 +220,7 @@ impl ModuleMapper for Step<'_> {
         let rescale = self.normalized.contains(&name);
         let updated = self.optimizer.update(
             self.recipe,
-            rate(self.recipe, &name, self.learning_rate),
+            rate(self.recipe, &name, &self.last, self.learning_rate),
             name,
             &shape,
             rescale,
@@ -275,9 +284,20 @@ mod tests {
                 ..Recipe::default()
             };
             ["conv1.weight", "conv1.norm.weight", "conv1.norm.bias", "head.bias"]
-                .map(|name| rate(&recipe, name, 0.1).weight_decay)
+                .map(|name| rate(&recipe, name, "dense", 0.1).weight_decay)
         };
         assert_eq!(decays(true), [0.5; 4]);
         assert_eq!(decays(false), [0.5, 0.0, 0.0, 0.0]);
+    }
+
+    #[test]
+    fn the_last_layer_has_its_share_of_the_rate() {
+        let recipe = Recipe {
+            head_rate: 0.1,
+            ..Recipe::default()
+        };
+        let rates = ["dense2.weight", "dense2.bias", "dense20.weight", "conv1.weight"]
+            .map(|name| rate(&recipe, name, "dense2", 1.0).learning_rate);
+        assert_eq!(rates, [0.1, 0.1, 1.0, 1.0]);
     }
 }

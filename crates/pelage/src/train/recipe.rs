@@ -77,6 +77,8 @@ settings! {
         weight_decay: f64 = 0.0, |decay| *decay >= 0.0 && decay.is_finite(), "0 or more";
         /// Whether biases and the scales and shifts of batch norms decay too.
         decay_norms: bool = true;
+        /// Learning rate of the last layer relative to the others', from scratch: of few classes it takes smaller steps.
+        head_rate: f64 = 1.0, |share| *share > 0.0 && share.is_finite(), "above 0";
         /// Gradients are scaled down to this norm, over all parameters together; 0: never.
         clip_norm: f64 = 0.0, |norm| *norm >= 0.0 && norm.is_finite(), "0 or more";
         /// How the learning rate changes.
@@ -86,8 +88,8 @@ settings! {
         /// Decay per step of the running average of the weights, see [`super::average`]; 0: the weights themselves are
         /// validated and saved.
         ema_momentum: f64 = 0.999, |share| (0.0..1.0).contains(share), "0 or more and below 1";
-        /// Share of the steps, at the end, over whose weights the plain mean is taken instead of the running average; 0:
-        /// none.
+        /// Share of the steps, at the end, over whose weights the plain mean is taken instead of the running average;
+        /// 0: none.
         average_last: f64 = 0.0, |share| (0.0..1.0).contains(share), "0 or more and below 1";
         /// The loss function.
         loss: Loss = Loss::CrossEntropy;
@@ -213,46 +215,6 @@ impl Recipe {
         }
     }
 
-    /// Side of the training images in epoch `epoch`, from 0.
-    pub fn side(&self, epoch: usize) -> u32 {
-        self.image_sizes.side(epoch).unwrap_or(self.image_size)
-    }
-
-    /// The largest side of training images.
-    pub fn largest_side(&self) -> u32 {
-        self.image_sizes.sides().max().unwrap_or(self.image_size)
-    }
-
-    /// Side of the images in evaluation and prediction.
-    pub fn evaluation_side(&self) -> u32 {
-        self.evaluation_size.unwrap_or(self.side(self.epochs - 1))
-    }
-
-    /// Side at which training images are kept: as large as they are needed, and as parts of them are, enlarged.
-    pub fn kept_side(&self) -> u32 {
-        let crops = self.augmentation().is_some_and(|one| one.random_resized_crop.is_some());
-        let side = if crops {
-            self.largest_side() * 5 / 4
-        } else {
-            self.largest_side()
-        };
-        side.max(self.evaluation_side())
-    }
-
-    /// Whether the validation after `epoch`, from 0, is that of a finished model. In a run of several sizes, only the
-    /// last one is: the others would take more time than they are worth.
-    pub fn is_measured(&self, epoch: usize) -> bool {
-        self.image_sizes.is_empty() || epoch + 1 >= self.epochs
-    }
-
-    /// Side of the images in the validation after `epoch`, and whether their mirror images count as well.
-    pub fn validation(&self, epoch: usize) -> (u32, bool) {
-        match self.is_measured(epoch) {
-            true => (self.evaluation_side(), self.evaluation_flip),
-            false => (self.side(epoch).min(self.evaluation_side()), false),
-        }
-    }
-
     /// How training images are augmented; `None` if they are not, as when features are computed only once.
     pub fn augmentation(&self) -> Option<Augmentation> {
         let changes = !self.augmentation.is_none() && !self.learns_from_features();
@@ -354,46 +316,6 @@ impl Recipe {
         match &self.transfer {
             Some(transfer) => transfer.validate(self.model),
             None => Ok(()),
-        }
-    }
-}
-
-impl Recipe {
-    /// Checks the sizes of images, and that the network takes several where there are.
-    fn check_sizes(&self) -> Result<()> {
-        let beside = self.transfer.iter().flat_map(|transfer| &transfer.beside);
-        let smallest = beside.map(|beside| beside.architecture.smallest_size()).max();
-        let smallest = smallest.unwrap_or(0).max(self.model.smallest_size()) as u32;
-        let named = |name: &'static str, side: u32| {
-            let allowed = format!("{smallest} to 4096 pixels for {}", self.name());
-            match (smallest..=4096).contains(&side) {
-                true => Ok(()),
-                false => Err(Error::setting(name, side, allowed)),
-            }
-        };
-        named("image_size", self.image_size)?;
-        self.image_sizes
-            .sides()
-            .try_for_each(|side| named("image_sizes", side))?;
-        self.evaluation_size
-            .map_or(Ok(()), |side| named("evaluation_size", side))?;
-        let head = self.transfer.as_ref().map(|transfer| &transfer.head);
-        let graph = self.model.graph_with(head, [self.image_size as usize; 2], 2);
-        let (any_size, scratch) = (graph.takes_any_size(), self.transfer.is_none());
-        let sizes = "for a network that learns itself and takes images of any size";
-        if !self.image_sizes.is_empty() && (!any_size || self.learns_from_features()) {
-            let given = String::from(self.image_sizes.clone());
-            return Err(Error::setting("image_sizes", given, sizes));
-        }
-        match self.evaluation_size {
-            Some(side) if side != self.image_size && (!any_size || self.learns_from_features()) => {
-                Err(Error::setting("evaluation_size", side, sizes))
-            }
-            _ if self.evaluation_flip && !(graph.averages() && scratch) => {
-                let allowed = "false but for a network from scratch whose head begins with channel means";
-                Err(Error::setting("evaluation_flip", true, allowed))
-            }
-            _ => Ok(()),
         }
     }
 }

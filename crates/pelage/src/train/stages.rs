@@ -1,5 +1,5 @@
-//! Image sizes over the epochs of a run: small images first, since what is learnt of them cheaply serves for larger ones
-//! too (progressive resizing, Howard 2018; Tan and Le 2021, section 4).
+//! Image sizes over the epochs of a run: small images first, since what is learnt of them cheaply serves for larger
+//! ones too (progressive resizing, Howard 2018; Tan and Le 2021, section 4).
 
 use std::str::FromStr;
 

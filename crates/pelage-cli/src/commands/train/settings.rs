@@ -102,6 +102,12 @@ const LEARNING: &[Flag] = &[
         Switch,
     ),
     Flag(
+        "head_rate",
+        "SHARE",
+        "Learning rate of the last layer relative to the others', from scratch",
+        Any,
+    ),
+    Flag(
         "clip_norm",
         "NORM",
         "Scale gradients down to this norm, over all parameters together; 0: never",
