@@ -34,6 +34,7 @@ mod written;
 use clap::{Parser, Subcommand};
 use pelage::data::decode::{Damaged, Limits};
 
+use crate::decisions;
 use crate::failure::{Failure, Outcome};
 use crate::options::one_of;
 use crate::table::count;
@@ -103,6 +104,7 @@ enum Verb {
 impl Cli {
     pub(crate) fn run(self) -> Outcome {
         self.output.settle();
+        decisions::listen();
         if is_json() && !self.verb.has_document() {
             return Err(Failure::usage("this verb has no JSON document").help("leave --json out"));
         }

@@ -4,6 +4,7 @@
 #![forbid(unsafe_code)]
 
 mod commands;
+mod decisions;
 mod failure;
 mod options;
 mod progress;

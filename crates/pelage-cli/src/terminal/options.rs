@@ -6,8 +6,6 @@ use std::sync::OnceLock;
 use anstream::ColorChoice;
 use clap::{Args, ValueEnum};
 
-use super::tell;
-
 /// The options.
 #[derive(Args, Clone, Copy, Debug, Default)]
 #[command(next_help_heading = "Output")]
@@ -99,25 +97,5 @@ impl Options {
     /// Lets them hold for this process.
     pub(crate) fn settle(self) {
         SETTLED.get_or_init(|| self);
-        if self.verbose && log::set_logger(&Decisions).is_ok() {
-            log::set_max_level(log::LevelFilter::Debug);
-        }
     }
-}
-
-/// Tells what the libraries say of their decisions.
-struct Decisions;
-
-impl log::Log for Decisions {
-    fn enabled(&self, metadata: &log::Metadata) -> bool {
-        metadata.target().starts_with("pelage")
-    }
-
-    fn log(&self, record: &log::Record) {
-        if self.enabled(record.metadata()) {
-            tell(format_args!("info: {}\n", record.args()));
-        }
-    }
-
-    fn flush(&self) {}
 }

@@ -75,18 +75,15 @@ pub fn explain(
         return Err(pelage_data::Error::Dataset("it has no pictures to explain".into()).into());
     }
     let job = Job::new(&model, options, folder)?;
+    let open = |path| catalog::open_parts_at(path, options.label_level)?.to_evaluate();
+    let scored = dataset.map(open).transpose()?;
     // Before minutes of decoding.
     claim(folder)?;
-    let open = |path| {
-        let (catalog, preprocessing) = (
-            catalog::open_parts_at(path, options.label_level)?.to_evaluate()?.images,
-            &model.facts.preprocessing,
-        );
-        let cache = Cache::new(compute.cache);
-        let images = DecodedImages::open(Arc::new(catalog), preprocessing, &cache, progress)?;
-        Ok::<_, Error>(Arc::new(images))
+    let decode = |scored: catalog::Scored| {
+        let (images, cache) = (Arc::new(scored.images), Cache::new(compute.cache));
+        DecodedImages::open(images, &model.facts.preprocessing, &cache, progress).map(Arc::new)
     };
-    let dataset = dataset.map(open).transpose()?;
+    let dataset = scored.map(decode).transpose()?;
     write_folder(&job, &entries, dataset.as_ref(), &mut |one| progress(one))
 }
 
