@@ -6,7 +6,7 @@ use rand_chacha::ChaCha8Rng;
 use super::graph::{Graph, Node};
 use crate::values::{Named, Values};
 
-/// How convolutions are initialized, uniformly; dense layers always follow Glorot.
+/// How convolutions are initialized, uniformly; dense layers follow Glorot, where nothing else is said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Init {
     /// Glorot and Bengio 2010, eq. 16: limit sqrt(6 / (inputs + outputs)).
@@ -14,7 +14,8 @@ pub(super) enum Init {
     /// He et al. 2015, eq. 10, for networks with ReLU: limit sqrt(6 / inputs).
     He,
     /// As many filters as the input has channels begin as the identity, `torch.nn.init.dirac_` (Zagoruyko and Komodakis
-    /// 2017), so that what is seen goes through all layers; the others are drawn with limit sqrt(1 / inputs).
+    /// 2017), so that what is seen goes through all layers; the others are drawn with limit sqrt(1 / inputs). Dense layers have a
+    /// tenth of Glorot's limit: through the identity their inputs are large, and so the first answers are undecided.
     Dirac,
 }
 
@@ -48,6 +49,7 @@ fn draw(graph: &Graph, nodes: &[Node], init: Init, seed: u64) -> Named {
                 let (gain, fan) = match init {
                     Init::He if shape.len() == 4 => (6.0, inputs),
                     Init::Dirac if shape.len() == 4 => (1.0, inputs),
+                    Init::Dirac => (0.06, inputs + outputs),
                     _ => (6.0, inputs + outputs),
                 };
                 let limit = (gain / fan as f32).sqrt();

@@ -64,16 +64,15 @@ impl Recipe {
             .map_or(Ok(()), |side| named("evaluation_size", side))?;
         let head = self.transfer.as_ref().map(|transfer| &transfer.head);
         let graph = self.model.graph_with(head, [self.image_size as usize; 2], 2);
-        let (any_size, scratch) = (graph.takes_any_size(), self.transfer.is_none());
+        let scratch = self.transfer.is_none();
+        let one_size = !graph.takes_any_size() || self.learns_from_features();
         let sizes = "for a network that learns itself and takes images of any size";
-        if !self.image_sizes.is_empty() && (!any_size || self.learns_from_features()) {
+        if !self.image_sizes.is_empty() && one_size {
             let given = String::from(self.image_sizes.clone());
             return Err(Error::setting("image_sizes", given, sizes));
         }
         match self.evaluation_size {
-            Some(side) if side != self.image_size && (!any_size || self.learns_from_features()) => {
-                Err(Error::setting("evaluation_size", side, sizes))
-            }
+            Some(side) if side != self.image_size && one_size => Err(Error::setting("evaluation_size", side, sizes)),
             _ if self.evaluation_flip && !(graph.averages() && scratch) => {
                 let allowed = "false but for a network from scratch whose head begins with channel means";
                 Err(Error::setting("evaluation_flip", true, allowed))

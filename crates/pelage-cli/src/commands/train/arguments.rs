@@ -18,7 +18,7 @@ use super::settings::Settings;
 use crate::failure::Failure;
 use crate::options::{flag, one_of};
 
-/// Train a network; every default is the reference recipe
+/// Train a network; every default is that of the reference recipe
 ///
 /// DATA is the result of `pelage organize`, or any folder of class folders or zip together with --validation-split. The
 /// run folder keeps the settings, the best weights, the history, the curves and a checkpoint. A run that was stopped or
