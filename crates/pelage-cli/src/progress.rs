@@ -283,8 +283,8 @@ impl Training {
             } => self.print(&match cross_validated.is_nan() {
                 true => format!("strength of regularization {strength:.1e}: too few pictures to choose another by"),
                 false => format!(
-                    "strength of regularization {strength:.1e}, chosen by cross-validation among the training pictures: \
-                     log loss {}",
+                    "strength of regularization {strength:.1e}, chosen by cross-validation among the training \
+                     pictures: log loss {}",
                     fixed(*cross_validated, 4)
                 ),
             }),
