@@ -270,8 +270,8 @@ impl Training {
             } => tell(match cross_validated.is_nan() {
                 true => format!("strength of regularization {strength:.1e}: too few pictures to choose another by\n"),
                 false => format!(
-                    "strength of regularization {strength:.1e}, chosen by cross-validation among the training pictures: \
-                     log loss {}\n",
+                    "strength of regularization {strength:.1e}, chosen by cross-validation among the training \
+                     pictures: log loss {}\n",
                     fixed(*cross_validated, 4)
                 ),
             }),

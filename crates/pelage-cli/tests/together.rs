@@ -46,7 +46,7 @@ fn joined_backbones_are_one_model() {
     data(at, 40, 15);
     for (out, more) in [
         ("solved", &["--head", "logistic", "--tta", "flip"][..]),
-        ("steps", &["--epochs", "4"]),
+        ("steps", &["--patience", "0"]),
     ] {
         succeed(at, &[&JOINED[..], &[out], more].concat());
         // The saved networks compute together what the head alone did on the kept features.
@@ -81,7 +81,10 @@ fn joined_backbones_are_one_model() {
     let page = std::fs::read_to_string(at.join("page.html")).unwrap();
     assert!(page.contains("resnet18+mobilenet_v2"));
     succeed(at, &["compare", "solved", "steps"]);
-    succeed(at, &["submit", "solved", "data/validation", "--out", "submission.csv"]);
+    succeed(
+        at,
+        &["submit", "solved", "data/validation/level", "--out", "submission.csv"],
+    );
     // What can only be told of one network.
     for command in [
         &["explain", "solved", "data/validation/level", "--out", "explained"][..],
@@ -99,7 +102,7 @@ fn joined_backbones_are_one_model() {
         (&["--head", "mlp"][..], "must be linear where backbones are joined"),
         (&["--unfreeze", "all"], "unfreeze"),
         (&["--pooling", "flatten"], "pooling"),
-        (&["--weights", "a.pth"], "once for each"),
+        (&["--weights", "a.pth", "--weights", "b.pth"], "once for each"),
     ] {
         let said = fail(at, &[&JOINED[..], &["no"], more].concat(), 2);
         assert!(said.contains(named), "{said}");
@@ -158,7 +161,7 @@ fn an_ensemble_is_the_weighted_mean_of_calibrated_probabilities() {
         &[
             "submit",
             "both.safetensors",
-            "data/validation",
+            "data/validation/level",
             "--out",
             "submission.csv",
         ],

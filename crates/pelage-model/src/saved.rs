@@ -229,7 +229,8 @@ impl Model {
         match self.others.len() {
             0 => Ok(()),
             others => Err(Error::Settings(format!(
-                "a model of {} networks ({}) cannot be {what}, which is done with one network; take a model of one of them",
+                "a model of {} networks ({}) cannot be {what}, which is done with one network; take a model of one of \
+                 them",
                 1 + others,
                 self.facts.name()
             ))),

@@ -16,9 +16,9 @@ use crate::terminal::{answer, quoted};
 
 /// Make one model of several: the mean of their calibrated probabilities
 ///
-/// All are of the same classes, in any order, and were validated on the same pictures. The weights of the mean are those
-/// with the lowest log loss on these validation pictures, so what is told of them flatters a little; no test part is
-/// looked at. The result is a model file like any other to predict, evaluate, submit and serve.
+/// All are of the same classes, in any order, and were validated on the same pictures. The weights of the mean are
+/// those with the lowest log loss on these validation pictures, so what is told of them flatters a little; no test part
+/// is looked at. The result is a model file like any other to predict, evaluate, submit and serve.
 #[derive(Args)]
 pub(super) struct Arguments {
     /// Run folders or model files

@@ -88,8 +88,8 @@ fn described(found: &Suspects, arguments: &Arguments) -> String {
     };
     let (csv, page) = (quoted(&arguments.csv), quoted(&arguments.page));
     format!(
-        "{} of {} may have a wrong label\n{shown}{judged}{csv} and {page} have all of them; remove from the table what is \
-         right, then `pelage train --drop-suspects {csv}`\n",
+        "{} of {} may have a wrong label\n{shown}{judged}{csv} and {page} have all of them; remove from the table what \
+         is right, then `pelage train --drop-suspects {csv}`\n",
         found.suspects.len(),
         count(found.images, "picture"),
     )

@@ -188,3 +188,82 @@ pub(super) fn joined(split: Vec<Named>) -> Named {
     });
     named.collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::{Device, TensorData};
+
+    use super::*;
+    use crate::probability::softmax;
+    use crate::values::to_vec;
+
+    fn member() -> Member {
+        Member {
+            architecture: Architecture::Cnn3,
+            head: None,
+            flip: false,
+            preprocessing: Preprocessing::new(8),
+        }
+    }
+
+    #[test]
+    fn voices_average_probabilities_and_their_networks_add_up_logits() {
+        let voice = |networks, temperature, weight| Voice {
+            networks,
+            temperature,
+            weight,
+        };
+        let together = Together {
+            others: vec![member(), member()],
+            voices: vec![voice(2, 2.0, 0.25), voice(1, 1.0, 0.75)],
+        };
+        together.check().unwrap();
+        let logits = [[1.0, -3.0], [0.5, 400.0], [30.0, 2.0]];
+        let tensors = logits.map(|row: [f32; 2]| Tensor::from_data(TensorData::from([row]), &Device::flex()));
+        let found = softmax(&to_vec(together.answer(tensors.to_vec())), 1.0);
+        let first = softmax(&[1.5, 397.0], 2.0);
+        let second = softmax(&[30.0, 2.0], 1.0);
+        for class in 0..2 {
+            let mean = 0.25 * first[class] + 0.75 * second[class];
+            assert!((found[class] - mean).abs() < 1e-6, "{found:?} {mean}");
+        }
+        let sum = to_vec(Together::sum(vec![member(), member()]).answer(tensors.to_vec()));
+        assert_eq!(sum, [31.5, 399.0]);
+        // What nothing writes.
+        for voices in [
+            vec![],
+            vec![voice(3, 1.0, 0.5)],
+            vec![voice(3, 2.0, 1.0)],
+            vec![voice(2, 1.0, 1.0)],
+            vec![voice(2, 1.0, 0.5), voice(1, 0.0, 0.5)],
+            vec![voice(2, 1.0, 1.5), voice(1, 1.0, -0.5)],
+            vec![voice(usize::MAX, 1.0, 0.5), voice(4, 1.0, 0.5)],
+            vec![voice(3, 1.0, 1.0), voice(0, 1.0, 0.0)],
+        ] {
+            let others = together.others.clone();
+            assert!(Together { others, voices }.check().unwrap_err().contains("contradicts"));
+        }
+        assert!(Together::sum(Vec::new()).check().unwrap_err().contains("1 networks"));
+        assert!(Together::sum(vec![member(); 16]).check().is_err());
+    }
+
+    #[test]
+    fn tensors_are_of_the_network_that_their_name_says() {
+        let named = |names: &[&str]| {
+            names
+                .iter()
+                .map(|name| (name.to_string(), Default::default()))
+                .collect::<Named>()
+        };
+        let apart = vec![
+            named(&["a.weight", "b.bias"]),
+            named(&["a.weight"]),
+            named(&["c.weight"]),
+        ];
+        let whole = named(&["a.weight", "b.bias", "2/a.weight", "3/c.weight"]);
+        assert_eq!(joined(apart.clone()), whole);
+        assert_eq!(split(whole, 3), apart);
+        // Of a network that is not there: surplus of the first.
+        assert!(split(named(&["4/a.weight", "x/y"]), 3)[0].len() == 2);
+    }
+}

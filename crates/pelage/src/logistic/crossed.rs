@@ -20,6 +20,8 @@ const UNCHOSEN: f64 = 1e-3;
 const PATIENCE: usize = 2;
 /// The gradient at which a fit is good enough to be compared with others.
 const TOLERANCE: f64 = 1e-5;
+/// Steps of such a fit, at most, from the solution for a strength that is near.
+const STEPS: usize = 200;
 /// Parts that the rows are cut into.
 const FOLDS: usize = 5;
 
@@ -53,7 +55,7 @@ pub fn choose(samples: &Samples, folds: &[usize]) -> Choice {
         // Each from the solution of the strength before, which is near.
         let work = problems.par_iter().zip(solutions);
         solutions = work
-            .map(|(problem, start)| problem.solve(start, strength, TOLERANCE))
+            .map(|(problem, start)| problem.solve(start, strength, TOLERANCE, STEPS))
             .collect();
         let (loss, logits) = predicted(samples, folds, &problems, &solutions);
         if !best.loss.is_nan() && loss >= best.loss {

@@ -32,7 +32,7 @@ pub struct Coefficients {
 
 /// Pieces of the rows: summed each by itself, then in order, so that the threads do not show.
 const PIECES: usize = 16;
-/// Steps of one fit. A regularized fit needs some hundreds at most.
+/// Steps of one fit, at most; it needs some hundreds.
 const STEPS: usize = 2000;
 /// The largest value of the gradient at the optimum.
 const TOLERANCE: f64 = 1e-7;
@@ -74,7 +74,7 @@ pub fn fit(samples: &Samples, strength: f64) -> Coefficients {
     let rows: Vec<_> = (0..samples.labels.len()).collect();
     let problem = Problem::new(samples, &rows);
     let start = problem.start();
-    problem.coefficients(&problem.solve(start, strength, TOLERANCE))
+    problem.coefficients(&problem.solve(start, strength, TOLERANCE, STEPS))
 }
 
 /// Some of the samples, with what their features are moved and scaled by.
@@ -120,8 +120,8 @@ impl<'a> Problem<'a> {
         vec![0.0; self.samples.classes * (self.mean.len() + 1)]
     }
 
-    pub(super) fn solve(&self, start: Vec<f64>, strength: f64, tolerance: f64) -> Vec<f64> {
-        lbfgs::minimize(start, tolerance, STEPS, |at, gradient| {
+    pub(super) fn solve(&self, start: Vec<f64>, strength: f64, tolerance: f64, steps: usize) -> Vec<f64> {
+        lbfgs::minimize(start, tolerance, steps, |at, gradient| {
             self.objective(at, strength, gradient)
         })
     }

@@ -13,10 +13,15 @@ const SHOWN: usize = 200;
 /// The size of what is shown is the thumbnail's own; this only says that nothing is cut off.
 const WHOLE: u32 = 160;
 
-const STYLE: &str = "body { font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 75rem; padding: 0 1rem; \
-                     color-scheme: light dark; } ol { display: grid; gap: 1rem; padding: 0; list-style: none; \
-                     grid-template-columns: repeat(auto-fill, minmax(11rem, 1fr)); } figure { margin: 0; } \
-                     img { max-width: 100%; } figcaption { font-size: 0.875rem; overflow-wrap: anywhere; }";
+const STYLE: &str = "
+    body { font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 75rem; padding: 0 1rem; }
+    :root { color-scheme: light dark; }
+    ol { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fill, minmax(11rem, 1fr)); }
+    ol { padding: 0; list-style: none; }
+    figure { margin: 0; }
+    img { max-width: 100%; }
+    figcaption { font-size: 0.875rem; overflow-wrap: anywhere; }
+";
 
 /// The page.
 pub fn html(found: &Suspects, title: &str) -> String {
@@ -54,7 +59,9 @@ fn figure(found: &Suspects, suspect: &Suspect) -> Markup {
     html! {
         figure {
             @match address {
-                Ok(address) => img src=(address) alt={ (suspect.path) ", a picture of '" (suspect.class) "'" } loading="lazy";,
+                Ok(address) => {
+                    img src=(address) alt={ (suspect.path) ", a picture of '" (suspect.class) "'" } loading="lazy";
+                }
                 Err(_) => p { "no picture" },
             }
             figcaption {

@@ -85,8 +85,8 @@ pub(super) struct Transferring {
     backbone: Option<Backbones>,
     #[command(flatten)]
     choosing: Choosing,
-    /// linear; logistic: a linear one, solved to its optimum in seconds, with no setting to choose; mlp: 256 hidden; article: the tutorial's 512 and 256 over all features, RMSprop, 15 epochs [default:
-    /// linear]
+    /// linear; logistic: a linear one, solved to its optimum, with no setting to choose; mlp: 256 hidden; article: the
+    /// tutorial's 512 and 256 over all features, RMSprop, 15 epochs [default: linear]
     #[arg(long, hide_short_help = true, requires = "backbone", value_parser = ["linear", "logistic", "mlp", "article"])]
     head: Option<String>,
     /// Which part of the backbone is trained: none (features are computed once), last-N layers, all [default: none]
