@@ -18,7 +18,7 @@ use super::compute::Computing;
 use crate::failure::{Failure, Outcome};
 use crate::options::one_of;
 use crate::signals::{interrupted, stop_on_signal};
-use crate::terminal::tell;
+use crate::terminal::{tell, warn};
 
 /// A web page and an API that classify pictures
 ///
@@ -121,7 +121,8 @@ pub(super) fn run(arguments: Arguments) -> Outcome {
         .map_err(|failure| Failure::failed(failure.to_string()))?;
     let stop = notified_of_signal();
     let page = format!("http://{address}/");
-    tell(format_args!("serving on {page} (Ctrl-C ends)\n"));
+    // A result, though on stderr: with `--port 0` nothing else says where it is.
+    warn(format_args!("serving on {page} (Ctrl-C ends)\n"));
     if arguments.open {
         open(&page, &audience);
     }
