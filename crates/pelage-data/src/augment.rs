@@ -2,10 +2,15 @@
 //! (keras/src/legacy/preprocessing/image.py), and torchvision's and timm's in modules of their own.
 
 pub mod affine;
+#[cfg(feature = "files")]
 pub mod crop;
+#[cfg(feature = "files")]
 pub mod erasing;
+#[cfg(feature = "files")]
 pub mod mix;
+#[cfg(feature = "files")]
 pub mod operators;
+#[cfg(feature = "files")]
 pub mod policy;
 mod random;
 
@@ -180,6 +185,7 @@ impl Augmentation {
     }
 
     /// The operators that change an image of `[rows, columns]`, by one of the policies.
+    #[cfg(feature = "files")]
     pub(crate) fn operators(&self, size: [usize; 2], random: &mut Random) -> Vec<operators::Operator> {
         let mut operators = Vec::new();
         if self.trivial_augment {

@@ -8,7 +8,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, TryRecvError, sync_channel};
 
-use pelage_kernels::split_mix::mix;
 use rayon::prelude::*;
 
 use crate::augment::mix::Mixture;
@@ -16,7 +15,7 @@ use crate::augment::{Augmentation, Random};
 use crate::cache::DecodedImages;
 use crate::targets::Targets;
 use crate::{Error, Result};
-use augmented::Which;
+use augmented::{Which, key};
 
 /// Images for one step.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -173,11 +172,6 @@ pub fn order(count: usize, order: Order) -> Vec<usize> {
 
 /// What a batch's mixture is drawn for; images have other numbers, see [`augmented`].
 const MIXTURE: u64 = 7;
-
-/// A number for one image, or batch, in one epoch, independent between `purpose`s.
-fn key(seed: u64, epoch: u64, index: usize, purpose: u64) -> u64 {
-    mix(mix(mix(seed.wrapping_add(purpose << 32)).wrapping_add(epoch)).wrapping_add(index as u64))
-}
 
 impl Work {
     fn batch(&self, number: usize) -> Result<Batch> {

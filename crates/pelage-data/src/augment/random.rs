@@ -11,14 +11,17 @@ impl Random {
         (split_mix::next(&mut self.0) >> 40) as f32 / (1u64 << 24) as f32
     }
 
-    /// The same as an f64.
-    pub(crate) fn unit_f64(&mut self) -> f64 {
-        (split_mix::next(&mut self.0) >> 11) as f64 / (1u64 << 53) as f64
-    }
-
     /// Up to `range` either way.
     pub(crate) fn symmetric(&mut self, range: f32) -> f32 {
         (2.0 * self.unit() - 1.0) * range
+    }
+}
+
+#[cfg(feature = "files")]
+impl Random {
+    /// 0 to 1, without 1, as an f64.
+    pub(crate) fn unit_f64(&mut self) -> f64 {
+        (split_mix::next(&mut self.0) >> 11) as f64 / (1u64 << 53) as f64
     }
 
     /// Between two numbers.

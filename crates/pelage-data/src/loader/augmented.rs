@@ -4,10 +4,15 @@
 use std::borrow::Cow;
 
 use pelage_kernels::pixels::Normalization;
+use pelage_kernels::split_mix::mix;
 
-use super::key;
 use crate::Result;
 use crate::augment::{Augmentation, Random, crop, erasing};
+
+/// A number for one image, or batch, in one epoch, independent between `purpose`s.
+pub(super) fn key(seed: u64, epoch: u64, index: usize, purpose: u64) -> u64 {
+    mix(mix(mix(seed.wrapping_add(purpose << 32)).wrapping_add(epoch)).wrapping_add(index as u64))
+}
 
 /// What is drawn for, each by numbers of its own.
 const CHANGES: u64 = 2;

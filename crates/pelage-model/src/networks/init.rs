@@ -13,9 +13,10 @@ pub(super) enum Init {
     Glorot,
     /// He et al. 2015, eq. 10, for networks with ReLU: limit sqrt(6 / inputs).
     He,
-    /// As many filters as the input has channels begin as the identity, `torch.nn.init.dirac_` (Zagoruyko and Komodakis
-    /// 2017), so that what is seen goes through all layers; the others are drawn with limit sqrt(1 / inputs). Dense layers have a
-    /// tenth of Glorot's limit: through the identity their inputs are large, and so the first answers are undecided.
+    /// As many filters as the input has channels begin as the identity, `torch.nn.init.dirac_` (Zagoruyko and
+    /// Komodakis 2017), so that what is seen goes through all layers; the others are drawn with limit sqrt(1 / inputs).
+    /// Dense layers have a tenth of Glorot's limit: through the identity their inputs are large, and so the first
+    /// answers are undecided.
     Dirac,
 }
 

@@ -77,7 +77,8 @@ settings! {
         weight_decay: f64 = 0.0, |decay| *decay >= 0.0 && decay.is_finite(), "0 or more";
         /// Whether biases and the scales and shifts of batch norms decay too.
         decay_norms: bool = true;
-        /// Learning rate of the last layer relative to the others', from scratch: of few classes it takes smaller steps.
+        /// Learning rate of the last layer relative to the others', from scratch: for few classes it needs smaller
+        /// steps.
         head_rate: f64 = 1.0, |share| *share > 0.0 && share.is_finite(), "above 0";
         /// Gradients are scaled down to this norm, over all parameters together; 0: never.
         clip_norm: f64 = 0.0, |norm| *norm >= 0.0 && norm.is_finite(), "0 or more";
