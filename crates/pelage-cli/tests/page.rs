@@ -275,7 +275,7 @@ fn a_person_tries_a_model_and_watches_a_run() {
     let counts: Vec<u64> = serde_json::from_value(browser.run(counts)).unwrap();
     assert_eq!(
         (counts.len(), counts.iter().sum::<u64>()),
-        (4, 8),
+        (4, 16),
         "all of the validation part: {counts:?}"
     );
     look(&browser, "run");

@@ -451,7 +451,7 @@ fn a_loss_that_became_nan_is_a_failure_that_names_the_rate() {
 #[test]
 fn with_everything_on_it_ends_the_same_resumed_and_on_any_number_of_threads() {
     let folder = tempfile::tempdir().unwrap();
-    data(folder.path(), 30, 10);
+    data(folder.path(), 12, 4);
     let everything = |out: &'static str, threads: &'static str| {
         let text = format!(
             "train data --recipe strong --image-sizes 32:2,40:2,48:1 --evaluation-size 44 --batch-size 8 --optimizer \

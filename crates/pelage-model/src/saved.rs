@@ -12,111 +12,24 @@
 //! no reader needs: its fields may come and go without a new version, and unknown ones are kept.
 
 mod check;
+mod facts;
+mod parts;
 mod together;
 
 use std::path::Path;
 
 use burn::Tensor;
 use burn::tensor::{Device, activation};
-use pelage_data::preprocess::Preprocessing;
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 pub use check::{check_classes, check_head};
+pub use facts::Facts;
+use parts::{Parts, read};
+pub use parts::{encode, trained, with_calibration};
 pub use together::{Member, Together, Voice};
 
-use crate::networks::graph::Graph;
-use crate::networks::summary::{self, Layer};
-use crate::networks::{Architecture, Head, Network, Pooling, parameters, pooled};
-use crate::trust::{Calibration, Judge, UNKNOWN};
-use crate::values::Named;
-use crate::{Error, Result, input, paths, tensors};
-
-/// What a model file says about its model.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Facts {
-    /// The network.
-    pub architecture: Architecture,
-    /// The head that replaces the architecture's own, if one does.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub head: Option<Head>,
-    /// Whether the features of an image and its mirror image are averaged.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub flip: bool,
-    /// Class names in the order of the logits.
-    pub classes: Vec<String>,
-    /// How images become input.
-    pub preprocessing: Preprocessing,
-    /// Further networks, and how all of them answer together, where this one is not alone.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub together: Option<Together>,
-    /// How the weights were trained, for people and for later runs; not needed for prediction.
-    #[serde(default)]
-    pub training: Value,
-}
-
-/// The key of the calibration beside the [`Facts`].
-const CALIBRATION: &str = "calibration";
-
-impl Facts {
-    /// The operations of the network described here; of several, of the first.
-    pub fn graph(&self) -> Graph {
-        self.first().graph(self.classes.len())
-    }
-
-    /// The networks, one or more, in their order.
-    pub fn members(&self) -> Vec<Member> {
-        let others = self.together.iter().flat_map(|together| together.others.clone());
-        std::iter::once(self.first()).chain(others).collect()
-    }
-
-    fn first(&self) -> Member {
-        Member {
-            architecture: self.architecture,
-            head: self.head.clone(),
-            flip: self.flip,
-            preprocessing: self.preprocessing.clone(),
-        }
-    }
-
-    /// What the model is called by its networks: the names of their architectures.
-    pub fn name(&self) -> String {
-        let names = self.members().into_iter().map(|member| member.architecture.name());
-        names.collect::<Vec<_>>().join("+")
-    }
-
-    /// The layers of all networks.
-    pub fn layers(&self) -> Vec<Layer> {
-        let of_one = |member: &Member| {
-            let [height, width, _] = input::shape(&member.preprocessing);
-            summary::of(&member.graph(self.classes.len()), [height, width])
-        };
-        self.members().iter().flat_map(of_one).collect()
-    }
-
-    /// Values of an embedding by the network that they come from: the inputs of the last dense layers.
-    pub fn embedding_widths(&self) -> Vec<usize> {
-        let of_one = |member: &Member| {
-            let graph = member.graph(self.classes.len());
-            let last = graph.nodes().last().and_then(|node| node.inputs.first());
-            last.map_or(0, |&input| graph.nodes()[input].channels)
-        };
-        self.members().iter().map(of_one).collect()
-    }
-
-    /// Refuses the description of an absurdly large or empty network, and what no training writes.
-    ///
-    /// # Errors
-    /// Says what is wrong.
-    pub fn check(&self) -> std::result::Result<(), String> {
-        self.first().check()?;
-        if let Some(together) = &self.together {
-            together.check()?;
-        }
-        check_classes(&self.classes)
-    }
-}
+use crate::networks::{Network, Pooling, pooled};
+use crate::trust::{Judge, UNKNOWN};
+use crate::{Error, Result, paths};
 
 /// A model ready for use, by any number of threads at once.
 #[derive(Clone, Debug)]
@@ -184,13 +97,7 @@ impl Model {
     /// # Errors
     /// A missing, truncated or foreign file; tensors that do not fit the architecture; values that are not finite.
     pub fn load(path: &Path, device: &Device) -> Result<Model> {
-        let file = paths::model(path);
-        let bytes = std::fs::read(&file).map_err(|failure| match failure.kind() {
-            std::io::ErrorKind::NotFound => {
-                Error::model(&file, "there is no model; give a run folder or a .safetensors file")
-            }
-            _ => Error::io(&file)(failure),
-        })?;
+        let (file, bytes) = read(path)?;
         Model::decode(&bytes, device).map_err(|reason| Error::model(&file, reason))
     }
 
@@ -292,83 +199,6 @@ fn on_map(network: &Network, map: Tensor<4>) -> (Tensor<2>, Tensor<2>) {
         value
     });
     (logits, embedding.flatten(1, 3))
-}
-
-/// The content of a model file.
-struct Parts {
-    /// The tensors of each network.
-    named: Vec<Named>,
-    facts: Facts,
-    calibration: Option<Calibration>,
-}
-
-impl Parts {
-    fn decode(bytes: &[u8]) -> std::result::Result<Parts, String> {
-        let damaged = |failure: serde_json::Error| format!("its description is damaged: {failure}");
-        let (mut named, mut facts) = tensors::decode::<Value>(bytes, "model")?;
-        let calibration = facts.as_object_mut().and_then(|facts| facts.remove(CALIBRATION));
-        let facts: Facts = serde_json::from_value(facts).map_err(damaged)?;
-        facts.check()?;
-        tensors::check_finite(&named)?;
-        let calibration = calibration.map(|calibration| {
-            let calibration = serde_json::from_value(calibration).map_err(damaged)?;
-            Calibration::take(
-                &mut named,
-                calibration,
-                facts.classes.len(),
-                facts.embedding_widths().iter().sum(),
-            )
-        });
-        Ok(Parts {
-            calibration: calibration.transpose()?,
-            named: together::split(named, facts.members().len()),
-            facts,
-        })
-    }
-
-    fn encode(self) -> std::result::Result<Vec<u8>, String> {
-        let unwritable = |failure: serde_json::Error| format!("cannot be written: {failure}");
-        let mut facts = serde_json::to_value(&self.facts).map_err(unwritable)?;
-        let mut named = together::joined(self.named);
-        tensors::check_finite(&named)?;
-        if let Some(calibration) = &self.calibration {
-            facts[CALIBRATION] = serde_json::to_value(&calibration.facts).map_err(unwritable)?;
-            named.extend(calibration.tensors());
-        }
-        let named = named.iter().map(|(name, values)| (name.clone(), values));
-        tensors::encode(named, "model", &facts)
-    }
-}
-
-/// The bytes of a model file of `network`, and of those beside it.
-///
-/// # Errors
-/// A message if the weights are not finite, or the facts cannot be written as JSON.
-pub fn encode(
-    network: &Network,
-    others: &[Network],
-    facts: &Facts,
-    calibration: Option<&Calibration>,
-) -> std::result::Result<Vec<u8>, String> {
-    let parts = Parts {
-        named: std::iter::once(network).chain(others).map(parameters::read).collect(),
-        facts: facts.clone(),
-        calibration: calibration.cloned(),
-    };
-    parts.encode()
-}
-
-/// The bytes of the model file `bytes` with `calibration` in place of the one that it had; its weights stay as they
-/// are, bit for bit.
-///
-/// # Errors
-/// As [`Model::decode`] and [`encode`].
-pub fn with_calibration(bytes: &[u8], calibration: &Calibration) -> std::result::Result<Vec<u8>, String> {
-    let parts = Parts {
-        calibration: Some(calibration.clone()),
-        ..Parts::decode(bytes)?
-    };
-    parts.encode()
 }
 
 /// Refuses logits or probabilities of which some are not finite: of finite weights, but too large ones.

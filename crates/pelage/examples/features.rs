@@ -12,20 +12,10 @@ pub(crate) fn main() -> Result<(), Box<dyn std::error::Error>> {
     // With random weights, to try it out; `zoo::store` finds pretrained ones.
     let mut recipe = Recipe::transfer(Architecture::ResNet18, Transfer::new(None));
     recipe.image_size = 32;
-    for written in export(
-        "pictures".as_ref(),
-        None,
-        &recipe,
-        "features".as_ref(),
-        &Compute::default(),
-        &|_| {},
-    )? {
-        println!(
-            "{}.npy: {} x {:?}",
-            written.path.display(),
-            written.images,
-            written.shape
-        );
+    let (data, out, compute) = ("pictures".as_ref(), "features".as_ref(), Compute::default());
+    for written in export(data, None, &recipe, out, &compute, &|_| {})? {
+        let (file, shape) = (written.path.display(), written.shape);
+        println!("{file}.npy: {} x {shape:?}", written.images);
     }
     Ok(())
 }

@@ -90,7 +90,7 @@ fn safetensors(arguments: &Safetensors) -> Outcome {
         None if !Layout::Torchvision.knows(architecture) => Layout::Timm,
         _ => Layout::Torchvision,
     };
-    let bytes = export::safetensors(&model, layout)?;
+    let bytes = export::safetensors(&arguments.run, layout)?;
     out.write(&bytes)?;
     if out.is_standard() {
         return Ok(String::new());

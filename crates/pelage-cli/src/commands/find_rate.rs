@@ -3,17 +3,14 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use pelage::Config;
 use pelage::draw::rates::rates_svg;
-use pelage::runs::range::{STEPS, test_rates};
-use pelage::train::range_test::{self, Point, Suggestions};
+use pelage::runs::range::STEPS;
+use pelage::train::range_test::{self, Suggestions};
 use serde::Serialize;
 
 use super::figure::Replacing;
 use super::train;
 use crate::failure::{Failure, Outcome};
-use crate::progress::Task;
-use crate::signals::{interrupted, stop_on_signal};
 use crate::terminal::{answer, quoted, tell};
 
 /// Find a learning rate by the range test (Smith 2017)
@@ -67,7 +64,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         .map(|out| replacing.figure(out))
         .transpose()?;
     let config = train::config(&arguments.training)?;
-    let points = tested(&config, arguments.steps)?;
+    let points = train::rate::tested(&config, arguments.steps)?;
     let found = range_test::suggestions(&points);
     if let Some(figure) = figure {
         let title = format!("{} on {}", config.recipe.name(), config.shown_data().display());
@@ -83,40 +80,6 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         minimum_over_ten: found.map(|found| found.minimum_over_ten),
     };
     Ok(answer(&document, |_| described(found.as_ref(), points.len()))?)
-}
-
-/// The test of what `config` describes, under a bar.
-fn tested(config: &Config, steps: usize) -> Result<Vec<Point>, Failure> {
-    let task = Task::new();
-    stop_on_signal();
-    let points = test_rates(config, steps, &|progress| task.show(progress), &mut |done| {
-        task.show(pelage::data::Progress {
-            done,
-            total: steps,
-            what: "steps",
-        });
-        interrupted().is_none()
-    });
-    task.finish();
-    match (points?, interrupted()) {
-        (_, Some(signal)) => Err(Failure::interrupted(signal, "interrupted; nothing was written")),
-        (points, None) => Ok(points),
-    }
-}
-
-/// The rate that `--learning-rate auto` takes.
-pub(super) fn found(config: &Config) -> Result<f64, Failure> {
-    let points = tested(config, STEPS)?;
-    let found = range_test::suggestions(&points).ok_or_else(|| {
-        Failure::failed("the loss fell at no learning rate, so that none can be suggested")
-            .help("give --learning-rate RATE")
-    })?;
-    tell(format_args!(
-        "learning rate: {:.2e}, by a range test of {} steps (`pelage find-rate` draws it)\n",
-        found.valley,
-        points.len()
-    ));
-    Ok(found.valley)
 }
 
 fn described(found: Option<&Suggestions>, steps: usize) -> String {

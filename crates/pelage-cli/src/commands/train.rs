@@ -2,6 +2,7 @@
 
 mod arguments;
 mod lines;
+pub(super) mod rate;
 mod settings;
 
 use std::path::Path;
@@ -15,7 +16,6 @@ use pelage::train::{EndReason, Outcome as Trained, Samples};
 use pelage::{Recipe, Run};
 
 use super::evaluate::accuracy;
-use super::find_rate;
 use crate::failure::{Failure, Outcome};
 use crate::progress::{Detail, Task, Training};
 use crate::signals::{interrupted, stop_on_signal};
@@ -41,7 +41,7 @@ pub(super) fn run(arguments: Arguments) -> Outcome {
             let told = "--learning-rate auto finds one rate, and --fine-tune trains by two";
             return Err(Failure::usage(told).help("give --learning-rate RATE"));
         }
-        config.recipe.learning_rate = find_rate::found(&config)?;
+        config.recipe.learning_rate = rate::found(&config)?;
     }
     // Claimed before minutes of decoding, and kept from others until the run itself keeps it.
     let (_claimed, folder) = match &arguments.out {

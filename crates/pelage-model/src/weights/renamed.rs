@@ -7,8 +7,9 @@ use crate::values::Named;
 /// The last layer of a head that took the place of the architecture's own.
 const HEAD: &str = "head";
 
-/// `values`, the tensors of a network with so many classes by our names, under the names and in the shapes that `layout`
-/// has for those of `architecture`. A linear head goes by the name of the architecture's own, where that is linear too.
+/// `values`, the tensors of a network with so many classes by our names, under the names and in the shapes that
+/// `layout` has for those of `architecture`. A linear head goes by the name of the architecture's own, where that is
+/// linear too.
 ///
 /// # Errors
 /// A message if the project has no such network, or none with this head.
@@ -45,11 +46,13 @@ pub fn renamed(mut values: Named, classes: usize, architecture: Architecture, la
                 .filter(|tensor| tensor.shape == shape)
                 .ok_or_else(other)?;
             let theirs = prefixes.tensor(part);
-            // A dense layer that the project writes as a convolution; the values lie in the same order.
-            if layout == Layout::Timm && theirs.starts_with("pre_logits.") && tensor.shape.len() == 2 {
-                let [rows, columns] = [tensor.shape[0], tensor.shape[1]];
-                let side = if theirs.starts_with("pre_logits.fc1.") { 7 } else { 1 };
-                tensor.shape = vec![rows, columns / (side * side), side, side];
+            // Of VGG's dense layers the first is a convolution here, in timm two are; the values lie in the same order.
+            match tensor.shape[..] {
+                [rows, channels, height, width] if theirs.starts_with("classifier.") => {
+                    tensor.shape = vec![rows, channels * height * width];
+                }
+                [rows, columns] if theirs.starts_with("pre_logits.") => tensor.shape = vec![rows, columns, 1, 1],
+                _ => {}
             }
             renamed.insert(theirs, tensor);
         }

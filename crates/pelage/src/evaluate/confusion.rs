@@ -76,7 +76,7 @@ pub fn read(bytes: &[u8]) -> Option<(Vec<String>, Vec<Vec<usize>>)> {
         .map(|row| row.ok()?.iter().skip(1).map(|count| count.parse().ok()).collect())
         .collect();
     let (classes, rows) = (classes?, rows?);
-    (rows.len() == classes.len()).then_some((classes, rows))
+    (!classes.is_empty() && rows.len() == classes.len()).then_some((classes, rows))
 }
 
 #[cfg(test)]

@@ -1,10 +1,11 @@
 //! A model's weights for PyTorch: a safetensors file whose tensors have the names that torchvision or timm give them.
 
 use std::collections::HashMap;
+use std::path::Path;
 
 use pelage_data::output::EXPORTED;
 use pelage_model::networks::graph::Operation;
-use pelage_model::networks::parameters;
+use pelage_model::saved;
 use pelage_model::values::Named;
 use pelage_model::weights::{self, Layout};
 use safetensors::tensor::{Dtype, TensorView};
@@ -12,16 +13,17 @@ use serde_json::json;
 
 use crate::{Error, Model, Result};
 
-/// The bytes of the file. The temperature of a calibrated model is folded into its last layer, so that softmax gives the
-/// same probabilities. The metadata, under `pelage.export` as JSON, names project, network, classes and preprocessing;
-/// what is not in the file is the mean with mirror images.
+/// The bytes of the file for the model of a run folder or model file. The temperature of a calibrated model is folded
+/// into its last layer, so that softmax gives the same probabilities. The metadata, under `pelage.export` as JSON, names
+/// project, network, classes and preprocessing; what is not in the file is the mean with mirror images.
 ///
 /// # Errors
-/// A network or a head that the project does not have.
-pub fn safetensors(model: &Model, layout: Layout) -> Result<Vec<u8>> {
+/// No model there; a network or a head that the project does not have.
+pub fn safetensors(run: &Path, layout: Layout) -> Result<Vec<u8>> {
+    let model = Model::open(run)?;
     model.alone("exported as weights")?;
     let architecture = model.facts.architecture;
-    let values = calibrated(model);
+    let values = calibrated(&model, saved::trained(run)?.remove(0));
     let tensors = weights::renamed(values, model.facts.classes.len(), architecture, layout).map_err(Error::Settings)?;
     let facts = json!({
         "project": layout.project(),
@@ -53,9 +55,8 @@ pub fn safetensors(model: &Model, layout: Layout) -> Result<Vec<u8>> {
     safetensors::serialize(views, Some(metadata)).map_err(unwritable)
 }
 
-/// The tensors by our names; the last layer, and so the logits, divided by the temperature.
-fn calibrated(model: &Model) -> Named {
-    let mut values = parameters::read(&model.network);
+/// `values`, the tensors of `model` by our names, with the last layer, and so the logits, divided by the temperature.
+fn calibrated(model: &Model, mut values: Named) -> Named {
     let mut nodes = model.network.graph().nodes().iter().rev();
     let last = nodes.find(|node| matches!(node.operation, Operation::Dense { .. }));
     if let (Some(last), Some(temperature)) = (last, model.judge.temperature()) {

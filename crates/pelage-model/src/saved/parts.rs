@@ -1,0 +1,116 @@
+//! A model file and what is in it.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use super::facts::Facts;
+use super::together;
+use crate::networks::{Network, parameters};
+use crate::trust::Calibration;
+use crate::values::Named;
+use crate::{Error, Result, paths, tensors};
+
+/// The key of the calibration beside the [`Facts`].
+const CALIBRATION: &str = "calibration";
+
+/// The content of a model file.
+pub(super) struct Parts {
+    /// The tensors of each network.
+    pub(super) named: Vec<Named>,
+    pub(super) facts: Facts,
+    pub(super) calibration: Option<Calibration>,
+}
+
+/// The tensors of each network in a run folder or model file, by name, as they were trained: their batch norms are not
+/// folded.
+///
+/// # Errors
+/// As [`Model::load`], but for shapes, which are not compared.
+pub fn trained(path: &Path) -> Result<Vec<Named>> {
+    let (file, bytes) = read(path)?;
+    let parts = Parts::decode(&bytes).map_err(|reason| Error::model(&file, reason))?;
+    Ok(parts.named)
+}
+
+/// The file of a model, and its bytes.
+pub(super) fn read(path: &Path) -> Result<(PathBuf, Vec<u8>)> {
+    let file = paths::model(path);
+    match std::fs::read(&file) {
+        Ok(bytes) => Ok((file, bytes)),
+        Err(missing) if missing.kind() == std::io::ErrorKind::NotFound => {
+            let reason = "there is no model; give a run folder or a .safetensors file";
+            Err(Error::model(&file, reason))
+        }
+        Err(failure) => Err(Error::io(&file)(failure)),
+    }
+}
+
+impl Parts {
+    pub(super) fn decode(bytes: &[u8]) -> std::result::Result<Parts, String> {
+        let damaged = |failure: serde_json::Error| format!("its description is damaged: {failure}");
+        let (mut named, mut facts) = tensors::decode::<Value>(bytes, "model")?;
+        let calibration = facts.as_object_mut().and_then(|facts| facts.remove(CALIBRATION));
+        let facts: Facts = serde_json::from_value(facts).map_err(damaged)?;
+        facts.check()?;
+        tensors::check_finite(&named)?;
+        let calibration = calibration.map(|calibration| {
+            let calibration = serde_json::from_value(calibration).map_err(damaged)?;
+            Calibration::take(
+                &mut named,
+                calibration,
+                facts.classes.len(),
+                facts.embedding_widths().iter().sum(),
+            )
+        });
+        Ok(Parts {
+            calibration: calibration.transpose()?,
+            named: together::split(named, facts.members().len()),
+            facts,
+        })
+    }
+
+    fn encode(self) -> std::result::Result<Vec<u8>, String> {
+        let unwritable = |failure: serde_json::Error| format!("cannot be written: {failure}");
+        let mut facts = serde_json::to_value(&self.facts).map_err(unwritable)?;
+        let mut named = together::joined(self.named);
+        tensors::check_finite(&named)?;
+        if let Some(calibration) = &self.calibration {
+            facts[CALIBRATION] = serde_json::to_value(&calibration.facts).map_err(unwritable)?;
+            named.extend(calibration.tensors());
+        }
+        let named = named.iter().map(|(name, values)| (name.clone(), values));
+        tensors::encode(named, "model", &facts)
+    }
+}
+
+/// The bytes of a model file of `network`, and of those beside it.
+///
+/// # Errors
+/// A message if the weights are not finite, or the facts cannot be written as JSON.
+pub fn encode(
+    network: &Network,
+    others: &[Network],
+    facts: &Facts,
+    calibration: Option<&Calibration>,
+) -> std::result::Result<Vec<u8>, String> {
+    let parts = Parts {
+        named: std::iter::once(network).chain(others).map(parameters::read).collect(),
+        facts: facts.clone(),
+        calibration: calibration.cloned(),
+    };
+    parts.encode()
+}
+
+/// The bytes of the model file `bytes` with `calibration` in place of the one that it had; its weights stay as they
+/// are, bit for bit.
+///
+/// # Errors
+/// As [`Model::decode`] and [`encode`].
+pub fn with_calibration(bytes: &[u8], calibration: &Calibration) -> std::result::Result<Vec<u8>, String> {
+    let parts = Parts {
+        calibration: Some(calibration.clone()),
+        ..Parts::decode(bytes)?
+    };
+    parts.encode()
+}
