@@ -1,13 +1,13 @@
 """serving.py PELAGE PICTURES RUN...: requests per second and latency of `pelage serve` beside FastAPI with ONNX Runtime and
 Pillow (serve_fastapi.py, uvicorn), on loopback, 32 connections that each send a picture and wait for the answer; in turns,
-medians of three rounds of ten seconds, and the time from a process's start to its first answer.
+medians of three rounds of six seconds, and the time from a process's start to its first answer.
 
 PELAGE is the built binary, PICTURES a folder of JPEGs, each RUN a run folder or a model. Wants `wrk` (Debian has it) and
 the packages fastapi, uvicorn, onnxruntime, pillow. Both sides and the client share the same cores. The peer runs as two
 workers of one thread and as one of two; the faster is taken."""
 import glob, os, pathlib, re, socket, statistics, subprocess, sys, tempfile, time, urllib.request
 
-CONNECTIONS, SECONDS, ROUNDS = 32, 10, 3
+CONNECTIONS, SECONDS, WARM_UP, ROUNDS = 32, 6, 2, 3
 pelage, pictures, runs = os.path.abspath(sys.argv[1]), sys.argv[2], sys.argv[3:]
 here = pathlib.Path(__file__).parent
 files = sorted(glob.glob(f"{pictures}/**/*.jpg", recursive=True))[:1000]
@@ -59,8 +59,8 @@ class Server:
                 time.sleep(0.002)
         self.first = 1000 * (time.perf_counter() - start)
 
-    def load(self):
-        command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{SECONDS}s", "--timeout", "30s", "-s", script, self.address]
+    def load(self, seconds):
+        command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--timeout", "30s", "-s", script, self.address]
         told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
         requests, duration, errors, median, last = map(float, re.search(r"RESULT (.*)", told)[1].split())
         if errors:
@@ -90,8 +90,8 @@ for run in runs:
         for kind, start in kinds.items():
             server = start()
             firsts[kind].append(server.first)
-            server.load()
-            loads[kind].append(server.load())
+            server.load(WARM_UP)
+            loads[kind].append(server.load(SECONDS))
             server.stop()
     medians = {kind: [statistics.median(values) for values in zip(*rounds)] for kind, rounds in loads.items()}
     best = max((kind for kind in kinds if kind != "pelage"), key=lambda kind: medians[kind][0])
