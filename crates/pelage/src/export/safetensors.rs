@@ -14,8 +14,8 @@ use serde_json::json;
 use crate::{Error, Model, Result};
 
 /// The bytes of the file for the model of a run folder or model file. The temperature of a calibrated model is folded
-/// into its last layer, so that softmax gives the same probabilities. The metadata, under `pelage.export` as JSON, names
-/// project, network, classes and preprocessing; what is not in the file is the mean with mirror images.
+/// into its last layer, so that softmax gives the same probabilities. The metadata, under `pelage.export` as JSON,
+/// names project, network, classes and preprocessing; what is not in the file is the mean with mirror images.
 ///
 /// # Errors
 /// No model there; a network or a head that the project does not have.
