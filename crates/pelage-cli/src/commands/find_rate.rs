@@ -15,9 +15,9 @@ use crate::terminal::{answer, quoted, tell};
 
 /// Find a learning rate by the range test (Smith 2017)
 ///
-/// A throw-away network is trained for some steps, by the settings of `pelage train`, while the learning rate rises from
-/// far too small to far too large. Where the loss falls, a rate is good; where it rises, it is too large. `pelage train
-/// --learning-rate auto` tests before it trains, and takes the valley.
+/// A throw-away network is trained for some steps, by the settings of `pelage train`, while the learning rate rises
+/// from far too small to far too large. Where the loss falls, a rate is good; where it rises, it is too large. `pelage
+/// train --learning-rate auto` tests before it trains, and takes the valley.
 #[derive(Args)]
 // Of training's options, those about a run's folder mean nothing here.
 #[command(
@@ -86,8 +86,8 @@ fn described(found: Option<&Suggestions>, steps: usize) -> String {
     match found {
         None => format!("the loss fell at no learning rate in {steps} steps; more of them may tell: --steps\n"),
         Some(found) => format!(
-            "learning rate, by {steps} steps:\n  valley            {:.2e}  the one to take\n  steepest          {:.2e}\n  \
-             minimum over ten  {:.2e}\n",
+            "learning rate, by {steps} steps:\n  valley            {:.2e}  the one to take\n  \
+             steepest          {:.2e}\n  minimum over ten  {:.2e}\n",
             found.valley, found.steepest, found.minimum_over_ten
         ),
     }
