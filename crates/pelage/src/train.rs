@@ -216,8 +216,8 @@ fn evaluated(learner: &Learner) -> Result<pelage_model::networks::Network> {
     learner.evaluated().map_err(|reason| Error::model("checkpoint", reason))
 }
 
-/// Loss and accuracy over the whole validation set after `epoch`, and its confusion matrix, without augmentation, dropout
-/// or gradients.
+/// Loss and accuracy over the whole validation set after `epoch`, and its confusion matrix, without augmentation,
+/// dropout or gradients.
 fn validate(
     learner: &Learner,
     data: &Data,

@@ -1,5 +1,5 @@
-//! The learning-rate range test (Smith 2017, section 3.3): a throw-away network is trained for some steps while the rate
-//! rises from far too small to far too large; where its loss falls, a rate is good.
+//! The learning-rate range test (Smith 2017, section 3.3): a throw-away network is trained for some steps while the
+//! rate rises from far too small to far too large; where its loss falls, a rate is good.
 
 use burn::tensor::Device;
 use pelage_data::loader::{Order, Pass};
@@ -40,8 +40,8 @@ pub struct Suggestions {
     pub minimum_over_ten: f64,
 }
 
-/// Trains a copy of the network of `start` for at most `steps` steps by `recipe`, but for the learning rate, which rises
-/// geometrically. `observe` is told the number of each step, and stops the test by `false`.
+/// Trains a copy of the network of `start` for at most `steps` steps by `recipe`, but for the learning rate, which
+/// rises geometrically. `observe` is told the number of each step, and stops the test by `false`.
 ///
 /// # Errors
 /// Images that can no longer be read.
@@ -144,7 +144,8 @@ mod tests {
     #[test]
     fn rates_are_suggested_where_the_loss_falls() {
         let found = suggestions(&points(&[9.0, 9.0, 8.0, 5.0, 4.0, 3.0, 6.0])).unwrap();
-        // Falling from the second point to the sixth, whose middle is the fourth; steepest from the third on; lowest at the sixth.
+        // Falling from the second point to the sixth, whose middle is the fourth; steepest from the third on; lowest at
+        // the sixth.
         assert_eq!((found.steepest, found.minimum_over_ten), (4.0, 3.2));
         assert_eq!(found.valley, 8.0);
         // A bump is no end: the falling subsequence goes over it.
