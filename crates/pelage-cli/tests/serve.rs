@@ -111,9 +111,7 @@ fn hostile_clients_among_others_harm_nobody() {
     soak(16, 20);
 }
 
-/// Run by `.ci/extra`.
 #[test]
-#[ignore = "takes minutes"]
 fn ten_thousand_requests_of_which_one_in_twenty_is_hostile() {
     soak(64, 100);
 }
