@@ -26,7 +26,7 @@ pub(super) struct Parts {
 /// folded.
 ///
 /// # Errors
-/// As [`Model::load`], but for shapes, which are not compared.
+/// As [`crate::saved::Model::load`], but for shapes, which are not compared.
 pub fn trained(path: &Path) -> Result<Vec<Named>> {
     let (file, bytes) = read(path)?;
     let parts = Parts::decode(&bytes).map_err(|reason| Error::model(&file, reason))?;
@@ -106,7 +106,7 @@ pub fn encode(
 /// are, bit for bit.
 ///
 /// # Errors
-/// As [`Model::decode`] and [`encode`].
+/// As [`crate::saved::Model::decode`] and [`encode`].
 pub fn with_calibration(bytes: &[u8], calibration: &Calibration) -> std::result::Result<Vec<u8>, String> {
     let parts = Parts {
         calibration: Some(calibration.clone()),
