@@ -36,7 +36,7 @@ impl Evaluation {
         pairs
     }
 
-    /// The whole matrix as CSV, see [`csv`].
+    /// The whole matrix as CSV, see [`csv()`].
     ///
     /// # Errors
     /// None in practice: its rows are of one length.
@@ -62,7 +62,7 @@ pub fn csv(classes: &[impl AsRef<str>], matrix: &[Vec<usize>]) -> Result<Vec<u8>
     table::csv(std::iter::once::<Vec<_>>(head).chain(rows))
 }
 
-/// The classes and the matrix that [`csv`] wrote; `None` if `bytes` are anything else.
+/// The classes and the matrix that [`csv()`] wrote; `None` if `bytes` are anything else.
 pub fn read(bytes: &[u8]) -> Option<(Vec<String>, Vec<Vec<usize>>)> {
     let mut reader = csv::Reader::from_reader(bytes);
     let head = reader.headers().ok()?;
