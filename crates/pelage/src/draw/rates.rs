@@ -64,7 +64,7 @@ fn draw(
     legend.draw(&root, (left as i32, 4), INK)?;
     // What explodes at the end would flatten the rest.
     let (low, high) = spread(points.iter().map(|point| point.loss));
-    let high = high.min(low + 2.0 * (first.loss - low).max(0.1 * low.abs()).max(1e-6));
+    let high = high.min(low + 2.0 * (first.loss - low).max(0.03 * low.abs()).max(1e-6));
     let margin = margin(low, high);
     let mut chart = ChartBuilder::on(&root)
         .margin(12)
