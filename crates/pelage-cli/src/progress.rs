@@ -267,12 +267,12 @@ impl Training {
             Event::Solved {
                 strength,
                 cross_validated,
-            } => tell(match cross_validated.is_nan() {
-                true => format!("strength of regularization {strength:.1e}: too few pictures to choose another by\n"),
-                false => format!(
+            } => tell(match cross_validated {
+                None => format!("strength of regularization {strength:.1e}: too few pictures to choose another by\n"),
+                Some(loss) => format!(
                     "strength of regularization {strength:.1e}, chosen by cross-validation among the training \
                      pictures: log loss {}\n",
-                    fixed(*cross_validated, 4)
+                    fixed(*loss, 4)
                 ),
             }),
             Event::Validation { images, total } => {

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-use common::{data, pelage, stripes, succeed};
+use common::{data, frozen, pelage, stripes, succeed};
 use serde_json::Value;
 
 /// What is not run: the demo takes a minute, `fetch` and `serve` need a network, `completions` are a script.
@@ -281,11 +281,7 @@ fn every_document_is_what_is_described() {
     checked.verb("predict", "run odd --reject 0.999");
     checked.verb("explain", "run odd --out explained");
     checked.verb("export onnx", "run --out model.onnx");
-    let frozen = "--backbone resnet18 --weights random --image-size 32 --epochs 1";
-    succeed(
-        &folder,
-        &format!("train data --out head {frozen}").split(' ').collect::<Vec<_>>(),
-    );
+    succeed(&folder, &frozen(&["--epochs", "1", "--out", "head"]));
     checked.verb("export safetensors", "head --out model.safetensors");
     checked.verb("ensemble", "run other --out both.safetensors");
     let solved = "--backbone resnet18 --weights random --image-size 32 --head logistic";

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{data, fail, succeed};
+use common::{data, fail, frozen, succeed};
 
 #[test]
 fn wrong_labels_are_found_and_left_out() {
@@ -25,19 +25,8 @@ fn wrong_labels_are_found_and_left_out() {
         std::fs::rename(train.join(from).join(&name), train.join(to).join(&wrong)).unwrap();
         format!("train/{to}/{wrong}")
     });
-    let frozen = [
-        "train",
-        "data",
-        "--backbone",
-        "resnet18",
-        "--weights",
-        "random",
-        "--image-size",
-        "32",
-        "--head",
-        "logistic",
-    ];
-    succeed(at, &[&frozen[..], &["--out", "run"]].concat());
+    let solved = |more: &[&'static str]| frozen(&[&["--head", "logistic"], more].concat());
+    succeed(at, &solved(&["--out", "run"]));
     let said = succeed(at, &["suspects", "run", "--csv", "found.csv", "--page", "found.html"]);
     assert!(said.contains("of 110 pictures"), "{said}");
     let table = std::fs::read_to_string(at.join("found.csv")).unwrap();
@@ -72,10 +61,7 @@ fn wrong_labels_are_found_and_left_out() {
         .filter(|line| moved.iter().any(|wrong| line.contains(wrong.as_str())));
     let chosen = [head].into_iter().chain(lines).collect::<Vec<_>>().join("\n");
     std::fs::write(at.join("chosen.csv"), chosen + "\n").unwrap();
-    let output = common::run(
-        at,
-        &[&frozen[..], &["--out", "without", "--drop-suspects", "chosen.csv"]].concat(),
-    );
+    let output = common::run(at, &solved(&["--out", "without", "--drop-suspects", "chosen.csv"]));
     let told = String::from_utf8(output.stderr).unwrap();
     assert!(
         output.status.success() && told.contains("78 training and 30 validation"),
@@ -92,19 +78,8 @@ fn wrong_labels_are_found_and_left_out() {
     assert!(said.status.success() && !told.contains("added since"), "{told}");
     succeed(at, &["evaluate", "without"]);
     // A network that was trained on the labels judges too, and it is said what that is worth.
-    succeed(
-        at,
-        &[
-            "train",
-            "data",
-            "--image-size",
-            "16",
-            "--epochs",
-            "2",
-            "--out",
-            "scratch",
-        ],
-    );
+    let scratch = "train data --image-size 16 --epochs 2 --out scratch";
+    succeed(at, &scratch.split(' ').collect::<Vec<_>>());
     let said = succeed(
         at,
         &["suspects", "scratch", "--csv", "other.csv", "--page", "other.html"],
@@ -115,11 +90,7 @@ fn wrong_labels_are_found_and_left_out() {
         ("path\nsomewhere/else.png\n", "names no picture"),
     ] {
         std::fs::write(at.join("bad.csv"), content).unwrap();
-        let said = fail(
-            at,
-            &[&frozen[..], &["--out", "no", "--drop-suspects", "bad.csv"]].concat(),
-            2,
-        );
+        let said = fail(at, &solved(&["--out", "no", "--drop-suspects", "bad.csv"]), 2);
         assert!(said.contains(named) && said.contains("bad.csv"), "{said}");
     }
 }

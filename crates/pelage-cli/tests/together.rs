@@ -117,17 +117,8 @@ fn an_ensemble_is_the_weighted_mean_of_calibrated_probabilities() {
     let at = folder.path();
     data(at, 40, 15);
     succeed(at, &[&JOINED[..], &["joined", "--head", "logistic"]].concat());
-    let scratch = [
-        "train",
-        "data",
-        "--image-size",
-        "16",
-        "--epochs",
-        "2",
-        "--out",
-        "scratch",
-    ];
-    succeed(at, &scratch);
+    let scratch = "train data --image-size 16 --epochs 2 --out scratch";
+    succeed(at, &scratch.split(' ').collect::<Vec<_>>());
     succeed(at, &["calibrate", "scratch"]);
     let said = succeed(
         at,

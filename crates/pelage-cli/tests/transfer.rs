@@ -4,22 +4,7 @@ mod common;
 
 use std::path::Path;
 
-use common::{data, fail, succeed, tensors};
-
-/// ResNet-18 on images of 32 pixels: small enough for a test.
-fn train<'a>(more: &[&'a str]) -> Vec<&'a str> {
-    let fixed = [
-        "train",
-        "data",
-        "--backbone",
-        "resnet18",
-        "--weights",
-        "random",
-        "--image-size",
-        "32",
-    ];
-    [&fixed, more].concat()
-}
+use common::{data, fail, frozen as train, succeed, tensors};
 
 fn history(folder: &Path, run: &str) -> Vec<Vec<String>> {
     let text = std::fs::read_to_string(folder.join(run).join("history.csv")).unwrap();

@@ -180,7 +180,7 @@ impl Augmentation {
     }
 
     /// What is seen beyond the border.
-    pub(crate) fn border(&self) -> Border {
+    pub fn border(&self) -> Border {
         self.fill_mode.border(self.fill_value)
     }
 
@@ -196,31 +196,16 @@ impl Augmentation {
         }
         operators
     }
-
-    /// Changes one image (`pixels`, of the rows and columns `from`) as a function of `seed`, and normalizes it into
-    /// `out`, of the rows and columns `to`. Ranges in pixels are those of `out`. An image of another size is resampled
-    /// in the same pass, by bilinear interpolation that does not antialias: at twice the size of `out` no pixel is left
-    /// out yet.
-    ///
-    /// # Panics
-    /// Where a length does not fit, or for ranges that [`Augmentation::validate`] refuses.
-    pub fn apply(
-        &self,
-        pixels: &[u8],
-        from: [usize; 2],
-        seed: u64,
-        normalization: &Normalization,
-        out: &mut [f32],
-        to: [usize; 2],
-    ) {
-        self.draw(to[1], to[0], seed)
-            .apply(pixels, from, self.border(), normalization, out, to);
-    }
 }
 
 impl Drawn {
     /// What `ImageDataGenerator.apply_transform` does, in its order: affine, channel shift, flips, brightness; and
-    /// normalization in the same pass. `from` and `to` are rows and columns, see [`Augmentation::apply`].
+    /// normalization in the same pass, of `pixels` of the rows and columns `from` into `out`, of the rows and columns
+    /// `to`, whose pixels ranges are in. An image of another size is resampled in the same pass, by bilinear
+    /// interpolation that does not antialias: at twice the size of `out` no pixel is left out yet.
+    ///
+    /// # Panics
+    /// Where a length does not fit, or for ranges that [`Augmentation::validate`] refuses.
     pub fn apply(
         &self,
         pixels: &[u8],

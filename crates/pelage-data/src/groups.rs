@@ -187,9 +187,8 @@ fn near_duplicates(catalog: &Catalog, progress: &(dyn Fn(Progress) + Sync)) -> V
 fn captures(catalog: &Catalog, progress: &(dyn Fn(Progress) + Sync)) -> Vec<(String, DateTime, usize)> {
     let counter = Counter::new("reading", catalog.items.len(), progress);
     let capture = |(i, item): (usize, &Item)| {
-        let capture = item.location.read_with(|bytes| Capture::of(&bytes));
+        let capture = Capture::at(&item.location);
         counter.count();
-        let capture = capture.ok()?;
         Some((capture.camera, capture.time?, i))
     };
     catalog.items.par_iter().enumerate().filter_map(capture).collect()

@@ -52,16 +52,17 @@ impl Format {
             Format::Png => head.starts_with(b"\x89PNG\r\n\x1a\n"),
             Format::Html => text().starts_with("<!doctype html"),
             Format::Onnx => is_onnx(head),
-            // A model of ours is safetensors too, and is not replaced.
-            Format::Weights => {
-                head.get(8) == Some(&b'{') && head.windows(EXPORTED.len()).any(|part| part == EXPORTED.as_bytes())
-            }
-            // Behind the length of its description.
-            Format::Model => head
-                .get(8..)
-                .is_some_and(|head| head.starts_with(b"{\"__metadata__\":{\"pelage\":")),
+            Format::Weights => is_safetensors(head, &format!("\"{EXPORTED}\":")),
+            // A checkpoint is none.
+            Format::Model => is_safetensors(head, r#""pelage":"{\"kind\":\"model\""#),
         }
     }
+}
+
+/// Whether a file is one of safetensors, behind the length of whose header these metadata come.
+fn is_safetensors(head: &[u8], metadata: &str) -> bool {
+    let begin = format!("{{\"__metadata__\":{{{metadata}");
+    head.get(8..).is_some_and(|head| head.starts_with(begin.as_bytes()))
 }
 
 /// Whether there is no file at `path`, an empty one, or one of the same kind.

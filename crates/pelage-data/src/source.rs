@@ -19,7 +19,7 @@ pub use archive::Archive;
 pub use entry::{Entry, Found, LeftOut, Location};
 pub(crate) use leftovers::is_leftover;
 pub(crate) use mark::{PLAN, is_cache_file};
-pub use mark::{mark, mark_png, mark_svg};
+pub use mark::{mark, mark_png};
 pub use order::natural_order;
 pub(crate) use shared_file::read_at;
 pub(crate) use zipped::is_zip_name;

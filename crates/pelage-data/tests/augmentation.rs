@@ -359,7 +359,15 @@ fn augmented(augmentation: &Augmentation, width: usize, height: usize, seed: u64
     let pixels: Vec<u8> = (0..width * height * 3).map(|i| (i * 31 % 251) as u8).collect();
     let mut out = vec![f32::NAN; pixels.len()];
     let size = [height, width];
-    augmentation.apply(&pixels, size, seed, &Normalization::NONE, &mut out, size);
+    let drawn = augmentation.draw(width, height, seed);
+    drawn.apply(
+        &pixels,
+        size,
+        augmentation.border(),
+        &Normalization::NONE,
+        &mut out,
+        size,
+    );
     out
 }
 

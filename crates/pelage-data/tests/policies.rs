@@ -21,12 +21,7 @@ fn number(value: &Value) -> usize {
 }
 
 fn numbers(value: &Value) -> Vec<f64> {
-    value
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|one| one.as_f64().unwrap())
-        .collect()
+    serde_json::from_value(value.clone()).unwrap()
 }
 
 /// By torchvision's name.

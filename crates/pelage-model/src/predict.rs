@@ -86,10 +86,18 @@ impl Model {
     fn each(&self, make: impl Fn(&Preprocessing) -> Result<Vec<f32>, String>) -> Result<Vec<f32>, String> {
         let mut input = make(&self.facts.preprocessing)?;
         let others = self.facts.together.iter().flat_map(|together| &together.others);
-        others.map(|member| make(&member.preprocessing)).try_for_each(|made| {
-            input.extend(made?);
-            Ok::<_, String>(())
-        })?;
+        // Those made so far, and where each begins.
+        let mut made = vec![(&self.facts.preprocessing, 0)];
+        for Member { preprocessing, .. } in others {
+            let (start, length) = (input.len(), input::shape(preprocessing).iter().product::<usize>());
+            match made.iter().find(|(same, _)| *same == preprocessing) {
+                Some(&(_, same)) => input.extend_from_within(same..same + length),
+                None => {
+                    input.extend(make(preprocessing)?);
+                    made.push((preprocessing, start));
+                }
+            }
+        }
         Ok(input)
     }
 

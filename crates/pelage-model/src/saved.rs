@@ -24,10 +24,10 @@ use burn::tensor::{Device, activation};
 pub use check::{check_classes, check_head};
 pub use facts::Facts;
 use parts::{Parts, read};
-pub use parts::{encode, trained, with_calibration};
-pub use together::{Member, Together, Voice};
+pub use parts::{trained, with_calibration};
+pub use together::{MOST, Member, Together, Voice};
 
-use crate::networks::{Network, Pooling, pooled};
+use crate::networks::{Network, Pooling, parameters, pooled};
 use crate::trust::{Judge, UNKNOWN};
 use crate::{Error, Result, paths};
 
@@ -79,7 +79,7 @@ impl Model {
         let size = &model.facts.preprocessing;
         log::info!(
             "model: {} from {}, {} classes, {} x {} pixels, {}",
-            model.facts.architecture.name(),
+            model.facts.name(),
             paths::model(path).display(),
             model.facts.classes.len(),
             size.width,
@@ -121,6 +121,20 @@ impl Model {
             judge: Judge::new(calibration),
             ..Model::new(networks, facts)
         })
+    }
+
+    /// The bytes of its file, with its calibration, if it has one.
+    ///
+    /// # Errors
+    /// A message if the weights are not finite, or the facts cannot be written as JSON.
+    pub fn encode(&self) -> std::result::Result<Vec<u8>, String> {
+        let networks = std::iter::once(&self.network).chain(&self.others);
+        let parts = Parts {
+            named: networks.map(parameters::read).collect(),
+            facts: self.facts.clone(),
+            calibration: self.judge.calibration().cloned(),
+        };
+        parts.encode()
     }
 
     /// The device that holds the model.

@@ -38,19 +38,10 @@ pub fn encode<'a>(
     kind: &str,
     facts: &impl Serialize,
 ) -> Result<Vec<u8>, String> {
-    let bytes: Vec<(String, Vec<usize>, Vec<u8>)> = tensors
-        .map(|(name, values)| {
-            let bytes = values.data.iter().flat_map(|value| value.to_le_bytes()).collect();
-            (name, values.shape.clone(), bytes)
-        })
-        .collect();
-    let views = bytes
-        .iter()
-        .map(|(name, shape, bytes)| Ok((name.clone(), TensorView::new(Dtype::F32, shape.clone(), bytes)?)))
-        .collect::<Result<Vec<_>, safetensors::SafeTensorError>>();
+    let tensors = raw(tensors);
     let unwritable = |failure: serde_json::Error| format!("cannot be written: {failure}");
     let facts = serde_json::to_value(facts).map_err(unwritable)?;
-    let parts = bytes
+    let parts = tensors
         .iter()
         .map(|(name, shape, bytes)| (name.as_str(), &shape[..], &bytes[..]));
     let description = Description {
@@ -59,12 +50,37 @@ pub fn encode<'a>(
         checksum: Some(checksum(kind, VERSION, &facts, parts.collect())),
         facts,
     };
-    let metadata = HashMap::from([(
-        KEY.to_string(),
-        serde_json::to_string(&description).map_err(unwritable)?,
-    )]);
-    views
-        .and_then(|views| safetensors::serialize(views, Some(metadata)))
+    file(&tensors, KEY, serde_json::to_string(&description).map_err(unwritable)?)
+}
+
+/// The bytes of a safetensors file for other programs, with `text` under `key` in its metadata.
+///
+/// # Errors
+/// As [`encode`].
+pub fn export(named: &Named, key: &str, text: String) -> Result<Vec<u8>, String> {
+    file(
+        &raw(named.iter().map(|(name, values)| (name.clone(), values))),
+        key,
+        text,
+    )
+}
+
+/// Name, shape and bytes of a tensor.
+type Raw = (String, Vec<usize>, Vec<u8>);
+
+fn raw<'a>(tensors: impl Iterator<Item = (String, &'a Values)>) -> Vec<Raw> {
+    let bytes = |values: &Values| values.data.iter().flat_map(|value| value.to_le_bytes()).collect();
+    tensors
+        .map(|(name, values)| (name, values.shape.clone(), bytes(values)))
+        .collect()
+}
+
+fn file(tensors: &[Raw], key: &str, text: String) -> Result<Vec<u8>, String> {
+    tensors
+        .iter()
+        .map(|(name, shape, bytes)| Ok((name, TensorView::new(Dtype::F32, shape.clone(), bytes)?)))
+        .collect::<Result<Vec<_>, safetensors::SafeTensorError>>()
+        .and_then(|views| safetensors::serialize(views, Some(HashMap::from([(key.to_string(), text)]))))
         .map_err(|failure| format!("cannot be written: {failure}"))
 }
 

@@ -54,7 +54,7 @@ impl Default for Limits {
             decode: decode::Limits {
                 max_pixels: 50_000_000,
                 max_alloc_bytes: 640 << 20,
-                damaged: decode::Damaged::Skip,
+                damaged: decode::Damaged::current(),
             },
             held_bytes: 256 << 20,
             waiting: 256,

@@ -9,7 +9,6 @@ use pelage::data::cache::CacheMode;
 use pelage::data::dataset::{Dataset, Image, split};
 use pelage::data::memory::InMemory;
 use pelage::evaluate::wilson;
-use pelage::model::saved::encode;
 use pelage::train::facts::Training;
 use pelage::train::transfer::Transfer;
 use pelage::train::{Sets, train};
@@ -156,8 +155,7 @@ impl School {
 
     /// What was learnt last, as a model file.
     pub(crate) fn file(&self) -> Option<std::result::Result<Vec<u8>, String>> {
-        self.model()
-            .map(|model| encode(&model.network, &model.others, &model.facts, None))
+        self.model().map(|model| model.encode())
     }
 }
 

@@ -254,6 +254,10 @@ mod tests {
     #[test]
     fn a_calibration_that_cannot_be_meant_is_refused() {
         let fitted = fitted();
+        let of = |calibration| Model {
+            judge: Judge::new(Some(calibration)),
+            ..model()
+        };
         for temperature in [1e5, 1e-5, 0.0, -1.0, f64::NAN, f64::INFINITY] {
             let facts = Facts {
                 temperature,
@@ -266,8 +270,7 @@ mod tests {
                 facts,
                 density: fitted.density.clone(),
             };
-            let model = model();
-            let bytes = saved::encode(&model.network, &[], &model.facts, Some(&odd)).unwrap();
+            let bytes = of(odd).encode().unwrap();
             assert!(Model::decode(&bytes, &Device::flex()).is_err(), "{temperature}");
         }
         let of_another = fit(
@@ -289,8 +292,7 @@ mod tests {
             },
             0.9,
         );
-        let model = model();
-        let bytes = saved::encode(&model.network, &[], &model.facts, Some(&of_another.unwrap().0)).unwrap();
+        let bytes = of(of_another.unwrap().0).encode().unwrap();
         let refused = Model::decode(&bytes, &Device::flex()).unwrap_err();
         assert!(refused.contains("another network"), "{refused}");
     }

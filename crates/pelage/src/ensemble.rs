@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use pelage_data::Progress;
 use pelage_model::networks::{Network, parameters};
-use pelage_model::saved::{Facts, Member, Together, Voice};
+use pelage_model::saved::{Facts, MOST, Member, Together, Voice};
 use serde::Serialize;
 use serde_json::json;
 
@@ -119,6 +119,12 @@ pub fn ensemble(runs: &[PathBuf], compute: &Compute, progress: &(dyn Fn(Progress
 fn check(runs: &[PathBuf], models: &[Model]) -> Result<()> {
     if models.len() < 2 {
         return Err(Error::Settings("an ensemble has two models or more".into()));
+    }
+    let networks: usize = models.iter().map(|model| 1 + model.others.len()).sum();
+    if networks > MOST {
+        return Err(Error::Settings(format!(
+            "these models have {networks} networks; {MOST} at most answer together"
+        )));
     }
     let sorted = |model: &Model| {
         let mut classes = model.facts.classes.clone();

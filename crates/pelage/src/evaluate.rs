@@ -152,9 +152,13 @@ pub fn open(
     progress: &(dyn Fn(Progress) + Sync),
 ) -> Result<Vec<Arc<DecodedImages>>> {
     let cache = Cache::new(cache);
-    let open = |member: Member| {
-        let images = DecodedImages::open(dataset.clone(), &member.preprocessing, &cache, progress)?;
-        Ok(Arc::new(images))
-    };
-    model.facts.members().into_iter().map(open).collect()
+    let mut seen: Vec<Arc<DecodedImages>> = Vec::new();
+    for Member { preprocessing, .. } in model.facts.members() {
+        let same = seen.iter().find(|images| *images.preprocessing() == preprocessing);
+        seen.push(match same.cloned() {
+            Some(same) => same,
+            None => Arc::new(DecodedImages::open(dataset.clone(), &preprocessing, &cache, progress)?),
+        });
+    }
+    Ok(seen)
 }

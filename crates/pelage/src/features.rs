@@ -151,13 +151,13 @@ impl Features {
             return Err(pelage_data::Error::Dataset(reason.into()).into());
         }
         let each = |part: &Features| part.shape.iter().product::<usize>();
-        let values = (0..first.len()).flat_map(|i| {
-            let row = move |part: &'_ Features| part.values[i * each(part)..(i + 1) * each(part)].to_vec();
-            let rest: Vec<f32> = parts.iter().flat_map(row).collect();
-            row(&first).into_iter().chain(rest)
-        });
-        let values = values.collect();
         let all = || std::iter::once(&first).chain(&parts);
+        let mut values = Vec::with_capacity(all().map(|part| part.values.len()).sum());
+        for i in 0..first.len() {
+            for part in all() {
+                values.extend_from_slice(&part.values[i * each(part)..(i + 1) * each(part)]);
+            }
+        }
         let blocks: Vec<usize> = all().map(each).collect();
         Ok(Features {
             shape: [1, 1, blocks.iter().sum()],

@@ -105,6 +105,7 @@ pub mod explain;
 pub mod export;
 pub mod features;
 pub mod logistic;
+mod page;
 pub mod predict;
 pub mod report;
 pub mod runs;

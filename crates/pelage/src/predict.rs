@@ -53,7 +53,9 @@ pub fn csv(model: &Model, predictions: &[Prediction], captures: Option<&[Capture
             text(prediction.classes.first()),
             prediction.error.clone().unwrap_or_default(),
         ];
-        let taken = captures.map_or(Vec::new(), |captures| cells(&captures[i]).to_vec());
+        let taken = captures.map_or(Vec::new(), |captures| {
+            captures.get(i).map_or_else(Default::default, cells).to_vec()
+        });
         row.into_iter()
             .chain(taken)
             .chain(classes.iter().map(|class| text(of(class))))

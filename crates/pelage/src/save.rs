@@ -2,8 +2,6 @@
 
 use std::path::Path;
 
-use pelage_model::saved;
-
 use crate::{Error, Model, Result, atomic};
 
 /// Writes `model` to `path`, atomically, with its calibration; [`Model::open`] reads it.
@@ -11,8 +9,7 @@ use crate::{Error, Model, Result, atomic};
 /// # Errors
 /// A full disk or a folder that cannot be written.
 pub fn save(model: &Model, path: impl AsRef<Path>) -> Result<()> {
-    let (path, calibration) = (path.as_ref(), model.judge.calibration());
-    let bytes = saved::encode(&model.network, &model.others, &model.facts, calibration)
-        .map_err(|reason| Error::model(path, reason))?;
+    let path = path.as_ref();
+    let bytes = model.encode().map_err(|reason| Error::model(path, reason))?;
     Ok(atomic::write(path, &bytes)?)
 }

@@ -17,6 +17,7 @@ pub mod memory;
 pub mod metrics;
 pub mod optimizer;
 pub mod outcome;
+mod passes;
 pub mod progress;
 pub mod range_test;
 pub mod recipe;
@@ -34,12 +35,13 @@ use std::time::Instant;
 
 use burn::tensor::Device;
 use checkpoint::Snapshot;
-use pelage_data::loader::{Order, Pass};
+use pelage_data::loader::Pass;
 use pelage_model::input;
 use pelage_model::networks::Mode;
 use pelage_model::values::to_vec;
 
 use crate::{Error, Result};
+use events::CONFUSED_CLASSES;
 pub use events::{Control, Event};
 pub use keep::Keep;
 pub use memory::train;
@@ -95,14 +97,8 @@ pub fn fit(
             done: progress.batch,
         });
         let mut source = data.train.batches(Pass {
-            batch_size: recipe.batch_size,
-            order: Order::Shuffled {
-                seed: recipe.seed,
-                epoch: progress.epoch as u64,
-            },
-            augmentation: recipe.augmentation(),
-            size: Some([side; 2]),
             first_batch: progress.batch,
+            ..recipe.training_pass(progress.epoch, side)
         });
         while progress.batch < batches {
             let learning_rate = scheduler.rate(progress.step, &progress);
@@ -188,13 +184,11 @@ fn solve(
     });
     let solved = solved::solve(recipe, start, data, device)?;
     progress.add(solved.learnt);
-    let step = Event::Solved {
+    // Whoever asks to stop has what little is left: what was solved is worth more than the seconds of its validation.
+    observe(&Event::Solved {
         strength: solved.strength,
         cross_validated: solved.cross_validated,
-    };
-    if observe(&step) == Control::Stop {
-        return Ok(progress.outcome(EndReason::Interrupted));
-    }
+    });
     let learner = Learner::new(recipe, solved.network, data, device);
     let (validation, confusion_matrix) = validate(&learner, data, 0, observe)?;
     let images = data.train.len() + data.validation.len();
@@ -223,19 +217,14 @@ fn validate(
     data: &Data,
     epoch: usize,
     observe: &mut dyn FnMut(&Event) -> Control,
-) -> Result<(Metrics, Vec<Vec<usize>>)> {
+) -> Result<(Metrics, Option<Vec<Vec<usize>>>)> {
     let (network, total) = (evaluated(learner)?, data.validation.len());
     let (side, flip) = learner.recipe.validation(epoch);
     let shape = data.validation.shape_at(side);
     let mut running = Metrics::default();
     let classes = data.validation.classes().len();
-    let mut confusion_matrix = vec![vec![0; classes]; classes];
-    let pass = Pass {
-        batch_size: learner.recipe.batch_size,
-        size: Some([side; 2]),
-        ..Pass::default()
-    };
-    for batch in data.validation.batches(pass) {
+    let mut confusion_matrix = (classes <= CONFUSED_CLASSES).then(|| vec![vec![0; classes]; classes]);
+    for batch in data.validation.batches(learner.recipe.validation_pass(side)) {
         let batch = batch?;
         let pixels = input::tensor(batch.pixels, shape, &learner.device);
         let logits = match flip {
@@ -246,8 +235,8 @@ fn validate(
         };
         let loss = learner.loss(logits.clone(), &batch.targets);
         let answers = metrics::answers(logits, &batch.targets);
-        for &(label, predicted) in &answers {
-            confusion_matrix[label][predicted] += 1;
+        if let Some(matrix) = &mut confusion_matrix {
+            answers.iter().for_each(|&(label, called)| matrix[label][called] += 1);
         }
         let correct = metrics::count_correct(&answers);
         running.add(batch.targets.len(), f64::from(to_vec(loss)[0]), correct);

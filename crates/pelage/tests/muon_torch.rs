@@ -7,12 +7,7 @@ use pelage::model::values::to_vec;
 use serde_json::Value;
 
 fn numbers(value: &Value) -> Vec<f64> {
-    value
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|one| one.as_f64().unwrap())
-        .collect()
+    serde_json::from_value(value.clone()).unwrap()
 }
 
 fn tensor(value: &Value) -> Tensor<1> {

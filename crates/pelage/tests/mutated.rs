@@ -11,7 +11,7 @@ use pelage::data::memory::InMemory;
 use pelage::data::preprocess::Preprocessing;
 use pelage::evaluate::Scores;
 use pelage::model::networks::Network;
-use pelage::model::saved::{self, Facts};
+use pelage::model::saved::Facts;
 use pelage::model::tensors;
 use pelage::model::trust::Judge;
 use pelage::model::values::{Named, Values};
@@ -113,7 +113,11 @@ fn model() -> Vec<u8> {
         ..Scores::default()
     };
     let calibration = calibrate::fit(&scores, &scores, 0.9).unwrap().0;
-    saved::encode(&network, &[], &facts, Some(&calibration)).unwrap()
+    let model = Model {
+        judge: Judge::new(Some(calibration)),
+        ..Model::new(vec![network], facts)
+    };
+    model.encode().unwrap()
 }
 
 fn picture() -> image::RgbImage {

@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use clap::Args;
 use pelage::data::output::Format;
 use pelage::ensemble::{self, Report};
-use pelage::model::saved;
 
 use super::compute::Caching;
 use super::written::output;
@@ -40,7 +39,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     let made = ensemble::ensemble(&arguments.runs, &compute, &|progress| task.show(progress));
     task.finish();
     let (model, report) = made?;
-    let bytes = saved::encode(&model.network, &model.others, &model.facts, None).map_err(Failure::failed)?;
+    let bytes = model.encode().map_err(Failure::failed)?;
     out.write(&bytes)?;
     if out.is_standard() {
         return Ok(String::new());

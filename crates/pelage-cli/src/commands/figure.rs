@@ -4,7 +4,6 @@ use std::path::Path;
 
 use clap::Args;
 use pelage::data::output::{Format, Output};
-use pelage::data::source;
 use pelage::draw::png::svg_to_png;
 
 use super::written::{Written, output};
@@ -51,7 +50,7 @@ impl Figure {
         let bytes = match self.format {
             Format::Png => svg_to_png(&svg, 2.0)
                 .map_err(|reason| Failure::failed(format!("{}: cannot be drawn: {reason}", out.display())))?,
-            _ => source::mark_svg(&svg).into_bytes(),
+            _ => svg.into_bytes(),
         };
         self.output.write(&bytes)?;
         Ok(Written {

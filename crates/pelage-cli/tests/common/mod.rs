@@ -74,6 +74,12 @@ pub(crate) fn data(folder: &Path, train: u64, validation: u64) -> PathBuf {
     data
 }
 
+/// Trains a head on a frozen network with random weights, on images of 32 pixels: small enough for a test.
+pub(crate) fn frozen<'a>(more: &[&'a str]) -> Vec<&'a str> {
+    let fixed = "train data --backbone resnet18 --weights random --image-size 32";
+    fixed.split(' ').chain(more.iter().copied()).collect()
+}
+
 /// The same folder, and `run`: a model that one epoch on it made.
 pub(crate) fn trained(folder: &Path, train: u64, validation: u64) {
     data(folder, train, validation);

@@ -26,12 +26,7 @@ pub(crate) fn draw(area: [f32; 2], [rows, columns]: [usize; 2], random: &mut Ran
     for _ in 0..TRIES {
         let share = random.between(f64::from(area[0]), f64::from(area[1]));
         if let Some([height, width]) = sides(share, random.unit_f64(), [rows, columns]) {
-            return Part {
-                top: random.below(rows - height + 1),
-                left: random.below(columns - width + 1),
-                height,
-                width,
-            };
+            return Part::anywhere([height, width], [rows, columns], random);
         }
     }
     centre([rows, columns])
@@ -68,6 +63,16 @@ pub fn centre([rows, columns]: [usize; 2]) -> Part {
 }
 
 impl Part {
+    /// One of this size (rows, columns) anywhere in an image of `[rows, columns]`.
+    pub(super) fn anywhere([height, width]: [usize; 2], [rows, columns]: [usize; 2], random: &mut Random) -> Part {
+        Part {
+            top: random.below(rows - height + 1),
+            left: random.below(columns - width + 1),
+            height,
+            width,
+        }
+    }
+
     /// Its pixels, of an image of so many `columns`.
     pub fn of(&self, pixels: &[u8], columns: usize) -> Vec<u8> {
         let rows = pixels.chunks_exact(columns * 3).skip(self.top).take(self.height);

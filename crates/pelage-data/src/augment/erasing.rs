@@ -17,14 +17,8 @@ pub(crate) fn erase(probability: f32, values: &mut [f32], [rows, columns]: [usiz
     }
     for _ in 0..TRIES {
         let (share, position) = (random.unit_f64(), random.unit_f64());
-        if let Some([height, width]) = sides(share, position, [rows, columns]) {
-            let part = Part {
-                top: random.below(rows - height + 1),
-                left: random.below(columns - width + 1),
-                height,
-                width,
-            };
-            return clear(part, values, columns);
+        if let Some(sides) = sides(share, position, [rows, columns]) {
+            return clear(Part::anywhere(sides, [rows, columns], random), values, columns);
         }
     }
 }

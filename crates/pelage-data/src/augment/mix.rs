@@ -96,18 +96,19 @@ impl Mixture {
 
 /// A draw from Beta(alpha, alpha).
 fn beta(alpha: f64, random: &mut Random) -> f64 {
-    let [one, other] = [gamma(alpha, random), gamma(alpha, random)];
-    // Both can be as small as no f64 is.
-    if one + other > 0.0 { one / (one + other) } else { 0.5 }
+    let [one, other] = [log_gamma(alpha, random), log_gamma(alpha, random)];
+    1.0 / (1.0 + (other - one).exp())
 }
 
-/// A draw from Gamma(alpha) (Marsaglia and Tsang 2000).
+/// The logarithm of a draw from Gamma(alpha), which may be smaller than any f64 is.
+fn log_gamma(alpha: f64, random: &mut Random) -> f64 {
+    // Marsaglia and Tsang 2000, section 6: that of alpha + 1, times a power of a uniform draw.
+    let power = (1.0 - random.unit_f64()).ln() / alpha;
+    gamma(alpha + 1.0, random).ln() + power
+}
+
+/// A draw from Gamma(alpha), for an alpha of 1 and more (Marsaglia and Tsang 2000).
 fn gamma(alpha: f64, random: &mut Random) -> f64 {
-    if alpha < 1.0 {
-        // Section 6 of the paper.
-        let power = (1.0 - random.unit_f64()).powf(1.0 / alpha);
-        return gamma(alpha + 1.0, random) * power;
-    }
     let d = alpha - 1.0 / 3.0;
     let c = 1.0 / (9.0 * d).sqrt();
     loop {
@@ -132,7 +133,7 @@ mod tests {
 
     #[test]
     fn shares_have_the_mean_and_the_variance_of_their_distribution() {
-        for alpha in [0.2, 1.0, 3.0] {
+        for alpha in [0.001, 0.2, 1.0, 3.0] {
             let mut random = Random(1);
             let drawn: Vec<_> = (0..20_000).map(|_| beta(alpha, &mut random)).collect();
             let mean = drawn.iter().sum::<f64>() / drawn.len() as f64;

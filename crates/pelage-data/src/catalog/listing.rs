@@ -3,6 +3,8 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
+use rayon::prelude::*;
+
 use super::items::Catalog;
 use super::layout::Layout;
 use super::part::Part;
@@ -32,7 +34,8 @@ impl Listing {
         if found.entries.is_empty() {
             return Err(Error::data(path, nothing(&found.left_out)));
         }
-        let why_no_image: Vec<_> = found.entries.iter().map(Entry::why_no_image).collect();
+        // Of some the first bytes are read.
+        let why_no_image: Vec<_> = found.entries.par_iter().map(Entry::why_no_image).collect();
         let images = found.entries.iter().zip(&why_no_image).filter(|(_, why)| why.is_none());
         let names: Vec<_> = images.map(|(entry, _)| entry.name.as_str()).collect();
         let mut layout = Layout::of(&names, &path.file_stem().unwrap_or_default().to_string_lossy());

@@ -36,21 +36,17 @@ pub(super) fn decode(bytes: &[u8], budget: &Budget, at_least: u32) -> Result<Dec
 /// Decodes a file that has nothing but segments; a damaged one too, where that is wanted.
 fn decode_or_take(bytes: &[u8], structure: &Structure, budget: &Budget, at_least: u32) -> Result<Decoded, String> {
     let decoded = decode_clean(bytes, structure, budget, at_least);
-    let is_damage = |reason: &String| {
-        let something_left = !reason.contains(" 100 % ");
-        something_left && (reason.starts_with("damaged JPEG") || reason.starts_with("truncated JPEG"))
-    };
+    let is_damage = |reason: &String| reason.starts_with("damaged JPEG") || reason.starts_with("truncated JPEG");
     match (decoded, &structure.frame) {
-        (Err(reason), Some(frame)) if budget.limits.damaged == Damaged::Take && is_damage(&reason) => {
+        (Err(reason), Some(frame))
+            if budget.limits.damaged == Damaged::Take && is_damage(&reason) && !missing::all(bytes, frame) =>
+        {
             let file = File {
                 bytes,
                 structure,
                 frame,
             };
-            let stored = match file.decode(budget, u32::MAX, Strictness::Lenient)? {
-                Ok(stored) => stored,
-                Err(_) => reduced::decode(&file, budget, 8)?.ok_or(reason)?,
-            };
+            let (stored, _) = file.by_either(budget, u32::MAX, Strictness::Lenient)?;
             damage::note(bytes);
             Ok(stored.turned())
         }
@@ -98,27 +94,11 @@ fn decode_clean(bytes: &[u8], structure: &Structure, budget: &Budget, at_least: 
     if let Some(reason) = missing::reason(bytes, structure) {
         return Err(reason);
     }
-    // A hostile file may have scans without end, of a few bytes each, that only zune-jpeg stops at.
-    let scans = if frame.progressive() {
-        100
-    } else {
-        frame.components.len()
-    };
-    let at_least = if structure.scans <= scans { at_least } else { u32::MAX };
-    let stored = match file.decode(budget, at_least, Strictness::Strict)? {
-        Ok(stored) => stored,
-        Err(Refused { reason, orientation }) => {
-            // What is read at a part of its size by another decoder, which is less strict, is read whole by it too.
-            let orientation = orientation
-                .filter(|_| structure.scans <= scans)
-                .ok_or_else(|| reason.clone())?;
-            let stored = reduced::decode(&file, budget, 8)?.ok_or(reason)?;
-            if let Some(reason) = missing::rows(bytes, frame) {
-                return Err(reason);
-            }
-            Stored { orientation, ..stored }
-        }
-    };
+    let at_least = if file.has_few_scans() { at_least } else { u32::MAX };
+    let (stored, by_other) = file.by_either(budget, at_least, Strictness::Strict)?;
+    if by_other && let Some(reason) = missing::rows(bytes, frame) {
+        return Err(reason);
+    }
     match missing::reason_by_pixels(bytes, structure, &stored.image, stored.eighths) {
         Some(reason) => Err(reason),
         None => Ok(stored.turned()),
@@ -148,6 +128,32 @@ enum Strictness {
 }
 
 impl File<'_> {
+    /// Whether it has no more scans than an image needs. A hostile file may have scans without end, of a few bytes
+    /// each, that only zune-jpeg stops at.
+    fn has_few_scans(&self) -> bool {
+        let most = if self.frame.progressive() {
+            100
+        } else {
+            self.frame.components.len()
+        };
+        self.structure.scans <= most
+    }
+
+    /// Decodes it, where zune-jpeg refuses it by the other decoder, and says whether it was that one: what this reads
+    /// at a part of its size, since it is less strict, it reads whole too.
+    fn by_either(&self, budget: &Budget, at_least: u32, strictness: Strictness) -> Result<(Stored, bool), String> {
+        match self.decode(budget, at_least, strictness)? {
+            Ok(stored) => Ok((stored, false)),
+            Err(Refused { reason, orientation }) => {
+                let orientation = orientation
+                    .filter(|_| self.has_few_scans())
+                    .ok_or_else(|| reason.clone())?;
+                let stored = reduced::decode(self, budget, 8)?.ok_or(reason)?;
+                Ok((Stored { orientation, ..stored }, true))
+            }
+        }
+    }
+
     /// Decodes it; an error of its own where it is too large.
     fn decode(
         &self,

@@ -52,18 +52,6 @@ pub fn mark_png(png: Vec<u8>) -> Vec<u8> {
     [&png[..HEADER_END], &text_chunk(), &png[HEADER_END..]].concat()
 }
 
-/// An SVG that says what has written it.
-pub fn mark_svg(svg: &str) -> String {
-    let start = svg.find("<svg").unwrap_or(0);
-    match svg[start..].find('>') {
-        Some(end) if !svg[..start + end].ends_with('/') => {
-            let (head, rest) = svg.split_at(start + end + 1);
-            format!("{head}<metadata>Software: pelage</metadata>{rest}")
-        }
-        _ => svg.to_string(),
-    }
-}
-
 /// Whether a file that begins with `head` is a figure that pelage has written.
 pub(super) fn is_marked_png(head: &[u8]) -> bool {
     head.starts_with(b"\x89PNG")
@@ -128,15 +116,5 @@ mod tests {
         reader.next_frame(&mut buffer).unwrap();
         assert_eq!(buffer, pixels);
         assert_eq!(mark_png(b"no figure".to_vec()), b"no figure");
-    }
-
-    #[test]
-    fn a_marked_svg_is_one() {
-        let svg = mark_svg("<?xml version=\"1.0\"?>\n<svg width=\"2\"><rect/></svg>");
-        assert_eq!(
-            svg,
-            "<?xml version=\"1.0\"?>\n<svg width=\"2\"><metadata>Software: pelage</metadata><rect/></svg>"
-        );
-        assert_eq!(mark_svg("<svg/>"), "<svg/>");
     }
 }

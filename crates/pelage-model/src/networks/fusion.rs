@@ -61,7 +61,7 @@ impl Graph {
         let pool = before(i).filter(|&pool| matches!(self.nodes[pool].operation, Operation::MaxPool(_)))?;
         before(pool).filter(|&i| match &self.nodes[i].operation {
             Operation::Convolution(convolution) => {
-                convolution.norm.is_none() && convolution.activation == Activation::None
+                convolution.norm.is_none() && !convolution.bias && convolution.activation == Activation::None
             }
             _ => false,
         })

@@ -6,7 +6,6 @@ use serde_json::Value;
 
 use super::facts::Facts;
 use super::together;
-use crate::networks::{Network, parameters};
 use crate::trust::Calibration;
 use crate::values::Named;
 use crate::{Error, Result, paths, tensors};
@@ -70,7 +69,7 @@ impl Parts {
         })
     }
 
-    fn encode(self) -> std::result::Result<Vec<u8>, String> {
+    pub(super) fn encode(self) -> std::result::Result<Vec<u8>, String> {
         let unwritable = |failure: serde_json::Error| format!("cannot be written: {failure}");
         let mut facts = serde_json::to_value(&self.facts).map_err(unwritable)?;
         let mut named = together::joined(self.named);
@@ -84,29 +83,11 @@ impl Parts {
     }
 }
 
-/// The bytes of a model file of `network`, and of those beside it.
-///
-/// # Errors
-/// A message if the weights are not finite, or the facts cannot be written as JSON.
-pub fn encode(
-    network: &Network,
-    others: &[Network],
-    facts: &Facts,
-    calibration: Option<&Calibration>,
-) -> std::result::Result<Vec<u8>, String> {
-    let parts = Parts {
-        named: std::iter::once(network).chain(others).map(parameters::read).collect(),
-        facts: facts.clone(),
-        calibration: calibration.cloned(),
-    };
-    parts.encode()
-}
-
 /// The bytes of the model file `bytes` with `calibration` in place of the one that it had; its weights stay as they
 /// are, bit for bit.
 ///
 /// # Errors
-/// As [`crate::saved::Model::decode`] and [`encode`].
+/// As [`crate::saved::Model::decode`] and [`crate::saved::Model::encode`].
 pub fn with_calibration(bytes: &[u8], calibration: &Calibration) -> std::result::Result<Vec<u8>, String> {
     let parts = Parts {
         calibration: Some(calibration.clone()),

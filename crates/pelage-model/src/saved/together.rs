@@ -17,7 +17,7 @@ use crate::trust::calibration::TEMPERATURES;
 use crate::values::Named;
 
 /// The most networks of a model.
-const MOST: usize = 16;
+pub const MOST: usize = 16;
 
 /// One network of a model, and how pictures become its input.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -26,7 +26,7 @@ pub struct Status {
     /// Whether it trains, or how it ended.
     pub state: State,
     /// The name of its network.
-    pub model: &'static str,
+    pub model: String,
     /// Its data set, as its settings name it.
     pub data: String,
     /// The most epochs that it will train.
@@ -84,8 +84,13 @@ impl Status {
         let now = seconds(SystemTime::now());
         let state = state(&tail(&run.join("log.txt")), now - updated, &history);
         let epochs = config.recipe.epochs;
-        let finite = history.iter().filter(|row| row.validation_loss.is_finite());
-        let best = finite.min_by(|a, b| a.validation_loss.total_cmp(&b.validation_loss));
+        // Of a run of several sizes, the weights of the latest epoch are kept until losses can be compared.
+        let measured = |row: &&HistoryRow| config.recipe.is_measured(row.epoch.saturating_sub(1));
+        let finite = || history.iter().filter(|row| row.validation_loss.is_finite());
+        let best = finite()
+            .filter(measured)
+            .min_by(|a, b| a.validation_loss.total_cmp(&b.validation_loss));
+        let best = best.or_else(|| finite().next_back());
         let left = match (state, written(&run.join("history.csv"))) {
             (State::Running, Some(since)) => left(&history, epochs, now - since),
             _ => None,
@@ -93,7 +98,7 @@ impl Status {
         Some(Status {
             name,
             state,
-            model: config.recipe.model.name(),
+            model: config.recipe.name(),
             data: config.data.display().to_string(),
             epochs,
             best_epoch: best.map(|row| row.epoch),

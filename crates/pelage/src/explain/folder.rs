@@ -306,7 +306,8 @@ fn claim(folder: &Path) -> Result<()> {
     std::fs::create_dir_all(folder).map_err(Error::io(folder))?;
     let empty = std::fs::read_dir(folder).map_err(Error::io(folder))?.next().is_none();
     // If it cannot be read, it is not ours.
-    let ours = || std::fs::read_to_string(folder.join(page::INDEX)).is_ok_and(|page| page.contains(page::MARK));
+    let mark = format!("name=\"generator\" content=\"{}\"", page::GENERATOR);
+    let ours = || std::fs::read_to_string(folder.join(page::INDEX)).is_ok_and(|page| page.contains(&mark));
     if empty || ours() {
         source::mark(folder)?;
         return Ok(atomic::write(&folder.join(page::INDEX), page::unfinished().as_bytes())?);

@@ -47,8 +47,9 @@ const BATCH: usize = 32;
 /// Hides a square in one image `[1, h, w, 3]`, filled with the image's mean color, at every place of a grid.
 ///
 /// # Errors
-/// An unknown class; a square without a side or a stride, or larger than the image.
+/// A model of several networks; an unknown class; a square without a side or a stride, or larger than the image.
 pub fn occlusion(model: &Model, pixels: Tensor<4>, class: usize, square: Square) -> Result<Occlusion> {
+    model.alone("explained")?;
     let ([_, h, w, channels], device, count) = (pixels.dims(), pixels.device(), model.facts.classes.len());
     if class >= count {
         return Err(Error::setting(

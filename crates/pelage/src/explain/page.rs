@@ -1,10 +1,11 @@
 //! The page that shows the explanations, in plain HTML.
 
-use maud::{DOCTYPE, Markup, PreEscaped, html};
+use maud::{Markup, html};
 
 use super::deconvnet::Stop;
 use super::explained::Explained;
 use crate::Model;
+use crate::page::page;
 
 pub(super) const INDEX: &str = "index.html";
 pub(super) const FILTERS: &str = "filters.png";
@@ -14,7 +15,7 @@ pub(super) const PLUS_PLUS: &str = "grad-cam-plus-plus.png";
 pub(super) const OCCLUSION: &str = "occlusion.png";
 pub(super) const PROJECTION: &str = "projection.png";
 /// Marks our pages.
-pub(super) const MARK: &str = "<meta name=\"generator\" content=\"pelage explain\">";
+pub(super) const GENERATOR: &str = "pelage explain";
 
 const STYLE: &str = "
 :root { color-scheme: light dark; --ink: #1d2126; --soft: #5d6671; --ground: #fbfbfa; --card: #fff; --line: #dfe2e5;
@@ -47,9 +48,11 @@ li { overflow-wrap: anywhere }
 
 /// The page until the real one is complete.
 pub(super) fn unfinished() -> String {
-    format!(
-        "<!DOCTYPE html>\n<html lang=\"en\">\n{MARK}\n<title>Not finished</title>\n\
-         <p>This page is not finished.</p>\n</html>\n"
+    page(
+        GENERATOR,
+        "Not finished",
+        "",
+        &html! { p { "This page is not finished." } },
     )
 }
 
@@ -91,46 +94,32 @@ impl Page<'_> {
             .iter()
             .filter_map(|one| Some((&one.path, one.error.as_ref()?)))
             .collect();
-        let page = html! {
-            (DOCTYPE)
-            html lang="en" {
-                head {
-                    meta charset="utf-8";
-                    meta name="viewport" content="width=device-width, initial-scale=1";
-                    (PreEscaped(MARK))
-                    title { (title) }
-                    // Without one, browsers ask a server for it.
-                    link rel="icon" href="data:,";
-                    style { (PreEscaped(STYLE)) }
+        let body = html! {
+            header {
+                h1 { (title) }
+                p.soft {
+                    "Pictures of " (side.width) " x " (side.height) " pixels; "
+                    (facts.classes.len()) " classes: " (some(&facts.classes))
+                    ". Heat maps and projections are of layer " b { (self.layer) } "."
                 }
-                body {
-                    header {
-                        h1 { (title) }
-                        p.soft {
-                            "Pictures of " (side.width) " x " (side.height) " pixels; "
-                            (facts.classes.len()) " classes: " (some(&facts.classes))
-                            ". Heat maps and projections are of layer " b { (self.layer) } "."
-                        }
-                        div.scale role="img"
-                            aria-label="Color scale from black through violet, red and orange to pale yellow" {}
-                        p.soft {
-                            "Dark: does not matter. Bright: matters most. A map of Grad-CAM has a scale of its own; \
-                             of occlusion, black is a place that costs nothing, and pale yellow one that costs all of \
-                             the probability, in every picture."
-                        }
-                    }
-                    main {
-                        @if !failed.is_empty() { section {
-                            h2 { "Could not be read" }
-                            ul { @for (path, reason) in failed { li { b { (path) } ": " (reason) } } }
-                        } }
-                        @for section in self.sections { (section.html(self.layer, self.has_deconvnet())) }
-                        (self.network())
-                    }
+                div.scale role="img"
+                    aria-label="Color scale from black through violet, red and orange to pale yellow" {}
+                p.soft {
+                    "Dark: does not matter. Bright: matters most. A map of Grad-CAM has a scale of its own; \
+                     of occlusion, black is a place that costs nothing, and pale yellow one that costs all of \
+                     the probability, in every picture."
                 }
             }
+            main {
+                @if !failed.is_empty() { section {
+                    h2 { "Could not be read" }
+                    ul { @for (path, reason) in failed { li { b { (path) } ": " (reason) } } }
+                } }
+                @for section in self.sections { (section.html(self.layer, self.has_deconvnet())) }
+                (self.network())
+            }
         };
-        page.into_string()
+        page(GENERATOR, &title, STYLE, &body)
     }
 
     fn network(&self) -> Markup {

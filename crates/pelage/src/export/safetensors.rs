@@ -1,14 +1,12 @@
 //! A model's weights for PyTorch: a safetensors file whose tensors have the names that torchvision or timm give them.
 
-use std::collections::HashMap;
 use std::path::Path;
 
 use pelage_data::output::EXPORTED;
 use pelage_model::networks::graph::Operation;
-use pelage_model::saved;
 use pelage_model::values::Named;
 use pelage_model::weights::{self, Layout};
-use safetensors::tensor::{Dtype, TensorView};
+use pelage_model::{saved, tensors};
 use serde_json::json;
 
 use crate::{Error, Model, Result};
@@ -24,7 +22,7 @@ pub fn safetensors(run: &Path, layout: Layout) -> Result<Vec<u8>> {
     model.alone("exported as weights")?;
     let architecture = model.facts.architecture;
     let values = calibrated(&model, saved::trained(run)?.remove(0));
-    let tensors = weights::renamed(values, model.facts.classes.len(), architecture, layout).map_err(Error::Settings)?;
+    let renamed = weights::renamed(values, model.facts.classes.len(), architecture, layout).map_err(Error::Settings)?;
     let facts = json!({
         "project": layout.project(),
         "network": architecture.name(),
@@ -32,27 +30,7 @@ pub fn safetensors(run: &Path, layout: Layout) -> Result<Vec<u8>> {
         "preprocessing": model.facts.preprocessing,
         "flip": model.facts.flip,
     });
-    let bytes: Vec<(String, Vec<usize>, Vec<u8>)> = tensors
-        .into_iter()
-        .map(|(name, values)| {
-            (
-                name,
-                values.shape,
-                values.data.iter().flat_map(|value| value.to_le_bytes()).collect(),
-            )
-        })
-        .collect();
-    let unwritable = |failure: safetensors::SafeTensorError| Error::Rendering {
-        what: "the weights",
-        reason: failure.to_string(),
-    };
-    let views = bytes
-        .iter()
-        .map(|(name, shape, bytes)| Ok((name, TensorView::new(Dtype::F32, shape.clone(), bytes)?)))
-        .collect::<std::result::Result<Vec<_>, _>>()
-        .map_err(unwritable)?;
-    let metadata = HashMap::from([(EXPORTED.to_string(), facts.to_string())]);
-    safetensors::serialize(views, Some(metadata)).map_err(unwritable)
+    tensors::export(&renamed, EXPORTED, facts.to_string()).map_err(Error::Settings)
 }
 
 /// `values`, the tensors of `model` by our names, with the last layer, and so the logits, divided by the temperature.

@@ -30,8 +30,8 @@ const FOLDS: usize = 5;
 pub struct Choice {
     /// See [`super::problem::fit`].
     pub strength: f64,
-    /// Mean loss over all rows, each predicted by a fit without it; NaN if there was too little to cut into parts.
-    pub loss: f64,
+    /// Mean loss over all rows, each predicted by a fit without it; none if there was too little to cut into parts.
+    pub loss: Option<f64>,
     /// The logits `[n, classes]` of these predictions; empty then.
     pub logits: Vec<f32>,
 }
@@ -41,7 +41,7 @@ pub fn choose(samples: &Samples, folds: &[usize]) -> Choice {
     let parts = folds.iter().max().map_or(0, |last| last + 1);
     let mut best = Choice {
         strength: UNCHOSEN,
-        loss: f64::NAN,
+        loss: None,
         logits: Vec::new(),
     };
     if parts < 2 {
@@ -58,7 +58,7 @@ pub fn choose(samples: &Samples, folds: &[usize]) -> Choice {
             .map(|(problem, start)| problem.solve(start, strength, TOLERANCE, STEPS))
             .collect();
         let (loss, logits) = predicted(samples, folds, &problems, &solutions);
-        if !best.loss.is_nan() && loss >= best.loss {
+        if best.loss.is_some_and(|best| loss >= best) {
             waited += 1;
             if waited == PATIENCE {
                 break;
@@ -66,6 +66,7 @@ pub fn choose(samples: &Samples, folds: &[usize]) -> Choice {
             continue;
         }
         waited = 0;
+        let loss = Some(loss);
         best = Choice { strength, loss, logits };
     }
     best

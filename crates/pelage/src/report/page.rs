@@ -5,11 +5,12 @@ mod figures;
 mod galleries;
 mod tables;
 
-use maud::{DOCTYPE, Markup, PreEscaped, html};
+use maud::{Markup, PreEscaped, html};
 use pelage_model::networks::summary::Layer;
 
 use super::findings::Findings;
 use crate::draw::text::{duration, fixed, percent, thousands};
+use crate::page::page;
 
 const STYLE: &str = include_str!("page/style.css");
 const SORT: &str = include_str!("page/sort.js");
@@ -34,36 +35,23 @@ pub fn html(found: &Findings) -> Result<String, String> {
         ("certainty", "Most and least certain", galleries::certainty(found)),
         ("data", "Data", galleries::data(found)),
     ];
-    let page = html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                title { (title) }
-                // Without one, browsers ask a server for it.
-                link rel="icon" href="data:,";
-                style { (PreEscaped(STYLE)) }
-            }
-            body {
-                header {
-                    h1 { (title) }
-                    p.faint { (subtitle(found)) }
-                    (tiles(found))
-                }
-                nav aria-label="Contents" {
-                    ul { @for (id, name, _) in &parts { li { a href={ "#" (id) } { (name) } } } }
-                }
-                main { @for (id, name, part) in &parts { section id=(id) { h2 { (name) } (part) } } }
-                footer {
-                    "Made by pelage " (env!("CARGO_PKG_VERSION")) ", "
-                    (jiff::Timestamp::now().strftime("%Y-%m-%d %H:%M UTC").to_string()) "."
-                }
-                script { (PreEscaped(SORT)) }
-            }
+    let body = html! {
+        header {
+            h1 { (title) }
+            p.faint { (subtitle(found)) }
+            (tiles(found))
         }
+        nav aria-label="Contents" {
+            ul { @for (id, name, _) in &parts { li { a href={ "#" (id) } { (name) } } } }
+        }
+        main { @for (id, name, part) in &parts { section id=(id) { h2 { (name) } (part) } } }
+        footer {
+            "Made by pelage " (env!("CARGO_PKG_VERSION")) ", "
+            (jiff::Timestamp::now().strftime("%Y-%m-%d %H:%M UTC").to_string()) "."
+        }
+        script { (PreEscaped(SORT)) }
     };
-    Ok(page.into_string())
+    Ok(page("pelage report", &title, STYLE, &body))
 }
 
 fn name(found: &Findings) -> String {

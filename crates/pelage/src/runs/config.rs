@@ -3,11 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use pelage_data::Progress;
-use pelage_data::catalog::{Opening, Split};
+use pelage_data::catalog::{Catalog, Opening, Split};
+use pelage_data::decode::Damaged;
 use pelage_data::groups::{self, GroupBy};
 use serde::de::Error as _;
 use toml::{Table, Value};
 
+use super::suspected;
 use crate::compute::Compute;
 use crate::train::{Recipe, Sets};
 use crate::{Error, Result};
@@ -25,6 +27,8 @@ pub struct Config {
     pub drop_suspects: Option<PathBuf>,
     /// The level of the folders in `data` that are the classes, from 1 for the outermost; found out if it is not given.
     pub label_level: Option<usize>,
+    /// What becomes of damaged images, which decides how many there are.
+    pub damaged: Damaged,
     /// Whether to write TensorBoard event files.
     pub tensorboard: bool,
     /// Where it runs.
@@ -59,7 +63,17 @@ impl Config {
         Ok(opening.open(&self.data, progress)?)
     }
 
-    /// The same as data sets, with the groups of the training images where they are asked for.
+    /// The same without the training images that are to be dropped, and these.
+    pub(crate) fn without_suspects(&self, progress: &(dyn Fn(Progress) + Sync)) -> Result<(Split, Catalog)> {
+        let mut split = self.split(progress)?;
+        let dropped = match &self.drop_suspects {
+            Some(file) => suspected::drop_from(&mut split.train, file)?,
+            None => Catalog::default(),
+        };
+        Ok((split, dropped))
+    }
+
+    /// The images as data sets, with the groups of the training images where they are asked for.
     pub(crate) fn sets(&self, split: Split, progress: &(dyn Fn(Progress) + Sync)) -> Result<Sets> {
         let by = self.group_by.as_ref().filter(|_| self.recipe.is_solved());
         let groups = by.map(|by| groups::of(&split.train, &self.data, by, progress));
@@ -128,6 +142,7 @@ impl Config {
         let group_by = table.remove("group_by").map(Value::try_into).transpose()?;
         let drop_suspects = table.remove("drop_suspects").map(Value::try_into).transpose()?;
         let label_level = table.remove("label_level").map(Value::try_into).transpose()?;
+        let damaged = table.remove("damaged").map(Value::try_into).transpose()?;
         let tensorboard = table.remove("tensorboard").map(Value::try_into).transpose()?;
         Ok(Config {
             data: data.unwrap_or_default(),
@@ -135,6 +150,7 @@ impl Config {
             group_by,
             drop_suspects,
             label_level,
+            damaged: damaged.unwrap_or_default(),
             tensorboard: tensorboard.unwrap_or_default(),
             compute: compute.try_into()?,
             recipe: table.try_into()?,
@@ -161,6 +177,9 @@ impl Config {
         }
         if let Some(level) = self.label_level {
             table.insert("label_level".into(), Value::try_from(level).map_err(refused)?);
+        }
+        if self.damaged != Damaged::default() {
+            table.insert("damaged".into(), self.damaged.name().into());
         }
         table.insert("tensorboard".into(), self.tensorboard.into());
         // Through text, where an f32 is as short as it was written.
@@ -227,6 +246,7 @@ mod tests {
             group_by: Some(GroupBy::ExifTime(60)),
             drop_suspects: Some("suspects.csv".into()),
             label_level: Some(2),
+            damaged: Damaged::Take,
             compute: Compute {
                 threads: 3,
                 ..Compute::default()

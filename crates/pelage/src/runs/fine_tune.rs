@@ -16,7 +16,7 @@ use crate::train::transfer::{Transfer, Unfreeze};
 /// trained; without a backbone there is no first stage and the settings are returned as they are.
 ///
 /// # Errors
-/// As [`Run::create`] and [`Run::resume`].
+/// Settings that the second stage cannot use; as [`Run::create`] and [`Run::resume`].
 pub fn head_first(
     mut config: Config,
     folder: &Path,
@@ -32,6 +32,8 @@ pub fn head_first(
         ..transfer.clone()
     };
     transfer.head_from = Some(at.clone());
+    // Before the first stage has been trained for nothing.
+    config.validate()?;
     let Recipe {
         model,
         image_size,

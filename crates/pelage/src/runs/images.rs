@@ -7,6 +7,7 @@ use std::path::Path;
 
 use pelage_data::catalog::{self, Catalog, Item, Part, Parts, Split};
 use pelage_data::dataset::{self, Dataset};
+use pelage_data::decode::Damaged;
 use pelage_model::paths;
 use pelage_model::saved::Facts;
 use rayon::prelude::*;
@@ -136,6 +137,10 @@ fn content(images: &dyn Dataset, index: usize) -> String {
 /// # Errors
 /// As [`catalog::open_dataset`]; images that are missing now, or are others.
 pub fn of_run(folder: &Path, config: &Config) -> Result<Images> {
+    // As the run has taken them.
+    if config.damaged == Damaged::Take {
+        Damaged::Take.set();
+    }
     let path = &config.data;
     if !path.exists() {
         let path = path.display();

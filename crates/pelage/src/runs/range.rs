@@ -29,7 +29,8 @@ pub fn test_rates(
         ));
     }
     let device = config.compute.open()?;
-    let sets = config.sets(config.split(progress)?, progress)?;
+    let (split, _) = config.without_suspects(progress)?;
+    let sets = config.sets(split, progress)?;
     let (start, data) = start::open(&config.recipe, &sets, config.compute.cache, &device, progress)?;
     range_test::range_test(&config.recipe, &start, &data, &device, steps, observe)
 }

@@ -5,8 +5,6 @@ use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use pelage_data::source;
-
 use super::config::Config;
 use super::history;
 use super::tensorboard::EventFile;
@@ -21,8 +19,6 @@ use crate::{Error, Result, atomic};
 const TENSORBOARD_STEPS: u64 = 20;
 /// The last epoch's confusion matrix, in a run folder.
 pub const CONFUSION: &str = "confusion.csv";
-/// Classes above which it is not written after every epoch: there are the square of them in cells.
-const CONFUSED_CLASSES: usize = 1000;
 
 /// Writes events into a run folder.
 pub struct Recorder {
@@ -110,9 +106,10 @@ impl Recorder {
             Event::Solved {
                 strength,
                 cross_validated,
-            } => self.log(&format!(
-                "strength of regularization {strength:.2e}, loss {cross_validated:.4} by cross-validation"
-            )),
+            } => self.log(&match cross_validated {
+                Some(loss) => format!("strength of regularization {strength:.2e}, loss {loss:.4} by cross-validation"),
+                None => format!("strength of regularization {strength:.2e}"),
+            }),
             Event::Batch { .. } | Event::Validation { .. } => Ok(()),
             Event::EpochEnd {
                 history,
@@ -137,8 +134,8 @@ impl Recorder {
                         ("images_per_second", row.images_per_second),
                     ],
                 )?;
-                if self.classes.len() <= CONFUSED_CLASSES {
-                    let table = confusion::csv(&self.classes, confusion_matrix)?;
+                if let Some(matrix) = confusion_matrix {
+                    let table = confusion::csv(&self.classes, matrix)?;
                     atomic::write(&self.folder.join(CONFUSION), &table)?;
                 }
                 self.figures(history, *best_epoch)
@@ -177,7 +174,7 @@ impl Recorder {
         };
         let svg = curves::curves_svg(&self.title, rows, best_epoch).map_err(drawn)?;
         let png = png::svg_to_png(&svg, 2.0).map_err(drawn)?;
-        atomic::write(&self.folder.join("curves.svg"), source::mark_svg(&svg).as_bytes())?;
+        atomic::write(&self.folder.join("curves.svg"), svg.as_bytes())?;
         Ok(atomic::write(&self.folder.join("curves.png"), &png)?)
     }
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use burn::tensor::Device;
 use pelage_data::Progress;
 use pelage_data::cache::CacheMode;
-use pelage_data::catalog::Catalog;
+use pelage_data::decode::Damaged;
 use pelage_data::groups::GroupBy;
 use pelage_data::lock::{self, Claimed, FolderLock};
 
@@ -13,7 +13,6 @@ use super::config::Config;
 use super::folder::{self, Folder};
 use super::images::{self, Images};
 use super::record::Recorder;
-use super::suspected;
 use crate::train::backbone::note_weights;
 use crate::train::forecast::{self, Forecast};
 use crate::train::{Control, Data, EndReason, Event, Outcome, Recipe, Start, fit, start};
@@ -58,6 +57,22 @@ pub struct Extension {
 }
 
 impl Extension {
+    /// Refuses other epochs for a run that has planned by them: which sizes come when, and which weights are averaged.
+    fn check(&self, config: &Config) -> Result<()> {
+        let recipe = &config.recipe;
+        let planned = !recipe.image_sizes.is_empty() || recipe.average_last > 0.0;
+        match self.epochs {
+            Some(epochs) if planned && epochs != recipe.epochs => {
+                let allowed = format!(
+                    "{} as in its plan of sizes and averages; or begin a new run",
+                    recipe.epochs
+                );
+                Err(Error::setting("epochs", epochs, allowed))
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn of(self, mut config: Config) -> Config {
         let (recipe, compute) = (&mut config.recipe, &mut config.compute);
         recipe.epochs = self.epochs.unwrap_or(recipe.epochs);
@@ -103,11 +118,11 @@ impl Run {
         if let Some(file) = &mut config.drop_suspects {
             *file = std::path::absolute(&*file).map_err(Error::io(&*file))?;
         }
-        let mut split = config.split(progress)?;
-        let dropped = match &config.drop_suspects {
-            Some(file) => suspected::drop_from(&mut split.train, file)?,
-            None => Catalog::default(),
-        };
+        if config.damaged == Damaged::Take {
+            Damaged::Take.set();
+        }
+        config.damaged = Damaged::current();
+        let (split, dropped) = config.without_suspects(progress)?;
         let sets = config.sets(split, progress)?;
         let (start, data) = start::open(&config.recipe, &sets, config.compute.cache, &device, progress)?;
         pelage_data::source::mark(folder)?;
@@ -140,8 +155,11 @@ impl Run {
         let lock = FolderLock::take(folder)?;
         atomic::sweep(folder);
         let written = Config::read(&path)?;
+        extension.check(&written)?;
         let config = extension.of(written.clone());
         config.validate()?;
+        // The same images are readable as when it began.
+        config.damaged.set();
         let device = config.compute.open()?;
         let snapshot = folder::checkpoint(folder)?;
         match &snapshot {

@@ -27,8 +27,6 @@ pub struct Suspects {
     pub images: usize,
     /// Where the features come from that the classifier judges by.
     pub judged_by: JudgedBy,
-    /// Mean loss of the classifier on images that it has not seen.
-    pub loss: f64,
     /// The likely wrong labels, the likeliest first.
     pub suspects: Vec<Suspect>,
 }
@@ -160,7 +158,6 @@ pub fn find(run: &Path, compute: &Compute, progress: &(dyn Fn(Progress) + Sync))
         images: scores.labels.len(),
         suspects,
         judged_by,
-        loss: judged.choice.loss,
         catalog,
     })
 }

@@ -1,11 +1,12 @@
 //! The likely wrong labels as one self-contained page.
 
-use maud::{DOCTYPE, Markup, PreEscaped, html};
+use maud::{Markup, html};
 use pelage_data::preprocess::Preprocessing;
 use rayon::prelude::*;
 
 use super::find::{Suspect, Suspects};
 use crate::draw::text::{percent, thousands};
+use crate::page::page;
 use crate::report::thumbnail;
 
 /// Suspects that are shown as images.
@@ -28,28 +29,16 @@ pub fn html(found: &Suspects, title: &str) -> String {
     let shown: Vec<_> = found.suspects.iter().take(SHOWN).collect();
     let pictures: Vec<Markup> = shown.par_iter().map(|suspect| figure(found, suspect)).collect();
     let title = format!("Likely wrong labels: {title}");
-    let page = html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                title { (title) }
-                link rel="icon" href="data:,";
-                style { (PreEscaped(STYLE)) }
-            }
-            body {
-                h1 { (title) }
-                p {
-                    (thousands(found.suspects.len() as u64)) " of " (thousands(found.images as u64))
-                    " pictures, the likeliest first. Each was judged by a classifier that has not seen it."
-                    @if found.suspects.len() > shown.len() { " The first " (shown.len()) " are shown." }
-                }
-                ol { @for picture in &pictures { li { (picture) } } }
-            }
+    let body = html! {
+        h1 { (title) }
+        p {
+            (thousands(found.suspects.len() as u64)) " of " (thousands(found.images as u64))
+            " pictures, the likeliest first. Each was judged by a classifier that has not seen it."
+            @if found.suspects.len() > shown.len() { " The first " (shown.len()) " are shown." }
         }
+        ol { @for picture in &pictures { li { (picture) } } }
     };
-    page.into_string()
+    page("pelage suspects", &title, STYLE, &body)
 }
 
 fn figure(found: &Suspects, suspect: &Suspect) -> Markup {

@@ -55,6 +55,8 @@ pub fn backbones(transfer: &Transfer, recipe: &Recipe, classes: usize, device: &
             } else {
                 recipe.image_size
             },
+            // That is of the first one.
+            evaluation_size: None,
             ..recipe.clone()
         };
         backbone(&alone, &recipe, classes, device)

@@ -2,6 +2,9 @@
 
 use super::history::HistoryRow;
 
+/// Classes above which there is no confusion matrix after every epoch: it has the square of them in cells.
+pub const CONFUSED_CLASSES: usize = 1000;
+
 /// A training event.
 #[derive(Clone, Debug)]
 pub enum Event {
@@ -37,8 +40,8 @@ pub enum Event {
     Solved {
         /// The strength of regularization that cross-validation chose, see [`crate::logistic::fit`].
         strength: f64,
-        /// Mean loss on training images, each predicted by a fit without it; NaN if there were too few to choose by.
-        cross_validated: f64,
+        /// Mean loss on training images, each predicted by a fit without it; none if there were too few to choose by.
+        cross_validated: Option<f64>,
     },
     /// A batch was validated.
     Validation {
@@ -57,8 +60,9 @@ pub enum Event {
         epochs: usize,
         /// Whether these are the best weights so far.
         improved: bool,
-        /// How many validation images of each class (first index) were called which (second).
-        confusion_matrix: Vec<Vec<usize>>,
+        /// How many validation images of each class (first index) were called which (second); none of more classes
+        /// than [`CONFUSED_CLASSES`].
+        confusion_matrix: Option<Vec<Vec<usize>>>,
     },
 }
 

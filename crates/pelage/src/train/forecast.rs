@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use burn::module::Module;
 use burn::tensor::Device;
-use pelage_data::loader::{Batch, Order, Pass};
+use pelage_data::loader::Batch;
 use pelage_model::input;
 use pelage_model::networks::Mode;
 use pelage_model::values::to_vec;
@@ -74,16 +74,7 @@ fn training_rate(
     enough: Duration,
 ) -> Result<f64> {
     let mut learner = None;
-    let source = data.train.batches(Pass {
-        batch_size: recipe.batch_size,
-        order: Order::Shuffled {
-            seed: recipe.seed,
-            epoch: 0,
-        },
-        augmentation: recipe.augmentation(),
-        size: Some([side; 2]),
-        ..Pass::default()
-    });
+    let source = data.train.batches(recipe.training_pass(0, side));
     let (rate, shape) = (recipe.learning_rate * 1e-3, data.train.shape_at(side));
     rate_of(source, enough, |batch| {
         let images = batch.targets.len();
@@ -115,11 +106,7 @@ fn validation_rate(
     enough: Duration,
 ) -> Result<f64> {
     let (network, shape) = (start.network.valid(), data.validation.shape_at(side));
-    let source = data.validation.batches(Pass {
-        batch_size: recipe.batch_size,
-        size: Some([side; 2]),
-        ..Pass::default()
-    });
+    let source = data.validation.batches(recipe.validation_pass(side));
     rate_of(source, enough, |batch| {
         let images = batch.targets.len();
         to_vec(network.forward(input::tensor(batch.pixels, shape, device), Mode::Infer));

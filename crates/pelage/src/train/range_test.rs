@@ -2,7 +2,6 @@
 //! rate rises from far too small to far too large; where its loss falls, a rate is good.
 
 use burn::tensor::Device;
-use pelage_data::loader::{Order, Pass};
 
 use super::recipe::Recipe;
 use super::samples::Data;
@@ -62,18 +61,7 @@ pub fn range_test(
     let mut learner = Learner::new(&recipe, copy(&start.network)?, data, device);
     let side = recipe.side(0);
     let shape = data.train.shape_at(side);
-    let mut source = (0..).flat_map(|epoch| {
-        data.train.batches(Pass {
-            batch_size: recipe.batch_size,
-            order: Order::Shuffled {
-                seed: recipe.seed,
-                epoch,
-            },
-            augmentation: recipe.augmentation(),
-            size: Some([side; 2]),
-            ..Pass::default()
-        })
-    });
+    let mut source = (0..).flat_map(|epoch| data.train.batches(recipe.training_pass(epoch, side)));
     let (mut points, mut smoothed, mut lowest) = (Vec::with_capacity(steps), 0.0, f64::INFINITY);
     for step in 0..steps {
         let rate = RATES[0] * (RATES[1] / RATES[0]).powf(step as f64 / (steps.max(2) - 1) as f64);

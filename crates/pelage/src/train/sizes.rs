@@ -1,6 +1,6 @@
 //! Which sizes of images a recipe asks for: in training, in validation, in the model.
 
-use super::recipe::Recipe;
+use super::recipe::{Recipe, Schedule};
 use crate::{Error, Result};
 
 impl Recipe {
@@ -70,6 +70,14 @@ impl Recipe {
         if !self.image_sizes.is_empty() && one_size {
             let given = String::from(self.image_sizes.clone());
             return Err(Error::setting("image_sizes", given, sizes));
+        }
+        let compared = "where there is one size of images: losses of different sizes are not compared";
+        if !self.image_sizes.is_empty() && self.patience > 0 {
+            return Err(Error::setting("patience", self.patience, format!("0, but {compared}")));
+        }
+        if !self.image_sizes.is_empty() && self.schedule == Schedule::Plateau {
+            let name = self.schedule.name();
+            return Err(Error::setting("schedule", name, format!("another, but {compared}")));
         }
         match self.evaluation_size {
             Some(side) if side != self.image_size && one_size => Err(Error::setting("evaluation_size", side, sizes)),

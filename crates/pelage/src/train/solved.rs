@@ -18,9 +18,9 @@ pub struct Solved {
     pub network: Network,
     /// The strength of regularization, see [`logistic::fit`].
     pub strength: f64,
-    /// Mean loss on training images, each predicted by a fit without it and all that belongs to it; NaN if there were
+    /// Mean loss on training images, each predicted by a fit without it and all that belongs to it; none if there were
     /// too few.
-    pub cross_validated: f64,
+    pub cross_validated: Option<f64>,
     /// Loss and correct answers on the images that it was fitted on.
     pub learnt: Learnt,
 }

@@ -239,6 +239,7 @@ fn on_features(
 /// `network` with the head of a model that was trained for the same classes.
 fn with_head_of(network: &Network, path: &Path, transfer: &Transfer, classes: &[String]) -> Result<Network> {
     let model = Model::load(path, &network.device())?;
+    model.alone("taken as the start of another head")?;
     if model.facts.head.as_ref() != Some(&transfer.head) || model.facts.classes != classes {
         return Err(Error::model(
             path,

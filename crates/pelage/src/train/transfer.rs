@@ -134,7 +134,7 @@ impl Transfer {
         if !self.beside.is_empty() {
             self.validate_linear("backbones are joined")?;
         }
-        if let Some(beside) = self.beside.iter().find(|one| one.architecture == Architecture::Cnn3) {
+        if let Some(beside) = self.beside.iter().find(|one| !BACKBONES.contains(&one.architecture)) {
             let name = beside.architecture.name();
             return Err(Error::setting("backbone", name, "a network with pretrained weights"));
         }

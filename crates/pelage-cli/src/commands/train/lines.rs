@@ -120,7 +120,7 @@ impl Lines {
                 cross_validated,
             } => self.write(&Line::Solved {
                 strength: *strength,
-                cross_validated: cross_validated.is_finite().then_some(*cross_validated),
+                cross_validated: *cross_validated,
             }),
             Event::EpochEnd {
                 history,

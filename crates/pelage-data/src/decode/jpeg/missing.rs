@@ -25,20 +25,8 @@ const ZEROS_IN_A_UNIT: usize = 32;
 pub(super) fn reason(bytes: &[u8], structure: &Structure) -> Option<String> {
     let frame = structure.frame.as_ref()?;
     if frame.progressive() {
-        let scans = || segments(bytes).filter(|segment| segment.marker == SOS);
-        // All coefficients but the mean: of a header's components come the first and last of these.
-        let details = scans().filter(|scan| scan.payload.iter().rev().nth(2).is_some_and(|&first| first > 0));
-        let zeros: usize = details
-            .flat_map(|scan| zero_runs(scan.data, ZEROS_IN_DETAILS))
-            .map(|run| run.len())
-            .sum();
-        let all: usize = scans().map(|scan| scan.data.len()).sum();
-        return (zeros > 0).then(|| {
-            format!(
-                "damaged JPEG: {} % of its data are zeros",
-                percent(zeros as f64 / all as f64)
-            )
-        });
+        let share = share_of_zeros(bytes);
+        return (share > 0.0).then(|| format!("damaged JPEG: {} % of its data are zeros", percent(share)));
     }
     let data = segments(bytes).filter(|segment| segment.marker == SOS);
     // A block takes a bit to say that its mean is as before, and one to say that this is all.
@@ -50,6 +38,29 @@ pub(super) fn reason(bytes: &[u8], structure: &Structure) -> Option<String> {
         suspicious |= !zero_runs(scan.data, ZEROS).is_empty();
     }
     (suspicious || bits < 2 * blocks).then(|| rows(bytes, frame)).flatten()
+}
+
+/// Whether next to nothing of an image is there.
+pub(super) fn all(bytes: &[u8], frame: &Frame) -> bool {
+    let scans = segments(bytes).filter(|segment| segment.marker == SOS);
+    let share = match frame.progressive() {
+        true => share_of_zeros(bytes),
+        false => share_missing(bytes, frame),
+    };
+    scans.map(|scan| scan.data.len()).sum::<usize>() == 0 || share > 0.99
+}
+
+/// The share of zeros that no image needs in the data of a progressive one.
+fn share_of_zeros(bytes: &[u8]) -> f64 {
+    let scans = || segments(bytes).filter(|segment| segment.marker == SOS);
+    // All coefficients but the mean: of a header's components come the first and last of these.
+    let details = scans().filter(|scan| scan.payload.iter().rev().nth(2).is_some_and(|&first| first > 0));
+    let zeros: usize = details
+        .flat_map(|scan| zero_runs(scan.data, ZEROS_IN_DETAILS))
+        .map(|run| run.len())
+        .sum();
+    let all: usize = scans().map(|scan| scan.data.len()).sum();
+    zeros as f64 / all.max(1) as f64
 }
 
 /// As [`reason`], of an image that was decoded at a part of its size in eighths: where its last units look alike, they
