@@ -94,7 +94,8 @@ impl From<pelage::Error> for Failure {
             Error::Setting { name, value, allowed } => setting(name, &value, &allowed),
             Error::Settings(_) | Error::Folder { .. } => usage(),
             Error::Frozen => usage().help("`--no-augmentation`, or `--unfreeze last-3`"),
-            Error::Images(_) => usage().help("name where they lie: DATA after the run"),
+            Error::Images(_) => usage().help("DATA after the run, or `--data DATA` where there are several"),
+            Error::DifferentImages => usage().help("`pelage compare --data DATA` compares them on others"),
             Error::Unreadable(_) => failed().help("`--fill-unreadable` gives them equal probabilities"),
             Error::Uncalibrated { ref model } => {
                 usage().help(format!("calibrate it first: `pelage calibrate {}`", quoted(model)))
@@ -114,7 +115,12 @@ impl From<pelage::Error> for Failure {
 
 /// A setting out of its range.
 fn setting(name: &str, value: &str, allowed: &str) -> Failure {
-    Failure::usage(format!("{} is {value}; it must be {allowed}", flag(name)))
+    let flag = match name {
+        // Another flag sets it too.
+        "evaluation_flip" => "--tta, or --evaluation-flip,".into(),
+        _ => flag(name),
+    };
+    Failure::usage(format!("{flag} is {value}; it must be {allowed}"))
 }
 
 /// How to get a file of weights.

@@ -45,22 +45,28 @@ pub(crate) fn warn(text: impl std::fmt::Display) {
 /// A full disk; not a reader that has enough: `pelage predict ... | head`.
 pub(crate) fn print(document: &str) -> std::io::Result<()> {
     let text = plain(document);
-    let written = match settled().json {
-        // To the letter.
-        true => write(&mut std::io::stdout().lock(), &text),
+    match settled().json {
+        true => print_exactly(&text),
         false => write(
             &mut anstream::stdout().lock(),
             &colored(&fitted(&text, &Term::stdout())),
         ),
-    };
-    match written {
-        Err(closed) if closed.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
-        written => written,
     }
 }
 
+/// Writes what a program will read to stdout, as it is: no line is broken, nothing is colored.
+///
+/// # Errors
+/// As [`print`].
+pub(crate) fn print_exactly(document: &str) -> std::io::Result<()> {
+    write(&mut std::io::stdout().lock(), document)
+}
+
 fn write(out: &mut impl Write, text: &str) -> std::io::Result<()> {
-    out.write_all(text.as_bytes()).and_then(|()| out.flush())
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(closed) if closed.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        written => written,
+    }
 }
 
 /// The document of `value` where JSON is asked for, else what `described` says.

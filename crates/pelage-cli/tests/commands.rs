@@ -33,6 +33,13 @@ fn help_names_every_verb_and_no_arguments_is_wrong_usage() {
         "weights",
         "cache",
         "bench",
+        "find-rate",
+        "ensemble",
+        "suspects",
+        "recipes",
+        "doctor",
+        "completions",
+        "man",
     ] {
         assert!(help.contains(&format!("\n  {verb}")), "{verb}: {help}");
         assert!(succeed(folder.path(), &[verb, "--help"]).contains("Usage"), "{verb}");

@@ -11,7 +11,7 @@ use std::path::Path;
 use common::{data, frozen, pelage, stripes, succeed};
 use serde_json::Value;
 
-/// What is not run: the demo takes a minute, `fetch` and `serve` need a network, `completions` are a script.
+/// What is documented and not run, since it takes a minute.
 const NOT_RUN: [&str; 1] = ["pelage demo"];
 /// Verbs without a document.
 const NO_DOCUMENT: [&str; 3] = ["serve", "completions", "help"];

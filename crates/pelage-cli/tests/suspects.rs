@@ -67,6 +67,12 @@ fn wrong_labels_are_found_and_left_out() {
         output.status.success() && told.contains("78 training and 30 validation"),
         "{told}"
     );
+    // As spreadsheets write it, and people: semicolons, another heading, paths from here.
+    let lines: String = moved.iter().map(|path| format!("2;./data/{path}\n")).collect();
+    std::fs::write(at.join("other.csv"), format!("rank;File\n{lines}")).unwrap();
+    let output = common::run(at, &solved(&["--out", "other", "--drop-suspects", "other.csv"]));
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(told.contains("78 training and 30 validation"), "{told}");
     let record = std::fs::read_to_string(at.join("without/split.csv")).unwrap();
     assert_eq!(
         record.lines().filter(|line| line.contains(",dropped,")).count(),
@@ -77,6 +83,16 @@ fn wrong_labels_are_found_and_left_out() {
     let told = String::from_utf8(said.stderr).unwrap();
     assert!(said.status.success() && !told.contains("added since"), "{told}");
     succeed(at, &["evaluate", "without"]);
+    // Where the pictures lie now is an argument; one document goes to standard output.
+    std::fs::rename(at.join("data"), at.join("moved")).unwrap();
+    let said = fail(at, &["suspects", "run"], 2);
+    assert!(said.contains("DATA after the run"), "{said}");
+    let output = common::run(at, &["suspects", "run", "moved", "--csv", "-", "--page", "moved.html"]);
+    assert!(output.stdout == table.as_bytes() && output.status.success());
+    assert!(String::from_utf8_lossy(&output.stderr).contains("of 110 pictures"));
+    let said = fail(at, &["suspects", "run", "moved", "--csv", "-", "--page", "-"], 2);
+    assert!(said.contains("both the table and the page"), "{said}");
+    std::fs::rename(at.join("moved"), at.join("data")).unwrap();
     // A network that was trained on the labels judges too, and it is said what that is worth.
     let scratch = "train data --image-size 16 --epochs 2 --out scratch";
     succeed(at, &scratch.split(' ').collect::<Vec<_>>());
@@ -86,11 +102,11 @@ fn wrong_labels_are_found_and_left_out() {
     );
     assert!(said.contains("by heart"), "{said}");
     for (content, named) in [
-        ("file\ntrain/level/1.png\n", "no column 'path'"),
-        ("path\nsomewhere/else.png\n", "names no picture"),
+        ("rank\n1\n", "must name a column path"),
+        ("path\nsomewhere/else.png\n", "names none of the training pictures"),
     ] {
         std::fs::write(at.join("bad.csv"), content).unwrap();
-        let said = fail(at, &solved(&["--out", "no", "--drop-suspects", "bad.csv"]), 2);
+        let said = fail(at, &solved(&["--out", "no", "--drop-suspects", "bad.csv"]), 1);
         assert!(said.contains(named) && said.contains("bad.csv"), "{said}");
     }
 }

@@ -22,8 +22,8 @@ pub use opening::{Opening, open_dataset};
 pub use part::Part;
 pub use parts::{Parts, Scored, open_parts, open_parts_at};
 pub use split::{Split, split};
-pub use table::Columns;
 pub(crate) use table::groups_of_csv;
+pub use table::{Columns, named_by_csv};
 
 impl Catalog {
     /// Reads the labels of a source from a CSV, see [`Catalog::from_csv`]; or from the names of its class folders

@@ -208,6 +208,12 @@ impl Output {
 mod tests {
     use super::*;
 
+    /// The beginning of a safetensors file.
+    fn tensors(metadata: &str) -> Vec<u8> {
+        let header = format!("{{\"__metadata__\":{{{metadata}}}}}");
+        [&(header.len() as u64).to_le_bytes(), header.as_bytes()].concat()
+    }
+
     #[test]
     fn a_file_of_another_kind_is_not_replaced() {
         let folder = tempfile::tempdir().unwrap();
@@ -222,6 +228,8 @@ mod tests {
             (Format::Png, b"\x89PNG\r\n\x1a\nxyz"),
             (Format::Html, b"<!DOCTYPE html><html>"),
             (Format::Onnx, b"\x08\x07\x12\x06pelage\x1a\x050.1.0"),
+            (Format::Model, &tensors(r#""pelage":"{\"kind\":\"model\"}""#)),
+            (Format::Weights, &tensors(r#""pelage.export":"{}""#)),
         ] {
             std::fs::write(&path, same).unwrap();
             Output::new(&path, format, false).unwrap().write(b"new").unwrap();
@@ -231,6 +239,7 @@ mod tests {
                 b"to do: bread\nmilk, tea\n",
                 b"one line",
                 b"\0\0,",
+                &tensors(r#""pelage":"{\"kind\":\"checkpoint\"}""#),
             ] {
                 std::fs::write(&path, other).unwrap();
                 let refused = Output::new(&path, format, false).unwrap_err();

@@ -240,3 +240,42 @@ fn a_damaged_picture_is_taken_where_that_is_asked_for() {
     }
     assert!(Damaged::taken() >= 6);
 }
+
+/// What is there of a picture that the camera was turned for is shown upright, as the whole one is.
+#[test]
+fn a_damaged_picture_that_is_taken_stands_upright() {
+    let take = Limits {
+        damaged: Damaged::Take,
+        ..Limits::default()
+    };
+    let plain = jpeg(&picture(4, 320, 240), 80);
+    // Orientation 6: turned by a quarter to the right to stand upright.
+    let tiff = b"MM\0\x2a\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0";
+    let data = [b"Exif\0\0".as_slice(), tiff].concat();
+    let length = (data.len() as u16 + 2).to_be_bytes();
+    let turned = [&plain[..2], &[0xFF, 0xE1], &length, &data, &plain[2..]].concat();
+    let whole = decode(&turned, &Limits::default()).unwrap();
+    assert_eq!(whole.dimensions(), (240, 320));
+    let half = scan_start(&turned) + (turned.len() - scan_start(&turned)) / 2;
+    for at_least in [40, u32::MAX] {
+        let taken = decode_at_least(&turned[..half], &take, at_least).unwrap().image;
+        // What comes first in the file stands at the right.
+        let first = |image: &RgbImage| imageops::crop_imm(image, 240 - 64, 0, 64, 320).to_image();
+        assert!(first(&taken) == first(&whole));
+        assert!(taken != whole);
+    }
+}
+
+/// A file that ends where its picture would begin has nothing to show.
+#[test]
+fn nothing_of_a_picture_is_no_picture() {
+    let take = Limits {
+        damaged: Damaged::Take,
+        ..Limits::default()
+    };
+    let bytes = jpeg(&picture(5, 320, 240), 80);
+    for more in [0, 1, 2] {
+        let reason = decode(&bytes[..scan_start(&bytes) + more], &take).expect_err("accepted");
+        assert!(reason.contains("truncated JPEG"), "{reason}");
+    }
+}

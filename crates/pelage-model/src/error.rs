@@ -78,6 +78,9 @@ pub enum Error {
     /// Which images are meant is not known, or they are not where they were.
     #[error("{0}; name them")]
     Images(String),
+    /// Models that are to be compared or joined were validated on different images.
+    #[error("the models were validated on different images")]
+    DifferentImages,
     /// Images that cannot be read, where none may be missing; the message lists some.
     #[error("{0}")]
     Unreadable(String),

@@ -15,7 +15,7 @@ use pelage_model::{input, paths, saved};
 use crate::compute::Compute;
 use crate::evaluate::temperature::Scaling;
 use crate::evaluate::{self, Embeddings, Scores};
-use crate::runs::images;
+use crate::runs::images::{self, Labelled};
 use crate::{Error, Model, Result, atomic};
 
 /// A calibration, and what it was fitted on.
@@ -39,7 +39,7 @@ pub struct Calibrated {
 /// written, or was replaced meanwhile.
 pub fn calibrate(
     run: &Path,
-    data: Option<&Path>,
+    data: Option<Labelled>,
     coverage: f64,
     compute: &Compute,
     progress: &(dyn Fn(Progress) + Sync),
@@ -99,17 +99,19 @@ fn hash_of(file: &Path) -> Result<blake3::Hash> {
     Ok(blake3::hash(&std::fs::read(file).map_err(Error::io(file))?))
 }
 
-fn open(run: &Path, data: Option<&Path>, model: &Model) -> Result<Split> {
+fn open(run: &Path, data: Option<Labelled>, model: &Model) -> Result<Split> {
     let own = |data| Ok(images::trained_on(run, &model.facts, data)?.split);
-    let Some(data) = data else { return own(None) };
+    let Some(Labelled { path: data, level }) = data else {
+        return own(None);
+    };
     let settings = images::settings(&model.facts).unwrap_or_default();
     let opening = Opening {
-        label_level: settings.label_level,
+        label_level: level.or(settings.label_level),
         ..Opening::default()
     };
     let opened = match opening.open(data, &|_| {}) {
-        // A level of folders that these data have not.
-        Err(pelage_data::Error::Setting { .. }) => catalog::open_dataset(data, None, 0),
+        // The run's level of folders, which these data have not.
+        Err(pelage_data::Error::Setting { .. }) if level.is_none() => catalog::open_dataset(data, None, 0),
         opened => opened,
     };
     match opened {

@@ -113,7 +113,8 @@ pub fn compare(
         Some(data) => catalog::open_parts_at(data, label_level)?.to_evaluate()?.images,
         None => {
             let facts = models.iter().map(|model| &model.facts);
-            images::common_validation(&runs.iter().map(PathBuf::as_path).zip(facts).collect::<Vec<_>>())?
+            let runs: Vec<_> = runs.iter().map(PathBuf::as_path).zip(facts).collect();
+            images::common_validation(&runs, None)?
         }
     });
     let mut first: Option<(Vec<String>, Vec<bool>)> = None;

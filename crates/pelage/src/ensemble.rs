@@ -2,7 +2,7 @@
 
 mod weights;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use pelage_data::Progress;
@@ -48,11 +48,17 @@ pub struct Part {
 }
 
 /// The mean of the calibrated probabilities of the models of all `runs`, which are of the same classes and were
-/// validated on the same images; the weights are those with the lowest log loss on these.
+/// validated on the same images; the weights are those with the lowest log loss on these. The
+/// images lie at `data` now, or where they were.
 ///
 /// # Errors
 /// Fewer than two runs, other classes, ensembles among them, models that were validated on different images.
-pub fn ensemble(runs: &[PathBuf], compute: &Compute, progress: &(dyn Fn(Progress) + Sync)) -> Result<(Model, Report)> {
+pub fn ensemble(
+    runs: &[PathBuf],
+    data: Option<&Path>,
+    compute: &Compute,
+    progress: &(dyn Fn(Progress) + Sync),
+) -> Result<(Model, Report)> {
     let device = compute.open()?;
     let models = runs.iter().map(|run| Model::open_on(run, &device, None));
     let models = models.collect::<Result<Vec<_>>>()?;
@@ -61,7 +67,7 @@ pub fn ensemble(runs: &[PathBuf], compute: &Compute, progress: &(dyn Fn(Progress
         .iter()
         .map(PathBuf::as_path)
         .zip(models.iter().map(|model| &model.facts));
-    let validation = Arc::new(images::common_validation(&facts.collect::<Vec<_>>())?);
+    let validation = Arc::new(images::common_validation(&facts.collect::<Vec<_>>(), data)?);
     let classes = &models[0].facts.classes;
     let mut scored: Vec<Scores> = Vec::new();
     for model in &models {
@@ -230,4 +236,36 @@ fn reordered(network: &Network, from: &[String], to: &[String]) -> Result<Networ
             .collect();
     }
     Network::assemble(network.graph().clone(), values, &network.device()).map_err(Error::Settings)
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::Tensor;
+    use pelage_model::networks::{Architecture, Mode};
+    use pelage_model::values::to_vec;
+
+    use super::*;
+
+    /// A network whose classes stand in another order answers the same of each.
+    #[test]
+    fn classes_in_another_order_are_the_same_classes() {
+        let [own, other] = ["bird cat dog", "dog bird cat"].map(|names| names.split(' ').map(String::from).collect());
+        let (own, other): (Vec<String>, Vec<String>) = (own, other);
+        let device = crate::model::device::open("cpu").unwrap();
+        let network = Network::new(Architecture::ResNet18, [32, 32], 3, 1, &device);
+        let logits =
+            |network: &Network| to_vec(network.forward(Tensor::<4>::ones([1, 32, 32, 3], &device), Mode::Infer));
+        let (before, after) = (logits(&network), logits(&reordered(&network, &own, &other).unwrap()));
+        assert_eq!(after, [before[2], before[0], before[1]]);
+
+        let scores = Scores {
+            classes: own,
+            labels: vec![2, 0],
+            logits: vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0],
+            ..Scores::default()
+        };
+        let scores = ordered(scores, &other);
+        assert_eq!(scores.labels, [0, 1]);
+        assert_eq!(scores.logits, [3.0, 1.0, 2.0, 6.0, 4.0, 5.0]);
+    }
 }

@@ -48,8 +48,8 @@ pub fn csv(model: &Model, predictions: &[Prediction], captures: Option<&[Capture
         let of = |class: &String| prediction.classes.iter().find(|(name, _)| name == class);
         let text = |found: Option<&(String, f32)>| found.map_or(String::new(), |(_, p)| p.to_string());
         let row = [
-            prefixed("./", &prediction.path),
-            prefixed("'", prediction.answer().unwrap_or_default()),
+            table::prefixed("./", &prediction.path),
+            table::prefixed("'", prediction.answer().unwrap_or_default()),
             text(prediction.classes.first()),
             prediction.error.clone().unwrap_or_default(),
         ];
@@ -69,12 +69,4 @@ fn cells(capture: &Capture) -> [String; 3] {
     let place = capture.place();
     let degrees = |index: usize| place.map_or(String::new(), |place| format!("{:.6}", place[index]));
     [capture.time().unwrap_or_default(), degrees(0), degrees(1)]
-}
-
-/// `cell` with `prefix` where a spreadsheet would compute it (OWASP, "CSV Injection").
-fn prefixed(prefix: &str, cell: &str) -> String {
-    match cell.starts_with(['=', '+', '-', '@', '\t', '\r']) && cell != "-" {
-        true => format!("{prefix}{cell}"),
-        false => cell.to_string(),
-    }
 }

@@ -13,6 +13,7 @@ use pelage_data::Progress;
 use pelage_data::output::Output;
 
 use crate::compute::Compute;
+use crate::runs::images::Labelled;
 use crate::{Error, Result};
 
 /// Writes the page about `run` on the validation part of `data` (by default of the images that it was trained on) to
@@ -22,7 +23,7 @@ use crate::{Error, Result};
 /// As [`Findings::gather`]; a figure that cannot be drawn; a folder that cannot be written.
 pub fn write(
     run: &Path,
-    data: Option<&Path>,
+    data: Option<Labelled>,
     out: &Output,
     compute: &Compute,
     progress: &(dyn Fn(Progress) + Sync),

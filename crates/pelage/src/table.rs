@@ -32,6 +32,14 @@ fn written(write: impl FnOnce(&mut csv::Writer<Vec<u8>>) -> csv::Result<()>) -> 
     })
 }
 
+/// `cell` with `prefix` where a spreadsheet would compute it (OWASP, "CSV Injection").
+pub(crate) fn prefixed(prefix: &str, cell: &str) -> String {
+    match cell.starts_with(['=', '+', '-', '@', '\t', '\r']) && cell != "-" {
+        true => format!("{prefix}{cell}"),
+        false => cell.to_string(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -6,10 +6,12 @@ use clap::Args;
 use pelage::calibrate::{self, Calibrated};
 use pelage::evaluate::Evaluation;
 use pelage::evaluate::temperature::Verdict;
+use pelage::runs::images::Labelled;
 use serde::Serialize;
 
 use super::compute::Caching;
 use crate::failure::Outcome;
+use crate::options::LABEL_LEVEL;
 use crate::progress::Task;
 use crate::table::{count, fixed, table};
 use crate::terminal::answer;
@@ -28,6 +30,8 @@ pub(super) struct Arguments {
     run: PathBuf,
     /// Pictures with a training and a validation part [default: those that the model was trained on]
     data: Option<PathBuf>,
+    #[arg(long, value_name = "N", requires = "data", help = LABEL_LEVEL)]
+    label_level: Option<usize>,
     /// Share of the validation pictures that should be near enough to be answered, above 0 and at most 1
     #[arg(long, value_name = "SHARE", default_value_t = 0.95)]
     coverage: f64,
@@ -37,7 +41,8 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> Outcome {
     let (task, compute) = (Task::new(), arguments.caching.compute());
-    let (data, show) = (arguments.data.as_deref(), |progress| task.show(progress));
+    let (level, show) = (arguments.label_level, |progress| task.show(progress));
+    let data = arguments.data.as_deref().map(|path| Labelled { path, level });
     let calibrated = calibrate::calibrate(&arguments.run, data, arguments.coverage, &compute, &show);
     task.finish();
     Ok(answer(&Fitted::of(&calibrated?), described)?)

@@ -7,7 +7,7 @@ use pelage::compare::{self, Line, Report};
 
 use super::compute::Caching;
 use super::figure::Replacing;
-use crate::failure::{Failure, Outcome};
+use crate::failure::Outcome;
 use crate::options::LABEL_LEVEL;
 use crate::progress::Task;
 use crate::table::{count, duration, fixed, signed, table, thousands};
@@ -46,12 +46,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     let (data, level) = (arguments.data.as_deref(), arguments.label_level);
     let report = compare::compare(&arguments.runs, data, level, &compute, &|progress| task.show(progress));
     task.finish();
-    let report = report.map_err(|error| match error {
-        pelage::Error::Images(_) => {
-            Failure::usage(error.to_string()).help("--data DATA compares them on other pictures")
-        }
-        error => error.into(),
-    })?;
+    let report = report?;
     if let Some(figure) = figure {
         figure.write(report.svg()?)?;
     }

@@ -23,6 +23,9 @@ pub(super) struct Arguments {
     /// Run folders or model files
     #[arg(required = true, num_args = 2.., value_name = "RUN")]
     runs: Vec<PathBuf>,
+    /// Where the pictures that they were validated on lie now [default: where they were]
+    #[arg(long)]
+    data: Option<PathBuf>,
     /// The model file to write
     #[arg(long, value_name = "FILE.safetensors")]
     out: PathBuf,
@@ -36,7 +39,8 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments) -> Outcome {
     let out = output(&arguments.out, Format::Model, arguments.force)?;
     let (task, compute) = (Task::new(), arguments.caching.compute());
-    let made = ensemble::ensemble(&arguments.runs, &compute, &|progress| task.show(progress));
+    let (runs, data) = (&arguments.runs, arguments.data.as_deref());
+    let made = ensemble::ensemble(runs, data, &compute, &|progress| task.show(progress));
     task.finish();
     let (model, report) = made?;
     let bytes = model.encode().map_err(Failure::failed)?;

@@ -99,7 +99,7 @@ fn safetensors(arguments: &Safetensors) -> Outcome {
         file: out.path(),
         bytes: bytes.len(),
         names: layout.project(),
-        network: architecture.name(),
+        network: layout.network(architecture),
         classes: &model.facts.classes,
         mirrored: model.facts.flip,
     };
@@ -125,7 +125,7 @@ struct Renamed<'a> {
     file: &'a Path,
     bytes: usize,
     names: &'static str,
-    network: &'static str,
+    network: String,
     classes: &'a [String],
     mirrored: bool,
 }

@@ -1,7 +1,5 @@
 //! `pelage find-rate`.
 
-use std::path::PathBuf;
-
 use clap::Args;
 use pelage::draw::rates::rates_svg;
 use pelage::runs::range::STEPS;
@@ -19,20 +17,19 @@ use crate::terminal::{answer, quoted, tell};
 /// from far too small to far too large. Where the loss falls, a rate is good; where it rises, it is too large. `pelage
 /// train --learning-rate auto` tests before it trains, and takes the valley.
 #[derive(Args)]
-// Of training's options, those about a run's folder mean nothing here.
+// Of training's options, those of a run that goes on mean nothing here; the folder of one becomes the figure.
 #[command(
     mut_arg("resume", |arg| arg.hide(true)),
     mut_arg("tensorboard", |arg| arg.hide(true)),
+    mut_arg("fine_tune", |arg| arg.hide(true)),
     mut_arg("learning_rate", |arg| arg.hide(true)),
-    mut_arg("out", |arg| arg.hide(true))
+    mut_arg("out", |arg| {
+        arg.value_name("FILE").help("Write the loss over the rate as a figure, .svg or .png")
+    })
 )]
 pub(super) struct Arguments {
-    /// Write the loss over the rate as a figure, .svg or .png
-    #[arg(long, value_name = "FILE")]
-    figure: Option<PathBuf>,
-    /// Let --figure replace a file that is no figure of this kind
-    #[arg(long, requires = "figure")]
-    force: bool,
+    #[command(flatten)]
+    replacing: Replacing,
     /// Steps of the test
     #[arg(long, value_name = "N", default_value_t = STEPS, value_parser = steps)]
     steps: usize,
@@ -57,12 +54,14 @@ fn steps(text: &str) -> Result<usize, String> {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Outcome {
-    let replacing = Replacing { force: arguments.force };
-    let figure = arguments
-        .figure
-        .as_deref()
-        .map(|out| replacing.figure(out))
-        .transpose()?;
+    if let Some(option) = arguments.training.only_of_a_run() {
+        return Err(Failure::usage(format!(
+            "{option} means nothing here: nothing is kept of the test but its figure"
+        ))
+        .help("leave it out"));
+    }
+    let out = arguments.training.out.as_deref();
+    let figure = out.map(|out| arguments.replacing.figure(out)).transpose()?;
     let config = train::config(&arguments.training)?;
     let points = train::rate::tested(&config, arguments.steps)?;
     let found = range_test::suggestions(&points);

@@ -52,6 +52,9 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Outcome {
+    if arguments.exif && arguments.csv.is_none() && !is_json() {
+        return Err(Failure::usage("--exif adds to a table or a JSON document").help("give --csv FILE, or --json"));
+    }
     let force = arguments.force;
     let csv = arguments.csv.as_deref();
     let csv = csv.map(|file| output(file, Format::Csv, force)).transpose()?;

@@ -5,10 +5,11 @@ use pelage::Recipe;
 use pelage::train::recipes::BuiltIn;
 use serde::Serialize;
 
+use super::written::exactly;
 use crate::failure::Outcome;
 use crate::options::one_of;
 use crate::table::table;
-use crate::terminal::answer;
+use crate::terminal::{answer, is_json};
 
 /// The recipes of training, which `pelage train --recipe NAME` follows
 #[derive(Args)]
@@ -32,7 +33,10 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         let settings = Shown {
             settings: name.recipe()?,
         };
-        return Ok(answer(&settings, |_| name.text().to_string())?);
+        return match is_json() {
+            true => Ok(answer(&settings, |_| String::new())?),
+            false => exactly(name.text()),
+        };
     }
     let recipes = BuiltIn::ALL.map(|recipe| Listed {
         name: recipe.name(),

@@ -5,10 +5,12 @@ use std::path::PathBuf;
 use clap::Args;
 use pelage::data::output::Format;
 use pelage::report;
+use pelage::runs::images::Labelled;
 
 use super::compute::Caching;
 use super::written::{self, Written};
 use crate::failure::Outcome;
+use crate::options::LABEL_LEVEL;
 use crate::progress::Task;
 use crate::table::megabytes;
 use crate::terminal::answer;
@@ -26,6 +28,8 @@ pub(super) struct Arguments {
     /// An organized folder (its validation part is used, else its test part), or any folder or zip of labelled pictures
     /// [default: what the run was trained on]
     data: Option<PathBuf>,
+    #[arg(long, value_name = "N", requires = "data", help = LABEL_LEVEL)]
+    label_level: Option<usize>,
     /// The page to write, or - for standard output
     #[arg(long, value_name = "FILE", default_value = "report.html")]
     out: PathBuf,
@@ -38,7 +42,8 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> Outcome {
     let (task, compute) = (Task::new(), arguments.caching.compute());
-    let (data, out) = (arguments.data.as_deref(), &arguments.out);
+    let (level, out) = (arguments.label_level, &arguments.out);
+    let data = arguments.data.as_deref().map(|path| Labelled { path, level });
     let output = written::output(out, Format::Html, arguments.force)?;
     let bytes = report::write(&arguments.run, data, &output, &compute, &|progress| task.show(progress));
     task.finish();

@@ -1,6 +1,5 @@
 //! `pelage completions` and `pelage man`: what a shell and `man` read, made from the command line's own description.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, CommandFactory};
@@ -8,6 +7,7 @@ use clap_complete::Shell;
 use serde::Serialize;
 
 use super::Cli;
+use super::written::exactly;
 use crate::failure::{Failure, Outcome};
 use crate::terminal::answer;
 
@@ -35,10 +35,7 @@ struct Pages<'a> {
 pub(super) fn completions(arguments: &Completions) -> Outcome {
     let mut script = Vec::new();
     clap_complete::generate(arguments.shell, &mut Cli::command(), "pelage", &mut script);
-    // To the letter: no line of a script may be broken for a narrow terminal.
-    let written = std::io::stdout().write_all(&script);
-    written.map_err(|failure| Failure::failed(format!("standard output: {failure}")))?;
-    Ok(String::new())
+    exactly(&String::from_utf8_lossy(&script))
 }
 
 pub(super) fn manual(arguments: &Manual) -> Outcome {

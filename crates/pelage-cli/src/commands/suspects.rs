@@ -9,10 +9,10 @@ use serde::Serialize;
 
 use super::compute::Caching;
 use super::written::output;
-use crate::failure::Outcome;
+use crate::failure::{Failure, Outcome};
 use crate::progress::Task;
 use crate::table::{count, fixed, table};
-use crate::terminal::{answer, quoted};
+use crate::terminal::{answer, quoted, tell};
 
 /// Find pictures that seem to have a wrong label
 ///
@@ -24,6 +24,8 @@ use crate::terminal::{answer, quoted};
 pub(super) struct Arguments {
     /// A run folder or a model file; one on a frozen backbone judges best, since that knows none of the labels
     run: PathBuf,
+    /// Where the pictures that it was trained on lie now [default: where they were]
+    data: Option<PathBuf>,
     /// The table to write, or - for standard output
     #[arg(long, value_name = "FILE", default_value = "suspects.csv")]
     csv: PathBuf,
@@ -47,13 +49,20 @@ struct Document<'a> {
 pub(super) fn run(arguments: &Arguments) -> Outcome {
     let csv = output(&arguments.csv, Format::Csv, arguments.force)?;
     let page = output(&arguments.page, Format::Html, arguments.force)?;
+    if csv.is_standard() && page.is_standard() {
+        let told = "both the table and the page would go to standard output";
+        return Err(Failure::usage(told).help("name a file for one of them"));
+    }
     let (task, compute) = (Task::new(), arguments.caching.compute());
-    let found = suspects::find(&arguments.run, &compute, &|progress| task.show(progress));
+    let found = suspects::find(&arguments.run, arguments.data.as_deref(), &compute, &|progress| {
+        task.show(progress)
+    });
     task.finish();
     let found = found?;
     page.write(suspects::html(&found, &arguments.run.display().to_string()).as_bytes())?;
     csv.write(&found.csv()?)?;
     if csv.is_standard() || page.is_standard() {
+        tell(described(&found, arguments));
         return Ok(String::new());
     }
     let document = Document {

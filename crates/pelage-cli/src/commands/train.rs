@@ -36,12 +36,9 @@ pub(super) fn run(arguments: Arguments) -> Outcome {
         return ended(&run.map_err(failed)?, lines);
     }
     let mut config = config(&arguments)?;
-    if arguments.finds_rate() {
-        if arguments.transferring.fine_tune {
-            let told = "--learning-rate auto finds one rate, and --fine-tune trains by two";
-            return Err(Failure::usage(told).help("give --learning-rate RATE"));
-        }
-        config.recipe.learning_rate = rate::found(&config)?;
+    if arguments.finds_rate() && arguments.transferring.fine_tune {
+        let told = "--learning-rate auto finds one rate, and --fine-tune trains by two";
+        return Err(Failure::usage(told).help("give --learning-rate RATE"));
     }
     // Claimed before minutes of decoding, and kept from others until the run itself keeps it.
     let (_claimed, folder) = match &arguments.out {
@@ -52,6 +49,11 @@ pub(super) fn run(arguments: Arguments) -> Outcome {
             (Some(claimed), folder)
         }
     };
+    if arguments.finds_rate() {
+        // Another's run is refused before the test, not after it.
+        let _lock = Run::reserve(&folder).map_err(failed)?;
+        config.recipe.learning_rate = rate::found(&config)?;
+    }
     if arguments.transferring.fine_tune {
         let (head, whole) = fine_tune::head_first(config, &folder, &show).map_err(failed)?;
         config = whole;

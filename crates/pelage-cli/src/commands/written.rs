@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use pelage::data::output::{Format, Output};
 use serde::Serialize;
 
-use crate::failure::Failure;
-use crate::terminal::is_json;
+use crate::failure::{Failure, Outcome};
+use crate::terminal::{is_json, print_exactly};
 
 /// The file at `path`, looked at before the work; `-` is standard output, which one document at a time goes to.
 pub(super) fn output(path: &Path, format: Format, force: bool) -> Result<Output, Failure> {
@@ -18,6 +18,14 @@ pub(super) fn output(path: &Path, format: Format, force: bool) -> Result<Output,
         ))
         .help("name a file for the one, or leave --json out")),
         false => Ok(output),
+    }
+}
+
+/// Writes a text that a program will read to stdout, as it is.
+pub(super) fn exactly(text: &str) -> Outcome {
+    match print_exactly(text) {
+        Ok(()) => Ok(String::new()),
+        Err(failure) => Err(Failure::failed(format!("standard output: {failure}"))),
     }
 }
 

@@ -9,8 +9,19 @@ use std::process::{Command, Output};
 pub(crate) fn pelage(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_pelage"));
     command.current_dir(folder).env("PELAGE_CACHE", folder.join("cache"));
+    SETTINGS.iter().for_each(|name| _ = command.env_remove(name));
     command
 }
+
+/// What somebody who runs the tests may have set for pelage.
+pub(crate) const SETTINGS: [&str; 6] = [
+    "CLICOLOR",
+    "CLICOLOR_FORCE",
+    "COLUMNS",
+    "NO_COLOR",
+    "PELAGE_CACHE_LIMIT",
+    "PELAGE_ISA",
+];
 
 pub(crate) fn run(folder: &Path, arguments: &[&str]) -> Output {
     pelage(folder).args(arguments).output().unwrap()

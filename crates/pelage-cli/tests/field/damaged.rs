@@ -1,5 +1,6 @@
 //! Pictures of which a part is missing, and figures that nobody took.
 
+use crate::common::tensors;
 use crate::place::{Place, content};
 
 /// A picture of which the last part did not arrive.
@@ -42,6 +43,28 @@ fn damaged_pictures_are_skipped_or_taken_and_counted() {
         .exits(1)
         .says("not a picture");
     place.run("inspect pets --damaged mend").exits(2).says("take");
+}
+
+/// What was decided of damaged pictures is kept with the run: without a word of it, what goes on is the same.
+#[test]
+fn a_run_that_took_damaged_pictures_goes_on_with_them() {
+    let place = Place::new("pets/{cat,dog}/{1..12}.jpg");
+    cut(&place, "pets/cat/3.jpg");
+    let train = |out: &str, epochs: u32| {
+        place.run(&format!(
+            "train pets --validation-split 0.25 --image-size 32 --damaged take --epochs {epochs} --patience 0 --out {out}"
+        ))
+    };
+    train("whole", 2).succeeds().says("1 damaged picture taken");
+    train("begun", 1).succeeds();
+    place
+        .run("train --resume begun --epochs 2")
+        .succeeds()
+        .says_nothing_of("skipped")
+        .says("1 damaged picture taken");
+    let best = |run: &str| tensors(&place.path(&format!("{run}/last.safetensors")));
+    assert!(best("whole") == best("begun"));
+    place.run("evaluate begun").succeeds();
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::process::Output;
 
 use image::ImageFormat;
 
-use crate::common::{pelage, stripes};
+use crate::common::{SETTINGS, pelage, stripes};
 
 /// A folder that is removed at the end.
 pub(crate) struct Place {
@@ -111,6 +111,7 @@ impl Place {
         let mut command = std::process::Command::new("sh");
         command.current_dir(self.folder.path()).env("PATH", path);
         command.env("PELAGE_CACHE", self.path("cache"));
+        SETTINGS.iter().for_each(|name| _ = command.env_remove(name));
         command.args(["-c", script]);
         command
     }

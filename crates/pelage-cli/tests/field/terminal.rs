@@ -103,7 +103,6 @@ fn all_errors_have_one_style() {
         "cache clear --older-than -1",
         "compare a",
         "completions fish --json",
-        "report nowhere --out - --json",
     ] {
         let ran = place.run(wrong);
         assert!([Some(1), Some(2)].contains(&ran.code), "{ran}");
@@ -114,6 +113,15 @@ fn all_errors_have_one_style() {
         let known = |line: &str| line.starts_with("help: ") || line.starts_with("  ");
         assert!(lines.all(known), "{ran}");
     }
+    place
+        .run("report nowhere --out - --json")
+        .exits(2)
+        .says("error: both the page and the JSON document would go to standard output");
+    place.train("pets", "--validation-split 0.4").succeeds();
+    place
+        .run("predict run pets --exif")
+        .exits(2)
+        .says("error: --exif adds to a table or a JSON document");
     // What to do is never a part of what is wrong.
     place
         .run("train pets")
@@ -123,4 +131,20 @@ fn all_errors_have_one_style() {
         .run("train pets --epoch 3")
         .exits(2)
         .says("help: a similar argument exists: '--epochs'");
+}
+
+/// What a program reads is as it was written, whatever the terminal.
+#[cfg(unix)]
+#[test]
+fn a_recipe_or_a_script_is_printed_to_the_letter() {
+    let place = Place::new("pets/{cat,dog}/{1..8}.png");
+    for verb in ["recipes show strong", "completions bash"] {
+        let wide = place.run(verb).succeeds().stdout;
+        let narrow = place.shell(&format!("COLUMNS=40 pelage {verb} --color always"));
+        assert!(narrow.succeeds().stdout == wide, "{verb}");
+        place.shell(&format!("pelage {verb} | true")).succeeds();
+    }
+    place
+        .shell("COLUMNS=40 pelage recipes show quick > quick.toml; pelage train pets --config quick.toml --epochs 1 --image-size 32 --validation-split 0.25 --out run")
+        .succeeds();
 }

@@ -3,6 +3,7 @@
 mod columns;
 mod files;
 mod groups;
+mod named;
 mod rows;
 mod usual;
 
@@ -22,6 +23,7 @@ use self::usual::part_of;
 
 pub use self::columns::Columns;
 pub(crate) use self::groups::groups_of_csv;
+pub use self::named::named_by_csv;
 
 /// What a CSV says of one file.
 pub(super) type Labelled = (String, Option<Part>);

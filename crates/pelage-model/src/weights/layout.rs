@@ -66,6 +66,17 @@ impl Layout {
         }
     }
 
+    /// What the project calls this architecture.
+    pub fn network(self, architecture: Architecture) -> String {
+        match (self, architecture) {
+            (Layout::Timm, EfficientNetLite0 | EfficientNetLite1 | EfficientNetLite2) => {
+                format!("tf_{}", architecture.name())
+            }
+            (Layout::Timm, MobileNetV2) => "mobilenetv2_100".into(),
+            _ => architecture.name().into(),
+        }
+    }
+
     /// Whether the project has weights of this architecture.
     pub fn knows(self, architecture: Architecture) -> bool {
         match architecture {

@@ -114,6 +114,8 @@ async fn drawn(
     request: Request,
     draw: impl FnOnce(&Model, Input) -> pelage::Result<RgbImage> + Send + 'static,
 ) -> Result<Response, Problem> {
+    let several = |failure: Error| Problem::new(Cause::Option, failure.to_string());
+    app.models.get(model).alone("explained").map_err(several)?;
     let (picture, held) = upload::read_one(app, request).await?;
     let (models, limits) = (app.models.clone(), app.options.limits.decode);
     let task = move || {
@@ -121,8 +123,6 @@ async fn drawn(
         let model = models.get(model);
         let unreadable = |reason| Problem::new(Cause::Unreadable, reason);
         let failed = |failure: Error| Problem::new(Cause::Failed, failure.to_string());
-        let several = |failure: Error| Problem::new(Cause::Option, failure.to_string());
-        model.alone("explained").map_err(several)?;
         let preprocessing = &model.facts.preprocessing;
         let input = Input::decode_within(&picture.bytes, preprocessing, &limits, &model.device());
         let image = draw(model, input.map_err(unreadable)?).map_err(failed)?;

@@ -73,7 +73,11 @@ impl Card {
             preprocessing: facts.preprocessing.clone(),
             parameters: layers.iter().map(|layer| layer.parameters).sum(),
             multiply_adds: layers.iter().map(|layer| layer.multiply_adds).sum(),
-            layers: explain::layers(&graph).iter().map(named).collect(),
+            // Those of one network of several would be a part of what answers.
+            layers: match model.alone("explained") {
+                Ok(_) => explain::layers(&graph).iter().map(named).collect(),
+                Err(_) => Vec::new(),
+            },
             temperature: model.judge.temperature(),
             rejects: model.judge.rejects(),
             train_images: training.train_images,

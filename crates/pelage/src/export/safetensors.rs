@@ -25,7 +25,7 @@ pub fn safetensors(run: &Path, layout: Layout) -> Result<Vec<u8>> {
     let renamed = weights::renamed(values, model.facts.classes.len(), architecture, layout).map_err(Error::Settings)?;
     let facts = json!({
         "project": layout.project(),
-        "network": architecture.name(),
+        "network": layout.network(architecture),
         "classes": model.facts.classes,
         "preprocessing": model.facts.preprocessing,
         "flip": model.facts.flip,

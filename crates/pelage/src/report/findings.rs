@@ -22,7 +22,7 @@ use crate::evaluate::temperature::Scaling;
 use crate::evaluate::{self, Embeddings, Evaluation, Scores};
 use crate::explain::{grad_cam, heat};
 use crate::runs::history;
-use crate::runs::images::{self, Wanted};
+use crate::runs::images::{self, Labelled, Wanted};
 use crate::train::facts::Training;
 use crate::train::history::HistoryRow;
 use crate::{Model, Result};
@@ -104,14 +104,15 @@ impl Findings {
     /// No model, no images, classes that the model does not know.
     pub fn gather(
         run: &Path,
-        data: Option<&Path>,
+        data: Option<Labelled>,
         compute: &Compute,
         progress: &(dyn Fn(Progress) + Sync),
     ) -> Result<Findings> {
         let model = Model::open_on(run, &compute.open()?, None)?;
         let history = history::of(run)?.unwrap_or_default();
+        let level = data.and_then(|data| data.level);
         let (data, validation, train) = open(run, &model.facts, data)?;
-        let looked = inspect::inspect(&data, None, progress)?;
+        let looked = inspect::inspect(&data, level, progress)?;
         let preprocessing = &model.facts.preprocessing;
         let dataset: Arc<dyn Dataset> = Arc::new(validation.clone());
         let seen_by = evaluate::open(&model, &dataset, compute.cache, progress)?;
@@ -189,9 +190,9 @@ impl Findings {
 }
 
 /// Path of the images, those for validation, and those for training if they are known.
-fn open(run: &Path, facts: &Facts, data: Option<&Path>) -> Result<(PathBuf, Catalog, Catalog)> {
+fn open(run: &Path, facts: &Facts, data: Option<Labelled>) -> Result<(PathBuf, Catalog, Catalog)> {
     let (path, wanted) = match data {
-        Some(data) => (data.to_path_buf(), Wanted::Unseen(data.into())),
+        Some(data) => (data.path.to_path_buf(), Wanted::Unseen(data)),
         None => (images::settings(facts)?.data, Wanted::Validated),
     };
     let scored = images::to_evaluate(run, facts, wanted)?;

@@ -67,7 +67,7 @@ impl Config {
     pub(crate) fn without_suspects(&self, progress: &(dyn Fn(Progress) + Sync)) -> Result<(Split, Catalog)> {
         let mut split = self.split(progress)?;
         let dropped = match &self.drop_suspects {
-            Some(file) => suspected::drop_from(&mut split.train, file)?,
+            Some(file) => suspected::drop_from(&mut split.train, file, &self.data)?,
             None => Catalog::default(),
         };
         Ok((split, dropped))

@@ -322,8 +322,8 @@ pub fn to_evaluate(run: &Path, facts: &Facts, wanted: Wanted) -> Result<Scored> 
     log::info!("data: {count} pictures are left out, since the run was trained on their content");
     if count == images.len() {
         let data = data.path.display();
-        return Err(Error::Images(format!(
-            "all {count} images at {data} are ones that the run was trained on"
+        return Err(Error::Settings(format!(
+            "all {count} images at {data} are ones that the run was trained on; name others"
         )));
     }
     let mut trained = trained.into_iter();
@@ -353,19 +353,20 @@ fn of_class(error: pelage_data::Error, facts: &Facts, data: &Path) -> Error {
     }
 }
 
-/// The validation images that the models of all `runs` were validated on.
+/// The validation images that the models of all `runs` were validated on, where they lie now: at `data`, or where they
+/// were.
 ///
 /// # Errors
 /// Models of different images, or missing images.
-pub fn common_validation(runs: &[(&Path, &Facts)]) -> Result<Catalog> {
+pub fn common_validation(runs: &[(&Path, &Facts)], data: Option<&Path>) -> Result<Catalog> {
     let mut common: Option<(Catalog, HashSet<String>)> = None;
     for (run, facts) in runs {
-        let validation = trained_on(run, facts, None)?.split.validation;
+        let validation = trained_on(run, facts, data)?.split.validation;
         let contents = (0..validation.len()).into_par_iter();
         let contents: HashSet<_> = contents.map(|index| content(&validation, index)).collect();
         match &common {
             Some((_, first)) if *first != contents => {
-                return Err(Error::Images("the runs were validated on different images".into()));
+                return Err(Error::DifferentImages);
             }
             Some(_) => {}
             None => common = Some((validation, contents)),

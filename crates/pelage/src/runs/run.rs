@@ -99,13 +99,7 @@ impl Run {
         config.validate()?;
         config.recipe.check_augmentation()?;
         // First of all: of two processes with one folder, one ends here.
-        let lock = FolderLock::take(folder)?;
-        if folder.join(CONFIG).exists() {
-            return Err(Error::folder(
-                folder,
-                "holds a run already; resume it, or choose another folder",
-            ));
-        }
+        let lock = Run::reserve(folder)?;
         if let Some(transfer) = &mut config.recipe.transfer {
             note_weights(transfer)?;
         }
@@ -140,6 +134,21 @@ impl Run {
             device,
             _lock: lock,
         })
+    }
+
+    /// Keeps other processes from `folder`, where a run will be created, for as long as the lock lives.
+    ///
+    /// # Errors
+    /// A folder that already holds a run, that another process writes, or that cannot be written.
+    pub fn reserve(folder: &Path) -> Result<FolderLock> {
+        let lock = FolderLock::take(folder)?;
+        match folder.join(CONFIG).exists() {
+            true => Err(Error::folder(
+                folder,
+                "holds a run already; resume it, or choose another folder",
+            )),
+            false => Ok(lock),
+        }
     }
 
     /// Opens an interrupted run, to continue exactly from its last checkpoint.

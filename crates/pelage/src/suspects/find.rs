@@ -71,15 +71,24 @@ struct Judged {
 }
 
 /// Looks for wrong labels among the images of `run`, both those that it was trained and those that it was validated on.
-/// Each is judged by a logistic regression on features of the other images, groups of a kind apart.
+/// Each is judged by a logistic regression on features of the other images, groups of a kind apart. The images lie at
+/// `data` now, or where they were.
 ///
 /// # Errors
 /// A model that does not know its images, images that are not there any more, or too few to judge by.
-pub fn find(run: &Path, compute: &Compute, progress: &(dyn Fn(Progress) + Sync)) -> Result<Suspects> {
+pub fn find(
+    run: &Path,
+    data: Option<&Path>,
+    compute: &Compute,
+    progress: &(dyn Fn(Progress) + Sync),
+) -> Result<Suspects> {
     let device = compute.open()?;
     let model = Model::open_on(run, &device, None)?;
-    let config = images::settings(&model.facts)?;
-    let split = images::trained_on(run, &model.facts, None)?.split;
+    let mut config = images::settings(&model.facts)?;
+    if let Some(data) = data {
+        config.data = data.to_path_buf();
+    }
+    let split = images::trained_on(run, &model.facts, data)?.split;
     let train = split.train.items.len();
     let catalog = Catalog {
         classes: split.train.classes.clone(),
@@ -98,6 +107,12 @@ pub fn find(run: &Path, compute: &Compute, progress: &(dyn Fn(Progress) + Sync))
         .transpose()?;
     let (judged_by, judged) = match config.recipe.learns_from_features() {
         true => {
+            // A head that is solved would ask for the groups of the training images, and they are needed of all.
+            config
+                .recipe
+                .transfer
+                .iter_mut()
+                .for_each(|transfer| transfer.logistic = false);
             let sets = Sets::from(split);
             let (_, data) = start::open(&config.recipe, &sets, compute.cache, &device, progress)?;
             let parts = [data.train.features(), data.validation.features()];
@@ -203,9 +218,10 @@ fn judge(
     };
     let choice = logistic::choose(&samples, &logistic::folds(&labels, &groups, classes, 0));
     match choice.logits.is_empty() {
-        true => Err(Error::Images(
+        true => Err(pelage_data::Error::Dataset(
             "some class has too few images to judge one of them by the others".into(),
-        )),
+        )
+        .into()),
         false => Ok(Judged {
             readable,
             labels,
@@ -215,23 +231,32 @@ fn judge(
 }
 
 impl Suspects {
-    /// As a table: one line a suspect, the likeliest first.
+    /// As a table: one line a suspect, the likeliest first. A cell that a spreadsheet would take for a formula gets a
+    /// prefix: `./` a path, `'` a class.
     ///
     /// # Errors
-    /// None that is to be expected.
+    /// None in practice: its rows are of one length.
     pub fn csv(&self) -> Result<Vec<u8>> {
-        match self.suspects.is_empty() {
-            // The heading comes with the records.
-            true => table::csv([[
-                "rank",
-                "path",
-                "class",
-                "suggested",
-                "probability",
-                "suggested_probability",
-                "set",
-            ]]),
-            false => table::csv_of(&self.suspects),
-        }
+        let head = [
+            "rank",
+            "path",
+            "class",
+            "suggested",
+            "probability",
+            "suggested_probability",
+            "set",
+        ];
+        let rows = self.suspects.iter().map(|one| {
+            [
+                one.rank.to_string(),
+                table::prefixed("./", &one.path),
+                table::prefixed("'", &one.class),
+                table::prefixed("'", &one.suggested),
+                one.probability.to_string(),
+                one.suggested_probability.to_string(),
+                one.set.to_string(),
+            ]
+        });
+        table::csv(std::iter::once(head.map(String::from)).chain(rows))
     }
 }

@@ -31,7 +31,7 @@ pub(in crate::commands) struct Arguments {
     data: Option<PathBuf>,
     /// The run folder to create [default: runs/MODEL-N]
     #[arg(long, value_name = "RUN")]
-    pub(super) out: Option<PathBuf>,
+    pub(in crate::commands) out: Option<PathBuf>,
     /// Resume a run; only --epochs, --patience, --device, --threads and --cache may change, and DATA where the pictures
     /// lie elsewhere by now
     #[arg(long, value_name = "RUN", conflicts_with_all = ["out", "config"])]
@@ -124,6 +124,22 @@ impl Arguments {
     pub(super) fn finds_rate(&self) -> bool {
         self.settings.finds_rate()
     }
+
+    /// An option that means something only where a run is kept, and its learning rate is not being looked for.
+    pub(in crate::commands) fn only_of_a_run(&self) -> Option<&'static str> {
+        let options = [
+            ("--resume", self.resume.is_some()),
+            ("--tensorboard", self.tensorboard),
+            ("--fine-tune", self.transferring.fine_tune),
+            (
+                "--learning-rate",
+                self.settings.names().any(|name| name == "learning_rate") || self.finds_rate(),
+            ),
+        ];
+        options
+            .into_iter()
+            .find_map(|(option, is_given)| is_given.then_some(option))
+    }
 }
 
 /// The settings that `--resume` may change; any other change would make it another run.
@@ -136,7 +152,8 @@ pub(super) fn extension(arguments: &Arguments) -> Result<Extension, Failure> {
         || arguments.group_by.is_some()
         || arguments.label_level.is_some()
         || arguments.drop_suspects.is_some();
-    if changed || splits || arguments.tensorboard || arguments.no_augmentation {
+    let flips = arguments.transferring.choosing.tta.is_some();
+    if changed || splits || flips || arguments.tensorboard || arguments.no_augmentation {
         return Err(Failure::usage(
             "--resume keeps the run's settings; only --epochs, --patience, --device, --threads and --cache may change",
         ));
@@ -180,8 +197,11 @@ pub(in crate::commands) fn config(arguments: &Arguments) -> Result<Config, Failu
     if arguments.no_augmentation {
         config.recipe.augmentation = Augmentation::default();
     }
-    if arguments.transferring.choosing.tta.is_some() && config.recipe.transfer.is_none() {
-        config.recipe.evaluation_flip = true;
+    if arguments.transferring.choosing.tta.is_some() {
+        match &mut config.recipe.transfer {
+            Some(transfer) => transfer.flip = true,
+            None => config.recipe.evaluation_flip = true,
+        }
     }
     arguments.settings.apply(&mut config.recipe)?;
     if config.recipe.is_solved() {
@@ -218,12 +238,10 @@ impl FromStr for Backbones {
 }
 
 /// The settings that mean something where the head is solved to its optimum.
-const SOLVED: [&str; 9] = [
+const SOLVED: [&str; 7] = [
     "image_size",
     "resize_filter",
-    "batch_size",
     "epochs",
-    "patience",
     "class_weights",
     "label_smoothing",
     "loss",

@@ -12,8 +12,9 @@ use crate::terminal::tell;
 /// The test of what `config` describes, under a bar.
 pub(in crate::commands) fn tested(config: &Config, steps: usize) -> Result<Vec<Point>, Failure> {
     let task = Task::new();
-    stop_on_signal();
     let points = test_rates(config, steps, &|progress| task.show(progress), &mut |done| {
+        // Until then, while images are decoded, a signal ends the process as ever.
+        stop_on_signal();
         task.show(pelage::data::Progress {
             done,
             total: steps,

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::files::Files;
 use super::rows::{Table, cell, wrong};
-use super::usual::{PATHS, plain};
+use super::usual::{path_column, plain};
 use crate::error::{listed, shortened};
 use crate::{Error, Result};
 
@@ -14,9 +14,8 @@ pub(crate) fn groups_of_csv(path: &Path, source: &Path, names: &[&str]) -> Resul
     let files = Files::new(path, source, names.iter().copied());
     let table = Table::read(path, true, &files)?;
     let head: Vec<String> = table.head.iter().flatten().map(String::from).collect();
-    let column = |name: &str| head.iter().position(|cell| plain(cell) == name);
-    let paths = PATHS.iter().copied().flatten().find_map(|name| column(name));
-    let (Some(paths), Some(group)) = (paths, column("group")) else {
+    let group = head.iter().position(|cell| plain(cell) == "group");
+    let (Some(paths), Some(group)) = (path_column(&head), group) else {
         let reason = format!(
             "its first line must name the columns path and group; it has {}",
             listed(&head)

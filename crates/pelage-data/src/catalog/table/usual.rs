@@ -35,6 +35,12 @@ pub(super) const PATHS: [&[&str]; 5] = [
     &["id", "name", "key"],
 ];
 
+/// The column of paths in a heading, by its usual names.
+pub(super) fn path_column(head: &[String]) -> Option<usize> {
+    let column = |name: &str| head.iter().position(|cell| plain(cell) == name);
+    PATHS.iter().copied().flatten().find_map(|name| column(name))
+}
+
 /// Usual names of the column of labels.
 pub(super) const LABELS: [&[&str]; 2] = [
     &[
