@@ -69,8 +69,8 @@ fn wrong_labels_are_found_and_left_out() {
     );
     // As spreadsheets write it, and people: semicolons, another heading, paths from here.
     let lines: String = moved.iter().map(|path| format!("2;./data/{path}\n")).collect();
-    std::fs::write(at.join("other.csv"), format!("rank;File\n{lines}")).unwrap();
-    let output = common::run(at, &solved(&["--out", "other", "--drop-suspects", "other.csv"]));
+    std::fs::write(at.join("named.csv"), format!("rank;File\n{lines}")).unwrap();
+    let output = common::run(at, &solved(&["--out", "other", "--drop-suspects", "named.csv"]));
     let told = String::from_utf8(output.stderr).unwrap();
     assert!(told.contains("78 training and 30 validation"), "{told}");
     let record = std::fs::read_to_string(at.join("without/split.csv")).unwrap();

@@ -116,7 +116,7 @@ fn all_errors_have_one_style() {
     place
         .run("report nowhere --out - --json")
         .exits(2)
-        .says("error: both the page and the JSON document would go to standard output");
+        .says("error: both the HTML page and the JSON document would go to standard output");
     place.train("pets", "--validation-split 0.4").succeeds();
     place
         .run("predict run pets --exif")

@@ -6,8 +6,8 @@ use pelage_data::catalog::{self, Catalog};
 
 use crate::{Error, Result};
 
-/// Takes the images that the CSV `file` names in its column of paths out of `train`, which lies at `source`, and returns
-/// them.
+/// Takes the images that the CSV `file` names in its column of paths out of `train`, which lies at `source`, and
+/// returns them.
 ///
 /// # Errors
 /// As [`catalog::named_by_csv`]; a class of which none would be left.

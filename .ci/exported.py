@@ -1,0 +1,95 @@
+"""Weights that pelage exports load into torchvision's and timm's networks, and answer the same.
+
+    python .ci/exported.py target/release/pelage
+
+Needs torch, torchvision, timm, safetensors, numpy and Pillow. Each network has a head that was trained on drawn pictures,
+over random weights, or over real ones where `pelage weights` keeps them.
+"""
+
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy
+import timm
+import torch
+import torchvision
+from PIL import Image
+from safetensors import safe_open
+
+PELAGE = str(Path(sys.argv[1]).resolve())
+NETWORKS = [
+    ("resnet18", "torchvision", 64),
+    ("resnet34", "torchvision", 64),
+    ("resnet50", "torchvision", 64),
+    ("googlenet", "torchvision", 64),
+    ("mobilenet_v2", "torchvision", 64),
+    ("mobilenet_v2", "timm", 64),
+    ("efficientnet_lite0", "timm", 64),
+    ("efficientnet_lite1", "timm", 64),
+    ("efficientnet_lite2", "timm", 64),
+]
+
+
+def run(folder, *arguments):
+    """What pelage prints."""
+    ran = subprocess.run([PELAGE, *arguments], cwd=folder, capture_output=True, text=True)
+    if ran.returncode:
+        sys.exit(f"pelage {' '.join(arguments)}: {ran.stderr}")
+    return ran.stdout
+
+
+def drawn(folder, side, seed):
+    """Stripes, upright and level, with noise."""
+    draw = numpy.random.default_rng(seed)
+    for part, count in [("train", 12), ("validation", 6)]:
+        for name, axis in [("level", 0), ("upright", 1)]:
+            place = folder / "data" / part / name
+            place.mkdir(parents=True)
+            for number in range(count):
+                stripes = numpy.indices((side, side))[axis] // draw.integers(2, 5) % 2 * 100 + 60
+                pixels = stripes[..., None] + draw.integers(0, 60, (side, side, 3))
+                Image.fromarray(pixels.astype(numpy.uint8)).save(place / f"{number}.png")
+
+
+def network(project, name, classes):
+    if project == "timm":
+        return timm.create_model(name, num_classes=classes)
+    more = {"aux_logits": False, "init_weights": False} if name == "googlenet" else {}
+    return torchvision.models.get_model(name, weights=None, num_classes=classes, **more)
+
+
+worst = 0
+for architecture, project, side in NETWORKS:
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        drawn(folder, side, 0)
+        train = f"train data --backbone {architecture} --weights random --image-size {side} --head logistic --out run"
+        run(folder, *train.split())
+        run(folder, *f"export safetensors run --out weights.safetensors --names {project}".split())
+        with safe_open(folder / "weights.safetensors", "pt") as file:
+            facts = json.loads(file.metadata()["pelage.export"])
+            weights = {name: file.get_tensor(name) for name in file.keys()}
+        theirs = network(project, facts["network"], len(facts["classes"]))
+        # Every name and shape, and nothing left over; what counts batches is not a weight.
+        told = theirs.load_state_dict(weights, strict=False)
+        missing = [name for name in told.missing_keys if not name.endswith("num_batches_tracked")]
+        assert not missing and not told.unexpected_keys, (architecture, project, missing, told.unexpected_keys)
+        theirs.eval()
+        preprocessing = facts["preprocessing"]
+        paths = sorted((folder / "data/validation").rglob("*.png"))
+        pixels = numpy.stack([numpy.asarray(Image.open(path)) for path in paths]) / 255
+        pixels = (pixels - preprocessing["mean"]) / preprocessing["std"]
+        with torch.no_grad():
+            logits = theirs(torch.tensor(pixels, dtype=torch.float32).permute(0, 3, 1, 2))
+        answers = torch.softmax(logits, 1).numpy()
+        said = json.loads(run(folder, "predict", "run", *[str(path) for path in paths], "--json"))
+        for row, one in zip(answers, said, strict=True):
+            for name, probability in one["classes"]:
+                off = abs(row[facts["classes"].index(name)] - probability)
+                worst = max(worst, off)
+                assert off < 1e-4, (architecture, project, one["path"], off)
+    print(f"{architecture} as {facts['network']} of {project}: the same", flush=True)
+print(f"torch {torch.__version__}, torchvision {torchvision.__version__}, timm {timm.__version__}: {worst:.1e} at most")
