@@ -272,6 +272,7 @@ fn every_document_is_what_is_described() {
     assert_eq!(events[0], "started");
     assert_eq!(events[events.len() - 3..], ["epoch", "epoch", "finished"]);
     checked.verb("train", "data --out other --epochs 1 --image-size 24");
+    checked.verb("train", "data --out folds --folds 2 --epochs 1 --image-size 24");
     checked.verb("summary", "run");
     checked.verb("plot-model", "cnn3 --out model.svg");
     checked.verb("features", "data --backbone resnet18 --weights random --image-size 32");

@@ -2,6 +2,7 @@
 
 mod checks;
 mod file_name;
+mod fold;
 mod items;
 mod layout;
 mod listing;
@@ -16,6 +17,7 @@ use std::path::Path;
 use crate::Result;
 
 pub(crate) use checks::{check_classes, no_labels};
+pub use fold::Fold;
 pub use items::{Catalog, Item};
 pub(crate) use listing::Listing;
 pub use opening::{Opening, open_dataset};

@@ -15,7 +15,7 @@ use crate::source::LeftOut;
 use crate::{Error, Result};
 
 pub(crate) use split::{check_share, validation_images};
-pub use split::{split, split_grouped};
+pub use split::{folds, split, split_grouped};
 pub(crate) use stratified::Stratified;
 pub use subset::Subset;
 

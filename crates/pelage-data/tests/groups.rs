@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use image::{ImageFormat, RgbImage};
 use pelage_data::catalog::{Catalog, Opening, Split, open_parts_at};
-use pelage_data::dataset::{Dataset, Image, split, split_grouped};
+use pelage_data::dataset::{Dataset, Image, folds, split, split_grouped};
 use pelage_data::groups::{self, GroupBy};
 use pelage_data::memory::InMemory;
 use pelage_data::organize::Options;
@@ -150,6 +150,36 @@ proptest! {
         let mut other = sides(&parted, images.len());
         other.reverse();
         prop_assert_eq!(other, in_validation);
+    }
+
+    /// Folds have the same share of each class, but for one image, and whatever is the same or belongs together is in one.
+    #[test]
+    fn folds_are_even_and_disjoint(
+        images in prop::collection::vec((0usize..3, 0u64..400), 30..150), of in 2usize..8, seed in 0u64..9, grouped: bool,
+    ) {
+        let memory = in_memory(3, &images);
+        // Groups of some classes, of up to three.
+        let groups: Vec<_> = images.iter().enumerate().map(|(i, (class, _))| i / 5 * 3 + class).collect();
+        let folds = match folds(&memory, grouped.then_some(&groups[..]), of, seed) {
+            Ok(folds) => folds,
+            Err(Error::Split { .. }) => return Ok(()),
+            Err(other) => return Err(TestCaseError::fail(other.to_string())),
+        };
+        for a in 0..images.len() {
+            for b in 0..a {
+                if images[a].1 == images[b].1 || grouped && groups[a] == groups[b] {
+                    prop_assert_eq!(folds[a], folds[b]);
+                }
+            }
+        }
+        let alone = images.iter().map(|(_, content)| content).collect::<HashSet<_>>().len() == images.len();
+        for class in 0..3 {
+            let count = |fold: usize| (0..images.len()).filter(|&i| images[i].0 == class && folds[i] == fold).count();
+            let counts: Vec<_> = (0..of).map(count).collect();
+            let (least, most) = (*counts.iter().min().unwrap(), *counts.iter().max().unwrap());
+            prop_assert!(least > 0, "{:?}", counts);
+            prop_assert!(grouped || !alone || most - least <= 1, "{:?}", counts);
+        }
     }
 
     /// Two sides can be had of any two groups that both have every class.

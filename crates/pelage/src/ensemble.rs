@@ -119,7 +119,31 @@ pub fn ensemble(
         accuracy: together.accuracy,
         log_loss: together.log_loss,
     };
-    Ok((joined(&models, &report)?, report))
+    let first = &models[0].facts.training;
+    let training = json!({
+        // They say where the images are.
+        "recipe": first["recipe"],
+        "train_images": first["train_images"],
+        "validation_images": report.images,
+        "validation_loss": report.log_loss,
+        "validation_accuracy": report.accuracy,
+        "ensemble": report.members,
+    });
+    Ok((joined(&models, &report.members, training)?, report))
+}
+
+/// The mean of the `models` of a cross-validation, of which `report` tells what each says of the images of its own fold.
+/// On those the mean itself cannot be evaluated, since all models but one were trained on each: the model does not name
+/// them, and its accuracy is that of the models alone.
+pub(crate) fn of_folds(models: &[Model], report: &Report) -> Result<Model> {
+    let training = json!({
+        "train_images": report.images,
+        "validation_images": report.images,
+        "validation_loss": report.log_loss,
+        "validation_accuracy": report.accuracy,
+        "folds": report.members,
+    });
+    joined(models, &report.members, training)
 }
 
 fn check(runs: &[PathBuf], models: &[Model]) -> Result<()> {
@@ -170,11 +194,11 @@ fn ordered(scores: Scores, classes: &[String]) -> Scores {
     }
 }
 
-/// The model of all networks of `models`.
-fn joined(models: &[Model], report: &Report) -> Result<Model> {
+/// The model of all networks of `models`, with the weights and temperatures of `parts`.
+fn joined(models: &[Model], parts: &[Part], training: serde_json::Value) -> Result<Model> {
     let first = &models[0].facts;
     let (mut networks, mut members, mut voices) = (Vec::new(), Vec::new(), Vec::new());
-    for (model, part) in models.iter().zip(&report.members) {
+    for (model, part) in models.iter().zip(parts) {
         let own = std::iter::once(&model.network).chain(&model.others);
         for network in own {
             networks.push(reordered(network, &model.facts.classes, &first.classes)?);
@@ -202,15 +226,7 @@ fn joined(models: &[Model], report: &Report) -> Result<Model> {
             others: members,
             voices,
         }),
-        training: json!({
-            // They say where the images are.
-            "recipe": first.training["recipe"],
-            "train_images": first.training["train_images"],
-            "validation_images": report.images,
-            "validation_loss": report.log_loss,
-            "validation_accuracy": report.accuracy,
-            "ensemble": report.members,
-        }),
+        training,
     };
     facts
         .check()

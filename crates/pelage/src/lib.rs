@@ -104,6 +104,7 @@ pub mod evaluate;
 pub mod explain;
 pub mod export;
 pub mod features;
+pub mod folds;
 pub mod logistic;
 mod page;
 pub mod predict;

@@ -1,6 +1,7 @@
 //! `pelage train`.
 
 mod arguments;
+mod folds;
 mod lines;
 pub(super) mod rate;
 mod settings;
@@ -13,7 +14,7 @@ use pelage::train::advice::{self, Advice};
 use pelage::train::forecast::Forecast;
 use pelage::train::recipe::ClassWeights;
 use pelage::train::{EndReason, Outcome as Trained, Samples};
-use pelage::{Recipe, Run};
+use pelage::{Config, Recipe, Run};
 
 use super::evaluate::accuracy;
 use crate::failure::{Failure, Outcome};
@@ -27,11 +28,10 @@ pub(super) use arguments::{Arguments, Choosing};
 pub(super) use lines::Lines;
 
 pub(super) fn run(arguments: Arguments) -> Outcome {
-    let task = Task::new();
-    let show = |progress| task.show(progress);
     let lines = Lines::asked();
     if let Some(folder) = &arguments.resume {
-        let run = Run::resume(folder, extension(&arguments)?, &show);
+        let task = Task::new();
+        let run = Run::resume(folder, extension(&arguments)?, &|progress| task.show(progress));
         task.finish();
         return ended(&run.map_err(failed)?, lines);
     }
@@ -49,26 +49,39 @@ pub(super) fn run(arguments: Arguments) -> Outcome {
             (Some(claimed), folder)
         }
     };
+    if let Some(count) = arguments.folds {
+        return folds::run(config, usize::from(count), &folder, &arguments, lines);
+    }
     if arguments.finds_rate() {
         // Another's run is refused before the test, not after it.
         let _lock = Run::reserve(&folder).map_err(failed)?;
         config.recipe.learning_rate = rate::found(&config)?;
     }
-    if arguments.transferring.fine_tune {
-        let (head, whole) = fine_tune::head_first(config, &folder, &show).map_err(failed)?;
+    let again = again(&folder);
+    let run = created(config, &folder, arguments.transferring.fine_tune, &again, lines)?;
+    ended(&run, lines)
+}
+
+/// How to go on with what is not yet a run that can be resumed.
+fn again(folder: &Path) -> String {
+    format!("interrupted; the same command with `--out {}` resumes\n", quoted(folder))
+}
+
+/// The run by `config` in `folder`, whose head has been trained first where everything is to be fine-tuned.
+fn created(mut config: Config, folder: &Path, fine_tune: bool, again: &str, lines: Lines) -> Result<Run, Failure> {
+    let task = Task::new();
+    let show = |progress| task.show(progress);
+    if fine_tune {
+        let (head, whole) = fine_tune::head_first(config, folder, &show).map_err(failed)?;
         config = whole;
         task.finish();
         if let Some(head) = head {
-            let again = format!(
-                "interrupted; the same command with `--out {}` resumes\n",
-                quoted(&folder)
-            );
-            tell(described(&head, &trained(&head, Some(again), lines)?));
+            tell(described(&head, &trained(&head, Some(again.into()), lines)?));
         }
     }
-    let run = Run::create(config, &folder, &show);
+    let run = Run::create(config, folder, &show);
     task.finish();
-    ended(&run.map_err(failed)?, lines)
+    run.map_err(failed)
 }
 
 /// Trains `run`; its description is the result, or where lines are wanted, these are.

@@ -3,9 +3,11 @@
 use std::path::Path;
 
 use super::checks::{check_classes, match_classes};
+use super::fold::Fold;
+use super::items::Catalog;
 use super::listing::Listing;
 use super::part::Part;
-use super::split::{Split, parted};
+use super::split::{Split, folded, parted};
 use crate::dataset;
 use crate::groups::{self, GroupBy};
 use crate::progress::Progress;
@@ -16,6 +18,8 @@ use crate::{Error, Result};
 pub struct Opening {
     /// Share of the images (0 to 1) for validation, where the source has no part for that.
     pub validation_split: Option<f64>,
+    /// The fold that is for validation, of the source's training part or of all of it, in place of that.
+    pub fold: Option<Fold>,
     /// Which images stay on one side then, beside byte-identical ones.
     pub group_by: Option<GroupBy>,
     /// The level of the folders that are the classes, from 1 for those in the source.
@@ -47,32 +51,37 @@ impl Opening {
     pub fn open(&self, path: &Path, progress: &(dyn Fn(Progress) + Sync)) -> Result<Split> {
         if let Some(ratio) = self.validation_split {
             dataset::check_share("validation_split", ratio)?;
-        } else if let Some(group_by) = &self.group_by {
+            if self.fold.is_some() {
+                let allowed = "left out where each fold is for validation in turn";
+                return Err(Error::setting("validation_split", ratio, allowed));
+            }
+        } else if self.fold.is_none()
+            && let Some(group_by) = &self.group_by {
             let allowed = "left out where no share of the pictures is set aside for validation";
             return Err(Error::setting("group_by", group_by, allowed));
         }
         let listing = Listing::read(path, self.label_level)?;
         listing.check_clear()?;
-        let mut split = match (listing.has(Part::Validation), self.validation_split) {
-            (true, None) => Split {
+        let drawn = |draw: &dyn Fn(&Catalog, Option<&[usize]>) -> Result<Split>| {
+            let catalog = listing.catalog(|part| !listing.has_parts() || part == Some(Part::Train));
+            check_classes(&catalog, path)?;
+            let groups = self.group_by.as_ref();
+            let groups = groups.map(|by| groups::of(&catalog, path, by, progress)).transpose()?;
+            let mut split = draw(&catalog, groups.as_deref())?;
+            split.train.left_out = catalog.left_out;
+            Ok(split)
+        };
+        let mut split = match (self.fold, self.validation_split) {
+            (Some(fold), _) => drawn(&|catalog, groups| folded(catalog, groups, fold, self.seed))?,
+            (None, None) if listing.has(Part::Validation) => Split {
                 train: listing.part_without(Part::Train, Part::Validation),
                 validation: listing.part(Part::Validation),
             },
-            (true, Some(_)) => {
+            (None, None) => return Err(Error::NoValidation { path: path.into() }),
+            (None, Some(_)) if listing.has(Part::Validation) => {
                 return Err(Error::HasValidation { path: path.into() });
             }
-            (false, Some(ratio)) => {
-                let catalog = listing.catalog(|part| !listing.has_parts() || part == Some(Part::Train));
-                check_classes(&catalog, path)?;
-                let groups = self.group_by.as_ref();
-                let groups = groups.map(|by| groups::of(&catalog, path, by, progress)).transpose()?;
-                let mut split = parted(&catalog, groups.as_deref(), ratio, self.seed)?;
-                split.train.left_out = catalog.left_out;
-                split
-            }
-            (false, None) => {
-                return Err(Error::NoValidation { path: path.into() });
-            }
+            (None, Some(ratio)) => drawn(&|catalog, groups| parted(catalog, groups, ratio, self.seed))?,
         };
         check_classes(&split.train, path)?;
         listing.check_empty_folders()?;

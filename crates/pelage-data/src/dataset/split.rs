@@ -54,18 +54,37 @@ pub(crate) fn validation_images(
     seed: u64,
 ) -> Result<Vec<bool>> {
     check_share("validation_split", ratio)?;
+    let parts = stratified(dataset, groups, seed, |images| images.parts(&[ratio]))?;
+    Ok(parts.into_iter().map(|part| part > 0).collect())
+}
+
+/// The fold of each image, from 0, where all of `folds`, 2 or more, have as near as can be the same number of images of
+/// each class, and no two have images of the same content or group. An image that cannot be read goes by its name.
+///
+/// # Errors
+/// Another number of groups than of images; a class that has too few images, or groups of them, for some of it to be in
+/// each fold.
+pub fn folds(dataset: &dyn Dataset, groups: Option<&[usize]>, folds: usize, seed: u64) -> Result<Vec<usize>> {
+    stratified(dataset, groups, seed, |images| images.folds(folds.max(2)))
+}
+
+fn stratified(
+    dataset: &dyn Dataset,
+    groups: Option<&[usize]>,
+    seed: u64,
+    choose: impl FnOnce(&Stratified) -> Result<Vec<usize>>,
+) -> Result<Vec<usize>> {
     if let Some(groups) = groups.filter(|groups| groups.len() != dataset.len()) {
         let (given, images) = (groups.len(), dataset.len());
         return Err(Error::Dataset(format!("{given} groups were given for {images} images")));
     }
     let hash = |index| content(dataset, index).unwrap_or_else(|_| blake3::hash(dataset.name(index).as_bytes()));
     let contents: Vec<_> = (0..dataset.len()).into_par_iter().map(hash).collect();
-    let images = Stratified {
+    choose(&Stratified {
         classes: dataset.classes(),
         labels: &labels(dataset)?,
         contents: &contents,
         groups,
         seed,
-    };
-    Ok(images.parts(&[ratio])?.into_iter().map(|part| part > 0).collect())
+    })
 }

@@ -59,6 +59,22 @@ impl Stratified<'_> {
     /// # Errors
     /// A class that has too few images, or units of them, for each part to get one.
     pub(crate) fn parts(&self, shares: &[f64]) -> Result<Vec<usize>> {
+        self.drawn(shares, |part, count, _| count as f64 * shares[part])
+    }
+
+    /// The fold of each image, from 0, where all have the same number of images of each class, as near as can be.
+    ///
+    /// # Errors
+    /// As [`Stratified::parts`].
+    pub(crate) fn folds(&self, folds: usize) -> Result<Vec<usize>> {
+        let shares = vec![1.0 / folds as f64; folds - 1];
+        // Of what is left, so that no fold gets what rounding has kept from all others.
+        self.drawn(&shares, |fold, _, left| left as f64 / (folds - fold) as f64)
+    }
+
+    /// Parts, where `wish` says how many images of a class one should have: by its number from 0, those that there are,
+    /// and those that are left.
+    fn drawn(&self, shares: &[f64], wish: impl Fn(usize, usize, usize) -> f64) -> Result<Vec<usize>> {
         let mut units = self.units();
         let counts = self.counts(&units);
         let mut parts = vec![0; self.labels.len()];
@@ -67,8 +83,8 @@ impl Stratified<'_> {
             let later = shares.len() - usize::from(number);
             let left = self.counts(&units);
             let some = |(&count, &left): (&usize, &usize)| {
-                let share = (count as f64 * share).round() as usize;
-                share.max(1).min(left.saturating_sub(later))
+                let wished = wish(usize::from(number), count, left).round() as usize;
+                wished.max(1).min(left.saturating_sub(later))
             };
             let mut most = vec![0usize; self.classes.len()];
             let classes = units.iter().flat_map(|unit| unit.counts.keys());

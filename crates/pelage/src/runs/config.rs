@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use pelage_data::Progress;
-use pelage_data::catalog::{Catalog, Opening, Split};
+use pelage_data::catalog::{Catalog, Fold, Opening, Split};
 use pelage_data::decode::Damaged;
 use pelage_data::groups::{self, GroupBy};
 use serde::de::Error as _;
@@ -21,6 +21,8 @@ pub struct Config {
     pub data: PathBuf,
     /// Fraction of the images for validation (0 to 1), if `data` has no validation part.
     pub validation_split: Option<f64>,
+    /// The fold of a cross-validation that is for validation instead.
+    pub fold: Option<Fold>,
     /// Which images stay on one side then, beside byte-identical ones.
     pub group_by: Option<GroupBy>,
     /// A CSV with a column `path` that names training images to leave out.
@@ -56,6 +58,7 @@ impl Config {
     pub(crate) fn split(&self, progress: &(dyn Fn(Progress) + Sync)) -> Result<Split> {
         let opening = Opening {
             validation_split: self.validation_split,
+            fold: self.fold,
             group_by: self.group_by.clone(),
             label_level: self.label_level,
             seed: self.recipe.seed,
@@ -139,6 +142,7 @@ impl Config {
         }
         let data = table.remove("data").map(Value::try_into).transpose()?;
         let validation_split = table.remove("validation_split").map(Value::try_into).transpose()?;
+        let fold = table.remove("fold").map(Value::try_into).transpose()?;
         let group_by = table.remove("group_by").map(Value::try_into).transpose()?;
         let drop_suspects = table.remove("drop_suspects").map(Value::try_into).transpose()?;
         let label_level = table.remove("label_level").map(Value::try_into).transpose()?;
@@ -147,6 +151,7 @@ impl Config {
         Ok(Config {
             data: data.unwrap_or_default(),
             validation_split,
+            fold,
             group_by,
             drop_suspects,
             label_level,
@@ -168,6 +173,9 @@ impl Config {
         table.insert("data".into(), Value::try_from(&self.data).map_err(refused)?);
         if let Some(split) = self.validation_split {
             table.insert("validation_split".into(), split.into());
+        }
+        if let Some(fold) = self.fold {
+            table.insert("fold".into(), fold.to_string().into());
         }
         if let Some(by) = &self.group_by {
             table.insert("group_by".into(), by.to_string().into());

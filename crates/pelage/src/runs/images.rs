@@ -154,7 +154,11 @@ pub fn of_run(folder: &Path, config: &Config) -> Result<Images> {
             added: 0,
         });
     };
-    let parts = catalog::open_parts_at(path, config.label_level)?;
+    let mut parts = catalog::open_parts_at(path, config.label_level)?;
+    if config.fold.is_some() {
+        // Folds are of the training part.
+        parts.validation = None;
+    }
     let found: HashMap<String, Item> = [parts.train, parts.validation, parts.whole]
         .into_iter()
         .flatten()

@@ -46,6 +46,11 @@ pub(in crate::commands) struct Arguments {
     /// Share of the pictures for validation, if DATA has no validation part
     #[arg(long, value_name = "SHARE")]
     validation_split: Option<f64>,
+    /// Cross-validation: split the training pictures, or all of DATA, into N folds and train a run for each, validated on
+    /// it and trained on the others; the same command with --out goes on where it was stopped
+    #[arg(long, hide_short_help = true, value_name = "N", conflicts_with_all = ["resume", "validation_split"],
+        value_parser = clap::value_parser!(u8).range(2..=100))]
+    pub(super) folds: Option<u8>,
     /// Which pictures stay on one side of that split: near-duplicates, folder, regex:PATTERN (of paths), csv:FILE
     /// (columns path and group), exif-time:60s (taken by one camera within so long of the one before)
     #[arg(long, hide_short_help = true, value_name = "WHAT")]
@@ -129,6 +134,7 @@ impl Arguments {
     pub(in crate::commands) fn only_of_a_run(&self) -> Option<&'static str> {
         let options = [
             ("--resume", self.resume.is_some()),
+            ("--folds", self.folds.is_some()),
             ("--tensorboard", self.tensorboard),
             ("--fine-tune", self.transferring.fine_tune),
             (

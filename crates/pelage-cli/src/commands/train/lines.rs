@@ -5,6 +5,7 @@ use std::path::Path;
 use pelage::data::Unreadable;
 use pelage::data::source::LeftOut;
 use pelage::evaluate::metrics::wilson;
+use pelage::folds::Report;
 use pelage::train::history::HistoryRow;
 use pelage::train::{EndReason, Event, Outcome as Trained};
 use pelage::{Recipe, Run};
@@ -61,9 +62,20 @@ enum Line<'a> {
         validation_accuracy: Option<f64>,
         accuracy_interval: Option<[f64; 2]>,
     },
+    /// All runs of a cross-validation have ended.
+    Folds {
+        folder: &'a Path,
+        #[serde(flatten)]
+        report: &'a Report,
+    },
 }
 
 impl Lines {
+    /// After a cross-validation.
+    pub(super) fn folds(self, folder: &Path, report: &Report) {
+        self.write(&Line::Folds { folder, report });
+    }
+
     /// Where JSON is asked for.
     pub(super) fn asked() -> Lines {
         Lines(is_json())

@@ -1,0 +1,100 @@
+//! `pelage train --folds N`.
+
+use std::path::{Path, PathBuf};
+
+use pelage::data::catalog::Fold;
+use pelage::folds::{self, Report};
+use pelage::runs::Extension;
+use pelage::{Config, Run};
+
+use super::arguments::Arguments;
+use super::lines::Lines;
+use super::{again, created, failed, rate, trained};
+use crate::commands::evaluate::accuracy;
+use crate::failure::{Failure, Outcome};
+use crate::progress::Task;
+use crate::table::{count, fixed, table};
+use crate::terminal::{is_json, quoted, tell};
+
+/// Trains a run for each of `folds` folds, or goes on with those that are there, and tells what they say together.
+pub(super) fn run(mut config: Config, folds: usize, folder: &Path, arguments: &Arguments, lines: Lines) -> Outcome {
+    if arguments.finds_rate() {
+        let fold = Fold::all(folds).map_err(Failure::usage)?.first().copied();
+        config.recipe.learning_rate = rate::found(&Config { fold, ..config.clone() })?;
+    }
+    let planned = folds::planned(&config, folds, folder).map_err(failed)?;
+    let (again, total) = (again(folder), planned.len());
+    let mut runs: Vec<PathBuf> = Vec::new();
+    for (at, settings) in planned {
+        tell(format_args!("fold {} of {total}\n", runs.len() + 1));
+        let run = match at.join("config.toml").exists() {
+            true => resumed(&at, &settings)?,
+            false => created(settings, &at, arguments.transferring.fine_tune, &again, lines)?,
+        };
+        if run.complete.is_none() {
+            trained(&run, Some(again.clone()), lines)?;
+        }
+        runs.push(at);
+    }
+    let task = Task::new();
+    let report = folds::together(&runs, folder, &config.compute, &|progress| task.show(progress));
+    task.finish();
+    let report = report?;
+    lines.folds(folder, &report);
+    let text = described(&report);
+    Ok(match is_json() {
+        true => {
+            tell(text);
+            String::new()
+        }
+        false => text,
+    })
+}
+
+/// A run that was begun before, which computes where it is asked to now.
+fn resumed(folder: &Path, settings: &Config) -> Result<Run, Failure> {
+    let extension = Extension {
+        device: Some(settings.compute.device.clone()),
+        threads: Some(settings.compute.threads),
+        cache: Some(settings.compute.cache),
+        ..Extension::default()
+    };
+    let task = Task::new();
+    let run = Run::resume(folder, extension, &|progress| task.show(progress));
+    task.finish();
+    run.map_err(failed)
+}
+
+fn described(report: &Report) -> String {
+    let percent = |share: f64| format!("{:.2} %", 100.0 * share);
+    let rows = report.folds.iter().map(|fold| {
+        vec![
+            fold.run.display().to_string(),
+            fold.images.to_string(),
+            percent(fold.accuracy),
+            fixed(fold.log_loss, 4),
+        ]
+    });
+    let together = &report.together;
+    let predictions = quoted(&report.predictions);
+    let model = match &report.model {
+        Some(model) => {
+            let model = quoted(model);
+            format!("{model}: the mean of all runs, as one model: `pelage predict {model} PICTURE`\n")
+        }
+        None => "the runs have too many networks for one model of all of them\n".into(),
+    };
+    format!(
+        "{}mean of the folds: {}, standard deviation {:.2} points\n\
+         each picture by the run that was not trained on it: {} on {}, log loss {}; always the most frequent class: {}\n\
+         the epoch of each run was chosen by its own fold, which flatters a little\n\
+         {predictions}: all predictions\n{model}",
+        table(&["run", "pictures", "accuracy", "log loss"], 1..4, rows),
+        percent(report.mean_accuracy),
+        100.0 * report.standard_deviation,
+        accuracy(together.accuracy, together.images),
+        count(together.images, "picture"),
+        fixed(together.log_loss, 4),
+        percent(together.majority_share),
+    )
+}

@@ -1,0 +1,191 @@
+//! Cross-validation: a run for each fold, and what they say together of images that none of them was trained on.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use pelage_data::Progress;
+use pelage_data::catalog::Fold;
+use pelage_data::source;
+use pelage_model::saved::MOST;
+use serde::Serialize;
+
+use crate::compute::Compute;
+use crate::evaluate::{self, Embeddings, Evaluation, Scores};
+use crate::runs::{Config, images};
+use crate::{Error, Model, Result, atomic, ensemble, table};
+
+/// The settings of all runs, in the folder of the cross-validation.
+const SETTINGS: &str = "folds.toml";
+/// What each run says of the images of its fold.
+const PREDICTIONS: &str = "out-of-fold.csv";
+/// The mean of all runs, as a model.
+const MODEL: &str = "ensemble.safetensors";
+
+/// What the runs say together.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    /// Each fold by its own run.
+    pub folds: Vec<OfFold>,
+    /// Mean of the folds' accuracies, 0 to 1.
+    pub mean_accuracy: f64,
+    /// Their standard deviation, as of a sample.
+    pub standard_deviation: f64,
+    /// All images, each by the run that was not trained on it.
+    pub together: Evaluation,
+    /// The table of these predictions.
+    pub predictions: PathBuf,
+    /// The mean of the runs' probabilities as a model; none where it would have too many networks.
+    pub model: Option<PathBuf>,
+}
+
+/// A fold by its own run.
+#[derive(Clone, Debug, Serialize)]
+pub struct OfFold {
+    /// The run folder.
+    pub run: PathBuf,
+    /// Readable images of the fold.
+    #[serde(rename = "pictures")]
+    pub images: usize,
+    /// Accuracy on these, 0 to 1.
+    pub accuracy: f64,
+    /// Log loss on these.
+    pub log_loss: f64,
+}
+
+/// The run folder and the settings of each fold, in `folder`, which is made, or belongs to the same cross-validation
+/// already.
+///
+/// # Errors
+/// Fewer than 2 folds or more than 100; settings that training cannot use; a folder that holds something else, or
+/// folds of other settings.
+pub fn planned(config: &Config, folds: usize, folder: &Path) -> Result<Vec<(PathBuf, Config)>> {
+    let folds = Fold::all(folds).map_err(Error::Settings)?;
+    config.validate()?;
+    let begun = Config {
+        compute: Compute::default(),
+        ..config.clone()
+    };
+    let settings = format!("folds = {}\n{}", folds.len(), begun.to_toml()?);
+    let path = folder.join(SETTINGS);
+    match std::fs::read_to_string(&path) {
+        Ok(before) if before == settings => {}
+        Ok(_) => return Err(Error::folder(folder, "holds folds of other settings; choose another folder")),
+        Err(_) if folder.join("config.toml").exists() => {
+            return Err(Error::folder(folder, "holds a run already; choose another folder"));
+        }
+        Err(_) => {
+            std::fs::create_dir_all(folder).map_err(Error::io(folder))?;
+            source::mark(folder)?;
+            atomic::write(&path, settings.as_bytes())?;
+        }
+    }
+    let of = |fold: Fold| {
+        let settings = Config {
+            fold: Some(fold),
+            ..config.clone()
+        };
+        (folder.join(format!("fold-{}", fold.number())), settings)
+    };
+    Ok(folds.into_iter().map(of).collect())
+}
+
+/// Scores each of `runs`, which are trained, on the images of its fold; writes the table of these predictions and the
+/// mean of the runs as a model into `folder`.
+///
+/// # Errors
+/// Runs without a model, images that are missing or others by now, a folder that cannot be written.
+pub fn together(
+    runs: &[PathBuf],
+    folder: &Path,
+    compute: &Compute,
+    progress: &(dyn Fn(Progress) + Sync),
+) -> Result<Report> {
+    let device = compute.open()?;
+    let (mut models, mut folds, mut parts) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut all, mut probabilities) = (Scores::default(), Vec::new());
+    let mut rows = Vec::new();
+    for (run, number) in runs.iter().zip(1..) {
+        let model = Model::open_on(run, &device, None)?;
+        let fold = images::trained_on(run, &model.facts, None)?.split.validation;
+        let (cache, drop) = (compute.cache, Embeddings::Drop);
+        let scores = evaluate::open_and_score(&model, Arc::new(fold), cache, drop, "scoring the fold", progress)?;
+        let temperature = model.judge.temperature().unwrap_or(1.0);
+        let own = scores.probabilities(temperature);
+        let alone = Evaluation::new(&scores.classes, &scores.labels, &own, Vec::new());
+        rows.extend(predicted(number, &scores, &own));
+        folds.push(OfFold {
+            run: run.clone(),
+            images: scores.len(),
+            accuracy: alone.accuracy,
+            log_loss: alone.log_loss,
+        });
+        parts.push(ensemble::Part {
+            run: run.clone(),
+            architecture: model.facts.name(),
+            weight: 1.0 / runs.len() as f64,
+            temperature,
+            accuracy: alone.accuracy,
+            log_loss: alone.log_loss,
+        });
+        all.labels.extend(&scores.labels);
+        all.unreadable.extend(scores.unreadable);
+        all.classes = scores.classes;
+        probabilities.extend(own);
+        models.push(model);
+    }
+    let predictions = folder.join(PREDICTIONS);
+    let head = ["path", "fold", "class", "predicted"].map(String::from).into_iter();
+    let head = head.chain(all.classes.iter().map(|class| format!("probability of {class}")));
+    let rows = std::iter::once(head.collect()).chain(rows);
+    atomic::write(&predictions, &table::csv::<Vec<String>>(rows)?)?;
+    let together = Evaluation::new(&all.classes, &all.labels, &probabilities, all.unreadable);
+    let (mean_accuracy, standard_deviation) = spread(&folds);
+    let networks: usize = models.iter().map(|model| 1 + model.others.len()).sum();
+    let model = match networks > MOST {
+        true => None,
+        false => {
+            let path = folder.join(MODEL);
+            let told = ensemble::Report {
+                members: parts,
+                images: together.images,
+                accuracy: together.accuracy,
+                log_loss: together.log_loss,
+            };
+            let model = ensemble::of_folds(&models, &told)?;
+            atomic::write(&path, &model.encode().map_err(Error::Settings)?)?;
+            Some(path)
+        }
+    };
+    Ok(Report {
+        folds,
+        mean_accuracy,
+        standard_deviation,
+        together,
+        predictions,
+        model,
+    })
+}
+
+/// Rows of the table: what is said of each image of fold `number`.
+fn predicted<'a>(number: usize, scores: &'a Scores, probabilities: &'a [f32]) -> impl Iterator<Item = Vec<String>> + 'a {
+    let classes = &scores.classes;
+    let images = scores.names.iter().zip(&scores.labels);
+    images.zip(probabilities.chunks(classes.len())).map(move |((name, &label), row)| {
+        let answer = pelage_model::probability::argmax(row);
+        let named = [
+            table::prefixed("./", name),
+            number.to_string(),
+            table::prefixed("'", &classes[label]),
+            table::prefixed("'", &classes[answer]),
+        ];
+        named.into_iter().chain(row.iter().map(f32::to_string)).collect()
+    })
+}
+
+/// Mean and standard deviation of the folds' accuracies.
+fn spread(folds: &[OfFold]) -> (f64, f64) {
+    let count = folds.len() as f64;
+    let mean = folds.iter().map(|fold| fold.accuracy).sum::<f64>() / count;
+    let squares: f64 = folds.iter().map(|fold| (fold.accuracy - mean).powi(2)).sum();
+    (mean, (squares / (count - 1.0).max(1.0)).sqrt())
+}
