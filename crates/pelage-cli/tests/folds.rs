@@ -27,7 +27,11 @@ fn every_picture_is_judged_once_by_a_run_that_was_not_trained_on_it() {
     let folder = place.path();
     data(folder, 18, 4);
     // The same picture twice is never on both sides.
-    fs::copy(folder.join("data/train/level/0.png"), folder.join("data/train/level/again.png")).unwrap();
+    fs::copy(
+        folder.join("data/train/level/0.png"),
+        folder.join("data/train/level/again.png"),
+    )
+    .unwrap();
     let said = succeed(folder, &train("cv", &["--json"]));
     let lines: Vec<serde_json::Value> = said.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let told = lines.last().unwrap();
@@ -52,8 +56,14 @@ fn every_picture_is_judged_once_by_a_run_that_was_not_trained_on_it() {
             let count = validated.iter().filter(|path| path.contains(class)).count();
             assert!((6..=7).contains(&count), "{count} of {class}");
         }
-        let own: Vec<_> = predictions.iter().filter(|row| row["fold"] == fold.to_string()).collect();
-        assert_eq!(own.iter().map(|row| row["path"].clone()).collect::<BTreeSet<_>>(), validated);
+        let own: Vec<_> = predictions
+            .iter()
+            .filter(|row| row["fold"] == fold.to_string())
+            .collect();
+        assert_eq!(
+            own.iter().map(|row| row["path"].clone()).collect::<BTreeSet<_>>(),
+            validated
+        );
         let hits = own.iter().filter(|row| row["class"] == row["predicted"]).count();
         right += hits;
         // The run says the same of them.
@@ -78,7 +88,10 @@ fn every_picture_is_judged_once_by_a_run_that_was_not_trained_on_it() {
     assert!((probability("cv/ensemble.safetensors") - mean).abs() < 1e-6);
     // It does not pass off pictures that it knows as new ones.
     let refused = fail(folder, &["evaluate", "cv/ensemble.safetensors"], 2);
-    assert!(refused.contains("does not say which images it was trained on"), "{refused}");
+    assert!(
+        refused.contains("does not say which images it was trained on"),
+        "{refused}"
+    );
     succeed(folder, &["evaluate", "cv/ensemble.safetensors", "data"]);
 
     // Once more there is nothing to do, and other settings are another cross-validation.
@@ -128,7 +141,11 @@ fn what_cannot_be_folded_is_refused() {
         let said = fail(folder, &[&["train", "data"], more].concat(), 2);
         assert!(said.contains(told), "{said}");
     }
-    let said = fail(folder, &["train", "data", "--folds", "5", "--image-size", "24", "--out", "cv"], 1);
+    let said = fail(
+        folder,
+        &["train", "data", "--folds", "5", "--image-size", "24", "--out", "cv"],
+        1,
+    );
     assert!(said.contains("4 pictures for 5 parts"), "{said}");
     let said = fail(folder, &["find-rate", "data", "--folds", "3"], 2);
     assert!(said.contains("--folds means nothing here"), "{said}");

@@ -69,7 +69,12 @@ pub fn planned(config: &Config, folds: usize, folder: &Path) -> Result<Vec<(Path
     let path = folder.join(SETTINGS);
     match std::fs::read_to_string(&path) {
         Ok(before) if before == settings => {}
-        Ok(_) => return Err(Error::folder(folder, "holds folds of other settings; choose another folder")),
+        Ok(_) => {
+            return Err(Error::folder(
+                folder,
+                "holds folds of other settings; choose another folder",
+            ));
+        }
         Err(_) if folder.join("config.toml").exists() => {
             return Err(Error::folder(folder, "holds a run already; choose another folder"));
         }
@@ -167,19 +172,25 @@ pub fn together(
 }
 
 /// Rows of the table: what is said of each image of fold `number`.
-fn predicted<'a>(number: usize, scores: &'a Scores, probabilities: &'a [f32]) -> impl Iterator<Item = Vec<String>> + 'a {
+fn predicted<'a>(
+    number: usize,
+    scores: &'a Scores,
+    probabilities: &'a [f32],
+) -> impl Iterator<Item = Vec<String>> + 'a {
     let classes = &scores.classes;
     let images = scores.names.iter().zip(&scores.labels);
-    images.zip(probabilities.chunks(classes.len())).map(move |((name, &label), row)| {
-        let answer = pelage_model::probability::argmax(row);
-        let named = [
-            table::prefixed("./", name),
-            number.to_string(),
-            table::prefixed("'", &classes[label]),
-            table::prefixed("'", &classes[answer]),
-        ];
-        named.into_iter().chain(row.iter().map(f32::to_string)).collect()
-    })
+    images
+        .zip(probabilities.chunks(classes.len()))
+        .map(move |((name, &label), row)| {
+            let answer = pelage_model::probability::argmax(row);
+            let named = [
+                table::prefixed("./", name),
+                number.to_string(),
+                table::prefixed("'", &classes[label]),
+                table::prefixed("'", &classes[answer]),
+            ];
+            named.into_iter().chain(row.iter().map(f32::to_string)).collect()
+        })
 }
 
 /// Mean and standard deviation of the folds' accuracies.

@@ -64,7 +64,10 @@ pub(super) fn run(arguments: Arguments) -> Outcome {
 
 /// How to go on with what is not yet a run that can be resumed.
 fn again(folder: &Path) -> String {
-    format!("interrupted; the same command with `--out {}` resumes\n", quoted(folder))
+    format!(
+        "interrupted; the same command with `--out {}` resumes\n",
+        quoted(folder)
+    )
 }
 
 /// The run by `config` in `folder`, whose head has been trained first where everything is to be fine-tuned.

@@ -81,10 +81,23 @@ mod tests {
         for text in ["1/2", "2/5", "100/100"] {
             assert_eq!(text.parse::<Fold>().unwrap().to_string(), text);
         }
-        for wrong in ["", "1", "0/5", "6/5", "1/1", "1/101", "1/x", "-1/5", "1/18446744073709551616"] {
+        for wrong in [
+            "",
+            "1",
+            "0/5",
+            "6/5",
+            "1/1",
+            "1/101",
+            "1/x",
+            "-1/5",
+            "1/18446744073709551616",
+        ] {
             wrong.parse::<Fold>().unwrap_err();
         }
         let all = Fold::all(3).unwrap();
-        assert_eq!(all.iter().map(Fold::to_string).collect::<Vec<_>>(), ["1/3", "2/3", "3/3"]);
+        assert_eq!(
+            all.iter().map(Fold::to_string).collect::<Vec<_>>(),
+            ["1/3", "2/3", "3/3"]
+        );
     }
 }

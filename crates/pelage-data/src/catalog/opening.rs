@@ -56,13 +56,14 @@ impl Opening {
                 return Err(Error::setting("validation_split", ratio, allowed));
             }
         } else if self.fold.is_none()
-            && let Some(group_by) = &self.group_by {
+            && let Some(group_by) = &self.group_by
+        {
             let allowed = "left out where no share of the pictures is set aside for validation";
             return Err(Error::setting("group_by", group_by, allowed));
         }
         let listing = Listing::read(path, self.label_level)?;
         listing.check_clear()?;
-        let drawn = |draw: &dyn Fn(&Catalog, Option<&[usize]>) -> Result<Split>| {
+        let drawn = |draw: &dyn Fn(&Catalog, Option<&[usize]>) -> Result<Split>| -> Result<Split> {
             let catalog = listing.catalog(|part| !listing.has_parts() || part == Some(Part::Train));
             check_classes(&catalog, path)?;
             let groups = self.group_by.as_ref();
