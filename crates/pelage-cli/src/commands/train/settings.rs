@@ -37,6 +37,30 @@ const MODELS: [&str; Architecture::ALL.len()] = {
 const LEARNING: &[Flag] = &[
     Flag("model", "MODEL", "The network", OneOf(&MODELS)),
     Flag(
+        "blocks",
+        "CHANNELS,...",
+        "Of --model cnn: the channels after each block of convolution, ReLU and 2x2 max-pooling [default: 32,32,64]",
+        Any,
+    ),
+    Flag(
+        "kernel",
+        "N",
+        "Of --model cnn: rows and columns of its convolutions, an odd number [default: 3]",
+        Any,
+    ),
+    Flag(
+        "dense",
+        "WIDTH,...",
+        "Of --model cnn: the widths of its hidden dense layers, or none [default: 64]",
+        Any,
+    ),
+    Flag(
+        "dropout",
+        "SHARE",
+        "Of --model cnn: dropout after each of these, and half of it before them [default: 0.5]",
+        Any,
+    ),
+    Flag(
         "image_size",
         "PX",
         "Side of the square that pictures are resized to, in pixels [default: 150, or the backbone's]",
@@ -384,6 +408,8 @@ impl FromArgMatches for Settings {
 mod tests {
     use std::collections::BTreeSet;
 
+    use pelage::train::recipe::DESCRIBED;
+
     use super::*;
 
     #[test]
@@ -392,6 +418,7 @@ mod tests {
         let keys = |value: &serde_json::Value| value.as_object().unwrap().keys().cloned().collect::<BTreeSet<_>>();
         let mut settings = keys(&recipe);
         settings.extend(keys(&recipe["augmentation"]));
+        settings.extend(DESCRIBED.map(String::from));
         // Tables, whose parts are settings.
         settings.remove("augmentation");
         settings.remove("transfer");
