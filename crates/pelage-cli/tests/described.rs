@@ -118,7 +118,7 @@ fn nonsense_is_refused_before_anything_is_read() {
             "64 to 4096 pixels",
         ),
         ("summary cnn3 --kernel 5", "left out but for the network cnn"),
-        ("summary cnn --dropout 1", "dropout must be"),
+        ("summary cnn --dropout 1", "0 or more and below 1"),
     ] {
         let arguments: Vec<_> = arguments.split(' ').collect();
         let said = fail(folder, &arguments, 2);

@@ -279,9 +279,14 @@ impl Recipe {
         let kind = kind(place);
         *place = value(place, text);
         let before = self.epochs;
-        *self = serde_json::from_value(recipe).map_err(|failure| match kind {
-            "another value" => format!("{kind}: {failure}"),
-            _ => kind.into(),
+        *self = serde_json::from_value(recipe).map_err(|failure| {
+            let told = failure.to_string();
+            let range = told.strip_prefix(&format!("{name} must be "));
+            match (range, kind) {
+                (Some(range), _) => range.into(),
+                (None, "another value") => format!("{kind}: {told}"),
+                (None, _) => kind.into(),
+            }
         })?;
         self.keep_plan(name, before);
         Ok(())

@@ -31,11 +31,11 @@ pub(in crate::commands) struct Arguments {
     data: Option<PathBuf>,
     /// The run folder to create [default: runs/MODEL-N]
     #[arg(long, value_name = "RUN")]
-    pub(super) out: Option<PathBuf>,
+    pub(in crate::commands) out: Option<PathBuf>,
     /// Resume a run; only --epochs, --patience, --device, --threads and --cache may change, and DATA where the pictures
     /// lie elsewhere by now
     #[arg(long, value_name = "RUN", conflicts_with_all = ["out", "config"])]
-    pub(super) resume: Option<PathBuf>,
+    pub(in crate::commands) resume: Option<PathBuf>,
     /// Settings to start from, such as another run's config.toml; flags take precedence
     #[arg(long, hide_short_help = true, value_name = "FILE.toml")]
     config: Option<PathBuf>,
@@ -65,7 +65,7 @@ pub(in crate::commands) struct Arguments {
         flatten,
         next_help_heading = "Pretrained networks (`pelage models` lists them); they have other defaults of training"
     )]
-    pub(super) transferring: Transferring,
+    pub(in crate::commands) transferring: Transferring,
     /// Start from no augmentation instead of the reference recipe's
     #[arg(
         long,
@@ -78,7 +78,7 @@ pub(in crate::commands) struct Arguments {
 }
 
 #[derive(Args)]
-pub(super) struct Transferring {
+pub(in crate::commands) struct Transferring {
     /// Start from pretrained weights of this architecture, or of several, whose features then stand side by side:
     /// NAME+NAME
     #[arg(long, value_name = "NAME", conflicts_with_all = ["config", "resume", "model"])]
@@ -97,7 +97,7 @@ pub(super) struct Transferring {
     backbone_rate: Option<f64>,
     /// First train the head on frozen features, in RUN/head, then everything from there at a lower rate
     #[arg(long, requires = "backbone", conflicts_with_all = ["unfreeze", "head_from"])]
-    pub(super) fine_tune: bool,
+    pub(in crate::commands) fine_tune: bool,
     /// A run or model whose head to start with, for an unfrozen backbone
     #[arg(long, hide_short_help = true, value_name = "RUN", requires = "unfreeze")]
     head_from: Option<PathBuf>,
@@ -121,8 +121,24 @@ pub(in crate::commands) struct Choosing {
 
 impl Arguments {
     /// Whether the learning rate is to be found by a range test.
-    pub(super) fn finds_rate(&self) -> bool {
+    pub(in crate::commands) fn finds_rate(&self) -> bool {
         self.settings.finds_rate()
+    }
+
+    /// Whether the setting `name` is given, as a flag.
+    pub(in crate::commands) fn gives(&self, name: &str) -> bool {
+        self.settings.names().any(|given| given == name)
+    }
+
+    /// Whether any setting is, or where to begin.
+    pub(in crate::commands) fn gives_any(&self) -> bool {
+        self.data.is_some() || self.recipe.is_some() || self.no_augmentation || self.settings.names().next().is_some()
+    }
+
+    /// Whether the network is chosen: by its name, by a recipe or a file of settings, or as a backbone.
+    pub(in crate::commands) fn chooses_network(&self) -> bool {
+        let backbone = self.transferring.backbone.is_some();
+        self.gives("model") || self.recipe.is_some() || self.config.is_some() || backbone
     }
 }
 
