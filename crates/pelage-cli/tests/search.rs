@@ -231,6 +231,8 @@ fn nonsense_is_refused_before_anything_is_trained() {
         ),
         ("search --resume nothing", "holds no search"),
         ("search data --resume nothing", "--resume keeps"),
+        ("search --resume nothing --threads 2", "--resume keeps"),
+        ("search data --show-space --json", "prints TOML"),
         ("search data --kernel 4 --model cnn --out s", "--kernel"),
     ] {
         let said = fail(folder, &words(arguments), 2);

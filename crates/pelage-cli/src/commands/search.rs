@@ -22,14 +22,14 @@ use crate::options::one_of;
 use crate::progress::{Detail, Task, Training};
 use crate::signals::{interrupted, stop_on_signal};
 use crate::table::{count, fixed, table};
-use crate::terminal::{answer, quoted, tell};
+use crate::terminal::{answer, is_json, quoted, tell};
 
 /// Search the settings of training: many runs, and what they tell
 ///
 /// Every trial is a run, of settings that the good ones before it suggest. Trials of little promise pause after few
 /// epochs, and go on from where they were if it turns out otherwise. The first trial has the settings that are given
-/// here; all that the space does not name stay as they are. Ctrl-C or a kill loses at most an epoch of a trial: --resume
-/// goes on, and several processes may work on one search at once. The record, SEARCH/journal.log, is Optuna's:
+/// here; all that the space does not name stay as they are. Ctrl-C or a kill loses at most an epoch of a trial:
+/// --resume goes on, and several processes may work on one search at once. The record, SEARCH/journal.log, is Optuna's:
 /// `optuna-dashboard` and `optuna.load_study` read it while it grows.
 #[derive(Args)]
 // Of training's options, those about one run have another meaning here, or none.
@@ -98,6 +98,9 @@ pub(super) fn run(arguments: Arguments) -> Outcome {
         None => Some(base(&arguments.training)?),
     };
     if arguments.show_space {
+        if is_json() {
+            return Err(Failure::usage("--show-space prints TOML").help("leave --json out"));
+        }
         let base = base.unwrap_or_default();
         let space = space(&arguments, &base)?;
         return Ok(space.to_toml());

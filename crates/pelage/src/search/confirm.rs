@@ -1,8 +1,8 @@
 //! Whether what a search found is more than luck: its best settings, trained again with other seeds.
 //!
-//! The best of many trials is better than its settings are: some of it is the luck of its seed, on just these validation
-//! pictures. Trained again, the settings show what they are worth; what is lost on the way is the part that was
-//! selection.
+//! The best of many trials is better than its settings are: some of it is the luck of its seed, on just these
+//! validation pictures. Trained again, the settings show what they are worth; what is lost on the way is the part that
+//! was selection.
 
 use std::path::{Path, PathBuf};
 

@@ -109,8 +109,8 @@ impl Distribution {
         }
     }
 
-    /// `value`, a number inside, brought to the nearest that is allowed; where all are, to one with the four digits that
-    /// people read.
+    /// `value`, a number inside, brought to the nearest that is allowed; where all are, to one with the four digits
+    /// that people read.
     pub fn nearest(&self, value: f64) -> f64 {
         let (low, high) = match self {
             Distribution::Float { low, high, .. } => (*low, *high),

@@ -143,7 +143,7 @@ pub(super) fn slices(report: &Report, space: &Space) -> Markup {
         div.slices {
             @for setting in space.settings.iter().filter(differing) {
                 figure {
-                    svg role="img" aria-label={ "Slice of " (setting.name) } viewBox={ "0 0 " (wide + 62.0) " 196" } {
+                    svg role="img" aria-label={ "Slice of " (setting.name) } viewBox={ "0 0 " (wide + 92.0) " 196" } {
                         line x1="52" x2="52" y1="10" y2=(10.0 + tall) {}
                         line x1="52" x2=(52.0 + wide) y1=(10.0 + tall) y2=(10.0 + tall) {}
                         @for value in [low, high] {

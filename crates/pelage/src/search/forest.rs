@@ -48,8 +48,8 @@ impl Tree {
     }
 }
 
-/// How much worse the forest predicts the rows that a tree has not seen, once the values of a column are exchanged among
-/// them: the mean increase of the squared error, one number for each column.
+/// How much worse the forest predicts the rows that a tree has not seen, once the values of a column are exchanged
+/// among them: the mean increase of the squared error, one number for each column.
 pub(super) fn permutation_importance(rows: &[Vec<f64>], truth: &[f64], kinds: &[Kind], seed: u64) -> Vec<f64> {
     let mut random = ChaCha8Rng::seed_from_u64(seed);
     let mut increase = vec![0.0; kinds.len()];

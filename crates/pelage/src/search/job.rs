@@ -16,7 +16,7 @@ const HOPELESS: usize = 10;
 const TARGET: &str = "epochs_planned";
 pub(super) const REASON: &str = "failure";
 /// That a trial has the settings of the base, unchanged.
-pub const BASELINE: &str = "baseline";
+pub(super) const BASELINE: &str = "baseline";
 
 /// A trial in hand: nobody else takes it while its lock is held.
 pub(super) struct Job {
@@ -74,12 +74,12 @@ impl Search {
 
     /// Where nothing has come to anything, more trials will not either.
     fn check_hope(&self, trials: &[Trial]) -> Result<()> {
-        let failed = trials.iter().filter(|trial| trial.state == State::Failed);
+        let mut failed = trials.iter().filter(|trial| trial.state == State::Failed);
         let nothing = trials.iter().all(|trial| trial.values.is_empty());
         match failed.clone().count() {
             count if count >= HOPELESS && nothing => {
                 let last = failed
-                    .last()
+                    .next_back()
                     .and_then(|trial| trial.notes.get(REASON))
                     .and_then(Value::as_str);
                 let last = last.unwrap_or("no reason is known");
@@ -173,7 +173,7 @@ impl Search {
 }
 
 /// Why a trial failed.
-pub fn reason(trial: &Trial) -> Option<&str> {
+pub(super) fn reason(trial: &Trial) -> Option<&str> {
     trial.notes.get(REASON).and_then(Value::as_str)
 }
 

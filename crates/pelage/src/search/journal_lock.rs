@@ -89,6 +89,19 @@ fn left(path: &Path) -> Option<File> {
     }
 }
 
+/// Removes what processes of this machine left that were killed before their lock had its name.
+pub(super) fn sweep(journal: &Path) {
+    let name = with_suffix(journal, ".lock-");
+    let begins = name.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let entries = journal.parent().and_then(|folder| std::fs::read_dir(folder).ok());
+    for entry in entries.into_iter().flatten().flatten() {
+        let ours = entry.file_name().to_string_lossy().starts_with(&begins);
+        if ours && left(&entry.path()).is_some() {
+            let _ = std::fs::remove_file(entry.path());
+        }
+    }
+}
+
 /// Renamed first, so that of two who release a lock only one does.
 fn release(path: &Path) {
     let away = with_suffix(path, &format!("{}.rename", unique()));
@@ -149,6 +162,9 @@ mod tests {
         }
         std::fs::write(folder.path().join("journal.log.lock"), machine()).unwrap();
         drop(JournalLock::take(&journal).unwrap());
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+        std::fs::write(folder.path().join("journal.log.lock-7-8-9"), machine()).unwrap();
+        sweep(&journal);
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
         // Of another machine, nobody can tell.
         std::fs::write(folder.path().join("journal.log.lock"), "elsewhere").unwrap();

@@ -30,16 +30,18 @@ section { background: var(--card); border: 1px solid var(--line); border-radius:
 .wide { overflow-x: auto } table { border-collapse: collapse; font-size: .9rem }
 th, td { text-align: left; padding: .25rem .6rem; border-bottom: 1px solid var(--line); white-space: nowrap }
 td.number, th.number { text-align: right; font-variant-numeric: tabular-nums }
-svg { max-width: 100%; height: auto } svg.parallel { max-width: none } svg line { stroke: var(--grid) }
-svg text { fill: var(--soft); font: 11px system-ui, sans-serif } svg text.name { fill: var(--ink); text-anchor: middle;
-  font-weight: 600 }
-svg text.left { text-anchor: end } svg text.below { text-anchor: middle }
-polyline { fill: none; stroke: var(--soft); stroke-opacity: .3 } polyline.good { stroke: var(--hue0);
-  stroke-opacity: .6; stroke-width: 1.5 }
-polyline.best { stroke: var(--best); stroke-opacity: 1; stroke-width: 2.5 } polyline:hover { stroke-opacity: 1;
-  stroke-width: 4 }
-circle { fill: var(--soft); fill-opacity: .45 } circle.good { fill: var(--hue0); fill-opacity: .7 }
-circle.best { fill: var(--best); fill-opacity: 1 }
+svg { max-width: 100%; height: auto } svg.parallel { max-width: none }
+:is(.parallel, .slices) line { stroke: var(--grid) }
+:is(.parallel, .slices) text { fill: var(--soft); font: 11px system-ui, sans-serif; paint-order: stroke;
+  stroke: var(--card); stroke-width: 3px }
+.parallel text.name { fill: var(--ink); text-anchor: middle; font-weight: 600 }
+.slices text.left { text-anchor: end } .slices text.below { text-anchor: middle }
+.parallel polyline { fill: none; stroke: var(--soft); stroke-opacity: .3 }
+.parallel polyline.good { stroke: var(--hue0); stroke-opacity: .6; stroke-width: 1.5 }
+.parallel polyline.best { stroke: var(--best); stroke-opacity: 1; stroke-width: 2.5 }
+.parallel polyline:hover { stroke-opacity: 1; stroke-width: 4 }
+.slices circle { fill: var(--soft); fill-opacity: .45 } .slices circle.good { fill: var(--hue0); fill-opacity: .7 }
+.slices circle.best { fill: var(--best); fill-opacity: 1 }
 .slices { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 17rem), 1fr)); gap: 1rem }
 figure { margin: 0 } figcaption { text-align: center; font-weight: 600; font-size: .9rem }
 .bars { display: grid; grid-template-columns: max-content minmax(4rem, 30rem) max-content; gap: .25rem .75rem;

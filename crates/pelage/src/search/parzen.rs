@@ -1,5 +1,6 @@
-//! Parzen estimators over several settings at once, as Optuna's `TPESampler` defines them: one kernel a trial and a wide
-//! one for what nobody has tried, each a product of normal distributions within the bounds, or of shares of choices.
+//! Parzen estimators over several settings at once, as Optuna's `TPESampler` defines them: one kernel a trial and a
+//! wide one for what nobody has tried, each a product of normal distributions within the bounds, or of shares of
+//! choices.
 
 use rand::{Rng, RngExt};
 

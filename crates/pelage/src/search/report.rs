@@ -112,8 +112,8 @@ impl Report {
         let valued = self.trials.iter().filter(|row| row.value.is_some()).count();
         let Some(confirmed) = &self.confirmed else {
             return format!(
-                "Trial {} is the best of {valued} by the pictures that chose it, so that its {value:.4} flatters it: \
-                 its settings are worth what other seeds make of them.",
+                "Trial {} is the best of {valued}, chosen on these validation pictures: a part of its {value:.4} is \
+                 luck. How much, its settings tell that are trained again with other seeds.",
                 row.trial
             );
         };

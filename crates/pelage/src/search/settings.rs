@@ -2,11 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
+use pelage_data::cache::CacheMode;
 use pelage_data::lock::FolderLock;
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
 use super::journal::{Entry, Journal};
+use super::journal_lock;
 use super::pruner::{Plan, Pruner};
 use super::sampler::Sampler;
 use super::space::Space;
@@ -75,6 +77,10 @@ impl Search {
             )));
         }
         base.make_absolute()?;
+        if base.compute.cache == CacheMode::Auto {
+            // Decoded once for all trials.
+            base.compute.cache = CacheMode::Disk;
+        }
         {
             let _lock = FolderLock::take(folder)?;
             if folder.join(SEARCH).exists() {
@@ -127,6 +133,7 @@ impl Search {
         };
         let mut settings: Settings = table.try_into().map_err(refused)?;
         let space = Space::read(&read(&folder.join(SPACE))?, &base.recipe)?;
+        journal_lock::sweep(&folder.join(JOURNAL));
         if trials.is_some() && trials != settings.trials {
             settings.trials = trials;
             write(folder, &settings, &base)?;

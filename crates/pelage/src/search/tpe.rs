@@ -1,5 +1,5 @@
-//! The tree-structured Parzen estimator (Bergstra et al. 2011), with the defaults of Optuna's `TPESampler`: what the best
-//! trials have in common, and the others have not.
+//! The tree-structured Parzen estimator (Bergstra et al. 2011), with the defaults of Optuna's `TPESampler`: what the
+//! best trials have in common, and the others have not.
 
 use rand_chacha::ChaCha8Rng;
 

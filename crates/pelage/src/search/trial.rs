@@ -164,7 +164,7 @@ impl Search {
 }
 
 /// The metric after each epoch: that of the weights which are kept, those with the lowest validation loss so far.
-pub fn values(history: &[HistoryRow], metric: Metric) -> Vec<f64> {
+pub(super) fn values(history: &[HistoryRow], metric: Metric) -> Vec<f64> {
     let mut kept: Option<&HistoryRow> = None;
     let mut values = Vec::with_capacity(history.len());
     for row in history {
@@ -189,4 +189,28 @@ fn added(trial: &Trial, values: &[f64]) -> Vec<Entry> {
         value,
     };
     rows.map(entry).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_metric_is_that_of_the_weights_which_are_kept() {
+        let row = |(epoch, loss, accuracy): (usize, f64, f64)| HistoryRow {
+            epoch,
+            step: 0,
+            learning_rate: 0.1,
+            train_loss: 1.0,
+            train_accuracy: 0.5,
+            validation_loss: loss,
+            validation_accuracy: accuracy,
+            seconds: 1.0,
+            images_per_second: 1.0,
+        };
+        let history = [(1, 0.6, 0.7), (2, 0.7, 0.9), (3, 0.5, 0.8), (4, 0.5, 0.1)].map(row);
+        assert_eq!(values(&history, Metric::ValidationLoss), [0.6, 0.6, 0.5, 0.5]);
+        assert_eq!(values(&history, Metric::ValidationAccuracy), [0.7, 0.7, 0.8, 0.8]);
+        assert!(values(&[], Metric::ValidationLoss).is_empty());
+    }
 }

@@ -132,7 +132,11 @@ impl Arguments {
 
     /// Whether any setting is, or where to begin.
     pub(in crate::commands) fn gives_any(&self) -> bool {
-        self.data.is_some() || self.recipe.is_some() || self.no_augmentation || self.settings.names().next().is_some()
+        let Caching { computing, cache } = &self.caching;
+        let split = self.validation_split.is_some() || self.group_by.is_some() || self.label_level.is_some();
+        let where_to = computing.device.is_some() || computing.threads.is_some() || cache.is_some();
+        let others = split || where_to || self.drop_suspects.is_some() || self.tensorboard || self.no_augmentation;
+        others || self.data.is_some() || self.recipe.is_some() || self.settings.names().next().is_some()
     }
 
     /// Whether the network is chosen: by its name, by a recipe or a file of settings, or as a backbone.
