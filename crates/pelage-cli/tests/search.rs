@@ -248,3 +248,51 @@ fn nonsense_is_refused_before_anything_is_trained() {
         "{space}"
     );
 }
+
+#[cfg(unix)]
+#[test]
+fn interrupted_or_out_of_time_it_tells_what_it_has_and_goes_on() {
+    let place = made();
+    let folder = place.path();
+    succeed(folder, &words(&format!("{SMALL} --trials 6 --out whole")));
+    let mut child = pelage(folder)
+        .args(words(&format!("{SMALL} --trials 6 --out s")))
+        .stderr(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let search = folder.join("s");
+    let lines = || fs::read_to_string(search.join("journal.log")).map_or(0, |text| text.lines().count());
+    // The study's two lines, a trial, and its first epoch.
+    while lines() < 4 && child.try_wait().unwrap().is_none() {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    let pid = child.id().to_string();
+    std::process::Command::new("kill")
+        .args(["-TERM", &pid])
+        .status()
+        .unwrap();
+    let output = child.wait_with_output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(143), "{said}");
+    assert!(
+        said.contains("pelage search --resume s") && said.contains("validation-loss"),
+        "{said}"
+    );
+    succeed(folder, &words("search --resume s"));
+    assert_eq!(record(&search), record(&folder.join("whole")));
+
+    // However little there was time for.
+    let said = succeed(folder, &words(&format!("{SMALL} --trials 6 --time 1s --out short")));
+    let over = said.contains("the time is over; `pelage search --resume short` goes on");
+    let found = document(folder, "search --resume short");
+    let trials = found["trials"].as_array().unwrap();
+    assert!(over || trials.len() == 6, "{said}");
+    assert!(
+        trials
+            .iter()
+            .all(|one| one["state"] != "running" && one["state"] != "paused"),
+        "{trials:#?}"
+    );
+    trained_once(&folder.join("short"));
+}

@@ -83,7 +83,8 @@ impl Recipe {
                 .sum();
             if parameters > MOST_PARAMETERS {
                 let allowed = format!(
-                    "a smaller one: of images of {side} pixels it has {parameters} parameters, more than {MOST_PARAMETERS}"
+                    "a smaller one: of images of {side} pixels it has {parameters} parameters, more than \
+                     {MOST_PARAMETERS}"
                 );
                 return Err(Error::setting("model", self.model.name(), allowed));
             }
