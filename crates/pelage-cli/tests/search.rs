@@ -242,6 +242,9 @@ fn nonsense_is_refused_before_anything_is_trained() {
     succeed(folder, &words(&format!("{SMALL} --trials 1 --out s")));
     let said = fail(folder, &words(&format!("{SMALL} --trials 1 --out s")), 2);
     assert!(said.contains("pelage search --resume s"), "{said}");
+    fs::write(folder.join("s/space.toml"), "[learning_rate]\nchoices = [0.1, 0.2]\n").unwrap();
+    let said = fail(folder, &words("search --resume s --trials 2"), 2);
+    assert!(said.contains("not the one that trial 0 was chosen from"), "{said}");
     let space = succeed(folder, &["search", "data", "--show-space"]);
     assert!(
         space.contains("[blocks]") && space.contains("when = { model"),

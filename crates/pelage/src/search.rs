@@ -6,6 +6,26 @@
 //! left, goes on from its checkpoint, and is never trained anew.
 //!
 //! What is tried is up to a [`sampler`], what is given up to a [`pruner`].
+//!
+//! ```no_run
+//! # fn main() -> pelage::Result<()> {
+//! use pelage::search::{Search, Settings, Space, pruner::Pruner, sampler::Sampler, study::Metric};
+//! use pelage::{Config, train::Control};
+//!
+//! let base = Config::new("data");
+//! let space = Space::built_in(&base.recipe)?;
+//! let settings = Settings {
+//!     sampler: Sampler::Tpe,
+//!     pruner: Pruner::Hyperband,
+//!     metric: Metric::ValidationLoss,
+//!     trials: Some(50),
+//!     seed: 0,
+//! };
+//! let search = Search::create("searches/mine".as_ref(), base, space, settings)?;
+//! search.work(None, &|_progress| {}, &mut |_told| Control::Continue)?;
+//! println!("{}", search.report()?.note());
+//! # Ok(()) }
+//! ```
 
 pub mod confirm;
 pub mod distribution;

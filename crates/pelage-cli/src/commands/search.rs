@@ -155,10 +155,8 @@ fn space(arguments: &Arguments, base: &Config) -> Result<Space, Failure> {
     };
     let text =
         std::fs::read_to_string(file).map_err(|failure| Failure::usage(format!("{}: {failure}", file.display())))?;
-    Space::read(&text, &base.recipe).map_err(|failure| {
-        let told = failure.to_string();
-        let told = told.strip_prefix("the space of the search: ").unwrap_or(&told);
-        Failure::usage(format!("{}: {told}", file.display()))
+    Space::read(&text, &base.recipe).map_err(|reason| {
+        Failure::usage(format!("{}: {reason}", file.display()))
             .help("`pelage search DATA --show-space` prints an example")
     })
 }

@@ -125,6 +125,12 @@ impl Distribution {
         stepped.clamp(low, high)
     }
 
+    /// Whether `value` is a number inside.
+    pub fn holds(&self, value: f64) -> bool {
+        let place = self.choices().is_none() || value.fract() == 0.0;
+        place && (self.nearest(value) - value).abs() <= 1e-3 * value.abs()
+    }
+
     /// `value`, a number inside, as a setting is written.
     pub fn text(&self, value: f64) -> String {
         match self {
@@ -219,6 +225,10 @@ mod tests {
         assert_eq!(int.spread(9), [8.0, 12.0, 16.0, 20.0]);
         let choices = ["32,64", "none"].map(|text| Choice::Text(text.into())).to_vec();
         let choices = Distribution::Categorical { choices };
+        assert_eq!(
+            [0.0, 1.0, 2.0, -1.0, 0.5, f64::NAN].map(|value| choices.holds(value)),
+            [true, true, false, false, false, false]
+        );
         assert_eq!((choices.inside("none"), choices.text(0.0)), (Some(1.0), "32,64".into()));
         let numbers = Distribution::Categorical {
             choices: vec![Choice::Number(0.5), Choice::Whole(0)],

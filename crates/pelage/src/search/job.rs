@@ -7,13 +7,12 @@ use super::journal::Entry;
 use super::sampler::Choosing;
 use super::settings::Search;
 use super::space::Parameters;
-use super::study::{State, Trial};
+use super::study::{PLANNED, State, Trial};
 use crate::{Error, Result};
 
 /// Failures, with nothing else, after which a search gives up.
 const HOPELESS: usize = 10;
-/// Notes of a trial.
-const TARGET: &str = "epochs_planned";
+/// The note of why a trial failed.
 pub(super) const REASON: &str = "failure";
 /// That a trial has the settings of the base, unchanged.
 pub(super) const BASELINE: &str = "baseline";
@@ -36,12 +35,18 @@ pub(super) enum Next {
 impl Search {
     /// Decides what comes next, and says what to write down of it.
     pub(super) fn next(&self, trials: &[Trial]) -> Result<(Vec<Entry>, Next)> {
+        self.check_space(trials)?;
         self.check_hope(trials)?;
         let (plan, metric) = (self.plan(), self.settings.metric);
         // What a process that has ended left.
-        for trial in trials.iter().filter(|trial| trial.state == State::Running) {
+        let running = || {
+            trials
+                .iter()
+                .filter(|trial| trial.state == State::Running && trial.is_ours())
+        };
+        for trial in running() {
             if let Some(lock) = self.lock(trial.number)? {
-                let noted = trial.notes.get(TARGET).and_then(Value::as_u64);
+                let noted = trial.notes.get(PLANNED).and_then(Value::as_u64);
                 let target = noted.map_or(plan.target(trial.number, trial.epochs()), |target| target as usize);
                 return Ok((Vec::new(), Next::Train(job(trial, target, lock))));
             }
@@ -55,7 +60,7 @@ impl Search {
         if wanted && let Some((entry, job)) = self.new_trial(trials)? {
             return Ok((vec![entry], Next::Train(job)));
         }
-        if trials.iter().any(|trial| trial.state == State::Running) {
+        if running().next().is_some() {
             return Ok((Vec::new(), Next::Wait));
         }
         if let Some(number) = plan.last_resort(trials, metric)
@@ -63,13 +68,32 @@ impl Search {
         {
             return Ok(self.resumed(&trials[number], lock));
         }
-        let left = trials.iter().filter(|trial| trial.state == State::Waiting);
+        let left = trials
+            .iter()
+            .filter(|trial| trial.state == State::Waiting && trial.is_ours());
         let given_up = left.map(|trial| Entry::State {
             number: trial.number,
             state: State::Pruned,
             value: None,
         });
         Ok((given_up.collect(), Next::Done))
+    }
+
+    /// Trials of another space say nothing here: their choices would be taken for others.
+    fn check_space(&self, trials: &[Trial]) -> Result<()> {
+        let known = |name: &String| self.space.settings.iter().find(|setting| setting.name == *name);
+        let other = |trial: &&Trial| {
+            let mut chosen = trial.distributions.iter();
+            trial.is_ours() && chosen.any(|(name, one)| known(name).is_none_or(|known| known.distribution != *one))
+        };
+        match trials.iter().find(other) {
+            None => Ok(()),
+            Some(trial) => Err(Error::Settings(format!(
+                "{}: the space is not the one that trial {} was chosen from; put it back, or begin another search",
+                self.folder.display(),
+                trial.number
+            ))),
+        }
     }
 
     /// Where nothing has come to anything, more trials will not either.
@@ -96,7 +120,7 @@ impl Search {
         let (number, state) = (trial.number, State::Running);
         let planned = Entry::Note {
             number,
-            name: TARGET,
+            name: PLANNED,
             value: target.into(),
         };
         let entries = vec![
@@ -128,7 +152,7 @@ impl Search {
             },
         };
         let target = self.plan().target(number, 0);
-        let mut notes = Map::from_iter([(TARGET.to_string(), target.into())]);
+        let mut notes = Map::from_iter([(PLANNED.to_string(), target.into())]);
         if number == 0 {
             notes.insert(BASELINE.into(), unchanged.into());
         }

@@ -270,6 +270,9 @@ impl Journal {
                     .as_f64()
                     .ok_or("a setting without a value")?;
                 let distribution = distribution(&line["distribution"])?;
+                if !distribution.holds(value) {
+                    return Err(format!("{name} is none of its values"));
+                }
                 trial.parameters.insert(name.into(), value);
                 trial.distributions.insert(name.into(), distribution);
             }
@@ -318,11 +321,19 @@ fn trial(line: &Value, number: usize) -> std::result::Result<Trial, String> {
         Value::Null => State::Running,
         given => state(given)?,
     };
+    let parameters: Parameters = parameters.collect::<std::result::Result<_, String>>()?;
+    let distributions: BTreeMap<String, Distribution> = distributions.collect::<std::result::Result<_, String>>()?;
+    for (name, value) in &parameters {
+        match distributions.get(name).is_some_and(|one| one.holds(*value)) {
+            true => {}
+            false => return Err(format!("{name} is none of its values")),
+        }
+    }
     Ok(Trial {
         number,
         state,
-        parameters: parameters.collect::<std::result::Result<_, String>>()?,
-        distributions: distributions.collect::<std::result::Result<_, String>>()?,
+        parameters,
+        distributions,
         values: BTreeMap::new(),
         notes: line["user_attrs"]
             .as_object()
@@ -515,7 +526,9 @@ mod tests {
             (journal.trials()[0].value(), journal.trials()[1].value()),
             (None, Some(0.25))
         );
-        for damage in ["no JSON", "{}", r#"{"op_code":6,"trial_id":0,"state":9}"#] {
+        let place = r#""{\"name\":\"CategoricalDistribution\",\"attributes\":{\"choices\":[1,2]}}""#;
+        let far = format!(r#"{{"op_code":4,"study_id":0,"params":{{"a":2}},"distributions":{{"a":{place}}}}}"#);
+        for damage in ["no JSON", "{}", r#"{"op_code":6,"trial_id":0,"state":9}"#, &far] {
             let text = std::fs::read(&path).unwrap();
             add(damage);
             let told = journal.append(vec![new_trial()]).unwrap_err().to_string();

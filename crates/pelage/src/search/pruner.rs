@@ -82,7 +82,7 @@ impl Plan {
     pub fn promoted(self, trials: &[Trial], metric: Metric) -> Option<usize> {
         let unfinished = |trial: &&Trial| {
             let rungs = self.rungs(self.bracket(trial.number));
-            trial.state == State::Waiting && !rungs.contains(&trial.epochs())
+            trial.state == State::Waiting && trial.is_ours() && !rungs.contains(&trial.epochs())
         };
         if let Some(trial) = trials.iter().find(unfinished) {
             return Some(trial.number);
@@ -107,7 +107,9 @@ impl Plan {
         if trials.iter().any(complete) {
             return None;
         }
-        let paused = trials.iter().filter(|trial| trial.state == State::Waiting);
+        let paused = trials
+            .iter()
+            .filter(|trial| trial.state == State::Waiting && trial.is_ours());
         let best = paused.max_by(|a, b| {
             let score = |trial: &Trial| trial.value().map_or(f64::NEG_INFINITY, |value| -metric.score(value));
             a.epochs().cmp(&b.epochs()).then(score(a).total_cmp(&score(b)))
@@ -169,7 +171,7 @@ mod tests {
             parameters: BTreeMap::new(),
             distributions: BTreeMap::new(),
             values: (1..).zip(values.iter().copied()).collect(),
-            notes: BTreeMap::new(),
+            notes: BTreeMap::from([("epochs_planned".into(), 27.into())]),
             started: None,
             ended: None,
         }

@@ -126,12 +126,13 @@ mod tests {
     const TEXT: &str = "[optimizer]\nchoices = ['sgd', 'adam']\n[momentum]\nlow = 0.5\nhigh = 0.9\n\
                         when = { optimizer = 'sgd' }\n[learning_rate]\nlow = 0.0001\nhigh = 1.0\nlog = true\n";
 
-    fn trial(number: usize, parameters: Parameters, value: f64) -> Trial {
+    fn trial(space: &Space, number: usize, parameters: Parameters, value: f64) -> Trial {
+        let of = |one: &Setting| (one.name.clone(), one.distribution.clone());
         Trial {
             number,
             state: State::Complete,
             parameters,
-            distributions: BTreeMap::new(),
+            distributions: space.settings.iter().map(of).collect(),
             values: BTreeMap::from([(1, value)]),
             notes: BTreeMap::new(),
             started: None,
@@ -153,7 +154,7 @@ mod tests {
         let mut trials = Vec::new();
         while let Some(chosen) = sampler.next(&choosing, &trials, trials.len()).unwrap() {
             let value = (chosen["learning_rate"].log10() + 2.0).abs() + chosen["optimizer"];
-            trials.push(trial(trials.len(), chosen, value));
+            trials.push(trial(&space, trials.len(), chosen, value));
             if trials.len() == count {
                 break;
             }
@@ -173,6 +174,24 @@ mod tests {
                 );
                 assert!((0.0001..=1.0).contains(&trial.parameters["learning_rate"]));
             }
+        }
+    }
+
+    #[test]
+    fn whatever_the_built_in_space_gives_can_be_trained() {
+        let mut base = Recipe::default();
+        base.set("model", "cnn").unwrap();
+        let space = Space::built_in(&base).unwrap();
+        let metric = Metric::ValidationLoss;
+        let choosing = Choosing {
+            space: &space,
+            base: &base,
+            metric,
+            seed: 5,
+        };
+        for number in 0..300 {
+            let chosen = Sampler::Random.next(&choosing, &[], number).unwrap().unwrap();
+            space.recipe(&base, &chosen).unwrap();
         }
     }
 

@@ -132,7 +132,9 @@ impl Search {
             }
         };
         let mut settings: Settings = table.try_into().map_err(refused)?;
-        let space = Space::read(&read(&folder.join(SPACE))?, &base.recipe)?;
+        let file = folder.join(SPACE);
+        let told = |reason: String| Error::Settings(format!("{}: {reason}", file.display()));
+        let space = Space::read(&read(&file)?, &base.recipe).map_err(told)?;
         journal_lock::sweep(&folder.join(JOURNAL));
         if trials.is_some() && trials != settings.trials {
             settings.trials = trials;

@@ -67,7 +67,7 @@ impl Space {
         } else {
             FROM_SCRATCH
         };
-        Space::read(text, base)
+        Space::read(text, base).map_err(Error::Settings)
     }
 
     /// A space as TOML: a table for each setting, with `low` and `high`, perhaps `log` or `step`, or with `choices`;
@@ -75,24 +75,18 @@ impl Space {
     ///
     /// # Errors
     /// What is no TOML, no setting, or no value of it, by name.
-    pub fn read(text: &str, base: &Recipe) -> Result<Space> {
-        let refused = |reason: String| Error::Settings(format!("the space of the search: {reason}"));
-        let written: toml::Table = text
-            .parse()
-            .map_err(|failure: toml::de::Error| refused(failure.to_string()))?;
+    pub fn read(text: &str, base: &Recipe) -> std::result::Result<Space, String> {
+        let written: toml::Table = text.parse().map_err(|failure: toml::de::Error| failure.to_string())?;
         let mut space = Space { settings: Vec::new() };
         for (name, value) in written {
-            let told = |reason: String| refused(format!("{name}: {reason}"));
-            let one: Written = value
-                .try_into()
-                .map_err(|failure: toml::de::Error| told(failure.message().into()))?;
-            let setting = setting(&name, one).map_err(told)?;
-            let told = |reason: String| refused(format!("{name}: {reason}"));
+            let told = |reason: String| format!("{name}: {reason}");
+            let read = |failure: toml::de::Error| told(failure.message().into());
+            let setting = setting(&name, value.try_into().map_err(read)?).map_err(told)?;
             space.check(&setting, base).map_err(told)?;
             space.settings.push(setting);
         }
         match space.settings.is_empty() {
-            true => Err(refused("it names no settings".into())),
+            true => Err("it names no settings".into()),
             false => Ok(space),
         }
     }
@@ -426,7 +420,7 @@ mod tests {
             ("", "no settings"),
             ("[", "TOML"),
         ] {
-            let told = Space::read(text, &base()).unwrap_err().to_string();
+            let told = Space::read(text, &base()).unwrap_err();
             assert!(told.contains(reason), "{text}: {told}");
         }
     }

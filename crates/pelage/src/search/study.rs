@@ -81,7 +81,15 @@ pub struct Trial {
     pub ended: Option<String>,
 }
 
+/// The note of a trial that says up to which epoch it was meant to be trained; every trial of ours has it.
+pub(super) const PLANNED: &str = "epochs_planned";
+
 impl Trial {
+    /// Whether it is ours to train: Optuna's tools may add others, which are learnt from and left alone.
+    pub fn is_ours(&self) -> bool {
+        self.notes.contains_key(PLANNED)
+    }
+
     /// Epochs done.
     pub fn epochs(&self) -> usize {
         self.values.keys().next_back().copied().unwrap_or(0)

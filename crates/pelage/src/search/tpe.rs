@@ -50,7 +50,7 @@ pub fn suggest(
     let shared: Vec<&Setting> = space
         .settings
         .iter()
-        .filter(|setting| learnt.iter().all(|trial| trial.parameters.contains_key(&setting.name)))
+        .filter(|setting| learnt.iter().all(|trial| number(trial, setting).is_some()))
         .collect();
     let together = draw(&shared, &best, &others, random);
     space.choose(base, |setting| {
@@ -61,13 +61,19 @@ pub fn suggest(
     })
 }
 
+/// What a trial has of a setting; nothing where it was chosen from other values.
+fn number(trial: &Trial, setting: &Setting) -> Option<f64> {
+    let same = trial.distributions.get(&setting.name) == Some(&setting.distribution);
+    trial.parameters.get(&setting.name).copied().filter(|_| same)
+}
+
 /// One number inside for each of `settings`: of some that the best trials make likely, the one that the others make
 /// least likely.
 fn draw(settings: &[&Setting], best: &[&Trial], others: &[&Trial], random: &mut ChaCha8Rng) -> Vec<f64> {
     let distributions: Vec<Distribution> = settings.iter().map(|one| one.distribution.clone()).collect();
     let observed = |trials: &[&Trial]| -> Vec<Vec<f64>> {
         let of = |trial: &&Trial| {
-            let numbers = settings.iter().map(|one| trial.parameters.get(&one.name).copied());
+            let numbers = settings.iter().map(|one| number(trial, one));
             numbers.collect::<Option<Vec<_>>>()
         };
         trials.iter().filter_map(of).collect()
