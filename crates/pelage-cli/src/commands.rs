@@ -22,6 +22,7 @@ mod plot_model;
 mod predict;
 mod recipes;
 mod report;
+mod search;
 mod serve;
 mod shell;
 mod submit;
@@ -76,6 +77,7 @@ enum Verb {
     Inspect(inspect::Arguments),
     Train(Box<train::Arguments>),
     FindRate(Box<find_rate::Arguments>),
+    Search(Box<search::Arguments>),
     Summary(summary::Arguments),
     PlotModel(plot_model::Arguments),
     Features(features::Arguments),
@@ -135,6 +137,7 @@ impl Verb {
             Verb::Organize(arguments) => organize::run(arguments),
             Verb::Inspect(arguments) => inspect::run(&arguments),
             Verb::Train(arguments) => train::run(*arguments),
+            Verb::Search(arguments) => search::run(*arguments),
             Verb::Summary(arguments) => summary::run(&arguments),
             Verb::PlotModel(arguments) => plot_model::run(&arguments),
             Verb::Features(arguments) => features::run(&arguments),

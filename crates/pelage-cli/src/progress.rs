@@ -319,9 +319,14 @@ impl Training {
         Control::Stop
     }
 
-    pub(crate) fn finish(&mut self) {
+    /// The same without the last line.
+    pub(crate) fn clear(&mut self) {
         self.epochs.finish_and_clear();
         self.batches.finish_and_clear();
+    }
+
+    pub(crate) fn finish(&mut self) {
+        self.clear();
         if let Some(line) = self.unprinted.take() {
             tell(format_args!("{line}\n"));
         }

@@ -120,4 +120,19 @@ fn pages_look_right_on_a_phone_and_on_a_desk() {
         &[&explain[..], &["--dataset", "data", "--out", "explained"]].concat(),
     );
     look(&browser, &folder.path().join("explained/index.html"), "explain");
+
+    let search = "search data --trials 12 --epochs 3 --image-size 16 --no-augmentation --confirm 1 --out search";
+    succeed(folder.path(), &search.split(' ').collect::<Vec<_>>());
+    let page = folder.path().join("search/search.html");
+    look(&browser, &page, "search");
+    let drawn = "return [\".parallel polyline\", \".bars i\", \".slices circle\", \"tbody tr\"].map(\
+                 (what) => document.querySelectorAll(what).length)";
+    let drawn = browser.run(drawn);
+    // A line and a row a trial, a bar for each of 14 settings, dots in each slice.
+    assert_eq!([&drawn[0], &drawn[1], &drawn[3]], [12, 14, 12]);
+    assert!(drawn[2].as_u64().unwrap() > 12 * 10, "{drawn}");
+    let text = std::fs::read_to_string(&page).unwrap();
+    for outside in ["src=\"http", "href=\"http", "url(http", "@import"] {
+        assert!(!text.contains(outside), "the page needs nothing else: {outside}");
+    }
 }

@@ -289,6 +289,16 @@ fn every_document_is_what_is_described() {
     checked.verb("train", &format!("data --out solved {solved}"));
     checked.verb("suspects", "solved --csv suspects.csv --page suspects.html");
     checked.verb("find-rate", "data --image-size 24 --steps 40");
+    fs::write(
+        folder.join("space.toml"),
+        "[learning_rate]\nlow = 0.001\nhigh = 0.1\n[kernel]\nchoices = [1, 3]\n",
+    )
+    .unwrap();
+    let small = "--image-size 16 --epochs 1 --blocks 4 --model cnn --no-augmentation --batch-size 64";
+    checked.verb(
+        "search",
+        &format!("data --space space.toml --trials 11 --confirm 1 {small}"),
+    );
     checked.verb("recipes", "");
     checked.verb("recipes show", "strong");
     checked.verb("report", "run --out report.html");

@@ -182,6 +182,7 @@ fn documents_are_there_and_link_to_files_that_exist() {
         "docs/BENCHMARKS.md",
         "docs/JSON.md",
         "docs/PRETRAINED.md",
+        "docs/SEARCH.md",
         "docs/SERVING.md",
     ] {
         let path = root().join(name);

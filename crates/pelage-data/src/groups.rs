@@ -62,7 +62,7 @@ impl FromStr for GroupBy {
 }
 
 /// `60s`, `5min`, `1h`; a number alone is of seconds.
-fn seconds(text: &str) -> Option<u32> {
+pub fn seconds(text: &str) -> Option<u32> {
     let unit = text.trim_start_matches(|c: char| c.is_ascii_digit());
     let number: u32 = text[..text.len() - unit.len()].parse().ok()?;
     let seconds = match unit {

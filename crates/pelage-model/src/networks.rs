@@ -1,6 +1,7 @@
 //! The networks: a closed set, one family per file, each a description ([`graph`]) that [`network`] runs.
 
-pub mod cnn3;
+pub mod cnn;
+pub mod described;
 pub mod efficientnet_lite;
 mod fold;
 mod forward;
@@ -20,20 +21,21 @@ pub mod summary;
 mod variants;
 pub mod vgg;
 
-use serde::{Deserialize, Serialize};
-
+pub use cnn::Cnn;
 pub use forward::Tap;
 use graph::Graph;
 pub use head::{Head, Pooling};
 use init::Init;
 pub use network::{Mode, Network};
 
-/// The supported architectures, by their names in settings and model files.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(into = "&'static str", try_from = "String")]
+/// The supported architectures, by their names in settings and model files; one from a description is written as a
+/// table there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Architecture {
-    /// Three convolution blocks and two dense layers, see [`cnn3`].
+    /// Three convolution blocks and two dense layers, see [`cnn`].
     Cnn3,
+    /// Convolution blocks and dense layers by a description, see [`cnn`].
+    Cnn(Cnn),
     /// Blocks that pool before they normalize, and residual pairs, see [`lynx`].
     Lynx,
     /// See [`vgg`].
@@ -60,14 +62,15 @@ pub enum Architecture {
 
 /// The architectures with pretrained weights.
 pub const BACKBONES: [Architecture; 10] = {
-    let [_cnn3, _lynx, backbones @ ..] = Architecture::ALL;
+    let [_cnn3, _cnn, _lynx, backbones @ ..] = Architecture::ALL;
     backbones
 };
 
 impl Architecture {
-    /// Every architecture.
-    pub const ALL: [Architecture; 12] = [
+    /// Every architecture; of the descriptions the one that is meant where none is given.
+    pub const ALL: [Architecture; 13] = [
         Architecture::Cnn3,
+        Architecture::Cnn(Cnn::THREE_BLOCKS),
         Architecture::Lynx,
         Architecture::Vgg16,
         Architecture::Vgg19,
@@ -85,6 +88,7 @@ impl Architecture {
     pub const fn name(self) -> &'static str {
         match self {
             Architecture::Cnn3 => "cnn3",
+            Architecture::Cnn(_) => "cnn",
             Architecture::Lynx => "lynx",
             Architecture::Vgg16 => "vgg16",
             Architecture::Vgg19 => "vgg19",
@@ -102,7 +106,8 @@ impl Architecture {
     /// The smallest image side in pixels that the network accepts.
     pub fn smallest_size(self) -> usize {
         match self {
-            Architecture::Cnn3 => 8,
+            Architecture::Cnn3 => Cnn::THREE_BLOCKS.smallest_size(),
+            Architecture::Cnn(cnn) => cnn.smallest_size(),
             // Five halvings leave one pixel.
             _ => 32,
         }
@@ -111,7 +116,7 @@ impl Architecture {
     /// Side in pixels of the images that the network was designed for.
     pub fn input_size(self) -> u32 {
         match self {
-            Architecture::Cnn3 => 150,
+            Architecture::Cnn3 | Architecture::Cnn(_) => 150,
             Architecture::Lynx => 160,
             Architecture::EfficientNetLite1 => 240,
             Architecture::EfficientNetLite2 => 260,
@@ -122,7 +127,8 @@ impl Architecture {
     /// The network's operations for images of `size` `[h, w]` and `classes` classes.
     pub fn graph(self, size: [usize; 2], classes: usize) -> Graph {
         match self {
-            Architecture::Cnn3 => cnn3::graph(size, classes),
+            Architecture::Cnn3 => Cnn::THREE_BLOCKS.graph(size, classes),
+            Architecture::Cnn(cnn) => cnn.graph(size, classes),
             Architecture::Lynx => lynx::graph(classes),
             Architecture::Vgg16 => vgg::graph(vgg::VGG16, classes),
             Architecture::Vgg19 => vgg::graph(vgg::VGG19, classes),
@@ -148,24 +154,10 @@ impl Architecture {
 
     fn init(self) -> Init {
         match self {
-            Architecture::Cnn3 => Init::Glorot,
+            Architecture::Cnn3 | Architecture::Cnn(_) => Init::Glorot,
             Architecture::Lynx => Init::Dirac,
             _ => Init::He,
         }
-    }
-}
-
-impl From<Architecture> for &'static str {
-    fn from(architecture: Architecture) -> Self {
-        architecture.name()
-    }
-}
-
-impl TryFrom<String> for Architecture {
-    type Error = String;
-
-    fn try_from(name: String) -> Result<Self, String> {
-        name.parse()
     }
 }
 

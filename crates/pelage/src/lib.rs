@@ -111,6 +111,7 @@ pub mod predict;
 pub mod report;
 pub mod runs;
 pub mod save;
+pub mod search;
 pub mod submit;
 pub mod suspects;
 mod table;

@@ -145,7 +145,10 @@ fn missing_weights_are_named_exactly() {
         let Ok(weights) = store::published(architecture, None) else {
             // Ours.
             assert!(
-                matches!(architecture, Architecture::Cnn3 | Architecture::Lynx),
+                matches!(
+                    architecture,
+                    Architecture::Cnn3 | Architecture::Cnn(_) | Architecture::Lynx
+                ),
                 "{name}"
             );
             continue;

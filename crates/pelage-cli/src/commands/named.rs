@@ -5,9 +5,11 @@ use std::path::Path;
 use clap::Args;
 use pelage::model::networks::BACKBONES;
 use pelage::model::networks::graph::Graph;
-use pelage::{Architecture, Model};
+use pelage::train::recipe::DESCRIBED;
+use pelage::{Architecture, Model, Recipe};
 
 use crate::failure::Failure;
+use crate::options::flag;
 
 /// The network.
 #[derive(Args)]
@@ -17,7 +19,19 @@ pub(super) struct Named {
     /// Side of the input in pixels, for an architecture's name [default: what it was designed for]
     #[arg(long, value_name = "PX")]
     image_size: Option<usize>,
-    /// Number of classes, for an architecture's name [default: 2 for cnn3 and lynx, else ImageNet's 1000]
+    /// The channels after each block of the network cnn [default: 32,32,64]
+    #[arg(long, value_name = "CHANNELS,...")]
+    blocks: Option<String>,
+    /// Rows and columns of its convolutions [default: 3]
+    #[arg(long, value_name = "N")]
+    kernel: Option<String>,
+    /// The widths of its hidden dense layers, or none [default: 64]
+    #[arg(long, value_name = "WIDTH,...")]
+    dense: Option<String>,
+    /// Its dropout [default: 0.5]
+    #[arg(long, value_name = "SHARE")]
+    dropout: Option<String>,
+    /// Number of classes, for an architecture's name [default: 2 for cnn3, cnn and lynx, else ImageNet's 1000]
     #[arg(long, value_name = "N")]
     classes: Option<usize>,
 }
@@ -32,9 +46,29 @@ pub(super) struct Found {
 }
 
 impl Named {
+    /// What is said of the network cnn.
+    fn description(&self) -> impl Iterator<Item = (&'static str, &String)> {
+        let given = [&self.blocks, &self.kernel, &self.dense, &self.dropout];
+        DESCRIBED
+            .into_iter()
+            .zip(given)
+            .filter_map(|(name, given)| Some((name, given.as_ref()?)))
+    }
+
+    /// `architecture` with that.
+    fn described(&self, architecture: Architecture) -> Result<Architecture, Failure> {
+        let mut recipe = Recipe {
+            model: architecture,
+            ..Recipe::default()
+        };
+        self.description().try_for_each(|(name, text)| recipe.set(name, text))?;
+        Ok(recipe.model)
+    }
+
     pub(super) fn find(&self) -> Result<Found, Failure> {
         match self.model.parse::<Architecture>() {
             Ok(architecture) => {
+                let architecture = self.described(architecture)?;
                 let smallest = architecture.smallest_size();
                 let side = self.image_size.unwrap_or(architecture.input_size() as usize);
                 let usual = if BACKBONES.contains(&architecture) { 1000 } else { 2 };
@@ -56,6 +90,10 @@ impl Named {
                 "there is no file or folder of that name, and {unknown}"
             ))),
             Err(_) => {
+                if let Some((name, _)) = self.description().next() {
+                    let told = format!("{} is of the network cnn, and a model has its own", flag(name));
+                    return Err(Failure::usage(told).help("leave it out"));
+                }
                 let model = Model::load(Path::new(&self.model), &pelage::device::cpu()?)?;
                 model.alone("shown layer by layer")?;
                 let facts = model.facts;

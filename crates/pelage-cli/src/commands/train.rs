@@ -1,6 +1,7 @@
 //! `pelage train`.
 
 mod arguments;
+mod flags;
 mod folds;
 mod lines;
 pub(super) mod rate;

@@ -65,6 +65,8 @@ pub enum Mark {
     Line,
     /// Joined by a line, with a dot at each.
     Dots,
+    /// A dot at each.
+    Points,
     /// A bar from the bottom to each point, as wide as the spacing of the points.
     Bars,
 }
@@ -177,8 +179,10 @@ fn draw(chart: &Chart, svg: &mut String) -> Result<(), Box<dyn std::error::Error
         }
         // Earlier lines are wider, so that one below another shows at its sides.
         let width = 2 + (chart.series.len() - 1 - i).min(3) as u32;
-        plot.draw_series(LineSeries::new(points(), color.stroke_width(width)))?;
-        if series.mark == Mark::Dots {
+        if series.mark != Mark::Points {
+            plot.draw_series(LineSeries::new(points(), color.stroke_width(width)))?;
+        }
+        if matches!(series.mark, Mark::Dots | Mark::Points) {
             plot.draw_series(points().map(|point| Circle::new(point, 3, color.filled())))?;
         }
     }

@@ -86,6 +86,22 @@ impl Config {
         })
     }
 
+    /// Makes its paths absolute: they are asked for again from wherever the run is used.
+    ///
+    /// # Errors
+    /// A working directory that is gone.
+    pub(crate) fn make_absolute(&mut self) -> Result<()> {
+        let groups = match &mut self.group_by {
+            Some(GroupBy::Csv(file)) => Some(file),
+            _ => None,
+        };
+        let paths = [Some(&mut self.data), groups, self.drop_suspects.as_mut()];
+        paths.into_iter().flatten().try_for_each(|path| {
+            *path = std::path::absolute(&*path).map_err(Error::io(&*path))?;
+            Ok(())
+        })
+    }
+
     /// Where the images are, as people know it: relative to the working directory where it lies in that.
     pub fn shown_data(&self) -> &Path {
         let here = std::env::current_dir().ok();
@@ -129,7 +145,7 @@ impl Config {
         Self::from_table(table).ok()
     }
 
-    fn from_table(mut table: Table) -> std::result::Result<Self, toml::de::Error> {
+    pub(crate) fn from_table(mut table: Table) -> std::result::Result<Self, toml::de::Error> {
         let mut compute = match table.remove("compute") {
             Some(Value::Table(table)) => table,
             Some(_) => return Err(toml::de::Error::custom("compute must be a table")),

@@ -6,7 +6,6 @@ use burn::tensor::Device;
 use pelage_data::Progress;
 use pelage_data::cache::CacheMode;
 use pelage_data::decode::Damaged;
-use pelage_data::groups::GroupBy;
 use pelage_data::lock::{self, Claimed, FolderLock};
 
 use super::config::Config;
@@ -104,14 +103,7 @@ impl Run {
             note_weights(transfer)?;
         }
         let device = config.compute.open()?;
-        // It is asked for again from wherever the run is used.
-        config.data = std::path::absolute(&config.data).map_err(Error::io(&config.data))?;
-        if let Some(GroupBy::Csv(file)) = &mut config.group_by {
-            *file = std::path::absolute(&*file).map_err(Error::io(&*file))?;
-        }
-        if let Some(file) = &mut config.drop_suspects {
-            *file = std::path::absolute(&*file).map_err(Error::io(&*file))?;
-        }
+        config.make_absolute()?;
         if config.damaged == Damaged::Take {
             Damaged::Take.set();
         }

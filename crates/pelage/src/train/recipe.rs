@@ -252,24 +252,41 @@ impl Recipe {
         self.transfer.as_ref().is_some_and(|transfer| transfer.logistic)
     }
 
-    /// Sets the setting `name` (a field of the recipe, its augmentation or its transfer) to the value of `text`,
-    /// written as in a configuration file; lists are comma-separated.
+    /// Sets the setting `name` (a field of the recipe, its augmentation, its transfer or its described network) to the
+    /// value of `text`, written as in a configuration file; lists are comma-separated.
     ///
     /// # Errors
     /// [`Error::Setting`] if there is no such setting, or `text` is not one of its values. [`Recipe::validate`] checks
     /// ranges.
     pub fn set(&mut self, name: &'static str, text: &str) -> Result<()> {
-        let refused = |reason: String| Error::setting(name, format!("'{text}'"), reason);
-        let mut recipe = serde_json::to_value(&*self).map_err(|failure| refused(failure.to_string()))?;
+        let refused = |allowed: String| Error::setting(name, format!("'{text}'"), allowed);
+        self.assign(name, text).map_err(refused)
+    }
+
+    /// The same for a name that comes from a file.
+    ///
+    /// # Errors
+    /// What the setting must be, in words.
+    pub fn assign(&mut self, name: &str, text: &str) -> std::result::Result<(), String> {
+        let failed = |failure: serde_json::Error| failure.to_string();
+        let mut recipe = serde_json::to_value(&*self).map_err(failed)?;
         let Some(place) = place(&mut recipe, name) else {
-            return Err(refused("a setting of training, which this is not".into()));
+            return Err(match DESCRIBED.contains(&name) {
+                true => format!("left out but for the network cnn; this one is {}", self.model.name()),
+                false => "a setting of training, which this is not".into(),
+            });
         };
         let kind = kind(place);
         *place = value(place, text);
         let before = self.epochs;
-        *self = serde_json::from_value(recipe).map_err(|failure| match kind {
-            "another value" => refused(format!("{kind}: {failure}")),
-            _ => refused(kind.into()),
+        *self = serde_json::from_value(recipe).map_err(|failure| {
+            let told = failure.to_string();
+            let range = told.strip_prefix(&format!("{name} must be "));
+            match (range, kind) {
+                (Some(range), _) => range.into(),
+                (None, "another value") => format!("{kind}: {told}"),
+                (None, _) => kind.into(),
+            }
         })?;
         self.keep_plan(name, before);
         Ok(())
@@ -321,13 +338,17 @@ impl Recipe {
     }
 }
 
+/// The settings of a network from a description.
+pub const DESCRIBED: [&str; 4] = ["blocks", "kernel", "dense", "dropout"];
+
 /// The value called `name` in a recipe as JSON.
 fn place<'a>(recipe: &'a mut serde_json::Value, name: &str) -> Option<&'a mut serde_json::Value> {
     let tables = recipe.as_object_mut()?;
     if tables.contains_key(name) {
         return tables.get_mut(name);
     }
-    let parts = ["augmentation", "transfer"];
+    // A network from a description is a table, as these are.
+    let parts = ["augmentation", "transfer", "model"];
     let (_, part) = tables
         .iter_mut()
         .find(|(part, inner)| parts.contains(&part.as_str()) && inner.get(name).is_some())?;
@@ -368,6 +389,8 @@ fn kind(now: &serde_json::Value) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use pelage_model::networks::{Cnn, cnn::Widths};
+
     use super::*;
 
     #[test]
@@ -404,12 +427,24 @@ mod tests {
             ("zoom_range", "0.5"),
             ("brightness_range", "0.5,1.5"),
             ("fill_mode", "wrap"),
+            ("model", "cnn"),
+            ("blocks", "16"),
+            ("kernel", "5"),
+            ("dense", "none"),
+            ("dropout", "0.25"),
         ] {
             recipe
                 .set(name, text)
                 .unwrap_or_else(|failure| panic!("{name}: {failure}"));
         }
+        let described = Cnn {
+            blocks: Widths::new(&[16]),
+            kernel: 5,
+            dense: Widths::new(&[]),
+            dropout: 0.25,
+        };
         let expected = Recipe {
+            model: Architecture::Cnn(described),
             learning_rate: 3e-4,
             epochs: 7,
             optimizer: OptimizerKind::AdamW,
@@ -429,10 +464,14 @@ mod tests {
             ("epochs", "-1"),
             ("optimizer", "sdg"),
             ("colour", "red"),
+            ("kernel", "4"),
+            ("blocks", "1,x"),
         ] {
             let refused = recipe.set(name, text).unwrap_err().to_string();
             assert!(refused.contains(name) && refused.contains(text), "{refused}");
         }
         assert_eq!(recipe, expected);
+        let refused = Recipe::default().set("blocks", "8").unwrap_err().to_string();
+        assert!(refused.contains("left out but for the network cnn"), "{refused}");
     }
 }

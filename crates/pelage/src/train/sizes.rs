@@ -1,7 +1,12 @@
 //! Which sizes of images a recipe asks for: in training, in validation, in the model.
 
+use pelage_model::networks::{Architecture, summary};
+
 use super::recipe::{Recipe, Schedule};
 use crate::{Error, Result};
+
+/// The most parameters of a network from a description: as many again are gradients, and twice as many the optimizer's.
+const MOST_PARAMETERS: u64 = 200_000_000;
 
 impl Recipe {
     /// Side of the training images in epoch `epoch`, from 0.
@@ -46,6 +51,11 @@ impl Recipe {
 
     /// Checks the sizes of images, and that the network takes several where there are.
     pub(super) fn check_sizes(&self) -> Result<()> {
+        if let Architecture::Cnn(cnn) = self.model {
+            let shown = || serde_json::to_string(&self.model).unwrap_or_default();
+            cnn.check()
+                .map_err(|(name, allowed)| Error::setting(name, shown(), allowed))?;
+        }
         let beside = self.transfer.iter().flat_map(|transfer| &transfer.beside);
         let smallest = beside.map(|beside| beside.architecture.smallest_size()).max();
         let smallest = smallest.unwrap_or(0).max(self.model.smallest_size()) as u32;
@@ -65,6 +75,20 @@ impl Recipe {
         let head = self.transfer.as_ref().map(|transfer| &transfer.head);
         let graph = self.model.graph_with(head, [self.image_size as usize; 2], 2);
         let scratch = self.transfer.is_none();
+        if matches!(self.model, Architecture::Cnn(_)) {
+            let side = self.largest_side() as usize;
+            let parameters: u64 = summary::layers(self.model, [side; 2], 2)
+                .iter()
+                .map(|one| one.parameters)
+                .sum();
+            if parameters > MOST_PARAMETERS {
+                let allowed = format!(
+                    "a smaller one: of images of {side} pixels it has {parameters} parameters, more than \
+                     {MOST_PARAMETERS}"
+                );
+                return Err(Error::setting("model", self.model.name(), allowed));
+            }
+        }
         let one_size = !graph.takes_any_size() || self.learns_from_features();
         let sizes = "for a network that learns itself and takes images of any size";
         if !self.image_sizes.is_empty() && one_size {

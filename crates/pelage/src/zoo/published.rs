@@ -82,6 +82,7 @@ pub fn entry(architecture: Architecture) -> Entry {
 fn paper(architecture: Architecture) -> &'static str {
     match architecture {
         Architecture::Cnn3 => "none; the tutorial's network",
+        Architecture::Cnn(_) => "none; a network from a description, by default that of cnn3",
         Architecture::Lynx => "none; a network to train from scratch on a CPU",
         Architecture::Vgg16 | Architecture::Vgg19 => {
             "Simonyan and Zisserman 2015, Very Deep Convolutional Networks for Large-Scale Image Recognition"
@@ -141,7 +142,7 @@ fn weights(architecture: Architecture) -> Vec<Weights> {
         ]
     };
     match architecture {
-        Architecture::Cnn3 | Architecture::Lynx => Vec::new(),
+        Architecture::Cnn3 | Architecture::Cnn(_) | Architecture::Lynx => Vec::new(),
         Architecture::Vgg16 => vec![torchvision("397923af", 71.592)],
         Architecture::Vgg19 => vec![torchvision("dcbb9e9d", 72.376)],
         Architecture::ResNet18 => vec![torchvision("f37072fd", 69.758)],

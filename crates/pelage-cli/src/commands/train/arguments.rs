@@ -35,7 +35,7 @@ pub(in crate::commands) struct Arguments {
     /// Resume a run; only --epochs, --patience, --device, --threads and --cache may change, and DATA where the pictures
     /// lie elsewhere by now
     #[arg(long, value_name = "RUN", conflicts_with_all = ["out", "config"])]
-    pub(super) resume: Option<PathBuf>,
+    pub(in crate::commands) resume: Option<PathBuf>,
     /// Settings to start from, such as another run's config.toml; flags take precedence
     #[arg(long, hide_short_help = true, value_name = "FILE.toml")]
     config: Option<PathBuf>,
@@ -50,7 +50,7 @@ pub(in crate::commands) struct Arguments {
     /// validated on it and trained on the others; the same command with --out goes on where it was stopped
     #[arg(long, hide_short_help = true, value_name = "N", conflicts_with_all = ["resume", "validation_split"],
         value_parser = clap::value_parser!(u8).range(2..=100))]
-    pub(super) folds: Option<u8>,
+    pub(in crate::commands) folds: Option<u8>,
     /// Which pictures stay on one side of that split: near-duplicates, folder, regex:PATTERN (of paths), csv:FILE
     /// (columns path and group), exif-time:60s (taken by one camera within so long of the one before)
     #[arg(long, hide_short_help = true, value_name = "WHAT")]
@@ -70,7 +70,7 @@ pub(in crate::commands) struct Arguments {
         flatten,
         next_help_heading = "Pretrained networks (`pelage models` lists them); they have other defaults of training"
     )]
-    pub(super) transferring: Transferring,
+    pub(in crate::commands) transferring: Transferring,
     /// Start from no augmentation instead of the reference recipe's
     #[arg(
         long,
@@ -83,7 +83,7 @@ pub(in crate::commands) struct Arguments {
 }
 
 #[derive(Args)]
-pub(super) struct Transferring {
+pub(in crate::commands) struct Transferring {
     /// Start from pretrained weights of this architecture, or of several, whose features then stand side by side:
     /// NAME+NAME
     #[arg(long, value_name = "NAME", conflicts_with_all = ["config", "resume", "model"])]
@@ -102,7 +102,7 @@ pub(super) struct Transferring {
     backbone_rate: Option<f64>,
     /// First train the head on frozen features, in RUN/head, then everything from there at a lower rate
     #[arg(long, requires = "backbone", conflicts_with_all = ["unfreeze", "head_from"])]
-    pub(super) fine_tune: bool,
+    pub(in crate::commands) fine_tune: bool,
     /// A run or model whose head to start with, for an unfrozen backbone
     #[arg(long, hide_short_help = true, value_name = "RUN", requires = "unfreeze")]
     head_from: Option<PathBuf>,
@@ -126,7 +126,7 @@ pub(in crate::commands) struct Choosing {
 
 impl Arguments {
     /// Whether the learning rate is to be found by a range test.
-    pub(super) fn finds_rate(&self) -> bool {
+    pub(in crate::commands) fn finds_rate(&self) -> bool {
         self.settings.finds_rate()
     }
 
@@ -137,14 +137,31 @@ impl Arguments {
             ("--folds", self.folds.is_some()),
             ("--tensorboard", self.tensorboard),
             ("--fine-tune", self.transferring.fine_tune),
-            (
-                "--learning-rate",
-                self.settings.names().any(|name| name == "learning_rate") || self.finds_rate(),
-            ),
+            ("--learning-rate", self.gives("learning_rate") || self.finds_rate()),
         ];
         options
             .into_iter()
             .find_map(|(option, is_given)| is_given.then_some(option))
+    }
+
+    /// Whether the setting `name` is given, as a flag.
+    pub(in crate::commands) fn gives(&self, name: &str) -> bool {
+        self.settings.names().any(|given| given == name)
+    }
+
+    /// Whether any setting is, or where to begin.
+    pub(in crate::commands) fn gives_any(&self) -> bool {
+        let Caching { computing, cache } = &self.caching;
+        let split = self.validation_split.is_some() || self.group_by.is_some() || self.label_level.is_some();
+        let where_to = computing.device.is_some() || computing.threads.is_some() || cache.is_some();
+        let others = split || where_to || self.drop_suspects.is_some() || self.tensorboard || self.no_augmentation;
+        others || self.data.is_some() || self.recipe.is_some() || self.settings.names().next().is_some()
+    }
+
+    /// Whether the network is chosen: by its name, by a recipe or a file of settings, or as a backbone.
+    pub(in crate::commands) fn chooses_network(&self) -> bool {
+        let backbone = self.transferring.backbone.is_some();
+        self.gives("model") || self.recipe.is_some() || self.config.is_some() || backbone
     }
 }
 

@@ -1,0 +1,302 @@
+//! Searches: whole, killed, by two at once, with settings that diverge.
+
+use std::fs;
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+
+use common::{data, fail, pelage, succeed};
+use serde_json::Value;
+
+mod common;
+
+const SPACE: &str = "[optimizer]\nchoices = ['sgd', 'adam']\n[momentum]\nlow = 0.5\nhigh = 0.95\n\
+                     when = { optimizer = 'sgd' }\n[learning_rate]\nlow = 0.0001\nhigh = 0.1\nlog = true\n\
+                     [blocks]\nchoices = ['4', '4,8']\n";
+
+/// A search of some tiny trials.
+const SMALL: &str = "search data --space space.toml --image-size 16 --epochs 4 --batch-size 16 --no-augmentation";
+
+fn made() -> tempfile::TempDir {
+    let place = tempfile::tempdir().unwrap();
+    data(place.path(), 12, 8);
+    fs::write(place.path().join("space.toml"), SPACE).unwrap();
+    place
+}
+
+fn words(text: &str) -> Vec<&str> {
+    text.split_whitespace().collect()
+}
+
+fn document(folder: &Path, arguments: &str) -> Value {
+    let mut arguments = words(arguments);
+    arguments.push("--json");
+    serde_json::from_str(&succeed(folder, &arguments)).unwrap()
+}
+
+/// The lines of the record of what was tried and what came of it, without times and names of processes.
+fn record(search: &Path) -> Vec<Value> {
+    let text = fs::read_to_string(search.join("journal.log")).unwrap();
+    let what = |line: &str| {
+        let mut line: Value = serde_json::from_str(line).unwrap();
+        let fields = line.as_object_mut().unwrap();
+        for name in ["worker_id", "datetime_start", "datetime_complete", "study_name"] {
+            fields.remove(name);
+        }
+        line
+    };
+    text.lines().map(what).collect()
+}
+
+/// That no trial has trained an epoch twice from its beginning: what was done before a kill is not begun anew.
+fn trained_once(search: &Path) {
+    for entry in fs::read_dir(search).unwrap() {
+        let log = entry.unwrap().path().join("log.txt");
+        let Ok(log) = fs::read_to_string(log) else { continue };
+        for epoch in 1..=4 {
+            // The line of an epoch's end; a kill may fall between the checkpoint and that line.
+            let ends = log.matches(&format!("epoch  {epoch}/4  loss")).count();
+            assert!(ends <= 1, "{log}");
+        }
+    }
+}
+
+#[test]
+fn a_search_tries_pauses_goes_on_and_tells() {
+    let place = made();
+    let folder = place.path();
+    let found = document(folder, &format!("{SMALL} --trials 8 --out s --confirm 1"));
+    let trials = found["trials"].as_array().unwrap();
+    assert_eq!(trials.len(), 8);
+    let values: Vec<f64> = trials.iter().map(|one| one["value"].as_f64().unwrap()).collect();
+    assert!(values.is_sorted(), "{values:?}");
+    let state = |name: &str| trials.iter().filter(|one| one["state"] == name).count();
+    assert!(state("complete") >= 2 && state("pruned") >= 1, "{trials:#?}");
+    for one in trials {
+        assert_eq!(
+            one["settings"].get("momentum").is_some(),
+            one["settings"]["optimizer"] == "sgd"
+        );
+        let run = folder.join(one["run"].as_str().unwrap());
+        assert!(run.join("best.safetensors").exists() && run.join("config.toml").exists());
+        assert!(one["state"] == "pruned" || one["epochs"] == 4);
+    }
+    assert_eq!(found["confirmed"]["runs"].as_array().unwrap().len(), 1);
+    trained_once(&folder.join("s"));
+    let page = fs::read_to_string(folder.join("s/search.html")).unwrap();
+    for part in [
+        "Parallel coordinates",
+        "Slices",
+        "Best so far",
+        "Trained again with another seed",
+    ] {
+        assert!(page.contains(part), "{part}");
+    }
+    // More trials, later; those that are done stay as they are.
+    let more = document(folder, "search --resume s --trials 10");
+    assert_eq!(more["trials"].as_array().unwrap().len(), 10);
+    let told = succeed(folder, &["search", "--resume", "s"]);
+    assert!(
+        told.contains("learning_rate") && told.contains("pelage train --config"),
+        "{told}"
+    );
+    // A trial is a run as any other.
+    succeed(folder, &["evaluate", trials[0]["run"].as_str().unwrap()]);
+}
+
+#[test]
+fn killed_at_any_moment_and_resumed_it_finds_the_same() {
+    let place = made();
+    let folder = place.path();
+    succeed(folder, &words(&format!("{SMALL} --trials 7 --out whole")));
+    let begin = format!("{SMALL} --trials 7 --out killed");
+    let search = folder.join("killed");
+    let lines = || fs::read_to_string(search.join("journal.log")).map_or(0, |text| text.lines().count());
+    let (mut arguments, mut kills) = (words(&begin), 0);
+    for round in 0..10 {
+        let before = lines();
+        let mut child = pelage(folder)
+            .args(&arguments)
+            .stderr(Stdio::null())
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        // By its progress, not by the clock, or a fast machine would finish unharmed.
+        while lines() < before + round % 5 && child.try_wait().unwrap().is_none() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        std::thread::sleep(Duration::from_millis(7 * round as u64 % 30));
+        kills += usize::from(child.try_wait().unwrap().is_none());
+        child.kill().unwrap();
+        child.wait().unwrap();
+        if search.join("search.toml").exists() {
+            arguments = words("search --resume killed");
+        }
+    }
+    assert!(kills >= 3, "{kills} kills");
+    succeed(folder, &arguments);
+    let [whole, killed] = ["whole", "killed"].map(|name| record(&folder.join(name)));
+    assert_eq!(whole.len(), killed.len(), "{killed:#?}");
+    for (one, other) in whole.iter().zip(&killed) {
+        assert_eq!(one, other);
+    }
+    trained_once(&folder.join("killed"));
+}
+
+#[test]
+fn two_processes_share_a_search() {
+    let place = made();
+    let folder = place.path();
+    succeed(folder, &words(&format!("{SMALL} --trials 1 --out s")));
+    let children: Vec<_> = (0..2)
+        .map(|_| {
+            let arguments = words("search --resume s --trials 9");
+            pelage(folder)
+                .args(arguments)
+                .stderr(Stdio::piped())
+                .stdout(Stdio::piped())
+                .spawn()
+                .unwrap()
+        })
+        .collect();
+    let mut begun = [0, 0];
+    for (child, begun) in children.into_iter().zip(&mut begun) {
+        let output = child.wait_with_output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{said}");
+        *begun = said.lines().filter(|line| line.contains(": to epoch")).count();
+    }
+    assert_eq!(begun[0] + begun[1], 8, "{begun:?}");
+    trained_once(&folder.join("s"));
+    let found = document(folder, "search --resume s");
+    let trials = found["trials"].as_array().unwrap();
+    assert_eq!(trials.len(), 9);
+    assert!(
+        trials
+            .iter()
+            .all(|one| one["state"] == "complete" || one["state"] == "pruned"),
+        "{trials:#?}"
+    );
+    assert!(!folder.join("s/working/0").exists());
+}
+
+#[test]
+fn what_diverges_fails_and_the_search_goes_on() {
+    let place = made();
+    let folder = place.path();
+    fs::write(
+        folder.join("space.toml"),
+        "[learning_rate]\nchoices = [0.01, 1e30, 0.02]\n",
+    )
+    .unwrap();
+    for (pruner, sampler) in [("none", "grid"), ("median", "random")] {
+        let found = document(
+            folder,
+            &format!("{SMALL} --trials 5 --pruner {pruner} --sampler {sampler} --out {sampler} --model cnn3"),
+        );
+        let trials = found["trials"].as_array().unwrap();
+        assert_eq!(trials.len(), if sampler == "grid" { 3 } else { 5 });
+        let failed: Vec<_> = trials
+            .iter()
+            .filter(|one| one["settings"]["learning_rate"] == "1e30")
+            .collect();
+        for one in &failed {
+            assert_eq!((&one["state"], &one["value"]), (&"failed".into(), &Value::Null));
+            assert!(one["failure"].as_str().unwrap().contains("NaN"), "{one}");
+        }
+        assert!(sampler != "grid" || failed.len() == 1);
+        assert_eq!(trials[0]["state"], "complete");
+    }
+}
+
+#[test]
+fn nonsense_is_refused_before_anything_is_trained() {
+    let place = made();
+    let folder = place.path();
+    fs::write(folder.join("wrong.toml"), "[optimizer]\nchoices = ['sdg']\n").unwrap();
+    fs::write(folder.join("loss.toml"), "[label_smoothing]\nlow = 0.0\nhigh = 0.2\n").unwrap();
+    for (arguments, told) in [
+        ("search data --space wrong.toml --out s", "sdg"),
+        ("search data --space missing.toml --out s", "missing.toml"),
+        (
+            "search data --space loss.toml --out s",
+            "measure the validation accuracy",
+        ),
+        ("search data --trials 0 --out s", "--trials is 0"),
+        ("search data --time soon --out s", "20min"),
+        ("search data --learning-rate auto --out s", "tries many"),
+        ("search data --folds 3 --out s", "a trial is one"),
+        (
+            "search data --backbone resnet18 --weights random --head logistic --out s",
+            "nothing to search",
+        ),
+        ("search --resume nothing", "holds no search"),
+        ("search data --resume nothing", "--resume keeps"),
+        ("search --resume nothing --threads 2", "--resume keeps"),
+        ("search data --show-space --json", "prints TOML"),
+        ("search data --kernel 4 --model cnn --out s", "--kernel"),
+    ] {
+        let said = fail(folder, &words(arguments), 2);
+        assert!(said.contains(told), "{arguments}: {said}");
+    }
+    assert!(!folder.join("s").exists());
+    succeed(folder, &words(&format!("{SMALL} --trials 1 --out s")));
+    let said = fail(folder, &words(&format!("{SMALL} --trials 1 --out s")), 2);
+    assert!(said.contains("pelage search --resume s"), "{said}");
+    fs::write(folder.join("s/space.toml"), "[learning_rate]\nchoices = [0.1, 0.2]\n").unwrap();
+    let said = fail(folder, &words("search --resume s --trials 2"), 2);
+    assert!(said.contains("not the one that trial 0 was chosen from"), "{said}");
+    let space = succeed(folder, &["search", "data", "--show-space"]);
+    assert!(
+        space.contains("[blocks]") && space.contains("when = { model"),
+        "{space}"
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn interrupted_or_out_of_time_it_tells_what_it_has_and_goes_on() {
+    let place = made();
+    let folder = place.path();
+    succeed(folder, &words(&format!("{SMALL} --trials 6 --out whole")));
+    let mut child = pelage(folder)
+        .args(words(&format!("{SMALL} --trials 6 --out s")))
+        .stderr(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let search = folder.join("s");
+    let lines = || fs::read_to_string(search.join("journal.log")).map_or(0, |text| text.lines().count());
+    // The study's two lines, a trial, and its first epoch.
+    while lines() < 4 && child.try_wait().unwrap().is_none() {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    let pid = child.id().to_string();
+    std::process::Command::new("kill")
+        .args(["-TERM", &pid])
+        .status()
+        .unwrap();
+    let output = child.wait_with_output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(143), "{said}");
+    assert!(
+        said.contains("pelage search --resume s") && said.contains("validation-loss"),
+        "{said}"
+    );
+    succeed(folder, &words("search --resume s"));
+    assert_eq!(record(&search), record(&folder.join("whole")));
+
+    // However little there was time for.
+    let said = succeed(folder, &words(&format!("{SMALL} --trials 6 --time 1s --out short")));
+    let over = said.contains("the time is over; `pelage search --resume short` goes on");
+    let found = document(folder, "search --resume short");
+    let trials = found["trials"].as_array().unwrap();
+    assert!(over || trials.len() == 6, "{said}");
+    assert!(
+        trials
+            .iter()
+            .all(|one| one["state"] != "running" && one["state"] != "paused"),
+        "{trials:#?}"
+    );
+    trained_once(&folder.join("short"));
+}

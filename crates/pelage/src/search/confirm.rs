@@ -1,0 +1,140 @@
+//! Whether what a search found is more than luck: its best settings, trained again with other seeds.
+//!
+//! The best of many trials is better than its settings are: some of it is the luck of its seed, on just these
+//! validation pictures. Trained again, the settings show what they are worth; what is lost on the way is the part that
+//! was selection.
+
+use std::path::{Path, PathBuf};
+
+use pelage_data::Progress;
+use serde::Serialize;
+
+use super::settings::Search;
+use super::study::{Trial, best_first};
+use super::trial::values;
+use crate::compare::{self, Difference};
+use crate::runs::{Extension, Run, history};
+use crate::train::{Control, EndReason, Event};
+use crate::{Config, Error, Result};
+
+/// The best settings, trained again.
+#[derive(Clone, Debug, Serialize)]
+pub struct Confirmed {
+    /// The trial whose settings these are.
+    pub trial: usize,
+    /// Its runs with other seeds.
+    pub runs: Vec<Again>,
+    /// The metric of the trial itself, the best of all.
+    pub selected: f64,
+    /// The mean metric of the runs.
+    pub mean: f64,
+    /// The metric of the first trial, whose settings are those that the search began from.
+    pub baseline: Option<f64>,
+    /// How the first of the runs differs from that trial on the same validation pictures; none where each seed has
+    /// pictures of its own.
+    pub difference: Option<Difference>,
+}
+
+/// A run with another seed.
+#[derive(Clone, Debug, Serialize)]
+pub struct Again {
+    /// Its folder.
+    pub run: PathBuf,
+    /// The seed.
+    pub seed: u64,
+    /// The metric.
+    pub value: f64,
+}
+
+impl Search {
+    /// Trains the settings of the best trial again, with `seeds` other seeds, or goes on with that.
+    ///
+    /// # Errors
+    /// No trial that has come to anything; those of training.
+    pub fn confirm(
+        &self,
+        seeds: usize,
+        progress: &(dyn Fn(Progress) + Sync),
+        observe: &mut dyn FnMut(u64, &Event) -> Control,
+    ) -> Result<Control> {
+        let journal = self.journal()?;
+        let best = self.best(journal.trials())?;
+        let recipe = self.space.recipe(&self.base.recipe, &best.parameters)?;
+        for seed in (1..).map(|more| recipe.seed + more).take(seeds) {
+            let folder = self.again(best.number, seed);
+            let run = match folder.join("config.toml").exists() {
+                true => Run::resume(&folder, Extension::default(), progress)?,
+                false => {
+                    let mut config = Config {
+                        recipe: recipe.clone(),
+                        ..self.base.clone()
+                    };
+                    config.recipe.seed = seed;
+                    Run::create(config, &folder, progress)?
+                }
+            };
+            let outcome = run.train(&mut |event| observe(seed, event))?;
+            if outcome.reason == EndReason::Interrupted {
+                return Ok(Control::Stop);
+            }
+        }
+        Ok(Control::Continue)
+    }
+
+    /// What the runs with other seeds show; none where there are none of the best trial.
+    ///
+    /// # Errors
+    /// Runs that cannot be read, or whose pictures are gone.
+    pub fn confirmed(&self, progress: &(dyn Fn(Progress) + Sync)) -> Result<Option<Confirmed>> {
+        let journal = self.journal()?;
+        let trials = journal.trials();
+        let Ok(best) = self.best(trials) else {
+            return Ok(None);
+        };
+        let mut runs = Vec::new();
+        let first = self.base.recipe.seed + 1;
+        for seed in (first..).take_while(|&seed| self.again(best.number, seed).exists()) {
+            let run = self.again(best.number, seed);
+            let history = history::of(&run)?.unwrap_or_default();
+            if let Some(&value) = values(&history, self.settings.metric).last() {
+                runs.push(Again { run, seed, value });
+            }
+        }
+        let (Some(selected), false) = (best.value(), runs.is_empty()) else {
+            return Ok(None);
+        };
+        // The split is drawn by the seed, so that other seeds have other validation pictures.
+        let same = self.base.validation_split.is_none();
+        let difference = match same && trials[0].value().is_some() && best.number != 0 {
+            true => self.difference(&runs[0].run, progress)?,
+            false => None,
+        };
+        Ok(Some(Confirmed {
+            trial: best.number,
+            selected,
+            mean: runs.iter().map(|run| run.value).sum::<f64>() / runs.len() as f64,
+            baseline: trials[0].value(),
+            difference,
+            runs,
+        }))
+    }
+
+    fn difference(&self, run: &Path, progress: &(dyn Fn(Progress) + Sync)) -> Result<Option<Difference>> {
+        let both = [self.run(0), run.to_path_buf()];
+        let report = compare::compare(&both, None, None, &self.base.compute, progress)?;
+        Ok(report.runs.get(1).and_then(|line| line.difference))
+    }
+
+    fn best<'a>(&self, trials: &'a [Trial]) -> Result<&'a Trial> {
+        let nothing = || Error::Settings("no trial of the search has come to anything yet".into());
+        best_first(trials, self.settings.metric)
+            .first()
+            .copied()
+            .ok_or_else(nothing)
+    }
+
+    /// The folder of a trial's settings with another seed.
+    fn again(&self, trial: usize, seed: u64) -> PathBuf {
+        self.folder.join(format!("trial-{trial}-seed-{seed}"))
+    }
+}

@@ -1,0 +1,163 @@
+//! What a search has found so far, as people and programs read it.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use super::confirm::Confirmed;
+use super::importance::{Importance, importance};
+use super::job::{BASELINE, reason};
+use super::settings::Search;
+use super::study::{State, Trial, best_first};
+use crate::Result;
+
+/// A search so far.
+#[derive(Clone, Debug, Serialize)]
+pub struct Report {
+    /// Its folder.
+    pub folder: PathBuf,
+    /// What is measured.
+    pub metric: &'static str,
+    /// How settings are chosen.
+    pub sampler: &'static str,
+    /// How trials are cut short.
+    pub pruner: &'static str,
+    /// The trials, best first, then those without a value.
+    pub trials: Vec<Row>,
+    /// The settings that differ among the trials, in the order of the space.
+    pub differing: Vec<String>,
+    /// How much each setting matters; empty where too few trials tell.
+    pub importance: Vec<Importance>,
+    /// The best settings, trained again with other seeds, where they were.
+    pub confirmed: Option<Confirmed>,
+}
+
+/// A trial.
+#[derive(Clone, Debug, Serialize)]
+pub struct Row {
+    /// Its number, from 0.
+    pub trial: usize,
+    /// How it stands.
+    pub state: &'static str,
+    /// The metric of its best weights.
+    pub value: Option<f64>,
+    /// Epochs done.
+    pub epochs: usize,
+    /// Its settings.
+    pub settings: BTreeMap<String, String>,
+    /// Its run folder.
+    pub run: PathBuf,
+    /// Whether these are the settings that the search began from, unchanged.
+    pub is_baseline: bool,
+    /// Why it failed.
+    pub failure: Option<String>,
+}
+
+impl Search {
+    /// What it has found so far, without what [`Search::confirmed`] tells.
+    ///
+    /// # Errors
+    /// A record that cannot be read.
+    pub fn report(&self) -> Result<Report> {
+        let journal = self.journal()?;
+        let (trials, metric) = (journal.trials(), self.settings.metric);
+        let best = best_first(trials, metric);
+        let rest = trials
+            .iter()
+            .filter(|trial| trial.state == State::Failed || trial.values.is_empty());
+        let rows = best.into_iter().chain(rest).map(|trial| self.row(trial)).collect();
+        let differs = |name: &&String| {
+            let values = trials
+                .iter()
+                .map(|trial| trial.parameters.get(*name).map(|value| value.to_bits()));
+            let mut values: Vec<_> = values.collect();
+            values.dedup();
+            values.len() > 1
+        };
+        let names = self.space.settings.iter().map(|setting| &setting.name);
+        Ok(Report {
+            folder: self.folder.clone(),
+            metric: metric.name(),
+            sampler: self.settings.sampler.name(),
+            pruner: self.settings.pruner.name(),
+            differing: names.filter(differs).cloned().collect(),
+            importance: importance(&self.space, trials, metric),
+            confirmed: None,
+            trials: rows,
+        })
+    }
+
+    fn row(&self, trial: &Trial) -> Row {
+        Row {
+            trial: trial.number,
+            state: trial.state.name(),
+            value: trial.value(),
+            epochs: trial.epochs(),
+            settings: self.space.texts(&trial.parameters).into_iter().collect(),
+            run: self.run(trial.number),
+            is_baseline: trial.notes.get(BASELINE).and_then(serde_json::Value::as_bool) == Some(true),
+            failure: reason(trial).map(String::from),
+        }
+    }
+}
+
+impl Report {
+    /// What is to be thought of the best trial, in a few sentences.
+    pub fn note(&self) -> String {
+        let Some(best) = self.trials.first().and_then(|row| Some((row, row.value?))) else {
+            return "No trial has come to anything yet.".into();
+        };
+        let (row, value) = best;
+        let valued = self.trials.iter().filter(|row| row.value.is_some()).count();
+        let Some(confirmed) = &self.confirmed else {
+            return format!(
+                "Trial {} is the best of {valued}, chosen on these validation pictures: a part of its {value:.4} is \
+                 luck. How much, its settings tell that are trained again with other seeds.",
+                row.trial
+            );
+        };
+        let Confirmed {
+            selected,
+            mean,
+            baseline,
+            runs,
+            ..
+        } = confirmed;
+        let lost = (selected - mean).abs();
+        let seeds = if runs.len() == 1 {
+            "another seed".into()
+        } else {
+            format!("{} other seeds", runs.len())
+        };
+        let sign = if self.metric == "validation-loss" { 1.0 } else { -1.0 };
+        let worse = sign * (mean - selected);
+        let mut note = format!(
+            "Trained again with {seeds}, the settings of trial {} come to {mean:.4}, where the trial itself has \
+             {selected:.4}: ",
+            row.trial
+        );
+        note += &match baseline
+            .map(|baseline| sign * (baseline - selected))
+            .filter(|gain| *gain > 0.0)
+        {
+            _ if worse <= 0.0 => "nothing of it was selection.".into(),
+            Some(gain) => format!(
+                "{:.0} % of the gain over the first trial, {lost:.4} of {gain:.4}, was selection.",
+                100.0 * (worse / gain).min(1.0)
+            ),
+            None => format!("{lost:.4} of it was selection."),
+        };
+        if let Some(difference) = &confirmed.difference {
+            let (low, high) = difference.interval;
+            note += &format!(
+                " On the same pictures, the first of these runs is {:+.2} points of accuracy from the first trial \
+                 (95 % interval {:+.2} to {:+.2}).",
+                100.0 * difference.accuracy,
+                100.0 * low,
+                100.0 * high
+            );
+        }
+        note
+    }
+}

@@ -1,0 +1,187 @@
+//! What a journal tells: the trials of a search, each with its settings, its values so far, and its state.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::distribution::Distribution;
+use super::space::Parameters;
+
+/// Where a trial stands; the numbers are Optuna's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "u8", try_from = "u8")]
+pub enum State {
+    /// Being trained, or left by a process that has ended.
+    Running,
+    /// Trained to its end.
+    Complete,
+    /// Given up for better ones.
+    Pruned,
+    /// Diverged, or refused.
+    Failed,
+    /// Paused, to be taken up again if it is worth it.
+    Waiting,
+}
+
+impl From<State> for u8 {
+    fn from(state: State) -> u8 {
+        state as u8
+    }
+}
+
+impl TryFrom<u8> for State {
+    type Error = String;
+
+    fn try_from(number: u8) -> Result<Self, String> {
+        use State::{Complete, Failed, Pruned, Running, Waiting};
+        let state = [Running, Complete, Pruned, Failed, Waiting]
+            .into_iter()
+            .nth(number.into());
+        state.ok_or_else(|| format!("{number} is no state of a trial"))
+    }
+}
+
+impl State {
+    /// In words.
+    pub fn name(self) -> &'static str {
+        match self {
+            State::Running => "running",
+            State::Complete => "complete",
+            State::Pruned => "pruned",
+            State::Failed => "failed",
+            State::Waiting => "paused",
+        }
+    }
+
+    /// Whether nothing more comes of it.
+    pub fn is_finished(self) -> bool {
+        matches!(self, State::Complete | State::Pruned | State::Failed)
+    }
+}
+
+/// A trial.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Trial {
+    /// Counted from 0 within the search.
+    pub number: usize,
+    /// Where it stands.
+    pub state: State,
+    /// The chosen settings, as numbers inside their distributions.
+    pub parameters: Parameters,
+    /// These.
+    pub distributions: BTreeMap<String, Distribution>,
+    /// The metric after each epoch, of the weights that were best by then.
+    pub values: BTreeMap<usize, f64>,
+    /// What else is noted.
+    pub notes: BTreeMap<String, Value>,
+    /// When it began and when it ended, as in the journal.
+    pub started: Option<String>,
+    /// The same of its end.
+    pub ended: Option<String>,
+}
+
+/// The note of a trial that says up to which epoch it was meant to be trained; every trial of ours has it.
+pub(super) const PLANNED: &str = "epochs_planned";
+
+impl Trial {
+    /// Whether it is ours to train: Optuna's tools may add others, which are learnt from and left alone.
+    pub fn is_ours(&self) -> bool {
+        self.notes.contains_key(PLANNED)
+    }
+
+    /// Epochs done.
+    pub fn epochs(&self) -> usize {
+        self.values.keys().next_back().copied().unwrap_or(0)
+    }
+
+    /// The metric of its best weights.
+    pub fn value(&self) -> Option<f64> {
+        self.values.values().next_back().copied()
+    }
+
+    /// The metric after `epoch` epochs, if it has come so far.
+    pub fn value_at(&self, epoch: usize) -> Option<f64> {
+        self.values.get(&epoch).copied()
+    }
+}
+
+/// What is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Metric {
+    /// The lower, the better.
+    ValidationLoss,
+    /// The higher, the better.
+    ValidationAccuracy,
+}
+
+impl Metric {
+    /// The names of all.
+    pub const NAMES: &'static [&'static str] = &["validation-loss", "validation-accuracy"];
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Metric::ValidationLoss => "validation-loss",
+            Metric::ValidationAccuracy => "validation-accuracy",
+        }
+    }
+
+    /// In words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Metric::ValidationLoss => "validation loss",
+            Metric::ValidationAccuracy => "validation accuracy",
+        }
+    }
+
+    /// `value` so that lower is better.
+    pub fn score(self, value: f64) -> f64 {
+        match self {
+            Metric::ValidationLoss => value,
+            Metric::ValidationAccuracy => -value,
+        }
+    }
+}
+
+impl std::str::FromStr for Metric {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        let known = [Metric::ValidationLoss, Metric::ValidationAccuracy];
+        let found = known.into_iter().find(|metric| metric.name() == name);
+        found.ok_or_else(|| format!("'{name}' is none of {}", Self::NAMES.join(", ")))
+    }
+}
+
+/// Trials in the order that a sampler learns from: first those that were trained to their end, by their values, then
+/// the others that have come to anything, those that came furthest first. Failed ones teach nothing.
+pub fn ranked(trials: &[Trial], metric: Metric) -> Vec<&Trial> {
+    let mut ranked: Vec<&Trial> = trials
+        .iter()
+        .filter(|trial| trial.state != State::Failed && !trial.values.is_empty())
+        .collect();
+    let key = |trial: &Trial| {
+        let complete = trial.state == State::Complete;
+        let epochs = if complete { 0 } else { trial.epochs() };
+        let score = trial.value().map_or(f64::INFINITY, |value| metric.score(value));
+        (!complete, std::cmp::Reverse(epochs), score)
+    };
+    ranked.sort_by(|a, b| {
+        let (a, b) = (key(a), key(b));
+        (a.0, a.1).cmp(&(b.0, b.1)).then(a.2.total_cmp(&b.2))
+    });
+    ranked
+}
+
+/// The trials that have values, best first, however far they came: what is measured is a model either way.
+pub fn best_first(trials: &[Trial], metric: Metric) -> Vec<&Trial> {
+    let mut best: Vec<(f64, &Trial)> = trials
+        .iter()
+        .filter(|trial| trial.state != State::Failed)
+        .filter_map(|trial| Some((metric.score(trial.value()?), trial)))
+        .collect();
+    best.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.number.cmp(&b.1.number)));
+    best.into_iter().map(|(_, trial)| trial).collect()
+}
