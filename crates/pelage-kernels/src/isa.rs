@@ -19,6 +19,8 @@ pub(crate) enum Kind {
     Neon,
     #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
     Simd128,
+    /// Left out where a module has vectors: it would only make that larger.
+    #[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
     Portable,
 }
 
@@ -55,7 +57,7 @@ impl Isa {
         }
     }
 
-    /// All that this CPU has, best first; the portable one is always last.
+    /// All that this CPU has, best first; the portable one comes last.
     pub fn available() -> Vec<Isa> {
         let mut found = Vec::new();
         #[cfg(target_arch = "x86_64")]
@@ -73,6 +75,7 @@ impl Isa {
         // WebAssembly asks nothing at run time: a module with an instruction that the engine lacks does not load.
         #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
         found.push(Isa(Kind::Simd128));
+        #[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
         found.push(Isa(Kind::Portable));
         found
     }
@@ -88,6 +91,7 @@ impl Isa {
             Kind::Neon => "neon",
             #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
             Kind::Simd128 => "simd128",
+            #[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
             Kind::Portable => "portable",
         }
     }
@@ -103,6 +107,7 @@ impl Isa {
             Kind::Neon => vector::Neon::LANES,
             #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
             Kind::Simd128 => vector::Simd128::LANES,
+            #[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
             Kind::Portable => vector::Portable::LANES,
         }
     }
@@ -186,6 +191,7 @@ macro_rules! for_each_isa {
                 $crate::isa::Kind::Neon => $body::<$($neon)*>($($simd)* $($arg),*),
                 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
                 $crate::isa::Kind::Simd128 => $body::<$($simd128)*>($($simd)* $($arg),*),
+                #[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
                 $crate::isa::Kind::Portable => $body::<$($portable)*>($($simd)* $($arg),*),
             }
         }

@@ -77,9 +77,11 @@ pub(crate) trait Vector: Copy {
 }
 
 /// Plain Rust, which specifies the others; the compiler vectorizes it where it can.
+#[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
 #[derive(Clone, Copy)]
 pub(crate) struct Portable([f32; 4]);
 
+#[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
 impl Vector for Portable {
     const LANES: usize = 4;
     const FUSED: bool = false;

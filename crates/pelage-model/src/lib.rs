@@ -16,26 +16,36 @@
 //! [`probability`], [`trust`] (calibration and rejection), [`saved`] (the model file), [`predict`].
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "burn")]
 pub mod device;
 pub mod error;
 pub mod input;
+pub mod interpreter;
 pub mod networks;
+#[cfg(feature = "burn")]
 pub mod ops;
+pub mod options;
 pub mod paths;
+#[cfg(feature = "burn")]
 pub mod predict;
+pub mod prediction;
 pub mod probability;
 pub mod saved;
 pub mod tensors;
 pub mod trust;
 pub mod values;
+#[cfg(feature = "burn")]
 pub mod weights;
 
+#[cfg(feature = "burn")]
 pub use burn;
 pub use error::{Error, Result};
-pub use predict::Prediction;
+pub use prediction::Prediction;
+#[cfg(feature = "burn")]
 pub use saved::Model;
 
 /// Threads may share one model.
+#[cfg(feature = "burn")]
 const _: fn() = || {
     fn shared<T: Send + Sync + Clone>() {}
     shared::<Model>();

@@ -3,7 +3,7 @@
 //! pixels and two classes.
 
 use super::graph::{Convolution, Graph, Pool};
-use crate::ops::Activation;
+use crate::options::Activation;
 
 /// Channels after each block.
 const CHANNELS: [usize; 3] = [32, 32, 64];
