@@ -101,7 +101,10 @@ fn unsafe_code_lives_in_the_kernels() {
             let code = text.replace("#[unsafe(no_mangle)]", "");
             let code: String = code.lines().filter(|line| !line.starts_with("//!")).collect();
             let code = code.replace("unsafe_code", "");
-            assert!(text.contains("#![deny(unsafe_code)]") && !code.contains("unsafe"), "{name}");
+            assert!(
+                text.contains("#![deny(unsafe_code)]") && !code.contains("unsafe"),
+                "{name}"
+            );
             continue;
         }
         assert!(

@@ -96,6 +96,7 @@
 
 pub mod bench;
 pub mod calibrate;
+pub mod card;
 pub mod compare;
 pub mod compute;
 pub mod draw;
@@ -104,6 +105,7 @@ pub mod evaluate;
 pub mod explain;
 pub mod export;
 pub mod features;
+pub mod interface;
 pub mod logistic;
 mod page;
 pub mod predict;
