@@ -9,7 +9,10 @@ site, onnx, ort = (pathlib.Path(path).resolve() for path in sys.argv[1:4])
 rounds = int(sys.argv[4]) if len(sys.argv) > 4 else 50
 preprocessing = json.loads((site / "site.json").read_text())["models"][0]["preprocessing"]
 
-PAGE = """<!doctype html><script type="module">
+PAGE = """<!doctype html><script>
+const failed = (event) => { window.done = { failed: String(event.reason ?? event.message) }; };
+addEventListener("error", failed, true); addEventListener("unhandledrejection", failed);
+</script><script type="module">
 import * as ort from "./ort/ort.wasm.min.mjs";
 const { width, height, mean, std } = %(preprocessing)s, classes = %(classes)s;
 const row = Math.ceil(width * 3 / 4) * 4, bmp = new DataView(new ArrayBuffer(54 + row * height));
@@ -25,7 +28,10 @@ for (let y = 0; y < height; y++) for (let x = 0; x < width; x++) for (let c = 0;
 const bytes = async (path) => await (await fetch(path)).arrayBuffer();
 const load = async (name) => {
   const model = (await WebAssembly.instantiate(await bytes(`site/${name}`), {})).instance.exports;
-  const give = (data) => new Uint8Array(model.memory.buffer, model.room(data.byteLength) >>> 0, data.byteLength).set(new Uint8Array(data));
+  const give = (data) => {
+    const at = model.room(data.byteLength) >>> 0;
+    new Uint8Array(model.memory.buffer, at, data.byteLength).set(new Uint8Array(data));
+  };
   const said = () => new TextDecoder().decode(new Uint8Array(model.memory.buffer, model.said() >>> 0, model.said_length()));
   give(await bytes("site/model.safetensors"));
   if (!model.load(NaN)) throw new Error(said());
@@ -89,6 +95,8 @@ with tempfile.TemporaryDirectory() as folder:
         urllib.request.urlopen(urllib.request.Request(address, method="DELETE"))
         driver.kill()
 
+if "failed" in result:
+    sys.exit(result["failed"])
 for name, times in result["times"].items():
     times.sort()
     print(f"{name}: median {times[len(times) // 2]:.1f} ms, best {times[0]:.1f} ms")

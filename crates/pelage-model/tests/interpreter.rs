@@ -205,7 +205,7 @@ fn a_saved_model_says_the_same() {
     };
     let small = member(Architecture::Cnn3, None, false, [24, 16]);
     let flipped = crop(member(Architecture::ResNet18, Some(Head::linear()), true, [32, 40]));
-    let mut alone = model(&[small.clone()], None);
+    let mut alone = model(std::slice::from_ref(&small), None);
     assert_same(&alone, None);
     let voice = |networks, temperature, weight| Voice {
         networks,
