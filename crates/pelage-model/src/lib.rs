@@ -1,6 +1,6 @@
 //! Everything a finished model needs: the networks, readers for weights, the saved model, prediction, and how far to
 //! trust it. No training, no figures, no network access; without the feature `pytorch` it compiles for
-//! `wasm32-unknown-unknown`.
+//! `wasm32-unknown-unknown`. Without the feature `burn` there are graphs, files, calibration and the [`interpreter`].
 //!
 //! ```no_run
 //! # fn main() -> pelage_model::Result<()> {
@@ -13,7 +13,8 @@
 //!
 //! The modules, bottom up: [`values`] (tensors in plain memory), [`ops`] (our operations inside Burn), [`networks`] (a
 //! closed set, each a description that runs), [`weights`] (other projects' files), [`input`] (from images to a tensor),
-//! [`probability`], [`trust`] (calibration and rejection), [`saved`] (the model file), [`predict`].
+//! [`interpreter`] (the same networks without Burn), [`probability`], [`trust`] (calibration and rejection), [`saved`]
+//! (the model file), [`predict`].
 #![forbid(unsafe_code)]
 
 #[cfg(feature = "burn")]

@@ -36,7 +36,7 @@ pub extern "C" fn room(length: usize) -> *mut u8 {
     })
 }
 
-/// Takes the bytes as a model file; answers below the confidence `reject`, 0 to 1, are "unknown"; without a number (NaN)
+/// Takes the bytes as a model file; answers below the confidence `reject`, 0 to 1, are "unknown"; without one (NaN)
 /// none is. Gives 1, or 0 where it is no model, and says why.
 #[allow(unsafe_code, reason = "a name that is seen from outside")]
 #[unsafe(no_mangle)]
