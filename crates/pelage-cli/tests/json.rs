@@ -284,6 +284,7 @@ fn every_document_is_what_is_described() {
     checked.verb("export onnx", "run --out model.onnx");
     succeed(&folder, &frozen(&["--epochs", "1", "--out", "head"]));
     checked.verb("export safetensors", "head --out model.safetensors");
+    checked.verb("export web", "run --out site");
     checked.verb("ensemble", "run other --out both.safetensors");
     let solved = "--backbone resnet18 --weights random --image-size 32 --head logistic";
     checked.verb("train", &format!("data --out solved {solved}"));

@@ -5,67 +5,20 @@ use std::path::Path;
 
 use browser::Browser;
 use common::{data, stripes, succeed, trained};
+use look::{TABLE, answers, look};
 use serde_json::{Value, json};
 use server::Server;
 
 #[path = "common/browser.rs"]
 mod browser;
 mod common;
+#[path = "common/look.rs"]
+mod look;
 #[path = "common/server.rs"]
 mod server;
 
 const TAB: &str = "\u{E004}";
 const ENTER: &str = "\u{E007}";
-
-/// Faults of the page as it is laid out.
-const FAULTS: &str = r#"
-const faults = [], seen = (element) => element.checkVisibility() && !element.closest(".unseen");
-const wide = document.documentElement.scrollWidth - document.documentElement.clientWidth;
-if (wide > 0) faults.push(`${wide} pixels wider than the screen`);
-for (const button of document.querySelectorAll("button, select, a, input, summary")) {
-  if (!seen(button) || button.closest(".skip")) continue;
-  const box = button.getBoundingClientRect();
-  const small = box.width < 24 || box.height < 24;
-  if (small && button.matches("button, select")) faults.push(`small: ${button.outerHTML}`);
-  const name = button.ariaLabel || button.textContent.trim() || button.labels?.length;
-  if (!name) faults.push(`no name: ${button.outerHTML}`);
-}
-for (const element of document.querySelectorAll("[data-text]"))
-  if (seen(element) && !element.textContent) faults.push(`no text: ${element.outerHTML}`);
-for (const image of document.querySelectorAll("img")) {
-  if (!image.hasAttribute("alt")) faults.push(`no alternative: ${image.outerHTML}`);
-  if (seen(image) && !(image.complete && image.naturalWidth)) faults.push(`not loaded: ${image.outerHTML}`);
-}
-if ([...document.querySelectorAll("h1")].filter(seen).length !== 1) faults.push("not one heading");
-const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-for (let text = texts.nextNode(); text; text = texts.nextNode())
-  // An example of JSON may say so.
-  if (!text.parentElement.closest("pre") && /undefined|NaN|\bnull\b|\[object/.test(text.data)) faults.push(text.data);
-return faults;
-"#;
-
-/// At both widths, in both schemes and languages.
-fn look(browser: &Browser, name: &str) {
-    for (language, words) in [("zh", "zh-CN"), ("en", "en")] {
-        let choose = format!(
-            "const choice = document.querySelector('#language'); choice.value = '{language}'; \
-             choice.dispatchEvent(new Event('change')); return document.documentElement.lang;"
-        );
-        assert_eq!(browser.run(&choose), words);
-        for (width, height, scheme) in [(360, 800, "dark"), (1600, 1000, "light")] {
-            browser.screen(width, height, scheme);
-            assert_eq!(browser.run(FAULTS), json!([]), "{name} at {width} in {language}");
-            browser.screenshot(&format!("serve-{name}-{width}-{scheme}-{language}.png"));
-        }
-    }
-}
-
-fn answers(browser: &Browser, count: usize) {
-    browser.wait(&format!(
-        "return document.querySelectorAll('#results > li').length === {count} && \
-         document.querySelectorAll('#results .answer, #results .bad').length === {count}"
-    ));
-}
 
 /// The answer that is shown for a picture, with its probability.
 fn shown(browser: &Browser, name: &str) -> Value {
@@ -121,7 +74,7 @@ fn a_person_tries_a_model_and_watches_a_run() {
     browser.screen(1280, 900, "light");
     browser.open(&address);
     browser.wait("return document.querySelector('#try-title')?.textContent === 'What does run see?'");
-    look(&browser, "empty");
+    look(&browser, "serve-empty");
     assert_eq!(browser.complaints(), Vec::<String>::new());
     let sizes = "return performance.getEntries().reduce((sum, entry) => sum + (entry.transferSize ?? 0), 0)";
     let bytes = browser.run(sizes).as_f64().unwrap();
@@ -219,10 +172,7 @@ fn a_person_tries_a_model_and_watches_a_run() {
     browser.wait("return document.querySelector('#results > li:last-child .below > p:last-child.quiet')");
 
     // The history as a table.
-    browser.run(
-        "const real = URL.createObjectURL; URL.createObjectURL = (blob) => { \
-         blob.text().then((text) => { window.table = text }); URL.createObjectURL = real; return real(blob) }",
-    );
+    browser.run(TABLE);
     browser.click("#csv");
     let table = browser.wait("return window.table");
     let lines: Vec<_> = table.as_str().unwrap().lines().collect();
@@ -233,7 +183,7 @@ fn a_person_tries_a_model_and_watches_a_run() {
         lines[2]
     );
     assert!(lines[0].contains("probability of level"), "{}", lines[0]);
-    look(&browser, "pictures");
+    look(&browser, "serve-pictures");
 
     browser.click("nav a[href='#model']");
     browser.run("for (const details of document.querySelectorAll('details')) details.open = true");
@@ -242,13 +192,13 @@ fn a_person_tries_a_model_and_watches_a_run() {
         browser.run("return document.querySelectorAll('#cards svg.chart path').length"),
         4
     );
-    look(&browser, "model");
+    look(&browser, "serve-model");
     browser.click("nav a[href='#api']");
     browser.wait("return document.querySelectorAll('#routes article').length > 8");
-    look(&browser, "api");
+    look(&browser, "serve-api");
     browser.click("nav a[href='#runs']");
     browser.wait("return document.querySelectorAll('#run-list article').length === 1");
-    look(&browser, "runs");
+    look(&browser, "serve-runs");
 
     // Another process trains; its curves grow by themselves.
     let more = [
@@ -278,7 +228,7 @@ fn a_person_tries_a_model_and_watches_a_run() {
         (4, 16),
         "all of the validation part: {counts:?}"
     );
-    look(&browser, "run");
+    look(&browser, "serve-run");
     let (status, report) = server.get("/api/runs/report?run=one");
     assert!(status == 200 && String::from_utf8_lossy(&report).contains("</html>"));
     assert_eq!(server.get("/api/runs/report?run=..").0, 404);
@@ -310,7 +260,7 @@ fn a_token_is_asked_for_and_taken_from_the_address() {
     stripes(1, 7, 60).save(folder.path().join("level.png")).unwrap();
     browser.enter("#files", &folder.path().join("level.png").display().to_string());
     answers(&browser, 1);
-    look(&browser, "token");
+    look(&browser, "serve-token");
 
     browser.run("sessionStorage.clear()");
     browser.open("about:blank");
@@ -350,7 +300,7 @@ fn two_classes_are_taught_tried_and_taken_away() {
             class + 1
         ));
     }
-    look(&browser, "teach");
+    look(&browser, "serve-teach");
     browser.click("#learn");
     browser.wait("return !document.querySelector('#taught').hidden");
     browser.enter(
@@ -358,7 +308,7 @@ fn two_classes_are_taught_tried_and_taken_away() {
         &folder.path().join("level-1.png").display().to_string(),
     );
     browser.wait("return document.querySelector('#taught-answer .answer')");
-    look(&browser, "taught");
+    look(&browser, "serve-taught");
     assert_eq!(browser.complaints(), Vec::<String>::new());
 
     // What is taken away is a model as any other, and says the same.

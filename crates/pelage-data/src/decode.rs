@@ -7,6 +7,7 @@ mod limits;
 mod memory;
 mod png;
 mod quiet;
+#[cfg(feature = "files")]
 mod tiff;
 
 use std::io::Cursor;
@@ -99,6 +100,7 @@ pub(crate) fn decode_for(
     let decode = || match format {
         ImageFormat::Jpeg => jpeg::decode(bytes, &budget, at_least),
         ImageFormat::Png => png::decode(bytes, &budget),
+        #[cfg(feature = "files")]
         ImageFormat::Tiff => {
             tiff::decode_palette(bytes, &budget).unwrap_or_else(|| decode_other(bytes, format, &budget))
         }

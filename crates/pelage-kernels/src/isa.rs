@@ -17,6 +17,10 @@ pub(crate) enum Kind {
     Avx2,
     #[cfg(target_arch = "aarch64")]
     Neon,
+    #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+    Simd128,
+    /// Left out where a module has vectors: it would only make that larger.
+    #[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
     Portable,
 }
 
@@ -31,7 +35,7 @@ impl Isa {
         *BEST.get_or_init(|| Isa::from_environment().unwrap_or_else(|error| panic!("{error}")))
     }
 
-    /// The one that `PELAGE_ISA` names (`avx512`, `avx2`, `neon`, `portable`), or the best one if it is unset or empty.
+    /// The one that `PELAGE_ISA` names (`avx512`, `avx2`, `neon`, `simd128`, `portable`), or the best if it is unset.
     ///
     /// # Errors
     /// [`Unavailable`] if the name is unknown or this CPU lacks the instruction set.
@@ -53,7 +57,7 @@ impl Isa {
         }
     }
 
-    /// All that this CPU has, best first; the portable one is always last.
+    /// All that this CPU has, best first; the portable one comes last.
     pub fn available() -> Vec<Isa> {
         let mut found = Vec::new();
         #[cfg(target_arch = "x86_64")]
@@ -68,6 +72,10 @@ impl Isa {
         // NEON is part of every 64-bit Arm CPU.
         #[cfg(target_arch = "aarch64")]
         found.push(Isa(Kind::Neon));
+        // WebAssembly asks nothing at run time: a module with an instruction that the engine lacks does not load.
+        #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+        found.push(Isa(Kind::Simd128));
+        #[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
         found.push(Isa(Kind::Portable));
         found
     }
@@ -81,6 +89,9 @@ impl Isa {
             Kind::Avx2 => "avx2",
             #[cfg(target_arch = "aarch64")]
             Kind::Neon => "neon",
+            #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+            Kind::Simd128 => "simd128",
+            #[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
             Kind::Portable => "portable",
         }
     }
@@ -94,6 +105,9 @@ impl Isa {
             Kind::Avx2 => vector::Avx2::LANES,
             #[cfg(target_arch = "aarch64")]
             Kind::Neon => vector::Neon::LANES,
+            #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+            Kind::Simd128 => vector::Simd128::LANES,
+            #[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
             Kind::Portable => vector::Portable::LANES,
         }
     }
@@ -130,27 +144,29 @@ impl std::error::Error for Unavailable {}
 ///   register tile, for example) are given per instruction set; without sizes, the brackets are omitted.
 macro_rules! for_each_isa {
     (fused $name:ident, $body:ident, $arguments:tt) => {
-        $crate::isa::for_each_isa!(@ $name, $body, [true] [true] [true] [false], (), $arguments);
+        $crate::isa::for_each_isa!(@ $name, $body, [true] [true] [true] [false] [false], (), $arguments);
     };
     (
         vectors $name:ident, $body:ident,
         $([
             avx512: $($avx512:literal),*; avx2: $($avx2:literal),*;
-            neon: $($neon:literal),*; portable: $($portable:literal),*
+            neon: $($neon:literal),*; simd128: $($simd128:literal),*; portable: $($portable:literal),*
         ],)?
         ($($arguments:tt)*)
     ) => {
         $crate::isa::for_each_isa!(
             @ $name, $body,
             [$crate::vector::Avx512, $($($avx512),*)?] [$crate::vector::Avx2, $($($avx2),*)?]
-            [$crate::vector::Neon, $($($neon),*)?] [$crate::vector::Portable, $($($portable),*)?],
+            [$crate::vector::Neon, $($($neon),*)?] [$crate::vector::Simd128, $($($simd128),*)?]
+            [$crate::vector::Portable, $($($portable),*)?],
             // SAFETY: this function is only called if the CPU has the instruction set of its vector.
             (unsafe { $crate::vector::Simd::new() },),
             ($($arguments)*)
         );
     };
     (
-        @ $name:ident, $body:ident, [$($avx512:tt)*] [$($avx2:tt)*] [$($neon:tt)*] [$($portable:tt)*],
+        @ $name:ident, $body:ident,
+        [$($avx512:tt)*] [$($avx2:tt)*] [$($neon:tt)*] [$($simd128:tt)*] [$($portable:tt)*],
         ($($simd:tt)*), ($($arg:ident: $type:ty),* $(,)?)
     ) => {
         pub(crate) fn $name(isa: $crate::isa::Isa, $($arg: $type),*) {
@@ -173,6 +189,9 @@ macro_rules! for_each_isa {
                 $crate::isa::Kind::Avx2 => unsafe { avx2($($arg),*) },
                 #[cfg(target_arch = "aarch64")]
                 $crate::isa::Kind::Neon => $body::<$($neon)*>($($simd)* $($arg),*),
+                #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+                $crate::isa::Kind::Simd128 => $body::<$($simd128)*>($($simd)* $($arg),*),
+                #[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
                 $crate::isa::Kind::Portable => $body::<$($portable)*>($($simd)* $($arg),*),
             }
         }

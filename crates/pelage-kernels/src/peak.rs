@@ -23,7 +23,7 @@ pub fn flops(isa: Isa) -> f64 {
 
 // Twelve vectors (AVX-512: 24), more than enough to hide a latency of four cycles in two pipelines.
 for_each_isa!(vectors chains, chains_body,
-    [avx512: 24; avx2: 12; neon: 12; portable: 12],
+    [avx512: 24; avx2: 12; neon: 12; simd128: 12; portable: 12],
     (start: f32, lanes: &mut usize));
 
 #[inline(always)]

@@ -77,9 +77,11 @@ pub(crate) trait Vector: Copy {
 }
 
 /// Plain Rust, which specifies the others; the compiler vectorizes it where it can.
+#[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
 #[derive(Clone, Copy)]
 pub(crate) struct Portable([f32; 4]);
 
+#[cfg(not(all(target_arch = "wasm32", target_feature = "simd128")))]
 impl Vector for Portable {
     const LANES: usize = 4;
     const FUSED: bool = false;
@@ -125,10 +127,10 @@ impl Vector for Portable {
 
 /// Defines the vector `$name` by an instruction set's intrinsics; multiply-add and comparison are expressions, since
 /// their form differs between instruction sets.
-#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64", target_arch = "wasm32"))]
 macro_rules! vector {
     (
-        $name:ident, $register:ty, $lanes:literal,
+        $name:ident, $register:ty, $lanes:literal, fused: $fused:literal,
         $splat:ident, $load:ident, $store:ident, $add:ident, $sub:ident, $max:ident, $min:ident,
         multiply_add: |$sum:ident, $a:ident, $b:ident| $multiply_add:expr,
         where_equal: |$values:ident, $bytes:ident, $byte:ident| $where_equal:expr $(,)?
@@ -143,7 +145,7 @@ macro_rules! vector {
         )]
         impl Vector for $name {
             const LANES: usize = $lanes;
-            const FUSED: bool = true;
+            const FUSED: bool = $fused;
             #[inline(always)]
             fn splat(_: Simd<Self>, value: f32) -> Self {
                 // SAFETY: the CPU has the instruction.
@@ -196,7 +198,7 @@ mod x86 {
     use std::arch::x86_64::*;
 
     vector!(
-        Avx2, __m256, 8,
+        Avx2, __m256, 8, fused: true,
         _mm256_set1_ps, _mm256_loadu_ps, _mm256_storeu_ps, _mm256_add_ps, _mm256_sub_ps, _mm256_max_ps, _mm256_min_ps,
         multiply_add: |sum, a, b| _mm256_fmadd_ps(a, b, sum),
         where_equal: |values, bytes, byte| {
@@ -206,7 +208,7 @@ mod x86 {
         },
     );
     vector!(
-        Avx512, __m512, 16,
+        Avx512, __m512, 16, fused: true,
         _mm512_set1_ps, _mm512_loadu_ps, _mm512_storeu_ps, _mm512_add_ps, _mm512_sub_ps, _mm512_max_ps, _mm512_min_ps,
         multiply_add: |sum, a, b| _mm512_fmadd_ps(a, b, sum),
         where_equal: |values, bytes, byte| {
@@ -225,7 +227,7 @@ mod arm {
     use std::arch::aarch64::*;
 
     vector!(
-        Neon, float32x4_t, 4,
+        Neon, float32x4_t, 4, fused: true,
         vdupq_n_f32, vld1q_f32, vst1q_f32, vaddq_f32, vsubq_f32, vmaxq_f32, vminq_f32,
         multiply_add: |sum, a, b| vfmaq_f32(sum, a, b),
         where_equal: |values, bytes, byte| {
@@ -238,6 +240,60 @@ mod arm {
 }
 #[cfg(target_arch = "aarch64")]
 pub(crate) use arm::Neon;
+
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+mod web {
+    use super::{Simd, Vector};
+    use std::arch::wasm32::*;
+
+    // Scalars know no fused multiply-add, and what the relaxed one of vectors does is up to the engine.
+    vector!(
+        Simd128, v128, 4, fused: false,
+        f32x4_splat, load, store, f32x4_add, f32x4_sub, maximum, minimum,
+        multiply_add: |sum, a, b| multiply_add(sum, a, b),
+        where_equal: |values, bytes, byte| {
+            let bytes: [u8; 4] = *bytes.cast();
+            let [a, b, c, d] = bytes.map(u32::from);
+            v128_and(values, u32x4_eq(u32x4(a, b, c, d), u32x4_splat(byte.into())))
+        },
+    );
+
+    /// # Safety
+    /// Four values must be readable at `from`.
+    #[inline(always)]
+    unsafe fn load(from: *const f32) -> v128 {
+        // SAFETY: guaranteed by the caller; no alignment is needed.
+        unsafe { v128_load(from.cast()) }
+    }
+
+    /// # Safety
+    /// Four values must be writable at `to`.
+    #[inline(always)]
+    unsafe fn store(to: *mut f32, values: v128) {
+        // SAFETY: as above.
+        unsafe { v128_store(to.cast(), values) }
+    }
+
+    #[inline(always)]
+    fn multiply_add(sum: v128, a: v128, b: v128) -> v128 {
+        #[cfg(target_feature = "relaxed-simd")]
+        return f32x4_relaxed_madd(a, b, sum);
+        #[cfg(not(target_feature = "relaxed-simd"))]
+        f32x4_add(sum, f32x4_mul(a, b))
+    }
+
+    // One instruction each on x86, and the second operand where either is NaN, as the macro wants it.
+    #[inline(always)]
+    fn maximum(low: v128, values: v128) -> v128 {
+        f32x4_pmax(values, low)
+    }
+    #[inline(always)]
+    fn minimum(high: v128, values: v128) -> v128 {
+        f32x4_pmin(values, high)
+    }
+}
+#[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
+pub(crate) use web::Simd128;
 
 #[cfg(test)]
 mod tests {

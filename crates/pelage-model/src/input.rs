@@ -1,5 +1,6 @@
 //! From encoded images to a network's input tensor: the only place where one is made.
 
+#[cfg(feature = "burn")]
 use burn::tensor::{Device, Tensor, TensorData};
 use image::RgbImage;
 use pelage_data::decode::Limits;
@@ -9,12 +10,14 @@ use pelage_data::preprocess::Preprocessing;
 ///
 /// # Panics
 /// If the values are not a whole number of samples.
+#[cfg(feature = "burn")]
 pub fn tensor(values: Vec<f32>, [h, w, c]: [usize; 3], device: &Device) -> Tensor<4> {
     let shape = [values.len() / (h * w * c), h, w, c];
     Tensor::from_data(TensorData::new(values, shape), device)
 }
 
 /// Stacks consecutive normalized images `[h, w, 3]`, of the size of `preprocessing`, into `[n, h, w, 3]`.
+#[cfg(feature = "burn")]
 pub fn images(values: Vec<f32>, preprocessing: &Preprocessing, device: &Device) -> Tensor<4> {
     tensor(values, shape(preprocessing), device)
 }

@@ -4,28 +4,39 @@ pub mod cnn;
 pub mod described;
 pub mod efficientnet_lite;
 mod fold;
+#[cfg(feature = "burn")]
 mod forward;
 mod fusion;
 pub mod googlenet;
 pub mod graph;
 pub mod head;
+#[cfg(feature = "burn")]
 mod init;
+#[cfg(feature = "burn")]
 mod layer;
 pub mod lynx;
 pub mod mobilenet_v2;
+#[cfg(feature = "burn")]
 pub mod network;
+#[cfg(feature = "burn")]
 pub mod parameters;
+#[cfg(feature = "burn")]
 pub mod pooled;
 pub mod resnet;
+pub mod shapes;
 pub mod summary;
+#[cfg(feature = "burn")]
 mod variants;
 pub mod vgg;
 
 pub use cnn::Cnn;
+#[cfg(feature = "burn")]
 pub use forward::Tap;
 use graph::Graph;
 pub use head::{Head, Pooling};
+#[cfg(feature = "burn")]
 use init::Init;
+#[cfg(feature = "burn")]
 pub use network::{Mode, Network};
 
 /// The supported architectures, by their names in settings and model files; one from a description is written as a
@@ -152,6 +163,7 @@ impl Architecture {
         graph
     }
 
+    #[cfg(feature = "burn")]
     fn init(self) -> Init {
         match self {
             Architecture::Cnn3 | Architecture::Cnn(_) => Init::Glorot,

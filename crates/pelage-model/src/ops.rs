@@ -15,10 +15,11 @@ mod flex;
 pub mod optimizer;
 mod pooling;
 
+pub use crate::options::{Activation, Options};
 pub use batch_norm::{Normalized, batch_norm, batch_norm_composed};
 pub use chain::{Link, convolution_chain};
 pub use conv_block::{PackedBlock, conv_block, conv_block_composed};
-pub use convolution::{Activation, Options, Packed, convolution, convolution_composed, convolution_packed};
+pub use convolution::{Packed, convolution, convolution_composed, convolution_packed};
 pub use cross_entropy::{Wanted, cross_entropy, cross_entropy_composed};
 pub use dense::{dense, dense_composed};
 pub use dropout::dropout;

@@ -5,52 +5,11 @@ use image::RgbImage;
 use pelage_data::decode::Limits;
 use pelage_data::preprocess::Preprocessing;
 use rayon::prelude::*;
-use serde::Serialize;
 
 use crate::input;
-use crate::probability::softmax;
+pub use crate::prediction::{Prediction, UNKNOWN};
 use crate::saved::{Member, Model, check_answer};
-use crate::trust::Doubt;
 use crate::values::to_vec;
-
-/// The model's answer for one image.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Prediction {
-    /// The image's name, as given by the caller.
-    pub path: String,
-    /// Class and probability (0 to 1), most likely first; empty if there is no prediction.
-    pub classes: Vec<(String, f32)>,
-    /// What the logits were divided by, if the model is calibrated.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub temperature: Option<f64>,
-    /// Why the prediction is rejected, if it is; the answer is then [`UNKNOWN`].
-    #[serde(flatten)]
-    pub doubt: Option<Doubt>,
-    /// Why there is no prediction, if there is none.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub error: Option<String>,
-}
-
-pub use crate::trust::UNKNOWN;
-
-impl Prediction {
-    /// No prediction for what is at `path`, and why.
-    pub fn failed(path: impl Into<String>, reason: impl Into<String>) -> Self {
-        Prediction {
-            path: path.into(),
-            classes: Vec::new(),
-            temperature: None,
-            doubt: None,
-            error: Some(reason.into()),
-        }
-    }
-
-    /// The answer: the most likely class, or [`UNKNOWN`]; `None` if the image could not be read.
-    pub fn answer(&self) -> Option<&str> {
-        let (first, _) = self.classes.first()?;
-        Some(if self.doubt.is_some() { UNKNOWN } else { first })
-    }
-}
 
 /// Images per forward pass.
 pub const BATCH: usize = 32;
@@ -170,33 +129,10 @@ impl Model {
                 check_answer(logits).map(|()| (logits, embedding))
             });
             match row {
-                Ok((logits, embedding)) => self.judged(path, logits, embedding),
-                Err(reason) => Prediction {
-                    path,
-                    classes: Vec::new(),
-                    temperature: None,
-                    doubt: None,
-                    error: Some(reason),
-                },
+                Ok((logits, embedding)) => Prediction::new(path, &self.facts.classes, &self.judge, logits, embedding),
+                Err(reason) => Prediction::failed(path, reason),
             }
         };
         names.zip(inputs).map(one).collect()
-    }
-
-    fn judged(&self, path: String, logits: &[f32], embedding: &[f32]) -> Prediction {
-        let temperature = self.judge.temperature();
-        let probabilities = softmax(logits, temperature.unwrap_or(1.0))
-            .into_iter()
-            .map(|p| p as f32);
-        let mut classes: Vec<_> = self.facts.classes.iter().cloned().zip(probabilities).collect();
-        classes.sort_by(|a, b| b.1.total_cmp(&a.1));
-        let confidence = classes.first().map_or(0.0, |(_, probability)| f64::from(*probability));
-        Prediction {
-            path,
-            doubt: self.judge.doubt(confidence, embedding),
-            classes,
-            temperature,
-            error: None,
-        }
     }
 }

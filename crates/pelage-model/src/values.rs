@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+#[cfg(feature = "burn")]
 use burn::Tensor;
 
 /// A tensor in plain memory, row-major.
@@ -17,6 +18,7 @@ pub struct Values {
 pub type Named = BTreeMap<String, Values>;
 
 /// The values of an f32 tensor, row-major.
+#[cfg(feature = "burn")]
 pub fn to_vec<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
     let data = tensor.into_data();
     match data.try_into_vec::<f32>() {

@@ -74,9 +74,9 @@ pub fn router(app: Arc<App>) -> Router {
     }
     let document = openapi::document(&described).to_string();
     router = router.route("/api/openapi.json", get(async move || json_text(document.clone())));
-    for asset in assets::ALL {
+    for asset in assets::all() {
         router = router.route(
-            asset.path,
+            &format!("/{}", asset.name),
             get(async move |headers: axum::http::HeaderMap| asset.answer(&headers)),
         );
     }

@@ -1,46 +1,45 @@
-//! The page, in the binary.
+//! The page, in the binary: what is the server's own, and what a site of files has as well.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use pelage::interface;
 
 /// A file of the page.
+#[derive(Clone, Copy)]
 pub(crate) struct Asset {
-    pub(crate) path: &'static str,
+    /// Its path behind the first slash.
+    pub(crate) name: &'static str,
     kind: &'static str,
     text: &'static str,
 }
 
-const HTML: &str = "text/html; charset=utf-8";
-
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 
-/// All files of the page.
-pub(crate) const ALL: &[Asset] = &[
-    file("/", HTML, include_str!("assets/index.html")),
-    file(
-        "/style.css",
-        "text/css; charset=utf-8",
-        include_str!("assets/style.css"),
-    ),
-    file("/icon.svg", "image/svg+xml", include_str!("assets/icon.svg")),
-    file("/app.js", SCRIPT, include_str!("assets/app.js")),
-    file("/camera.js", SCRIPT, include_str!("assets/camera.js")),
-    file("/charts.js", SCRIPT, include_str!("assets/charts.js")),
-    file("/docs.js", SCRIPT, include_str!("assets/docs.js")),
-    file("/dom.js", SCRIPT, include_str!("assets/dom.js")),
-    file("/feedback.js", SCRIPT, include_str!("assets/feedback.js")),
-    file("/layers.js", SCRIPT, include_str!("assets/layers.js")),
-    file("/model.js", SCRIPT, include_str!("assets/model.js")),
-    file("/pictures.js", SCRIPT, include_str!("assets/pictures.js")),
-    file("/runs.js", SCRIPT, include_str!("assets/runs.js")),
-    file("/teach.js", SCRIPT, include_str!("assets/teach.js")),
-    file("/text.js", SCRIPT, include_str!("assets/text.js")),
+/// What the server has for the page beside the [`interface`].
+const OWN: [Asset; 11] = [
+    file("", "text/html; charset=utf-8", include_str!("assets/index.html")),
+    file("style.css", "text/css; charset=utf-8", interface::STYLE),
+    file("icon.svg", "image/svg+xml", interface::ICON),
+    file("app.js", SCRIPT, include_str!("assets/app.js")),
+    file("docs.js", SCRIPT, include_str!("assets/docs.js")),
+    file("feedback.js", SCRIPT, include_str!("assets/feedback.js")),
+    file("layers.js", SCRIPT, include_str!("assets/layers.js")),
+    file("looks.js", SCRIPT, include_str!("assets/looks.js")),
+    file("runs.js", SCRIPT, include_str!("assets/runs.js")),
+    file("server.js", SCRIPT, include_str!("assets/server.js")),
+    file("teach.js", SCRIPT, include_str!("assets/teach.js")),
 ];
 
-const fn file(path: &'static str, kind: &'static str, text: &'static str) -> Asset {
-    Asset { path, kind, text }
+/// All files of the page.
+pub(crate) fn all() -> impl Iterator<Item = Asset> {
+    let shared = interface::MODULES.map(|(name, text)| file(name, SCRIPT, text));
+    OWN.into_iter().chain(shared)
+}
+
+const fn file(name: &'static str, kind: &'static str, text: &'static str) -> Asset {
+    Asset { name, kind, text }
 }
 
 impl Asset {

@@ -1,13 +1,11 @@
 //! The models that are served, by name.
 
-mod card;
-
 use std::path::{Path, PathBuf};
 
-use pelage::{Compute, Error, Model, Result};
+pub use pelage::card::Card;
+use pelage::{Compute, Error, Model, Result, card};
 
 use crate::problem::{Cause, Problem};
-pub use card::Card;
 
 /// The models of a server, the first being the one that answers where none is named.
 pub struct Models(Vec<Served>);
@@ -41,14 +39,7 @@ impl Models {
     }
 
     fn push(&mut self, path: &Path, model: Model) -> Result<()> {
-        let name = path.canonicalize().ok();
-        let name = name.as_deref().unwrap_or(path);
-        let name = if name.is_dir() {
-            name.file_name()
-        } else {
-            name.file_stem()
-        };
-        let name = name.unwrap_or_default().to_string_lossy().into_owned();
+        let name = card::name(path);
         let free = |name: &String| self.0.iter().all(|other| other.name != *name);
         // Two models of one name: the second gets a number.
         let numbered = (2..).map(|number| format!("{name}-{number}"));

@@ -1,5 +1,5 @@
-//! A model for other programs: its weights for PyTorch ([`safetensors`]), or an ONNX file, written from the network's
-//! own description, with its normalization and its calibration inside.
+//! A model for other programs: its weights for PyTorch ([`safetensors`]), a site for browsers ([`web`]), or an ONNX
+//! file, written from the network's own description, with its normalization and its calibration inside.
 //!
 //! Opset 12 and IR version 7, basic operators alone: what runtimes of the last years read, old ones too.
 
@@ -8,6 +8,7 @@ mod metadata;
 mod network;
 mod resize;
 mod safetensors;
+pub mod web;
 mod writer;
 
 use pelage_kernels::pixels::Normalization;

@@ -96,6 +96,7 @@
 
 pub mod bench;
 pub mod calibrate;
+pub mod card;
 pub mod compare;
 pub mod compute;
 pub mod draw;
@@ -105,6 +106,7 @@ pub mod explain;
 pub mod export;
 pub mod features;
 pub mod folds;
+pub mod interface;
 pub mod logistic;
 mod page;
 pub mod predict;

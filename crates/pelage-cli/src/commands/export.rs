@@ -1,5 +1,7 @@
 //! `pelage export`.
 
+mod web;
+
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
@@ -26,6 +28,7 @@ pub(super) struct Arguments {
 enum Verb {
     Onnx(Onnx),
     Safetensors(Safetensors),
+    Web(web::Arguments),
 }
 
 /// Write a model as ONNX, for ONNX Runtime, OpenCV and others
@@ -78,6 +81,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     match &arguments.verb {
         Verb::Onnx(arguments) => onnx(arguments),
         Verb::Safetensors(arguments) => safetensors(arguments),
+        Verb::Web(arguments) => web::run(arguments),
     }
 }
 

@@ -22,6 +22,12 @@ const JPEG_2000: Foreign = Foreign {
     name: "JPEG 2000",
     extension: "jp2",
 };
+/// In a browser, which does not show it either.
+#[cfg(not(feature = "files"))]
+const TIFF: Foreign = Foreign {
+    name: "TIFF",
+    extension: "tif",
+};
 const JPEG_LS: Foreign = Foreign {
     name: "JPEG-LS",
     extension: "jls",
@@ -49,6 +55,10 @@ fn foreign(head: &[u8]) -> Option<Foreign> {
             return Some(AVIF);
         }
         return has(first, heif).then_some(HEIC);
+    }
+    #[cfg(not(feature = "files"))]
+    if starts(b"II*\0") || starts(b"MM\0*") {
+        return Some(TIFF);
     }
     if starts(b"\xFF\x0A") || starts(b"\0\0\0\x0CJXL \r\n\x87\n") {
         return Some(JPEG_XL);
@@ -98,7 +108,10 @@ pub(crate) fn not_an_image(head: &[u8]) -> String {
         }
         _ => None,
     };
-    let formats = "JPEG, PNG, WebP, GIF, BMP or TIFF";
+    let formats = match cfg!(feature = "files") {
+        true => "JPEG, PNG, WebP, GIF, BMP or TIFF",
+        false => "JPEG, PNG, WebP, GIF or BMP",
+    };
     match document {
         Some(name) => format!("{name}, which pelage cannot read; convert it to {formats}"),
         None => format!("not a picture (content is none of {formats})"),

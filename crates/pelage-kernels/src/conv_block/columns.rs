@@ -97,7 +97,7 @@ impl Strip {
 
 // The vector type; channels of a tile of two vectors; columns whose sums fit in registers.
 for_each_isa!(vectors rows_of, rows_body,
-[avx512: 32, 2; avx2: 16, 1; neon: 8, 2; portable: 8, 1],
+[avx512: 32, 2; avx2: 16, 1; neon: 8, 2; simd128: 8, 1; portable: 8, 1],
 (
     shape: Shape,
     floor: f32,

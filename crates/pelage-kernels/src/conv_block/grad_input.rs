@@ -94,7 +94,7 @@ impl Row {
 }
 
 // The vector type, and the number of vectors in a window of weights.
-for_each_isa!(vectors image, image_body, [avx512: 6; avx2: 12; neon: 24; portable: 24], (
+for_each_isa!(vectors image, image_body, [avx512: 6; avx2: 12; neon: 24; simd128: 24; portable: 24], (
     shape: Shape,
     packed: &[f32],
     grad_output: &[f32],

@@ -87,7 +87,7 @@ pub(crate) struct Part {
 
 // The vector type and its lanes.
 for_each_isa!(vectors pool_block, pool_body,
-[avx512: 16; avx2: 8; neon: 4; portable: 4],
+[avx512: 16; avx2: 8; neon: 4; simd128: 4; portable: 4],
 (
     part: &Part,
     block: Range<usize>,

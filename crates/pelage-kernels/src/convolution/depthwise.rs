@@ -82,7 +82,7 @@ const ZEROS: [f32; 32] = [0.0; 32];
 
 // The vector type; output pixels at once: the width of a map is often a multiple of 7.
 for_each_isa!(vectors rows_of, rows_body,
-    [avx512: 7; avx2: 7; neon: 7; portable: 4],
+    [avx512: 7; avx2: 7; neon: 7; simd128: 4; portable: 4],
     (g: &Geometry, packed: &Packed, block: &Block, output: &mut [MaybeUninit<f32>]));
 
 /// Computes the output rows of `block`.

@@ -98,7 +98,7 @@ pub(super) struct Piece<'a> {
 
 // The vector type; output channels at once.
 for_each_isa!(vectors add, add_body,
-    [avx512: 12; avx2: 6; neon: 8; portable: 4],
+    [avx512: 12; avx2: 6; neon: 8; simd128: 4; portable: 4],
     (piece: &Piece, packed: &mut [f32], sums: &mut [f32]));
 
 /// Adds to `sums` `[co][two vectors]`.

@@ -32,7 +32,7 @@ const PART: usize = 96;
 
 // The vector type; pixels in a tile of two vectors, and in one of one vector.
 for_each_isa!(vectors block, block_body,
-    [avx512: 12, 12; avx2: 6, 12; neon: 8, 12; portable: 4, 8],
+    [avx512: 12, 12; avx2: 6, 12; neon: 8, 12; simd128: 4, 8; portable: 4, 8],
     (g: &Geometry, packed: &Packed, group: usize, block: &Block, waiting: &mut [f32], output: &mut [MaybeUninit<f32>]));
 
 #[inline(always)]

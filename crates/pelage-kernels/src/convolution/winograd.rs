@@ -68,7 +68,7 @@ impl Grid {
 
 // The vector type; tiles at once.
 for_each_isa!(vectors products, products_body,
-    [avx512: 12; avx2: 6; neon: 8; portable: 4],
+    [avx512: 12; avx2: 6; neon: 8; simd128: 4; portable: 4],
     (grid: &Grid, images: &[f32], tiles: Range<usize>, weights: &[f32], scratch: &mut [f32], products: &mut [f32]));
 
 /// Computes the product matrices `[tiles][filled channels]`, [`matrix_len`] apart, of the given tiles, which are

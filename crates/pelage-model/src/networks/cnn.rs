@@ -6,7 +6,7 @@
 //! two classes.
 
 use super::graph::{Convolution, Graph, Pool};
-use crate::ops::Activation;
+use crate::options::Activation;
 
 /// What a network is made of.
 #[derive(Clone, Copy, Debug, PartialEq)]

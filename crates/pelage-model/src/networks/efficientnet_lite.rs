@@ -4,7 +4,7 @@
 
 use super::graph::{Convolution, Graph, Padding};
 use super::mobilenet_v2::{Stage, inverted_residuals};
-use crate::ops::Activation::{None, Relu6};
+use crate::options::Activation::{None, Relu6};
 
 /// How a variant is scaled from the first one.
 #[derive(Clone, Copy, Debug)]

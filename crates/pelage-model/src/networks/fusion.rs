@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::graph::{Convolution, Graph, Node, Norm, Operation, Pool};
-use crate::ops::Activation;
+use crate::options::Activation;
 
 impl Graph {
     /// Whether [`crate::ops::conv_block`] computes the convolution `i` fused with the max pooling right after it: 3x3

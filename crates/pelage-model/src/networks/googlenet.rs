@@ -3,7 +3,7 @@
 //! out.
 
 use super::graph::{Convolution, Graph, Pool, Value};
-use crate::ops::Activation::{None, Relu};
+use crate::options::Activation::{None, Relu};
 
 /// Channels of one inception module, in the columns of the paper's table.
 struct Inception {

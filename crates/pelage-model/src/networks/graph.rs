@@ -1,7 +1,7 @@
 //! A network as data: its operations in execution order. The forward pass, the summary, the names and shapes of all
 //! parameters and the multiply-add counts come from this one description.
 
-use crate::ops::{Activation, Options};
+use crate::options::{Activation, Options};
 
 /// The output of an operation, for use as input of later ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,16 +111,6 @@ impl Node {
             Operation::Norm(norm) => norm.activation,
             Operation::Dense { activation } => *activation,
             _ => Activation::None,
-        }
-    }
-
-    /// The same, mutable.
-    pub(crate) fn activation_mut(&mut self) -> Option<&mut Activation> {
-        match &mut self.operation {
-            Operation::Convolution(convolution) => Some(&mut convolution.activation),
-            Operation::Norm(norm) => Some(&mut norm.activation),
-            Operation::Dense { activation } => Some(activation),
-            _ => None,
         }
     }
 }

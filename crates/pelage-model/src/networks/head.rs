@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::graph::{Graph, Operation};
-use crate::ops::Activation;
+use crate::options::Activation;
 
 /// A head other than the architecture's own.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -5,7 +5,8 @@ use burn::module::{Module, Param, RunningState};
 use burn::tensor::{Device, TensorData};
 
 use super::graph::Convolution;
-use crate::ops::{self, Activation, Options};
+use crate::ops;
+use crate::options::{Activation, Options};
 use crate::values::{Named, Values};
 
 /// A layer with parameters.

@@ -15,7 +15,7 @@
 //! around which the input goes, as in ResNet's basic block (He et al. 2016). Images may have any size from 32 pixels.
 
 use super::graph::{Convolution, Graph, Pool, Value};
-use crate::ops::Activation;
+use crate::options::Activation;
 
 /// Channels of each stage, and its residual pairs.
 const STAGES: [(usize, usize); 5] = [(32, 0), (64, 0), (128, 1), (256, 1), (384, 1)];

@@ -1,7 +1,7 @@
 //! MobileNetV2: Sandler et al. 2018, *MobileNetV2: Inverted Residuals and Linear Bottlenecks*, table 2.
 
 use super::graph::{Convolution, Graph, Value};
-use crate::ops::Activation::{None, Relu6};
+use crate::options::Activation::{None, Relu6};
 
 /// A row of the paper's table: inverted residual blocks with the same output width.
 #[derive(Clone, Copy, Debug)]

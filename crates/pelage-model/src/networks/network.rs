@@ -54,37 +54,10 @@ impl Network {
     ///
     /// # Errors
     /// A message that names the first missing, surplus or misshapen tensor.
-    pub fn assemble(graph: Graph, values: Named, device: &Device) -> Result<Self, String> {
-        let graph = folded_as(graph, &values);
-        let mut known = 0;
-        for (name, wanted) in graph.nodes().iter().flat_map(|node| graph.tensors(node)) {
-            match values.get(&name) {
-                Some(values) if values.shape == wanted && values.data.len() == wanted.iter().product::<usize>() => {
-                    known += 1
-                }
-                Some(values) => {
-                    return Err(format!(
-                        "tensor '{name}' has shape {:?}, expected {wanted:?}",
-                        values.shape
-                    ));
-                }
-                None => return Err(format!("tensor '{name}' is missing")),
-            }
-        }
-        if known == values.len() {
-            return Ok(Self::build(graph, values, device));
-        }
-        let known: Vec<_> = graph
-            .nodes()
-            .iter()
-            .flat_map(|node| graph.tensors(node))
-            .map(|(name, _)| name)
-            .collect();
-        let surplus = values
-            .into_keys()
-            .find(|name| !known.contains(name))
-            .unwrap_or_default();
-        Err(format!("has a tensor '{surplus}' that the architecture does not know"))
+    pub fn assemble(mut graph: Graph, values: Named, device: &Device) -> Result<Self, String> {
+        graph.take_folded(&values);
+        graph.check(&values)?;
+        Ok(Self::build(graph, values, device))
     }
 
     /// A head alone, freshly initialized, for feature maps of `[h, w, c]`.
@@ -144,24 +117,6 @@ impl Network {
         // Every network has a layer with parameters.
         self.devices().swap_remove(0)
     }
-}
-
-/// `graph` without the batch norms that are folded in `values`, where a bias stands instead of a norm.
-fn folded_as(mut graph: Graph, values: &Named) -> Graph {
-    for node in &mut graph.nodes {
-        if let Operation::Convolution(convolution) = &mut node.operation {
-            let has = |suffix: &str| values.contains_key(&format!("{}.{suffix}", node.name));
-            if has("bias") && !has("norm.weight") {
-                convolution.norm = None;
-            }
-        }
-    }
-    for (norm, _, convolution) in graph.norms() {
-        if !values.contains_key(&format!("{}.running_mean", graph.nodes[norm].name)) {
-            graph.fold_norm(norm, convolution);
-        }
-    }
-    graph
 }
 
 /// By hand, because Burn's derive supports fields, but not layers by name.

@@ -3,40 +3,10 @@
 use burn::Tensor;
 use burn::module::{Module, ModuleVisitor, Param};
 
-use super::graph::{Graph, Node, Norm, Operation};
 use super::network::Network;
+pub use super::shapes::is_statistic;
 use crate::tensors;
 use crate::values::{Named, Values, to_vec};
-
-impl Graph {
-    /// Name and shape of every tensor of `node`: parameters, and running statistics of a batch norm.
-    pub fn tensors(&self, node: &Node) -> Vec<(String, Vec<usize>)> {
-        let named = |name: &str, shape: &[usize]| (format!("{}.{name}", node.name), shape.to_vec());
-        let inputs = || self.nodes()[node.inputs[0]].channels;
-        match &node.operation {
-            Operation::Convolution(c) => {
-                let weight = named("weight", &[c.channels, inputs() / c.groups, c.kernel, c.kernel]);
-                let others: &[&str] = match c.norm {
-                    Some(_) => &["norm.weight", "norm.bias", "norm.running_mean", "norm.running_var"],
-                    None if c.bias => &["bias"],
-                    None => &[],
-                };
-                let others = others.iter().map(|name| named(name, &[c.channels]));
-                std::iter::once(weight).chain(others).collect()
-            }
-            Operation::Norm(Norm { epsilon: Some(_), .. }) => ["bias", "running_mean", "running_var"]
-                .map(|name| named(name, &[node.channels]))
-                .to_vec(),
-            Operation::Dense { .. } => {
-                vec![
-                    named("weight", &[node.channels, inputs()]),
-                    named("bias", &[node.channels]),
-                ]
-            }
-            _ => Vec::new(),
-        }
-    }
-}
 
 /// Copies every tensor of `network`: parameters, and running statistics of batch norms.
 pub fn read(network: &Network) -> Named {
@@ -83,11 +53,6 @@ pub fn check(network: &Network, values: &Named) -> Result<(), String> {
         return Err(format!("has {} tensors, expected {known}", values.len()));
     }
     tensors::check_finite(values)
-}
-
-/// Whether the tensor of this name is a running statistic, updated by batches and not by gradients.
-pub fn is_statistic(name: &str) -> bool {
-    name.ends_with(".running_mean") || name.ends_with(".running_var")
 }
 
 /// The dotted name of the current parameter, for a `ModuleVisitor` or `ModuleMapper` of your own.

@@ -2,7 +2,7 @@
 //! bottleneck is in its 3x3 convolution, as in torchvision ("v1.5", Goyal et al. 2017, section 5.1).
 
 use super::graph::{Convolution, Graph, Padding, Pool, Value};
-use crate::ops::Activation::{None, Relu};
+use crate::options::Activation::{None, Relu};
 
 /// Blocks per stage, and whether they are bottlenecks.
 #[derive(Clone, Copy, Debug)]

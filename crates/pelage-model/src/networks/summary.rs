@@ -4,8 +4,8 @@ use serde::Serialize;
 
 use super::Architecture;
 use super::graph::{Graph, Node, Operation};
-use super::parameters::is_statistic;
-use crate::ops::Activation;
+use super::shapes::is_statistic;
+use crate::options::Activation;
 
 /// One layer of a network.
 #[derive(Clone, Debug, Serialize, PartialEq)]

@@ -8,7 +8,7 @@ use super::graph::{Node, Operation};
 use super::head::Head;
 use super::network::Network;
 use super::{init, parameters};
-use crate::ops::Activation;
+use crate::options::Activation;
 
 impl Network {
     /// The same network with the batch norms of the layers that `choose` names folded into the convolutions before
@@ -25,21 +25,7 @@ impl Network {
         }
         let mut values = parameters::read(self);
         let mut graph = (*self.graph).clone();
-        for node in &mut graph.nodes {
-            if let Operation::Convolution(convolution) = &mut node.operation
-                && choose(&node.name)
-                && let Some(epsilon) = convolution.norm.take()
-            {
-                super::fold::fold(&node.name, &format!("{}.norm", node.name), epsilon, &mut values);
-            }
-        }
-        for (norm, epsilon, convolution) in graph.norms() {
-            let [norm_name, name] = [norm, convolution].map(|i| graph.nodes[i].name.clone());
-            if choose(&norm_name) {
-                super::fold::fold(&name, &norm_name, epsilon, &mut values);
-                graph.fold_norm(norm, convolution);
-            }
-        }
+        graph.fold(&mut values, choose);
         Self::build(graph, values, &self.device()).with_frozen(|layer| self.is_frozen(layer))
     }
 
@@ -93,5 +79,17 @@ impl Network {
         values.extend(old);
         let network = Self::build(graph, values, &self.device());
         network.with_frozen(|layer| self.is_frozen(layer) && !layer.starts_with("head"))
+    }
+}
+
+impl Node {
+    /// The activation applied to the output, if the operation has one, to be changed.
+    fn activation_mut(&mut self) -> Option<&mut Activation> {
+        match &mut self.operation {
+            Operation::Convolution(convolution) => Some(&mut convolution.activation),
+            Operation::Norm(norm) => Some(&mut norm.activation),
+            Operation::Dense { activation } => Some(activation),
+            _ => None,
+        }
     }
 }

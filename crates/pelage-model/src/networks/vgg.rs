@@ -2,7 +2,7 @@
 //! Five stages of 3x3 convolutions with ReLU, each closed by a 2x2 max pooling, and three dense layers.
 
 use super::graph::{Convolution, Graph, Padding, Pool};
-use crate::ops::Activation::{None, Relu};
+use crate::options::Activation::{None, Relu};
 
 /// Convolutions per stage of configuration D, 16 layers with weights.
 pub const VGG16: [usize; 5] = [2, 2, 3, 3, 3];

@@ -12,8 +12,8 @@ use pelage_kernels::batch_norm::{self as kernel, Affine, Statistics};
 use pelage_kernels::isa::Isa;
 
 use super::backward::propagate;
-use super::convolution::Activation;
 use super::flex::{dims, runs_on_kernels, tensor, values};
+use crate::options::Activation;
 
 /// The result of a batch norm in training.
 pub struct Normalized {

@@ -7,8 +7,9 @@ use burn::backend::{Backend, Dispatch, Flex, backend_extension};
 use pelage_kernels::convolution as kernel;
 use pelage_kernels::isa::Isa;
 
-use super::convolution::{Options, Packed, convolution_packed};
+use super::convolution::{Packed, convolution_packed};
 use super::flex::{dims, runs_on_kernels, tensor, values};
+use crate::options::Options;
 use crate::values::to_vec;
 
 /// A convolution of a chain, with the arguments of [`convolution_packed`].

@@ -16,20 +16,7 @@ use pelage_kernels::isa::Isa;
 
 use super::backward::propagate;
 use super::flex::{dims, runs_on_kernels, tensor, values};
-
-/// The function applied to every output value.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Activation {
-    /// Nothing.
-    #[default]
-    None,
-    /// max(x, 0).
-    Relu,
-    /// min(max(x, 0), 6), Howard et al. 2017.
-    Relu6,
-    /// x * sigmoid(x).
-    Silu,
-}
+use crate::options::{Activation, Options};
 
 impl Activation {
     /// Applies the function.
@@ -50,28 +37,6 @@ impl Activation {
             other => (other, Activation::None),
         }
     }
-
-    pub(super) fn of_kernel(self) -> kernel::Activation {
-        match self {
-            Activation::None => kernel::Activation::None,
-            Activation::Relu => kernel::Activation::Relu,
-            Activation::Relu6 => kernel::Activation::Relu6,
-            Activation::Silu => kernel::Activation::Silu,
-        }
-    }
-}
-
-/// Stride, padding, groups and activation of a convolution.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Options {
-    /// Stride in pixels.
-    pub stride: usize,
-    /// Zero padding: top, left, bottom, right.
-    pub padding: [usize; 4],
-    /// Groups of channels that are convolved independently; depthwise if there are as many as channels.
-    pub groups: usize,
-    /// The activation that follows.
-    pub activation: Activation,
 }
 
 /// Weights and bias in the kernels' layout, packed on first use. If the weights change, start with a new one.
@@ -186,24 +151,6 @@ pub(crate) struct Settings {
     options: Options,
     has_bias: bool,
     has_residual: bool,
-}
-
-impl Options {
-    /// For an input `[n, h, w, ci]` and weights `[co, ci / groups, kh, kw]`.
-    pub(super) fn geometry(&self, input: [usize; 4], weight: [usize; 4]) -> kernel::Geometry {
-        let ([batch, height, width, in_channels], [out_channels, _, kh, kw]) = (input, weight);
-        kernel::Geometry {
-            batch,
-            height,
-            width,
-            in_channels,
-            out_channels,
-            kernel: [kh, kw],
-            stride: [self.stride; 2],
-            padding: self.padding,
-            groups: self.groups,
-        }
-    }
 }
 
 /// Which gradients are needed: of input, weight, bias, residual.

@@ -72,3 +72,16 @@ pub fn check_head(head: &Head) -> Result<(), String> {
         )),
     }
 }
+
+/// Refuses logits or probabilities of which some are not finite: of finite weights, but too large ones.
+///
+/// # Errors
+/// If there is one.
+pub fn check_answer(values: &[f32]) -> std::result::Result<(), String> {
+    match values.iter().all(|value| value.is_finite()) {
+        true => Ok(()),
+        false => {
+            Err("the model gives no finite answer to it: its weights are damaged, or its training diverged".into())
+        }
+    }
+}

@@ -14,11 +14,11 @@ use crate::{Error, Result, paths, tensors};
 const CALIBRATION: &str = "calibration";
 
 /// The content of a model file.
-pub(super) struct Parts {
+pub(crate) struct Parts {
     /// The tensors of each network.
-    pub(super) named: Vec<Named>,
-    pub(super) facts: Facts,
-    pub(super) calibration: Option<Calibration>,
+    pub(crate) named: Vec<Named>,
+    pub(crate) facts: Facts,
+    pub(crate) calibration: Option<Calibration>,
 }
 
 /// The tensors of each network in a run folder or model file, by name, as they were trained: their batch norms are not
@@ -46,7 +46,7 @@ pub(super) fn read(path: &Path) -> Result<(PathBuf, Vec<u8>)> {
 }
 
 impl Parts {
-    pub(super) fn decode(bytes: &[u8]) -> std::result::Result<Parts, String> {
+    pub(crate) fn decode(bytes: &[u8]) -> std::result::Result<Parts, String> {
         let damaged = |failure: serde_json::Error| format!("its description is damaged: {failure}");
         let (mut named, mut facts) = tensors::decode::<Value>(bytes, "model")?;
         let calibration = facts.as_object_mut().and_then(|facts| facts.remove(CALIBRATION));

@@ -24,6 +24,12 @@ impl Judge {
         }
     }
 
+    /// The same, which rejects answers below the confidence `reject`, 0 to 1, and those for images too far from the
+    /// training set. Without a calibration it rejects nothing.
+    pub fn rejecting(self, reject: Option<f64>) -> Self {
+        Judge { reject, ..self }
+    }
+
     /// The same with the calibration beside the model of `run`, if it has none of its own. `reject`: answers below this
     /// confidence, 0 to 1, and those for images too far from the training set are rejected.
     ///

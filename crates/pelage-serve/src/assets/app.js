@@ -1,36 +1,32 @@
 // Which view is shown, and what the server has to offer.
 
-import { ask, enter, find, make } from "./dom.js";
+import { find, make } from "./dom.js";
+import { ask, enter, insist, picture, query } from "./server.js";
 import { chooser, text, translate } from "./text.js";
 import * as docs from "./docs.js";
 import * as model from "./model.js";
 import * as pictures from "./pictures.js";
 import * as runs from "./runs.js";
 import * as teach from "./teach.js";
+import * as views from "./views.js";
+import "./looks.js";
 import "./feedback.js";
 
-const views = { try: pictures, model, runs, teach, api: docs };
+const offered = { try: pictures, model, runs, teach, api: docs };
 let served = null;
 
-function show() {
-  if (!served) return;
-  const [name, ...rest] = decodeURIComponent(location.hash.slice(1)).split("/");
-  const offered = Object.keys(views).filter((view) => views[view].offered?.(served) ?? true);
-  const view = offered.includes(name) ? name : offered[0];
-  for (const section of document.querySelectorAll("main > section")) section.hidden = section.id !== view;
-  for (const link of document.querySelectorAll("nav a")) {
-    const of = link.getAttribute("href").slice(1);
-    link.hidden = !offered.includes(of);
-    if (of === view) link.setAttribute("aria-current", "page"); else link.removeAttribute("aria-current");
-  }
-  document.title = `${find(`nav a[href="#${view}"]`).textContent} – pelage`;
-  for (const [other, shown] of Object.entries(views)) if (other !== view) shown.leave?.();
-  views[view].show(served, rest.join("/"));
+function show() { if (served) views.show(offered, served); }
+
+async function predict(model, file, busy) {
+  const answer = await insist(query("/api/predict", { model: model.name }), { method: "POST", body: file }, busy);
+  return (await answer.json()).predictions[0];
 }
+
+const drawing = (model, image) => picture(image, query("/api/architecture", { model: model.name }));
 
 async function start() {
   try {
-    served = await (await ask("/api/models")).json();
+    served = { ...await (await ask("/api/models")).json(), predict, drawing };
     find("#token").hidden = true;
     show();
   } catch (failure) {

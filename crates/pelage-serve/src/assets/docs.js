@@ -1,6 +1,7 @@
 // The API, as its own description tells it.
 
-import { ask, find, make } from "./dom.js";
+import { find, make } from "./dom.js";
+import { ask } from "./server.js";
 import { text } from "./text.js";
 
 let described = null;

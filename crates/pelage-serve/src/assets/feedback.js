@@ -1,13 +1,14 @@
 // Asks what a picture really shows, where the server collects that.
 
-import { insist, make, query, say } from "./dom.js";
-import { below } from "./pictures.js";
+import { make, say } from "./dom.js";
+import { extend } from "./pictures.js";
+import { insist, query } from "./server.js";
 import { text } from "./text.js";
 
 // More classes than these are chosen from a list.
 const BUTTONS = 8;
 
-below((one, served) => {
+function asked(one, served) {
   // What no model could read is no picture to learn from.
   if (!served.collects || ![...one.answers.values()].some((answer) => answer.classes)) return null;
   const [model] = served.models;
@@ -29,7 +30,7 @@ below((one, served) => {
     return button;
   });
   return make("div.below", {}, title, make("p.buttons", { role: "group", "aria-label": text("feedback") }, ...buttons), told, failed);
-});
+}
 
 async function keep(one, model, name) {
   if (!name) return;
@@ -41,3 +42,5 @@ async function keep(one, model, name) {
   } catch (failure) { one.refused = text("failed", failure.message); }
   one.draw();
 }
+
+extend({ below: asked });

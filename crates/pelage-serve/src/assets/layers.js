@@ -1,6 +1,7 @@
 // The outputs of a model's layers for a picture, one layer after the other.
 
-import { find, make, picture, query, say } from "./dom.js";
+import { find, make, say } from "./dom.js";
+import { picture, query } from "./server.js";
 
 const dialog = find("#layers");
 const choice = find("#layer");

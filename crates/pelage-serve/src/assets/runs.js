@@ -1,6 +1,7 @@
 // Runs of training, growing as they are watched.
 
-import { ask, find, make, pairs } from "./dom.js";
+import { find, make, pairs } from "./dom.js";
+import { ask } from "./server.js";
 import { confusion, curves } from "./charts.js";
 import { count, date, duration, percent, text } from "./text.js";
 

@@ -1,6 +1,7 @@
 // Teaching: classes by name, a few pictures each, a head that learns them, and a try.
 
-import { ask, find, insist, make, save, say } from "./dom.js";
+import { find, make, save, say } from "./dom.js";
+import { ask, insist } from "./server.js";
 import { opened } from "./camera.js";
 import { percent, text } from "./text.js";
 

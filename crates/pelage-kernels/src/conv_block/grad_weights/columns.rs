@@ -54,7 +54,7 @@ pub(super) fn add_to(shape: Shape, sums: &[f32], grad_weights: &mut [f32], grad_
 
 // The vector type; channels of a tile of two vectors; pixel values whose sums for such a tile fit in registers.
 for_each_isa!(vectors image, image_body,
-    [avx512: 32, 9; avx2: 16, 6; neon: 8, 9; portable: 8, 3],
+    [avx512: 32, 9; avx2: 16, 6; neon: 8, 9; simd128: 8, 3; portable: 8, 3],
     (shape: Shape, input: &[f32], grad_output: &[f32], winners: &[u8], sums: &mut [f32]));
 
 /// Adds an image's sums.

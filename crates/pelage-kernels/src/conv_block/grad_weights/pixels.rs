@@ -121,7 +121,7 @@ impl Square {
 // The vector type; the number of vectors in a wide and in a narrow piece of a run; whether there are registers for
 // three pieces.
 for_each_isa!(vectors image, image_body,
-    [avx512: 6, 3, true; avx2: 12, 6, false; neon: 24, 12, false; portable: 24, 12, false], (
+    [avx512: 6, 3, true; avx2: 12, 6, false; neon: 24, 12, false; simd128: 24, 12, false; portable: 24, 12, false], (
     shape: Shape,
     input: &[f32],
     grad_output: &[f32],

@@ -1,8 +1,7 @@
 // Pictures in, answers out: the history of this session.
 
-import { find, insist, make, picture, query, save, say } from "./dom.js";
+import { find, make, save, say } from "./dom.js";
 import { opened } from "./camera.js";
-import { layers } from "./layers.js";
 import { count, percent, text } from "./text.js";
 
 // Classes shown for a picture.
@@ -12,8 +11,9 @@ const AT_ONCE = 4;
 // The longer side of a thumbnail in pixels.
 const SIDE = 480;
 
+// The models, and `predict`, which asks one of them about a file.
 let served = { models: [] };
-// Newest first: {name, file, element, answers: by model}.
+// Newest first: {name, file, element, answers: by model, thumbnail, size}.
 let all = [];
 const waiting = [];
 let running = 0;
@@ -37,7 +37,7 @@ function counted() {
 
 export function add(files) {
   for (const file of files) {
-    const one = { name: file.name || text("pasted"), file, answers: new Map(), heat: new Map() };
+    const one = { name: file.name || text("pasted"), file, answers: new Map() };
     one.element = make("li.card");
     one.draw = () => draw(one);
     all.unshift(one);
@@ -63,8 +63,7 @@ async function classify(one) {
       if (one.file.size > served.picture_bytes)
         throw new Error(text("tooLarge", Math.floor(served.picture_bytes / 1e6)));
       const busy = (words) => { one.answers.set(model.name, { waiting: words }); one.draw(); };
-      const answer = await insist(query("/api/predict", { model: model.name }), { method: "POST", body: one.file }, busy);
-      const [prediction] = (await answer.json()).predictions;
+      const prediction = await served.predict(model, one.file, busy);
       one.answers.set(model.name, prediction);
       told.push(`${prediction.unknown ? text("unknown") : prediction.classes[0][0]} ${percent(prediction.classes[0][1])}`);
     } catch (failure) {
@@ -98,19 +97,19 @@ function draw(one) {
     : make("p.none", {}, one.thumbnail === null ? text("noPreview") : "…");
   const remove = make("button", { "aria-label": text("removeNamed", one.name), title: text("remove"), onclick: () => drop(one) }, "✕");
   remove.dataset.key = "remove";
-  const heat = served.models.map((model) => one.heat.get(model.name)).find((shown) => shown?.on);
   one.element.replaceChildren(
     make("h3.name", {}, one.name, remove),
-    make("div.frame", {}, frame, heat?.image ?? null),
+    make("div.frame", {}, frame, ...parts("over", one)),
     make("div.says", {}, ...served.models.map((model) => says(one, model))),
   );
-  one.element.append(...more.map((part) => part(one, served)).filter(Boolean));
+  one.element.append(...parts("below", one));
   if (focused) one.element.querySelector(`[data-key="${CSS.escape(focused)}"]`)?.focus();
 }
 
-// What others add below a picture.
+// What others add: `over` a picture and `below` it, `beside` the answer of a model, and what is done once it is `removed`.
 const more = [];
-export const below = (part) => more.push(part);
+export const extend = (parts) => more.push(parts);
+const parts = (place, one, model) => more.map((part) => part[place]?.(one, served, model)).filter(Boolean);
 
 function says(one, model) {
   const answer = one.answers.get(model.name);
@@ -127,68 +126,17 @@ function says(one, model) {
     make("p.answer", {}, answer.unknown ? text("unknown") : likely[0]),
     answer.unknown ? make("p.unknown", {}, reason(answer.reason)) : null,
     make("ul.bars", {}, ...bars),
-    looks(one, model, likely[0]));
+    ...parts("beside", one, model));
 }
 
 const reason = (words) => text(words.startsWith("distance") ? "tooFar" : "tooUnsure", words);
-
-function looks(one, model, name) {
-  const shown = one.heat.get(model.name);
-  const toggle = make("button", { "aria-pressed": String(Boolean(shown?.on)), onclick: () => heat(one, model, name) }, text("heat"));
-  toggle.dataset.key = `heat-${model.name}`;
-  const buttons = make("p.buttons", {}, toggle,
-    make("button", { onclick: () => layers(one, model) }, text("layers")));
-  if (shown?.error) return make("div", {}, buttons, make("p.bad", {}, shown.error));
-  if (!shown?.on) return buttons;
-  const slide = make("input", { type: "range", min: 0, max: 100, value: shown.strength, "aria-label": text("strength"),
-    oninput: () => { shown.strength = slide.value; shown.image.style.opacity = slide.value / 100; } });
-  slide.dataset.key = `slide-${model.name}`;
-  return make("div", {}, buttons, make("label.slider", {}, make("span.quiet", {}, text("strength")), slide));
-}
-
-// Shows or hides the parts that support a class; the map of one model at a time.
-async function heat(one, model, name) {
-  const before = one.heat.get(model.name);
-  const on = !before?.on;
-  for (const other of one.heat.values()) other.on = false;
-  if (before?.image) {
-    before.on = on;
-    one.draw();
-    return;
-  }
-  const shown = { strength: 60, on: true };
-  one.heat.set(model.name, shown);
-  try {
-    const image = make("img.heat", { alt: text("heatFor", name) });
-    const path = query("/api/explain", { model: model.name, class: name, over: "none" });
-    await picture(image, path, { method: "POST", body: one.file });
-    place(image, one.size, model.preprocessing);
-    image.style.opacity = shown.strength / 100;
-    shown.image = image;
-    say(text("heatFor", name));
-  } catch (failure) { shown.error = failure.message; shown.on = false; }
-  one.draw();
-}
-
-// Where a model that sees the middle of a picture looks, the map covers the middle.
-function place(image, size, { fit, width, height }) {
-  let [across, down] = [1, 1];
-  if (fit === "crop" && size) {
-    const scale = Math.min(size[0] / width, size[1] / height);
-    [across, down] = [(width * scale) / size[0], (height * scale) / size[1]];
-  }
-  const percents = (part) => `${100 * part}%`;
-  Object.assign(image.style, {
-    width: percents(across), height: percents(down), left: percents((1 - across) / 2), top: percents((1 - down) / 2),
-  });
-}
 
 function drop(one) {
   const at = all.indexOf(one);
   all.splice(at, 1);
   one.element.remove();
-  for (const address of [one.thumbnail, ...[...one.heat.values()].map((shown) => shown.image?.src)])
-    if (address) URL.revokeObjectURL(address);
+  if (one.thumbnail) URL.revokeObjectURL(one.thumbnail);
+  parts("removed", one);
   counted();
   // The focus goes to what comes next, not to nowhere.
   (all[Math.min(at, all.length - 1)]?.element.querySelector("button") ?? find("#choose")).focus();

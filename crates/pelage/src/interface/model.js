@@ -1,17 +1,18 @@
 // What is known about each model.
 
-import { find, make, pairs, picture, query } from "./dom.js";
+import { find, make, pairs } from "./dom.js";
 import { curves } from "./charts.js";
 import { count, date, percent, text } from "./text.js";
 
 export const offered = (server) => server.models.length > 0;
 
-export function show({ models }) {
+// `drawing` fills an image with the drawing of a model's network.
+export function show({ models, drawing }) {
   find("#cards").classList.toggle("two", models.length > 1);
-  find("#cards").replaceChildren(...models.map(card));
+  find("#cards").replaceChildren(...models.map((model) => card(model, drawing)));
 }
 
-function card(model) {
+function card(model, drawing) {
   const { width, height, fit, filter, mean, std } = model.preprocessing;
   const numbers = (list) => list.map((value) => +value.toFixed(4)).join(", ");
   const accuracy = model.accuracy && text("interval", percent(model.accuracy[0], 2), ...model.accuracy[1].map((end) => percent(end, 2)));
@@ -35,18 +36,18 @@ function card(model) {
     ]),
     model.history.length ? make("h3", {}, text("curves")) : null,
     model.history.length ? curves(model.history) : null,
-    drawing(model));
+    drawn(model, drawing));
 }
 
 // Drawn when it is looked at.
-function drawing(model) {
+function drawn(model, drawing) {
   const place = make("div.scroll.white", { tabIndex: 0, role: "group", "aria-label": text("architecture") });
   const details = make("details", {}, make("summary", {}, text("architecture")), place);
   details.addEventListener("toggle", async () => {
     if (!details.open || place.firstChild) return;
     const image = make("img", { alt: `${text("architecture")}: ${model.architecture}` });
     place.append(image);
-    try { await picture(image, query("/api/architecture", { model: model.name })); }
+    try { await drawing(model, image); }
     catch (failure) { place.replaceChildren(make("p.bad", {}, failure.message)); }
   });
   return details;

@@ -3,14 +3,15 @@
 use std::path::Path;
 use std::time::UNIX_EPOCH;
 
-use pelage::data::preprocess::Preprocessing;
-use pelage::evaluate::wilson;
-use pelage::model::paths;
-use pelage::runs::{history, images};
-use pelage::train::facts::Training;
-use pelage::train::history::HistoryRow;
-use pelage::{Model, Result, explain};
+use pelage_data::preprocess::Preprocessing;
+use pelage_model::paths;
 use serde::Serialize;
+
+use crate::evaluate::wilson;
+use crate::runs::{history, images};
+use crate::train::facts::Training;
+use crate::train::history::HistoryRow;
+use crate::{Model, Result, explain};
 
 /// A model in words and numbers.
 #[derive(Clone, Debug, Serialize)]
@@ -51,12 +52,24 @@ pub struct Card {
     pub history: Vec<HistoryRow>,
 }
 
+/// What the model of `path` is called: the name of its run folder or file.
+pub fn name(path: &Path) -> String {
+    let whole = path.canonicalize().ok();
+    let path = whole.as_deref().unwrap_or(path);
+    let name = if path.is_dir() {
+        path.file_name()
+    } else {
+        path.file_stem()
+    };
+    name.unwrap_or_default().to_string_lossy().into_owned()
+}
+
 impl Card {
     /// That of a model from `path`.
     ///
     /// # Errors
     /// A history that cannot be read.
-    pub(super) fn of(name: &str, path: &Path, model: &Model) -> Result<Card> {
+    pub fn of(name: &str, path: &Path, model: &Model) -> Result<Card> {
         let (facts, training) = (&model.facts, Training::of(&model.facts));
         let graph = facts.graph();
         let layers = facts.layers();

@@ -1,0 +1,352 @@
+//! A network without Burn: its graph, batch norms folded, run straight on the kernels, one image at a time. For
+//! inference where a tensor library is too much to bring along, as in a browser.
+
+mod map;
+mod model;
+
+use std::collections::BTreeMap;
+
+use pelage_kernels::convolution::{self, Geometry, Link};
+use pelage_kernels::isa::Isa;
+use pelage_kernels::{conv_block, dense, pooling};
+
+use crate::networks::graph::{Convolution, Graph, Node, Norm, Operation, Pool};
+use crate::options::Activation;
+use crate::values::Named;
+use map::Map;
+pub use model::Model;
+
+/// A network, ready to run.
+#[derive(Clone, Debug)]
+pub struct Interpreter {
+    isa: Isa,
+    graph: Graph,
+    /// Rows and columns of its images.
+    size: [usize; 2],
+    /// The layers with parameters, by their nodes.
+    layers: BTreeMap<usize, Layer>,
+    /// Chains of fused convolutions, by their last one.
+    chains: BTreeMap<usize, Vec<usize>>,
+    /// The node that reads each node's output last.
+    last_readers: Vec<usize>,
+}
+
+/// The parameters of a layer.
+#[derive(Clone, Debug)]
+enum Layer {
+    Convolution(convolution::Packed),
+    /// A convolution fused with its max pooling.
+    Block(conv_block::Packed),
+    Dense {
+        weight: Vec<f32>,
+        bias: Vec<f32>,
+    },
+}
+
+/// What a network says about an image.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Answer {
+    /// One for each class.
+    pub logits: Vec<f32>,
+    /// What the last dense layer reads.
+    pub embedding: Vec<f32>,
+}
+
+impl Interpreter {
+    /// The network of `graph` with `values` as its parameters, for images of `size` `[h, w]`.
+    ///
+    /// # Errors
+    /// A message that names the first missing, surplus or misshapen tensor.
+    pub fn new(mut graph: Graph, mut values: Named, size: [usize; 2]) -> Result<Self, String> {
+        graph.take_folded(&values);
+        graph.check(&values)?;
+        graph.fold(&mut values, |_| true);
+        let (isa, sizes) = (Isa::best(), graph.sizes(size));
+        let mut layers = BTreeMap::new();
+        for (i, node) in graph.nodes().iter().enumerate() {
+            let from = node.inputs.first().map_or(size, |&input| sizes[input]);
+            if let Some(layer) = layer(isa, &graph, i, node, from, &mut values)? {
+                layers.insert(i, layer);
+            }
+        }
+        let chains = (1..graph.nodes().len()).filter_map(|last| Some((last, graph.chain(last)?)));
+        let mut last_readers: Vec<usize> = (0..graph.nodes().len()).collect();
+        for (i, node) in graph.nodes().iter().enumerate() {
+            node.inputs.iter().for_each(|&input| last_readers[input] = i);
+        }
+        Ok(Interpreter {
+            isa,
+            chains: chains.collect(),
+            size,
+            layers,
+            last_readers,
+            graph,
+        })
+    }
+
+    /// The answer for normalized pixels `[h, w, 3]`. With `flip`, channel means of the last feature map are averaged
+    /// over the image and its mirror image.
+    ///
+    /// # Panics
+    /// If there are more or fewer pixels than those of an image.
+    pub fn run(&self, pixels: Vec<f32>, flip: bool) -> Answer {
+        let [height, width] = self.size;
+        assert_eq!(pixels.len(), height * width * 3, "values of the image");
+        let image = Map {
+            size: self.size,
+            channels: 3,
+            values: pixels,
+        };
+        let (features, last) = (self.graph.features(), self.graph.nodes().len() - 1);
+        let map = match flip {
+            false => self.run_between(image, 0, features),
+            true => {
+                let views = [image.mirrored(), image];
+                let [mut mirrored, means] = views.map(|view| self.run_between(view, 0, features).means());
+                let both = mirrored.values.iter_mut().zip(means.values);
+                both.for_each(|(a, b)| *a = (*a + b) * 0.5);
+                mirrored
+            }
+        };
+        let read = self.graph.nodes()[last].inputs.first().copied().unwrap_or(last);
+        let embedding = self.run_between(map, features, read);
+        let logits = self.run_between(embedding.clone(), read, last);
+        Answer {
+            logits: logits.values,
+            embedding: embedding.values,
+        }
+    }
+
+    /// Runs the nodes after `from`, whose output is `start`, up to `to`.
+    fn run_between(&self, start: Map, from: usize, to: usize) -> Map {
+        let nodes = self.graph.nodes();
+        let mut maps: Vec<Option<Map>> = vec![None; to + 1];
+        maps[from] = Some(start);
+        // Computed together with a later one.
+        let inner = |i: usize| {
+            let mut chains = self.chains.iter().filter(|(last, _)| **last <= to);
+            chains.any(|(&last, chain)| last != i && chain.contains(&i))
+        };
+        for i in from + 1..=to {
+            if inner(i) {
+                continue;
+            }
+            let first = self.chains.get(&i).map_or(i, |chain| chain[0]);
+            let read: Vec<usize> = nodes[first].inputs[..1]
+                .iter()
+                .chain(nodes[i].inputs.get(1..).unwrap_or_default())
+                .copied()
+                .collect();
+            // A node reads earlier ones, and each is kept until its last reader.
+            let inputs: Vec<&Map> = read
+                .iter()
+                .map(|&input| maps[input].as_ref().unwrap_or_else(|| dropped(input)))
+                .collect();
+            let computed = match self.chains.get(&i) {
+                Some(chain) => Some(self.chain(chain, &inputs)),
+                None => self.node(i, &inputs),
+            };
+            let is_last = |input: usize| self.last_readers[input] == i || self.last_readers[input] == first;
+            let map = computed.unwrap_or_else(|| {
+                let passed_on = match is_last(read[0]) {
+                    true => maps[read[0]].take(),
+                    false => maps[read[0]].clone(),
+                };
+                self.changed(i, passed_on.unwrap_or_else(|| dropped(read[0])))
+            });
+            for input in read.into_iter().filter(|&input| is_last(input)) {
+                maps[input] = None;
+            }
+            maps[i] = Some(map);
+        }
+        maps[to]
+            .take()
+            .unwrap_or_else(|| unreachable!("node {to} was computed"))
+    }
+
+    /// Applies the convolutions of `chain` in order.
+    fn chain(&self, chain: &[usize], inputs: &[&Map]) -> Map {
+        let x = inputs[0];
+        let (mut size, mut channels) = (x.size, x.channels);
+        let mut links = Vec::new();
+        for &i in chain {
+            let (Operation::Convolution(convolution), Some(Layer::Convolution(packed))) =
+                (&self.graph.nodes()[i].operation, self.layers.get(&i))
+            else {
+                unreachable!("`Graph::chain` gives convolutions")
+            };
+            links.push(Link {
+                geometry: geometry(convolution, size, channels),
+                packed,
+                activation: convolution.activation.of_kernel(),
+            });
+            (size, channels) = (convolution.output_size(size), convolution.channels);
+        }
+        let residual = inputs.get(1).map(|residual| &residual.values[..]);
+        Map {
+            size,
+            channels,
+            values: convolution::forward_chain_new(self.isa, &links, &x.values, residual),
+        }
+    }
+
+    /// Applies node `i` alone to its inputs; none if its output is that of [`Interpreter::changed`].
+    fn node(&self, i: usize, inputs: &[&Map]) -> Option<Map> {
+        let (node, x) = (&self.graph.nodes()[i], inputs[0]);
+        Some(match (&node.operation, self.layers.get(&i)) {
+            (Operation::Convolution(convolution), Some(Layer::Convolution(packed))) => {
+                let geometry = geometry(convolution, x.size, x.channels);
+                let residual = inputs.get(1).map(|residual| &residual.values[..]);
+                let activation = convolution.activation.of_kernel();
+                Map {
+                    size: convolution.output_size(x.size),
+                    channels: convolution.channels,
+                    values: convolution::forward_new(self.isa, &geometry, &x.values, packed, residual, activation),
+                }
+            }
+            (Operation::Convolution(convolution), Some(Layer::Block(packed))) => self.block(convolution, packed, x),
+            (Operation::MaxPool(_), _) if matches!(self.layers.get(&(i - 1)), Some(Layer::Block(_))) => return None,
+            (Operation::MaxPool(pool), _) => max_pool(*pool, x),
+            (Operation::Dense { activation }, Some(Layer::Dense { weight, bias })) => {
+                let shape = dense::Shape {
+                    batch: 1,
+                    inputs: x.values.len(),
+                    outputs: node.channels,
+                };
+                let mut values = vec![0.0; node.channels];
+                let linear = dense::Activation::None;
+                dense::forward(self.isa, shape, linear, &x.values, weight, bias, &mut values);
+                self.activate(*activation, &mut values);
+                Map::flat(values)
+            }
+            (Operation::Concatenate, _) => Map::concatenated(inputs),
+            (Operation::AveragePool { side: 1 }, _) => x.means(),
+            (Operation::AveragePool { side }, _) if x.size != [*side; 2] => x.average_pool(*side),
+            _ => return None,
+        })
+    }
+
+    /// The output of node `i` where it is its only input, or that changed in place.
+    fn changed(&self, i: usize, mut x: Map) -> Map {
+        match &self.graph.nodes()[i].operation {
+            Operation::Norm(norm) => self.activate(norm.activation, &mut x.values),
+            Operation::Flatten => x = Map::flat(x.values),
+            _ => {}
+        }
+        x
+    }
+
+    fn block(&self, convolution: &Convolution, packed: &conv_block::Packed, x: &Map) -> Map {
+        let shape = block_shape(convolution, x.size, x.channels);
+        let activation = match convolution.activation {
+            Activation::Relu => conv_block::Activation::Relu,
+            // `Graph::is_block` allows no other.
+            _ => conv_block::Activation::None,
+        };
+        let mut values = vec![0.0; shape.output_len()];
+        let mut winners = vec![0; values.len()];
+        conv_block::forward(
+            self.isa,
+            shape,
+            activation,
+            &x.values,
+            packed,
+            &mut values,
+            &mut winners,
+        );
+        Map {
+            size: [shape.pooled_height(), shape.pooled_width()],
+            channels: convolution.channels,
+            values,
+        }
+    }
+
+    fn activate(&self, activation: Activation, values: &mut [f32]) {
+        if activation != Activation::None {
+            convolution::activate(self.isa, activation.of_kernel(), values);
+        }
+    }
+}
+
+fn dropped(node: usize) -> ! {
+    unreachable!("node {node} has been dropped")
+}
+
+/// The parameters of node `i`, if it has some, taken out of `values`; `from` `[h, w]` is what it reads.
+fn layer(
+    isa: Isa,
+    graph: &Graph,
+    i: usize,
+    node: &Node,
+    from: [usize; 2],
+    values: &mut Named,
+) -> Result<Option<Layer>, String> {
+    let mut take = |part: &str| values.remove(&format!("{}.{part}", node.name)).map(|found| found.data);
+    let channels = |input: usize| graph.nodes()[node.inputs[input]].channels;
+    Ok(match &node.operation {
+        Operation::Convolution(convolution) => {
+            let (weight, bias) = (take("weight").unwrap_or_default(), take("bias"));
+            Some(match graph.is_block(i) {
+                true => {
+                    let bias = bias.unwrap_or_else(|| vec![0.0; node.channels]);
+                    let shape = block_shape(convolution, from, channels(0));
+                    Layer::Block(conv_block::pack(isa, shape, &weight, &bias))
+                }
+                false => {
+                    let geometry = geometry(convolution, from, channels(0));
+                    Layer::Convolution(convolution::pack(isa, &geometry, &weight, bias.as_deref()))
+                }
+            })
+        }
+        Operation::Norm(Norm { epsilon: Some(_), .. }) => {
+            return Err(format!("the batch norm '{}' follows no convolution", node.name));
+        }
+        Operation::Dense { .. } => Some(Layer::Dense {
+            weight: take("weight").unwrap_or_default(),
+            bias: take("bias").unwrap_or_default(),
+        }),
+        _ => None,
+    })
+}
+
+fn geometry(convolution: &Convolution, size: [usize; 2], channels: usize) -> Geometry {
+    let weight = [
+        convolution.channels,
+        channels / convolution.groups,
+        convolution.kernel,
+        convolution.kernel,
+    ];
+    convolution
+        .options(size)
+        .geometry([1, size[0], size[1], channels], weight)
+}
+
+fn block_shape(convolution: &Convolution, [height, width]: [usize; 2], channels: usize) -> conv_block::Shape {
+    conv_block::Shape {
+        batch: 1,
+        height,
+        width,
+        in_channels: channels,
+        out_channels: convolution.channels,
+    }
+}
+
+fn max_pool(pool: Pool, x: &Map) -> Map {
+    let geometry = pooling::Geometry {
+        batch: 1,
+        height: x.size[0],
+        width: x.size[1],
+        channels: x.channels,
+        kernel: [pool.kernel; 2],
+        stride: [pool.stride; 2],
+        padding: pool.padding(x.size),
+    };
+    let mut values = vec![0.0; geometry.output_len()];
+    let mut winners = vec![0; values.len()];
+    pooling::max_forward(&geometry, &x.values, &mut values, &mut winners);
+    Map {
+        size: [geometry.output_height(), geometry.output_width()],
+        channels: x.channels,
+        values,
+    }
+}

@@ -1,0 +1,258 @@
+//! The interpreter, which runs a graph straight on the kernels, beside the same network on Burn.
+
+use pelage_data::RgbImage;
+use pelage_data::preprocess::{Fit, Preprocessing};
+use pelage_kernels::split_mix;
+use pelage_model::burn::tensor::Device;
+use pelage_model::interpreter::{self, Interpreter};
+use pelage_model::networks::{Architecture, Head, Network, parameters};
+use pelage_model::saved::{Facts, Member, Together, Voice};
+use pelage_model::trust::calibration::{Calibration, Facts as Fitted};
+use pelage_model::trust::density::Density;
+use pelage_model::trust::{Doubt, Judge};
+use pelage_model::values::Named;
+use pelage_model::{Model, input};
+
+const CLASSES: usize = 3;
+
+fn member(architecture: Architecture, head: Option<Head>, flip: bool, [width, height]: [u32; 2]) -> Member {
+    Member {
+        architecture,
+        head,
+        flip,
+        preprocessing: Preprocessing {
+            width,
+            height,
+            mean: [0.4, 0.5, 0.45],
+            std: [0.25, 0.2, 0.3],
+            ..Preprocessing::new(32)
+        },
+    }
+}
+
+/// Values as training may leave them: statistics and shifts that are neither 0 nor 1.
+fn trained(member: &Member, seed: u64) -> Named {
+    let size = [member.preprocessing.height, member.preprocessing.width].map(|side| side as usize);
+    let network = Network::new(member.architecture, size, CLASSES, seed, &Device::flex());
+    let network = match &member.head {
+        Some(head) => network.with_head(head, size, CLASSES, seed),
+        None => network,
+    };
+    let (mut values, mut state) = (parameters::read(&network), seed);
+    for (name, tensor) in &mut values {
+        let mut uniform = || (split_mix::next(&mut state) >> 40) as f32 / (1 << 24) as f32;
+        for value in &mut tensor.data {
+            match name.rsplit('.').next() {
+                Some("running_var") => *value = 0.5 + uniform(),
+                Some("running_mean" | "bias") => *value = 0.3 * uniform() - 0.1,
+                _ => {}
+            }
+        }
+    }
+    values
+}
+
+/// A model of `members`, and how they answer together.
+fn model(members: &[Member], voices: Option<Vec<Voice>>) -> Model {
+    let network = |(seed, member): (usize, &Member)| {
+        let values = trained(member, seed as u64);
+        Network::assemble(member.graph(CLASSES), values, &Device::flex()).unwrap()
+    };
+    let networks = members.iter().enumerate().map(network).collect();
+    let [first, others @ ..] = members else { unreachable!() };
+    let facts = Facts {
+        architecture: first.architecture,
+        head: first.head.clone(),
+        flip: first.flip,
+        preprocessing: first.preprocessing.clone(),
+        classes: ["cat", "dog", "bird"].map(String::from).to_vec(),
+        together: voices.map(|voices| Together {
+            others: others.to_vec(),
+            voices,
+        }),
+        training: Default::default(),
+    };
+    Model::new(networks, facts)
+}
+
+/// A picture as the bytes of a file, whose sides are none of a network's.
+fn picture(seed: u32) -> Vec<u8> {
+    let image = RgbImage::from_fn(61, 47, |x, y| {
+        image::Rgb([0, 1, 2].map(|c| ((x * (3 + c) + y * 5 + seed * 40) % 251) as u8))
+    });
+    // A PNG needs no more than its pixels, deflated: here in a BMP, which needs not even that.
+    let (width, height) = image.dimensions();
+    let row = (width * 3).next_multiple_of(4);
+    let mut bytes = b"BM".to_vec();
+    for number in [54 + row * height, 0, 54, 40, width, height] {
+        bytes.extend(number.to_le_bytes());
+    }
+    bytes.extend([1, 0, 24, 0]);
+    bytes.resize(54, 0);
+    for y in (0..height).rev() {
+        let start = bytes.len();
+        (0..width).for_each(|x| bytes.extend(image.get_pixel(x, y).0.iter().rev()));
+        bytes.resize(start + row as usize, 0);
+    }
+    bytes
+}
+
+fn assert_near(what: &str, ours: &[f32], truth: &[f32]) {
+    assert_eq!(ours.len(), truth.len(), "{what}");
+    let largest = truth.iter().fold(0f32, |most, value| most.max(value.abs()));
+    for (ours, truth) in ours.iter().zip(truth) {
+        // Written so that NaN fails.
+        let near = (ours - truth).abs() <= 1e-5 * largest;
+        assert!(
+            near,
+            "{what}: {ours} instead of {truth}, where the largest is {largest}"
+        );
+    }
+}
+
+/// Logits and embeddings of a network on both.
+fn compare(member: &Member) {
+    let what = format!("{} {:?} flip {}", member.architecture.name(), member.head, member.flip);
+    let size = [member.preprocessing.height, member.preprocessing.width].map(|side| side as usize);
+    let values = trained(member, 7);
+    let network = Network::assemble(member.graph(CLASSES), values.clone(), &Device::flex()).unwrap();
+    let model = Model::new(
+        vec![network.folded(|_| true)],
+        Facts {
+            architecture: member.architecture,
+            head: member.head.clone(),
+            flip: member.flip,
+            preprocessing: member.preprocessing.clone(),
+            classes: vec!["a".into(), "b".into(), "c".into()],
+            together: None,
+            training: Default::default(),
+        },
+    );
+    let interpreter = Interpreter::new(member.graph(CLASSES), values, size).unwrap();
+    for seed in 0..2 {
+        let pixels = input::decode(&picture(seed), &member.preprocessing).unwrap();
+        let tensor = input::images(pixels.clone(), &member.preprocessing, &Device::flex());
+        let (logits, embedding) = model.logits_and_embedding(vec![tensor]);
+        let answer = interpreter.run(pixels, member.flip);
+        assert_near(&what, &answer.logits, &pelage_model::values::to_vec(logits));
+        assert_near(&what, &answer.embedding, &pelage_model::values::to_vec(embedding));
+    }
+}
+
+#[test]
+fn every_network_answers_as_on_burn() {
+    for architecture in Architecture::ALL {
+        // VGG19 is VGG16 with more of the same, and its own head is large.
+        if architecture == Architecture::Vgg19 {
+            continue;
+        }
+        compare(&member(architecture, None, false, [64, 48]));
+    }
+}
+
+#[test]
+fn so_do_other_heads_and_mirror_images() {
+    use Architecture::*;
+    for (architecture, head, flip, size) in [
+        (Vgg19, Head::linear(), true, [33, 40]),
+        (ResNet18, Head::mlp(), true, [51, 65]),
+        (MobileNetV2, Head::article(), false, [64, 96]),
+        (EfficientNetLite0, Head::linear(), true, [47, 32]),
+        (GoogLeNet, Head::linear(), false, [32, 32]),
+        (Lynx, Head::mlp(), false, [47, 32]),
+    ] {
+        compare(&member(architecture, Some(head), flip, size));
+    }
+}
+
+fn assert_same(model: &Model, reject: Option<f64>) -> Vec<Option<Doubt>> {
+    let ours = interpreter::Model::decode(&model.encode().unwrap(), reject).unwrap();
+    let model = Model {
+        judge: model.judge.clone().rejecting(reject),
+        ..Model::decode(&model.encode().unwrap(), &Device::flex()).unwrap()
+    };
+    let mut doubts = Vec::new();
+    for seed in 0..4 {
+        let [ours, truth] = [
+            ours.predict_bytes("one.bmp", &picture(seed)),
+            model.predict_bytes("one.bmp", &picture(seed)),
+        ];
+        assert_eq!((&ours.path, ours.temperature), (&truth.path, truth.temperature));
+        for ((class, share), (truth, wanted)) in ours.classes.iter().zip(&truth.classes) {
+            assert_eq!(class, truth);
+            assert!((share - wanted).abs() < 1e-5, "{share} instead of {wanted}");
+        }
+        assert_eq!(ours.classes.len(), truth.classes.len());
+        // In words, which round.
+        assert_eq!(
+            ours.doubt.map(|doubt| doubt.to_string()),
+            truth.doubt.map(|doubt| doubt.to_string())
+        );
+        doubts.push(ours.doubt);
+    }
+    assert_eq!(
+        ours.predict_bytes("no.png", b"no picture"),
+        model.predict_bytes("no.png", b"no picture")
+    );
+    doubts
+}
+
+#[test]
+fn a_saved_model_says_the_same() {
+    let crop = |mut member: Member| {
+        member.preprocessing.fit = Fit::Crop;
+        member
+    };
+    let small = member(Architecture::Cnn3, None, false, [24, 16]);
+    let flipped = crop(member(Architecture::ResNet18, Some(Head::linear()), true, [32, 40]));
+    let mut alone = model(std::slice::from_ref(&small), None);
+    assert_same(&alone, None);
+    let voice = |networks, temperature, weight| Voice {
+        networks,
+        temperature,
+        weight,
+    };
+    assert_same(
+        &model(&[small.clone(), flipped.clone()], Some(vec![voice(2, 1.0, 1.0)])),
+        None,
+    );
+    let ensemble = vec![voice(2, 1.5, 0.25), voice(1, 0.8, 0.75)];
+    assert_same(&model(&[small.clone(), flipped, small], Some(ensemble)), None);
+
+    // Calibrated, it doubts the same pictures for the same reasons.
+    let width = alone.facts.embedding_widths()[0];
+    let factor = (0..width).flat_map(|row| (0..=row).map(move |column| if row == column { 0.5 } else { 0.01 }));
+    let density = Density::new(vec![0.1; CLASSES * width], factor.collect(), CLASSES).unwrap();
+    let distance = density.distance(&alone.embedding(&picture(0)).unwrap()) + 1e-3;
+    let fitted = Fitted {
+        temperature: 1.7,
+        distance,
+        coverage: 0.95,
+        train_images: 4,
+        validation_images: 4,
+    };
+    alone.judge = Judge::new(Some(Calibration::new(fitted, density).unwrap()));
+    assert!(assert_same(&alone, None).iter().all(Option::is_none));
+    assert!(assert_same(&alone, Some(0.0)).contains(&None));
+    assert!(matches!(
+        assert_same(&alone, Some(1.0))[..],
+        [Some(Doubt::Confidence { .. }), ..]
+    ));
+}
+
+#[test]
+fn what_is_no_model_is_refused() {
+    let refused = |bytes: &[u8]| interpreter::Model::decode(bytes, None).unwrap_err();
+    assert!(refused(b"").contains("not a safetensors file"));
+    let mut bytes = model(&[member(Architecture::Cnn3, None, false, [16, 16])], None)
+        .encode()
+        .unwrap();
+    let last = bytes.len() - 1;
+    bytes[last] ^= 1;
+    assert!(refused(&bytes).contains("checksum"), "{}", refused(&bytes));
+    let small = member(Architecture::Cnn3, None, false, [16, 16]);
+    let mut values = trained(&small, 1);
+    values.remove("conv1.bias");
+    let refused = Interpreter::new(small.graph(CLASSES), values, [16, 16]).unwrap_err();
+    assert!(refused.contains("conv1.bias"), "{refused}");
+}
