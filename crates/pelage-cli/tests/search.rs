@@ -95,6 +95,9 @@ fn a_search_tries_pauses_goes_on_and_tells() {
     // More trials, later; those that are done stay as they are.
     let more = document(folder, "search --resume s --trials 10");
     assert_eq!(more["trials"].as_array().unwrap().len(), 10);
+    let confirmed = document(folder, "search --resume s --confirm 2");
+    assert_eq!(confirmed["confirmed"]["runs"].as_array().unwrap().len(), 2);
+    assert_eq!(confirmed["trials"].as_array().unwrap().len(), 10);
     let told = succeed(folder, &["search", "--resume", "s"]);
     assert!(
         told.contains("learning_rate") && told.contains("pelage train --config"),

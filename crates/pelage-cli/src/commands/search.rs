@@ -1,14 +1,14 @@
 //! `pelage search`.
 
+mod described;
+
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use clap::Args;
 use pelage::data::groups::seconds;
 use pelage::data::lock::first_free;
-use pelage::search::page::PAGE;
 use pelage::search::pruner::Pruner;
-use pelage::search::report::{Report, Row};
 use pelage::search::sampler::Sampler;
 use pelage::search::study::{Metric, State};
 use pelage::search::worker::{End, Told};
@@ -21,8 +21,9 @@ use crate::failure::{Failure, Outcome};
 use crate::options::one_of;
 use crate::progress::{Detail, Task, Training};
 use crate::signals::{interrupted, stop_on_signal};
-use crate::table::{count, fixed, table};
+use crate::table::{count, fixed};
 use crate::terminal::{answer, is_json, quoted, tell};
+use described::described;
 
 /// Search the settings of training: many runs, and what they tell
 ///
@@ -69,7 +70,8 @@ pub(super) struct Arguments {
     #[arg(long, default_value = "validation-loss", conflicts_with = "resume", hide_possible_values = true,
         value_parser = one_of::<Metric>(Metric::NAMES.iter().copied()))]
     metric: Metric,
-    /// At the end, train the best settings again with so many other seeds, which tells how much of the gain is luck
+    /// At the end, train the best settings again with so many other seeds, which tells how much of the gain is luck;
+    /// with --resume and neither --trials nor --time at once
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u16).range(..=20))]
     confirm: u16,
     #[command(flatten)]
@@ -82,8 +84,6 @@ const EPOCHS: usize = 27;
 const PATIENCE: usize = 5;
 /// How long a search goes on, where nothing is said.
 const TIME: Duration = Duration::from_secs(3600);
-/// Trials in the table.
-const SHOWN: usize = 20;
 
 fn time(text: &str) -> Result<Duration, String> {
     let seconds = seconds(text).filter(|&seconds| seconds > 0);
@@ -112,11 +112,12 @@ pub(super) fn run(arguments: Arguments) -> Outcome {
     };
     let endless = arguments.time.is_none() && search.settings.trials.is_none();
     let time = arguments.time.or(endless.then_some(TIME));
-    searched(
-        &search,
-        time.map(|time| Instant::now() + time),
-        arguments.confirm.into(),
-    )
+    let alone = arguments.training.resume.is_some() && arguments.trials.is_none() && arguments.time.is_none();
+    let seeds = usize::from(arguments.confirm);
+    match alone && seeds > 0 {
+        true => again(&search, seeds),
+        false => searched(&search, time.map(|time| Instant::now() + time), seeds),
+    }
 }
 
 /// The run that is varied.
@@ -145,10 +146,11 @@ fn base(training: &train::Arguments) -> Result<Config, Failure> {
     {
         recipe.set("model", "cnn")?;
     }
-    if !training.gives("epochs") && recipe.image_sizes.is_empty() {
+    // A file of settings has its own.
+    if !training.gives("epochs") && !training.begins_from_settings() {
         recipe.epochs = EPOCHS;
     }
-    if !training.gives("patience") && recipe.image_sizes.is_empty() {
+    if !training.gives("patience") && !training.begins_from_settings() {
         recipe.patience = PATIENCE;
     }
     Ok(config)
@@ -217,20 +219,38 @@ fn searched(search: &Search, until: Option<Instant>, seeds: usize) -> Outcome {
     if ended != End::Stopped && seeds > 0 {
         stopped = confirmed(search, seeds, &task)? == Control::Stop;
     }
+    let more = match ended {
+        End::OutOfTime => format!("the time is over; {}\n", goes_on(search)),
+        _ => String::new(),
+    };
+    told(search, stopped, &more, &task)
+}
+
+/// Trains the best settings again, and searches no more.
+fn again(search: &Search, seeds: usize) -> Outcome {
+    stop_on_signal();
+    let task = Task::new();
+    let stopped = confirmed(search, seeds, &task)? == Control::Stop;
+    told(search, stopped, "", &task)
+}
+
+/// How the search can go on.
+fn goes_on(search: &Search) -> String {
+    format!("`pelage search --resume {}` goes on", quoted(&search.folder))
+}
+
+/// What was found, on the page and as the answer.
+fn told(search: &Search, stopped: bool, more: &str, task: &Task) -> Outcome {
     let mut report = search.report()?;
     report.confirmed = search.confirmed(&|progress| task.show(progress))?;
     task.finish();
     search.write_page(&report)?;
-    let again = format!("`pelage search --resume {}` goes on", quoted(&search.folder));
     match interrupted().filter(|_| stopped) {
-        Some(signal) => Err(Failure::interrupted(signal, described(search, &report) + &again + "\n")),
-        None => {
-            let more = match ended {
-                End::OutOfTime => format!("the time is over; {again}\n"),
-                _ => String::new(),
-            };
-            Ok(answer(&report, |report| described(search, report) + &more)?)
+        Some(signal) => {
+            let kept = described(search, &report) + &goes_on(search) + "\n";
+            Err(Failure::interrupted(signal, kept))
         }
+        None => Ok(answer(&report, |report| described(search, report) + more)?),
     }
 }
 
@@ -325,63 +345,4 @@ fn confirmed(search: &Search, seeds: usize, task: &Task) -> Result<Control, Fail
     display.finish();
     task.finish();
     Ok(control?)
-}
-
-fn described(search: &Search, report: &Report) -> String {
-    let cells = |row: &Row| {
-        let base = if row.is_baseline { " (base)" } else { "" };
-        let fixed_cells = [
-            format!("{}{base}", row.trial),
-            row.value.map_or_else(|| "-".into(), |value| fixed(value, 4)),
-            row.epochs.to_string(),
-            row.state.to_string(),
-        ];
-        let settings = report
-            .differing
-            .iter()
-            .map(|name| row.settings.get(name).cloned().unwrap_or("-".into()));
-        fixed_cells.into_iter().chain(settings.map(short)).collect::<Vec<_>>()
-    };
-    let head = ["trial", report.metric, "epochs", "state"];
-    let head: Vec<&str> = head
-        .into_iter()
-        .chain(report.differing.iter().map(String::as_str))
-        .collect();
-    let mut text = table(&head, 0..3, report.trials.iter().take(SHOWN).map(cells));
-    if report.trials.len() > SHOWN {
-        text += &format!("and {} more\n", count(report.trials.len() - SHOWN, "trial"));
-    }
-    text += &format!("{}\n", report.note());
-    let shares: Vec<_> = report
-        .importance
-        .iter()
-        .take(5)
-        .map(|one| format!("{} {:.0} %", one.setting, 100.0 * one.share))
-        .collect();
-    if !shares.is_empty() {
-        text += &format!("what matters (permutation importance): {}\n", shares.join(", "));
-    }
-    text += &format!("{}: figures\n", quoted(&search.folder.join(PAGE)));
-    if let Some(best) = report.trials.first().filter(|row| row.value.is_some()) {
-        text += &format!(
-            "next: `pelage train --config {} --out RUN`\n",
-            quoted(&best.run.join("config.toml"))
-        );
-    }
-    text
-}
-
-/// Numbers with as many digits as tell something.
-fn short(text: String) -> String {
-    match text.parse::<f64>() {
-        Ok(number) if text.len() > 7 => {
-            let size = number.abs();
-            if size > 0.0 && !(0.001..10_000.0).contains(&size) {
-                format!("{number:.2e}")
-            } else {
-                fixed(number, 4)
-            }
-        }
-        _ => text,
-    }
 }

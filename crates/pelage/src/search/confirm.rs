@@ -13,7 +13,7 @@ use super::settings::Search;
 use super::study::{Trial, best_first};
 use super::trial::values;
 use crate::compare::{self, Difference};
-use crate::runs::{Extension, Run, history};
+use crate::runs::{Extension, Run, folder};
 use crate::train::{Control, EndReason, Event};
 use crate::{Config, Error, Result};
 
@@ -91,14 +91,17 @@ impl Search {
         let Ok(best) = self.best(trials) else {
             return Ok(None);
         };
+        let recipe = self.space.recipe(&self.base.recipe, &best.parameters)?;
         let mut runs = Vec::new();
-        let first = self.base.recipe.seed + 1;
-        for seed in (first..).take_while(|&seed| self.again(best.number, seed).exists()) {
+        let seeds = (self.base.recipe.seed + 1..).take_while(|&seed| self.again(best.number, seed).exists());
+        for seed in seeds {
             let run = self.again(best.number, seed);
-            let history = history::of(&run)?.unwrap_or_default();
-            if let Some(&value) = values(&history, self.settings.metric).last() {
-                runs.push(Again { run, seed, value });
-            }
+            let done = folder::checkpoint(&run)?;
+            let done = done.as_ref().map(|checkpoint| checkpoint.progress());
+            // Not of one that was interrupted.
+            let ended = done.filter(|progress| progress.finished(&recipe).is_some());
+            let value = ended.and_then(|progress| values(&progress.history, self.settings.metric).pop());
+            runs.extend(value.map(|value| Again { run, seed, value }));
         }
         let (Some(selected), false) = (best.value(), runs.is_empty()) else {
             return Ok(None);

@@ -113,7 +113,7 @@ impl Report {
         let Some(confirmed) = &self.confirmed else {
             return format!(
                 "Trial {} is the best of {valued}, chosen on these validation pictures: a part of its {value:.4} is \
-                 luck. How much, its settings tell that are trained again with other seeds.",
+                 luck. Its settings, trained again with other seeds, tell how much.",
                 row.trial
             );
         };

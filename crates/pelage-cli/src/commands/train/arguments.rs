@@ -158,10 +158,15 @@ impl Arguments {
         others || self.data.is_some() || self.recipe.is_some() || self.settings.names().next().is_some()
     }
 
+    /// Whether it begins from a recipe or a file of settings.
+    pub(in crate::commands) fn begins_from_settings(&self) -> bool {
+        self.recipe.is_some() || self.config.is_some()
+    }
+
     /// Whether the network is chosen: by its name, by a recipe or a file of settings, or as a backbone.
     pub(in crate::commands) fn chooses_network(&self) -> bool {
         let backbone = self.transferring.backbone.is_some();
-        self.gives("model") || self.recipe.is_some() || self.config.is_some() || backbone
+        self.gives("model") || self.begins_from_settings() || backbone
     }
 }
 
