@@ -31,6 +31,8 @@ mod train;
 mod weights;
 mod written;
 
+pub use train::{Training, training};
+
 use clap::{Parser, Subcommand};
 use pelage::data::decode::{Damaged, Limits};
 
