@@ -32,6 +32,8 @@ mod train;
 mod weights;
 mod written;
 
+pub use train::{Training, training};
+
 use clap::{Parser, Subcommand};
 use pelage::data::decode::{Damaged, Limits};
 

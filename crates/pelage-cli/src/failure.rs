@@ -1,7 +1,5 @@
 //! How a command can fail, with its exit code.
 
-use std::process::ExitCode;
-
 use pelage::data::organize::Refusal;
 use pelage::model::error::Wanted;
 
@@ -13,7 +11,7 @@ pub(crate) type Outcome = Result<String, Failure>;
 
 /// Why a command failed, and what to do about it.
 #[derive(Debug)]
-pub(crate) struct Failure {
+pub struct Failure {
     kind: Kind,
     message: String,
     help: Vec<String>,
@@ -56,13 +54,24 @@ impl Failure {
         self
     }
 
-    pub(crate) fn exit_code(&self) -> ExitCode {
+    /// The exit code: 1 if the command was valid and failed, 2 if it was used wrongly, above 128 if a signal ended it.
+    pub fn exit_code(&self) -> u8 {
         match self.kind {
-            Kind::Usage => ExitCode::from(2),
-            Kind::Failed => ExitCode::FAILURE,
+            Kind::Usage => 2,
+            Kind::Failed => 1,
             // What shells give to a command that a signal ended.
-            Kind::Interrupted(signal) => ExitCode::from(128 + signal),
+            Kind::Interrupted(signal) => 128 + signal,
         }
+    }
+
+    /// What is wrong.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// What to do about it, each a sentence or a command to type.
+    pub fn remedies(&self) -> &[String] {
+        &self.help
     }
 }
 

@@ -1,17 +1,19 @@
 //! Wrong usage, in the style of every other error.
 
+use std::ffi::OsString;
+
 use clap::Parser;
 use clap::error::ErrorKind;
 
 use crate::failure::Failure;
 
-/// The command line, or what to say and end with instead: `Ok` where it was said.
-pub(crate) fn parse<T: Parser>() -> Result<T, Result<std::process::ExitCode, Failure>> {
-    T::try_parse().map_err(|refused| match refused.kind() {
+/// The command line, or the exit code where something else was asked for and said, or what is wrong with it.
+pub(crate) fn parse<T: Parser>(arguments: Vec<OsString>) -> Result<T, Result<u8, Failure>> {
+    T::try_parse_from(arguments).map_err(|refused| match refused.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
             // Whoever reads no help needs none.
             let _ = refused.print();
-            Ok(u8::try_from(refused.exit_code()).unwrap_or(2).into())
+            Ok(u8::try_from(refused.exit_code()).unwrap_or(2))
         }
         _ => Err(failure(&refused.render().to_string())),
     })

@@ -22,7 +22,7 @@ impl Model {
 
     /// The prediction for one image in memory, called `name` in the answer.
     pub fn predict_image(&self, name: &str, image: &RgbImage) -> Prediction {
-        self.predict_one(name, self.each(|side| input::resize(image, side)))
+        self.predict_one(name, self.prepare_image(image))
     }
 
     /// The embedding of an encoded image: the input of the last dense layer.
@@ -31,7 +31,7 @@ impl Model {
     /// Why the image cannot be read.
     pub fn embedding(&self, bytes: &[u8]) -> Result<Vec<f32>, String> {
         let input = self.prepare(bytes, &Limits::default())?;
-        Ok(to_vec(self.logits_and_embedding(self.pixels(&[&input])).1))
+        Ok(self.embeddings(&[&input]))
     }
 
     /// Decodes and normalizes one file within `limits`: the input of each network, one after the other.
@@ -40,6 +40,23 @@ impl Model {
     /// Why the file cannot be read.
     pub fn prepare(&self, bytes: &[u8], limits: &Limits) -> Result<Vec<f32>, String> {
         self.each(|side| input::decode_within(bytes, side, limits))
+    }
+
+    /// The same of an image in memory.
+    ///
+    /// # Errors
+    /// An image without pixels.
+    pub fn prepare_image(&self, image: &RgbImage) -> Result<Vec<f32>, String> {
+        self.each(|side| input::resize(image, side))
+    }
+
+    /// The embeddings of images that were prepared before, see [`Model::prepare`]: the inputs of the last dense layer,
+    /// one after the other.
+    pub fn embeddings(&self, inputs: &[&[f32]]) -> Vec<f32> {
+        match inputs {
+            [] => Vec::new(),
+            inputs => to_vec(self.logits_and_embedding(self.pixels(inputs)).1),
+        }
     }
 
     fn each(&self, make: impl Fn(&Preprocessing) -> Result<Vec<f32>, String>) -> Result<Vec<f32>, String> {

@@ -7,10 +7,12 @@ mod lines;
 pub(super) mod rate;
 mod settings;
 
-use std::path::Path;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 
+use clap::Parser;
 use pelage::model::networks::BACKBONES;
-use pelage::runs::{fine_tune, free_folder};
+use pelage::runs::{Extension, fine_tune, free_folder};
 use pelage::train::advice::{self, Advice};
 use pelage::train::forecast::Forecast;
 use pelage::train::recipe::ClassWeights;
@@ -19,14 +21,58 @@ use pelage::{Config, Recipe, Run};
 
 use super::evaluate::accuracy;
 use crate::failure::{Failure, Outcome};
-use crate::progress::{Detail, Task, Training};
+use crate::progress::{self, Detail, Task};
 use crate::signals::{interrupted, stop_on_signal};
 use crate::table::{count, duration, fixed, left_out, some, thousands};
 use crate::terminal::{is_json, quoted, tell};
+use crate::usage;
 pub(super) use arguments::config;
 use arguments::extension;
 pub(super) use arguments::{Arguments, Choosing};
 pub(super) use lines::Lines;
+
+/// What the arguments of `pelage train` ask for.
+#[derive(Debug)]
+pub enum Training {
+    /// A new run, in this folder or in one of the next free name.
+    New(Box<Config>, Option<PathBuf>),
+    /// The run in this folder goes on.
+    Resumed(PathBuf, Box<Extension>),
+}
+
+/// A command line that has nothing but these arguments.
+#[derive(Parser)]
+#[command(name = "pelage train")]
+struct Alone {
+    #[command(flatten)]
+    arguments: Arguments,
+}
+
+/// Reads the arguments of `pelage train`, without the verb, and trains nothing.
+///
+/// # Errors
+/// Wrong usage, as on the command line; what takes several runs: `--folds`, `--fine-tune`, `--learning-rate auto`.
+pub fn training(arguments: Vec<OsString>) -> Result<Training, Failure> {
+    let name = std::iter::once("pelage train".into());
+    let Alone { arguments } = usage::parse(name.chain(arguments).collect()).map_err(|told| {
+        told.err()
+            .unwrap_or_else(|| Failure::usage("only settings are read here"))
+    })?;
+    if let Some(folder) = &arguments.resume {
+        return Ok(Training::Resumed(folder.clone(), Box::new(extension(&arguments)?)));
+    }
+    let several = [
+        ("--folds", arguments.folds.is_some()),
+        ("--fine-tune", arguments.transferring.fine_tune),
+        ("--learning-rate auto", arguments.finds_rate()),
+    ];
+    if let Some((option, _)) = several.iter().find(|(_, is_given)| *is_given) {
+        return Err(
+            Failure::usage(format!("{option} takes more than one run")).help("the command `pelage train` has it")
+        );
+    }
+    Ok(Training::New(Box::new(config(&arguments)?), arguments.out))
+}
 
 pub(super) fn run(arguments: Arguments) -> Outcome {
     let lines = Lines::asked();
@@ -171,7 +217,7 @@ fn trained(run: &Run, again: Option<String>, lines: Lines) -> Result<Trained, Fa
         Samples::Images(_) => Detail::EachEpoch,
         Samples::Features(_) => Detail::Whole,
     };
-    let mut display = Training::new(detail);
+    let mut display = progress::Training::new(detail);
     let trained = run.train(&mut |event| {
         lines.observe(event);
         display.observe(event)
