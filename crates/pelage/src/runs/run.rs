@@ -13,13 +13,14 @@ use super::config::Config;
 use super::folder::{self, Folder};
 use super::images::{self, Images};
 use super::record::Recorder;
+use super::recorded;
 use crate::train::backbone::note_weights;
 use crate::train::forecast::{self, Forecast};
 use crate::train::{Control, Data, EndReason, Event, Outcome, Recipe, Start, fit, start};
 use crate::{Error, Result, atomic, table};
 
 /// The settings of a run, in its folder.
-const CONFIG: &str = "config.toml";
+pub const CONFIG: &str = "config.toml";
 
 /// A run that is ready to train.
 pub struct Run {
@@ -120,7 +121,7 @@ impl Run {
         let sets = config.sets(split, progress)?;
         let (start, data) = start::open(&config.recipe, &sets, config.compute.cache, &device, progress)?;
         pelage_data::source::mark(folder)?;
-        images::record(folder, &*sets.train, &*sets.validation, &dropped)?;
+        config.record = Some(recorded::write(folder, &*sets.train, &*sets.validation, &dropped)?);
         write_unreadable(folder, &data)?;
         // Last: a folder with config.toml is a run that can be resumed.
         atomic::write(&folder.join(CONFIG), config.to_toml()?.as_bytes())?;
