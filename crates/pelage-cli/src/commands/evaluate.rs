@@ -42,7 +42,7 @@ pub(super) struct Arguments {
     /// Write the confusion matrix to a CSV file, or - for standard output
     #[arg(long, value_name = "FILE")]
     confusion: Option<PathBuf>,
-    /// Let --confusion replace a file that is no CSV table
+    /// Let --confusion replace a file that is no confusion matrix, or a run's own
     #[arg(long, requires = "confusion")]
     force: bool,
 }
@@ -50,7 +50,7 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments) -> Outcome {
     let confusion = arguments.confusion.as_deref();
     let confusion = confusion
-        .map(|file| output(file, Format::Csv, arguments.force))
+        .map(|file| output(file, Format::Table("class,called "), arguments.force))
         .transpose()?;
     let (task, compute) = (Task::new(), arguments.caching.compute());
     let show = |progress| task.show(progress);
