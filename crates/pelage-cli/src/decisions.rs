@@ -1,11 +1,14 @@
-//! What the libraries decide, told as they decide it.
+//! What the libraries decide, told as they decide it, and what they warn of, told in any case.
 
 use crate::terminal::{is_verbose, tell};
 
-/// Listens to the libraries, where that is wanted.
+/// Listens to the libraries.
 pub(crate) fn listen() {
-    if is_verbose() && log::set_logger(&Decisions).is_ok() {
-        log::set_max_level(log::LevelFilter::Debug);
+    if log::set_logger(&Decisions).is_ok() {
+        log::set_max_level(match is_verbose() {
+            true => log::LevelFilter::Debug,
+            false => log::LevelFilter::Warn,
+        });
     }
 }
 
@@ -19,7 +22,11 @@ impl log::Log for Decisions {
 
     fn log(&self, record: &log::Record) {
         if self.enabled(record.metadata()) {
-            tell(format_args!("info: {}\n", record.args()));
+            let label = match record.level() {
+                log::Level::Error | log::Level::Warn => "note",
+                _ => "info",
+            };
+            tell(format_args!("{label}: {}\n", record.args()));
         }
     }
 

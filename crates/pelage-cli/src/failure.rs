@@ -4,7 +4,7 @@ use pelage::data::organize::Refusal;
 use pelage::model::error::Wanted;
 
 use crate::options::flag;
-use crate::terminal::quoted;
+use crate::terminal::{quoted, quoted_text};
 
 /// The result of a command: the document for stdout.
 pub(crate) type Outcome = Result<String, Failure>;
@@ -44,13 +44,13 @@ impl Failure {
     }
 
     fn new(kind: Kind, message: impl Into<String>) -> Failure {
-        let (message, help) = (message.into(), Vec::new());
+        let (message, help) = (short(&message.into()), Vec::new());
         Failure { kind, message, help }
     }
 
     /// The same, with something to do about it.
     pub(crate) fn help(mut self, remedy: impl Into<String>) -> Failure {
-        self.help.push(remedy.into());
+        self.help.push(short(&remedy.into()));
         self
     }
 
@@ -73,6 +73,22 @@ impl Failure {
     pub fn remedies(&self) -> &[String] {
         &self.help
     }
+}
+
+/// A word of a message is no longer than this: what was given may be of any length.
+const LONGEST: usize = 400;
+
+/// `text` with its longest words cut in the middle.
+fn short(text: &str) -> String {
+    let word = |piece: &str| match piece.chars().count() {
+        length if length > LONGEST => {
+            let begin: String = piece.chars().take(LONGEST / 4).collect();
+            let end: String = piece.chars().skip(length - LONGEST / 4).collect();
+            format!("{begin}...{end}")
+        }
+        _ => piece.to_string(),
+    };
+    text.split_inclusive(char::is_whitespace).map(word).collect()
 }
 
 /// As it is told: `error: ...`, then `help: ...` for each remedy.
@@ -155,7 +171,7 @@ impl From<pelage::data::Error> for Failure {
         match error {
             Error::Setting { name, value, allowed } => setting(name, &value, &allowed),
             Error::Busy { .. } => failed().help("wait for it, or choose another folder"),
-            Error::OtherKind { .. } => usage().help("give another name; `--force` replaces it"),
+            Error::OtherKind { .. } | Error::Record { .. } => usage().help("give another name; `--force` replaces it"),
             Error::NotFound { .. } | Error::Exists { .. } | Error::Labels { .. } => usage(),
             Error::NoValidation { path } => usage().help(format!(
                 "`--validation-split 0.2`, or `pelage organize {} --out data`",
@@ -190,10 +206,13 @@ fn refused(refusal: &Refusal, told: String) -> Failure {
         }
         Refusal::Earlier { .. } | Refusal::Changed { .. } => usage.help("`--force` replaces it, or give another --out"),
         Refusal::HardLink { .. } => failed.help("`--link copy` or `--link symbolic`"),
-        Refusal::FolderName { class } => failed.help(format!("`--rename {}=NAME`", class.escape_debug())),
-        Refusal::FolderCase { class, other } => {
-            failed.help(format!("`--rename {}={}`", class.escape_debug(), other.escape_debug()))
-        }
+        Refusal::FolderName { class } => failed.help(renaming(class, "NAME")),
+        Refusal::FolderCase { class, other } => failed.help(renaming(class, other)),
         _ => usage,
     }
+}
+
+/// What to type so that a class gets another name, as a shell takes it.
+fn renaming(class: &str, name: &str) -> String {
+    format!("`--rename={}`", quoted_text(&format!("{class}={name}")))
 }

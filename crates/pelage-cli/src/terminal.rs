@@ -166,15 +166,19 @@ pub(crate) fn line(text: &str) -> String {
 /// A path as a shell takes it, for commands to copy.
 pub(crate) fn quoted(path: &std::path::Path) -> String {
     let text = path.display().to_string();
-    let safe = |c: char| c.is_alphanumeric() || "/._-+,:@%=".contains(c);
-    match !text.is_empty() && text.chars().all(safe) && !text.starts_with('-') {
-        true => text,
+    match text.starts_with('-') {
         // A leading dash would be taken for a flag, quoted or not.
-        false => format!(
-            "'{}{}'",
-            if text.starts_with('-') { "./" } else { "" },
-            text.replace('\'', "'\\''")
-        ),
+        true => format!("'./{}'", text.replace('\'', "'\\''")),
+        false => quoted_text(&text),
+    }
+}
+
+/// The same of any text that does not begin an argument.
+pub(crate) fn quoted_text(text: &str) -> String {
+    let safe = |c: char| c.is_alphanumeric() || "/._-+,:@%=".contains(c);
+    match !text.is_empty() && text.chars().all(safe) {
+        true => text.to_string(),
+        false => format!("'{}'", text.replace('\'', "'\\''")),
     }
 }
 

@@ -286,6 +286,7 @@ fn every_document_is_what_is_described() {
     checked.verb("export safetensors", "head --out model.safetensors");
     checked.verb("export web", "run --out site");
     checked.verb("ensemble", "run other --out both.safetensors");
+    checked.verb("compare", "run both.safetensors --data data");
     let solved = "--backbone resnet18 --weights random --image-size 32 --head logistic";
     checked.verb("train", &format!("data --out solved {solved}"));
     checked.verb("suspects", "solved --csv suspects.csv --page suspects.html");

@@ -32,6 +32,8 @@ fn cats(table: &str) -> Vec<(String, f64)> {
 fn an_old_model_answers_as_it_did() {
     let (folder, run) = old_run();
     let text = succeed(folder.path(), &["predict", "run", "pics", "--csv", "now.csv"]);
+    let noted = common::run(folder.path(), &["predict", "run", "pics"]);
+    assert!(String::from_utf8_lossy(&noted.stderr).contains("has no checksum"));
     assert!(text.contains("calibrated"), "{text}");
     let read = |path: PathBuf| cats(&std::fs::read_to_string(path).unwrap());
     let (now, then) = (read(folder.path().join("now.csv")), read(run.join("predictions.csv")));

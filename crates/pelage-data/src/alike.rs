@@ -4,6 +4,7 @@ mod look;
 mod near;
 
 use crate::decode::{self, Limits};
+use crate::preprocess::Preprocessing;
 
 pub(crate) use look::Look;
 pub(crate) use near::near_groups;
@@ -13,6 +14,8 @@ const LEAST_SIDE: u32 = 300;
 
 /// The width and height of an image, and what it looks like; or why it cannot be read.
 pub(crate) fn look_at(bytes: &[u8]) -> std::result::Result<([u32; 2], Look), String> {
-    let decoded = decode::decode_at_least(bytes, &Limits::default(), LEAST_SIDE)?;
+    // What prediction would refuse is told here, and not looked at for long.
+    let seen = Preprocessing::new(LEAST_SIDE / 2);
+    let decoded = decode::decode_for(bytes, &Limits::default(), LEAST_SIDE, &|size| seen.resizing_bytes(size))?;
     Ok((decoded.size, Look::of(&decoded.image)))
 }

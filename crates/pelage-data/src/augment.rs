@@ -23,6 +23,9 @@ pub(crate) use random::Random;
 
 use crate::{Error, Result};
 
+/// The smallest alpha of a mixture, above none.
+const LEAST_ALPHA: f32 = 0.01;
+
 /// Ranges to draw from; the default changes nothing.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -122,6 +125,12 @@ impl Augmentation {
         let wrong = ranges.iter().find(|(_, value, most)| !(0.0..=*most).contains(value));
         if let Some(&(name, value, most)) = wrong {
             return Err(Error::setting(name, value, format!("0 to {most}")));
+        }
+        // Below, every draw is all or nothing.
+        for (name, alpha) in [("mixup", self.mixup), ("cutmix", self.cutmix)] {
+            if alpha > 0.0 && alpha < LEAST_ALPHA {
+                return Err(Error::setting(name, alpha, format!("0, or {LEAST_ALPHA} to 100")));
+            }
         }
         if self.horizontal_flip && self.alternating_flip {
             return Err(Error::setting(

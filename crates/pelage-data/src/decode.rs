@@ -7,6 +7,7 @@ mod limits;
 mod memory;
 mod png;
 mod quiet;
+mod raw;
 #[cfg(feature = "files")]
 mod tiff;
 
@@ -91,6 +92,9 @@ pub(crate) fn decode_for(
     if bytes.is_empty() {
         return Err("empty file".into());
     }
+    if let Some(reason) = formats::refused(bytes) {
+        return Err(reason);
+    }
     let format = format(bytes).ok_or_else(|| not_an_image(bytes))?;
     let budget = Budget {
         limits,
@@ -119,7 +123,7 @@ fn decode_other(bytes: &[u8], format: ImageFormat, budget: &Budget) -> Result<De
     reader.limits(allowed);
     let damaged = |failure: image::ImageError| match failure {
         image::ImageError::Unsupported(what) => format!("a kind of {} that pelage cannot read: {what}", name(format)),
-        image::ImageError::Limits(what) => format!("too large: {what}"),
+        image::ImageError::Limits(_) => limits::beside_pixels(budget.limits),
         other => format!("damaged {}: {other}", name(format)),
     };
     let mut decoder = reader.into_decoder().map_err(damaged)?;

@@ -57,6 +57,12 @@ pub enum Error {
         /// What would have been written.
         wanted: &'static str,
     },
+    /// A file that a run needs would be replaced by something else.
+    #[error("{} belongs to a run, which would lose it; it was left as it is", path.display())]
+    Record {
+        /// The file.
+        path: PathBuf,
+    },
     /// A file or folder of a data set is not what it should be.
     #[error("{}: {reason}", path.display())]
     Data {
@@ -95,9 +101,9 @@ pub enum Error {
         /// The folder of the training part, relative to the source.
         part: String,
     },
-    /// Folders lie in each other so that either may be the classes.
+    /// Folders lie in each other so that either may be the classes, or have files that are named after classes.
     #[error(
-        "{}: the folders {} hold the same folders, {}; is {} a class, or {}? If {1} are parts of one data set, name \
+        "{}: the folders {} hold the same, {}; is {} a class, or {}? If {1} are parts of one data set, name \
          one of them train; if they are classes, put their pictures together, or list the labels in a CSV",
         path.display(), listed(folders), listed(within), folders[0], within[0]
     )]
@@ -106,7 +112,7 @@ pub enum Error {
         path: PathBuf,
         /// The outer folders.
         folders: Vec<String>,
-        /// The folders in each of them.
+        /// The folders, or classes by the names of files, that more than one of them has.
         within: Vec<String>,
     },
     /// A CSV of labels has a heading that does not tell which column holds what.
@@ -211,8 +217,8 @@ pub enum Error {
     },
     /// The disk cache cannot be written.
     #[error(
-        "{}: {source}; decoded pictures are kept in this folder: free some space, make it writable, or keep them \
-         elsewhere",
+        "{}: {source}; decoded pictures and features are kept in this folder: free some space, make it writable, or \
+         keep them elsewhere",
         folder.display()
     )]
     Cache {

@@ -8,6 +8,21 @@ use crate::{Error, Result};
 /// The file that is locked: the system releases it however its process ends.
 pub(crate) const NAME: &str = ".pelage-lock";
 
+/// Creates a folder, and those above it, unless it is there.
+///
+/// # Errors
+/// What is in the way, or [`Error::Io`] where it cannot be created.
+pub fn create_folder(folder: &Path) -> Result<()> {
+    match (std::fs::metadata(folder), std::fs::symlink_metadata(folder)) {
+        (Ok(told), _) if !told.is_dir() => Err(Error::data(folder, "is a file; give the name of a folder")),
+        (Err(_), Ok(link)) if link.is_symlink() => Err(Error::data(
+            folder,
+            "is a link that leads nowhere; give the name of a folder",
+        )),
+        _ => std::fs::create_dir_all(folder).map_err(Error::io(folder)),
+    }
+}
+
 /// The right to write a folder, until it is dropped. A folder that is empty then is removed.
 #[derive(Debug)]
 pub struct FolderLock {
@@ -24,7 +39,7 @@ impl FolderLock {
     pub fn take(folder: &Path) -> Result<Self> {
         let path = folder.join(NAME);
         loop {
-            std::fs::create_dir_all(folder).map_err(Error::io(folder))?;
+            create_folder(folder)?;
             let opened = File::options().create(true).truncate(false).write(true).open(&path);
             let file = match opened {
                 // Its last owner has removed the folder in the meantime.
@@ -142,6 +157,22 @@ mod tests {
         // A file that a killed process left locks nobody out.
         std::fs::write(folder.join(NAME), b"").unwrap();
         FolderLock::take(&folder).unwrap();
+    }
+
+    #[test]
+    fn what_is_in_the_way_of_a_folder_is_told() {
+        let outer = tempfile::tempdir().unwrap();
+        let file = outer.path().join("file");
+        std::fs::write(&file, b"").unwrap();
+        let refused = FolderLock::take(&file).unwrap_err().to_string();
+        assert!(refused.ends_with("is a file; give the name of a folder"), "{refused}");
+        #[cfg(unix)]
+        {
+            let link = outer.path().join("link");
+            std::os::unix::fs::symlink("nowhere", &link).unwrap();
+            let refused = FolderLock::take(&link).unwrap_err().to_string();
+            assert!(refused.contains("a link that leads nowhere"), "{refused}");
+        }
     }
 
     #[test]

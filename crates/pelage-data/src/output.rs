@@ -5,13 +5,15 @@ use std::fs::File;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
-use crate::{Error, Result, atomic};
+use crate::{Error, Result, atomic, source};
 
 /// What is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
     /// A table.
     Csv,
+    /// A table of ours, whose heading begins with this.
+    Table(&'static str),
     /// A figure of lines.
     Svg,
     /// A figure of pixels.
@@ -31,6 +33,7 @@ impl Format {
     pub fn name(self) -> &'static str {
         match self {
             Format::Csv => "CSV table",
+            Format::Table(_) => "CSV table",
             Format::Svg => "SVG figure",
             Format::Png => "PNG figure",
             Format::Html => "HTML page",
@@ -40,17 +43,27 @@ impl Format {
         }
     }
 
-    /// Whether a file that begins with `head` is of this kind.
+    /// What it takes the place of, after "no".
+    fn replaced(self) -> &'static str {
+        match self {
+            Format::Table(_) => "CSV table of pelage's of this kind",
+            Format::Svg => "SVG figure of pelage's",
+            Format::Png => "PNG figure of pelage's",
+            Format::Html => "HTML page of pelage's",
+            other => other.name(),
+        }
+    }
+
+    /// Whether a file that begins with `head` is of this kind; of figures and pages, which people have others of, one
+    /// of ours.
     fn is(self, head: &[u8]) -> bool {
-        let text = || {
-            let text = String::from_utf8_lossy(head);
-            text.trim_start_matches('\u{feff}').trim_start().to_lowercase()
-        };
+        let text = || String::from_utf8_lossy(head).to_lowercase();
         match self {
             Format::Csv => is_table(head),
-            Format::Svg => text().starts_with("<svg") || (text().starts_with("<?xml") && text().contains("<svg")),
-            Format::Png => head.starts_with(b"\x89PNG\r\n\x1a\n"),
-            Format::Html => text().starts_with("<!doctype html"),
+            Format::Table(heading) => is_table(head) && head.starts_with(heading.as_bytes()),
+            Format::Svg => source::is_marked_svg(head),
+            Format::Png => source::is_marked_png(head),
+            Format::Html => text().starts_with("<!doctype html") && text().contains(GENERATOR),
             Format::Onnx => is_onnx(head),
             Format::Weights => is_safetensors(head, &format!("\"{EXPORTED}\":")),
             // A checkpoint is none.
@@ -109,6 +122,33 @@ fn is_onnx(head: &[u8]) -> bool {
 /// What the header of exported weights says, see [`Format::Weights`].
 pub const EXPORTED: &str = "pelage.export";
 
+/// What a page of ours says in its head of what made it.
+const GENERATOR: &str = "name=\"generator\" content=\"pelage";
+
+/// What a run keeps in its folder, beside its settings: no output takes the place of one.
+const RUN: [&str; 10] = [
+    "best.safetensors",
+    "last.safetensors",
+    "calibration.safetensors",
+    "split.csv",
+    "history.csv",
+    "confusion.csv",
+    "unreadable.csv",
+    "curves.svg",
+    "curves.png",
+    "log.txt",
+];
+
+/// The same of a cross-validation.
+const FOLDS: [&str; 2] = ["out-of-fold.csv", "ensemble.safetensors"];
+
+/// Whether a file is part of a run or of a cross-validation.
+fn is_record(file: &Path) -> bool {
+    let named = |names: &[&str]| names.iter().any(|name| file.ends_with(name));
+    let beside = |settings: &str| file.with_file_name(settings).exists();
+    (named(&RUN) && beside("config.toml")) || (named(&FOLDS) && beside("folds.toml"))
+}
+
 /// Number of bytes of an earlier file that are looked at.
 const HEAD: usize = 4096;
 
@@ -134,7 +174,8 @@ impl Output {
     /// earlier file is replaced if it is of the same `format` or empty, others only by `force`.
     ///
     /// # Errors
-    /// [`Error::OtherKind`] where a file of another kind is there; [`Error::Io`] where a folder is missing, cannot be
+    /// [`Error::OtherKind`] where a file of another kind is there, [`Error::Record`] where it is a run's own;
+    /// [`Error::Io`] where a folder is missing, cannot be
     /// written, or is what `path` names.
     pub fn new(path: &Path, format: Format, force: bool) -> Result<Self> {
         let io = |kind, reason: &str| Error::io(path)(std::io::Error::new(kind, reason));
@@ -159,10 +200,13 @@ impl Output {
             Ok(_) => path.canonicalize(),
         };
         let file = file.map_err(Error::io(path))?;
+        if !force && file.exists() && is_record(&file) {
+            return Err(Error::Record { path: path.into() });
+        }
         if !force && !replaceable(&file, format).map_err(Error::io(path))? {
             return Err(Error::OtherKind {
                 path: path.into(),
-                wanted: format.name(),
+                wanted: format.replaced(),
             });
         }
         // Nothing but an attempt tells whether a folder can be written.
@@ -208,6 +252,25 @@ impl Output {
 mod tests {
     use super::*;
 
+    /// A PNG up to the end of its header.
+    const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x08\0\0\0\0\x3a\x7e\x9b\x55";
+
+    #[test]
+    fn what_a_run_keeps_is_not_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let table = b"path,class\na,b\n";
+        for (settings, name) in [("config.toml", "split.csv"), ("folds.toml", "out-of-fold.csv")] {
+            let path = folder.path().join(name);
+            std::fs::write(&path, table).unwrap();
+            Output::new(&path, Format::Csv, false).unwrap();
+            std::fs::write(folder.path().join(settings), b"").unwrap();
+            let refused = Output::new(&path, Format::Csv, false).unwrap_err();
+            assert!(matches!(refused, Error::Record { .. }), "{refused}");
+            Output::new(&path, Format::Csv, true).unwrap();
+        }
+        Output::new(&folder.path().join("other.csv"), Format::Csv, false).unwrap();
+    }
+
     /// The beginning of a safetensors file.
     fn tensors(metadata: &str) -> Vec<u8> {
         let header = format!("{{\"__metadata__\":{{{metadata}}}}}");
@@ -224,9 +287,13 @@ mod tests {
             (Format::Csv, csv),
             (Format::Csv, &long),
             (Format::Csv, b""),
-            (Format::Svg, b"<?xml version=\"1.0\"?>\n<svg xmlns=\"\"/>"),
-            (Format::Png, b"\x89PNG\r\n\x1a\nxyz"),
-            (Format::Html, b"<!DOCTYPE html><html>"),
+            (Format::Table("path,class"), csv),
+            (Format::Svg, source::mark_svg("<svg xmlns=\"\"/>").as_bytes()),
+            (Format::Png, &source::mark_png(PNG.to_vec())),
+            (
+                Format::Html,
+                b"<!DOCTYPE html><html><meta name=\"generator\" content=\"pelage report\">",
+            ),
             (Format::Onnx, b"\x08\x07\x12\x06pelage\x1a\x050.1.0"),
             (Format::Model, &tensors(r#""pelage":"{\"kind\":\"model\"}""#)),
             (Format::Weights, &tensors(r#""pelage.export":"{}""#)),
@@ -239,6 +306,10 @@ mod tests {
                 b"to do: bread\nmilk, tea\n",
                 b"one line",
                 b"\0\0,",
+                // A user's own of the same format.
+                PNG,
+                b"<svg xmlns=\"\"/>",
+                b"<!DOCTYPE html><html><meta name=\"generator\" content=\"Hugo\">",
                 &tensors(r#""pelage":"{\"kind\":\"checkpoint\"}""#),
             ] {
                 std::fs::write(&path, other).unwrap();

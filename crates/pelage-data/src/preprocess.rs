@@ -126,7 +126,7 @@ impl Preprocessing {
     /// Bytes that resizing an image of `size` (width, height) takes beside its pixels: the result, all columns at the
     /// height of the result, since columns are shortened first, and the filter's weights. Of an image that is far wider
     /// than high, or the other way round, these are many.
-    fn resizing_bytes(&self, size: [u32; 2]) -> u64 {
+    pub(crate) fn resizing_bytes(&self, size: [u32; 2]) -> u64 {
         let result = self.len() as u64;
         let support = match self.filter {
             ResizeFilter::Nearest => return result,

@@ -338,3 +338,26 @@ fn links_are_followed_but_not_in_circles() {
     symlink(folder.path().join("nowhere"), folder.path().join("dog/lost.png")).unwrap();
     assert_eq!(names(folder.path()), ["cat/1.png", "dog/2.png", "dog/lost.png"]);
 }
+
+/// The memory that is counted is what a file takes: growing while it is read, it would take twice that.
+#[test]
+fn a_file_takes_as_much_memory_as_it_is_long() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut bytes = b"BM".to_vec();
+    bytes.resize((3 << 20) + 7, 0);
+    std::fs::write(folder.path().join("1.bmp"), &bytes).unwrap();
+    let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    zip.start_file("1.bmp", zip::write::SimpleFileOptions::default())
+        .unwrap();
+    std::io::Write::write_all(&mut zip, &bytes).unwrap();
+    std::fs::write(folder.path().join("1.zip"), zip.finish().unwrap().into_inner()).unwrap();
+    for name in ["1.bmp", "1.zip"] {
+        let found = pelage_data::source::list(&folder.path().join(name)).unwrap();
+        let read = found[0].location.read().unwrap();
+        assert!(
+            read.len() == bytes.len() && read.capacity() < bytes.len() + 4096,
+            "{name}: {}",
+            read.capacity()
+        );
+    }
+}

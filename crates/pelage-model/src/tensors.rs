@@ -1,6 +1,7 @@
 //! Named f32 tensors and a description with a checksum of all of it, in a safetensors file.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::de::DeserializeOwned;
@@ -65,6 +66,9 @@ pub fn export(named: &Named, key: &str, text: String) -> Result<Vec<u8>, String>
     )
 }
 
+/// Whether it was told that a file has no checksum; once is enough.
+static TOLD: AtomicBool = AtomicBool::new(false);
+
 /// Name, shape and bytes of a tensor.
 type Raw = (String, Vec<usize>, Vec<u8>);
 
@@ -118,6 +122,9 @@ pub fn decode<Facts: DeserializeOwned>(bytes: &[u8], kind: &str) -> Result<(Name
     let parts = tensors
         .iter()
         .map(|(name, view)| (name.as_str(), view.shape(), view.data()));
+    if promised.is_none() && !TOLD.swap(true, Ordering::Relaxed) {
+        log::warn!("this {kind} is of an earlier version and has no checksum: damage to it may not be noticed");
+    }
     if promised.is_some_and(|promised| promised != checksum(kind, version, &facts, parts.collect())) {
         return Err("is damaged: its content does not have the checksum that it was written with".into());
     }

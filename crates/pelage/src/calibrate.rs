@@ -6,6 +6,7 @@ use std::sync::Arc;
 use burn::Tensor;
 use pelage_data::Progress;
 use pelage_data::catalog::{self, Catalog, Opening, Split};
+use pelage_data::lock::FolderLock;
 use pelage_model::saved::Member;
 use pelage_model::trust::Calibration;
 use pelage_model::trust::calibration::Facts;
@@ -15,7 +16,8 @@ use pelage_model::{input, paths, saved};
 use crate::compute::Compute;
 use crate::evaluate::temperature::Scaling;
 use crate::evaluate::{self, Embeddings, Scores};
-use crate::runs::images::{self, Labelled};
+use crate::runs::images::{self, Familiar, Labelled};
+use crate::runs::run::CONFIG;
 use crate::{Error, Model, Result, atomic};
 
 /// A calibration, and what it was fitted on.
@@ -26,6 +28,8 @@ pub struct Calibrated {
     pub scaling: Scaling,
     /// The model's scores of the validation images, with embeddings.
     pub validation: Scores,
+    /// How many of the images the model was trained on; `None` where that was not recorded.
+    pub familiar: Option<Familiar>,
     /// The model file that it became part of.
     pub path: PathBuf,
 }
@@ -35,7 +39,7 @@ pub struct Calibrated {
 /// be near enough to be answered. A temperature is kept only if it makes the probabilities better, see [`Scaling`].
 ///
 /// # Errors
-/// A coverage out of range; missing images; embeddings that are too wide or all the same; a file that cannot be
+/// A coverage out of range; a run that another process trains; missing images; embeddings that are too wide or all the same; a file that cannot be
 /// written, or was replaced meanwhile.
 pub fn calibrate(
     run: &Path,
@@ -53,8 +57,10 @@ pub fn calibrate(
     let hash = hash?;
     // Before minutes of scoring.
     atomic::Unfinished::new(&path).map_err(Error::io(&path))?;
+    let _lock = locked(&path)?;
     check_dimension(&model).map_err(|reason| refused(run, reason))?;
     let split = open(run, data, &model)?;
+    let familiar = images::familiar(run, &model.facts, &split)?;
     let score = |catalog: Catalog, what| {
         let dataset = Arc::new(catalog);
         evaluate::open_and_score(&model, dataset, compute.cache, Embeddings::Keep, what, progress)
@@ -74,8 +80,17 @@ pub fn calibrate(
         calibration,
         scaling,
         validation,
+        familiar,
         path,
     })
+}
+
+/// The right to write the run whose model is at `path`: while it is trained, its next best weights would take the place
+/// of what is calibrated. `None` for a model that is in no run's folder.
+fn locked(path: &Path) -> Result<Option<FolderLock>> {
+    let folder = path.parent().filter(|_| path.ends_with(paths::BEST));
+    let run = folder.filter(|folder| folder.join(CONFIG).exists());
+    Ok(run.map(FolderLock::take).transpose()?)
 }
 
 /// Makes `calibration` part of the model file of `run`, atomically, in place of an earlier one.

@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use pelage_data::Progress;
-use pelage_data::catalog;
 use pelage_model::probability::argmax;
 use pelage_model::saved::Facts;
 use serde::Serialize;
@@ -14,7 +13,8 @@ use serde::Serialize;
 use crate::compute::Compute;
 use crate::draw::comparison::{Curve, comparison_svg};
 use crate::evaluate::{self, Calibrated, Embeddings, Evaluation, Scores};
-use crate::runs::{history, images};
+use crate::runs::history;
+use crate::runs::images::{self, Labelled, Wanted};
 use crate::train::facts::Training;
 use crate::train::history::HistoryRow;
 use crate::{Error, Model, Result};
@@ -64,6 +64,12 @@ pub struct Report {
     /// Number of images that all runs were evaluated on.
     #[serde(rename = "pictures")]
     pub images: usize,
+    /// Number of images of the data set that were left out because one of the models was trained on them.
+    pub trained_out: usize,
+    /// Number of images that one of them was trained on and that count nevertheless.
+    pub trained_in: usize,
+    /// The models of which it is not known which of the images they were trained on.
+    pub unrecorded: Vec<PathBuf>,
     /// One line per run, in the order given.
     pub runs: Vec<Line>,
     /// The history of each run; `None` for a lone model file.
@@ -92,7 +98,8 @@ pub struct Line {
 }
 
 /// Evaluates the models of all `runs` on the same images: the validation part of `data`, in which the folders at
-/// `label_level` are the classes if one is given, or by default those that all were validated on.
+/// `label_level` are the classes if one is given, or where it has no parts all of it that none was trained on; by
+/// default those that all were validated on.
 ///
 /// # Errors
 /// Runs without a model, or validated on different images; images that are missing, or change meanwhile.
@@ -109,14 +116,12 @@ pub fn compare(
         .map(|run| Model::open_on(run, &device, None))
         .collect::<Result<Vec<_>>>()?;
     let histories = runs.iter().map(|run| history::of(run)).collect::<Result<Vec<_>>>()?;
-    let catalog = Arc::new(match data {
-        Some(data) => catalog::open_parts_at(data, label_level)?.to_evaluate()?.images,
-        None => {
-            let facts = models.iter().map(|model| &model.facts);
-            let runs: Vec<_> = runs.iter().map(PathBuf::as_path).zip(facts).collect();
-            images::common_validation(&runs, None)?
-        }
-    });
+    let facts = models.iter().map(|model| &model.facts);
+    let known: Vec<_> = runs.iter().map(PathBuf::as_path).zip(facts).collect();
+    let level = label_level;
+    let wanted = data.map_or(Wanted::Validated, |path| Wanted::Unseen(Labelled { path, level }));
+    let scored = images::to_evaluate(&known, wanted)?;
+    let catalog = Arc::new(scored.images);
     let mut first: Option<(Vec<String>, Vec<bool>)> = None;
     let mut lines = Vec::new();
     for ((run, model), history) in runs.iter().zip(&models).zip(&histories) {
@@ -147,6 +152,9 @@ pub fn compare(
     }
     Ok(Report {
         images: first.map_or(0, |(names, _)| names.len()),
+        trained_out: scored.trained_out,
+        trained_in: scored.trained_in,
+        unrecorded: scored.unrecorded,
         runs: lines,
         histories,
     })

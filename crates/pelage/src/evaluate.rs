@@ -38,6 +38,9 @@ pub struct Report {
     pub trained_out: usize,
     /// Number of images that the model was trained on and that count nevertheless.
     pub trained_in: usize,
+    /// Whether it is not known which of the images it was trained on: the model is not in its run's folder, or of
+    /// several runs.
+    pub unrecorded: bool,
     /// What was found beside the images, and why it was left out.
     pub left_out: Vec<LeftOut>,
     /// As trained.
@@ -83,8 +86,9 @@ pub fn evaluate(
         images,
         trained_out,
         trained_in,
+        unrecorded,
         ..
-    } = images::to_evaluate(run, &model.facts, wanted)?;
+    } = images::to_evaluate(&[(run, &model.facts)], wanted)?;
     let left_out = images.left_out.clone();
     let embeddings = if judge.rejects() {
         Embeddings::Keep
@@ -103,6 +107,7 @@ pub fn evaluate(
         part,
         trained_out,
         trained_in,
+        unrecorded: !unrecorded.is_empty(),
         left_out,
         evaluation: Evaluation::of(&scores),
         calibrated: judge.temperature().map(|temperature| calibrated(&scores, temperature)),

@@ -118,9 +118,9 @@ impl Features {
         log::info!("cache: features not computed before; kept as {}", path.display());
         let computed = compute(dataset, extractor, device, progress)?;
         make_room(&cache.folder, size_of_val(&computed.values[..]) as u64);
-        file::write(&path, &computed).map_err(|failure| {
-            let reason = format!("{failure}; the features of the pictures are kept there, free some space");
-            Error::io(&path)(std::io::Error::new(failure.kind(), reason))
+        file::write(&path, &computed).map_err(|failure| pelage_data::Error::Cache {
+            folder: cache.folder.clone(),
+            source: failure,
         })?;
         Self::of(dataset, extractor, computed)
     }
@@ -204,7 +204,10 @@ impl Features {
         let mut array = Vec::new();
         npy::write(&mut array, &shape, &self.values).map_err(Error::io(folder))?;
         atomic::write(&folder.join(format!("{name}.npy")), &array)?;
-        let row = |i| [self.name(i), &self.classes()[self.label(i)], &self.label(i).to_string()].map(String::from);
+        let row = |i| {
+            let class = table::prefixed("'", &self.classes()[self.label(i)]);
+            [table::prefixed("./", self.name(i)), class, self.label(i).to_string()]
+        };
         let head = ["path", "class", "label"].map(String::from);
         let table = table::csv(std::iter::once(head).chain((0..self.len()).map(row)))?;
         Ok(atomic::write(&folder.join(format!("{name}.csv")), &table)?)

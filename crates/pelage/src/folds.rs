@@ -5,12 +5,14 @@ use std::sync::Arc;
 
 use pelage_data::Progress;
 use pelage_data::catalog::Fold;
+use pelage_data::lock::create_folder;
 use pelage_data::source;
 use pelage_model::saved::MOST;
 use serde::Serialize;
 
 use crate::compute::Compute;
 use crate::evaluate::{self, Embeddings, Evaluation, Scores};
+use crate::runs::run::foreign;
 use crate::runs::{Config, images};
 use crate::{Error, Model, Result, atomic, ensemble, table};
 
@@ -79,7 +81,13 @@ pub fn planned(config: &Config, folds: usize, folder: &Path) -> Result<Vec<(Path
             return Err(Error::folder(folder, "holds a run already; choose another folder"));
         }
         Err(_) => {
-            std::fs::create_dir_all(folder).map_err(Error::io(folder))?;
+            create_folder(folder)?;
+            if let Some(name) = foreign(folder)? {
+                return Err(Error::folder(
+                    folder,
+                    format!("holds {name} already; give a new folder for the folds"),
+                ));
+            }
             source::mark(folder)?;
             atomic::write(&path, settings.as_bytes())?;
         }

@@ -7,6 +7,7 @@ pub mod history;
 pub mod images;
 pub mod range;
 pub mod record;
+mod recorded;
 pub mod run;
 mod suspected;
 pub mod tensorboard;

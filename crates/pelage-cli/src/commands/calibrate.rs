@@ -6,7 +6,7 @@ use clap::Args;
 use pelage::calibrate::{self, Calibrated};
 use pelage::evaluate::Evaluation;
 use pelage::evaluate::temperature::Verdict;
-use pelage::runs::images::Labelled;
+use pelage::runs::images::{Familiar, Labelled};
 use serde::Serialize;
 
 use super::compute::Caching;
@@ -66,6 +66,9 @@ struct Fitted<'a> {
     embedding: usize,
     train_pictures: usize,
     validation_pictures: usize,
+    /// How many of these the model was trained on, where that is recorded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trained_on: Option<Familiar>,
 }
 
 /// How good probabilities are.
@@ -82,6 +85,7 @@ impl<'a> Fitted<'a> {
             calibration: fitted,
             scaling,
             validation,
+            familiar,
             path,
         } = calibrated;
         let figures = |probabilities: &[f32]| {
@@ -109,6 +113,7 @@ impl<'a> Fitted<'a> {
             embedding: fitted.density.dimension(),
             train_pictures: facts.train_images,
             validation_pictures: validation.len(),
+            trained_on: *familiar,
         }
     }
 }
@@ -133,8 +138,9 @@ fn described(fitted: &Fitted) -> String {
         true => String::new(),
         false => format!("temperature 1, so probabilities stay as trained: {}\n", fitted.reason),
     };
+    let known = familiar(fitted);
     format!(
-        "{}{told}answered up to distance {:.2}: {:.1} % of {} (embeddings of {} values, from {})\nwrote {}\n",
+        "{}{told}{known}answered up to distance {:.2}: {:.1} % of {} (embeddings of {} values, from {})\nwrote {}\n",
         table(
             &["validation", "temperature", "log loss", "calibration error"],
             1..4,
@@ -147,4 +153,25 @@ fn described(fitted: &Fitted) -> String {
         count(fitted.train_pictures, "training picture"),
         fitted.model.display()
     )
+}
+
+/// What the model has to do with the pictures, where that is not as it should be.
+fn familiar(fitted: &Fitted) -> String {
+    let count = |number: usize| count(number, "picture");
+    match fitted.trained_on {
+        None => "note: it is not recorded which pictures the model was trained on; these may be others\n".into(),
+        Some(Familiar { train: 0, .. }) => {
+            "note: the model was trained on none of these pictures: distances are measured from others\n".into()
+        }
+        Some(Familiar { validation, .. }) if validation > 0 => format!(
+            "note: the model was trained on {} of those for validation: the temperature flatters it\n",
+            count(validation)
+        ),
+        Some(Familiar { train, .. }) if train < fitted.train_pictures => format!(
+            "note: the model was trained on {} of the {} for training\n",
+            count(train),
+            count(fitted.train_pictures)
+        ),
+        Some(_) => String::new(),
+    }
 }

@@ -25,7 +25,7 @@ pub(super) struct Arguments {
     #[arg(required = true, num_args = 2.., value_name = "RUN")]
     runs: Vec<PathBuf>,
     /// The pictures to compare on: an organized folder (its validation part is used, else its test part), or any folder
-    /// or zip of labelled pictures [default: the runs' own validation pictures]
+    /// or zip of labelled pictures (all that no run was trained on) [default: the runs' own validation pictures]
     #[arg(long)]
     data: Option<PathBuf>,
     #[arg(long, value_name = "N", requires = "data", help = LABEL_LEVEL)]
@@ -111,8 +111,29 @@ fn described(report: &Report) -> String {
         "only this",
         "p",
     ];
+    text += &told(report);
     text += &format!("on the same {}, against the first:\n", count(report.images, "picture"));
     text + &table(&head, 1..9, rows)
+}
+
+/// Which pictures these are.
+fn told(report: &Report) -> String {
+    let mut text = match report.trained_out {
+        0 => String::new(),
+        out => format!("left out: {} that a run was trained on\n", count(out, "picture")),
+    };
+    if report.trained_in > 0 {
+        let into = thousands(report.trained_in as u64);
+        text += &format!("a run was trained on {into} of these: the figures flatter it\n");
+    }
+    for run in &report.unrecorded {
+        text += &format!(
+            "it is not known which of these {} was trained on, since it is not in the folder of its run: the figures may \
+             flatter it\n",
+            run.display()
+        );
+    }
+    text
 }
 
 /// The accuracy, with what other pictures of the same kind might give.

@@ -119,7 +119,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     tell(super::evaluate::described(&report.evaluation));
 
     let model = Model::open_on(&folder, &compute.open()?, None)?;
-    let catalog = images::to_evaluate(&folder, &model.facts, Wanted::Validated)?.images;
+    let catalog = images::to_evaluate(&[(&folder, &model.facts)], Wanted::Validated)?.images;
     let some: Vec<_> = catalog
         .items
         .iter()

@@ -42,7 +42,7 @@ pub(super) struct Arguments {
     /// Write the confusion matrix to a CSV file, or - for standard output
     #[arg(long, value_name = "FILE")]
     confusion: Option<PathBuf>,
-    /// Let --confusion replace a file that is no CSV table
+    /// Let --confusion replace a file that is no confusion matrix, or a run's own
     #[arg(long, requires = "confusion")]
     force: bool,
 }
@@ -50,7 +50,7 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments) -> Outcome {
     let confusion = arguments.confusion.as_deref();
     let confusion = confusion
-        .map(|file| output(file, Format::Csv, arguments.force))
+        .map(|file| output(file, Format::Table("class,called "), arguments.force))
         .transpose()?;
     let (task, compute) = (Task::new(), arguments.caching.compute());
     let show = |progress| task.show(progress);
@@ -98,6 +98,10 @@ fn told(report: &Report, data: Option<&Path>) -> String {
         ),
         (None, Some(data)) => format!("all of {data}, which has no parts\n"),
     };
+    if report.unrecorded {
+        text += "it is not known which of these the model was trained on, since it is not in the folder of its run: the \
+                 figures may flatter it\n";
+    }
     if into > 0 {
         text += &format!(
             "the run was trained on {} of these: the figures flatter it\n",

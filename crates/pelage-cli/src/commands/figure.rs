@@ -4,6 +4,7 @@ use std::path::Path;
 
 use clap::Args;
 use pelage::data::output::{Format, Output};
+use pelage::data::source;
 use pelage::draw::png::svg_to_png;
 
 use super::written::{Written, output};
@@ -12,7 +13,7 @@ use crate::failure::Failure;
 /// Replacing a figure.
 #[derive(Args)]
 pub(super) struct Replacing {
-    /// Let --out replace a file that is no figure of this kind
+    /// Let --out replace a file that is no figure of pelage's
     #[arg(long, requires = "out")]
     pub(super) force: bool,
 }
@@ -50,7 +51,7 @@ impl Figure {
         let bytes = match self.format {
             Format::Png => svg_to_png(&svg, 2.0)
                 .map_err(|reason| Failure::failed(format!("{}: cannot be drawn: {reason}", out.display())))?,
-            _ => svg.into_bytes(),
+            _ => source::mark_svg(&svg).into_bytes(),
         };
         self.output.write(&bytes)?;
         Ok(Written {

@@ -16,7 +16,7 @@ use super::compute::Computing;
 use super::written::output;
 use crate::failure::{Failure, Outcome};
 use crate::progress::Task;
-use crate::table::{count, left_out, table};
+use crate::table::{count, left_out, some, table};
 use crate::terminal::{answer, is_json};
 
 /// Classify pictures
@@ -33,7 +33,7 @@ pub(super) struct Arguments {
     /// Write path, class, probability and the probability of every class to a CSV file, or - for standard output
     #[arg(long, value_name = "FILE")]
     csv: Option<PathBuf>,
-    /// Let --csv replace a file that is no CSV table
+    /// Let --csv replace a file that is no table of this command
     #[arg(long, requires = "csv")]
     force: bool,
     /// Answer "unknown" below this calibrated confidence, 0 to 1, and if a picture is too far from the training set;
@@ -57,7 +57,9 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     }
     let force = arguments.force;
     let csv = arguments.csv.as_deref();
-    let csv = csv.map(|file| output(file, Format::Csv, force)).transpose()?;
+    let csv = csv
+        .map(|file| output(file, Format::Table("path,class,probability,error"), force))
+        .transpose()?;
     let device = arguments.computing.compute().open()?;
     let model = Model::open_on(&arguments.run, &device, arguments.reject)?;
     let (mut predictions, mut captures, mut passed_over) = (Vec::new(), Vec::new(), Vec::new());
@@ -118,10 +120,10 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         let reasons = predictions
             .iter()
             .filter_map(|one| Some(format!("{}: {}", one.path, one.error.as_ref()?)));
-        let reasons: Vec<_> = reasons.take(5).collect();
+        let reasons: Vec<_> = reasons.collect();
         let found = format!(
-            "no picture could be read\n  {}\n{}",
-            reasons.join("\n  "),
+            "no picture could be read\n{}{}",
+            some(reasons.into_iter(), 5),
             left_out(&passed_over)
         );
         return Err(Failure::failed(found.trim_end().to_string()));

@@ -47,7 +47,11 @@ struct Document<'a> {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Outcome {
-    let csv = output(&arguments.csv, Format::Csv, arguments.force)?;
+    let csv = output(
+        &arguments.csv,
+        Format::Table("rank,path,class,suggested"),
+        arguments.force,
+    )?;
     let page = output(&arguments.page, Format::Html, arguments.force)?;
     if csv.is_standard() && page.is_standard() {
         let told = "both the table and the page would go to standard output";

@@ -137,13 +137,13 @@ fn created(mut config: Config, folder: &Path, fine_tune: bool, again: &str, line
 /// Trains `run`; its description is the result, or where lines are wanted, these are.
 fn ended(run: &Run, lines: Lines) -> Outcome {
     let described = train(run, lines)?;
-    Ok(match is_json() {
+    match is_json() {
         true => {
             tell(described);
-            String::new()
+            lines.end()
         }
-        false => described,
-    })
+        false => Ok(described),
+    }
 }
 
 /// The error of opening a run, with what to type where the folder is in the way.

@@ -114,3 +114,45 @@ fn a_run_that_cannot_be_written_is_told_before_the_work() {
         ran.exits(1).says("run/best.safetensors").says("ermission denied");
     }
 }
+
+/// A PNG of one gray pixel across and a hundred million down, by its header.
+const TALL: &[u8] = b"\x89\x50\x4E\x47\x0D\x0A\x1A\x0A\x00\x00\x00\x0D\x49\x48\x44\x52\x00\x00\x00\x01\x05\xF5\xE1\x00\
+    \x08\x00\x00\x00\x00\xA9\xE9\xBA\x32\x00\x00\x00\x0C\x49\x44\x41\x54\x78\x9C\x63\x60\x18\x1E\x00\
+    \x00\x00\xC8\x00\x01\xAD\x40\x76\x22\x00\x00\x00\x00\x49\x45\x4E\x44\xAE\x42\x60\x82";
+
+#[test]
+fn inspecting_and_predicting_have_one_verdict() {
+    let place = Place::new("pets/{cat,dog}/{1..8}.png");
+    place.train("pets", "--validation-split 0.25").succeeds();
+    place.write("tall/1.png", TALL);
+    for verb in ["inspect tall", "predict run tall"] {
+        let ran = place.run(verb);
+        let told = format!("{}{}", ran.stdout, ran.stderr);
+        assert!(told.contains("too large: 1x100000000 pixels need"), "{ran}");
+    }
+}
+
+/// The picture in them that a reader would find is a preview.
+#[test]
+fn camera_raws_and_deep_jpegs_are_named() {
+    let place = Place::new("pets/{cat,dog}/{1..8}.png");
+    place.train("pets", "--validation-split 0.25").succeeds();
+    let mut deep = content("deep/1.jpg");
+    let frame = deep.windows(2).position(|pair| pair == [0xFF, 0xC0]).unwrap();
+    deep[frame + 4] = 12;
+    place.write("odd/1.jpg", &deep);
+    place.write("odd/2.CR2", b"II*\0\x10\0\0\0CR\x02\0");
+    place.write("odd/3.raf", b"FUJIFILMCCD-RAW 0201FF");
+    let ran = place.run("predict run odd").exits(1);
+    ran.says("JPEG of 12 bits a color")
+        .says("camera raw (Canon CR2), which pelage cannot read; convert it")
+        .says("camera raw (Fujifilm RAF)");
+}
+
+#[test]
+fn all_that_could_not_be_read_is_counted() {
+    let place = Place::new("pets/{cat,dog}/{1..8}.png");
+    place.train("pets", "--validation-split 0.25").succeeds();
+    (1..=8).for_each(|i| place.write(&format!("bad/{i}.png"), b"no picture"));
+    place.run("predict run bad").exits(1).says("and 3 more");
+}

@@ -86,3 +86,16 @@ fn a_signal_that_is_ignored_stays_ignored() {
     assert_eq!(signalled("trap '' HUP; ", "-HUP"), None);
     assert_eq!(signalled("trap '' INT; ", "-INT"), None);
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn an_account_that_was_not_written_is_a_failure() {
+    let place = Place::new("pets/{cat,dog}/{1..6}.png");
+    let train = "train pets --validation-split 0.3 --epochs 1 --image-size 32 --out";
+    for json in ["", "--json"] {
+        let ran = place.shell(&format!("pelage {train} run{json} {json} > /dev/full"));
+        ran.exits(1).says("standard output");
+        // What was trained is there.
+        place.run(&format!("evaluate run{json}")).succeeds();
+    }
+}

@@ -34,3 +34,81 @@ fn a_given_split_is_kept() {
         .prints("1 in the test part: photos/5.png");
     assert!(place.path("data/validation/cat/2.png").exists());
 }
+
+#[test]
+fn what_is_measured_is_no_label() {
+    let place = Place::new("photos/{1..4}.png");
+    for (name, head) in [
+        ("width", "filename,width"),
+        ("xmin", "image,xmin"),
+        ("score", "path,image_score"),
+        ("y", "path,x,y"),
+    ] {
+        let cells = if head.matches(',').count() == 2 { ",5,6" } else { ",480" };
+        place.add(&format!(
+            "{name}.csv = {head}\\n1.png{cells}\\n2.png{cells}\\n3.png,4,4\\n4.png,4,4"
+        ));
+        let ran = place
+            .run(&format!("organize photos --out data --labels {name}.csv"))
+            .exits(2);
+        ran.says("holds the labels").says(&head.replace(',', ", "));
+    }
+    place.add("plain.csv = what,file\\ncat,1.png\\ncat,2.png\\ndog,3.png\\ndog,4.png");
+    place
+        .run("organize photos --out data --labels plain.csv --ratio 0.5")
+        .succeeds();
+}
+
+#[test]
+fn parts_stand_in_columns_of_many_names() {
+    let place = Place::new("photos/{1..4}.png");
+    let table = |name: &str, head: &str, parts: [&str; 4]| {
+        let labels = ["cat", "dog", "cat", "dog"];
+        let rows = (1..).zip(labels.iter().zip(parts));
+        let rows: Vec<_> = rows
+            .map(|(i, (label, part))| format!("{i}.png,{label},{part}"))
+            .collect();
+        place.write(
+            &format!("{name}.csv"),
+            format!("{head}\n{}\n", rows.join("\n")).as_bytes(),
+        );
+    };
+    table("fastai", "fname,label,is_valid", ["False", "False", "True", "True"]);
+    for (name, head) in [
+        ("phase", "path,label,phase"),
+        ("usage", "path,label,Usage"),
+        ("which", "path,label,train_or_test"),
+    ] {
+        table(name, head, ["train", "train", "val", "val"]);
+    }
+    for name in ["fastai", "phase", "usage", "which"] {
+        let ran = place
+            .run(&format!("organize photos --out {name} --labels {name}.csv"))
+            .succeeds();
+        ran.prints("train and validation as the labels say");
+        assert!(place.path(&format!("{name}/validation/cat/3.png")).exists());
+    }
+    table("fold", "path,label,fold", ["0", "0", "1", "1"]);
+    place
+        .run("organize photos --out f --labels fold.csv --ratio 0.5")
+        .exits(2)
+        .says("holds the split");
+    place
+        .run("organize photos --out f --labels fold.csv --ratio 0.5 --label-column label")
+        .succeeds();
+    table("odd", "path,label,where it went", ["train", "train", "test", "test"]);
+    place
+        .run("organize photos --out o --labels odd.csv --ratio 0.5")
+        .succeeds()
+        .says("note: odd.csv: the column 'where it went' names parts");
+}
+
+#[test]
+fn columns_without_a_heading_have_numbers() {
+    let place = Place::new("photos/{1..4}.png\nn.csv = 1.png,cat,x\\n2.png,cat,y\\n3.png,dog,z\\n4.png,dog,w");
+    place.run("organize photos --out a --labels n.csv --ratio 0.5").exits(2);
+    place
+        .run("organize photos --out a --labels n.csv --ratio 0.5 --path-column 1 --label-column 2")
+        .succeeds()
+        .prints("cat 1 1 2");
+}

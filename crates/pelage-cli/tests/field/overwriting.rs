@@ -163,3 +163,104 @@ fn one_bad_path_takes_nothing_with_it() {
         .says("gone.png")
         .says("no picture could be read");
 }
+
+/// A picture that a user has drawn or taken, and a page or table that is theirs, are none of ours.
+#[test]
+fn what_is_anothers_of_the_same_kind_is_not_replaced() {
+    let place = pets();
+    place.train("pets", "--validation-split 0.3").succeeds();
+    place.add(
+        "own/photo.png
+         own/figure.svg = <svg xmlns=\"http://www.w3.org/2000/svg\"/>
+         own/page.html = <!DOCTYPE html><html><body>mine</body></html>
+         own/labels.csv = path,class\\n1.png,cat",
+    );
+    for (verb, file) in [
+        ("plot-model run --out", "own/photo.png"),
+        ("compare run run --out", "own/photo.png"),
+        (
+            "find-rate pets --validation-split 0.3 --image-size 32 --out",
+            "own/photo.png",
+        ),
+        ("plot-model run --out", "own/figure.svg"),
+        ("report run --out", "own/page.html"),
+        ("predict run pets --csv", "own/labels.csv"),
+        ("evaluate run --confusion", "own/labels.csv"),
+        ("suspects run --page s.html --csv", "own/labels.csv"),
+        ("predict run pets --csv", "run/split.csv"),
+        ("submit run pets --out", "run/history.csv"),
+        ("evaluate run --confusion", "run/confusion.csv"),
+        ("plot-model run --out", "run/curves.png"),
+        ("ensemble run run --out", "run/best.safetensors"),
+    ] {
+        let before = std::fs::read(place.path(file)).unwrap();
+        place.run(&format!("{verb} {file}")).exits(2).says("--force");
+        assert!(std::fs::read(place.path(file)).unwrap() == before, "{verb} {file}");
+    }
+    // What is ours is.
+    for verb in [
+        "plot-model run --out m.png",
+        "plot-model run --out m.svg",
+        "compare run run --out c.svg",
+        "report run --out r.html",
+        "predict run pets --csv p.csv",
+        "evaluate run --confusion m.csv",
+        "ensemble run run --out e.safetensors",
+    ] {
+        place.run(verb).succeeds();
+        place.run(verb).succeeds();
+    }
+}
+
+#[test]
+fn a_run_takes_no_folder_that_has_something_in_it() {
+    let place = pets();
+    let train = format!("train pets {TRAIN} --out");
+    place
+        .run(&format!("{train} pets/cat"))
+        .exits(2)
+        .says("give a new folder for the run");
+    place
+        .run(&format!("{train} pets/cat --folds 2").replace("--validation-split 0.3", ""))
+        .exits(2)
+        .says("give a new folder for the folds");
+    place
+        .run("features pets --backbone mobilenet_v2 --weights random --image-size 32 --out pets/cat")
+        .exits(2)
+        .says("give a new folder");
+    place.run(&format!("{train} pets/cat/1.png")).exits(1).says("is a file");
+    place.run("inspect pets").succeeds().prints("png 12");
+}
+
+#[test]
+fn what_an_earlier_call_has_written_does_not_stay_beside_the_new() {
+    let place = Place::new(
+        "parted/{train,validation}/{cat,dog}/{1..4}.png
+         whole/{cat,dog}/{1..4}.png",
+    );
+    let features = "--backbone mobilenet_v2 --weights random --image-size 32 --out ff";
+    place.run(&format!("features parted {features}")).succeeds();
+    place.add("ff/notes.txt = mine");
+    place.run(&format!("features whole {features}")).succeeds();
+    for (name, there) in [
+        ("features.npy", true),
+        ("notes.txt", true),
+        ("validation.npy", false),
+        ("train.csv", false),
+    ] {
+        assert_eq!(place.path(&format!("ff/{name}")).exists(), there, "{name}");
+    }
+    place.train("whole", "--validation-split 0.5").succeeds();
+    place
+        .run("explain run whole/cat/1.png whole/cat/2.png --out e")
+        .succeeds();
+    place.add("e/002-2/notes.txt = mine\ne/own.png");
+    place.run("explain run whole/cat/1.png --out e").succeeds();
+    let left: Vec<_> = std::fs::read_dir(place.path("e/002-2")).unwrap().flatten().collect();
+    assert!(left.len() == 1 && place.path("e/own.png").exists(), "{left:?}");
+    assert!(place.path("e/001-1/picture.png").exists());
+    place
+        .run("explain run whole/cat/1.png --out e --dataset parted --layer gone")
+        .exits(2);
+    assert!(place.path("e/001-1/picture.png").exists());
+}

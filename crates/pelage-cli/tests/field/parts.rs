@@ -76,7 +76,7 @@ fn parts_of_any_name_are_no_classes() {
         .says("4 beside the parts of the data set");
     train("c", "--validation-split 0.3")
         .exits(1)
-        .says("2023, 2024 hold the same folders, A, B")
+        .says("2023, 2024 hold the same, A, B")
         .says("--labels labels.csv");
 }
 
@@ -85,4 +85,39 @@ fn a_class_folder_is_no_riddle_of_file_names() {
     let place = Place::new("pets/cats/{IMG,DSC}_{1..9}.png");
     let ran = place.train("pets", "--validation-split 0.3").exits(1);
     ran.says("only one class, 'cats'");
+}
+
+#[test]
+fn parts_that_do_not_hold_all_of_the_same_are_asked_about() {
+    let place = Place::new(
+        "a/foo/{A,B,C}/{1..4}.png
+         a/bar/{A,B}/{1..4}.png
+         b/2023/{A,B,C}/{1..4}.png
+         b/2024/{A,B,D}/{1..4}.png
+         c/train/{cat,dog}.{0..5}.png
+         c/extra/{cat,dog}.{6..9}.png",
+    );
+    for (data, within) in [("a", "A, B"), ("b", "A, B"), ("c", "cat, dog")] {
+        let ran = place.train(data, "--validation-split 0.3").exits(1);
+        ran.says(&format!("hold the same, {within}")).says("--label-level");
+    }
+}
+
+/// Root may read everything.
+#[cfg(unix)]
+#[test]
+fn a_class_that_cannot_be_read_is_told_as_such() {
+    let place = Place::new("pets/{cat,dog}/{1..4}.png");
+    let ran = place.shell(
+        "chmod 755 . && chmod 000 pets/cat || exit 9
+         if [ $(id -u) = 0 ]; then
+             setpriv --reuid=65534 --regid=65534 --clear-groups pelage doctor >/dev/null 2>&1; [ $? -lt 2 ] || exit 8
+             nobody='setpriv --reuid=65534 --regid=65534 --clear-groups'
+         fi
+         mkdir -m 777 out; cd out
+         $nobody pelage train ../pets --validation-split 0.3; code=$?; chmod 755 ../pets/cat; exit $code",
+    );
+    if ran.code != Some(8) {
+        ran.exits(1).says("pets/cat").says("cannot be read: Permission denied");
+    }
 }

@@ -49,13 +49,18 @@ fn names_that_are_no_text_stay_two() {
     place.train("pets", "--validation-split 0.3").succeeds();
     let picture = std::fs::read(place.path("pets/cat/1.png")).unwrap();
     std::fs::create_dir(place.path("odd")).unwrap();
-    for name in [&b"K\xE4fer.png"[..], b"K\xF6fer.png"] {
+    for name in [&b"K\xE4fer.png"[..], b"K\xF6fer.png", b"K\\xE4fer.png", b"plain\\1.png"] {
         let path = place.path("odd").join(std::ffi::OsStr::from_bytes(name));
         std::fs::write(path, &picture).unwrap();
     }
     let table = place.run("predict run odd --csv -").succeeds().stdout;
     assert!(
         table.contains("odd/K\\xE4fer.png,") && table.contains("odd/K\\xF6fer.png,"),
+        "{table}"
+    );
+    // What only looks like such an escape has another name.
+    assert!(
+        table.contains("odd/K\\\\xE4fer.png,") && table.contains("odd/plain\\1.png,"),
         "{table}"
     );
 }
@@ -70,4 +75,59 @@ fn a_class_called_unknown_is_no_rejection() {
         .exits(2)
         .says("a class 'unknown'");
     place.run("predict run pets/cat").succeeds();
+}
+
+#[test]
+fn every_table_is_safe_for_a_spreadsheet() {
+    let place = Place::new("pets/{=cat,dog}/{1..3}.png");
+    place
+        .run("features pets --backbone mobilenet_v2 --weights random --image-size 32 --out ff")
+        .succeeds();
+    let table = place.text("ff/features.csv");
+    assert!(table.contains("./=cat/1.png,'=cat,"), "{table}");
+}
+
+#[test]
+fn classes_are_quoted_in_what_is_to_be_typed() {
+    let place = Place::new("photos/{1..4}.png\nl.csv = 1.png,my cat/x\\n2.png,my cat/x\\n3.png,dog\\n4.png,dog");
+    place
+        .run("organize photos --labels l.csv --out data")
+        .exits(1)
+        .says("`--rename='my cat/x=NAME'`");
+}
+
+#[test]
+fn no_error_is_as_long_as_its_input() {
+    let place = Place::new("pets/{cat,dog}/{1..6}.png");
+    let long = "z".repeat(100_000);
+    place.write("long.toml", format!("model = \"{long}\"\n").as_bytes());
+    let mut arguments = vec!["train pets --config long.toml --validation-split 0.3".to_string()];
+    arguments.push(format!("train pets --validation-split 0.3 --model {long}"));
+    for argument in arguments {
+        let ran = place.run(&argument).exits(2);
+        assert!(ran.stderr.len() < 5000, "{}", ran.stderr.len());
+    }
+}
+
+#[test]
+fn settings_that_ask_for_nonsense_are_refused() {
+    let place = Place::new("pets/{cat,dog}/{1..6}.png");
+    for (setting, range) in [("--warm-up 1e18", "0 to 10000"), ("--cutmix 1e-30", "0.01 to 100")] {
+        place
+            .train("pets", &format!("--validation-split 0.3 {setting}"))
+            .exits(2)
+            .says(range);
+    }
+}
+
+#[test]
+fn features_that_cannot_be_kept_tell_what_to_set() {
+    let place = Place::new("pets/{cat,dog}/{1..3}.png");
+    place
+        .shell(
+            "PELAGE_CACHE=pets/cat/1.png/cache pelage features pets --backbone mobilenet_v2 --weights random \
+             --image-size 32 --out ff --cache disk",
+        )
+        .exits(1)
+        .says("another PELAGE_CACHE");
 }

@@ -115,3 +115,126 @@ fn all_of_it_trained_on_is_nothing_to_score() {
         .succeeds()
         .prints("trained on 14 of these");
 }
+
+#[test]
+fn a_record_that_was_changed_is_not_believed() {
+    let place = trained();
+    let record = place.text("a/run/split.csv");
+    let exchanged = record.replace(",train,", ",?,").replace(",validation,", ",train,");
+    let exchanged = exchanged.replace(",?,", ",validation,");
+    let without = |set: &str| -> String {
+        let kept = record.split_inclusive('\n').filter(|row| !row.contains(set));
+        kept.collect()
+    };
+    let without = [",train,", ",validation,"].map(without);
+    for (damaged, why) in [
+        ("", "names no training images"),
+        (&without[0], "names no training images"),
+        (&without[1], "names no validation images"),
+        (&exchanged, "not what was written when the run began"),
+    ] {
+        place.write("a/run/split.csv", damaged.as_bytes());
+        for verb in [
+            "evaluate a/run",
+            "evaluate a/run a/data",
+            "report a/run",
+            "compare a/run a/run",
+            "calibrate a/run",
+            "train --resume a/run --epochs 2",
+        ] {
+            let ran = place.run(verb).exits(1);
+            ran.says("split.csv").says(why);
+        }
+    }
+    // Lost, it is drawn again, as long as it is the same.
+    std::fs::remove_file(place.path("a/run/split.csv")).unwrap();
+    place.run("evaluate a/run").succeeds().prints("6 pictures:");
+    place.add("a/data/cat/new.png");
+    place.run("evaluate a/run").exits(2).says("cannot be told");
+}
+
+#[test]
+fn what_one_of_the_runs_was_trained_on_is_not_compared() {
+    let place = trained();
+    place.add("a/data/{cat,dog}/{90..95}.png");
+    place
+        .run("compare a/run a/run --data a/data")
+        .succeeds()
+        .prints("left out: 14 pictures that a run was trained on")
+        .prints("on the same 18 pictures");
+    place
+        .run("compare a/run a/run --data a/data --json")
+        .succeeds()
+        .prints("\"trained_out\": 14");
+}
+
+/// A model file alone does not know which images were for training, but knows whether they are the same.
+#[test]
+fn a_model_without_its_record_says_so() {
+    let place = trained();
+    std::fs::copy(place.path("a/run/best.safetensors"), place.path("lone.safetensors")).unwrap();
+    place.run("evaluate lone.safetensors").succeeds().prints("6 pictures:");
+    place
+        .run("evaluate lone.safetensors a/data")
+        .succeeds()
+        .prints("it is not known which of these the model was trained on");
+    place
+        .run("compare a/run lone.safetensors --data a/data")
+        .succeeds()
+        .prints("not known which of these lone.safetensors was trained on");
+    place.run("ensemble a/run a/run --out both.safetensors").succeeds();
+    place
+        .run("evaluate both.safetensors a/data")
+        .succeeds()
+        .prints("it is not known which of these the model was trained on");
+    place.add("a/data/cat/new.png");
+    for verb in ["evaluate", "calibrate", "report"] {
+        let ran = place.run(&format!("{verb} lone.safetensors")).exits(2);
+        ran.says("which images were for training")
+            .says("help: DATA after the run");
+    }
+}
+
+#[test]
+fn what_a_model_is_calibrated_on_is_told() {
+    let place = trained();
+    place.add("other/{train,validation}/{cat,dog}/{40..45}.png");
+    place
+        .run("calibrate a/run")
+        .succeeds()
+        .says_nothing_of("note: the model");
+    place
+        .run("calibrate a/run other")
+        .succeeds()
+        .prints("the model was trained on none of these pictures");
+    std::fs::copy(place.path("a/run/best.safetensors"), place.path("lone.safetensors")).unwrap();
+    place
+        .run("calibrate lone.safetensors other")
+        .succeeds()
+        .prints("it is not recorded which pictures the model was trained on");
+    std::fs::create_dir(place.path("turned")).unwrap();
+    std::fs::rename(place.path("a/data"), place.path("turned/validation")).unwrap();
+    std::fs::rename(place.path("other/train"), place.path("turned/train")).unwrap();
+    place.add("turned/train/{cat,dog}/1.png");
+    let record = place.text("a/run/split.csv");
+    let seen = record.lines().find(|row| row.contains(",train,")).unwrap();
+    let name = seen.split(',').next().unwrap();
+    std::fs::copy(
+        place.path(&format!("turned/validation/{name}")),
+        place.path(&format!("turned/train/{name}")),
+    )
+    .unwrap();
+    place
+        .run("calibrate a/run turned")
+        .succeeds()
+        .prints("trained on 14 pictures of those for validation");
+}
+
+#[test]
+fn a_run_that_is_being_trained_is_not_calibrated() {
+    let place = trained();
+    let _training = pelage::data::lock::FolderLock::take(&place.path("a/run")).unwrap();
+    for run in ["a/run", "a/run/best.safetensors"] {
+        place.run(&format!("calibrate {run}")).exits(1).says("another process");
+    }
+}

@@ -5,11 +5,18 @@ use std::path::Path;
 
 use super::items::Catalog;
 use super::part::Part;
-use crate::source::is_zip_name;
+use crate::error::shortened;
+use crate::source::{Location, is_zip_name};
 use crate::{Error, Result};
 
 /// Refuses what no classifier can learn from.
 pub(crate) fn check_classes(catalog: &Catalog, path: &Path) -> Result<()> {
+    check_open(catalog)?;
+    // As many bytes as a folder's name may have.
+    if let Some(long) = catalog.classes.iter().find(|class| class.len() > 255) {
+        let reason = format!("the class name '{}' is longer than 255 bytes", shortened(long));
+        return Err(Error::data(path, reason));
+    }
     match catalog.classes.as_slice() {
         [] => Err(no_labels(catalog, path)),
         [one] => Err(Error::OneClass {
@@ -18,6 +25,19 @@ pub(crate) fn check_classes(catalog: &Catalog, path: &Path) -> Result<()> {
         }),
         _ => Ok(()),
     }
+}
+
+/// Refuses a class of which nothing but a folder is known that cannot be opened.
+fn check_open(catalog: &Catalog) -> Result<()> {
+    for (label, _) in catalog.classes.iter().enumerate() {
+        let mut items = catalog.items.iter().filter(|item| item.label == label);
+        if let (Some(item), None) = (items.next(), items.next())
+            && let Location::Closed { name, reason } = &item.location
+        {
+            return Err(Error::data(name, format!("it cannot be read: {reason}")));
+        }
+    }
+    Ok(())
 }
 
 /// The error of a catalog without labelled images.

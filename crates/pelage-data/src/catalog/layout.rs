@@ -57,6 +57,7 @@ impl Layout {
             layout.label_depth = Some(depth);
             if layout.parts.is_none() {
                 layout.look_within(&found, depth);
+                layout.look_at_files(&found, names, depth);
             }
             return layout;
         }
@@ -122,13 +123,34 @@ impl Layout {
         if found.keys().all(tells) && !inner.keys().any(tells) {
             return;
         }
-        let mut sets = found.values();
-        let first = sets.next().filter(|set| set.len() > 1);
-        if let Some(first) = first
-            && sets.all(|set| set == first)
+        let texts = |names: &mut dyn Iterator<Item = &&str>| names.map(|name| name.to_string()).collect();
+        let most = found.values().max_by_key(|set| set.len()).filter(|set| set.len() > 1);
+        // Classes may share a folder, as of one place, by chance; not two.
+        let shares = |set: &BTreeSet<&str>, most: &BTreeSet<&str>| set.intersection(most).count() > 1;
+        if let Some(most) = most
+            && found.values().all(|set| shares(set, most))
         {
-            let texts = |names: &mut dyn Iterator<Item = &&str>| names.map(|name| name.to_string()).collect();
-            self.ambiguous = Some((texts(&mut found.keys()), texts(&mut first.iter())));
+            let common = most
+                .iter()
+                .filter(|name| found.values().filter(|set| set.contains(*name)).count() > 1);
+            self.ambiguous = Some((
+                texts(&mut found.keys()),
+                texts(&mut common.collect::<Vec<_>>().into_iter()),
+            ));
+        }
+    }
+
+    /// A folder `train` without folders, whose files are named after classes, beside one that says not what it is.
+    fn look_at_files(&mut self, found: &Folders<'_>, names: &[&str], depth: usize) {
+        let is_train = |name: &&&str| part::of_folder(name) == Some(Named::Part(Part::Train));
+        let train = found.iter().filter(|(name, set)| is_train(name) && set.is_empty());
+        for (train, _) in train {
+            let inside = names.iter().filter(|name| folder(name, depth) == Some(train));
+            let labels: BTreeSet<_> = inside.filter_map(|name| file_name::label(name)).collect();
+            if labels.len() > 1 {
+                let folders = found.keys().map(|name| name.to_string()).collect();
+                self.ambiguous = Some((folders, labels.into_iter().collect()));
+            }
         }
     }
 
@@ -410,8 +432,35 @@ mod tests {
             Layout::of(&names, "").ambiguous,
             Some((outer, ["a", "b"].map(String::from).to_vec()))
         );
+        // Not all need be in each.
+        for (names, common) in [
+            (
+                ["x/a/1.jpg", "x/b/1.jpg", "x/c/1.jpg", "y/a/1.jpg", "y/b/1.jpg"],
+                vec!["a", "b"],
+            ),
+            (
+                ["x/a/1.jpg", "x/b/1.jpg", "y/a/1.jpg", "y/b/1.jpg", "y/d/1.jpg"],
+                vec!["a", "b"],
+            ),
+            // Or the classes are in the names of files.
+            (
+                [
+                    "train/cat.0.jpg",
+                    "train/cat.1.jpg",
+                    "train/dog.0.jpg",
+                    "extra/cat.2.jpg",
+                    "extra/dog.2.jpg",
+                ],
+                vec!["cat", "dog"],
+            ),
+        ] {
+            let (_, within) = Layout::of(&names, "").ambiguous.expect("taken for clear");
+            assert_eq!(within, common);
+        }
         for clear in [
-            &["x/a/1.jpg", "x/b/1.jpg", "y/a/1.jpg"][..],
+            &["x/a/1.jpg", "x/b/1.jpg", "y/a/1.jpg", "y/c/1.jpg"][..],
+            &["x/a/1.jpg", "x/b/1.jpg", "y/a/1.jpg"],
+            &["train/1.jpg", "car/1.jpg", "bus/1.jpg"],
             &["x/1/1.jpg", "x/2/1.jpg", "y/1/1.jpg", "y/2/1.jpg"],
             &["x/pictures/1.jpg", "y/pictures/1.jpg"],
         ] {

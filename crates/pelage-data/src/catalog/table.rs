@@ -19,7 +19,6 @@ use crate::source::Entry;
 use self::columns::{Found, Labels};
 use self::files::Files;
 use self::rows::{Table, cell, is_one, wrong};
-use self::usual::part_of;
 
 pub use self::columns::Columns;
 pub(crate) use self::groups::groups_of_csv;
@@ -39,7 +38,7 @@ pub(super) fn labels(
     entries: &[Entry],
 ) -> Result<Vec<Option<Labelled>>> {
     let files = Files::new(path, source, entries.iter().map(|entry| entry.name.as_str()));
-    let table = Table::read(path, columns.is_given(), &files)?;
+    let table = Table::read(path, columns.are_named(), &files)?;
     let found = Found::of(path, columns, &table, &files)?;
     let mut labels: Vec<Option<Labelled>> = vec![None; entries.len()];
     for row in &table.rows {
@@ -51,9 +50,9 @@ pub(super) fn labels(
         if label.is_empty() {
             return Err(wrong(format!("'{shown}' has an empty label")));
         }
-        let part = match found.split.map(|column| cell(row, column)) {
-            None | Some("") => None,
-            Some(text) => Some(part_of(text).ok_or_else(|| {
+        let part = match found.split.map(|parts| (parts, cell(row, parts.column))) {
+            None | Some((_, "")) => None,
+            Some((parts, text)) => Some(parts.part(text).ok_or_else(|| {
                 wrong(format!(
                     "'{}' is no part of a data set: train, validation or test",
                     shortened(text)

@@ -1,5 +1,7 @@
 //! What a file is that is no picture pelage can read, and what to do about it.
 
+use super::raw;
+
 /// Formats of pictures that are recognized only to say how to convert them, with how their files' names end.
 struct Foreign {
     name: &'static str,
@@ -35,6 +37,9 @@ const JPEG_LS: Foreign = Foreign {
 
 /// The picture format that pelage knows but cannot read.
 fn foreign(head: &[u8]) -> Option<Foreign> {
+    if let Some((name, extension)) = raw::camera_raw(head) {
+        return Some(Foreign { name, extension });
+    }
     let starts = |magic: &[u8]| head.starts_with(magic);
     if head.get(4..8) == Some(b"ftyp") {
         // The brand comes first, then a number, then brands it is compatible with.
@@ -67,6 +72,11 @@ fn foreign(head: &[u8]) -> Option<Foreign> {
         return Some(JPEG_2000);
     }
     None
+}
+
+/// Why a picture is not read that has another one in it, a preview that a reader of that format would take for it.
+pub(super) fn refused(bytes: &[u8]) -> Option<String> {
+    raw::camera_raw(bytes).map(|(name, extension)| cannot_read(name, extension))
 }
 
 /// Whether these first bytes are those of a picture, of a format that pelage can read or one that it knows.
@@ -119,8 +129,10 @@ pub(crate) fn not_an_image(head: &[u8]) -> String {
 }
 
 /// A picture that is a kind of JPEG no viewer shows.
-pub(super) fn cannot_read_jpeg(process: u8) -> Option<String> {
+pub(super) fn cannot_read_jpeg(process: u8, precision: u8) -> Option<String> {
     match process {
+        // The usual kinds.
+        0xC0..=0xC2 if precision != 8 => Some(cannot_read(&format!("JPEG of {precision} bits a color"), "jpg")),
         0xC3 => Some(cannot_read("lossless JPEG", "jpg")),
         0xC5..=0xC7 => Some(cannot_read("hierarchical JPEG", "jpg")),
         0xC9..=0xCB => Some(cannot_read("JPEG with arithmetic coding", "jpg")),

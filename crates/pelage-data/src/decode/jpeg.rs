@@ -28,6 +28,11 @@ pub(super) fn decode(bytes: &[u8], budget: &Budget, at_least: u32) -> Result<Dec
     let structure = Structure::of(bytes);
     if structure.stray {
         let bytes = without_strays(bytes);
+        // In memory beside the file.
+        let budget = &Budget {
+            file: budget.file + bytes.len() as u64,
+            ..*budget
+        };
         return decode_or_take(&bytes, &Structure::of(&bytes), budget, at_least);
     }
     decode_or_take(bytes, &structure, budget, at_least)
@@ -64,7 +69,7 @@ fn decode_clean(bytes: &[u8], structure: &Structure, budget: &Budget, at_least: 
             truncated()
         });
     };
-    if let Some(reason) = cannot_read_jpeg(frame.process) {
+    if let Some(reason) = cannot_read_jpeg(frame.process, frame.precision) {
         return Err(reason);
     }
     let visits = 64 * structure.visits;

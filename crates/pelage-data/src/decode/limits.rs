@@ -110,6 +110,14 @@ impl Budget<'_> {
     }
 }
 
+/// The reason of a decoder that needs more than it may for what is not pixels; how much it does not say.
+pub(super) fn beside_pixels(limits: &Limits) -> String {
+    format!(
+        "too large: its parts beside the pixels need more than the limit of {} MiB",
+        limits.max_alloc_bytes >> 20
+    )
+}
+
 pub(super) fn pixels([width, height]: [u32; 2]) -> u64 {
     u64::from(width) * u64::from(height)
 }

@@ -7,12 +7,12 @@ use image::metadata::Orientation;
 use image::{DynamicImage, ImageBuffer};
 use png::{BitDepth, ColorType, Decoder, DecodingError, Transformations};
 
-use super::limits::{Budget, pixels};
+use super::limits::{self, Budget, pixels};
 use super::{Decoded, as_rgb, conversion_bytes};
 
 pub(super) fn decode(bytes: &[u8], budget: &Budget) -> Result<Decoded, String> {
     let damaged = |failure: DecodingError| match failure {
-        DecodingError::LimitsExceeded => "too large: its parts beside the pixels".to_string(),
+        DecodingError::LimitsExceeded => limits::beside_pixels(budget.limits),
         other => format!("damaged PNG: {other}"),
     };
     let allowed = png::Limits {

@@ -20,6 +20,9 @@ const MOST_TIMES: u64 = 200;
 /// What any archive may unpack to, in bytes.
 const ANY_BYTES: u64 = 1 << 30;
 
+/// How many times its size deflated data unpack to at most.
+const MOST_DEFLATED: u64 = 1032;
+
 /// The longest path that a link leads along, in bytes.
 const MAX_LINK_BYTES: u64 = 4096;
 
@@ -69,11 +72,14 @@ impl Archive {
     /// The first `limit` bytes of a member.
     pub(super) fn read(&self, member: usize, limit: u64) -> IoResult<Vec<u8>> {
         let (member, mut file, mut bytes) = (&self.members[member], self.file.clone(), Vec::new());
-        let declared = member.size();
+        let (declared, packed) = (member.size(), member.compressed_size());
         let mut read = || {
             let member = member.as_ref().with_reader(&mut file, ZipReadOptions::default())?;
             // One byte more, so that the end is seen, where the checksum is compared.
             let most = limit.min(declared.saturating_add(1));
+            // As long as the member, of what it can be: growing, it would take twice that.
+            let length = most.min(packed.saturating_mul(MOST_DEFLATED).saturating_add(1));
+            bytes.try_reserve_exact(usize::try_from(length).unwrap_or(usize::MAX))?;
             member.take(most).read_to_end(&mut bytes)
         };
         // How a member is packed may turn out only when it is read.

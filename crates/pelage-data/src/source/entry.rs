@@ -98,8 +98,12 @@ impl Location {
         match self {
             Location::File(path) => {
                 let read = || {
+                    let file = File::open(path)?;
+                    // As long as the file: growing, it would take twice that. A pipe's length is 0, and it grows.
                     let mut bytes = Vec::new();
-                    File::open(path)?.take(limit).read_to_end(&mut bytes)?;
+                    let length = usize::try_from(file.metadata()?.len().min(limit)).unwrap_or(usize::MAX);
+                    bytes.try_reserve_exact(length)?;
+                    file.take(limit).read_to_end(&mut bytes)?;
                     Ok(bytes)
                 };
                 read().map_err(Error::io(path))
@@ -120,11 +124,17 @@ impl std::fmt::Display for Location {
     }
 }
 
-/// A name as text, in which bytes that are no UTF-8 stand as `\\xE4`: two names stay two.
+/// A name as text, in which bytes that are no UTF-8 stand as `\\xE4`: two names stay two, since where there is such an
+/// escape, or what looks like one, a backslash of the name's own is doubled.
 pub(super) fn legible(name: &OsStr) -> String {
+    // Elsewhere a backslash stands between folders.
+    let is_escaped = cfg!(unix) && name.to_str().is_none_or(|name| name.contains("\\x"));
     let mut text = String::new();
     for chunk in name.as_encoded_bytes().utf8_chunks() {
-        text += chunk.valid();
+        match is_escaped {
+            true => text += &chunk.valid().replace('\\', "\\\\"),
+            false => text += chunk.valid(),
+        }
         (chunk.invalid().iter()).for_each(|byte| text += &format!("\\x{byte:02X}"));
     }
     text

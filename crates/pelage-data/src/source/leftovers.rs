@@ -2,7 +2,7 @@
 //! read them would double a class, and put the same picture on both sides of a split.
 
 /// Folders and files by their whole name, in lower case, and whose they are.
-const NAMES: [(&str, &str); 33] = [
+const NAMES: [(&str, &str); 65] = [
     ("__macosx", "left by macOS"),
     ("icon\r", "left by macOS"),
     ("network trash folder", "left by macOS"),
@@ -35,11 +35,51 @@ const NAMES: [(&str, &str); 33] = [
     ("eosmisc", "left by a camera"),
     ("zbthumbnail.info", "left by a picture editor"),
     ("picasa.ini", "left by a picture editor"),
+    ("thevolumesettingsfolder", "left by macOS"),
+    ("desktop folder db", "left by macOS"),
+    ("recycled", "left by Windows"),
+    ("windowsimagebackup", "left by Windows"),
+    ("msocache", "left by Windows"),
+    ("$getcurrent", "left by Windows"),
+    ("$sysreset", "left by Windows"),
+    ("filehistory", "left by Windows"),
+    ("lost.dir", "left by Android"),
+    ("@appstore", "left by network storage"),
+    ("@appdata", "left by network storage"),
+    ("@appconf", "left by network storage"),
+    ("@apphome", "left by network storage"),
+    ("@apptemp", "left by network storage"),
+    ("@database", "left by network storage"),
+    ("@download", "left by network storage"),
+    ("@syno", "left by network storage"),
+    ("@synologydrive", "left by network storage"),
+    ("@sysstats", "left by network storage"),
+    ("@autoupdate", "left by network storage"),
+    ("@upload_tmp", "left by network storage"),
+    ("@qnap", "left by network storage"),
+    ("@transcode", "left by network storage"),
+    ("@eastream", "left by network storage"),
+    ("#snapshots", "left by network storage"),
+    ("captureone", "left by a picture editor"),
+    ("_gsdata_", "left by a synchroniser"),
+    ("_syncapp", "left by a synchroniser"),
+    ("sync.ffs_db", "left by a synchroniser"),
+    ("dfsrprivate", "left by a synchroniser"),
+    ("_dropbox_conflicts", "left by a synchroniser"),
+    ("autprint.mrk", "left by a camera"),
     ("__pycache__", "left by Python"),
 ];
 
 /// Folders by how their names end, in lower case.
-const FOLDER_ENDS: [(&str, &str); 2] = [
+const FOLDER_ENDS: [(&str, &str); 10] = [
+    (".photoslibrary", "a library of macOS"),
+    (".photolibrary", "a library of macOS"),
+    (".migratedphotolibrary", "a library of macOS"),
+    (".aplibrary", "a library of macOS"),
+    (".cocatalog", "left by a picture editor"),
+    (".cosessiondb", "left by a picture editor"),
+    (".dtrash", "left by a picture editor"),
+    (".ffs_lock", "left by a synchroniser"),
     (".lrdata", "left by a picture editor"),
     (".lrcat-data", "left by a picture editor"),
 ];
@@ -82,7 +122,12 @@ pub(super) fn file_rule(name: &str) -> Option<&'static str> {
     let lower = name.to_lowercase();
     // What an office program has open: ~$labels.xlsx.
     let open = || lower.starts_with("~$").then_some("a temporary file");
-    named(&lower).or_else(|| ending(&lower, &FILE_ENDS)).or_else(open)
+    // Of two versions Syncthing keeps the other beside the file.
+    let conflict = || lower.contains(".sync-conflict-").then_some("left by a synchroniser");
+    named(&lower)
+        .or_else(|| ending(&lower, &FILE_ENDS))
+        .or_else(open)
+        .or_else(conflict)
 }
 
 fn named(lower: &str) -> Option<&'static str> {
@@ -145,6 +190,14 @@ mod tests {
             "cat/1.jpg.part",
             "FOUND.000/FILE0000.CHK",
             "~$labels.xlsx",
+            "@appstore/PhotoStation/1.jpg",
+            "LOST.DIR/1.jpg",
+            "Photos Library.photoslibrary/originals/0/1.jpeg",
+            "Recycled/1.jpg",
+            "cat/CaptureOne/Cache/Thumbnails/1.jpg",
+            "_gsdata_/_saved_/1.jpg",
+            "cat/1.sync-conflict-20240101-120000-ABCDEFG.jpg",
+            "WindowsImageBackup/1.jpg",
         ] {
             assert!(is_leftover(name), "{name}");
         }
@@ -159,6 +212,10 @@ mod tests {
             "me.old/1.jpg",
             "DCIM/100CANON/IMG_1.JPG",
             "lost/1.jpg",
+            "private/1.jpg",
+            "android/1.jpg",
+            "recycled paper/1.jpg",
+            "sync/1.jpg",
         ] {
             assert!(!is_leftover(name), "{name}");
         }

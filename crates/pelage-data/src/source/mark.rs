@@ -2,9 +2,11 @@
 
 use std::borrow::Cow;
 use std::collections::HashSet;
-use std::path::Path;
+use std::io::Read;
+use std::path::{Component, Path};
 
-use crate::{Result, atomic, lock};
+use super::leftovers;
+use crate::{Error, Result, atomic, lock};
 
 /// Where the first chunk of a PNG ends, its header.
 const HEADER_END: usize = 33;
@@ -12,8 +14,11 @@ const HEADER_END: usize = 33;
 /// What a figure's chunk of text says: the keyword that the PNG standard has for that, and its value.
 const SOFTWARE: &[u8] = b"Software\0pelage";
 
+/// The same of a figure of lines: an attribute of its outermost element.
+const SVG: &str = "<svg data-generator=\"pelage\"";
+
 /// Marks a folder whose pictures are no data. Hidden, so that it is not taken for a part of what it lies in.
-const MARK: &str = ".pelage-output";
+pub const MARK: &str = ".pelage-output";
 
 /// What it says to whoever looks at it.
 const TEXT: &[u8] = b"pelage wrote this folder. Where it lies within a folder of pictures, it is passed over.\n";
@@ -43,6 +48,87 @@ pub fn mark(folder: &Path) -> Result<()> {
     }
 }
 
+/// Whether `folder` is marked, empty or not there: what is written into it takes nothing of others with it.
+///
+/// # Errors
+/// A folder that cannot be read.
+pub fn is_ours(folder: &Path) -> Result<bool> {
+    let children = match std::fs::read_dir(folder) {
+        Err(missing) if missing.kind() == std::io::ErrorKind::NotFound => return Ok(true),
+        children => children.map_err(Error::io(folder))?,
+    };
+    let mut names = children.flatten().map(|child| child.file_name());
+    Ok(folder.join(MARK).exists() || names.all(|name| leftovers::is_leftover(&name.to_string_lossy())))
+}
+
+/// What `by` has noted as written into `folder`, see [`note_written`]: of a folder, the name has a slash at the end.
+pub fn written(folder: &Path, by: &str) -> Vec<String> {
+    let text = std::fs::read_to_string(folder.join(MARK)).unwrap_or_default();
+    let names = text
+        .lines()
+        .filter_map(|line| line.strip_prefix(by)?.strip_prefix(": "));
+    // Whoever has changed the list removes nothing elsewhere by it.
+    let is_below = |name: &&str| {
+        Path::new(name)
+            .components()
+            .all(|part| matches!(part, Component::Normal(_)))
+    };
+    names.filter(is_below).map(String::from).collect()
+}
+
+/// Marks `folder`, and notes that `by` has written the files and folders `names` into it, in place of what it has noted
+/// before.
+///
+/// # Errors
+/// A folder that cannot be written.
+pub fn note_written(folder: &Path, by: &str, names: &[String]) -> Result<()> {
+    let path = folder.join(MARK);
+    let before = std::fs::read_to_string(&path).unwrap_or_default();
+    let of_others = before
+        .lines()
+        .skip(1)
+        .filter(|line| !line.starts_with(&format!("{by}: ")));
+    let mut text = String::from_utf8_lossy(TEXT).into_owned();
+    of_others.for_each(|line| text += &format!("{line}\n"));
+    names.iter().for_each(|name| text += &format!("{by}: {name}\n"));
+    atomic::write(&path, text.as_bytes())
+}
+
+/// Removes files of these `names` from `folder`; of folders, only figures of ours, and the folder where that leaves
+/// nothing.
+///
+/// # Errors
+/// A file that cannot be removed.
+pub fn remove_written(folder: &Path, names: &[String]) -> Result<()> {
+    let remove = |path: &Path| match std::fs::remove_file(path) {
+        Err(failure) if failure.kind() != std::io::ErrorKind::NotFound => Err(Error::io(path)(failure)),
+        _ => Ok(()),
+    };
+    for name in names {
+        let path = folder.join(name.trim_end_matches('/'));
+        let is_folder = std::fs::symlink_metadata(&path).is_ok_and(|told| told.is_dir());
+        match (name.ends_with('/'), is_folder) {
+            (false, false) => remove(&path)?,
+            (true, true) => {
+                let children = std::fs::read_dir(&path).map_err(Error::io(&path))?.flatten();
+                for child in children.map(|child| child.path()).filter(|child| is_figure(child)) {
+                    remove(&child)?;
+                }
+                // Only if it is empty.
+                let _ = std::fs::remove_dir(&path);
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn is_figure(path: &Path) -> bool {
+    let mut head = Vec::new();
+    let read = std::fs::File::open(path).and_then(|file| file.take(512).read_to_end(&mut head));
+    read.is_ok() && is_marked_png(&head)
+}
+
 /// A PNG with a mark by which it is known not to be data, should it lie among pictures: a chunk `tEXt` behind its
 /// header, which every program reads over.
 pub fn mark_png(png: Vec<u8>) -> Vec<u8> {
@@ -52,8 +138,18 @@ pub fn mark_png(png: Vec<u8>) -> Vec<u8> {
     [&png[..HEADER_END], &text_chunk(), &png[HEADER_END..]].concat()
 }
 
+/// An SVG with the same mark.
+pub fn mark_svg(svg: &str) -> String {
+    svg.replacen("<svg", SVG, 1)
+}
+
+/// Whether a file that begins with `head` is a figure of lines that pelage has written.
+pub(crate) fn is_marked_svg(head: &[u8]) -> bool {
+    String::from_utf8_lossy(head).contains(SVG)
+}
+
 /// Whether a file that begins with `head` is a figure that pelage has written.
-pub(super) fn is_marked_png(head: &[u8]) -> bool {
+pub(crate) fn is_marked_png(head: &[u8]) -> bool {
     head.starts_with(b"\x89PNG")
         && head
             .get(HEADER_END..)
@@ -98,6 +194,35 @@ pub(crate) fn is_cache_file(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_was_written_is_removed_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        assert!(is_ours(&at("missing")).unwrap() && is_ours(folder.path()).unwrap());
+        std::fs::create_dir(at("001-a")).unwrap();
+        let figure = mark_png([b"\x89PNG\r\n\x1a\n".as_slice(), &[0; 40]].concat());
+        for (name, bytes) in [
+            ("001-a/x.png", &figure[..]),
+            ("001-a/y.png", b"own"),
+            ("a.csv", b""),
+            ("b.csv", b""),
+        ] {
+            std::fs::write(at(name), bytes).unwrap();
+        }
+        assert!(!is_ours(folder.path()).unwrap());
+        let names = ["001-a/", "a.csv", "../outside", "/etc/nothing"].map(String::from);
+        note_written(folder.path(), "explain", &names).unwrap();
+        note_written(folder.path(), "features", &["b.csv".into()]).unwrap();
+        assert!(is_ours(folder.path()).unwrap());
+        let noted = written(folder.path(), "explain");
+        assert_eq!(noted, ["001-a/", "a.csv"]);
+        remove_written(folder.path(), &noted).unwrap();
+        assert!(at("b.csv").exists() && at("001-a/y.png").exists());
+        assert!(!at("a.csv").exists() && !at("001-a/x.png").exists());
+        note_written(folder.path(), "explain", &[]).unwrap();
+        assert_eq!(written(folder.path(), "features"), ["b.csv"]);
+    }
 
     /// Another program's reader finds the mark, and the same pixels.
     #[test]

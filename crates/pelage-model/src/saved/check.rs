@@ -30,6 +30,9 @@ pub(super) fn check_input(architecture: Architecture, side: &Preprocessing) -> R
     Ok(())
 }
 
+/// Bytes of a class's name, as many as a folder's may have.
+const LONGEST_CLASS: usize = 255;
+
 /// Refuses class names that cannot be a model's: too few or too many, one twice, an empty one, or one with control
 /// characters, which would command the terminal that shows it.
 ///
@@ -46,6 +49,12 @@ pub fn check_classes(classes: &[String]) -> Result<(), String> {
         if class.is_empty() || class.chars().any(char::is_control) {
             return Err(format!(
                 "the class name '{shown}' is empty, or has control characters in it"
+            ));
+        }
+        if class.len() > LONGEST_CLASS {
+            let begin: String = class.chars().take(40).collect();
+            return Err(format!(
+                "the class name '{begin}...' is longer than {LONGEST_CLASS} bytes"
             ));
         }
         if !known.insert(class) {

@@ -1,5 +1,6 @@
 //! A folder with every explanation of a network and some images: PNGs, and a page that shows them.
 
+use std::fs::DirEntry;
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -9,6 +10,7 @@ use image::{ImageFormat, RgbImage};
 use pelage_data::Progress;
 use pelage_data::cache::{Cache, DecodedImages};
 use pelage_data::catalog;
+use pelage_data::lock::create_folder;
 use pelage_data::source::{self, Entry};
 use pelage_model::probability::argmax;
 use pelage_model::saved;
@@ -43,6 +45,8 @@ pub struct Options {
     pub label_level: Option<usize>,
 }
 
+/// By which name files are noted as written here.
+const VERB: &str = "explain";
 /// Number of an image's channels that are projected back to its pixels.
 const PROJECTED: usize = 8;
 /// Approximate side of a drawn projection in pixels.
@@ -78,13 +82,35 @@ pub fn explain(
     let open = |path| catalog::open_parts_at(path, options.label_level)?.to_evaluate();
     let scored = dataset.map(open).transpose()?;
     // Before minutes of decoding.
-    claim(folder)?;
+    claim(folder, &entries)?;
     let decode = |scored: catalog::Scored| {
         let (images, cache) = (Arc::new(scored.images), Cache::new(compute.cache));
         DecodedImages::open(images, &model.facts.preprocessing, &cache, progress).map(Arc::new)
     };
-    let dataset = scored.map(decode).transpose()?;
-    write_folder(&job, &entries, dataset.as_ref(), &mut |one| progress(one))
+    let explained = || {
+        let dataset = scored.map(decode).transpose()?;
+        write_folder(&job, &entries, dataset.as_ref(), &mut |one| progress(one))
+    };
+    let explained = explained();
+    if explained.is_err() {
+        give_up(folder);
+    }
+    explained
+}
+
+/// Removes what was written so far: half a page is none. That it stays matters less than why.
+fn give_up(folder: &Path) {
+    let _ = source::remove_written(folder, &source::written(folder, VERB));
+    let _ = source::note_written(folder, VERB, &[]);
+    if std::fs::read_dir(folder)
+        .is_ok_and(|mut children| children.all(|child| child.is_ok_and(|child| is_mark(&child))))
+    {
+        let _ = std::fs::remove_dir_all(folder);
+    }
+}
+
+fn is_mark(child: &DirEntry) -> bool {
+    child.file_name() == source::MARK
 }
 
 fn write_folder(
@@ -113,7 +139,7 @@ fn write_folder(
                 error: Some(reason),
             }),
             Ok(image) => {
-                let section = job.section(path, &format!("{:03}-{}", i + 1, slug(&entry.name)), &image)?;
+                let section = job.section(path, &section_name(i, entry), &image)?;
                 explained.push(Explained {
                     path: section.path.clone(),
                     classes: section.classes.clone(),
@@ -134,6 +160,9 @@ fn write_folder(
             None => Vec::new(),
         },
     };
+    let mut names = names(entries);
+    names.extend(page.channels.iter().map(|(_, file)| file.clone()));
+    source::note_written(folder, VERB, &names)?;
     // Last, so that everything it shows exists.
     atomic::write(&folder.join(page::INDEX), page.html().as_bytes())?;
     Ok(explained)
@@ -301,15 +330,35 @@ fn square(options: &Options, size: [usize; 2]) -> Result<Square> {
     Ok(square)
 }
 
-/// Creates the folder, or checks that it is ours; a page in it marks it even if the rest fails.
-fn claim(folder: &Path) -> Result<()> {
-    std::fs::create_dir_all(folder).map_err(Error::io(folder))?;
-    let empty = std::fs::read_dir(folder).map_err(Error::io(folder))?.next().is_none();
+/// The folder of an image.
+fn section_name(index: usize, entry: &Entry) -> String {
+    format!("{:03}-{}", index + 1, slug(&entry.name))
+}
+
+/// What is written for these images.
+fn names(entries: &[Entry]) -> Vec<String> {
+    let sections = entries.iter().enumerate();
+    let sections = sections.map(|(i, entry)| section_name(i, entry) + "/");
+    [page::INDEX, page::FILTERS]
+        .map(String::from)
+        .into_iter()
+        .chain(sections)
+        .collect()
+}
+
+/// Creates the folder, or checks that it is ours, and then removes what an earlier call has written; a page in it marks
+/// it even if the rest fails.
+fn claim(folder: &Path, entries: &[Entry]) -> Result<()> {
+    create_folder(folder)?;
+    // A call that failed may have left its mark.
+    let mut children = std::fs::read_dir(folder).map_err(Error::io(folder))?.flatten();
+    let empty = children.all(|child| is_mark(&child));
     // If it cannot be read, it is not ours.
     let mark = format!("name=\"generator\" content=\"{}\"", page::GENERATOR);
     let ours = || std::fs::read_to_string(folder.join(page::INDEX)).is_ok_and(|page| page.contains(&mark));
     if empty || ours() {
-        source::mark(folder)?;
+        source::remove_written(folder, &source::written(folder, VERB))?;
+        source::note_written(folder, VERB, &names(entries))?;
         return Ok(atomic::write(&folder.join(page::INDEX), page::unfinished().as_bytes())?);
     }
     Err(Error::folder(folder, "holds other files already; give a new folder"))

@@ -8,6 +8,7 @@ use pelage_data::Unreadable;
 use pelage_data::cache::Cache;
 use pelage_data::catalog::{self, Catalog, Parts};
 use pelage_data::dataset::Dataset;
+use pelage_data::lock::create_folder;
 use pelage_data::source;
 use serde::Serialize;
 
@@ -16,6 +17,9 @@ use crate::compute::Compute;
 use crate::train::backbone::backbone;
 use crate::train::recipe::Recipe;
 use crate::{Error, Result};
+
+/// By which name files are noted as written here.
+const VERB: &str = "features";
 
 /// What was written for one part of a data set.
 #[derive(Clone, Debug, Serialize)]
@@ -47,7 +51,10 @@ pub fn export(
 ) -> Result<Vec<Exported>> {
     recipe.validate()?;
     // Before minutes of computing.
-    std::fs::create_dir_all(out).map_err(Error::io(out))?;
+    create_folder(out)?;
+    if !source::is_ours(out)? {
+        return Err(Error::folder(out, "holds other files already; give a new folder"));
+    }
     source::mark(out)?;
     let Some(transfer) = &recipe.transfer else {
         return Err(Error::Settings("features come from a backbone; choose one".into()));
@@ -56,8 +63,16 @@ pub fn export(
     let backbone = backbone(transfer, recipe, 2, &device)?;
     let network = backbone.network.folded(|_| true);
     let extractor = backbone.extractor(transfer, &network);
+    let sets = sets(data, label_level)?;
+    let files: Vec<_> = sets
+        .iter()
+        .flat_map(|(name, _)| [format!("{name}.npy"), format!("{name}.csv")])
+        .collect();
+    let mut earlier = source::written(out, VERB);
+    earlier.retain(|name| !files.contains(name));
+    source::note_written(out, VERB, &[&files[..], &earlier].concat())?;
     let mut exported = Vec::new();
-    for (name, catalog) in sets(data, label_level)? {
+    for (name, catalog) in sets {
         let dataset: Arc<dyn Dataset> = Arc::new(catalog);
         let features = Features::open(&dataset, &extractor, &Cache::new(compute.cache), &device, progress)?;
         features.write(out, name)?;
@@ -68,6 +83,9 @@ pub fn export(
             unreadable: features.unreadable().to_vec(),
         });
     }
+    // Of another data set: beside these they would be taken for parts of this one.
+    source::remove_written(out, &earlier)?;
+    source::note_written(out, VERB, &files)?;
     Ok(exported)
 }
 

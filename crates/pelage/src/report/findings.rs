@@ -195,7 +195,7 @@ fn open(run: &Path, facts: &Facts, data: Option<Labelled>) -> Result<(PathBuf, C
         Some(data) => (data.path.to_path_buf(), Wanted::Unseen(data)),
         None => (images::settings(facts)?.data, Wanted::Validated),
     };
-    let scored = images::to_evaluate(run, facts, wanted)?;
+    let scored = images::to_evaluate(&[(run, facts)], wanted)?;
     Ok((path, scored.images, scored.train.unwrap_or_default()))
 }
 

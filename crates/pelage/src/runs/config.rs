@@ -31,6 +31,8 @@ pub struct Config {
     pub label_level: Option<usize>,
     /// What becomes of damaged images, which decides how many there are.
     pub damaged: Damaged,
+    /// The checksum of the record of the run's images, once there is one: see [`super::images`].
+    pub record: Option<String>,
     /// Whether to write TensorBoard event files.
     pub tensorboard: bool,
     /// Where it runs.
@@ -163,6 +165,7 @@ impl Config {
         let drop_suspects = table.remove("drop_suspects").map(Value::try_into).transpose()?;
         let label_level = table.remove("label_level").map(Value::try_into).transpose()?;
         let damaged = table.remove("damaged").map(Value::try_into).transpose()?;
+        let record = table.remove("record").map(Value::try_into).transpose()?;
         let tensorboard = table.remove("tensorboard").map(Value::try_into).transpose()?;
         Ok(Config {
             data: data.unwrap_or_default(),
@@ -172,6 +175,7 @@ impl Config {
             drop_suspects,
             label_level,
             damaged: damaged.unwrap_or_default(),
+            record,
             tensorboard: tensorboard.unwrap_or_default(),
             compute: compute.try_into()?,
             recipe: table.try_into()?,
@@ -204,6 +208,9 @@ impl Config {
         }
         if self.damaged != Damaged::default() {
             table.insert("damaged".into(), self.damaged.name().into());
+        }
+        if let Some(checksum) = &self.record {
+            table.insert("record".into(), checksum.as_str().into());
         }
         table.insert("tensorboard".into(), self.tensorboard.into());
         // Through text, where an f32 is as short as it was written.
@@ -271,6 +278,7 @@ mod tests {
             drop_suspects: Some("suspects.csv".into()),
             label_level: Some(2),
             damaged: Damaged::Take,
+            record: Some("5f".into()),
             compute: Compute {
                 threads: 3,
                 ..Compute::default()

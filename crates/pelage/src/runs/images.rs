@@ -3,42 +3,19 @@
 //! replaced lets a training image pass for one of validation.
 
 use std::collections::{HashMap, HashSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use pelage_data::catalog::{self, Catalog, Item, Part, Parts, Split};
-use pelage_data::dataset::{self, Dataset};
+use pelage_data::dataset::Dataset;
 use pelage_data::decode::Damaged;
-use pelage_model::paths;
 use pelage_model::saved::Facts;
 use rayon::prelude::*;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::config::Config;
+use super::recorded::{self, Recorded, Set, content};
 use crate::train::facts::Training;
-use crate::{Error, Result, atomic, table};
-
-/// The record of a run's images, in its folder.
-const RECORD: &str = "split.csv";
-
-/// An image of a run, as a line of the record.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-struct Recorded {
-    path: String,
-    class: String,
-    set: Set,
-    /// A hash of the file; empty where it could not be read, or in a run of an earlier version.
-    #[serde(default)]
-    content: String,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Set {
-    Train,
-    Validation,
-    /// Left out of training as likely wrong.
-    Dropped,
-}
+use crate::{Error, Result};
 
 /// The images of a run.
 #[derive(Clone, Debug)]
@@ -89,47 +66,8 @@ pub struct Scored {
     pub trained_out: usize,
     /// Number of images that are among these although the run was trained on files of the same content.
     pub trained_in: usize,
-}
-
-/// Writes the record of the images that a run begins with into its folder, and of those `dropped` from training.
-///
-/// # Errors
-/// A full disk or a folder that cannot be written.
-pub fn record(folder: &Path, train: &dyn Dataset, validation: &dyn Dataset, dropped: &dyn Dataset) -> Result<()> {
-    let mut rows = Vec::new();
-    for (set, images) in [
-        (Set::Train, train),
-        (Set::Validation, validation),
-        (Set::Dropped, dropped),
-    ] {
-        rows.par_extend((0..images.len()).into_par_iter().map(|index| Recorded {
-            path: images.name(index).to_string(),
-            class: images.classes()[images.label(index)].clone(),
-            set,
-            content: content(images, index),
-        }));
-    }
-    Ok(atomic::write(&folder.join(RECORD), &table::csv_of(&rows)?)?)
-}
-
-/// The record of `run`, a run folder or the model in one; `None` where there is none.
-fn recorded(run: &Path) -> Result<Option<Vec<Recorded>>> {
-    let model = paths::model(run);
-    let path = model.with_file_name(RECORD);
-    // A model that was copied elsewhere may lie beside a table of the same name.
-    let is_run = model.file_name().is_some_and(|name| name == paths::BEST) && path.exists();
-    if !is_run {
-        return Ok(None);
-    }
-    let failed = |failure: csv::Error| Error::model(&path, failure.to_string());
-    let mut reader = csv::Reader::from_path(&path).map_err(failed)?;
-    let rows = reader.deserialize().collect::<std::result::Result<Vec<_>, _>>();
-    rows.map(Some).map_err(failed)
-}
-
-/// A hash of an image's file, or nothing.
-fn content(images: &dyn Dataset, index: usize) -> String {
-    dataset::content(images, index).map_or(String::new(), |hash| hash.to_hex()[..32].to_string())
+    /// The models of which it is not recorded what they were trained on, so that none of that was left out.
+    pub unrecorded: Vec<PathBuf>,
 }
 
 /// The images of the run in `folder` with the settings `config`: those of its record, where it has one.
@@ -148,11 +86,15 @@ pub fn of_run(folder: &Path, config: &Config) -> Result<Images> {
             "the images of the run are not at {path} any more"
         )));
     }
-    let Some(rows) = recorded(folder)? else {
-        return Ok(Images {
-            split: config.split(&|_| {})?,
-            added: 0,
-        });
+    let Some(rows) = recorded::read(folder, config.record.as_deref())? else {
+        let (split, dropped) = config.without_suspects(&|_| {})?;
+        if let Some(was) = &config.record {
+            let again = recorded::table(&split.train, &split.validation, &dropped)?;
+            if recorded::checksum(&again) != *was {
+                return Err(redrawn());
+            }
+        }
+        return Ok(Images { split, added: 0 });
     };
     let mut parts = catalog::open_parts_at(path, config.label_level)?;
     if config.fold.is_some() {
@@ -222,6 +164,15 @@ fn check_contents(path: &Path, split: &Split, rows: &[Recorded]) -> Result<()> {
     Ok(())
 }
 
+/// Without a record, a split is drawn again, and is that of the training only as long as the images are the same.
+fn redrawn() -> Error {
+    Error::Images(
+        "which images were for training and which for validation is recorded in the run's folder, which this model is \
+         not in, and of the images as they are now it cannot be told"
+            .into(),
+    )
+}
+
 fn changed(path: &Path, how: &str) -> Error {
     let path = path.display();
     Error::Images(format!(
@@ -255,7 +206,15 @@ pub fn trained_on(run: &Path, facts: &Facts, data: Option<&Path>) -> Result<Imag
     if config.data.as_os_str().is_empty() {
         return Err(unknown());
     }
-    of_run(run, &config)
+    let images = of_run(run, &config)?;
+    // A model of an earlier version knows no more of its images than how many they were.
+    let (training, split) = (Training::of(facts), &images.split);
+    let known = config.record.is_some() || recorded::of(run).is_some();
+    let counts = [split.train.len(), split.validation.len()];
+    match known || counts == [training.train_images, training.validation_images] {
+        true => Ok(images),
+        false => Err(redrawn()),
+    }
 }
 
 /// The parts of a data set. Where no level is given, its labels are at the level at which the run has them, if the
@@ -277,15 +236,19 @@ fn parts_of(data: Labelled, facts: &Facts) -> pelage_data::Result<Parts> {
     }
 }
 
-/// The images that are `wanted` to evaluate the model of `run`, with these `facts`, on.
+/// The images that are `wanted` to evaluate the models of all `runs`, with these facts, on.
 ///
 /// # Errors
-/// As [`trained_on`] and [`catalog::open_parts`]; a data set that holds nothing but images that it was trained on.
-pub fn to_evaluate(run: &Path, facts: &Facts, wanted: Wanted) -> Result<Scored> {
+/// As [`trained_on`] and [`catalog::open_parts`]; models of other validation images; a data set that holds nothing but
+/// images that one of them was trained on.
+pub fn to_evaluate(runs: &[(&Path, &Facts)], wanted: Wanted) -> Result<Scored> {
+    let Some((run, facts)) = runs.first() else {
+        return Err(Error::Settings("there is no model to evaluate".into()));
+    };
     let data = match wanted {
         Wanted::Unseen(data) | Wanted::All(data) => data,
         Wanted::Validated => {
-            let split = trained_on(run, facts, None)?.split;
+            let split = common(runs, None)?;
             log::info!("data: the validation pictures that {} recorded", run.display());
             return Ok(Scored {
                 part: Some(Part::Validation),
@@ -293,6 +256,7 @@ pub fn to_evaluate(run: &Path, facts: &Facts, wanted: Wanted) -> Result<Scored> 
                 train: Some(split.train),
                 trained_out: 0,
                 trained_in: 0,
+                unrecorded: Vec::new(),
             });
         }
     };
@@ -303,24 +267,28 @@ pub fn to_evaluate(run: &Path, facts: &Facts, wanted: Wanted) -> Result<Scored> 
     } = parts_of(data, facts)
         .and_then(catalog::Parts::to_evaluate)
         .map_err(|error| of_class(error, facts, data.path))?;
-    let rows = recorded(run)?.unwrap_or_default();
-    let seen: HashSet<_> = (rows.into_iter())
-        .filter(|row| row.set == Set::Train && !row.content.is_empty())
-        .map(|row| row.content)
-        .collect();
-    let contents = (0..images.len()).into_par_iter().map(|index| content(&images, index));
-    let trained: Vec<bool> = match seen.is_empty() {
-        true => vec![false; images.len()],
-        false => contents.map(|content| seen.contains(&content)).collect(),
-    };
+    let (mut seen, mut unrecorded) = (HashSet::new(), Vec::new());
+    for (run, facts) in runs {
+        match learnt(run, facts)? {
+            Some(contents) => seen.extend(contents),
+            None => unrecorded.push(run.to_path_buf()),
+        }
+    }
+    let trained = among(&images, &seen);
     let count = trained.iter().filter(|trained| **trained).count();
+    let told = Scored {
+        part,
+        images: Catalog::default(),
+        train,
+        trained_out: 0,
+        trained_in: 0,
+        unrecorded,
+    };
     if part.is_some() || matches!(wanted, Wanted::All(_)) || count == 0 {
         return Ok(Scored {
-            part,
             images,
-            train,
-            trained_out: 0,
             trained_in: count,
+            ..told
         });
     }
     log::info!("data: {count} pictures are left out, since the run was trained on their content");
@@ -333,12 +301,52 @@ pub fn to_evaluate(run: &Path, facts: &Facts, wanted: Wanted) -> Result<Scored> 
     let mut trained = trained.into_iter();
     images.items.retain(|_| !trained.next().unwrap_or(false));
     Ok(Scored {
-        part,
         images,
-        train,
         trained_out: count,
-        trained_in: 0,
+        ..told
     })
+}
+
+/// What the images hold that the model of `run` was trained on; `None` where that was not recorded.
+fn learnt(run: &Path, facts: &Facts) -> Result<Option<HashSet<String>>> {
+    let noted = settings(facts).ok().and_then(|settings| settings.record);
+    let rows = recorded::read(run, noted.as_deref())?;
+    let learnt = |row: Recorded| (row.set == Set::Train && !row.content.is_empty()).then_some(row.content);
+    let contents = rows.map(|rows| rows.into_iter().filter_map(learnt).collect::<HashSet<_>>());
+    // A record of an earlier version has no contents.
+    Ok(contents.filter(|contents| !contents.is_empty()))
+}
+
+/// Which of `images` hold one of `contents`.
+fn among(images: &Catalog, contents: &HashSet<String>) -> Vec<bool> {
+    if contents.is_empty() {
+        return vec![false; images.len()];
+    }
+    let held = (0..images.len()).into_par_iter();
+    held.map(|index| contents.contains(&content(images, index))).collect()
+}
+
+/// How many of images are ones that a model was trained on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Familiar {
+    /// Of those meant as its training images.
+    pub train: usize,
+    /// Of those meant as its validation images: what is fitted on these flatters.
+    pub validation: usize,
+}
+
+/// How many images of `split` the model of `run`, with these `facts`, was trained on; `None` where that was not
+/// recorded.
+///
+/// # Errors
+/// A damaged record.
+pub fn familiar(run: &Path, facts: &Facts, split: &Split) -> Result<Option<Familiar>> {
+    let count =
+        |images: &Catalog, contents: &HashSet<String>| among(images, contents).into_iter().filter(|is| *is).count();
+    Ok(learnt(run, facts)?.map(|contents| Familiar {
+        train: count(&split.train, &contents),
+        validation: count(&split.validation, &contents),
+    }))
 }
 
 /// The error of opening `data`, which says what to give where that is the folder of one class.
@@ -363,19 +371,26 @@ fn of_class(error: pelage_data::Error, facts: &Facts, data: &Path) -> Error {
 /// # Errors
 /// Models of different images, or missing images.
 pub fn common_validation(runs: &[(&Path, &Facts)], data: Option<&Path>) -> Result<Catalog> {
-    let mut common: Option<(Catalog, HashSet<String>)> = None;
+    Ok(common(runs, data)?.validation)
+}
+
+/// The same, with the training images of the first.
+fn common(runs: &[(&Path, &Facts)], data: Option<&Path>) -> Result<Split> {
+    let mut common: Option<(Split, HashSet<String>)> = None;
     for (run, facts) in runs {
-        let validation = trained_on(run, facts, data)?.split.validation;
-        let contents = (0..validation.len()).into_par_iter();
-        let contents: HashSet<_> = contents.map(|index| content(&validation, index)).collect();
+        let split = trained_on(run, facts, data)?.split;
+        // One alone has nothing to differ from.
+        let compared = 0..split.validation.len() * usize::from(runs.len() > 1);
+        let compared = compared.into_par_iter();
+        let contents: HashSet<_> = compared.map(|index| content(&split.validation, index)).collect();
         match &common {
             Some((_, first)) if *first != contents => {
                 return Err(Error::DifferentImages);
             }
             Some(_) => {}
-            None => common = Some((validation, contents)),
+            None => common = Some((split, contents)),
         }
     }
-    let common = common.map(|(validation, _)| validation);
+    let common = common.map(|(split, _)| split);
     common.ok_or_else(|| Error::Settings("there is no run to compare".into()))
 }

@@ -5,6 +5,8 @@ use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use pelage_data::source;
+
 use super::config::Config;
 use super::history;
 use super::tensorboard::EventFile;
@@ -174,7 +176,7 @@ impl Recorder {
         };
         let svg = curves::curves_svg(&self.title, rows, best_epoch).map_err(drawn)?;
         let png = png::svg_to_png(&svg, 2.0).map_err(drawn)?;
-        atomic::write(&self.folder.join("curves.svg"), svg.as_bytes())?;
+        atomic::write(&self.folder.join("curves.svg"), source::mark_svg(&svg).as_bytes())?;
         Ok(atomic::write(&self.folder.join("curves.png"), &png)?)
     }
 }

@@ -12,13 +12,14 @@ use super::config::Config;
 use super::folder::{self, Folder};
 use super::images::{self, Images};
 use super::record::Recorder;
+use super::recorded;
 use crate::train::backbone::note_weights;
 use crate::train::forecast::{self, Forecast};
 use crate::train::{Control, Data, EndReason, Event, Outcome, Recipe, Start, fit, start};
 use crate::{Error, Result, atomic, table};
 
 /// The settings of a run, in its folder.
-const CONFIG: &str = "config.toml";
+pub const CONFIG: &str = "config.toml";
 
 /// A run that is ready to train.
 pub struct Run {
@@ -112,7 +113,7 @@ impl Run {
         let sets = config.sets(split, progress)?;
         let (start, data) = start::open(&config.recipe, &sets, config.compute.cache, &device, progress)?;
         pelage_data::source::mark(folder)?;
-        images::record(folder, &*sets.train, &*sets.validation, &dropped)?;
+        config.record = Some(recorded::write(folder, &*sets.train, &*sets.validation, &dropped)?);
         write_unreadable(folder, &data)?;
         // Last: a folder with config.toml is a run that can be resumed.
         atomic::write(&folder.join(CONFIG), config.to_toml()?.as_bytes())?;
@@ -139,7 +140,13 @@ impl Run {
                 folder,
                 "holds a run already; resume it, or choose another folder",
             )),
-            false => Ok(lock),
+            false => match foreign(folder)? {
+                Some(name) => Err(Error::folder(
+                    folder,
+                    format!("holds {name} already, which is no run's; give a new folder for the run"),
+                )),
+                None => Ok(lock),
+            },
         }
     }
 
@@ -276,6 +283,25 @@ pub fn free_folder(parent: &Path, recipe: &Recipe) -> Result<Claimed> {
     let numbered = |number: usize| parent.join(format!("{}-{number}", recipe.name()));
     Ok(lock::first_free((1..).map(numbered))?)
 }
+
+/// What is in `folder` that no run has begun to write there; what a run is written into is passed over as pictures.
+///
+/// # Errors
+/// A folder that cannot be read.
+pub fn foreign(folder: &Path) -> Result<Option<String>> {
+    let children = std::fs::read_dir(folder).map_err(Error::io(folder))?;
+    let is_own = |path: &Path| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        // The first stage of fine-tuning; hidden are marks, locks and what is being written.
+        BEGUN.contains(&&*name) || name.starts_with('.') || path.join(CONFIG).exists()
+    };
+    let paths = children.flatten().map(|child| child.path());
+    let foreign = paths.filter(|path| !is_own(path)).min();
+    Ok(foreign.and_then(|path| Some(path.file_name()?.to_string_lossy().into_owned())))
+}
+
+/// What a run writes before its settings.
+const BEGUN: [&str; 2] = ["split.csv", "unreadable.csv"];
 
 /// Writes `unreadable.csv`, if there is anything to list.
 fn write_unreadable(folder: &Path, data: &Data) -> Result<()> {

@@ -85,7 +85,7 @@ settings! {
         /// How the learning rate changes.
         schedule: Schedule = Schedule::TimeDecay;
         /// Epochs of linear warm-up from 0 (Goyal et al. 2017).
-        warm_up: f64 = 0.0, |epochs| *epochs >= 0.0 && epochs.is_finite(), "0 or more epochs";
+        warm_up: f64 = 0.0, |epochs| (0.0..=1e4).contains(epochs), "0 to 10000 epochs";
         /// Decay per step of the running average of the weights, see [`super::average`]; 0: the weights themselves are
         /// validated and saved.
         ema_momentum: f64 = 0.999, |share| (0.0..1.0).contains(share), "0 or more and below 1";

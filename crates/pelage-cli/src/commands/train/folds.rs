@@ -42,13 +42,13 @@ pub(super) fn run(mut config: Config, folds: usize, folder: &Path, arguments: &A
     let report = report?;
     lines.folds(folder, &report);
     let text = described(&report);
-    Ok(match is_json() {
+    match is_json() {
         true => {
             tell(text);
-            String::new()
+            lines.end()
         }
-        false => text,
-    })
+        false => Ok(text),
+    }
 }
 
 /// A run that was begun before, which computes where it is asked to now.

@@ -1,6 +1,7 @@
 //! Training as lines of JSON on standard output, one for each event.
 
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use pelage::data::Unreadable;
 use pelage::data::source::LeftOut;
@@ -11,11 +12,15 @@ use pelage::train::{EndReason, Event, Outcome as Trained};
 use pelage::{Recipe, Run};
 use serde::Serialize;
 
+use crate::failure::{Failure, Outcome};
 use crate::terminal::{is_json, print, tell};
 
 /// The lines, where they are wanted.
 #[derive(Clone, Copy)]
 pub(in crate::commands) struct Lines(bool);
+
+/// Whether a line could not be written.
+static LOST: AtomicBool = AtomicBool::new(false);
 
 /// A line.
 #[derive(Serialize)]
@@ -92,8 +97,20 @@ impl Lines {
         }
         let written = serde_json::to_string(line).map_err(std::io::Error::from);
         if let Err(failure) = written.and_then(|text| print(&(text + "\n"))) {
-            // Hours of training are worth more than their account.
-            tell(format_args!("note: standard output: {failure}\n"));
+            // Hours of training are worth more than their account, and go on without it.
+            if !LOST.swap(true, Ordering::Relaxed) {
+                tell(format_args!("note: standard output: {failure}\n"));
+            }
+        }
+    }
+
+    /// What a command ends with that has written all of its lines: nothing more to print.
+    pub(super) fn end(self) -> Outcome {
+        match LOST.load(Ordering::Relaxed) {
+            true => Err(Failure::failed(
+                "standard output took not all lines; the run itself is whole",
+            )),
+            false => Ok(String::new()),
         }
     }
 

@@ -6,11 +6,12 @@ use csv::StringRecord;
 
 use super::files::Files;
 use super::rows::{Table, cell, is_one};
-use super::usual::{LABELS, PATHS, SPLITS, part_of, plain};
+use super::usual::{self, FOLDS, LABELS, PATHS, SPLITS, part_of, plain};
+use crate::catalog::part::Part;
 use crate::error::shortened;
 use crate::{Error, Result};
 
-/// The names of a CSV's columns, where the usual ones do not tell which holds what.
+/// The names of a CSV's columns, or their numbers from 1, where the usual names do not tell which holds what.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Columns {
     /// Of the files' paths.
@@ -22,8 +23,42 @@ pub struct Columns {
 }
 
 impl Columns {
+    fn given(&self) -> impl Iterator<Item = &String> {
+        [&self.path, &self.label, &self.split].into_iter().flatten()
+    }
+
     pub(super) fn is_given(&self) -> bool {
-        self.path.is_some() || self.label.is_some() || self.split.is_some()
+        self.given().next().is_some()
+    }
+
+    /// Whether they are given by their names, which only a heading has.
+    pub(super) fn are_named(&self) -> bool {
+        self.given().any(|name| number(name).is_none())
+    }
+}
+
+/// A column by its number, from 1.
+fn number(name: &str) -> Option<usize> {
+    name.parse::<usize>().ok()?.checked_sub(1)
+}
+
+/// Where parts stand.
+#[derive(Clone, Copy)]
+pub(super) struct Parts {
+    pub(super) column: usize,
+    /// The part of a row that says yes, where the others are for training: `is_valid`; none where a cell names it.
+    flag: Option<Part>,
+}
+
+impl Parts {
+    /// The part that a cell tells.
+    pub(super) fn part(self, cell: &str) -> Option<Part> {
+        match (self.flag, usual::truth(cell)) {
+            (Some(part), Some(true)) => Some(part),
+            (Some(_), Some(false)) => Some(Part::Train),
+            (Some(_), None) => None,
+            (None, _) => part_of(cell),
+        }
     }
 }
 
@@ -38,7 +73,7 @@ pub(super) enum Labels {
 pub(super) struct Found {
     pub(super) path: usize,
     pub(super) labels: Labels,
-    pub(super) split: Option<usize>,
+    pub(super) split: Option<Parts>,
 }
 
 /// Rows that are looked at to see what a column holds.
@@ -47,11 +82,14 @@ const LOOKED_AT: usize = 50;
 impl Found {
     pub(super) fn of(csv: &Path, asked: &Columns, table: &Table, files: &Files<'_>) -> Result<Found> {
         let look = Look { csv, table, files };
-        let Some(head) = &table.head else {
+        if table.head.is_none() && !asked.is_given() {
             return look.by_position();
-        };
+        }
         // pandas writes the numbers of rows as a first column without a name.
-        let index = |column: &usize| ["", "unnamed:_0", "index"].contains(&plain(cell(head, *column)).as_str());
+        let index = |column: &usize| {
+            let name = table.head.as_ref().map(|head| plain(cell(head, *column)));
+            name.is_some_and(|name| ["", "unnamed:_0", "index"].contains(&name.as_str()))
+        };
         let mut columns: Vec<_> = table.columns();
         columns.retain(|column| !index(column));
         let path = match &asked.path {
@@ -60,14 +98,15 @@ impl Found {
         };
         columns.retain(|column| *column != path);
         let split = match &asked.split {
-            Some(name) => Some(look.named("split", name)?),
+            Some(name) => Some(look.parts(look.named("split", name)?)),
             None => look.split(&columns, asked)?,
         };
-        columns.retain(|column| Some(*column) != split);
+        columns.retain(|column| split.is_none_or(|split| split.column != *column));
         let labels = match &asked.label {
             Some(name) => Labels::Column(look.named("labels", name)?),
             None => look.labels(&columns)?,
         };
+        look.tell_ignored(&columns, &labels);
         Ok(Found { path, labels, split })
     }
 }
@@ -129,8 +168,13 @@ impl Look<'_> {
     }
 
     fn labels(&self, columns: &[usize]) -> Result<Labels> {
+        let column = |name: &str| columns.iter().any(|column| plain(self.head(*column)) == name);
+        // Beside an x, y is where something lies.
+        let is_place = |found: &usize| plain(self.head(*found)) == "y" && column("x");
         for names in LABELS {
-            match self.usual(columns, names)[..] {
+            let mut found = self.usual(columns, names);
+            found.retain(|found| !is_place(found));
+            match found[..] {
                 [] => {}
                 [one] => return Ok(Labels::Column(one)),
                 _ => return Err(self.unclear("labels", "since several may".into())),
@@ -142,8 +186,20 @@ impl Look<'_> {
                 .iter()
                 .all(|column| self.table.rows.iter().all(|row| is_switch(cell(row, *column))))
         };
+        let measures = |column: &usize| usual::is_measure(self.head(*column));
         match columns {
             [] => Err(self.unclear("labels", "since there is no other than that of the paths".into())),
+            several if several.iter().any(measures) => {
+                let name = several
+                    .iter()
+                    .find(|column| measures(column))
+                    .map(|column| self.head(*column));
+                let name = shortened(name.unwrap_or_default());
+                Err(self.unclear(
+                    "labels",
+                    format!("since none has a usual name, and '{name}' is a measure's"),
+                ))
+            }
             [one] => Ok(Labels::Column(*one)),
             several if one_hot() => Ok(Labels::OneHot(several.to_vec())),
             _ => Err(self.unclear("labels", "since none has a usual name".into())),
@@ -151,14 +207,53 @@ impl Look<'_> {
     }
 
     /// A column of a usual name, where that is what it holds, and it does not hold the labels.
-    fn split(&self, columns: &[usize], asked: &Columns) -> Result<Option<usize>> {
+    fn split(&self, columns: &[usize], asked: &Columns) -> Result<Option<Parts>> {
         let label = |column: &usize| asked.label.as_ref().is_some_and(|label| self.head(*column) == label);
-        let is_part = |text: &str| text.is_empty() || part_of(text).is_some();
-        let holds_parts = |column: &usize| self.rows().all(|row| is_part(cell(row, *column))) && !label(column);
-        match Vec::from_iter(self.usual(columns, SPLITS[0]).into_iter().filter(holds_parts))[..] {
-            [] => Ok(None),
-            [one] => Ok(Some(one)),
+        let flags = usual::FLAGS.iter().map(|(name, _)| *name);
+        let names: Vec<_> = SPLITS.iter().copied().chain(flags).collect();
+        let holds_parts = |parts: &Parts| {
+            let tells = |text: &str| text.is_empty() || parts.part(text).is_some();
+            self.rows().all(|row| tells(cell(row, parts.column))) && !label(&parts.column)
+        };
+        let found = self.usual(columns, &names).into_iter().map(|column| self.parts(column));
+        match (Vec::from_iter(found.filter(holds_parts)).as_slice(), asked.is_given()) {
+            ([], false) => match self.usual(columns, &FOLDS)[..] {
+                [] => Ok(None),
+                [fold, ..] => {
+                    let name = shortened(self.head(fold));
+                    let problem = format!(
+                        "since '{name}' has numbers, which do not say what is for validation; write train, validation \
+                         or test there, or name the columns to go by, and it is passed over"
+                    );
+                    Err(self.unclear("split", problem))
+                }
+            },
+            ([], true) => Ok(None),
+            ([one], _) => Ok(Some(*one)),
             _ => Err(self.unclear("split", "since several may".into())),
+        }
+    }
+
+    fn parts(&self, column: usize) -> Parts {
+        let name = plain(self.head(column));
+        let flag = usual::FLAGS.iter().find(|(flag, _)| *flag == name);
+        Parts {
+            column,
+            flag: flag.map(|(_, part)| *part),
+        }
+    }
+
+    /// Tells of columns that name parts and are not used as such.
+    fn tell_ignored(&self, columns: &[usize], labels: &Labels) {
+        let used = |column: &usize| match labels {
+            Labels::Column(label) => label == column,
+            Labels::OneHot(hot) => hot.contains(column),
+        };
+        let holds_parts = |column: &&usize| self.rows().all(|row| part_of(cell(row, **column)).is_some());
+        for column in columns.iter().filter(|column| !used(column)).filter(holds_parts) {
+            let name = shortened(self.head(*column));
+            let path = self.csv.display();
+            log::warn!("{path}: the column '{name}' names parts of a data set, and is passed over");
         }
     }
 
@@ -168,7 +263,8 @@ impl Look<'_> {
         let exact = columns.iter().find(|column| self.head(**column) == name);
         let alike = || columns.iter().find(|column| plain(self.head(**column)) == plain(name));
         let missing = || self.unclear(what, format!("since none is called '{}'", shortened(name)));
-        exact.or_else(alike).copied().ok_or_else(missing)
+        let numbered = || columns.iter().find(|column| number(name) == Some(**column));
+        exact.or_else(alike).or_else(numbered).copied().ok_or_else(missing)
     }
 
     fn usual(&self, columns: &[usize], names: &[&str]) -> Vec<usize> {

@@ -71,7 +71,99 @@ pub(super) const LABELS: [&[&str]; 2] = [
 ];
 
 /// Usual names of the column of parts.
-pub(super) const SPLITS: [&[&str]; 1] = [&["split", "set", "subset", "partition", "part", "data_set", "dataset"]];
+pub(super) const SPLITS: [&str; 14] = [
+    "split",
+    "set",
+    "subset",
+    "partition",
+    "part",
+    "data_set",
+    "dataset",
+    "data_split",
+    "split_name",
+    "phase",
+    "usage",
+    "train_or_test",
+    "train_test",
+    "train_val",
+];
+
+/// Usual names of columns that say yes or no, and the part that yes means.
+pub(super) const FLAGS: [(&str, Part); 5] = [
+    ("is_valid", Part::Validation),
+    ("is_validation", Part::Validation),
+    ("is_val", Part::Validation),
+    ("is_test", Part::Test),
+    ("is_holdout", Part::Test),
+];
+
+/// Usual names of columns that number folds.
+pub(super) const FOLDS: [&str; 6] = ["fold", "folds", "kfold", "k_fold", "fold_id", "fold_number"];
+
+/// Usual names of what is measured of a picture or a box in it.
+const MEASURES: [&str; 42] = [
+    "width",
+    "height",
+    "w",
+    "h",
+    "size",
+    "bytes",
+    "filesize",
+    "depth",
+    "channels",
+    "resolution",
+    "dpi",
+    "area",
+    "x",
+    "y",
+    "xmin",
+    "ymin",
+    "xmax",
+    "ymax",
+    "x_min",
+    "y_min",
+    "x_max",
+    "y_max",
+    "x1",
+    "y1",
+    "x2",
+    "y2",
+    "cx",
+    "cy",
+    "left",
+    "top",
+    "right",
+    "bottom",
+    "bbox",
+    "score",
+    "confidence",
+    "probability",
+    "prob",
+    "lat",
+    "latitude",
+    "lon",
+    "longitude",
+    "timestamp",
+];
+
+/// Words before the name of a measure: `image_width`.
+const OF: [&str; 5] = ["image_", "img_", "file_", "box_", "bbox_"];
+
+/// Whether a column's name is that of a measure, which is no label.
+pub(super) fn is_measure(name: &str) -> bool {
+    let name = plain(name);
+    let bare = OF.iter().find_map(|of| name.strip_prefix(of)).unwrap_or(&name);
+    MEASURES.contains(&bare)
+}
+
+/// What a cell says that is yes or no.
+pub(super) fn truth(cell: &str) -> Option<bool> {
+    match cell.to_lowercase().as_str() {
+        "true" | "t" | "yes" | "y" | "1" | "1.0" => Some(true),
+        "false" | "f" | "no" | "n" | "0" | "0.0" => Some(false),
+        _ => None,
+    }
+}
 
 /// Whether a row has a usual name of any column.
 pub(super) fn is_any(row: &StringRecord) -> bool {
@@ -84,9 +176,11 @@ pub(super) fn plain(name: &str) -> String {
     name.trim().to_lowercase().replace([' ', '-', '.'], "_")
 }
 
-/// The part that a cell names.
+/// The part that a cell names: also `PublicTest`, as competitions have it.
 pub(super) fn part_of(text: &str) -> Option<Part> {
-    match part::of_folder(text)? {
+    let mut words = part::words(text);
+    words.retain(|word| !["public", "private"].contains(&word.as_str()));
+    match part::of_folder(text).or_else(|| part::of_words(&words))? {
         Named::Part(part) => Some(part),
         Named::Held => Some(Part::Test),
     }

@@ -23,6 +23,8 @@ pub(super) struct Structure {
 pub(super) struct Frame {
     /// Its marker's code, which says how the image is coded.
     pub(super) process: u8,
+    /// Bits of a value.
+    pub(super) precision: u8,
     pub(super) width: u32,
     pub(super) height: u32,
     pub(super) components: Vec<Component>,
@@ -41,7 +43,7 @@ pub(super) struct Component {
 
 impl Frame {
     fn read(process: u8, payload: &[u8]) -> Option<Frame> {
-        let [_, height, height_low, width, width_low, count, components @ ..] = payload else {
+        let [precision, height, height_low, width, width_low, count, components @ ..] = payload else {
             return None;
         };
         let components: Vec<Component> = components
@@ -62,6 +64,7 @@ impl Frame {
                 .all(|one| (1..=4).contains(&one.across) && (1..=4).contains(&one.down));
         whole.then(|| Frame {
             process,
+            precision: *precision,
             width: u32::from(u16::from_be_bytes([*width, *width_low])),
             height: u32::from(u16::from_be_bytes([*height, *height_low])),
             components,
@@ -140,7 +143,8 @@ impl Structure {
 
 /// The file without bytes between its segments that belong to nothing.
 pub(super) fn without_strays(bytes: &[u8]) -> Vec<u8> {
-    let mut kept = Vec::with_capacity(bytes.len());
+    let strays: usize = segments(bytes).map(|segment| segment.stray.len()).sum();
+    let mut kept = Vec::with_capacity(bytes.len() - strays);
     let mut from = 0;
     for Segment { stray, .. } in segments(bytes) {
         kept.extend_from_slice(&bytes[from..stray.start]);
