@@ -133,8 +133,8 @@ pub fn ensemble(
 }
 
 /// The mean of the `models` of a cross-validation, of which `report` tells what each says of the images of its own
-/// fold. On those the mean itself cannot be evaluated, since all models but one were trained on each: the model does not name
-/// them, and its accuracy is that of the models alone.
+/// fold. On those the mean itself cannot be evaluated, since all models but one were trained on each: the model does
+/// not name them, and its accuracy is that of the models alone.
 pub(crate) fn of_folds(models: &[Model], report: &Report) -> Result<Model> {
     let training = json!({
         "train_images": report.images,
