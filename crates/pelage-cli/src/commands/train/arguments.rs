@@ -46,7 +46,8 @@ pub(in crate::commands) struct Arguments {
     /// Share of the pictures for validation, if DATA has no validation part
     #[arg(long, value_name = "SHARE")]
     validation_split: Option<f64>,
-    /// Cross-validation: split the training pictures, or all of DATA, into N folds and train a run for each, validated on
+    /// Cross-validation: split the training pictures, or all of DATA, into N folds and train a run for each, validated
+    /// on
     /// it and trained on the others; the same command with --out goes on where it was stopped
     #[arg(long, hide_short_help = true, value_name = "N", conflicts_with_all = ["resume", "validation_split"],
         value_parser = clap::value_parser!(u8).range(2..=100))]
