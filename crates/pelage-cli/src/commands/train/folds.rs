@@ -86,7 +86,8 @@ fn described(report: &Report) -> String {
     };
     format!(
         "{}mean of the folds: {}, standard deviation {:.2} points\n\
-         each picture by the run that was not trained on it: {} on {}, log loss {}; always the most frequent class: {}\n\
+         each picture by the run that was not trained on it: {} on {}, log loss {}; \
+         always the most frequent class: {}\n\
          the epoch of each run was chosen by its own fold, which flatters a little\n\
          {predictions}: all predictions\n{model}",
         table(&["run", "pictures", "accuracy", "log loss"], 1..4, rows),
