@@ -57,7 +57,7 @@ pub(crate) fn print(document: &str) -> std::io::Result<()> {
 /// Writes what a program will read to stdout, as it is: no line is broken, nothing is colored.
 ///
 /// # Errors
-/// As [`print`].
+/// As [`print()`].
 pub(crate) fn print_exactly(document: &str) -> std::io::Result<()> {
     write(&mut std::io::stdout().lock(), document)
 }

@@ -39,7 +39,8 @@ pub struct Calibrated {
 /// be near enough to be answered. A temperature is kept only if it makes the probabilities better, see [`Scaling`].
 ///
 /// # Errors
-/// A coverage out of range; a run that another process trains; missing images; embeddings that are too wide or all the same; a file that cannot be
+/// A coverage out of range; a run that another process trains; missing images; embeddings that are too wide or all the
+/// same; a file that cannot be
 /// written, or was replaced meanwhile.
 pub fn calibrate(
     run: &Path,

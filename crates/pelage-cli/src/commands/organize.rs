@@ -54,7 +54,7 @@ pub(super) struct Arguments {
     /// so; columns go by their names (filename, class, split, ...), without a heading by position
     #[arg(long, value_name = "CSV")]
     labels: Option<PathBuf>,
-    /// The column of paths, where its name does not tell
+    /// The column of paths, where its name does not tell; or its number from 1, where there is no heading
     #[arg(long, value_name = "NAME", requires = "labels")]
     path_column: Option<String>,
     /// The column of labels, where its name does not tell
