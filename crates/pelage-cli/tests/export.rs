@@ -98,7 +98,7 @@ fn weights_under_torchvisions_names_are_those_of_the_model() {
         &["export", "safetensors", "run", "--out", "run/best.safetensors"],
         2,
     );
-    assert!(refused.contains("exported weights"), "{refused}");
+    assert!(refused.contains("belongs to a run"), "{refused}");
     let refused = fail(
         folder,
         &["export", "safetensors", "run", "--out", "w", "--names", "keras"],

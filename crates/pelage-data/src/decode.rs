@@ -21,7 +21,7 @@ use self::limits::{Budget, rgb_bytes};
 pub use self::damage::Damaged;
 pub(crate) use self::formats::not_an_image;
 #[cfg(feature = "files")]
-pub(crate) use self::formats::{archive, is_picture};
+pub(crate) use self::formats::{archive, camera_raw, is_picture};
 pub use self::limits::Limits;
 pub(crate) use self::memory::Held;
 pub(crate) use self::quiet::quietly;

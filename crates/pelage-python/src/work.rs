@@ -57,8 +57,8 @@ pub(crate) fn watched<T: Send>(
 ) -> PyResult<T> {
     if PROCESS.get() != Some(&std::process::id()) {
         return Err(PyRuntimeError::new_err(
-            "pelage was loaded before this process was forked, and its threads are not here; start processes by 'spawn' \
-             (multiprocessing.set_start_method), or import pelage in each of them",
+            "pelage was loaded before this process was forked, and its threads are not here; start processes by \
+             'spawn' (multiprocessing.set_start_method), or import pelage in each of them",
         ));
     }
     let watch = Watch::default();

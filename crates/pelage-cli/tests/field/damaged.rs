@@ -156,3 +156,20 @@ fn all_that_could_not_be_read_is_counted() {
     (1..=8).for_each(|i| place.write(&format!("bad/{i}.png"), b"no picture"));
     place.run("predict run bad").exits(1).says("and 3 more");
 }
+
+/// Cameras write both: what the JPEG is of is not missing because nobody reads the other.
+#[test]
+fn camera_raw_beside_pictures_is_left_out_and_told() {
+    let place = Place::new("pets/{cat,dog}/{1..8}.jpg");
+    let raw = [b"\0\0\0\x18ftypcrx \0\0\0\x01crx isom".as_slice(), &[0; 200]].concat();
+    for name in ["cat/1", "cat/2", "cat/3", "dog/1"] {
+        place.write(&format!("pets/{name}.CR3"), &raw);
+    }
+    place
+        .run("inspect pets")
+        .succeeds()
+        .prints("4 camera raw (Canon CR3)")
+        .prints("every picture can be read");
+    place.train("pets", "--validation-split 0.25").succeeds();
+    place.run("predict run pets/cat/1.CR3").exits(1).says("convert it");
+}

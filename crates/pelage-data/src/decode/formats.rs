@@ -79,6 +79,12 @@ pub(super) fn refused(bytes: &[u8]) -> Option<String> {
     raw::camera_raw(bytes).map(|(name, extension)| cannot_read(name, extension))
 }
 
+/// Which kind of camera raw these first bytes are of.
+#[cfg(feature = "files")]
+pub(crate) fn camera_raw(head: &[u8]) -> Option<&'static str> {
+    raw::camera_raw(head).map(|(name, _)| name)
+}
+
 /// Whether these first bytes are those of a picture, of a format that pelage can read or one that it knows.
 #[cfg(feature = "files")]
 pub(crate) fn is_picture(head: &[u8]) -> bool {
