@@ -1,5 +1,5 @@
-//! pelage for Python: what `pelage/__init__.py` wraps. Settings go in as the arguments of `pelage train`, documents come
-//! out as the JSON of the command line, arrays as NumPy's.
+//! pelage for Python: what `pelage/__init__.py` wraps. Settings go in as the arguments of `pelage train`, documents
+//! come out as the JSON of the command line, arrays as NumPy's.
 //!
 //! The interpreter's lock is released in all work, which runs on a thread beside the one that waits for it, so that
 //! Ctrl-C is heard.
