@@ -41,7 +41,7 @@ pub(super) fn run(mut config: Config, folds: usize, folder: &Path, arguments: &A
     task.finish();
     let report = report?;
     lines.folds(folder, &report);
-    let text = described(&report);
+    let text = described(&report, config.recipe.is_solved());
     match is_json() {
         true => {
             tell(text);
@@ -65,7 +65,7 @@ fn resumed(folder: &Path, settings: &Config) -> Result<Run, Failure> {
     run.map_err(failed)
 }
 
-fn described(report: &Report) -> String {
+fn described(report: &Report, is_solved: bool) -> String {
     let percent = |share: f64| format!("{:.2} %", 100.0 * share);
     let rows = report.folds.iter().map(|fold| {
         vec![
@@ -77,6 +77,10 @@ fn described(report: &Report) -> String {
     });
     let together = &report.together;
     let predictions = quoted(&report.predictions);
+    let chosen = match is_solved {
+        true => "",
+        false => "the epoch of each run was chosen by its own fold, which flatters a little\n",
+    };
     let model = match &report.model {
         Some(model) => {
             let model = quoted(model);
@@ -88,8 +92,7 @@ fn described(report: &Report) -> String {
         "{}mean of the folds: {}, standard deviation {:.2} points\n\
          each picture by the run that was not trained on it: {} on {}, log loss {}; always the most frequent class: \
          {}\n\
-         the epoch of each run was chosen by its own fold, which flatters a little\n\
-         {predictions}: all predictions\n{model}",
+         {chosen}{predictions}: all predictions\n{model}",
         table(&["run", "pictures", "accuracy", "log loss"], 1..4, rows),
         percent(report.mean_accuracy),
         100.0 * report.standard_deviation,
