@@ -16,9 +16,9 @@ use pyo3::prelude::*;
 use rayon::prelude::*;
 
 use crate::errors::{failed, told};
-use crate::inputs::{Input, in_batches, pictures};
+use crate::inputs::{Input, One, pictures, rows};
 use crate::model::matrix;
-use crate::work::watched;
+use crate::work::{Watch, watched};
 
 /// Pictures that are decoded together.
 const TOGETHER: usize = 64;
@@ -70,37 +70,19 @@ impl Backbone {
         let (opened, preprocessing) = (&*self.inner, &self.inner.preprocessing);
         let extractor = opened.extractor(&self.transfer, &opened.network);
         let device = opened.network.device();
-        let work = |watch: &_| {
+        let work = |watch: &Watch| {
             let pictures = pictures(inputs);
-            let (mut rows, mut values, mut wrong) = (0, Vec::new(), None);
-            in_batches(
-                &pictures,
-                TOGETHER,
-                watch,
-                |one, limits| {
-                    one.read(
-                        |bytes| input::decode_within(bytes, preprocessing, limits),
-                        |image| input::resize(image, preprocessing),
-                    )
-                },
-                |chunk, inputs| {
-                    let mut readable = Vec::new();
-                    for (one, input) in chunk.iter().zip(inputs) {
-                        match input {
-                            Ok(input) => readable.push(input),
-                            Err(reason) => _ = wrong.get_or_insert_with(|| format!("{}: {reason}", one.name())),
-                        }
-                    }
-                    rows += readable.len();
-                    let parts = readable
-                        .par_chunks(BATCH)
-                        .map(|few| to_vec(extractor.forward(input::images(few.concat(), preprocessing, &device))));
-                    values.extend(parts.collect::<Vec<_>>().concat());
-                },
-            );
-            wrong.map_or(Ok((rows, values)), Err)
+            let read = |one: &One| {
+                one.read(
+                    |bytes| input::decode(bytes, preprocessing),
+                    |image| input::resize(image, preprocessing),
+                )
+            };
+            let few = |few: &[Vec<f32>]| to_vec(extractor.forward(input::images(few.concat(), preprocessing, &device)));
+            let compute = |inputs: &[Vec<f32>]| inputs.par_chunks(BATCH).map(few).collect::<Vec<_>>().concat();
+            Ok((pictures.len(), rows(&pictures, TOGETHER, watch, read, compute)?))
         };
-        let (rows, values) = watched(py, None, work)?.map_err(told)?;
+        let (rows, values) = watched(py, None, work)?.map_err(|reason: String| told(reason))?;
         matrix(py, rows, values)
     }
 }

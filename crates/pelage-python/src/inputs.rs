@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use image::RgbImage;
 use numpy::{PyReadonlyArray3, PyUntypedArrayMethods};
 use pelage::data::dataset::Image;
-use pelage::data::decode::Limits;
 use pelage::data::source::{self, Location};
 use pyo3::prelude::*;
 use rayon::prelude::*;
@@ -122,19 +121,22 @@ impl One {
     }
 }
 
-/// What `read` makes of each picture, `batch` at a time, handed to `take`, until somebody wants to stop.
-pub(crate) fn in_batches<T: Send>(
+/// A row for each picture: what `compute` makes of what `read` has made of `batch` of them, until somebody wants to stop.
+///
+/// # Errors
+/// The first picture that cannot be read, and why.
+pub(crate) fn rows(
     pictures: &[One],
     batch: usize,
     watch: &Watch,
-    read: impl Fn(&One, &Limits) -> Result<T, String> + Sync,
-    mut take: impl FnMut(&[One], Vec<Result<T, String>>),
-) {
-    let limits = Limits::default();
-    for chunk in pictures.chunks(batch) {
-        if watch.is_stopped() {
-            return;
-        }
-        take(chunk, chunk.par_iter().map(|one| read(one, &limits)).collect());
+    read: impl Fn(&One) -> Result<Vec<f32>, String> + Sync,
+    compute: impl Fn(&[Vec<f32>]) -> Vec<f32>,
+) -> Result<Vec<f32>, String> {
+    let mut values = Vec::new();
+    let named = |one: &One| read(one).map_err(|reason| format!("{}: {reason}", one.name()));
+    for chunk in pictures.chunks(batch).take_while(|_| !watch.is_stopped()) {
+        let inputs = chunk.par_iter().map(named).collect::<Result<Vec<_>, _>>()?;
+        values.extend(compute(&inputs));
     }
+    Ok(values)
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use numpy::{IntoPyArray, PyArray2, PyArrayMethods};
 use pelage::Compute;
+use pelage::data::decode::Limits;
 use pelage::evaluate::{self as evaluation, Labelled, Wanted};
 use pelage::explain::{Input as Shown, grad_cam, heat};
 use pelage::export::{self, Input as Takes, Output as Gives};
@@ -12,10 +13,11 @@ use pelage::predict::BATCH;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
+use rayon::prelude::*;
 
 use crate::errors::{failed, told};
-use crate::inputs::{Input, One, in_batches, pictures};
-use crate::work::watched;
+use crate::inputs::{Input, One, pictures, rows};
+use crate::work::{Watch, watched};
 
 /// A trained model, in memory.
 #[pyclass(module = "pelage._pelage", frozen)]
@@ -87,18 +89,13 @@ impl Model {
     /// The predictions for pictures, in order, as the JSON of `pelage predict`.
     fn predict(&self, py: Python<'_>, inputs: Vec<Input>) -> PyResult<String> {
         let model = &*self.inner;
-        let work = |watch: &_| {
+        let work = |watch: &Watch| {
             let pictures = pictures(inputs);
             let mut predictions = Vec::with_capacity(pictures.len());
-            in_batches(
-                &pictures,
-                BATCH,
-                watch,
-                |one, limits| input(model, one, limits),
-                |chunk, inputs| {
-                    predictions.extend(model.predict_inputs(chunk.iter().map(|one| one.name().to_string()), inputs));
-                },
-            );
+            for chunk in pictures.chunks(BATCH).take_while(|_| !watch.is_stopped()) {
+                let inputs = chunk.par_iter().map(|one| input(model, one)).collect();
+                predictions.extend(model.predict_inputs(chunk.iter().map(|one| one.name().to_string()), inputs));
+            }
             serde_json::to_string(&predictions)
         };
         watched(py, None, work)?.map_err(told)
@@ -107,30 +104,15 @@ impl Model {
     /// The input of the last dense layer for pictures, a row each.
     fn features<'py>(&self, py: Python<'py>, inputs: Vec<Input>) -> PyResult<Bound<'py, PyArray2<f32>>> {
         let model = &*self.inner;
-        let work = |watch: &_| {
+        let work = |watch: &Watch| {
             let pictures = pictures(inputs);
-            let (mut rows, mut values, mut wrong) = (0, Vec::new(), None);
-            in_batches(
-                &pictures,
-                BATCH,
-                watch,
-                |one, limits| input(model, one, limits),
-                |chunk, inputs| {
-                    let mut readable = Vec::new();
-                    for (one, input) in chunk.iter().zip(inputs) {
-                        match input {
-                            Ok(input) => readable.push(input),
-                            Err(reason) => _ = wrong.get_or_insert_with(|| format!("{}: {reason}", one.name())),
-                        }
-                    }
-                    rows += readable.len();
-                    let inputs: Vec<_> = readable.iter().map(Vec::as_slice).collect();
-                    values.extend(model.embeddings(&inputs));
-                },
-            );
-            wrong.map_or(Ok((rows, values)), Err)
+            let compute = |inputs: &[Vec<f32>]| model.embeddings(&inputs.iter().map(Vec::as_slice).collect::<Vec<_>>());
+            Ok((
+                pictures.len(),
+                rows(&pictures, BATCH, watch, |one| input(model, one), compute)?,
+            ))
         };
-        let (rows, values) = watched(py, None, work)?.map_err(told)?;
+        let (rows, values) = watched(py, None, work)?.map_err(|reason: String| told(reason))?;
         matrix(py, rows, values)
     }
 
@@ -192,8 +174,12 @@ impl Model {
 }
 
 /// The input of each network of `model`.
-fn input(model: &pelage::Model, one: &One, limits: &pelage::data::decode::Limits) -> Result<Vec<f32>, String> {
-    one.read(|bytes| model.prepare(bytes, limits), |image| model.prepare_image(image))
+fn input(model: &pelage::Model, one: &One) -> Result<Vec<f32>, String> {
+    let limits = Limits::default();
+    one.read(
+        |bytes| model.prepare(bytes, &limits),
+        |image| model.prepare_image(image),
+    )
 }
 
 /// Rows of the same length as an array, without a copy.
