@@ -79,16 +79,7 @@ fn pictures(folder: &Path) -> Vec<&'static str> {
     stripes(1, 7, 60).save(folder.join(names[0])).unwrap();
     stripes(0, 3, 90).save(folder.join(names[1])).unwrap();
     stripes(1, 2, 700).save(folder.join(names[2])).unwrap();
-    let (image, mut bytes) = (stripes(0, 5, 24), b"BM".to_vec());
-    for number in [54 + 24 * 24 * 3, 0, 54, 40, 24, 24] {
-        bytes.extend(u32::to_le_bytes(number));
-    }
-    bytes.extend([1, 0, 24, 0]);
-    bytes.resize(54, 0);
-    for row in image.rows().rev() {
-        bytes.extend(row.flat_map(|pixel| pixel.0.into_iter().rev()));
-    }
-    fs::write(folder.join(names[3]), bytes).unwrap();
+    stripes(0, 5, 24).save(folder.join(names[3])).unwrap();
     fs::write(folder.join(names[4]), "no picture").unwrap();
     names.to_vec()
 }
@@ -183,12 +174,24 @@ fn a_site_replaces_itself_and_nothing_else_and_tells_nothing_of_its_data() {
     assert_eq!(["service-worker.js", "model.safetensors", "site.json"].map(read), first);
     let weights = String::from_utf8_lossy(&first[1]).into_owned();
     let card: Value = serde_json::from_slice(&first[2]).unwrap();
+    let path = folder.path().to_str().unwrap();
     assert!(
-        weights.contains("upright") && !weights.contains("data/"),
-        "classes, and no paths"
+        weights.contains("upright") && !weights.contains("recipe") && !weights.contains(path),
+        "classes, and neither settings nor paths"
     );
     assert_eq!(card["models"][0]["data"], Value::Null);
     assert_eq!(card["models"][0]["classes"], json!(["level", "upright"]));
+    // Whatever changes is another version, which visitors get: what is told of the model, and the model.
+    let history = folder.path().join("run/history.csv");
+    let mut rows = fs::read_to_string(&history).unwrap();
+    rows += &rows.lines().last().unwrap().replacen('1', "2", 1);
+    fs::write(&history, rows).unwrap();
+    succeed(folder.path(), &export);
+    let told = read("service-worker.js");
+    assert!(told != first[0] && read("model.safetensors") == first[1]);
+    succeed(folder.path(), &["calibrate", "run"]);
+    succeed(folder.path(), &export);
+    assert!(read("service-worker.js") != told && read("model.safetensors") != first[1]);
     // A model as any other.
     let told = succeed(folder.path(), &["summary", "site/model.safetensors"]);
     assert!(told.contains("conv1"), "{told}");

@@ -32,8 +32,7 @@ impl Format {
     /// Its name, after "a" or "an".
     pub fn name(self) -> &'static str {
         match self {
-            Format::Csv => "CSV table",
-            Format::Table(_) => "CSV table",
+            Format::Csv | Format::Table(_) => "CSV table",
             Format::Svg => "SVG figure",
             Format::Png => "PNG figure",
             Format::Html => "HTML page",
@@ -175,8 +174,7 @@ impl Output {
     ///
     /// # Errors
     /// [`Error::OtherKind`] where a file of another kind is there, [`Error::Record`] where it is a run's own;
-    /// [`Error::Io`] where a folder is missing, cannot be
-    /// written, or is what `path` names.
+    /// [`Error::Io`] where a folder is missing, cannot be written, or is what `path` names.
     pub fn new(path: &Path, format: Format, force: bool) -> Result<Self> {
         let io = |kind, reason: &str| Error::io(path)(std::io::Error::new(kind, reason));
         let output = |target| Output {

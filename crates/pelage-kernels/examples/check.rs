@@ -5,6 +5,10 @@ use pelage_kernels::convolution::{self, Activation, Geometry, Link};
 use pelage_kernels::isa::Isa;
 use pelage_kernels::{conv_block, dense};
 
+#[path = "../tests/support/mod.rs"]
+mod support;
+use support::{activated, noise, products};
+
 fn main() {
     // Not the portable source by mistake.
     #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
@@ -17,62 +21,16 @@ fn main() {
     }
 }
 
-/// Numbers from -0.5 to 0.5.
-fn noise(seed: u64, len: usize) -> Vec<f32> {
-    let mut state = seed;
-    let mut next = || {
-        state = state
-            .wrapping_mul(6364136223846793005)
-            .wrapping_add(1442695040888963407);
-        (state >> 40) as f32 / (1u64 << 24) as f32 - 0.5
-    };
-    (0..len).map(|_| next()).collect()
-}
-
-fn assert_near(what: &str, ours: &[f32], truth: &[f64]) {
-    assert_eq!(ours.len(), truth.len(), "{what}");
-    let largest = truth.iter().fold(0.05, |most: f64, value| most.max(value.abs()));
-    for (ours, truth) in ours.iter().zip(truth) {
-        // Written so that NaN fails.
-        let near = (f64::from(*ours) - truth).abs() <= 2e-5 * largest;
-        assert!(
-            near,
-            "{what}: {ours} instead of {truth}, where the largest is {largest}"
-        );
-    }
-}
-
-fn activated(activation: Activation, x: f64) -> f64 {
-    match activation {
-        Activation::None => x,
-        Activation::Relu => x.max(0.0),
-        Activation::Relu6 => x.clamp(0.0, 6.0),
-        Activation::Silu => x / (1.0 + (-x).exp()),
-    }
+/// That single precision was enough.
+fn near(what: &str, ours: &[f32], truth: &[f64]) {
+    support::assert_near(what, ours, truth, 1, 2e-5);
 }
 
 /// The definition of a convolution.
 fn naive(g: &Geometry, input: &[f32], weights: &[f32], bias: &[f32]) -> Vec<f64> {
-    let (cig, cog) = (g.in_channels / g.groups, g.out_channels / g.groups);
-    let mut output = Vec::with_capacity(g.output_len());
-    for at in 0..g.output_len() {
-        let (pixel, o) = (at / g.out_channels, at % g.out_channels);
-        let (row, ox) = (pixel / g.output_width(), pixel % g.output_width());
-        let (n, oy) = (row / g.output_height(), row % g.output_height());
-        let mut sum = f64::from(bias[o]);
-        for (c, ky, kx) in
-            (0..cig).flat_map(|c| (0..g.kernel[0]).flat_map(move |ky| (0..g.kernel[1]).map(move |kx| (c, ky, kx))))
-        {
-            let y = (oy * g.stride[0] + ky).wrapping_sub(g.padding[0]);
-            let x = (ox * g.stride[1] + kx).wrapping_sub(g.padding[1]);
-            if y < g.height && x < g.width {
-                let value = input[((n * g.height + y) * g.width + x) * g.in_channels + o / cog * cig + c];
-                let weight = weights[((o * cig + c) * g.kernel[0] + ky) * g.kernel[1] + kx];
-                sum += f64::from(value) * f64::from(weight);
-            }
-        }
-        output.push(sum);
-    }
+    let bias = (0..g.output_len()).map(|at| f64::from(bias[at % g.out_channels]));
+    let mut output: Vec<f64> = bias.collect();
+    products(g, |o, i, w| output[o] += f64::from(input[i]) * f64::from(weights[w]));
     output
 }
 
@@ -109,7 +67,7 @@ fn convolutions(isa: Isa) {
                     let sums = naive(&g, &input, &weights, &bias);
                     let truth = sums.iter().zip(&residual).map(|(sum, more)| sum + f64::from(*more));
                     let truth: Vec<_> = truth.map(|sum| activated(activation, sum)).collect();
-                    assert_near(&format!("{} {g:?} {activation:?}", isa.name()), &ours, &truth);
+                    near(&format!("{} {g:?} {activation:?}", isa.name()), &ours, &truth);
                 }
             }
         }
@@ -140,7 +98,7 @@ fn chain(isa: Isa) {
         truth = sums.into_iter().map(|sum| activated(activation, sum)).collect();
         values = truth.iter().map(|&value| value as f32).collect();
     }
-    assert_near(&format!("{} chain", isa.name()), &ours, &truth);
+    near(&format!("{} chain", isa.name()), &ours, &truth);
 }
 
 /// Convolution, ReLU and pooling in one go.
@@ -174,7 +132,7 @@ fn blocks(isa: Isa) {
                     .into_iter()
                     .fold(0.0, f64::max)
             });
-            assert_near(&format!("{} {shape:?}", isa.name()), &ours, &pooled.collect::<Vec<_>>());
+            near(&format!("{} {shape:?}", isa.name()), &ours, &pooled.collect::<Vec<_>>());
         }
     }
 }
@@ -194,6 +152,6 @@ fn layers(isa: Isa) {
             let products = row.iter().zip(column).map(|(a, b)| f64::from(*a) * f64::from(*b));
             (f64::from(bias[at % outputs]) + products.sum::<f64>()).max(0.0)
         });
-        assert_near(&format!("{} {shape:?}", isa.name()), &ours, &truth.collect::<Vec<_>>());
+        near(&format!("{} {shape:?}", isa.name()), &ours, &truth.collect::<Vec<_>>());
     }
 }

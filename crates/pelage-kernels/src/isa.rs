@@ -35,7 +35,8 @@ impl Isa {
         *BEST.get_or_init(|| Isa::from_environment().unwrap_or_else(|error| panic!("{error}")))
     }
 
-    /// The one that `PELAGE_ISA` names (`avx512`, `avx2`, `neon`, `simd128`, `portable`), or the best if it is unset.
+    /// The one that `PELAGE_ISA` names (`avx512`, `avx2`, `neon`, `simd128`, `portable`), or the best if it is unset or
+    /// empty.
     ///
     /// # Errors
     /// [`Unavailable`] if the name is unknown or this CPU lacks the instruction set.

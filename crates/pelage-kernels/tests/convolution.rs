@@ -5,45 +5,7 @@ use pelage_kernels::isa::Isa;
 use proptest::prelude::*;
 
 mod support;
-use support::{noise, usual_sum};
-
-/// Calls `each` with the indices of output, input and weight for every product of the definition.
-fn products(g: &Geometry, mut each: impl FnMut(usize, usize, usize)) {
-    let (oh, ow, ci, co) = (g.output_height(), g.output_width(), g.in_channels, g.out_channels);
-    let (cig, cog) = (ci / g.groups, co / g.groups);
-    for n in 0..g.batch {
-        for oy in 0..oh {
-            for ox in 0..ow {
-                for o in 0..co {
-                    for c in 0..cig {
-                        for ky in 0..g.kernel[0] {
-                            for kx in 0..g.kernel[1] {
-                                let y = (oy * g.stride[0] + ky).wrapping_sub(g.padding[0]);
-                                let x = (ox * g.stride[1] + kx).wrapping_sub(g.padding[1]);
-                                if y < g.height && x < g.width {
-                                    each(
-                                        ((n * oh + oy) * ow + ox) * co + o,
-                                        ((n * g.height + y) * g.width + x) * ci + o / cog * cig + c,
-                                        ((o * cig + c) * g.kernel[0] + ky) * g.kernel[1] + kx,
-                                    );
-                                }
-                            }
-                        }
-                    }
-                }
-            }
-        }
-    }
-}
-
-fn activated(activation: Activation, x: f64) -> f64 {
-    match activation {
-        Activation::None => x,
-        Activation::Relu => x.max(0.0),
-        Activation::Relu6 => x.clamp(0.0, 6.0),
-        Activation::Silu => x / (1.0 + (-x).exp()),
-    }
-}
+use support::{activated, noise, products, usual_sum};
 
 /// Largest difference relative to the largest value, or to the typical size of a sum of `terms` terms.
 fn error(ours: &[f32], truth: &[f64], terms: usize) -> f64 {

@@ -69,14 +69,13 @@ impl Interpreter {
                 layers.insert(i, layer);
             }
         }
-        let chains = (1..graph.nodes().len()).filter_map(|last| Some((last, graph.chain(last)?)));
         let mut last_readers: Vec<usize> = (0..graph.nodes().len()).collect();
         for (i, node) in graph.nodes().iter().enumerate() {
             node.inputs.iter().for_each(|&input| last_readers[input] = i);
         }
         Ok(Interpreter {
             isa,
-            chains: chains.collect(),
+            chains: graph.chains(),
             size,
             layers,
             last_readers,
@@ -243,17 +242,7 @@ impl Interpreter {
             // `Graph::is_block` allows no other.
             _ => conv_block::Activation::None,
         };
-        let mut values = vec![0.0; shape.output_len()];
-        let mut winners = vec![0; values.len()];
-        conv_block::forward(
-            self.isa,
-            shape,
-            activation,
-            &x.values,
-            packed,
-            &mut values,
-            &mut winners,
-        );
+        let (values, _) = conv_block::forward_new(self.isa, shape, activation, &x.values, packed);
         Map {
             size: [shape.pooled_height(), shape.pooled_width()],
             channels: convolution.channels,

@@ -3,7 +3,6 @@
 use burn::Tensor;
 use image::RgbImage;
 use pelage_data::decode::Limits;
-use pelage_data::preprocess::Preprocessing;
 use rayon::prelude::*;
 
 use crate::input;
@@ -39,7 +38,7 @@ impl Model {
     /// # Errors
     /// Why the file cannot be read.
     pub fn prepare(&self, bytes: &[u8], limits: &Limits) -> Result<Vec<f32>, String> {
-        self.each(|side| input::decode_within(bytes, side, limits))
+        self.facts.inputs(|side| input::decode_within(bytes, side, limits))
     }
 
     /// The same of an image in memory.
@@ -47,7 +46,7 @@ impl Model {
     /// # Errors
     /// An image without pixels.
     pub fn prepare_image(&self, image: &RgbImage) -> Result<Vec<f32>, String> {
-        self.each(|side| input::resize(image, side))
+        self.facts.inputs(|side| input::resize(image, side))
     }
 
     /// The embeddings of images that were prepared before, see [`Model::prepare`]: the inputs of the last dense layer,
@@ -57,24 +56,6 @@ impl Model {
             [] => Vec::new(),
             inputs => to_vec(self.logits_and_embedding(self.pixels(inputs)).1),
         }
-    }
-
-    fn each(&self, make: impl Fn(&Preprocessing) -> Result<Vec<f32>, String>) -> Result<Vec<f32>, String> {
-        let mut input = make(&self.facts.preprocessing)?;
-        let others = self.facts.together.iter().flat_map(|together| &together.others);
-        // Those made so far, and where each begins.
-        let mut made = vec![(&self.facts.preprocessing, 0)];
-        for Member { preprocessing, .. } in others {
-            let (start, length) = (input.len(), input::shape(preprocessing).iter().product::<usize>());
-            match made.iter().find(|(same, _)| *same == preprocessing) {
-                Some(&(_, same)) => input.extend_from_within(same..same + length),
-                None => {
-                    input.extend(make(preprocessing)?);
-                    made.push((preprocessing, start));
-                }
-            }
-        }
-        Ok(input)
     }
 
     /// The pixels of each network, of inputs by [`Model::prepare`].

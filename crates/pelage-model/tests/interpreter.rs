@@ -77,24 +77,12 @@ fn model(members: &[Member], voices: Option<Vec<Voice>>) -> Model {
 
 /// A picture as the bytes of a file, whose sides are none of a network's.
 fn picture(seed: u32) -> Vec<u8> {
-    let image = RgbImage::from_fn(61, 47, |x, y| {
+    let drawn = RgbImage::from_fn(61, 47, |x, y| {
         image::Rgb([0, 1, 2].map(|c| ((x * (3 + c) + y * 5 + seed * 40) % 251) as u8))
     });
-    // A PNG needs no more than its pixels, deflated: here in a BMP, which needs not even that.
-    let (width, height) = image.dimensions();
-    let row = (width * 3).next_multiple_of(4);
-    let mut bytes = b"BM".to_vec();
-    for number in [54 + row * height, 0, 54, 40, width, height] {
-        bytes.extend(number.to_le_bytes());
-    }
-    bytes.extend([1, 0, 24, 0]);
-    bytes.resize(54, 0);
-    for y in (0..height).rev() {
-        let start = bytes.len();
-        (0..width).for_each(|x| bytes.extend(image.get_pixel(x, y).0.iter().rev()));
-        bytes.resize(start + row as usize, 0);
-    }
-    bytes
+    let mut bytes = std::io::Cursor::new(Vec::new());
+    drawn.write_to(&mut bytes, image::ImageFormat::Bmp).unwrap();
+    bytes.into_inner()
 }
 
 fn assert_near(what: &str, ours: &[f32], truth: &[f32]) {

@@ -15,10 +15,9 @@ use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use rayon::prelude::*;
 
-use crate::errors::{failed, told};
-use crate::inputs::{Input, One, pictures, rows};
-use crate::model::matrix;
-use crate::work::{Watch, watched};
+use crate::errors::failed;
+use crate::inputs::{Input, One, rows};
+use crate::work::watched;
 
 /// Pictures that are decoded together.
 const TOGETHER: usize = 64;
@@ -70,19 +69,14 @@ impl Backbone {
         let (opened, preprocessing) = (&*self.inner, &self.inner.preprocessing);
         let extractor = opened.extractor(&self.transfer, &opened.network);
         let device = opened.network.device();
-        let work = |watch: &Watch| {
-            let pictures = pictures(inputs);
-            let read = |one: &One| {
-                one.read(
-                    |bytes| input::decode(bytes, preprocessing),
-                    |image| input::resize(image, preprocessing),
-                )
-            };
-            let few = |few: &[Vec<f32>]| to_vec(extractor.forward(input::images(few.concat(), preprocessing, &device)));
-            let compute = |inputs: &[Vec<f32>]| inputs.par_chunks(BATCH).map(few).collect::<Vec<_>>().concat();
-            Ok((pictures.len(), rows(&pictures, TOGETHER, watch, read, compute)?))
+        let read = |one: &One| {
+            one.read(
+                |bytes| input::decode(bytes, preprocessing),
+                |image| input::resize(image, preprocessing),
+            )
         };
-        let (rows, values) = watched(py, None, work)?.map_err(|reason: String| told(reason))?;
-        matrix(py, rows, values)
+        let few = |few: &[Vec<f32>]| to_vec(extractor.forward(input::images(few.concat(), preprocessing, &device)));
+        let compute = |inputs: &[Vec<f32>]| inputs.par_chunks(BATCH).map(few).collect::<Vec<_>>().concat();
+        rows(py, inputs, TOGETHER, read, compute)
     }
 }

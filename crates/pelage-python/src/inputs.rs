@@ -3,13 +3,14 @@
 use std::path::PathBuf;
 
 use image::RgbImage;
-use numpy::{PyReadonlyArray3, PyUntypedArrayMethods};
+use numpy::{IntoPyArray, PyArray2, PyArrayMethods, PyReadonlyArray3, PyUntypedArrayMethods};
 use pelage::data::dataset::Image;
 use pelage::data::source::{self, Location};
 use pyo3::prelude::*;
 use rayon::prelude::*;
 
-use crate::work::Watch;
+use crate::errors::told;
+use crate::work::{Watch, watched};
 
 /// A picture, or a place with some.
 pub(crate) enum Input {
@@ -121,22 +122,32 @@ impl One {
     }
 }
 
-/// A row for each picture: what `compute` makes of what `read` has made of `batch` of them, until somebody wants to stop.
+/// A row for each picture, as an array: what `compute` makes of what `read` has made of `batch` of them.
 ///
 /// # Errors
 /// The first picture that cannot be read, and why.
-pub(crate) fn rows(
-    pictures: &[One],
+pub(crate) fn rows<'py>(
+    py: Python<'py>,
+    inputs: Vec<Input>,
     batch: usize,
-    watch: &Watch,
     read: impl Fn(&One) -> Result<Vec<f32>, String> + Sync,
-    compute: impl Fn(&[Vec<f32>]) -> Vec<f32>,
-) -> Result<Vec<f32>, String> {
-    let mut values = Vec::new();
+    compute: impl Fn(&[Vec<f32>]) -> Vec<f32> + Send,
+) -> PyResult<Bound<'py, PyArray2<f32>>> {
     let named = |one: &One| read(one).map_err(|reason| format!("{}: {reason}", one.name()));
-    for chunk in pictures.chunks(batch).take_while(|_| !watch.is_stopped()) {
-        let inputs = chunk.par_iter().map(named).collect::<Result<Vec<_>, _>>()?;
-        values.extend(compute(&inputs));
-    }
-    Ok(values)
+    let work = |watch: &Watch| {
+        let (pictures, mut values) = (pictures(inputs), Vec::new());
+        for chunk in pictures.chunks(batch).take_while(|_| !watch.is_stopped()) {
+            let inputs = chunk.par_iter().map(named).collect::<Result<Vec<_>, _>>()?;
+            values.extend(compute(&inputs));
+        }
+        Ok::<_, String>((pictures.len(), values))
+    };
+    let (count, values) = watched(py, None, work)?.map_err(told)?;
+    matrix(py, count, values)
+}
+
+/// Rows of the same length as an array, without a copy.
+pub(crate) fn matrix(py: Python<'_>, rows: usize, values: Vec<f32>) -> PyResult<Bound<'_, PyArray2<f32>>> {
+    let columns = values.len() / rows.max(1);
+    values.into_pyarray(py).reshape([rows, columns])
 }

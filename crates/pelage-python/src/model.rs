@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use numpy::{IntoPyArray, PyArray2, PyArrayMethods};
+use numpy::PyArray2;
 use pelage::Compute;
-use pelage::data::decode::Limits;
+use pelage::data::decode::{Damaged, Limits};
 use pelage::evaluate::{self as evaluation, Labelled, Wanted};
 use pelage::explain::{Input as Shown, grad_cam, heat};
 use pelage::export::{self, Input as Takes, Output as Gives};
@@ -16,7 +16,7 @@ use pyo3::types::PyBytes;
 use rayon::prelude::*;
 
 use crate::errors::{failed, told};
-use crate::inputs::{Input, One, pictures, rows};
+use crate::inputs::{Input, One, matrix, pictures, rows};
 use crate::work::{Watch, watched};
 
 /// A trained model, in memory.
@@ -47,8 +47,14 @@ impl Model {
 
     /// The model of a file's content.
     #[staticmethod]
-    fn from_bytes(py: Python<'_>, content: &[u8]) -> PyResult<Model> {
-        let decode = || pelage::Model::decode(content, &Compute::default().open().map_err(|error| error.to_string())?);
+    #[pyo3(signature = (content, reject))]
+    fn from_bytes(py: Python<'_>, content: &[u8], reject: Option<f64>) -> PyResult<Model> {
+        let decode = || {
+            let device = Compute::default().open().map_err(|error| error.to_string())?;
+            let model = pelage::Model::decode(content, &device)?;
+            let judge = model.judge.rejecting(reject);
+            Ok::<_, String>(pelage::Model { judge, ..model })
+        };
         Ok(Model::of(py.detach(decode).map_err(told)?))
     }
 
@@ -90,6 +96,8 @@ impl Model {
     fn predict(&self, py: Python<'_>, inputs: Vec<Input>) -> PyResult<String> {
         let model = &*self.inner;
         let work = |watch: &Watch| {
+            // An earlier run may have taken what is damaged.
+            Damaged::default().set();
             let pictures = pictures(inputs);
             let mut predictions = Vec::with_capacity(pictures.len());
             for chunk in pictures.chunks(BATCH).take_while(|_| !watch.is_stopped()) {
@@ -104,16 +112,8 @@ impl Model {
     /// The input of the last dense layer for pictures, a row each.
     fn features<'py>(&self, py: Python<'py>, inputs: Vec<Input>) -> PyResult<Bound<'py, PyArray2<f32>>> {
         let model = &*self.inner;
-        let work = |watch: &Watch| {
-            let pictures = pictures(inputs);
-            let compute = |inputs: &[Vec<f32>]| model.embeddings(&inputs.iter().map(Vec::as_slice).collect::<Vec<_>>());
-            Ok((
-                pictures.len(),
-                rows(&pictures, BATCH, watch, |one| input(model, one), compute)?,
-            ))
-        };
-        let (rows, values) = watched(py, None, work)?.map_err(|reason: String| told(reason))?;
-        matrix(py, rows, values)
+        let compute = |inputs: &[Vec<f32>]| model.embeddings(&inputs.iter().map(Vec::as_slice).collect::<Vec<_>>());
+        rows(py, inputs, BATCH, |one| input(model, one), compute)
     }
 
     /// Grad-CAM of one picture for `class`, or for the likeliest: the map, the picture with the map over it as PNG, and
@@ -127,6 +127,7 @@ impl Model {
     ) -> PyResult<(Bound<'py, PyArray2<f32>>, Bound<'py, PyBytes>, String)> {
         let model = &*self.inner;
         let work = |_: &_| {
+            model.alone("explained")?;
             let explained = pictures(vec![input]);
             let [one] = &explained[..] else {
                 return Err(pelage::Error::Settings("one picture is explained at a time".into()));
@@ -182,12 +183,6 @@ fn input(model: &pelage::Model, one: &One) -> Result<Vec<f32>, String> {
     )
 }
 
-/// Rows of the same length as an array, without a copy.
-pub(crate) fn matrix(py: Python<'_>, rows: usize, values: Vec<f32>) -> PyResult<Bound<'_, PyArray2<f32>>> {
-    let columns = values.len() / rows.max(1);
-    values.into_pyarray(py).reshape([rows, columns])
-}
-
 /// Evaluates the model of a run folder or model file, as the JSON of `pelage evaluate`.
 #[pyfunction]
 #[pyo3(signature = (run, data, label_level, reject, all))]
@@ -200,6 +195,7 @@ pub(crate) fn evaluate(
     all: bool,
 ) -> PyResult<String> {
     let work = |_: &_| {
+        Damaged::default().set();
         let labelled = data.as_deref().map(|path| Labelled {
             path,
             level: label_level,

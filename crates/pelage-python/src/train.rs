@@ -4,13 +4,11 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use pelage::data::cache::CacheMode;
 use pelage::data::dataset::split;
 use pelage::data::memory::InMemory;
-use pelage::draw::curves::curves_svg;
 use pelage::runs::{self, free_folder};
 use pelage::train::{self as training, EndReason};
-use pelage::{Control, Event, Run};
+use pelage::{Config, Control, Event, Run};
 use pelage_cli::Training;
 use pyo3::prelude::*;
 use serde_json::json;
@@ -86,7 +84,18 @@ pub(crate) fn train_in_memory(
     let Training::New(config, None) = asked else {
         return Err(told("training in memory has no run folder"));
     };
+    let of_a_folder = config.validation_split.is_some()
+        || config.group_by.is_some()
+        || config.drop_suspects.is_some()
+        || config.label_level.is_some()
+        || config.tensorboard;
+    if of_a_folder {
+        return Err(told(
+            "in memory there is neither a folder to split nor one to write; leave such settings out",
+        ));
+    }
     let work = |watch: &Watch| {
+        config.damaged.set();
         let pictures = pictures(images);
         if pictures.len() != labels.len() {
             let (images, labels) = (pictures.len(), labels.len());
@@ -102,7 +111,7 @@ pub(crate) fn train_in_memory(
         let sets = split(Arc::new(memory), validation, config.recipe.seed)?.into();
         let device = config.compute.open()?;
         let observe = &mut |event: &Event| observe(watch, event);
-        Ok(training::train(&config.recipe, &sets, CacheMode::Auto, &device, observe)?.0)
+        Ok(training::train(&config.recipe, &sets, config.compute.cache, &device, observe)?.0)
     };
     Ok(Model::of(watched(py, hear.as_ref(), work)?.map_err(failed)?))
 }
@@ -156,12 +165,10 @@ pub(crate) fn history(run: PathBuf) -> PyResult<String> {
     serde_json::to_string(&rows).map_err(told)
 }
 
-/// The curves of a run as SVG.
+/// The epoch whose weights a run keeps, as JSON: `null` if there is none yet.
 #[pyfunction]
-pub(crate) fn curves(run: PathBuf) -> PyResult<String> {
+pub(crate) fn best(run: PathBuf) -> PyResult<String> {
+    let recipe = Config::read(&run.join("config.toml")).map_err(failed)?.recipe;
     let rows = runs::history::of(&run).map_err(failed)?.unwrap_or_default();
-    let losses = rows.iter().filter(|row| row.validation_loss.is_finite());
-    let best = losses.min_by(|a, b| a.validation_loss.total_cmp(&b.validation_loss));
-    let title = run.file_name().unwrap_or_default().to_string_lossy();
-    curves_svg(&title, &rows, best.map(|row| row.epoch)).map_err(told)
+    serde_json::to_string(&runs::history::best(&recipe, &rows)).map_err(told)
 }

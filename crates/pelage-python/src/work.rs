@@ -77,10 +77,10 @@ pub(crate) fn watched<T: Send>(
                 waited.unwrap_or_else(PoisonError::into_inner).0.take()
             });
             let attend = || {
+                // Taken in any case, or it would pile up.
+                let told = watch.hear();
                 if let Some(hear) = hear {
-                    for text in watch.hear() {
-                        hear.call1((text,))?;
-                    }
+                    told.into_iter().try_for_each(|text| hear.call1((text,)).map(drop))?;
                 }
                 py.check_signals()
             };

@@ -40,8 +40,7 @@ pub struct Calibrated {
 ///
 /// # Errors
 /// A coverage out of range; a run that another process trains; missing images; embeddings that are too wide or all the
-/// same; a file that cannot be
-/// written, or was replaced meanwhile.
+/// same; a file that cannot be written, or was replaced meanwhile.
 pub fn calibrate(
     run: &Path,
     data: Option<Labelled>,
@@ -61,7 +60,14 @@ pub fn calibrate(
     let _lock = locked(&path)?;
     check_dimension(&model).map_err(|reason| refused(run, reason))?;
     let split = open(run, data, &model)?;
-    let familiar = images::familiar(run, &model.facts, &split)?;
+    let familiar = match data {
+        Some(_) => images::familiar(run, &model.facts, &split)?,
+        // They were found to be its own when they were opened.
+        None => Some(Familiar {
+            train: split.train.items.len(),
+            validation: 0,
+        }),
+    };
     let score = |catalog: Catalog, what| {
         let dataset = Arc::new(catalog);
         evaluate::open_and_score(&model, dataset, compute.cache, Embeddings::Keep, what, progress)

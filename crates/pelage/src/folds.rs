@@ -9,6 +9,7 @@ use pelage_data::lock::create_folder;
 use pelage_data::source;
 use pelage_model::saved::MOST;
 use serde::Serialize;
+use toml::Table;
 
 use crate::compute::Compute;
 use crate::evaluate::{self, Embeddings, Evaluation, Scores};
@@ -54,6 +55,39 @@ pub struct OfFold {
     pub log_loss: f64,
 }
 
+/// The settings of the cross-validation in `folder`, without where it runs, and the number of its folds; `None` where
+/// there is room for one.
+///
+/// # Errors
+/// A folder that holds something else, or cannot be read.
+pub fn begun(folder: &Path) -> Result<Option<(Config, usize)>> {
+    let path = folder.join(SETTINGS);
+    let text = match std::fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(missing) if missing.kind() == std::io::ErrorKind::NotFound => {
+            create_folder(folder)?;
+            return match foreign(folder)? {
+                Some(name) => Err(Error::folder(
+                    folder,
+                    format!("holds {name} already; give a new folder for the folds"),
+                )),
+                None => Ok(None),
+            };
+        }
+        Err(failure) => return Err(Error::io(path)(failure)),
+    };
+    let damaged = |reason: String| Error::Settings(format!("{}: {reason}", path.display()));
+    let mut table: Table = text
+        .parse()
+        .map_err(|failure: toml::de::Error| damaged(failure.to_string()))?;
+    let folds = table
+        .remove("folds")
+        .and_then(|folds| folds.as_integer())
+        .unwrap_or_default();
+    let config = Config::from_table(table).map_err(|failure| damaged(failure.to_string()))?;
+    Ok(Some((config, usize::try_from(folds).unwrap_or_default())))
+}
+
 /// The run folder and the settings of each fold, in `folder`, which is made, or belongs to the same cross-validation
 /// already.
 ///
@@ -63,33 +97,23 @@ pub struct OfFold {
 pub fn planned(config: &Config, folds: usize, folder: &Path) -> Result<Vec<(PathBuf, Config)>> {
     let folds = Fold::all(folds).map_err(Error::Settings)?;
     config.validate()?;
-    let begun = Config {
+    let mut wanted = Config {
         compute: Compute::default(),
         ..config.clone()
     };
-    let settings = format!("folds = {}\n{}", folds.len(), begun.to_toml()?);
-    let path = folder.join(SETTINGS);
-    match std::fs::read_to_string(&path) {
-        Ok(before) if before == settings => {}
-        Ok(_) => {
+    wanted.make_absolute()?;
+    match begun(folder)? {
+        Some(begun) if begun == (wanted.clone(), folds.len()) => {}
+        Some(_) => {
             return Err(Error::folder(
                 folder,
                 "holds folds of other settings; choose another folder",
             ));
         }
-        Err(_) if folder.join("config.toml").exists() => {
-            return Err(Error::folder(folder, "holds a run already; choose another folder"));
-        }
-        Err(_) => {
-            create_folder(folder)?;
-            if let Some(name) = foreign(folder)? {
-                return Err(Error::folder(
-                    folder,
-                    format!("holds {name} already; give a new folder for the folds"),
-                ));
-            }
+        None => {
+            let settings = format!("folds = {}\n{}", folds.len(), wanted.to_toml()?);
             source::mark(folder)?;
-            atomic::write(&path, settings.as_bytes())?;
+            atomic::write(&folder.join(SETTINGS), settings.as_bytes())?;
         }
     }
     let of = |fold: Fold| {
@@ -116,7 +140,7 @@ pub fn together(
     let device = compute.open()?;
     let (mut models, mut folds, mut parts) = (Vec::new(), Vec::new(), Vec::new());
     let (mut all, mut probabilities) = (Scores::default(), Vec::new());
-    let mut rows = Vec::new();
+    let (mut rows, mut networks) = (Vec::new(), 0);
     for (run, number) in runs.iter().zip(1..) {
         let model = Model::open_on(run, &device, None)?;
         let fold = images::trained_on(run, &model.facts, None)?.split.validation;
@@ -144,7 +168,12 @@ pub fn together(
         all.unreadable.extend(scores.unreadable);
         all.classes = scores.classes;
         probabilities.extend(own);
-        models.push(model);
+        networks += 1 + model.others.len();
+        // More than can answer together need no memory.
+        match networks > MOST {
+            true => models.clear(),
+            false => models.push(model),
+        }
     }
     let predictions = folder.join(PREDICTIONS);
     let head = ["path", "fold", "class", "predicted"].map(String::from).into_iter();
@@ -153,7 +182,6 @@ pub fn together(
     atomic::write(&predictions, &table::csv::<Vec<String>>(rows)?)?;
     let together = Evaluation::new(&all.classes, &all.labels, &probabilities, all.unreadable);
     let (mean_accuracy, standard_deviation) = spread(&folds);
-    let networks: usize = models.iter().map(|model| 1 + model.others.len()).sum();
     let model = match networks > MOST {
         true => None,
         false => {

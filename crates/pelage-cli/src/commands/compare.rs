@@ -128,8 +128,7 @@ fn told(report: &Report) -> String {
     }
     for run in &report.unrecorded {
         text += &format!(
-            "it is not known which of these {} was trained on, since it is not in the folder of its run: the figures \
-             may flatter it\n",
+            "it is not recorded which of these {} was trained on: the figures may flatter it\n",
             run.display()
         );
     }

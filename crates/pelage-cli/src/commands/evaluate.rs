@@ -99,8 +99,7 @@ fn told(report: &Report, data: Option<&Path>) -> String {
         (None, Some(data)) => format!("all of {data}, which has no parts\n"),
     };
     if report.unrecorded {
-        text += "it is not known which of these the model was trained on, since it is not in the folder of its run: \
-                 the figures may flatter it\n";
+        text += "it is not recorded which of these the model was trained on: the figures may flatter it\n";
     }
     if into > 0 {
         text += &format!(

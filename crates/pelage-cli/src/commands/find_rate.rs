@@ -22,6 +22,7 @@ use crate::terminal::{answer, quoted, tell};
     mut_arg("resume", |arg| arg.hide(true)),
     mut_arg("tensorboard", |arg| arg.hide(true)),
     mut_arg("fine_tune", |arg| arg.hide(true)),
+    mut_arg("folds", |arg| arg.hide(true)),
     mut_arg("learning_rate", |arg| arg.hide(true)),
     mut_arg("out", |arg| {
         arg.value_name("FILE").help("Write the loss over the rate as a figure, .svg or .png")

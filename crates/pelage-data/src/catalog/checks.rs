@@ -29,15 +29,16 @@ pub(crate) fn check_classes(catalog: &Catalog, path: &Path) -> Result<()> {
 
 /// Refuses a class of which nothing but a folder is known that cannot be opened.
 fn check_open(catalog: &Catalog) -> Result<()> {
-    for (label, _) in catalog.classes.iter().enumerate() {
-        let mut items = catalog.items.iter().filter(|item| item.label == label);
-        if let (Some(item), None) = (items.next(), items.next())
-            && let Location::Closed { name, reason } = &item.location
-        {
-            return Err(Error::data(name, format!("it cannot be read: {reason}")));
-        }
+    let counts = catalog.counts();
+    let mut lone = catalog.items.iter().filter(|item| counts[item.label] == 1);
+    let closed = lone.find_map(|item| match &item.location {
+        Location::Closed { name, reason } => Some((name, reason)),
+        _ => None,
+    });
+    match closed {
+        Some((name, reason)) => Err(Error::data(name, format!("it cannot be read: {reason}"))),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 /// The error of a catalog without labelled images.

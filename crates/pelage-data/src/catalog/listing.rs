@@ -13,6 +13,9 @@ use crate::error::shortened;
 use crate::source::{self, Entry, Found, LeftOut, Location};
 use crate::{Error, Result};
 
+/// Why a file is left out whose name is not its own.
+const ANOTHER: &str = "another file has this name";
+
 /// The files of a source, and how they are laid out.
 pub(crate) struct Listing {
     path: PathBuf,
@@ -129,7 +132,7 @@ impl Listing {
 
     /// The images of the parts that are wanted, and what else lies in those that it is `about`.
     fn about(&self, wanted: impl Fn(Option<Part>) -> bool, about: impl Fn(Option<Part>) -> bool) -> Catalog {
-        let (mut labelled, mut left_out) = (Vec::new(), Vec::new());
+        let (mut labelled, mut left_out, mut names) = (Vec::new(), Vec::new(), HashSet::new());
         for (entry, why_no_image) in self.found.entries.iter().zip(&self.why_no_image) {
             let part = self.layout.part(&entry.name);
             if !about(part) {
@@ -140,6 +143,8 @@ impl Listing {
                 false => Err(part.map_or("beside the parts of the data set", Part::inside).into()),
             };
             match why_no_image.clone().map_or_else(label, Err) {
+                // Members of a zip: nothing could tell them apart afterwards.
+                Ok(_) if !names.insert(&entry.name) => left_out.push(left(entry, ANOTHER.into())),
                 Ok(label) => labelled.push((entry.clone(), label, part)),
                 Err(reason) => left_out.push(left(entry, reason)),
             }
@@ -157,10 +162,11 @@ impl Listing {
     /// A catalog with the labels of a CSV.
     pub(super) fn labelled_by(mut self, csv: &Path, columns: &Columns) -> Result<Catalog> {
         let labels = table::labels(csv, columns, &self.path, &self.found.entries)?;
-        let (mut labelled, mut left_out) = (Vec::new(), self.found.left_out);
+        let (mut labelled, mut left_out, mut names) = (Vec::new(), self.found.left_out, HashSet::new());
         let entries = self.found.entries.drain(..).zip(labels).zip(self.why_no_image);
         for ((entry, label), why_no_image) in entries {
             match label {
+                Some(_) if !names.insert(entry.name.clone()) => left_out.push(left(&entry, ANOTHER.into())),
                 Some((label, part)) => labelled.push((entry, label, part)),
                 None => left_out.push(left(&entry, why_no_image.unwrap_or("not in the list of labels".into()))),
             }

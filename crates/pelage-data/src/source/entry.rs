@@ -179,10 +179,11 @@ impl Entry {
             return None;
         }
         match self.location.head() {
-            // Beside the JPEG that the camera made of it, as a rule.
-            Ok(head) if decode::camera_raw(&head).is_some() => decode::camera_raw(&head).map(String::from),
-            Ok(head) if decode::is_picture(&head) => None,
-            Ok(_) => Some("not a picture".into()),
+            Ok(head) => match decode::camera_raw(&head) {
+                // Beside the JPEG that the camera made of it, as a rule.
+                Some(kind) => Some(kind.into()),
+                None => (!decode::is_picture(&head)).then(|| "not a picture".into()),
+            },
             Err(failure) => Some(format!("cannot be read: {}", failure.reason())),
         }
     }

@@ -68,12 +68,11 @@ pub fn written(folder: &Path, by: &str) -> Vec<String> {
         .lines()
         .filter_map(|line| line.strip_prefix(by)?.strip_prefix(": "));
     // Whoever has changed the list removes nothing elsewhere by it.
-    let is_below = |name: &&str| {
-        Path::new(name)
-            .components()
-            .all(|part| matches!(part, Component::Normal(_)))
+    let is_inside = |name: &&str| {
+        let mut parts = Path::new(name).components();
+        matches!((parts.next(), parts.next()), (Some(Component::Normal(_)), None))
     };
-    names.filter(is_below).map(String::from).collect()
+    names.filter(is_inside).map(String::from).collect()
 }
 
 /// Marks `folder`, and notes that `by` has written the files and folders `names` into it, in place of what it has noted

@@ -1,6 +1,8 @@
 //! Helpers shared by the kernel tests.
 #![allow(dead_code, reason = "not every test uses all of it")]
 
+use pelage_kernels::convolution::{Activation, Geometry};
+
 /// Numbers from -0.5 to 0.5, determined by the seed.
 pub(crate) fn noise(seed: u64, len: usize) -> Vec<f32> {
     let mut state = seed;
@@ -30,5 +32,44 @@ pub(crate) fn assert_near(what: &str, ours: &[f32], truth: &[f64], terms: usize,
         // Written so that NaN fails.
         let near = (f64::from(*a) - b).abs() <= tolerance * scale;
         assert!(near, "{what} at {i}: {a} instead of {b}, where the largest is {scale}");
+    }
+}
+
+/// Calls `each` with the indices of output, input and weight for every product of the definition.
+pub(crate) fn products(g: &Geometry, mut each: impl FnMut(usize, usize, usize)) {
+    let (oh, ow, ci, co) = (g.output_height(), g.output_width(), g.in_channels, g.out_channels);
+    let (cig, cog) = (ci / g.groups, co / g.groups);
+    for n in 0..g.batch {
+        for oy in 0..oh {
+            for ox in 0..ow {
+                for o in 0..co {
+                    for c in 0..cig {
+                        for ky in 0..g.kernel[0] {
+                            for kx in 0..g.kernel[1] {
+                                let y = (oy * g.stride[0] + ky).wrapping_sub(g.padding[0]);
+                                let x = (ox * g.stride[1] + kx).wrapping_sub(g.padding[1]);
+                                if y < g.height && x < g.width {
+                                    each(
+                                        ((n * oh + oy) * ow + ox) * co + o,
+                                        ((n * g.height + y) * g.width + x) * ci + o / cog * cig + c,
+                                        ((o * cig + c) * g.kernel[0] + ky) * g.kernel[1] + kx,
+                                    );
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// What an activation makes of `x`.
+pub(crate) fn activated(activation: Activation, x: f64) -> f64 {
+    match activation {
+        Activation::None => x,
+        Activation::Relu => x.max(0.0),
+        Activation::Relu6 => x.clamp(0.0, 6.0),
+        Activation::Silu => x / (1.0 + (-x).exp()),
     }
 }

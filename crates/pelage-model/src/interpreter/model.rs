@@ -39,11 +39,6 @@ impl Model {
         })
     }
 
-    /// What the file says about it.
-    pub fn facts(&self) -> &Facts {
-        &self.facts
-    }
-
     /// The prediction for one encoded image (JPEG, PNG and so on), called `name` in the answer.
     pub fn predict_bytes(&self, name: &str, bytes: &[u8]) -> Prediction {
         self.predict(name, bytes)
@@ -52,8 +47,12 @@ impl Model {
 
     fn predict(&self, name: &str, bytes: &[u8]) -> Result<Prediction, String> {
         let (mut logits, mut embedding) = (Vec::new(), Vec::new());
+        let input = self.facts.inputs(|side| input::decode(bytes, side))?;
+        let mut rest = &input[..];
         for (network, member) in self.networks.iter().zip(self.facts.members()) {
-            let answer = network.run(input::decode(bytes, &member.preprocessing)?, member.flip);
+            let (own, others) = rest.split_at(input::shape(&member.preprocessing).iter().product());
+            rest = others;
+            let answer = network.run(own.to_vec(), member.flip);
             logits.push(answer.logits);
             embedding.extend(answer.embedding);
         }
@@ -94,6 +93,6 @@ fn answer(together: &Together, logits: Vec<Vec<f32>>) -> Vec<f32> {
             .zip(shares)
             .for_each(|(mean, share)| *mean += voice.weight * share);
     }
-    // Of a share that is next to nothing, so that there is a logarithm.
-    means.into_iter().map(|mean: f64| mean.max(1e-30).ln() as f32).collect()
+    // Of a share that is nothing there is a logarithm too; NaN, of weights that are damaged, stays NaN.
+    means.into_iter().map(|mean: f64| (mean + 1e-30).ln() as f32).collect()
 }

@@ -1,6 +1,6 @@
 //! Which operations of a graph are fused.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::graph::{Convolution, Graph, Node, Norm, Operation, Pool};
 use crate::options::Activation;
@@ -27,10 +27,16 @@ impl Graph {
             && pool.is_some_and(|node| node.inputs == [i] && is(node, &|o| *o == Operation::MaxPool(Pool::new(2, 2))))
     }
 
+    /// What is fused into one operation, by the convolution that it ends with, see [`Graph::chain`].
+    pub(crate) fn chains(&self) -> BTreeMap<usize, Vec<usize>> {
+        let all = 1..self.nodes.len();
+        all.filter_map(|last| Some((last, self.chain(last)?))).collect()
+    }
+
     /// The convolutions, up to `last`, that [`crate::ops::convolution_chain`] fuses: a depthwise one, the 1x1 after it,
     /// and the 1x1 before it if there is one (Sandler et al. 2018, section 3.3), without batch norms, and nothing else
     /// reads the intermediate outputs.
-    pub(crate) fn chain(&self, last: usize) -> Option<Vec<usize>> {
+    fn chain(&self, last: usize) -> Option<Vec<usize>> {
         let convolution = |i: usize| match &self.nodes[i].operation {
             Operation::Convolution(convolution) if convolution.norm.is_none() => Some(convolution),
             _ => None,

@@ -84,9 +84,8 @@ impl Network {
             layers.insert(node.name.clone(), layer);
         }
         let blocks = (0..graph.nodes.len()).filter(|&i| graph.is_block(i)).collect();
-        let chains = (1..graph.nodes.len()).filter_map(|last| Some((last, graph.chain(last)?)));
         Network {
-            chains: Arc::new(chains.collect()),
+            chains: Arc::new(graph.chains()),
             graph: Arc::new(graph),
             layers,
             frozen: BTreeSet::new(),

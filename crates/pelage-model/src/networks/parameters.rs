@@ -37,21 +37,7 @@ pub fn learning(network: &Network) -> impl Iterator<Item = (String, Vec<usize>)>
 /// # Errors
 /// A message that names the first missing, surplus or misshapen tensor, or one that is not finite.
 pub fn check(network: &Network, values: &Named) -> Result<(), String> {
-    let graph = network.graph();
-    let mut known = 0;
-    for (name, shape) in graph.nodes().iter().flat_map(|node| graph.tensors(node)) {
-        let found = values.get(&name).ok_or_else(|| format!("tensor '{name}' is missing"))?;
-        if found.shape != shape || found.data.len() != shape.iter().product::<usize>() {
-            return Err(format!(
-                "tensor '{name}' has shape {:?}, expected {shape:?}",
-                found.shape
-            ));
-        }
-        known += 1;
-    }
-    if known < values.len() {
-        return Err(format!("has {} tensors, expected {known}", values.len()));
-    }
+    network.graph().check(values)?;
     tensors::check_finite(values)
 }
 

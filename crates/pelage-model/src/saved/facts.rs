@@ -47,6 +47,25 @@ impl Facts {
         std::iter::once(self.first()).chain(others).collect()
     }
 
+    /// The input of each network, one after the other, as `make` makes it of a preprocessing: of equal ones once.
+    pub(crate) fn inputs(&self, make: impl Fn(&Preprocessing) -> Result<Vec<f32>, String>) -> Result<Vec<f32>, String> {
+        let mut input = make(&self.preprocessing)?;
+        let others = self.together.iter().flat_map(|together| &together.others);
+        // Those made so far, and where each begins.
+        let mut made = vec![(&self.preprocessing, 0)];
+        for Member { preprocessing, .. } in others {
+            let (start, length) = (input.len(), input::shape(preprocessing).iter().product::<usize>());
+            match made.iter().find(|(same, _)| *same == preprocessing) {
+                Some(&(_, same)) => input.extend_from_within(same..same + length),
+                None => {
+                    input.extend(make(preprocessing)?);
+                    made.push((preprocessing, start));
+                }
+            }
+        }
+        Ok(input)
+    }
+
     fn first(&self) -> Member {
         Member {
             architecture: self.architecture,

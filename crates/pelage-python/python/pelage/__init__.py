@@ -5,12 +5,13 @@
     run = pelage.train("pictures", validation_split=0.2, epochs=10)
     run.model.predict("cat.jpg").answer
 
-`train` and `resume` give a `Run`, `open` a `Model`. Settings are the flags of `pelage train`; `pelage train --help`, the
-command that comes with this package, lists them all. `pelage.sklearn` has estimators for scikit-learn.
+`train` and `resume` give a `Run`, `open` a `Model`. Settings are flags of `pelage train`; `pelage train --help`, of the
+command that comes with this package, lists them. `pelage.sklearn` has estimators for scikit-learn.
 """
 
 from __future__ import annotations
 
+import signal
 import sys
 
 from . import _pelage
@@ -36,4 +37,7 @@ __all__ = [
 
 def _main() -> int:
     """The command `pelage`."""
+    # Python only notes a signal, to be raised when the command is over; that it ends the process is the command's part.
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
     return _pelage.command(["pelage", *sys.argv[1:]])

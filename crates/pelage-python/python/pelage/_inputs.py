@@ -9,7 +9,7 @@ from typing import Any, Union
 import numpy
 
 Picture = Union[str, "os.PathLike[str]", bytes, bytearray, memoryview, numpy.ndarray, Any]
-"""A path, a file's content, an array of rows x columns x 3 (or rows x columns) of `uint8`, or a PIL image."""
+"""A path, a file's content, an array of rows x columns x 3 (4 with alpha, or none of gray) of `uint8`, or a PIL image."""
 
 
 def is_picture(value: Any) -> bool:
@@ -44,7 +44,9 @@ def _input(name: str, picture: Any) -> tuple[str, Any]:
     if _is_pil(picture):
         from PIL import ImageOps
 
-        return name, numpy.asarray(ImageOps.exif_transpose(picture).convert("RGB"))
+        image = ImageOps.exif_transpose(picture)
+        is_clear = "A" in image.getbands() or "transparency" in image.info
+        return name, _array(name, numpy.asarray(image.convert("RGBA" if is_clear else "RGB")))
     return name, _array(name, numpy.asarray(picture))
 
 
@@ -55,7 +57,14 @@ def _array(name: str, array: numpy.ndarray) -> numpy.ndarray:
         array = array[:, :, None]
     if array.ndim != 3 or array.shape[2] not in (1, 3, 4):
         raise ValueError(f"{name}: expected rows x columns x 3, not {' x '.join(map(str, array.shape))}")
-    return numpy.broadcast_to(array, (*array.shape[:2], 3)) if array.shape[2] == 1 else array[:, :, :3]
+    if array.shape[2] == 1:
+        return numpy.broadcast_to(array, (*array.shape[:2], 3))
+    if array.shape[2] == 3:
+        return array
+    # What is clear is white, as in a file.
+    alpha = array[:, :, 3:].astype(numpy.uint32)
+    white: numpy.ndarray = (array[:, :, :3] * alpha + 255 * (255 - alpha) + 127) // 255
+    return white.astype(numpy.uint8)
 
 
 def _is_pil(value: Any) -> bool:

@@ -72,9 +72,10 @@ class Explanation:
 class Model:
     """A trained model. `pelage.open` opens one; it can be pickled, and asked from several threads."""
 
-    def __init__(self, native: _pelage.Model, path: str | None = None) -> None:
+    def __init__(self, native: _pelage.Model, path: str | None = None, reject: float | None = None) -> None:
         self._native = native
         self._path = path
+        self._reject = reject
 
     @property
     def classes(self) -> list[str]:
@@ -147,6 +148,7 @@ class Model:
         --json` does (docs/JSON.md). `all` counts pictures that it was trained on, too."""
         if self._path is None:
             raise ValueError("this model has no file; save it, and open that")
+        reject = self._reject if reject is None else reject
         told: dict[str, Any] = json.loads(_pelage.evaluate(self._path, data, label_level, reject, all))
         return told
 
@@ -168,11 +170,12 @@ class Model:
             file.write(self._native.to_bytes())
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"content": self._native.to_bytes(), "path": self._path}
+        return {"content": self._native.to_bytes(), "path": self._path, "reject": self._reject}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self._native = _pelage.Model.from_bytes(state["content"])
+        self._native = _pelage.Model.from_bytes(state["content"], state["reject"])
         self._path = state["path"]
+        self._reject = state["reject"]
 
     def __repr__(self) -> str:
         return f"<pelage.Model {self.architecture}: {', '.join(self.classes[:10])}>"

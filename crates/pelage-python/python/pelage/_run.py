@@ -33,15 +33,15 @@ class Run:
 
     @property
     def best(self) -> dict[str, Any] | None:
-        """The epoch with the lowest validation loss, whose weights are kept."""
-        rows = json.loads(_pelage.history(self.folder))
-        measured = [row for row in rows if row["validation_loss"] is not None]
-        return min(measured, key=lambda row: row["validation_loss"], default=None)
+        """The epoch whose weights are kept: as a rule that with the lowest validation loss."""
+        row: dict[str, Any] | None = json.loads(_pelage.best(self.folder))
+        return row
 
     @property
     def curves(self) -> str:
         """Loss and accuracy over the epochs, as SVG."""
-        return _pelage.curves(self.folder)
+        with open(os.path.join(self.folder, "curves.svg"), encoding="utf-8") as file:
+            return file.read()
 
     @property
     def model(self) -> Model:
@@ -74,13 +74,14 @@ def open_model(path: str | os.PathLike[str], *, reject: float | None = None, thr
     training. `threads`: how many compute, all by default; the first call of a process decides.
     """
     path = os.fspath(path)
-    return Model(_pelage.Model.open(path, reject, threads), path)
+    return Model(_pelage.Model.open(path, reject, threads), path, reject)
 
 
 def train(data: str | os.PathLike[str], *, progress: Progress = True, **settings: Any) -> Run:
     """Trains on a folder or zip of labelled pictures, and returns the run.
 
-    Settings are the flags of `pelage train`: `epochs=10`, `validation_split=0.2`, `backbone="efficientnet_lite0"`,
+    Settings are the flags of `pelage train`, but for those that every verb has (`damaged`, `max_pixels`) and those that
+    take several runs (`folds`, `fine_tune`, `learning_rate="auto"`): `epochs=10`, `validation_split=0.2`, `backbone="efficientnet_lite0"`,
     `out="runs/mine"`; `True` for a flag without a value. Ctrl-C ends the step, saves, and raises KeyboardInterrupt;
     `pelage.resume` goes on.
     """
@@ -106,6 +107,9 @@ def arguments(settings: dict[str, Any]) -> list[str]:
             continue
         if isinstance(value, bool):
             given.append(flag if value else f"{flag}=false")
+        elif isinstance(value, (list, tuple)) and name == "weights":
+            # A flag that is given once for each; others take their values together.
+            given.extend(f"{flag}={os.fspath(one)}" for one in value)
         elif isinstance(value, (list, tuple)):
             given.append(flag)
             given.extend(str(one) for one in value)

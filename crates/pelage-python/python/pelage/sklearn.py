@@ -26,8 +26,8 @@ class PelageClassifier(ClassifierMixin, BaseEstimator):
         Passes over the pictures, at most.
     image_size : int or None
         Side of the square that pictures are resized to; None: the default of the network.
-    model : str
-        The network, from random weights; see `pelage models`.
+    model : str or None
+        The network, from random weights, see `pelage models`; None: that of the recipe.
     backbone : str or None
         A pretrained network in place of `model`, frozen under a linear head.
     validation_fraction : float
@@ -51,7 +51,7 @@ class PelageClassifier(ClassifierMixin, BaseEstimator):
         self,
         epochs: int = 20,
         image_size: int | None = None,
-        model: str = "cnn3",
+        model: str | None = None,
         backbone: str | None = None,
         validation_fraction: float = 0.2,
         settings: dict[str, Any] | None = None,
@@ -77,7 +77,7 @@ class PelageClassifier(ClassifierMixin, BaseEstimator):
         if len(self.classes_) < 2:
             raise ValueError(f"two classes or more are needed; these labels have {len(self.classes_)}")
         given: dict[str, Any] = {"epochs": self.epochs, "image_size": self.image_size, "seed": self.random_state}
-        given |= {"backbone": self.backbone} if self.backbone else {"model": self.model}
+        given |= {"backbone": self.backbone, "model": self.model}
         trained = _pelage.train_in_memory(
             # No two of the same name.
             [(f"{number}: {name}", value) for number, (name, value) in enumerate(pictures)],
@@ -93,7 +93,10 @@ class PelageClassifier(ClassifierMixin, BaseEstimator):
     def predict_proba(self, X: Any) -> numpy.ndarray:
         """Probabilities, a row for each picture, a column for each of `classes_`."""
         check_is_fitted(self, "model_")
-        return self.model_.predict_proba(list(X))
+        answers = self.model_.predict_proba(list(X))
+        if (missing := numpy.isnan(answers).any(axis=1)).any():
+            raise ValueError(f"{missing.sum()} pictures cannot be read, number {missing.argmax()} for one")
+        return answers
 
     def predict(self, X: Any) -> numpy.ndarray:
         """The likeliest class of each picture."""

@@ -84,13 +84,7 @@ impl Status {
         let now = seconds(SystemTime::now());
         let state = state(&tail(&run.join("log.txt")), now - updated, &history);
         let epochs = config.recipe.epochs;
-        // Of a run of several sizes, the weights of the latest epoch are kept until losses can be compared.
-        let measured = |row: &&HistoryRow| config.recipe.is_measured(row.epoch.saturating_sub(1));
-        let finite = || history.iter().filter(|row| row.validation_loss.is_finite());
-        let best = finite()
-            .filter(measured)
-            .min_by(|a, b| a.validation_loss.total_cmp(&b.validation_loss));
-        let best = best.or_else(|| finite().next_back());
+        let best = history::best(&config.recipe, &history);
         let left = match (state, written(&run.join("history.csv"))) {
             (State::Running, Some(since)) => left(&history, epochs, now - since),
             _ => None,

@@ -105,7 +105,9 @@ fn give_up(folder: &Path) {
     if std::fs::read_dir(folder)
         .is_ok_and(|mut children| children.all(|child| child.is_ok_and(|child| is_mark(&child))))
     {
-        let _ = std::fs::remove_dir_all(folder);
+        let _ = std::fs::remove_file(folder.join(source::MARK));
+        // Only if it is empty.
+        let _ = std::fs::remove_dir(folder);
     }
 }
 
@@ -156,13 +158,10 @@ fn write_folder(
         sections: &sections,
         explained: &explained,
         channels: &match dataset {
-            Some(images) => job.dataset(images, &device, observe)?,
+            Some(images) => job.dataset(images, entries, &device, observe)?,
             None => Vec::new(),
         },
     };
-    let mut names = names(entries);
-    names.extend(page.channels.iter().map(|(_, file)| file.clone()));
-    source::note_written(folder, VERB, &names)?;
     // Last, so that everything it shows exists.
     atomic::write(&folder.join(page::INDEX), page.html().as_bytes())?;
     Ok(explained)
@@ -291,6 +290,7 @@ impl<'a> Job<'a> {
     fn dataset(
         &self,
         images: &Arc<DecodedImages>,
+        entries: &[Entry],
         device: &Device,
         observe: &mut dyn FnMut(Progress),
     ) -> Result<Vec<(usize, String)>> {
@@ -303,12 +303,18 @@ impl<'a> Job<'a> {
             })
         };
         let found = strongest::strongest(self.model, images, self.layer, Most::default(), device, show)?;
-        let mut channels = Vec::with_capacity(found.len());
-        for channel in &found {
-            let file = format!("channel-{}.png", channel.channel);
+        let named = |channel: usize| (channel, format!("channel-{channel}.png"));
+        let channels: Vec<_> = found.iter().map(|channel| named(channel.channel)).collect();
+        let files = channels.iter().map(|(_, file)| file.clone());
+        // Before they are there, or what fails in between would leave some.
+        source::note_written(
+            self.folder,
+            VERB,
+            &names(entries).into_iter().chain(files).collect::<Vec<_>>(),
+        )?;
+        for (channel, (_, file)) in found.iter().zip(&channels) {
             let sheet = strongest::channel_sheet(self.model, images, self.layer, channel, device)?;
-            write(&self.folder.join(&file), &sheet)?;
-            channels.push((channel.channel, file));
+            write(&self.folder.join(file), &sheet)?;
         }
         Ok(channels)
     }

@@ -32,7 +32,7 @@ const OWN: [(&str, &str); 3] = [
 const SERVICE_WORKER: (&str, &str) = ("service-worker.js", include_str!("web/service-worker.js"));
 
 /// The largest picture in bytes.
-const PICTURE_BYTES: usize = 100 << 20;
+const PICTURE_BYTES: usize = 100_000_000;
 
 /// A file of a site: its name, and what is in it.
 pub type File = (&'static str, Vec<u8>);
@@ -82,7 +82,9 @@ pub fn web(run: &Path, reject: Option<f64>) -> Result<Vec<File>> {
         ("pelage-relaxed.wasm", RELAXED.to_vec()),
         ("model.safetensors", weights),
     ]);
-    let version = version(&files, reject);
+    let unwritable = |failure: serde_json::Error| Error::model(run, format!("cannot be described: {failure}"));
+    let told = serde_json::to_vec(&(&card, reject, PICTURE_BYTES)).map_err(unwritable)?;
+    let version = version(&files, &told);
     let site = Site {
         models: [&card],
         reject,
@@ -90,7 +92,6 @@ pub fn web(run: &Path, reject: Option<f64>) -> Result<Vec<File>> {
         model_bytes: files.last().map_or(0, |(_, weights)| weights.len()),
         version: &version,
     };
-    let unwritable = |failure: serde_json::Error| Error::model(run, format!("cannot be described: {failure}"));
     let site = serde_json::to_vec(&site).map_err(unwritable)?;
     let (name, script) = SERVICE_WORKER;
     let script = script
@@ -100,19 +101,19 @@ pub fn web(run: &Path, reject: Option<f64>) -> Result<Vec<File>> {
     Ok(files)
 }
 
-/// A name for these contents and no others.
-fn version(files: &[File], reject: Option<f64>) -> String {
+/// A name for these contents, and what is `told` of the model, and no others.
+fn version(files: &[File], told: &[u8]) -> String {
     let mut hash = blake3::Hasher::new();
     for (name, content) in files {
         for part in [name.as_bytes(), content] {
             hash.update(&(part.len() as u64).to_le_bytes()).update(part);
         }
     }
-    hash.update(&reject.unwrap_or(-1.0).to_le_bytes());
+    hash.update(told);
     hash.finalize().to_hex()[..16].into()
 }
 
-/// Refuses a `folder` that holds anything but a site that was written before.
+/// Refuses a `folder` that is neither empty nor has the page of a site; what else lies beside a site stays.
 ///
 /// # Errors
 /// If it does, or cannot be read.

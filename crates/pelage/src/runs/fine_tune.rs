@@ -6,7 +6,7 @@ use std::path::Path;
 use pelage_data::Progress;
 
 use super::config::Config;
-use super::run::{Extension, Run};
+use super::run::{Extension, HEAD, Run};
 use crate::Result;
 use crate::train::Recipe;
 use crate::train::transfer::{Transfer, Unfreeze};
@@ -22,7 +22,7 @@ pub fn head_first(
     folder: &Path,
     progress: &(dyn Fn(Progress) + Sync),
 ) -> Result<(Option<Run>, Config)> {
-    let at = folder.join("head");
+    let at = folder.join(HEAD);
     let Some(transfer) = &mut config.recipe.transfer else {
         return Ok((None, config));
     };

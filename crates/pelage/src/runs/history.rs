@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::train::Recipe;
 use crate::train::history::HistoryRow;
 use crate::{Error, Result, atomic, table};
 
@@ -20,6 +21,17 @@ pub fn write_csv(path: &Path, history: &[HistoryRow]) -> Result<()> {
 pub fn of(run: &Path) -> Result<Option<Vec<HistoryRow>>> {
     let path = run.join("history.csv");
     path.exists().then(|| read_csv(&path)).transpose()
+}
+
+/// The epoch whose weights a run by `recipe` keeps: that with the lowest validation loss, of a run of several sizes of
+/// those whose losses can be compared, or of the last one as long as there are none.
+pub fn best<'a>(recipe: &Recipe, history: &'a [HistoryRow]) -> Option<&'a HistoryRow> {
+    let measured = |row: &&HistoryRow| recipe.is_measured(row.epoch.saturating_sub(1));
+    let finite = || history.iter().filter(|row| row.validation_loss.is_finite());
+    let best = finite()
+        .filter(measured)
+        .min_by(|a, b| a.validation_loss.total_cmp(&b.validation_loss));
+    best.or_else(|| finite().next_back())
 }
 
 /// Reads the output of [`write_csv`].

@@ -23,6 +23,7 @@ pub fn test_rates(
 ) -> Result<Vec<Point>> {
     config.validate()?;
     config.recipe.check_augmentation()?;
+    config.damaged.set();
     if config.recipe.is_solved() {
         return Err(Error::Settings(
             "a head that is solved to its optimum has no learning rate".into(),

@@ -105,10 +105,7 @@ impl Run {
         }
         let device = config.compute.open()?;
         config.make_absolute()?;
-        if config.damaged == Damaged::Take {
-            Damaged::Take.set();
-        }
-        config.damaged = Damaged::current();
+        config.damaged.set();
         let (split, dropped) = config.without_suspects(progress)?;
         let sets = config.sets(split, progress)?;
         let (start, data) = start::open(&config.recipe, &sets, config.compute.cache, &device, progress)?;
@@ -167,6 +164,10 @@ impl Run {
         let config = extension.of(written.clone());
         config.validate()?;
         // The same images are readable as when it began.
+        if Damaged::current() == Damaged::Take && config.damaged != Damaged::Take {
+            let allowed = "as when the run began, which skips damaged images";
+            return Err(Error::setting("damaged", Damaged::Take.name(), allowed));
+        }
         config.damaged.set();
         let device = config.compute.open()?;
         let snapshot = folder::checkpoint(folder)?;
@@ -292,13 +293,17 @@ pub fn foreign(folder: &Path) -> Result<Option<String>> {
     let children = std::fs::read_dir(folder).map_err(Error::io(folder))?;
     let is_own = |path: &Path| {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        // The first stage of fine-tuning; hidden are marks, locks and what is being written.
-        BEGUN.contains(&&*name) || name.starts_with('.') || path.join(CONFIG).exists()
+        // Hidden are marks, locks and what is being written.
+        let is_head = || name == HEAD && (path.join(CONFIG).exists() || matches!(foreign(path), Ok(None)));
+        BEGUN.contains(&&*name) || name.starts_with('.') || is_head()
     };
     let paths = children.flatten().map(|child| child.path());
     let foreign = paths.filter(|path| !is_own(path)).min();
     Ok(foreign.and_then(|path| Some(path.file_name()?.to_string_lossy().into_owned())))
 }
+
+/// The folder of the first stage of fine-tuning.
+pub(super) const HEAD: &str = "head";
 
 /// What a run writes before its settings.
 const BEGUN: [&str; 2] = ["split.csv", "unreadable.csv"];

@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use clap::Args;
 use pelage::data::augment::Augmentation;
+use pelage::data::decode::Damaged;
 use pelage::data::groups::GroupBy;
 use pelage::model::networks::{BACKBONES, Head, Pooling};
 use pelage::runs::Extension;
@@ -152,10 +153,16 @@ impl Arguments {
     /// Whether any setting is, or where to begin.
     pub(in crate::commands) fn gives_any(&self) -> bool {
         let Caching { computing, cache } = &self.caching;
-        let split = self.validation_split.is_some() || self.group_by.is_some() || self.label_level.is_some();
         let where_to = computing.device.is_some() || computing.threads.is_some() || cache.is_some();
-        let others = split || where_to || self.drop_suspects.is_some() || self.tensorboard || self.no_augmentation;
-        others || self.data.is_some() || self.recipe.is_some() || self.settings.names().next().is_some()
+        let others = self.gives_fixed() || where_to || self.data.is_some() || self.recipe.is_some();
+        others || self.settings.names().next().is_some()
+    }
+
+    /// Whether anything is given, beside settings of training, that stands when a run has begun.
+    fn gives_fixed(&self) -> bool {
+        let images = self.validation_split.is_some() || self.group_by.is_some() || self.label_level.is_some();
+        let flips = self.transferring.choosing.tta.is_some();
+        images || flips || self.drop_suspects.is_some() || self.tensorboard || self.no_augmentation
     }
 
     /// Whether it begins from a recipe or a file of settings.
@@ -176,23 +183,17 @@ pub(super) fn extension(arguments: &Arguments) -> Result<Extension, Failure> {
         .settings
         .names()
         .any(|name| !["epochs", "patience"].contains(&name));
-    let splits = arguments.validation_split.is_some()
-        || arguments.group_by.is_some()
-        || arguments.label_level.is_some()
-        || arguments.drop_suspects.is_some();
-    let flips = arguments.transferring.choosing.tta.is_some();
-    if changed || splits || flips || arguments.tensorboard || arguments.no_augmentation {
+    if changed || arguments.gives_fixed() {
         return Err(Failure::usage(
             "--resume keeps the run's settings; only --epochs, --patience, --device, --threads and --cache may change",
         ));
     }
     let mut asked = Recipe::default();
     arguments.settings.apply(&mut asked)?;
-    let given = |name| arguments.settings.names().any(|given| given == name);
     let Caching { computing, cache } = &arguments.caching;
     Ok(Extension {
-        epochs: given("epochs").then_some(asked.epochs),
-        patience: given("patience").then_some(asked.patience),
+        epochs: arguments.gives("epochs").then_some(asked.epochs),
+        patience: arguments.gives("patience").then_some(asked.patience),
         device: computing.device.clone(),
         threads: computing.threads,
         cache: *cache,
@@ -221,6 +222,10 @@ pub(in crate::commands) fn config(arguments: &Arguments) -> Result<Config, Failu
     config.drop_suspects = arguments.drop_suspects.clone().or(config.drop_suspects);
     config.label_level = arguments.label_level.or(config.label_level);
     config.tensorboard |= arguments.tensorboard;
+    // An option of every verb.
+    if Damaged::current() == Damaged::Take {
+        config.damaged = Damaged::Take;
+    }
     arguments.caching.apply(&mut config.compute);
     if arguments.no_augmentation {
         config.recipe.augmentation = Augmentation::default();

@@ -19,8 +19,13 @@ use crate::terminal::{is_json, quoted, tell};
 /// Trains a run for each of `folds` folds, or goes on with those that are there, and tells what they say together.
 pub(super) fn run(mut config: Config, folds: usize, folder: &Path, arguments: &Arguments, lines: Lines) -> Outcome {
     if arguments.finds_rate() {
-        let fold = Fold::all(folds).map_err(Failure::usage)?.first().copied();
-        config.recipe.learning_rate = rate::found(&Config { fold, ..config.clone() })?;
+        config.recipe.learning_rate = match folds::begun(folder).map_err(failed)? {
+            Some((begun, _)) => begun.recipe.learning_rate,
+            None => {
+                let fold = Fold::all(folds).map_err(Failure::usage)?.first().copied();
+                rate::found(&Config { fold, ..config.clone() })?
+            }
+        };
     }
     let planned = folds::planned(&config, folds, folder).map_err(failed)?;
     let (again, total) = (again(folder), planned.len());

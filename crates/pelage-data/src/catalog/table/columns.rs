@@ -189,31 +189,27 @@ impl Look<'_> {
         let measures = |column: &usize| usual::is_measure(self.head(*column));
         match columns {
             [] => Err(self.unclear("labels", "since there is no other than that of the paths".into())),
-            several if several.iter().any(measures) => {
-                let name = several
-                    .iter()
-                    .find(|column| measures(column))
-                    .map(|column| self.head(*column));
-                let name = shortened(name.unwrap_or_default());
-                Err(self.unclear(
-                    "labels",
-                    format!("since none has a usual name, and '{name}' is a measure's"),
-                ))
-            }
-            [one] => Ok(Labels::Column(*one)),
-            several if one_hot() => Ok(Labels::OneHot(several.to_vec())),
-            _ => Err(self.unclear("labels", "since none has a usual name".into())),
+            [_, _, ..] if one_hot() => Ok(Labels::OneHot(columns.to_vec())),
+            several => match (several.iter().find(|column| measures(column)), several) {
+                (Some(measure), _) => {
+                    let name = shortened(self.head(*measure));
+                    let problem = format!("since none has a usual name, and '{name}' is a measure's");
+                    Err(self.unclear("labels", problem))
+                }
+                (None, [one]) => Ok(Labels::Column(*one)),
+                (None, _) => Err(self.unclear("labels", "since none has a usual name".into())),
+            },
         }
     }
 
     /// A column of a usual name, where that is what it holds, and it does not hold the labels.
     fn split(&self, columns: &[usize], asked: &Columns) -> Result<Option<Parts>> {
-        let label = |column: &usize| asked.label.as_ref().is_some_and(|label| self.head(*column) == label);
+        let label = asked.label.as_ref().and_then(|name| self.named("labels", name).ok());
         let flags = usual::FLAGS.iter().map(|(name, _)| *name);
-        let names: Vec<_> = SPLITS.iter().copied().chain(flags).collect();
+        let names: Vec<_> = SPLITS.iter().copied().chain(flags).chain(FOLDS).collect();
         let holds_parts = |parts: &Parts| {
             let tells = |text: &str| text.is_empty() || parts.part(text).is_some();
-            self.rows().all(|row| tells(cell(row, parts.column))) && !label(&parts.column)
+            self.rows().all(|row| tells(cell(row, parts.column))) && label != Some(parts.column)
         };
         let found = self.usual(columns, &names).into_iter().map(|column| self.parts(column));
         match (Vec::from_iter(found.filter(holds_parts)).as_slice(), asked.is_given()) {

@@ -11,19 +11,21 @@ let served = null;
 // What is said while the model is loaded; [] once it is.
 let loading = ["loading"];
 
+function tell() { find("#loading").textContent = loading.length ? text(...loading) : ""; }
+
 function show() {
   if (served) views.show({ try: pictures, model }, served);
-  find("#loading").textContent = loading.length ? text(...loading) : "";
+  tell();
 }
 
 function load(words) {
   loading = words;
-  show();
+  tell();
 }
 
 async function start() {
   try {
-    const site = await (await fetch("site.json")).json();
+    const site = await (await fetch("site.json", { cache: "no-cache" })).json();
     const engine = new Engine(site);
     served = {
       ...site,

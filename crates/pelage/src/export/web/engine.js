@@ -104,7 +104,7 @@ export class Engine {
 
 // One worker, asked one thing at a time.
 class Colleague {
-  #worker = new Worker(new URL("worker.js", import.meta.url), { type: "module" });
+  #worker = new Worker(new URL("worker.js", import.meta.url));
   busy = true;
   broken = false;
 
