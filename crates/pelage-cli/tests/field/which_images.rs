@@ -56,6 +56,24 @@ fn what_was_trained_on_is_not_scored() {
         .succeeds()
         .prints("the run was trained on 14 of these: the figures flatter it")
         .prints("21 pictures:");
+    // Of several, what any was trained on.
+    place
+        .run_in(
+            "a",
+            "train data --out two --seed 2 --validation-split 0.6 --epochs 1 --image-size 32",
+        )
+        .succeeds();
+    let out = |runs: &str| {
+        let said = place
+            .run(&format!("compare {runs} --data a/data --json"))
+            .succeeds()
+            .stdout;
+        let said: serde_json::Value = serde_json::from_str(&said).unwrap();
+        said["trained_out"].as_u64().unwrap()
+    };
+    let both = out("a/run a/two");
+    assert!(both > out("a/run a/run").max(out("a/two a/two")), "{both}");
+    assert_eq!(out("a/two a/run"), both);
     std::fs::rename(place.path("a/data"), place.path("elsewhere")).unwrap();
     place.run("evaluate a/run elsewhere").succeeds().prints("7 pictures:");
     place.run("evaluate a/run").exits(2).says("any more");
@@ -177,16 +195,20 @@ fn a_model_without_its_record_says_so() {
     place
         .run("evaluate lone.safetensors a/data")
         .succeeds()
-        .prints("it is not known which of these the model was trained on");
+        .prints("it is not recorded which of these the model was trained on");
     place
         .run("compare a/run lone.safetensors --data a/data")
         .succeeds()
-        .prints("not known which of these lone.safetensors was trained on");
+        .prints("not recorded which of these lone.safetensors was trained on");
     place.run("ensemble a/run a/run --out both.safetensors").succeeds();
     place
         .run("evaluate both.safetensors a/data")
         .succeeds()
-        .prints("it is not known which of these the model was trained on");
+        .prints("it is not recorded which of these the model was trained on");
+    place
+        .run("calibrate lone.safetensors")
+        .succeeds()
+        .says_nothing_of("not recorded");
     place.add("a/data/cat/new.png");
     for verb in ["evaluate", "calibrate", "report"] {
         let ran = place.run(&format!("{verb} lone.safetensors")).exits(2);
