@@ -134,7 +134,7 @@ def test_what_is_refused_stays_refused(run, data, tmp_path):
     path = next(data.rglob("*.png"))
     command("calibrate", run.folder)
     strict = pelage.open(run.folder, reject=0.999999)
-    assert strict.predict(path).answer is None
+    assert strict.predict(path).answer == "unknown" and strict.predict(path).doubt
     assert pickle.loads(pickle.dumps(strict)).predict(path) == strict.predict(path)
     command("ensemble", run.folder, run.folder, "--out", tmp_path / "both.safetensors")
     with pytest.raises(pelage.Error, match="explained"):

@@ -220,6 +220,15 @@ pub fn trained_on(run: &Path, facts: &Facts, data: Option<&Path>) -> Result<Imag
     }
 }
 
+/// The part of a data set that a model of these facts is asked about, see [`catalog::Parts::to_evaluate`].
+///
+/// # Errors
+/// As [`catalog::open_parts`]; a data set with nothing but training images.
+pub(crate) fn part_of(data: Labelled, facts: &Facts) -> Result<catalog::Scored> {
+    let part = parts_of(data, facts).and_then(Parts::to_evaluate);
+    part.map_err(|error| of_class(error, facts, data.path))
+}
+
 /// The parts of a data set. Where no level is given, its labels are at the level at which the run has them, if the
 /// folders there are classes of the model.
 fn parts_of(data: Labelled, facts: &Facts) -> pelage_data::Result<Parts> {
@@ -267,9 +276,7 @@ pub fn to_evaluate(runs: &[(&Path, &Facts)], wanted: Wanted) -> Result<Scored> {
         part,
         mut images,
         train,
-    } = parts_of(data, facts)
-        .and_then(catalog::Parts::to_evaluate)
-        .map_err(|error| of_class(error, facts, data.path))?;
+    } = part_of(data, facts)?;
     let (mut seen, mut unrecorded) = (HashSet::new(), Vec::new());
     for (run, facts) in runs {
         match learnt(run, facts)? {
