@@ -340,7 +340,10 @@ mod tests {
         std::os::unix::fs::symlink("file", &link).unwrap();
         std::os::unix::fs::symlink(&later, &dangling).unwrap();
         for (link, file) in [(&link, &file), (&dangling, &later)] {
-            Output::new(link, Format::Table("a,b"), false).unwrap().write(b"a,b\n1,2\n").unwrap();
+            Output::new(link, Format::Table("a,b"), false)
+                .unwrap()
+                .write(b"a,b\n1,2\n")
+                .unwrap();
             assert!(std::fs::symlink_metadata(link).unwrap().is_symlink());
             assert_eq!(std::fs::read(file).unwrap(), b"a,b\n1,2\n");
         }

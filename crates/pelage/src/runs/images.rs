@@ -154,11 +154,8 @@ fn check_contents(path: &Path, split: &Split, rows: &[Recorded]) -> Result<()> {
         };
         let others: Vec<_> = (0..rows.len()).into_par_iter().filter(differs).collect();
         if let Some(&first) = others.first() {
-            let named = &rows[first].path;
-            return Err(changed(
-                path,
-                &format!("{} are others by now, {named} for one", others.len()),
-            ));
+            let how = format!("{} are others by now, {} for one", others.len(), rows[first].path);
+            return Err(changed(path, &how));
         }
     }
     Ok(())
@@ -221,9 +218,6 @@ pub fn trained_on(run: &Path, facts: &Facts, data: Option<&Path>) -> Result<Imag
 }
 
 /// The part of a data set that a model of these facts is asked about, see [`catalog::Parts::to_evaluate`].
-///
-/// # Errors
-/// As [`catalog::open_parts`]; a data set with nothing but training images.
 pub(crate) fn part_of(data: Labelled, facts: &Facts) -> Result<catalog::Scored> {
     let part = parts_of(data, facts).and_then(Parts::to_evaluate);
     part.map_err(|error| of_class(error, facts, data.path))
@@ -394,13 +388,12 @@ fn common(runs: &[(&Path, &Facts)], data: Option<&Path>) -> Result<Split> {
         let compared = compared.into_par_iter();
         let contents: HashSet<_> = compared.map(|index| content(&split.validation, index)).collect();
         match &common {
-            Some((_, first)) if *first != contents => {
-                return Err(Error::DifferentImages);
-            }
+            Some((_, first)) if *first != contents => return Err(Error::DifferentImages),
             Some(_) => {}
             None => common = Some((split, contents)),
         }
     }
-    let common = common.map(|(split, _)| split);
-    common.ok_or_else(|| Error::Settings("there is no run to compare".into()))
+    common
+        .map(|(split, _)| split)
+        .ok_or_else(|| Error::Settings("there is no run to compare".into()))
 }
