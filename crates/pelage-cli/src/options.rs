@@ -1,6 +1,11 @@
 //! Names and values of options.
 
-use clap::builder::{PossibleValuesParser, TypedValueParser};
+use std::ffi::OsStr;
+
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use clap::{Arg, Command};
+use pelage::zoo::store::Store;
+use pelage::{Architecture, Error};
 
 /// What `--label-level` does, of every verb that takes a data set.
 pub(crate) const LABEL_LEVEL: &str =
@@ -9,6 +14,46 @@ pub(crate) const LABEL_LEVEL: &str =
 /// The flag of a setting: `learning_rate` is `--learning-rate`.
 pub(crate) fn flag(name: &str) -> String {
     format!("--{}", name.replace('_', "-"))
+}
+
+/// Parses the name of a network: one of those that `--help` lists, or one that was added to the kept weights.
+#[derive(Clone, Debug)]
+pub(crate) struct Networks(pub(crate) &'static [Architecture]);
+
+impl Networks {
+    fn listed(&self) -> impl Iterator<Item = &'static str> {
+        self.0.iter().map(|architecture| architecture.name())
+    }
+
+    /// The network of that name, or all names that could have been meant.
+    pub(crate) fn find(&self, name: &str) -> Result<Architecture, String> {
+        if let Some(listed) = self.0.iter().find(|architecture| architecture.name() == name) {
+            return Ok(*listed);
+        }
+        match Store::default().named(name) {
+            Ok(added @ Architecture::Added(_)) => Ok(added),
+            // Of that name there is one, and it is damaged.
+            Err(failure @ Error::Model { .. }) => Err(failure.to_string()),
+            _ => Err(format!("it is none of {}", self.listed().collect::<Vec<_>>().join(", "))),
+        }
+    }
+}
+
+impl TypedValueParser for Networks {
+    type Value = Architecture;
+
+    fn parse_ref(&self, command: &Command, argument: Option<&Arg>, value: &OsStr) -> Result<Architecture, clap::Error> {
+        let found = value.to_str().and_then(|name| self.find(name).ok());
+        match found {
+            Some(found) => Ok(found),
+            // As every other refusal of a name.
+            None => one_of::<Architecture>(self.listed()).parse_ref(command, argument, value),
+        }
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        Some(Box::new(self.listed().map(PossibleValue::new)))
+    }
 }
 
 /// Parses one of a closed set of names, which `--help` then lists.

@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
-use super::Architecture;
+use super::{Added, Architecture};
 use super::cnn::{Cnn, Widths};
+use super::graph::Graph;
 
 /// Both ways.
 #[derive(Serialize, Deserialize)]
@@ -11,6 +12,16 @@ use super::cnn::{Cnn, Widths};
 enum Written {
     Name(String),
     Table(Table),
+    Added(AddedTable),
+}
+
+/// A network of somebody else's, see [`Added`].
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AddedTable {
+    name: String,
+    input_size: u32,
+    layers: Vec<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -86,6 +97,11 @@ impl Serialize for Architecture {
                 dense: written(&cnn.dense),
                 dropout: cnn.dropout,
             }),
+            Architecture::Added(added) => Written::Added(AddedTable {
+                name,
+                input_size: added.input_size(),
+                layers: added.lines(),
+            }),
             _ => Written::Name(name),
         };
         written.serialize(serializer)
@@ -102,11 +118,11 @@ impl<'de> Deserialize<'de> for Architecture {
                 Ok(other) => Err(format!("{} is no network that is described by a table", other.name())),
                 Err(unknown) => Err(unknown),
             },
-            Err(_) => Err(
-                "a network is written as its name, or as a table with the name cnn, and blocks, kernel, \
-                           dense and dropout"
-                    .into(),
-            ),
+            Ok(Written::Added(table)) => Graph::read(&table.layers)
+                .and_then(|graph| Architecture::added(&table.name, table.input_size, graph)),
+            Err(_) => Err("a network is written as its name, as a table with the name cnn, and blocks, kernel, dense \
+                           and dropout, or as one with a name, input_size and layers"
+                .into()),
         };
         read.map_err(D::Error::custom)
     }
@@ -122,6 +138,46 @@ fn described(table: Table) -> Result<Architecture, String> {
     let refused = |(name, allowed): (&str, String)| format!("{name} must be {allowed}");
     cnn.check().map_err(refused)?;
     Ok(Architecture::Cnn(cnn))
+}
+
+/// The most bytes of the name of a network of somebody else's.
+const LONGEST_NAME: usize = 60;
+
+impl Architecture {
+    /// The network of somebody else's that is called `name`, whose last feature map is the output of the last node of
+    /// `graph`, for images of `input_size` rows and columns.
+    ///
+    /// # Errors
+    /// A name that cannot be one, or a graph that cannot be computed, as a message.
+    pub fn added(name: &str, input_size: u32, graph: Graph) -> Result<Architecture, String> {
+        check_name(name)?;
+        Added::of(name, input_size, graph).map(Architecture::Added)
+    }
+}
+
+/// Refuses what cannot be the name of a network of somebody else's: a name that others have, or one that is no name of
+/// a folder everywhere.
+///
+/// # Errors
+/// Says what a name is.
+pub fn check_name(name: &str) -> Result<(), String> {
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    let sound = name.starts_with(plain)
+        && name.ends_with(plain)
+        && name.len() <= LONGEST_NAME
+        && name.chars().all(|c| plain(c) || "._-".contains(c));
+    if !sound {
+        return Err(format!(
+            "'{}' is no name for a network: it begins and ends with one of a to z or 0 to 9, and has beside these \
+             only '.', '_' and '-', {LONGEST_NAME} characters at most",
+            name.escape_debug()
+        ));
+    }
+    let taken = Architecture::ALL.into_iter().any(|known| known.name() == name);
+    match taken || ["downloads", "random", "none"].contains(&name) {
+        true => Err(format!("'{name}' is the name of something else; choose another one")),
+        false => Ok(()),
+    }
 }
 
 #[cfg(test)]

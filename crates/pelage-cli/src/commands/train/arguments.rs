@@ -17,7 +17,7 @@ use pelage::{Architecture, Config, Recipe};
 use super::super::compute::Caching;
 use super::settings::Settings;
 use crate::failure::Failure;
-use crate::options::{flag, one_of};
+use crate::options::{Networks, flag, one_of};
 
 /// Train a network; every default is that of the reference recipe
 ///
@@ -261,11 +261,7 @@ impl FromStr for Backbones {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let known = |name: &str| {
-            let found = BACKBONES.into_iter().find(|architecture| architecture.name() == name);
-            let names = || BACKBONES.map(Architecture::name).join(", ");
-            found.ok_or_else(|| format!("'{name}' is none of {}", names()))
-        };
+        let known = |name: &str| Networks(&BACKBONES).find(name).map_err(|told| format!("'{name}': {told}"));
         text.split('+').map(known).collect::<Result<_, _>>().map(Backbones)
     }
 }
