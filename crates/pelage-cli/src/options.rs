@@ -3,6 +3,7 @@
 use std::ffi::OsStr;
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use clap::error::ErrorKind;
 use clap::{Arg, Command};
 use pelage::zoo::store::Store;
 use pelage::{Architecture, Error};
@@ -20,21 +21,32 @@ pub(crate) fn flag(name: &str) -> String {
 #[derive(Clone, Debug)]
 pub(crate) struct Networks(pub(crate) &'static [Architecture]);
 
+/// Why there is no network of a name, in words.
+pub(crate) enum Unfound {
+    /// There is one that was added, and its file is damaged.
+    Damaged(String),
+    Unknown(String),
+}
+
 impl Networks {
     fn listed(&self) -> impl Iterator<Item = &'static str> {
         self.0.iter().map(|architecture| architecture.name())
     }
 
     /// The network of that name, or all names that could have been meant.
-    pub(crate) fn find(&self, name: &str) -> Result<Architecture, String> {
+    pub(crate) fn find(&self, name: &str) -> Result<Architecture, Unfound> {
         if let Some(listed) = self.0.iter().find(|architecture| architecture.name() == name) {
             return Ok(*listed);
         }
         match Store::default().named(name) {
             Ok(added @ Architecture::Added(_)) => Ok(added),
-            // Of that name there is one, and it is damaged.
-            Err(failure @ Error::Model { .. }) => Err(failure.to_string()),
-            _ => Err(format!("it is none of {}", self.listed().collect::<Vec<_>>().join(", "))),
+            Err(failure @ Error::Model { .. }) => Err(Unfound::Damaged(failure.to_string())),
+            _ => {
+                let listed = self.listed().collect::<Vec<_>>().join(", ");
+                Err(Unfound::Unknown(format!(
+                    "'{name}' is none of {listed}, and no network that was added"
+                )))
+            }
         }
     }
 }
@@ -43,11 +55,11 @@ impl TypedValueParser for Networks {
     type Value = Architecture;
 
     fn parse_ref(&self, command: &Command, argument: Option<&Arg>, value: &OsStr) -> Result<Architecture, clap::Error> {
-        let found = value.to_str().and_then(|name| self.find(name).ok());
-        match found {
-            Some(found) => Ok(found),
+        match value.to_str().map(|name| self.find(name)) {
+            Some(Ok(found)) => Ok(found),
+            Some(Err(Unfound::Damaged(told))) => Err(clap::Error::raw(ErrorKind::ValueValidation, told)),
             // As every other refusal of a name.
-            None => one_of::<Architecture>(self.listed()).parse_ref(command, argument, value),
+            _ => one_of::<Architecture>(self.listed()).parse_ref(command, argument, value),
         }
     }
 

@@ -5,9 +5,9 @@ pub mod cnn;
 pub mod described;
 pub mod efficientnet_lite;
 mod fold;
-mod function;
 #[cfg(feature = "burn")]
 mod forward;
+mod function;
 mod fusion;
 pub mod googlenet;
 pub mod graph;
@@ -34,9 +34,9 @@ mod windows;
 
 pub use added::Added;
 pub use cnn::Cnn;
-pub use function::Function;
 #[cfg(feature = "burn")]
 pub use forward::Tap;
+pub use function::Function;
 use graph::Graph;
 pub use head::{Head, Pooling};
 #[cfg(feature = "burn")]
@@ -161,9 +161,12 @@ impl Architecture {
             _ if !size.iter().all(|side| (smallest..=4096).contains(side)) => {
                 Err(format!("its input size {width}x{height} is out of range"))
             }
-            Architecture::Added(added) => added
-                .check(size)
-                .map_err(|reason| format!("images of {width}x{height} pixels are not for {}: {reason}", added.name())),
+            Architecture::Added(added) => added.check(size).map_err(|reason| {
+                format!(
+                    "images of {width}x{height} pixels are not for {}: {reason}",
+                    added.name()
+                )
+            }),
             _ => Ok(()),
         }
     }

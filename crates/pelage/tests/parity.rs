@@ -58,7 +58,11 @@ fn check(wanted: impl Fn(Architecture) -> bool) {
     for record in records.into_iter().filter(|record| wanted(record.architecture)) {
         let what = format!("{} from {:?}", record.architecture.name(), record.layout);
         let found = pretrained(&record);
-        assert_eq!((found.layout, found.classes), (Some(record.layout), Some(CLASSES)), "{what}");
+        assert_eq!(
+            (found.layout, found.classes),
+            (Some(record.layout), Some(CLASSES)),
+            "{what}"
+        );
         let network = found.network(&device).unwrap();
         compare(&network, &record, &what);
         if !record.architecture.name().starts_with("vgg") {

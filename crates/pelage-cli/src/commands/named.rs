@@ -68,7 +68,9 @@ impl Named {
     pub(super) fn find(&self) -> Result<Found, Failure> {
         let is_file = Path::new(&self.model).exists();
         let known = match self.model.parse::<Architecture>() {
-            Err(_) if !is_file => Store::default().named(&self.model).map_err(|unknown| unknown.to_string()),
+            Err(_) if !is_file => Store::default()
+                .named(&self.model)
+                .map_err(|unknown| unknown.to_string()),
             known => known,
         };
         match known {

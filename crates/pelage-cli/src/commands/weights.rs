@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use pelage::Architecture;
 use pelage::data::preprocess::ResizeFilter;
 use pelage::zoo::fetch::Patience;
 use pelage::zoo::store::{self, Added, Kept, Store};
 use pelage::zoo::{AddedNetwork, Adding, Reading};
+use pelage::{Architecture, Error};
 
 use crate::failure::{Failure, Outcome};
 use crate::options::{Networks, one_of};
@@ -98,7 +98,12 @@ pub(super) fn run(arguments: Arguments) -> Outcome {
         } => Ok(answer(&store.add(&file, model)?, described)?),
         Verb::Add { file, network, .. } => {
             let adding = network.adding(&file)?;
-            Ok(answer(&store.add_onnx(&file, &adding)?, described_network)?)
+            let unsaid = adding.mean.is_none() || adding.std.is_none();
+            let added = store.add_onnx(&file, &adding).map_err(|failure| match failure {
+                Error::Settings(_) if unsaid => Failure::from(failure).help("`--mean R,G,B --std R,G,B`"),
+                other => other.into(),
+            })?;
+            Ok(answer(&added, described_network)?)
         }
         Verb::Fetch { model, file } => {
             let weights = store::published(model, file.as_deref())?;
@@ -120,7 +125,9 @@ pub(super) fn run(arguments: Arguments) -> Outcome {
 
 impl Network {
     fn adding(self, file: &Path) -> Result<Adding, Failure> {
-        let is_onnx = file.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("onnx"));
+        let is_onnx = file
+            .extension()
+            .is_some_and(|extension| extension.eq_ignore_ascii_case("onnx"));
         let stem = || file.file_stem().unwrap_or_default().to_string_lossy().to_lowercase();
         let name = match self.name {
             Some(name) => name,

@@ -71,7 +71,9 @@ fn layer(graph: &Graph, node: &Node, [h, w]: [usize; 2]) -> Layer {
 fn is_flat(graph: &Graph, node: &Node) -> bool {
     match node.operation {
         Operation::Flatten | Operation::Dense { .. } | Operation::AveragePool { side: 1 } => true,
-        Operation::Dropout(_) | Operation::Function(_) | Operation::Add | Operation::Multiply => is_flat(graph, &graph.nodes()[node.inputs[0]]),
+        Operation::Dropout(_) | Operation::Function(_) | Operation::Add | Operation::Multiply => {
+            is_flat(graph, &graph.nodes()[node.inputs[0]])
+        }
         _ => false,
     }
 }

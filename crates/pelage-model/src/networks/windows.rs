@@ -76,7 +76,9 @@ impl Pool {
         let ([rows, columns], padding) = (self.output_size(size), self.padding(size));
         let on_map = |at: usize, axis: usize| {
             let (start, before) = (at * self.stride, padding[axis]);
-            (start + self.kernel).min(size[axis] + before).saturating_sub(start.max(before))
+            (start + self.kernel)
+                .min(size[axis] + before)
+                .saturating_sub(start.max(before))
         };
         let of_row = |row: usize| (0..columns).map(move |column| on_map(row, 0) * on_map(column, 1));
         let counts = (0..rows).flat_map(of_row);

@@ -61,7 +61,13 @@ pub fn mean_pool(input: Tensor<4>, kernel: usize, stride: usize, padding: [usize
         groups: channels,
         activation: Activation::None,
     };
-    let sums = convolution(input, Tensor::ones([channels, 1, kernel, kernel], &device), None, &options, None);
+    let sums = convolution(
+        input,
+        Tensor::ones([channels, 1, kernel, kernel], &device),
+        None,
+        &options,
+        None,
+    );
     let [_, height, width, _] = sums.dims();
     let shares = Tensor::<1>::from_data(TensorData::new(shares, [height * width]), &device);
     sums * shares.reshape([1, height, width, 1])

@@ -53,7 +53,10 @@ impl Facts {
     fn check(&self, named: &Named) -> std::result::Result<(), String> {
         check_input(self.architecture, &self.preprocessing)?;
         if !matches!(self.architecture, Architecture::Added(_)) {
-            return Err(format!("holds {}, which is no network that was added", self.architecture.name()));
+            return Err(format!(
+                "holds {}, which is no network that was added",
+                self.architecture.name()
+            ));
         }
         let side = &self.preprocessing;
         let mut graph = self.architecture.graph([side.height as usize, side.width as usize], 2);

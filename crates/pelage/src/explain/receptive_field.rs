@@ -60,7 +60,9 @@ pub fn receptive_field(graph: &Graph, size: [usize; 2], layer: usize, position: 
             |kernel, stride, padding: [usize; 4]| [0, 1].map(|axis| field[axis].windows(kernel, stride, padding[axis]));
         let field = match &node.operation {
             Operation::Convolution(c) => windows(c.kernel, c.stride, c.options(from).padding),
-            Operation::MaxPool(pool) | Operation::MeanPool(pool) => windows(pool.kernel, pool.stride, pool.padding(from)),
+            Operation::MaxPool(pool) | Operation::MeanPool(pool) => {
+                windows(pool.kernel, pool.stride, pool.padding(from))
+            }
             Operation::AveragePool { .. } if from != *to => all,
             Operation::Flatten => all,
             Operation::Pad(sides) => windows(1, 1, *sides),

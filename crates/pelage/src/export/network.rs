@@ -179,7 +179,8 @@ fn function(writer: &mut Writer, name: &str, x: &str, function: Function) -> Str
     match function {
         Function::RELU => writer.node("Relu", name, &[x], Vec::new()),
         Function::Clip { low, high } => {
-            let [low, high] = [("low", low), ("high", high)].map(|(end, value)| writer.numbers(&part(name, end), &[], &[value]));
+            let [low, high] =
+                [("low", low), ("high", high)].map(|(end, value)| writer.numbers(&part(name, end), &[], &[value]));
             writer.node("Clip", name, &[x, &low, &high], Vec::new())
         }
         Function::HardSigmoid { slope, shift } => {

@@ -58,10 +58,15 @@ impl Store {
         let refused = |reason: String| Error::model(file, reason);
         let metadata = file.metadata().map_err(Error::io(file))?;
         if !metadata.is_file() || metadata.len() > onnx::MOST_BYTES {
-            return Err(refused("is no file, or larger than the 2 GB that an ONNX file can have".into()));
+            return Err(refused(
+                "is no file, or larger than the 2 GB that an ONNX file can have".into(),
+            ));
         }
         let bytes = std::fs::read(file).map_err(Error::io(file))?;
-        let sha256 = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+        let sha256 = Sha256::digest(&bytes)
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
         let read = onnx::read(file, bytes, &adding.reading).map_err(refused)?;
         let side = read.image_size;
         let (features, last) = (read.graph.sizes([side as usize; 2]), read.graph.nodes().len() - 1);
@@ -71,7 +76,10 @@ impl Store {
         let said = read.metadata.iter().find(|(key, _)| key == PREPROCESSING);
         let said: Option<Preprocessing> = said.and_then(|(_, value)| serde_json::from_str(value).ok());
         let own = said.is_some().then_some(([0.0; 3], [1.0; 3]));
-        let (Some(mean), Some(std)) = (adding.mean.or(own.map(|own| own.0)), adding.std.or(own.map(|own| own.1))) else {
+        let (Some(mean), Some(std)) = (
+            adding.mean.or(own.map(|own| own.0)),
+            adding.std.or(own.map(|own| own.1)),
+        ) else {
             return Err(Error::Settings(format!(
                 "{} does not say how it takes pixels, so the mean and the standard deviation of each channel have to \
                  be given, for pixels of 0 to 1: 0.485,0.456,0.406 and 0.229,0.224,0.225 for most networks of \
@@ -81,7 +89,10 @@ impl Store {
             )));
         };
         let preprocessing = Preprocessing {
-            filter: adding.filter.or(said.as_ref().map(|said| said.filter)).unwrap_or_default(),
+            filter: adding
+                .filter
+                .or(said.as_ref().map(|said| said.filter))
+                .unwrap_or_default(),
             fit: said.map_or(Fit::Crop, |said| said.fit),
             mean,
             std,
@@ -148,7 +159,11 @@ impl Store {
         };
         let mut names = Vec::new();
         for entry in entries {
-            let name = entry.map_err(Error::io(self.folder()))?.file_name().to_string_lossy().into_owned();
+            let name = entry
+                .map_err(Error::io(self.folder()))?
+                .file_name()
+                .to_string_lossy()
+                .into_owned();
             if check_name(&name).is_ok() {
                 names.push(name);
             }

@@ -17,7 +17,7 @@ use pelage::{Architecture, Config, Recipe};
 use super::super::compute::Caching;
 use super::settings::Settings;
 use crate::failure::Failure;
-use crate::options::{Networks, flag, one_of};
+use crate::options::{Networks, Unfound, flag, one_of};
 
 /// Train a network; every default is that of the reference recipe
 ///
@@ -261,7 +261,10 @@ impl FromStr for Backbones {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let known = |name: &str| Networks(&BACKBONES).find(name).map_err(|told| format!("'{name}': {told}"));
+        let known = |name: &str| {
+            let found = Networks(&BACKBONES).find(name);
+            found.map_err(|(Unfound::Damaged(told) | Unfound::Unknown(told))| told)
+        };
         text.split('+').map(known).collect::<Result<_, _>>().map(Backbones)
     }
 }

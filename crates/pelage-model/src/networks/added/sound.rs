@@ -22,7 +22,10 @@ impl Graph {
     pub(super) fn check_for(&self, size: [usize; 2]) -> Result<(), String> {
         if !(2..=MOST_NODES).contains(&self.nodes().len()) {
             let count = self.nodes().len().saturating_sub(1);
-            return Err(format!("it has {count} operations; 1 to {} are allowed", MOST_NODES - 1));
+            return Err(format!(
+                "it has {count} operations; 1 to {} are allowed",
+                MOST_NODES - 1
+            ));
         }
         let (mut sizes, mut names, mut weights) = (Vec::new(), HashSet::new(), 0usize);
         for node in self.nodes() {
@@ -45,10 +48,14 @@ impl Graph {
                 return Err(refused(format!("makes a map of {h} x {w} x {}", node.channels)));
             }
             let shapes = self.tensors(node);
-            let counts = shapes.iter().map(|(_, shape)| shape.iter().fold(1usize, |all, &n| all.saturating_mul(n)));
+            let counts = shapes
+                .iter()
+                .map(|(_, shape)| shape.iter().fold(1usize, |all, &n| all.saturating_mul(n)));
             weights = counts.fold(weights, usize::saturating_add);
             if weights > MOST_WEIGHTS {
-                return Err(refused(format!("and those before it have more than {MOST_WEIGHTS} weights")));
+                return Err(refused(format!(
+                    "and those before it have more than {MOST_WEIGHTS} weights"
+                )));
             }
             sizes.push(to);
         }
@@ -89,7 +96,8 @@ fn check(node: &Node, inputs: &[(&Node, [usize; 2])], is_first: bool) -> Result<
         Operation::Convolution(c) => {
             let padding = c.padding;
             windows(c.kernel, c.stride, padding, from)?;
-            let divided = c.groups > 0 && first.channels.is_multiple_of(c.groups) && c.channels.is_multiple_of(c.groups);
+            let divided =
+                c.groups > 0 && first.channels.is_multiple_of(c.groups) && c.channels.is_multiple_of(c.groups);
             if !divided || c.channels == 0 || c.norm.is_some() {
                 return Err(format!(
                     "makes {} channels of {} in {} groups",
@@ -105,7 +113,12 @@ fn check(node: &Node, inputs: &[(&Node, [usize; 2])], is_first: bool) -> Result<
             }
         }
         Operation::MaxPool(pool) | Operation::MeanPool(pool) => {
-            let Pool { kernel, stride, padding, .. } = *pool;
+            let Pool {
+                kernel,
+                stride,
+                padding,
+                ..
+            } = *pool;
             windows(kernel, stride, padding, from)?;
             same(first.channels)
         }
@@ -136,11 +149,15 @@ fn windows(kernel: usize, stride: usize, padding: Padding, [h, w]: [usize; 2]) -
         Padding::Same => [0; 4],
     };
     if !in_range || sides.iter().any(|&side| side >= kernel) {
-        return Err(format!("has windows of {kernel} pixels, {stride} apart, with {sides:?} around the map"));
+        return Err(format!(
+            "has windows of {kernel} pixels, {stride} apart, with {sides:?} around the map"
+        ));
     }
     let [top, left, bottom, right] = padding.around(kernel, stride, [h, w]);
     match kernel <= h + top + bottom && kernel <= w + left + right {
         true => Ok(()),
-        false => Err(format!("has windows of {kernel} pixels, larger than its map of {h} x {w}")),
+        false => Err(format!(
+            "has windows of {kernel} pixels, larger than its map of {h} x {w}"
+        )),
     }
 }

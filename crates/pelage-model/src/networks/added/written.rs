@@ -23,7 +23,10 @@ impl Graph {
     /// Names the first line that says nothing.
     pub(in super::super) fn read(lines: &[String]) -> Result<Graph, String> {
         if lines.len() >= MOST_NODES {
-            return Err(format!("it has {} operations; at most {MOST_NODES} are allowed", lines.len()));
+            return Err(format!(
+                "it has {} operations; at most {MOST_NODES} are allowed",
+                lines.len()
+            ));
         }
         let (mut graph, input) = Graph::new();
         let mut known = HashMap::from([("input", input)]);
@@ -68,9 +71,7 @@ fn line(graph: &Graph, node: &Node) -> String {
         Operation::Pad(sides) => written("pad", &format!(" padding={}", padding(Padding::Sides(*sides)))),
         Operation::Function(function) => match function {
             Function::Clip { low, high } => written("clip", &format!(" low={low} high={high}")),
-            Function::HardSigmoid { slope, shift } => {
-                written("hard_sigmoid", &format!(" slope={slope} shift={shift}"))
-            }
+            Function::HardSigmoid { slope, shift } => written("hard_sigmoid", &format!(" slope={slope} shift={shift}")),
             Function::HardSwish => written("hard_swish", ""),
             Function::Sigmoid => written("sigmoid", ""),
             Function::Silu => written("silu", ""),
@@ -174,7 +175,12 @@ fn add<'a>(graph: &mut Graph, known: &HashMap<&str, Value>, text: &'a str) -> Re
     let (name, rest) = text.split_once(" = ").ok_or_else(unread)?;
     let (what, rest) = rest.split_once('(').ok_or_else(unread)?;
     let (inputs, options) = rest.split_once(')').ok_or_else(unread)?;
-    let read = |input: &str| known.get(input).copied().ok_or(format!("reads '{}'", input.escape_debug()));
+    let read = |input: &str| {
+        known
+            .get(input)
+            .copied()
+            .ok_or(format!("reads '{}'", input.escape_debug()))
+    };
     let inputs: Vec<Value> = inputs.split(", ").map(read).collect::<Result<_, _>>()?;
     let options = options.split_whitespace().map(|option| option.split_once('='));
     let mut options = Options(options.collect::<Option<_>>().ok_or_else(unread)?);
@@ -199,10 +205,10 @@ fn add<'a>(graph: &mut Graph, known: &HashMap<&str, Value>, text: &'a str) -> Re
             Padding::Sides(sides) => Operation::Pad(sides),
             _ => return Err("has a padding that is none".into()),
         },
-        "clip" => Operation::Function(Function::Clip {
-            low: options.number("low")?,
-            high: options.number("high")?,
-        }),
+        "clip" => match (options.number("low")?, options.number("high")?) {
+            (low, high) if low <= high => Operation::Function(Function::Clip { low, high }),
+            _ => return Err("has a low that is above its high".into()),
+        },
         "hard_sigmoid" => Operation::Function(Function::HardSigmoid {
             slope: options.number("slope")?,
             shift: options.number("shift")?,

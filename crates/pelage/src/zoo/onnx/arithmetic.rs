@@ -63,10 +63,15 @@ fn channelwise(at: &Translation, map: Map, constant: &Constant) -> Result<Vec<f6
     one_value_a_channel(at, map)?;
     // From the last axis on, the channels are this one.
     let from_last = if map.order == Order::ChannelsFirst { 2 } else { 0 };
-    let fits = constant.shape.iter().rev().enumerate().all(|(axis, &length)| match axis == from_last {
-        true => length == channels,
-        false => length == 1,
-    });
+    let fits = constant
+        .shape
+        .iter()
+        .rev()
+        .enumerate()
+        .all(|(axis, &length)| match axis == from_last {
+            true => length == channels,
+            false => length == 1,
+        });
     match fits && numbers.len() == channels {
         true => Ok(numbers.iter().map(|&number| number.into()).collect()),
         false => Err(format!(

@@ -50,7 +50,11 @@ impl Constant {
             F32 | I32 => 4,
             F64 | I64 => 8,
             10 | 16 => return Err("holds numbers of 16 bits; save the network with numbers of 32 bits".into()),
-            other => return Err(format!("holds values of type {other}, which no weights of a network are")),
+            other => {
+                return Err(format!(
+                    "holds values of type {other}, which no weights of a network are"
+                ));
+            }
         };
         let length = count.checked_mul(width).ok_or("is larger than any file")?;
         let outside;
@@ -85,7 +89,13 @@ impl Constant {
                 Numbers::Whole(fours.map(|&four| i32::from_le_bytes(four).into()).collect())
             }
             (I32, false) => Numbers::Whole(tensor.int32_data.iter().map(|&number| number.into()).collect()),
-            (_, true) => Numbers::Whole(raw.as_chunks().0.iter().map(|&eight| i64::from_le_bytes(eight)).collect()),
+            (_, true) => Numbers::Whole(
+                raw.as_chunks()
+                    .0
+                    .iter()
+                    .map(|&eight| i64::from_le_bytes(eight))
+                    .collect(),
+            ),
             (_, false) => Numbers::Whole(tensor.int64_data.clone()),
         };
         Ok(Constant { shape, numbers })
@@ -125,7 +135,9 @@ fn external(tensor: &Tensor, folder: &Path, length: usize) -> Result<Vec<u8>, St
     // Nothing outside of the folder is read, whatever the file says.
     let (Some(Component::Normal(name)), None) = (parts.next(), parts.next()) else {
         let shown = location.escape_debug();
-        return Err(format!("has its values in '{shown}', which is no file beside the network's"));
+        return Err(format!(
+            "has its values in '{shown}', which is no file beside the network's"
+        ));
     };
     let path = folder.join(name);
     let refused = |failure: std::io::Error| format!("has its values in {}: {failure}", path.display());
@@ -134,7 +146,10 @@ fn external(tensor: &Tensor, folder: &Path, length: usize) -> Result<Vec<u8>, St
     let metadata = path.symlink_metadata().map_err(refused)?;
     let end = start.checked_add(length as u64);
     if !metadata.is_file() || end.is_none_or(|end| end > metadata.len()) {
-        return Err(format!("has its values in {}, which is too short or no file", path.display()));
+        return Err(format!(
+            "has its values in {}, which is too short or no file",
+            path.display()
+        ));
     }
     let mut file = File::open(&path).map_err(refused)?;
     file.seek(SeekFrom::Start(start)).map_err(refused)?;
@@ -176,7 +191,10 @@ mod tests {
     #[test]
     fn values_in_another_file_are_read_from_the_same_folder_alone() {
         let folder = tempfile::tempdir().unwrap();
-        let numbers: Vec<u8> = [1.0f32, 2.0, 3.0].iter().flat_map(|number| number.to_le_bytes()).collect();
+        let numbers: Vec<u8> = [1.0f32, 2.0, 3.0]
+            .iter()
+            .flat_map(|number| number.to_le_bytes())
+            .collect();
         std::fs::write(folder.path().join("net.data"), numbers).unwrap();
         let outside = |location: &str, offset: &str| {
             let entries = [("location", location), ("offset", offset)];

@@ -29,7 +29,11 @@ impl<'a> Nodes<'a> {
         for (i, node) in graph.node.iter().enumerate() {
             for output in node.output.iter().filter(|output| !output.is_empty()) {
                 if givers.insert(&output[..], i).is_some() {
-                    return Err(format!("{}: its output '{}' is another's as well", shown(node), output.escape_debug()));
+                    return Err(format!(
+                        "{}: its output '{}' is another's as well",
+                        shown(node),
+                        output.escape_debug()
+                    ));
                 }
             }
         }
@@ -52,10 +56,14 @@ impl<'a> Nodes<'a> {
     /// The output of the node or the value that is called `name`.
     pub(super) fn named(&self, name: &str) -> Result<Cut<'a>, String> {
         let by_name = self.all.iter().find(|node| node.name == name);
-        let node = by_name.or_else(|| self.giver(name)).ok_or_else(|| {
-            format!("has no node called '{}'", name.escape_debug())
-        })?;
-        let value = node.output.iter().find(|output| *output == name).or(node.output.first());
+        let node = by_name
+            .or_else(|| self.giver(name))
+            .ok_or_else(|| format!("has no node called '{}'", name.escape_debug()))?;
+        let value = node
+            .output
+            .iter()
+            .find(|output| *output == name)
+            .or(node.output.first());
         Ok(Cut {
             value: value.ok_or_else(|| format!("{}: it gives nothing", shown(node)))?,
             classifier: None,
@@ -77,7 +85,9 @@ impl<'a> Nodes<'a> {
             let [before] = computed[..] else { break };
             let is_classifier = match &node.op_type[..] {
                 "Gemm" | "MatMul" => true,
-                "Conv" => input(node, 1).and_then(&outputs).is_some_and(|count| CLASSES.contains(&count)),
+                "Conv" => input(node, 1)
+                    .and_then(&outputs)
+                    .is_some_and(|count| CLASSES.contains(&count)),
                 _ => false,
             };
             if is_classifier {
@@ -167,7 +177,8 @@ mod tests {
         ];
         assert_eq!(usual(squeezenet), "fire");
         // Without a classifier all of it.
-        let headless: &[(&str, &[&str], &str)] = &[("Conv", &["x", "w"], "conv"), ("GlobalAveragePool", &["conv"], "pool")];
+        let headless: &[(&str, &[&str], &str)] =
+            &[("Conv", &["x", "w"], "conv"), ("GlobalAveragePool", &["conv"], "pool")];
         assert_eq!(usual(headless), "pool");
         let residual: &[(&str, &[&str], &str)] = &[("Add", &["x", "y"], "sum"), ("Softmax", &["sum"], "p")];
         assert_eq!(usual(residual), "sum");

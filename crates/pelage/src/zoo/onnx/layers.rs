@@ -1,7 +1,7 @@
 //! Layers in the making: what a file spreads over several nodes is one convolution here, where nothing else reads what
 //! is between.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 use pelage_model::networks::Function;
 use pelage_model::networks::graph::{Convolution, Graph, Operation, Padding, Pool};
@@ -26,7 +26,8 @@ struct Layer {
 /// The layers of a network, each behind those that it reads; the first one is the images.
 pub(super) struct Layers {
     all: Vec<Layer>,
-    names: HashSet<String>,
+    /// Those that are taken, each with how many have wanted it.
+    names: HashMap<String, usize>,
 }
 
 /// A layer, and how many nodes read it.
@@ -50,7 +51,7 @@ impl Layers {
         };
         Layers {
             all: vec![images],
-            names: HashSet::from(["input".to_string()]),
+            names: HashMap::from([("input".to_string(), 1)]),
         }
     }
 
@@ -68,7 +69,12 @@ impl Layers {
         let from = self.all[inputs[0]].size;
         let size = match &operation {
             Operation::MaxPool(pool) | Operation::MeanPool(pool) => {
-                let Pool { kernel, stride, padding, .. } = *pool;
+                let Pool {
+                    kernel,
+                    stride,
+                    padding,
+                    ..
+                } = *pool;
                 fits(kernel, stride, padding, from)?;
                 pool.output_size(from)
             }
@@ -103,7 +109,14 @@ impl Layers {
         bias: Vec<f32>,
     ) -> Result<usize, String> {
         let Layer { size, channels, .. } = self.all[input];
-        let Convolution { kernel, stride, groups, padding, channels: outputs, .. } = convolution;
+        let Convolution {
+            kernel,
+            stride,
+            groups,
+            padding,
+            channels: outputs,
+            ..
+        } = convolution;
         fits(kernel, stride, padding, size)?;
         if groups == 0 || !channels.is_multiple_of(groups) || !outputs.is_multiple_of(groups) {
             return Err(format!("it makes {outputs} channels of {channels} in {groups} groups"));
@@ -142,7 +155,9 @@ impl Layers {
         let Layer { weight, bias, .. } = &mut self.all[layer];
         let each = weight.len() / channels.max(1);
         for (kernel, scale) in weight.chunks_mut(each.max(1)).zip(scale) {
-            kernel.iter_mut().for_each(|weight| *weight = (f64::from(*weight) * scale) as f32);
+            kernel
+                .iter_mut()
+                .for_each(|weight| *weight = (f64::from(*weight) * scale) as f32);
         }
         for (bias, (scale, shift)) in bias.iter_mut().zip(scale.iter().zip(shift)) {
             *bias = (f64::from(*bias) * scale + shift) as f32;
@@ -218,7 +233,13 @@ impl Layers {
             }
             parts.push(part);
         }
-        let plain = |c: char| if c.is_ascii_alphanumeric() || "._-".contains(c) { c.to_ascii_lowercase() } else { '.' };
+        let plain = |c: char| {
+            if c.is_ascii_alphanumeric() || "._-".contains(c) {
+                c.to_ascii_lowercase()
+            } else {
+                '.'
+            }
+        };
         let name: String = parts.join(".").chars().map(plain).collect();
         // The end tells more than the beginning.
         let mut name = name[name.len().saturating_sub(100)..].trim_matches('.').to_string();
@@ -226,18 +247,23 @@ impl Layers {
             name = format!("layer.{name}").trim_end_matches('.').to_string();
         }
         let mut own = name.clone();
-        let mut number = 1;
-        while !self.names.insert(own.clone()) {
-            number += 1;
+        while self.names.contains_key(&own) {
+            let number = self.names.entry(name.clone()).or_default();
+            *number += 1;
             own = format!("{name}-{number}");
         }
+        self.names.insert(own.clone(), 1);
         own
     }
 
     /// The layer that the global average pooling `layer` reads, if it is one: heads pool themselves.
     pub(super) fn before_pooling(&self, layer: usize) -> usize {
         match &self.all[layer] {
-            Layer { operation: Operation::AveragePool { side: 1 }, inputs, .. } => inputs[0],
+            Layer {
+                operation: Operation::AveragePool { side: 1 },
+                inputs,
+                ..
+            } => inputs[0],
             _ => layer,
         }
     }
@@ -260,9 +286,19 @@ impl Layers {
             // Layers read earlier ones, and what is needed of these has been placed.
             let inputs: Vec<_> = layer.inputs.iter().map(|input| placed[input]).collect();
             if let Operation::Convolution(c) = &layer.operation {
-                let shape = vec![c.channels, layer.weight.len() / (c.channels * c.kernel * c.kernel), c.kernel, c.kernel];
-                let tensors = [("weight", shape, layer.weight), ("bias", vec![layer.bias.len()], layer.bias)];
-                values.extend(tensors.map(|(kind, shape, data)| (format!("{}.{kind}", layer.name), Values { shape, data })));
+                let shape = vec![
+                    c.channels,
+                    layer.weight.len() / (c.channels * c.kernel * c.kernel),
+                    c.kernel,
+                    c.kernel,
+                ];
+                let tensors = [
+                    ("weight", shape, layer.weight),
+                    ("bias", vec![layer.bias.len()], layer.bias),
+                ];
+                values.extend(
+                    tensors.map(|(kind, shape, data)| (format!("{}.{kind}", layer.name), Values { shape, data })),
+                );
             }
             placed.insert(i, graph.put(layer.name, layer.operation, &inputs));
         }
@@ -278,14 +314,23 @@ pub(super) fn checked(shape: [usize; 4]) -> Result<usize, String> {
         .ok_or_else(|| format!("weights of {shape:?} are too many"))
 }
 
-/// Refuses windows larger than what they slide over.
+/// The largest kernel and the largest stride.
+const LARGEST: usize = 128;
+
+/// Refuses windows larger than what they slide over, or that can lie beside it.
 fn fits(kernel: usize, stride: usize, padding: Padding, [h, w]: [usize; 2]) -> Result<(), String> {
-    let sound = kernel > 0 && stride > 0 && h > 0 && w > 0;
-    let [top, left, bottom, right] = match sound {
-        true => padding.around(kernel, stride, [h, w]),
-        false => [0; 4],
-    };
-    match sound && kernel <= h + top + bottom && kernel <= w + left + right {
+    if !(1..=LARGEST).contains(&kernel) || !(1..=LARGEST).contains(&stride) || h == 0 || w == 0 {
+        return Err(format!(
+            "its windows of {kernel} pixels, {stride} apart, over a map of {h} x {w} are not supported"
+        ));
+    }
+    let sides @ [top, left, bottom, right] = padding.around(kernel, stride, [h, w]);
+    if sides.iter().any(|&side| side >= kernel) {
+        return Err(format!(
+            "its windows of {kernel} pixels are smaller than the padding, {sides:?}"
+        ));
+    }
+    match kernel <= h + top + bottom && kernel <= w + left + right {
         true => Ok(()),
         false => Err(format!("its windows of {kernel} pixels do not fit a map of {h} x {w}")),
     }

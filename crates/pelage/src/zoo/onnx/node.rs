@@ -15,7 +15,10 @@ pub(super) fn shown(node: &Node) -> String {
 
 /// The input of `node` at `index`, where it is not left out.
 pub(super) fn input(node: &Node, index: usize) -> Option<&str> {
-    node.input.get(index).map(|name| &name[..]).filter(|name| !name.is_empty())
+    node.input
+        .get(index)
+        .map(|name| &name[..])
+        .filter(|name| !name.is_empty())
 }
 
 pub(super) fn attribute<'a>(node: &'a Node, name: &str) -> Option<&'a Attribute> {
@@ -43,7 +46,9 @@ pub(super) fn wholes<'a>(node: &'a Node, name: &str) -> Option<&'a [i64]> {
 
 /// The text `name`, or nothing.
 pub(super) fn text<'a>(node: &'a Node, name: &str) -> &'a [u8] {
-    attribute(node, name).and_then(|attribute| attribute.s.as_deref()).unwrap_or_default()
+    attribute(node, name)
+        .and_then(|attribute| attribute.s.as_deref())
+        .unwrap_or_default()
 }
 
 /// The one number that all of the list `name` are, or `usual` if the node does not say; `what` it is called.

@@ -14,6 +14,9 @@ const KNOWN: &str = "Conv, BatchNormalization, Relu, Clip, HardSwish, HardSigmoi
                      AveragePool, GlobalAveragePool, ReduceMean, Gemm, MatMul, Concat, Pad, and what only changes \
                      shapes";
 
+/// The largest window of a mean that counts its padding: its weights are in no file.
+const LARGEST_MEAN: usize = 16;
+
 pub(super) fn translated<'a>(at: &mut Translation<'a>, node: &'a Node) -> Result<Seen, String> {
     let name = layer_name(node);
     match &node.op_type[..] {
@@ -23,7 +26,9 @@ pub(super) fn translated<'a>(at: &mut Translation<'a>, node: &'a Node) -> Result
         "MaxPool" | "AveragePool" => pool(at, node, name),
         "GlobalAveragePool" => {
             let map = at.first(node, 0)?;
-            let layer = at.layers.add(name, Operation::AveragePool { side: 1 }, vec![map.layer])?;
+            let layer = at
+                .layers
+                .add(name, Operation::AveragePool { side: 1 }, vec![map.layer])?;
             Ok(Translation::made(layer, Order::ChannelsFirst))
         }
         "ReduceMean" => reduce_mean(at, node, name),
@@ -37,7 +42,11 @@ pub(super) fn translated<'a>(at: &mut Translation<'a>, node: &'a Node) -> Result
                 // The largest numbers of all stand for no bound.
                 Ok::<_, String>(if number.abs() > 3e38 { none } else { number })
             });
-            function(at, node, name, Function::Clip { low: low?, high: high? })
+            let (low, high) = (low?, high?);
+            match low <= high {
+                true => function(at, node, name, Function::Clip { low, high }),
+                false => Err(format!("values of {low} to {high} are none")),
+            }
         }
         "Sigmoid" => function(at, node, name, Function::Sigmoid),
         "HardSwish" => function(at, node, name, Function::HardSwish),
@@ -50,7 +59,10 @@ pub(super) fn translated<'a>(at: &mut Translation<'a>, node: &'a Node) -> Result
         "Pad" => pad(at, node, name),
         other => {
             let other: String = other.chars().take(60).collect();
-            Err(format!("the operator '{}' is not supported; these are: {KNOWN}", other.escape_debug()))
+            Err(format!(
+                "the operator '{}' is not supported; these are: {KNOWN}",
+                other.escape_debug()
+            ))
         }
     }
 }
@@ -101,7 +113,11 @@ fn sides(sides: [usize; 4]) -> Padding {
 }
 
 fn undilated(node: &Node) -> Result<(), String> {
-    match wholes(node, "dilations").unwrap_or_default().iter().all(|&one| one == 1) {
+    match wholes(node, "dilations")
+        .unwrap_or_default()
+        .iter()
+        .all(|&one| one == 1)
+    {
         true => Ok(()),
         false => Err("dilations other than 1 are not supported".into()),
     }
@@ -110,7 +126,10 @@ fn undilated(node: &Node) -> Result<(), String> {
 fn convolution<'a>(at: &mut Translation<'a>, node: &'a Node, name: &str) -> Result<Seen, String> {
     let (map, weights) = (at.first(node, 0)?, at.constant(node, 1)?);
     let [outputs, inputs, rows, columns] = weights.shape[..] else {
-        return Err(format!("its weights have the shape {:?}; only images are supported", weights.shape));
+        return Err(format!(
+            "its weights have the shape {:?}; only images are supported",
+            weights.shape
+        ));
     };
     undilated(node)?;
     let (stride, groups) = (same(node, "strides", 1)?, small(whole(node, "group", 1), "groups")?);
@@ -119,7 +138,9 @@ fn convolution<'a>(at: &mut Translation<'a>, node: &'a Node, name: &str) -> Resu
     }
     if groups == 0 || at.layers.channels(map.layer) != inputs.saturating_mul(groups) {
         let channels = at.layers.channels(map.layer);
-        return Err(format!("it reads {channels} channels, but has weights for {groups} x {inputs}"));
+        return Err(format!(
+            "it reads {channels} channels, but has weights for {groups} x {inputs}"
+        ));
     }
     let pads = padding(node, [rows, columns], stride, at.layers.size(map.layer))?;
     let kernel = rows.max(columns);
@@ -161,12 +182,17 @@ fn dense<'a>(at: &mut Translation<'a>, node: &'a Node, name: &str) -> Result<See
     }
     let ([h, w], channels) = (at.layers.size(map.layer), at.layers.channels(map.layer));
     let [rows, columns] = weights.shape[..] else {
-        return Err(format!("its weights have the shape {:?}, where two axes belong", weights.shape));
+        return Err(format!(
+            "its weights have the shape {:?}, where two axes belong",
+            weights.shape
+        ));
     };
     let turned = node.op_type == "Gemm" && whole(node, "transB", 0) != 0;
     let (outputs, inputs) = if turned { (rows, columns) } else { (columns, rows) };
     if h != w || inputs != h * w * channels || outputs == 0 {
-        return Err(format!("it has weights for {inputs} values, and reads a map of {h} x {w} x {channels}"));
+        return Err(format!(
+            "it has weights for {inputs} values, and reads a map of {h} x {w} x {channels}"
+        ));
     }
     let gemm = node.op_type == "Gemm";
     let (alpha, beta) = match gemm {
@@ -176,11 +202,22 @@ fn dense<'a>(at: &mut Translation<'a>, node: &'a Node, name: &str) -> Result<See
     let numbers = weights.reals()?;
     let mut weight = Vec::with_capacity(numbers.len());
     for output in 0..outputs {
-        let value = |input: usize| alpha * if turned { numbers[output * inputs + input] } else { numbers[input * outputs + output] };
+        let value = |input: usize| {
+            alpha
+                * if turned {
+                    numbers[output * inputs + input]
+                } else {
+                    numbers[input * outputs + output]
+                }
+        };
         match map.order {
             Order::Flat => weight.extend((0..inputs).map(value)),
             // Pixel by pixel in the file, channel by channel here.
-            _ => weight.extend((0..channels).flat_map(|c| (0..h * w).map(move |pixel| pixel * channels + c)).map(value)),
+            _ => weight.extend(
+                (0..channels)
+                    .flat_map(|c| (0..h * w).map(move |pixel| pixel * channels + c))
+                    .map(value),
+            ),
         }
     }
     let bias = match input(node, 2).filter(|_| gemm) {
@@ -249,12 +286,21 @@ fn pool<'a>(at: &mut Translation<'a>, node: &'a Node, name: &str) -> Result<Seen
         ("MaxPool", _) => at.layers.add(name, Operation::MaxPool(pool), vec![map.layer])?,
         (_, false) => at.layers.add(name, Operation::MeanPool(pool), vec![map.layer])?,
         (_, true) if pool.ceil => return Err("ceil_mode with count_include_pad is not supported".into()),
+        (_, true) if kernel > LARGEST_MEAN => {
+            return Err(format!(
+                "count_include_pad over windows of {kernel} pixels is not supported"
+            ));
+        }
         (_, true) => {
             // The mean of windows that padding belongs to is a sum with one weight.
             let channels = at.layers.channels(map.layer);
             let weight = vec![1.0 / (kernel * kernel) as f32; checked([channels, 1, kernel, kernel])?];
-            let mean = Convolution::new(kernel, channels).depthwise().stride(stride).padding(pool.padding);
-            at.layers.convolution(name, map.layer, mean, weight, vec![0.0; channels])?
+            let mean = Convolution::new(kernel, channels)
+                .depthwise()
+                .stride(stride)
+                .padding(pool.padding);
+            at.layers
+                .convolution(name, map.layer, mean, weight, vec![0.0; channels])?
         }
     };
     Ok(Translation::made(layer, Order::ChannelsFirst))
@@ -263,15 +309,23 @@ fn pool<'a>(at: &mut Translation<'a>, node: &'a Node, name: &str) -> Result<Seen
 fn reduce_mean<'a>(at: &mut Translation<'a>, node: &'a Node, name: &str) -> Result<Seen, String> {
     let map = at.map(node, 0)?;
     let mut axes = at.wholes(node, "axes", 1)?.unwrap_or_default();
-    axes.iter_mut().filter(|axis| **axis < 0).for_each(|axis| *axis = axis.saturating_add(4));
+    axes.iter_mut()
+        .filter(|axis| **axis < 0)
+        .for_each(|axis| *axis = axis.saturating_add(4));
     axes.sort_unstable();
     let flat = match (map.order, &axes[..]) {
         (Order::ChannelsFirst, [2, 3]) => Order::Flat,
         (Order::ChannelsLast, [1, 2]) => Order::FlatLast,
         _ => return Err("only the mean over rows and columns is supported".into()),
     };
-    let layer = at.layers.add(name, Operation::AveragePool { side: 1 }, vec![map.layer])?;
-    let order = if whole(node, "keepdims", 1) != 0 { map.order } else { flat };
+    let layer = at
+        .layers
+        .add(name, Operation::AveragePool { side: 1 }, vec![map.layer])?;
+    let order = if whole(node, "keepdims", 1) != 0 {
+        map.order
+    } else {
+        flat
+    };
     Ok(Translation::made(layer, order))
 }
 
@@ -292,7 +346,10 @@ fn concatenation<'a>(at: &mut Translation<'a>, node: &'a Node, name: &str) -> Re
     }
     let size = at.layers.size(first.layer);
     one_value_a_channel(at, first)?;
-    if maps.iter().any(|map| map.order != first.order || at.layers.size(map.layer) != size) {
+    if maps
+        .iter()
+        .any(|map| map.order != first.order || at.layers.size(map.layer) != size)
+    {
         return Err("it joins maps of different sizes".into());
     }
     let inputs = maps.iter().map(|map| map.layer).collect();
@@ -322,6 +379,8 @@ fn pad<'a>(at: &mut Translation<'a>, node: &'a Node, name: &str) -> Result<Seen,
         return Err("only zeros around rows and columns are supported".into());
     }
     let [top, left, bottom, right] = sides.map(|side| small(side, "pads"));
-    let layer = at.layers.add(name, Operation::Pad([top?, left?, bottom?, right?]), vec![map.layer])?;
+    let layer = at
+        .layers
+        .add(name, Operation::Pad([top?, left?, bottom?, right?]), vec![map.layer])?;
     Ok(Translation::made(layer, map.order))
 }

@@ -49,13 +49,18 @@ pub(super) fn translated<'a>(at: &mut Translation<'a>, node: &'a Node) -> Result
             let (start, end) = (at.wholes(node, "starts", 1)?, at.wholes(node, "ends", 2)?);
             let steps = at.wholes(node, "steps", 4)?;
             let numbers = from.wholes()?;
-            let ([start], [end], true) = (&start.unwrap_or_default()[..], &end.unwrap_or_default()[..], steps.is_none_or(|steps| steps == [1]))
-            else {
+            let ([start], [end], true) = (
+                &start.unwrap_or_default()[..],
+                &end.unwrap_or_default()[..],
+                steps.is_none_or(|steps| steps == [1]),
+            ) else {
                 return Err("more than a part of a row of numbers is not supported".into());
             };
             let length = numbers.len() as i64;
             let place = |at: i64| if at < 0 { at.saturating_add(length) } else { at }.clamp(0, length) as usize;
-            Ok(constant(Constant::row(numbers.get(place(*start)..place(*end)).unwrap_or_default().to_vec())))
+            Ok(constant(Constant::row(
+                numbers.get(place(*start)..place(*end)).unwrap_or_default().to_vec(),
+            )))
         }
         ("Unsqueeze" | "Squeeze" | "Reshape", Seen::Constant(from)) => match &from.numbers {
             // A number or a row of them: what is made of it here does not depend on the axes.
@@ -65,7 +70,10 @@ pub(super) fn translated<'a>(at: &mut Translation<'a>, node: &'a Node) -> Result
         ("Transpose", Seen::Constant(from)) => match (&from.shape[..], &from.numbers) {
             ([rows, columns], Numbers::Real(reals)) if matches!(wholes(node, "perm"), None | Some([1, 0])) => {
                 let turned = (0..*columns).flat_map(|column| reals.iter().skip(column).step_by(*columns));
-                Ok(constant(Constant::reals_of(vec![*columns, *rows], turned.copied().collect())))
+                Ok(constant(Constant::reals_of(
+                    vec![*columns, *rows],
+                    turned.copied().collect(),
+                )))
             }
             _ => Err("of this constant it is not supported".into()),
         },
@@ -96,9 +104,15 @@ fn constant(constant: Constant) -> Seen {
 
 fn place(row: &Constant, index: i64) -> Result<i64, String> {
     let numbers = row.wholes()?;
-    let index = if index < 0 { index.saturating_add(numbers.len() as i64) } else { index };
+    let index = if index < 0 {
+        index.saturating_add(numbers.len() as i64)
+    } else {
+        index
+    };
     let found = usize::try_from(index).ok().and_then(|index| numbers.get(index));
-    found.copied().ok_or_else(|| "it takes a number that is not there".into())
+    found
+        .copied()
+        .ok_or_else(|| "it takes a number that is not there".into())
 }
 
 /// The lengths of the axes of a map, for one image.
@@ -133,13 +147,18 @@ fn reshaped(at: &Translation, map: Map, shape: &[i64], keeps_zeros: bool) -> Res
             length => Some(small(length, "lengths").map_err(|_| told())?),
         });
     }
-    let known = lengths.iter().flatten().try_fold(1usize, |all, &length| all.checked_mul(length)).ok_or_else(told)?;
+    let known = lengths
+        .iter()
+        .flatten()
+        .try_fold(1usize, |all, &length| all.checked_mul(length))
+        .ok_or_else(told)?;
     let open = lengths.iter().filter(|length| length.is_none()).count();
     let lengths: Vec<usize> = match open {
         0 if known == total => lengths.into_iter().flatten().collect(),
-        1 if known > 0 && total.is_multiple_of(known) => {
-            lengths.into_iter().map(|length| length.unwrap_or(total / known)).collect()
-        }
+        1 if known > 0 && total.is_multiple_of(known) => lengths
+            .into_iter()
+            .map(|length| length.unwrap_or(total / known))
+            .collect(),
         _ => return Err(told()),
     };
     if lengths.len() == 1 {
@@ -159,7 +178,11 @@ fn reshaped(at: &Translation, map: Map, shape: &[i64], keeps_zeros: bool) -> Res
 /// Axes of length one taken away or put in.
 fn squeezed(at: &Translation, map: Map, axes: Option<&[i64]>, away: bool) -> Result<Seen, String> {
     let told = || "only rows and columns of one pixel can be taken away or put in".to_string();
-    let mut axes: Vec<i64> = axes.unwrap_or(&[]).iter().map(|&axis| if axis < 0 { axis.saturating_add(4) } else { axis }).collect();
+    let mut axes: Vec<i64> = axes
+        .unwrap_or(&[])
+        .iter()
+        .map(|&axis| if axis < 0 { axis.saturating_add(4) } else { axis })
+        .collect();
     axes.sort_unstable();
     if at.layers.size(map.layer) != [1, 1] {
         return Err(told());

@@ -68,7 +68,11 @@ impl<'a> Translation<'a> {
         };
         Translation {
             layers: Layers::new(side),
-            constants: graph.initializer.iter().map(|tensor| (&tensor.name[..], tensor)).collect(),
+            constants: graph
+                .initializer
+                .iter()
+                .map(|tensor| (&tensor.name[..], tensor))
+                .collect(),
             seen: HashMap::from([(name, Seen::Map(map))]),
             readers: HashMap::new(),
             folder,
@@ -86,7 +90,10 @@ impl<'a> Translation<'a> {
             let refused = |reason: String| format!("{}: {reason}", shown(node));
             if !node.domain.is_empty() && node.domain != "ai.onnx" {
                 let domain: String = node.domain.chars().take(60).collect();
-                return Err(refused(format!("an operator of '{}' is not supported", domain.escape_debug())));
+                return Err(refused(format!(
+                    "an operator of '{}' is not supported",
+                    domain.escape_debug()
+                )));
             }
             let found = self.translated(node).map_err(refused)?;
             let Some(output) = node.output.first() else {
@@ -96,7 +103,10 @@ impl<'a> Translation<'a> {
         }
         match self.seen.get(last) {
             Some(Seen::Map(map)) => Ok(*map),
-            _ => Err(format!("the value '{}' does not depend on the images", last.escape_debug())),
+            _ => Err(format!(
+                "the value '{}' does not depend on the images",
+                last.escape_debug()
+            )),
         }
     }
 
@@ -149,7 +159,9 @@ impl<'a> Translation<'a> {
         let map = self.map(node, index)?;
         match map.order {
             Order::ChannelsFirst => Ok(map),
-            other => Err(format!("its input has the axes of {other:?}, where ChannelsFirst are supported")),
+            other => Err(format!(
+                "its input has the axes of {other:?}, where ChannelsFirst are supported"
+            )),
         }
     }
 
