@@ -310,6 +310,14 @@ fn every_document_is_what_is_described() {
         let file = torch.join("resnet18.pth");
         checked.verb("weights add", &format!("{} --model resnet18", file.display()));
     }
+    let added = torch.join("../added");
+    for (file, name) in [("mobile.onnx", "mobile"), ("windows.onnx", "windows")] {
+        let file = added.join(file);
+        checked.verb(
+            "weights add",
+            &format!("{} --name {name} --mean 0,0,0 --std 1,1,1", file.display()),
+        );
+    }
     checked.verb("weights list", "");
     checked.verb("models", "");
     checked.verb("doctor", "");

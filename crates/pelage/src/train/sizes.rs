@@ -74,6 +74,23 @@ impl Recipe {
             .try_for_each(|side| named("image_sizes", side))?;
         self.evaluation_size
             .map_or(Ok(()), |side| named("evaluation_size", side))?;
+        let sides = self
+            .image_sizes
+            .sides()
+            .chain([self.image_size])
+            .chain(self.evaluation_size);
+        let own = self.image_size == self.model.input_size();
+        let beside = self
+            .transfer
+            .iter()
+            .flat_map(|transfer| &transfer.beside)
+            .map(|beside| match own {
+                true => (beside.architecture, beside.architecture.input_size()),
+                false => (beside.architecture, self.image_size),
+            });
+        for (architecture, side) in sides.map(|side| (self.model, side)).chain(beside) {
+            architecture.check_size([side as usize; 2]).map_err(Error::Settings)?;
+        }
         let head = self.transfer.as_ref().map(|transfer| &transfer.head);
         let graph = self.model.graph_with(head, [self.image_size as usize; 2], 2);
         let scratch = self.transfer.is_none();
