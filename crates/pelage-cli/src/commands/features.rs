@@ -21,7 +21,7 @@ use crate::terminal::answer;
 /// validation, test) of an organized folder, else `features.npy`. Features are cached, so a second call is immediate.
 #[derive(Args)]
 pub(super) struct Arguments {
-    /// An organized folder, or any folder or zip of labelled pictures
+    /// An organized folder, or any folder, zip or tar of labelled pictures
     data: PathBuf,
     #[arg(long, value_name = "N", help = LABEL_LEVEL)]
     label_level: Option<usize>,
