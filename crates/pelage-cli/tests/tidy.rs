@@ -199,6 +199,7 @@ fn documents_are_there_and_link_to_files_that_exist() {
         "CONTRIBUTING.md",
         "CHANGELOG.md",
         "docs/BENCHMARKS.md",
+        "docs/CLUSTER.md",
         "docs/JSON.md",
         "docs/PRETRAINED.md",
         "docs/SEARCH.md",

@@ -43,9 +43,10 @@ pub fn list(path: &Path) -> Result<Vec<Entry>> {
     Ok(find(path)?.entries)
 }
 
-/// Every file of `path` (a folder with all below it, a zip, a tar, or one file) in natural order (2 before 10), and what
-/// was passed over. A folder below, or an archive within, that cannot be opened is one of the entries. Shards of a data
-/// set may be given by a pattern, `train-{000..009}.tar`, or as a folder that holds tars and no pictures beside them.
+/// Every file of `path` (a folder with all below it, a zip, a tar, or one file) in natural order (2 before 10), and
+/// what was passed over. A folder below, or an archive within, that cannot be opened is one of the entries. Shards of a
+/// data set may be given by a pattern, `train-{000..009}.tar`, or as a folder that holds tars and no pictures beside
+/// them.
 ///
 /// # Errors
 /// A path that does not exist or cannot be read, a damaged archive.

@@ -232,7 +232,8 @@ fn records_of_pax_headers_are_read_by_their_length() {
     };
     // The length counts itself.
     let record = |text: &str| {
-        let length = (text.len() + 3..text.len() + 6).find(|length| length.to_string().len() + text.len() + 2 == *length);
+        let length =
+            (text.len() + 3..text.len() + 6).find(|length| length.to_string().len() + text.len() + 2 == *length);
         format!("{} {text}\n", length.unwrap())
     };
     // A line feed within a value begins no record.

@@ -132,7 +132,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         .map(|item| source::Entry::new(item.name.clone(), item.location.clone()))
         .collect();
     let predictions = predict::predict(&model, &entries, &mut |_| {});
-    tell(super::predict::described(&model, &predictions, 0));
+    tell(super::predict::described(&model, &predictions));
     let done = Done {
         run: folder,
         pictures: report.evaluation.images,
