@@ -15,6 +15,7 @@ mod features;
 mod figure;
 mod find_rate;
 mod inspect;
+mod merge;
 mod models;
 mod named;
 mod organize;
@@ -85,6 +86,7 @@ enum Verb {
     Features(features::Arguments),
     Evaluate(evaluate::Arguments),
     Predict(predict::Arguments),
+    Merge(merge::Arguments),
     Explain(explain::Arguments),
     Export(export::Arguments),
     Report(report::Arguments),
@@ -145,6 +147,7 @@ impl Verb {
             Verb::Features(arguments) => features::run(&arguments),
             Verb::Evaluate(arguments) => evaluate::run(&arguments),
             Verb::Predict(arguments) => predict::run(&arguments),
+            Verb::Merge(arguments) => merge::run(&arguments),
             Verb::Explain(arguments) => explain::run(arguments),
             Verb::Export(arguments) => export::run(&arguments),
             Verb::Report(arguments) => report::run(&arguments),

@@ -172,6 +172,9 @@ impl From<pelage::data::Error> for Failure {
             Error::Setting { name, value, allowed } => setting(name, &value, &allowed),
             Error::Busy { .. } => failed().help("wait for it, or choose another folder"),
             Error::OtherKind { .. } | Error::Record { .. } => usage().help("give another name; `--force` replaces it"),
+            Error::Unfinished { .. } => usage().help("`--resume` goes on with it, `--force` begins again"),
+            Error::OtherOrigin { .. } => usage().help("give what it was made with, or begin again by `--force`"),
+            Error::Holes { .. } => usage().help("give all parts, each once"),
             Error::NotFound { .. } | Error::Exists { .. } | Error::Labels { .. } => usage(),
             Error::NoValidation { path } => usage().help(format!(
                 "`--validation-split 0.2`, or `pelage organize {} --out data`",

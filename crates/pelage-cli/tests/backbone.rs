@@ -106,7 +106,7 @@ fn what_is_missing_is_said() {
     let file = fixture("residual.onnx");
     let unsaid = fail(folder, &["weights", "add", &file], 2);
     assert!(unsaid.contains("--mean") && unsaid.contains("0.485"), "{unsaid}");
-    let all = |more: &[&str]| [&["weights", "add", &file][..], &NORMALIZED, more].concat();
+    let all = |more: &[&'static str]| [&["weights", "add", &file][..], &NORMALIZED, more].concat();
     let taken = fail(folder, &all(&["--name", "resnet18"]), 2);
     assert!(taken.contains("something else"), "{taken}");
     let unknown = fail(folder, &all(&["--output", "nowhere"]), 1);

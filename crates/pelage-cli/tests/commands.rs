@@ -19,6 +19,7 @@ fn help_names_every_verb_and_no_arguments_is_wrong_usage() {
         "summary",
         "evaluate",
         "predict",
+        "merge",
         "calibrate",
         "submit",
         "compare",

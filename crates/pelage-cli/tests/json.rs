@@ -304,6 +304,8 @@ fn every_document_is_what_is_described() {
     checked.verb("recipes", "");
     checked.verb("recipes show", "strong");
     checked.verb("report", "run --out report.html");
+    checked.verb("predict", "run odd --csv shard.csv --shard 1/1");
+    checked.verb("merge", "shard.csv --out merged.csv");
     checked.verb("submit", "run numbered --out submission.csv");
     checked.verb("compare", "run other --data data");
     for _ in 0..2 {

@@ -200,6 +200,7 @@ fn documents_are_there_and_link_to_files_that_exist() {
         "CHANGELOG.md",
         "docs/BACKBONES.md",
         "docs/BENCHMARKS.md",
+        "docs/CLUSTER.md",
         "docs/JSON.md",
         "docs/PRETRAINED.md",
         "docs/SEARCH.md",

@@ -32,7 +32,7 @@ pub enum Error {
         allowed: String,
     },
     /// There is nothing at the path of a source.
-    #[error("{}: there is no such folder or zip", path.display())]
+    #[error("{}: there is no such folder, zip or tar", path.display())]
     NotFound {
         /// The path.
         path: PathBuf,
@@ -56,6 +56,26 @@ pub enum Error {
         path: PathBuf,
         /// What would have been written.
         wanted: &'static str,
+    },
+    /// A table of this name is unfinished, and would be lost.
+    #[error("{}: an unfinished table is there", path.display())]
+    Unfinished {
+        /// Its rows so far.
+        path: PathBuf,
+    },
+    /// A table is not of what it should be of.
+    #[error("{}: {reason}; it was left as it is", path.display())]
+    OtherOrigin {
+        /// The table, or its rows so far.
+        path: PathBuf,
+        /// In what it differs.
+        reason: String,
+    },
+    /// Parts of a table are missing.
+    #[error("parts of the table are missing: {missing}")]
+    Holes {
+        /// Which.
+        missing: String,
     },
     /// A file that a run needs would be replaced by something else.
     #[error("{} belongs to a run, which would lose it; it was left as it is", path.display())]

@@ -22,6 +22,8 @@ pub mod error;
 #[cfg(feature = "files")]
 pub mod groups;
 #[cfg(feature = "files")]
+pub mod growing;
+#[cfg(feature = "files")]
 pub mod inspect;
 #[cfg(feature = "files")]
 pub mod loader;
@@ -40,6 +42,8 @@ pub mod progress;
 pub mod readable;
 #[cfg(feature = "files")]
 pub mod sample;
+#[cfg(feature = "files")]
+pub mod shard;
 #[cfg(feature = "files")]
 pub mod source;
 pub mod targets;

@@ -223,6 +223,48 @@ impl Output {
         &self.shown
     }
 
+    /// The file that it is, with links followed; none for standard output, pipes and devices.
+    pub fn file(&self) -> Option<&Path> {
+        match &self.target {
+            Target::File(file) => Some(file),
+            _ => None,
+        }
+    }
+
+    /// What takes bytes as they come, where it is no file.
+    ///
+    /// # Errors
+    /// [`Error::Io`] where it cannot be opened.
+    pub fn through(&self) -> Result<Box<dyn Write>> {
+        match self.is_standard() {
+            true => Ok(Box::new(std::io::stdout())),
+            false => match File::options().write(true).open(&self.shown) {
+                Ok(file) => Ok(Box::new(file)),
+                Err(failure) => Err(Error::io(&self.shown)(failure)),
+            },
+        }
+    }
+
+    /// Writes what `fill` gives, piece by piece: a file whole or not at all.
+    ///
+    /// # Errors
+    /// As [`Output::write`], and what `fill` fails with.
+    pub fn write_by(&self, fill: &mut dyn FnMut(&mut dyn Write) -> Result<()>) -> Result<()> {
+        let written = |done: std::io::Result<()>| done.map_err(Error::io(&self.shown));
+        match &self.target {
+            Target::Standard | Target::Through => {
+                let mut out = self.through()?;
+                fill(&mut out)?;
+                written(out.flush())
+            }
+            Target::File(file) => {
+                let mut out = atomic::Unfinished::new(file).map_err(Error::io(&self.shown))?;
+                fill(&mut out)?;
+                written(out.sync_and_finish())
+            }
+        }
+    }
+
     /// Writes all of it: a file whole or not at all.
     ///
     /// # Errors

@@ -1,28 +1,39 @@
-//! Where images come from: a folder, a zip, zips inside a zip, or one file. Nothing here is ever written to.
+//! Where images come from: a folder, a zip, a tar, archives inside of these, shards of a data set, or one file. Nothing
+//! here is ever written to.
 
 mod archive;
+mod archive_kind;
 mod archives;
+mod class_names;
 mod entry;
 mod leftovers;
+mod legible;
 mod mark;
+mod members;
 mod order;
+mod packed;
+mod samples;
+mod shards;
 mod shared_file;
+mod tar_archive;
+mod tar_headers;
+mod tarred;
 mod zipped;
 
 use std::collections::HashSet;
-use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use crate::{Error, Result};
 
 pub use archive::Archive;
+pub(crate) use archive_kind::Kind;
 pub use entry::{Entry, Found, LeftOut, Location};
 pub(crate) use leftovers::is_leftover;
 pub use mark::{MARK, is_ours, mark, mark_png, mark_svg, note_written, remove_written, written};
 pub(crate) use mark::{PLAN, is_cache_file, is_marked_png, is_marked_svg};
 pub use order::natural_order;
 pub(crate) use shared_file::read_at;
-pub(crate) use zipped::is_zip_name;
+pub use tar_archive::TarArchive;
 
 /// The files that [`find`] finds.
 ///
@@ -32,31 +43,48 @@ pub fn list(path: &Path) -> Result<Vec<Entry>> {
     Ok(find(path)?.entries)
 }
 
-/// Every file of `path` (a folder with all below it, a zip, or one file) in natural order (2 before 10), and what was
-/// passed over. A folder below, or an archive within, that cannot be opened is one of the entries.
+/// Every file of `path` (a folder with all below it, a zip, a tar, or one file) in natural order (2 before 10), and
+/// what was passed over. A folder below, or an archive within, that cannot be opened is one of the entries. Shards of a
+/// data set may be given by a pattern, `train-{000..009}.tar`, or as a folder that holds tars and no pictures beside
+/// them.
 ///
 /// # Errors
-/// A path that does not exist or cannot be read, a damaged zip.
+/// A path that does not exist or cannot be read, a damaged archive.
 pub fn find(path: &Path) -> Result<Found> {
-    let kind = std::fs::metadata(path).map_err(Error::io(path))?;
     let mut found = Found::default();
+    let kind = match std::fs::metadata(path) {
+        Err(failure) => match shards::named(path) {
+            Some(paths) => {
+                shards::list(&paths, &mut found)?;
+                return Ok(finished(found));
+            }
+            None => return Err(Error::io(path)(failure)),
+        },
+        Ok(kind) => kind,
+    };
     if kind.is_dir() {
         list_folder(path, "", &mut Vec::new(), &mut found).map_err(Error::io(path))?;
-    } else if is_zip_name(&path.to_string_lossy()) || archives::is_zip(path) {
-        let file = File::open(path).map_err(Error::io(path))?;
-        zipped::list(file, path.display().to_string(), "", &mut found)?;
+        shards::open(&mut found);
+    } else if let Some(kind) = Kind::of_file(path) {
+        packed::list(path, kind, &mut found)?;
     } else {
-        let name = entry::legible(path.file_name().unwrap_or(path.as_os_str()));
+        let name = legible::legible(path.file_name().unwrap_or(path.as_os_str()));
         let location = Location::File(path.to_path_buf());
         // A file that cannot be read is told with the others.
         if location.length().is_ok_and(|length| length.is_some()) {
             archives::check_not_packed(path, &location.head().unwrap_or_default())?;
         }
-        found.entries.push(Entry { name, location });
+        found.entries.push(Entry::new(name, location));
     }
+    Ok(finished(found))
+}
+
+/// In order, and with names of classes where there are numbers of them.
+fn finished(mut found: Found) -> Found {
+    class_names::give(&mut found.entries);
     found.entries.sort_by(|a, b| natural_order(&a.name, &b.name));
     found.left_out.sort_by(|a, b| natural_order(&a.path, &b.path));
-    Ok(found)
+    found
 }
 
 /// Adds all below `folder`. Follows symbolic links, to files as organizing may make them and to class
@@ -80,7 +108,7 @@ fn list_folder(folder: &Path, prefix: &str, above: &mut Vec<PathBuf>, found: &mu
     }
     above.push(real);
     for child in children {
-        let (part, path) = (entry::legible(&child.file_name()), child.path());
+        let (part, path) = (legible::legible(&child.file_name()), child.path());
         let name = format!("{prefix}{part}");
         let told = std::fs::metadata(&path);
         let is_folder = told.as_ref().is_ok_and(std::fs::Metadata::is_dir);
@@ -100,16 +128,13 @@ fn list_folder(folder: &Path, prefix: &str, above: &mut Vec<PathBuf>, found: &mu
                         name: path.display().to_string(),
                         reason: failure.to_string(),
                     };
-                    found.entries.push(Entry { name, location });
+                    found.entries.push(Entry::new(name, location));
                 }
             }
             // Reading these may never end.
             (None, Ok(told)) if !told.is_file() => found.leave_out(path.display(), "a pipe, a socket or a device"),
             // A link that leads nowhere is reported as unreadable, not skipped silently.
-            _ => found.entries.push(Entry {
-                name,
-                location: Location::File(path),
-            }),
+            _ => found.entries.push(Entry::new(name, Location::File(path))),
         }
     }
     above.pop();

@@ -41,7 +41,7 @@ def test_a_backbone_and_a_recipe_may_take_the_networks_place(pictures):
     settings = {"weights": "random", "head": "logistic"}
     on_backbone = PelageClassifier(epochs=1, backbone="resnet18", image_size=32, settings=settings).fit(X, y)
     assert on_backbone.score(X, y) > 0.8
-    strong = PelageClassifier(epochs=1, image_size=32, settings={"recipe": "strong", "image_sizes": "32"}).fit(X, y)
+    strong = PelageClassifier(epochs=1, image_size=32, settings={"recipe": "strong", "image_sizes": "32:1"}).fit(X, y)
     assert strong.predict_proba(X).shape == (40, 2)
 
 

@@ -1,8 +1,11 @@
 //! A frozen backbone's features of images: computed once, kept in the user's cache folder by content, and used for
 //! training instead of the images.
 
+mod array;
 pub mod export;
 mod file;
+pub mod growing;
+pub mod merged;
 mod npy;
 
 use std::ops::Deref;
@@ -196,11 +199,7 @@ impl Features {
     pub fn write(&self, folder: &Path, name: &str) -> Result<()> {
         std::fs::create_dir_all(folder).map_err(Error::io(folder))?;
         source::mark(folder)?;
-        // One value per channel makes a matrix, as scikit-learn expects.
-        let shape = match self.shape {
-            [1, 1, c] => vec![self.len(), c],
-            [h, w, c] => vec![self.len(), h, w, c],
-        };
+        let shape = array::shape_of(self.len(), self.shape);
         let mut array = Vec::new();
         npy::write(&mut array, &shape, &self.values).map_err(Error::io(folder))?;
         atomic::write(&folder.join(format!("{name}.npy")), &array)?;

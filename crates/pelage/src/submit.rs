@@ -272,10 +272,7 @@ mod tests {
     use super::*;
 
     pub(super) fn entries(names: &[&str]) -> Vec<Entry> {
-        let entry = |name: &&str| Entry {
-            name: name.to_string(),
-            location: Location::File(name.into()),
-        };
+        let entry = |name: &&str| Entry::new(name.to_string(), Location::File(name.into()));
         names.iter().map(entry).collect()
     }
 

@@ -129,13 +129,10 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     step(5, &format!("pelage predict {} PICTURE...", quoted(&folder)));
     let entries: Vec<_> = some
         .iter()
-        .map(|item| source::Entry {
-            name: item.name.clone(),
-            location: item.location.clone(),
-        })
+        .map(|item| source::Entry::new(item.name.clone(), item.location.clone()))
         .collect();
     let predictions = predict::predict(&model, &entries, &mut |_| {});
-    tell(super::predict::described(&model, &predictions, 0));
+    tell(super::predict::described(&model, &predictions));
     let done = Done {
         run: folder,
         pictures: report.evaluation.images,

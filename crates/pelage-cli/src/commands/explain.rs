@@ -23,7 +23,7 @@ use crate::terminal::answer;
 pub(super) struct Arguments {
     /// A run folder or a model file
     run: PathBuf,
-    /// Pictures, folders or zips
+    /// Pictures, folders, zips or tars
     #[arg(required = true, value_name = "PICTURE")]
     images: Vec<PathBuf>,
     /// The folder to write: a new one, or an earlier one of this command

@@ -3,15 +3,20 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use pelage::data::Progress;
+use pelage::data::growing::Earlier;
+use pelage::data::shard::Shard;
 use pelage::features::export::{Exported, export};
+use pelage::features::growing::{Sharing, grow};
 use pelage::model::networks::{BACKBONES, Head};
 use pelage::{Architecture, Recipe};
 
 use super::compute::Caching;
 use super::train::Choosing;
-use crate::failure::Outcome;
+use crate::failure::{Failure, Outcome};
 use crate::options::{LABEL_LEVEL, Networks};
 use crate::progress::Task;
+use crate::signals;
 use crate::table::{count, some};
 use crate::terminal::answer;
 
@@ -19,9 +24,10 @@ use crate::terminal::answer;
 ///
 /// Writes NAME.npy (float32, one row per picture, in the order of NAME.csv: path, class, label) for each part (train,
 /// validation, test) of an organized folder, else `features.npy`. Features are cached, so a second call is immediate.
+/// With --shard or --resume they are not: they are written as they come, however many there are.
 #[derive(Args)]
 pub(super) struct Arguments {
-    /// An organized folder, or any folder or zip of labelled pictures
+    /// An organized folder, or any folder, zip or tar of labelled pictures
     data: PathBuf,
     #[arg(long, value_name = "N", help = LABEL_LEVEL)]
     label_level: Option<usize>,
@@ -31,6 +37,12 @@ pub(super) struct Arguments {
     /// The folder to write to
     #[arg(long, value_name = "FOLDER", default_value = "features")]
     out: PathBuf,
+    /// Only part I of N of each set, by the order of the pictures: 1/8 to 8/8; `pelage merge` puts the folders together
+    #[arg(long, value_name = "I/N")]
+    shard: Option<Shard>,
+    /// Go on with the features of an interrupted call; begin where there are none, and do nothing where they are whole
+    #[arg(long)]
+    resume: bool,
     #[command(flatten)]
     choosing: Choosing,
     /// Side of the square that pictures are resized to, in pixels [default: the backbone's]
@@ -46,7 +58,27 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     recipe.image_size = arguments.image_size.unwrap_or(recipe.image_size);
     let (task, compute) = (Task::new(), arguments.caching.compute());
     let (data, level, out) = (&arguments.data, arguments.label_level, &arguments.out);
-    let exported = export(data, level, &recipe, out, &compute, &|progress| task.show(progress));
+    let show = |progress: Progress| task.show(progress);
+    let exported = match (arguments.shard, arguments.resume) {
+        (None, false) => export(data, level, &recipe, out, &compute, &show),
+        (shard, resume) => {
+            signals::stop_on_signal();
+            let sharing = Sharing {
+                shard: shard.unwrap_or(Shard::WHOLE),
+                earlier: if resume { Earlier::Continued } else { Earlier::Refused },
+            };
+            let is_stopped = || signals::interrupted().is_some();
+            match grow(data, level, &recipe, out, &compute, sharing, &show, &is_stopped) {
+                Ok(None) => {
+                    task.finish();
+                    let kept = "interrupted; what was computed is kept, and the same call with `--resume` goes on";
+                    return Err(Failure::interrupted(signals::interrupted().unwrap_or_default(), kept));
+                }
+                Ok(Some(exported)) => Ok(exported),
+                Err(failure) => Err(failure),
+            }
+        }
+    };
     task.finish();
     Ok(answer(&exported?, |exported| exported.iter().map(described).collect())?)
 }

@@ -19,7 +19,7 @@ use crate::terminal::answer;
 /// listed with the reason. Nothing is changed.
 #[derive(Args)]
 pub(super) struct Arguments {
-    /// An organized folder, or any folder or zip of pictures
+    /// An organized folder, or any folder, zip or tar of pictures
     data: PathBuf,
     #[arg(long, value_name = "N", help = LABEL_LEVEL)]
     label_level: Option<usize>,

@@ -20,7 +20,8 @@ use crate::terminal::answer;
 /// the command is killed, repeat it: it resumes where it was.
 #[derive(Args)]
 pub(super) struct Arguments {
-    /// A folder, or a .zip (which may hold further zips)
+    /// A folder, or a .zip or .tar (which may hold further ones), or shards of a data set by their pattern,
+    /// `train-{000..009}.tar`
     source: PathBuf,
     /// The folder to create
     #[arg(long, value_name = "DATA")]

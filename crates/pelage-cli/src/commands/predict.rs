@@ -1,41 +1,56 @@
 //! `pelage predict`.
 
-use std::io::Read;
-use std::path::{Path, PathBuf};
+mod answers;
+mod inputs;
+
+use std::io::Write;
+use std::path::PathBuf;
 
 use clap::Args;
+use pelage::Model;
 use pelage::data::Progress;
-use pelage::data::capture::Capture;
-use pelage::data::output::Format;
-use pelage::data::source::{self, Found};
-use pelage::predict::{self, UNKNOWN};
-use pelage::{Model, Prediction};
-use serde::Serialize;
+use pelage::data::growing::{Earlier, Found, Growing, Opened};
+use pelage::data::output::{Format, Output};
+use pelage::data::shard::Shard;
+use pelage::predict::{self, BATCH};
 
 use super::compute::Computing;
 use super::written::output;
 use crate::failure::{Failure, Outcome};
 use crate::progress::Task;
-use crate::table::{count, left_out, some, table};
-use crate::terminal::{answer, is_json};
+use crate::signals;
+use crate::terminal::is_json;
+use answers::Answers;
+pub(super) use answers::described;
+use inputs::Input;
+
+/// What a table of predictions begins with.
+pub(super) const HEADING: &str = "path,class,probability,error";
 
 /// Classify pictures
 ///
 /// Prints one line per file, in the order given: the classes with their probabilities, or why it could not be read. The
-/// exit code is 1 if no file could be read.
+/// exit code is 1 if no file could be read. Of very many pictures, a table by --csv is written as it comes, and goes on
+/// by --resume after an interruption; --shard lets several processes share the work.
 #[derive(Args)]
 pub(super) struct Arguments {
     /// A run folder or a model file
     run: PathBuf,
-    /// Pictures, folders, zips, or - for one picture on standard input
+    /// Pictures, folders, zips, tars, or - for one picture on standard input
     #[arg(required = true)]
     paths: Vec<PathBuf>,
     /// Write path, class, probability and the probability of every class to a CSV file, or - for standard output
     #[arg(long, value_name = "FILE")]
     csv: Option<PathBuf>,
-    /// Let --csv replace a file that is no table of this command
+    /// Let --csv replace a file that is no table of this command, or an unfinished one
     #[arg(long, requires = "csv")]
     force: bool,
+    /// Only part I of N, by the order of the pictures: 1/8 to 8/8; `pelage merge` puts the tables together
+    #[arg(long, value_name = "I/N", requires = "csv")]
+    shard: Option<Shard>,
+    /// Go on with the table of an interrupted call; begin where there is none, and do nothing where it is whole
+    #[arg(long, requires = "csv", conflicts_with = "force")]
+    resume: bool,
     /// Answer "unknown" below this calibrated confidence, 0 to 1, and if a picture is too far from the training set;
     /// needs `pelage calibrate`
     #[arg(long, value_name = "CONFIDENCE")]
@@ -55,157 +70,127 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     if arguments.exif && arguments.csv.is_none() && !is_json() {
         return Err(Failure::usage("--exif adds to a table or a JSON document").help("give --csv FILE, or --json"));
     }
-    let force = arguments.force;
+    if arguments.resume && is_json() {
+        return Err(
+            Failure::usage("a JSON document would not hold what was predicted before").help("leave --json out"),
+        );
+    }
     let csv = arguments.csv.as_deref();
     let csv = csv
-        .map(|file| output(file, Format::Table("path,class,probability,error"), force))
+        .map(|file| output(file, Format::Table(HEADING), arguments.force))
         .transpose()?;
     let device = arguments.computing.compute().open()?;
     let model = Model::open_on(&arguments.run, &device, arguments.reject)?;
-    let (mut predictions, mut captures, mut passed_over) = (Vec::new(), Vec::new(), Vec::new());
-    for path in &arguments.paths {
-        if path == Path::new("-") {
-            let mut bytes = Vec::new();
-            std::io::stdin()
-                .lock()
-                .read_to_end(&mut bytes)
-                .map_err(|failure| Failure::failed(format!("standard input: {failure}")))?;
-            predictions.push(model.predict_bytes("-", &bytes));
-            captures.push(Capture::of(&bytes));
-            continue;
-        }
-        // What cannot be read takes nothing else with it.
-        let shown = path.display().to_string();
-        let Found { entries, left_out, .. } = match source::find(path) {
-            Ok(found) if found.entries.is_empty() => {
-                passed_over.extend(found.left_out);
-                predictions.push(Prediction::failed(shown, "there are no files in it"));
-                captures.push(Capture::default());
-                continue;
-            }
-            Ok(found) => found,
-            Err(failure) => {
-                predictions.push(Prediction::failed(shown, failure.reason()));
-                captures.push(Capture::default());
-                continue;
-            }
-        };
-        passed_over.extend(left_out);
-        let (task, total) = (Task::new(), entries.len());
-        let show = &mut |done| {
-            task.show(Progress {
-                done,
-                total,
-                what: "predicting",
-            })
-        };
-        predictions.extend(predict::predict(&model, &entries, show));
-        if arguments.exif {
-            captures.extend(predict::captures(&entries));
-        }
-        task.finish();
-    }
-    let captures = arguments.exif.then_some(captures);
-    let unreadable = predictions
-        .iter()
-        .filter(|prediction| prediction.error.is_some())
-        .count();
-    if let Some(csv) = &csv {
-        csv.write(&predict::csv(&model, &predictions, captures.as_deref())?)?;
-    }
-    predictions
-        .iter_mut()
-        .for_each(|prediction| prediction.classes.truncate(arguments.top.max(1)));
-    if unreadable == predictions.len() {
-        let reasons = predictions
-            .iter()
-            .filter_map(|one| Some(format!("{}: {}", one.path, one.error.as_ref()?)));
-        let reasons: Vec<_> = reasons.collect();
-        let found = format!(
-            "no picture could be read\n{}{}",
-            some(reasons.into_iter(), 5),
-            left_out(&passed_over)
-        );
-        return Err(Failure::failed(found.trim_end().to_string()));
-    }
-    if csv.is_some_and(|csv| csv.is_standard()) {
-        return Ok(String::new());
-    }
-    let calibrated = match model.judge.temperature() {
-        None => String::new(),
-        // Its calibration tells how far a picture is from training, and no more.
-        Some(1.0) => "probabilities are as trained: no temperature was known to make them better\n".into(),
-        Some(temperature) => format!("probabilities are calibrated (temperature {temperature:.3})\n"),
+    let (inputs, passed_over) = inputs::find(&arguments.paths)?;
+    let own = &inputs[arguments.shard.unwrap_or(Shard::WHOLE).range(inputs.len())];
+    let mut answers = Answers::new(&model, arguments.top, csv.as_ref());
+    let (mut rows, done) = match &csv {
+        None => (Rows::Nowhere, 0),
+        Some(csv) => match open(arguments, &model, &inputs, own, csv, &mut answers)? {
+            Some(opened) => opened,
+            None => return Ok(format!("{} is whole already\n", csv.path().display())),
+        },
     };
-    if let (true, Some(captures)) = (is_json(), captures) {
-        let taken = predictions.iter().zip(&captures).map(Taken::of);
-        return Ok(answer(&taken.collect::<Vec<_>>(), |_| String::new())?);
+    let (task, total) = (Task::new(), own.len());
+    for (chunk, first) in own[done..].chunks(BATCH).zip((done..).step_by(BATCH)) {
+        let predictions = model.predict_each(chunk, Input::name, Input::prepared);
+        let captures = arguments.exif.then(|| inputs::captures(chunk));
+        rows.add(|| predict::rows(&model, &predictions, captures.as_deref()))?;
+        answers.add(predictions, captures);
+        task.show(Progress {
+            done: first + chunk.len(),
+            total,
+            what: "predicting",
+        });
+        if let (Rows::Growing(_), Some(signal)) = (&rows, signals::interrupted()) {
+            task.finish();
+            let kept = "interrupted; what was predicted is kept, and the same call with `--resume` goes on";
+            return Err(Failure::interrupted(signal, kept));
+        }
     }
-    Ok(answer(&predictions, |predictions| {
-        described(&model, predictions, unreadable) + &calibrated + &left_out(&passed_over)
-    })?)
+    task.finish();
+    rows.finish()?;
+    answers.told(&passed_over)
 }
 
-/// A prediction, and when and where its picture was taken.
-#[derive(Serialize)]
-struct Taken<'a> {
-    #[serde(flatten)]
-    prediction: &'a Prediction,
-    taken: Option<String>,
-    latitude: Option<f64>,
-    longitude: Option<f64>,
+/// Where rows go.
+enum Rows {
+    Nowhere,
+    /// To standard output, a pipe or a device.
+    Through(Box<dyn Write>, PathBuf),
+    Growing(Growing),
 }
 
-impl<'a> Taken<'a> {
-    fn of((prediction, capture): (&'a Prediction, &Capture)) -> Self {
-        let place = capture.place();
-        Taken {
-            prediction,
-            taken: capture.time(),
-            latitude: place.map(|place| place[0]),
-            longitude: place.map(|place| place[1]),
+impl Rows {
+    fn add(&mut self, rows: impl FnOnce() -> pelage::Result<Vec<u8>>) -> Result<(), Failure> {
+        match self {
+            Rows::Nowhere => Ok(()),
+            Rows::Through(to, path) => {
+                let rows = rows()?;
+                let written = to.write_all(&rows).and_then(|()| to.flush());
+                written.map_err(|failure| Failure::failed(format!("{}: {failure}", path.display())))
+            }
+            Rows::Growing(growing) => Ok(growing.add(&rows()?)?),
+        }
+    }
+
+    fn finish(self) -> Result<(), Failure> {
+        match self {
+            Rows::Growing(growing) => Ok(growing.finish()?),
+            Rows::Nowhere | Rows::Through(..) => Ok(()),
         }
     }
 }
 
-/// The predictions as text.
-pub(super) fn described(model: &Model, predictions: &[Prediction], unreadable: usize) -> String {
-    let percent = |&(ref class, probability): &(String, f32)| format!("{class} {:.1} %", 100.0 * probability);
-    let rows = predictions.iter().map(|prediction| {
-        let (answer, rest) = match (&prediction.error, &prediction.doubt) {
-            (Some(reason), _) => ("-".into(), reason.clone()),
-            (None, Some(doubt)) => {
-                let seen: Vec<_> = prediction.classes.iter().map(percent).collect();
-                (UNKNOWN.into(), format!("{doubt}; {}", seen.join(", ")))
-            }
-            (None, None) => {
-                let others: Vec<_> = prediction.classes.iter().skip(1).map(percent).collect();
-                let first = prediction.classes.first().map(percent).unwrap_or_default();
-                (first, others.join(", "))
-            }
-        };
-        vec![prediction.path.clone(), answer, rest]
-    });
-    let mut text = table(&["picture", "class", "others"], 0..0, rows);
-    let doubted = predictions.iter().any(|prediction| prediction.doubt.is_some());
-    let named = model.facts.classes.iter().map(String::as_str);
-    let mut totals: Vec<_> = named
-        .chain(doubted.then_some(UNKNOWN))
-        .map(|name| (name, 0usize))
-        .collect();
-    for answer in predictions.iter().filter_map(Prediction::answer) {
-        if let Some((_, total)) = totals.iter_mut().find(|(name, _)| *name == answer) {
-            *total += 1;
+/// Opens the table, for the inputs that are its `own` among all; how many rows it has. None where it is whole.
+fn open(
+    arguments: &Arguments,
+    model: &Model,
+    all: &[Input],
+    own: &[Input],
+    csv: &Output,
+    answers: &mut Answers,
+) -> Result<Option<(Rows, usize)>, Failure> {
+    let heading = predict::heading(model, arguments.exif)?;
+    let is_kept = arguments.resume || arguments.shard.is_some();
+    let Some(file) = csv.file() else {
+        if is_kept {
+            return Err(Failure::usage("--shard and --resume want a file to go on with").help("give --csv FILE"));
         }
+        let mut rows = Rows::Through(csv.through()?, csv.path().into());
+        rows.add(|| Ok(heading))?;
+        return Ok(Some((rows, 0)));
+    };
+    if is_kept && all.iter().any(|input| matches!(input, Input::Standard(_))) {
+        return Err(Failure::usage("standard input cannot be read again").help("leave --shard and --resume out"));
     }
-    if predictions.len() > 1 {
-        let totals: Vec<_> = totals.iter().map(|(class, total)| format!("{class} {total}")).collect();
-        text += &format!("{}: {}", count(predictions.len(), "picture"), totals.join(", "));
-        text += &if unreadable > 0 {
-            format!(", unreadable {unreadable}\n")
-        } else {
-            "\n".into()
-        };
-    }
-    text
+    let earlier = match (arguments.resume, arguments.force) {
+        (true, _) => Earlier::Continued,
+        (_, true) => Earlier::Replaced,
+        _ => Earlier::Refused,
+    };
+    signals::stop_on_signal();
+    let names = all.iter().map(Input::name);
+    let shard = arguments.shard.unwrap_or(Shard::WHOLE);
+    let computing = [
+        ("device", arguments.computing.compute().device),
+        ("exif", arguments.exif.to_string()),
+        (
+            "reject",
+            arguments.reject.map_or("none".into(), |least| least.to_string()),
+        ),
+    ];
+    let origin = predict::origin(model, &computing, names, shard)?;
+    let opened = Growing::open(file, &heading, origin, earlier, is_kept, &mut |row, cells| {
+        let name = own.get(row).map(|input| predict::path_cell(&input.name()));
+        if name.is_none() || name.as_deref() != cells.get(0) {
+            return Found::Unexpected;
+        }
+        answers.count(cells.get(1).unwrap_or_default(), cells.get(3).unwrap_or_default());
+        Found::Expected
+    })?;
+    Ok(match opened {
+        Opened::Whole => None,
+        Opened::From(done, growing) => Some((Rows::Growing(growing), done)),
+    })
 }

@@ -26,7 +26,7 @@ use crate::terminal::{answer, tell};
 pub(super) struct Arguments {
     /// A run folder or a model file
     run: PathBuf,
-    /// The test set: a folder or a zip
+    /// The test set: a folder, a zip or a tar
     source: PathBuf,
     /// The file to write, or - for standard output
     #[arg(long, value_name = "FILE", default_value = "submission.csv")]

@@ -6,7 +6,7 @@ use std::path::Path;
 use super::items::Catalog;
 use super::part::Part;
 use crate::error::shortened;
-use crate::source::{Location, is_zip_name};
+use crate::source::{Kind, Location};
 use crate::{Error, Result};
 
 /// Refuses what no classifier can learn from.
@@ -47,7 +47,7 @@ pub(crate) fn no_labels(catalog: &Catalog, path: &Path) -> Error {
         .left_out
         .iter()
         .map(|one| &one.path)
-        .filter(|name| is_zip_name(name));
+        .filter(|name| Kind::of_name(name) == Some(Kind::Zip));
     match zips.collect::<Vec<_>>()[..] {
         [first, second, ref more @ ..] => {
             let and = if more.is_empty() { "" } else { " and more" };

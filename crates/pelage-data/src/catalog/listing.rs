@@ -23,6 +23,8 @@ pub(crate) struct Listing {
     /// Of each entry: why it is no image; none where it is one.
     why_no_image: Vec<Option<String>>,
     layout: Layout,
+    /// Whether classes are what the source says of each image, rather than folders.
+    is_told: bool,
 }
 
 impl Listing {
@@ -45,11 +47,17 @@ impl Listing {
         if let Some(level) = label_level {
             layout = layout.with_labels_at(level, &names)?;
         }
+        // Whoever names a level means folders.
+        let is_told = label_level.is_none() && found.entries.iter().any(|entry| entry.label.is_some());
+        if is_told {
+            layout.ambiguous = None;
+        }
         let listing = Listing {
             path: path.into(),
             found,
             why_no_image,
             layout,
+            is_told,
         };
         listing.tell(label_level);
         Ok(listing)
@@ -64,6 +72,7 @@ impl Listing {
         let (files, images) = (self.found.entries.len(), self.images().count());
         let labels = match label_level {
             Some(level) => format!("its folders at level {level}, as asked"),
+            None if self.is_told => "what stands beside each picture".into(),
             None => self.layout.labelled_by().into(),
         };
         log::info!("data: {path} holds {images} pictures in {files} files; classes by {labels}");
@@ -104,10 +113,18 @@ impl Listing {
         images.filter(|(_, why)| why.is_none()).map(|(entry, _)| entry)
     }
 
+    /// An image's class.
+    fn label(&self, entry: &Entry) -> Option<String> {
+        match self.is_told {
+            true => entry.label.as_deref().map(str::to_string),
+            false => self.layout.label(&entry.name),
+        }
+    }
+
     /// Images without a class, of one part, or of none.
     pub(crate) fn without_label(&self, part: Option<Part>) -> Vec<&Entry> {
         let in_part = |entry: &&Entry| self.layout.part(&entry.name) == part;
-        let no_label = |entry: &&Entry| self.layout.label(&entry.name).is_none();
+        let no_label = |entry: &&Entry| self.label(entry).is_none();
         self.images().filter(in_part).filter(no_label).collect()
     }
 
@@ -139,7 +156,7 @@ impl Listing {
                 continue;
             }
             let label = || match wanted(part) {
-                true => self.layout.label(&entry.name).ok_or_else(|| self.why_no_label(entry)),
+                true => self.label(entry).ok_or_else(|| self.why_no_label(entry)),
                 false => Err(part.map_or("beside the parts of the data set", Part::inside).into()),
             };
             match why_no_image.clone().map_or_else(label, Err) {
@@ -155,6 +172,7 @@ impl Listing {
     fn why_no_label(&self, entry: &Entry) -> String {
         match &entry.location {
             Location::Closed { reason, .. } => format!("cannot be read: {reason}"),
+            _ if self.is_told => "no class beside it".into(),
             _ => self.layout.why_no_label(&entry.name).into(),
         }
     }
@@ -176,7 +194,7 @@ impl Listing {
 
     /// A class folder without an image is a mistake that training would hide.
     pub(super) fn check_empty_folders(&self) -> Result<()> {
-        if !self.path.is_dir() {
+        if !self.path.is_dir() || self.is_told {
             return Ok(());
         }
         // Of all parts: that a class is in one alone is another mistake.

@@ -142,8 +142,8 @@ impl Target {
                 #[cfg(windows)]
                 std::os::windows::fs::symlink_file(from, target).map_err(Error::io(target))?;
             }
-            (Location::Zip { .. }, Link::Hard | Link::Symbolic) => {
-                let allowed = "copy, since pictures in a zip cannot be linked";
+            (Location::Zip { .. } | Location::Tar { .. }, Link::Hard | Link::Symbolic) => {
+                let allowed = "copy, since pictures in an archive cannot be linked";
                 return Err(Error::setting("link", link.name(), allowed));
             }
             (from, _) => write_whole(target, &from.read()?)?,

@@ -38,8 +38,7 @@ impl Archive {
     ///
     /// # Errors
     /// A damaged archive, or one that unpacks to more than pictures ever shrink from.
-    pub(super) fn open(file: File, name: String) -> Result<Archive> {
-        let file = SharedFile::new(file).map_err(Error::io(&name))?;
+    pub(super) fn open(file: SharedFile, name: String) -> Result<Archive> {
         let members = || -> ZipResult<Vec<_>> {
             let mut all = ZipIterable::try_new(file.clone(), Config::default())?;
             all.files()?.map(|member| member.map(OwnedZipFileEntry::from)).collect()

@@ -1,7 +1,5 @@
 //! Archives that cannot be read, in words that say what to do.
 
-use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 
 use zip::result::ZipError;
@@ -43,24 +41,25 @@ fn packed_otherwise(failure: &ZipError) -> Option<String> {
     }
 }
 
-/// Whether a file is a zip, whatever its name.
-pub(super) fn is_zip(path: &Path) -> bool {
-    let mut head = [0; 4];
-    let read = std::fs::metadata(path).is_ok_and(|told| told.is_file())
-        && File::open(path).is_ok_and(|mut file| file.read_exact(&mut head).is_ok());
-    read && head == *b"PK\x03\x04"
-}
+/// Kinds that are one stream of compressed bytes, as a rule a tar's.
+const COMPRESSED_WHOLE: [&str; 4] = ["gzip", "bzip2", "xz archive", "zstd"];
 
-/// Refuses a file that is an archive of another kind than a zip.
+/// Refuses a file that is an archive of another kind than those that can be read.
 ///
 /// # Errors
 /// What it is, and what to do.
 pub(super) fn check_not_packed(path: &Path, head: &[u8]) -> Result<()> {
     match decode::archive(head) {
         Some(archive) => {
-            let reason = format!(
-                "{archive}, which pelage cannot read; unpack it and give the folder, or pack the pictures as a zip"
-            );
+            let reason = match COMPRESSED_WHOLE.iter().any(|kind| archive.contains(kind)) {
+                true => format!(
+                    "{archive}, whose pictures cannot be read without unpacking all that lies before them; unpack it \
+                     and give the folder, or the tar that is in it"
+                ),
+                false => format!(
+                    "{archive}, which pelage cannot read; unpack it and give the folder, or pack the pictures as a zip"
+                ),
+            };
             Err(Error::data(path, reason))
         }
         None => Ok(()),

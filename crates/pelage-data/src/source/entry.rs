@@ -1,6 +1,5 @@
 //! What a source holds: files, where their bytes are, and what is passed over.
 
-use std::ffi::OsStr;
 use std::fs::File;
 use std::io::Read;
 use std::path::PathBuf;
@@ -9,7 +8,9 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::archive::Archive;
+use super::legible::legible;
 use super::mark::is_marked_png;
+use super::tar_archive::TarArchive;
 use crate::decode::{self, Held, Limits};
 use crate::{Error, Result};
 
@@ -32,6 +33,15 @@ pub enum Location {
         member: usize,
         /// The member's name.
         name: String,
+    },
+    /// A member of a tar archive, where it lies.
+    Tar {
+        /// The archive.
+        archive: Arc<TarArchive>,
+        /// Which of its members.
+        member: usize,
+        /// The member that has the bytes: another one where this is a link.
+        target: usize,
     },
     /// A folder or an archive that cannot be opened; what it holds is not known.
     Closed {
@@ -84,6 +94,7 @@ impl Location {
                 Ok(told.is_file().then_some(told.len()))
             }
             Location::Zip { archive, member, .. } => Ok(Some(archive.members()[*member].size())),
+            Location::Tar { archive, target, .. } => Ok(Some(archive.size(*target))),
             Location::Closed { .. } => Ok(None),
         }
     }
@@ -109,6 +120,7 @@ impl Location {
                 read().map_err(Error::io(path))
             }
             Location::Zip { archive, member, .. } => archive.read(*member, limit).map_err(Error::io(self.to_string())),
+            Location::Tar { archive, target, .. } => archive.read(*target, limit).map_err(Error::io(self.to_string())),
             Location::Closed { reason, .. } => Err(Error::io(self.to_string())(std::io::Error::other(reason.clone()))),
         }
     }
@@ -119,25 +131,10 @@ impl std::fmt::Display for Location {
         match self {
             Location::File(path) => write!(f, "{}", legible(path.as_os_str())),
             Location::Zip { archive, name, .. } => write!(f, "{}!{name}", archive.name()),
+            Location::Tar { archive, member, .. } => write!(f, "{}!{}", archive.name(), archive.member_name(*member)),
             Location::Closed { name, .. } => write!(f, "{name}"),
         }
     }
-}
-
-/// A name as text, in which bytes that are no UTF-8 stand as `\\xE4`: two names stay two, since where there is such an
-/// escape, or what looks like one, a backslash of the name's own is doubled.
-pub(super) fn legible(name: &OsStr) -> String {
-    // Elsewhere a backslash stands between folders.
-    let is_escaped = cfg!(unix) && name.to_str().is_none_or(|name| name.contains("\\x"));
-    let mut text = String::new();
-    for chunk in name.as_encoded_bytes().utf8_chunks() {
-        match is_escaped {
-            true => text += &chunk.valid().replace('\\', "\\\\"),
-            false => text += chunk.valid(),
-        }
-        (chunk.invalid().iter()).for_each(|byte| text += &format!("\\x{byte:02X}"));
-    }
-    text
 }
 
 impl std::fmt::Debug for Location {
@@ -153,6 +150,8 @@ pub struct Entry {
     pub name: String,
     /// Where its bytes are.
     pub location: Location,
+    /// Its class, where the source says that beside the image.
+    pub label: Option<Arc<str>>,
 }
 
 /// Names that images have, including formats that are recognized only to say that they cannot be read.
@@ -161,7 +160,19 @@ const EXTENSIONS: [&str; 24] = [
     "avif", "avifs", "jxl", "jp2", "jpf", "jpx", "j2k", "j2c", "jls",
 ];
 
+/// Whether a file of this name is meant to be an image.
+pub(super) fn is_image_name(name: &str) -> bool {
+    let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
+    EXTENSIONS.iter().any(|known| extension.eq_ignore_ascii_case(known))
+}
+
 impl Entry {
+    /// One of which nothing but this is known.
+    pub fn new(name: String, location: Location) -> Entry {
+        let label = None;
+        Entry { name, location, label }
+    }
+
     /// Whether this is meant to be an image: by its extension, broken or not, or else by its first bytes. A folder or
     /// an archive that cannot be opened may hold some.
     pub fn claims_to_be_image(&self) -> bool {
@@ -171,7 +182,7 @@ impl Entry {
     /// Why this is not meant to be an image; none where it is.
     pub(crate) fn why_no_image(&self) -> Option<String> {
         let extension = self.name.rsplit_once('.').map_or("", |(_, extension)| extension);
-        let named = EXTENSIONS.iter().any(|known| extension.eq_ignore_ascii_case(known));
+        let named = is_image_name(&self.name);
         if extension.eq_ignore_ascii_case("png") && self.location.head().is_ok_and(|head| is_marked_png(&head)) {
             return Some("written by pelage".into());
         }

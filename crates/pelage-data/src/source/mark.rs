@@ -174,6 +174,11 @@ pub(super) fn is_sign(name: &str) -> bool {
     [MARK, RUN[0], EXPLANATIONS[0]].contains(&name)
 }
 
+/// Whether [`is_marked`] asks for a file of this name.
+pub(super) fn tells(name: &str) -> bool {
+    name == MARK || RUN.contains(&name) || EXPLANATIONS.contains(&name)
+}
+
 /// Whether a file of this name is a note of pelage's own, of which nobody needs to be told.
 pub(super) fn is_note(name: &str) -> bool {
     [MARK, PLAN, lock::NAME].contains(&name)

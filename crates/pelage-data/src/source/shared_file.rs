@@ -1,15 +1,17 @@
-//! One open file that several threads read at once.
+//! One open file, or a part of one, that several threads read at once.
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::sync::Arc;
 
-/// A file handle that can be cloned, each clone with its own position: threads read one archive at once.
+/// A part of an open file that can be cloned, each clone with its own position: threads read one archive at once, and
+/// one that lies within another where it lies.
 #[derive(Clone)]
 pub(super) struct SharedFile {
     file: Arc<File>,
-    position: u64,
+    start: u64,
     len: u64,
+    position: u64,
 }
 
 impl SharedFile {
@@ -17,14 +19,43 @@ impl SharedFile {
         let len = file.metadata()?.len();
         Ok(SharedFile {
             file: Arc::new(file),
-            position: 0,
+            start: 0,
             len,
+            position: 0,
         })
+    }
+
+    /// The `len` bytes from `start` on, as far as there are some.
+    pub(super) fn part(&self, start: u64, len: u64) -> SharedFile {
+        let start = start.min(self.len);
+        SharedFile {
+            file: self.file.clone(),
+            start: self.start + start,
+            len: len.min(self.len - start),
+            position: 0,
+        }
     }
 
     /// Bytes in it.
     pub(super) fn len(&self) -> u64 {
         self.len
+    }
+
+    /// Fills `buffer` with the bytes from `position` on; how many there are, fewer at the end.
+    pub(super) fn fill_at(&self, buffer: &mut [u8], position: u64) -> std::io::Result<usize> {
+        let left = usize::try_from(self.len.saturating_sub(position)).unwrap_or(usize::MAX);
+        let wanted = buffer.len().min(left);
+        let mut done = 0;
+        while done < wanted {
+            let at = self.start + position + done as u64;
+            match read_at(&self.file, &mut buffer[done..wanted], at) {
+                Ok(0) => break,
+                Ok(count) => done += count,
+                Err(failure) if failure.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(failure) => return Err(failure),
+            }
+        }
+        Ok(done)
     }
 }
 
@@ -38,7 +69,9 @@ pub(crate) fn read_at(file: &File, buffer: &mut [u8], position: u64) -> std::io:
 
 impl Read for SharedFile {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        let count = read_at(&self.file, buffer, self.position)?;
+        let left = usize::try_from(self.len.saturating_sub(self.position)).unwrap_or(usize::MAX);
+        let wanted = buffer.len().min(left);
+        let count = read_at(&self.file, &mut buffer[..wanted], self.start + self.position)?;
         self.position += count as u64;
         Ok(count)
     }

@@ -21,6 +21,9 @@ use crate::{Error, Result};
 /// By which name files are noted as written here.
 const VERB: &str = "features";
 
+/// What files are called: by the part, or of a data set without parts.
+pub(super) const NAMES: [&str; 4] = ["train", "validation", "test", "features"];
+
 /// What was written for one part of a data set.
 #[derive(Clone, Debug, Serialize)]
 pub struct Exported {
@@ -90,7 +93,7 @@ pub fn export(
 }
 
 /// The parts of a data set that have labels, by name, or all labelled images.
-fn sets(path: &Path, label_level: Option<usize>) -> Result<Vec<(&'static str, Catalog)>> {
+pub(super) fn sets(path: &Path, label_level: Option<usize>) -> Result<Vec<(&'static str, Catalog)>> {
     let Parts {
         train,
         validation,
@@ -98,13 +101,8 @@ fn sets(path: &Path, label_level: Option<usize>) -> Result<Vec<(&'static str, Ca
         whole,
         ..
     } = catalog::open_parts_at(path, label_level)?;
-    let named = [
-        ("train", train),
-        ("validation", validation),
-        ("test", test),
-        ("features", whole),
-    ];
-    let sets = named.into_iter().filter_map(|(name, catalog)| Some((name, catalog?)));
+    let named = NAMES.into_iter().zip([train, validation, test, whole]);
+    let sets = named.filter_map(|(name, catalog)| Some((name, catalog?)));
     let sets: Vec<_> = sets.filter(|(_, catalog)| !catalog.items.is_empty()).collect();
     match sets.is_empty() {
         true => Err(pelage_data::Error::NoLabels {

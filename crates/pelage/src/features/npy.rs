@@ -6,11 +6,14 @@ use std::io::{BufWriter, Write};
 /// The header is as long as makes the values begin at a multiple of this.
 const ALIGNMENT: usize = 64;
 
-/// Writes `values` of `shape`, row-major, as little-endian f32.
+/// How long the header of any array of at most four axes is.
+pub(super) const HEADER: usize = 128;
+
+/// The header of an array of `shape`, row-major, of little-endian f32.
 ///
 /// # Errors
-/// A full disk.
-pub(super) fn write(to: &mut impl Write, shape: &[usize], values: &[f32]) -> std::io::Result<()> {
+/// A shape of more or longer axes than there ever are.
+pub(super) fn header(shape: &[usize]) -> std::io::Result<Vec<u8>> {
     let lengths: String = shape.iter().map(|length| format!("{length}, ")).collect();
     let mut header = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({lengths}), }}");
     // Before it come ten bytes, behind it a line break.
@@ -18,10 +21,16 @@ pub(super) fn write(to: &mut impl Write, shape: &[usize], values: &[f32]) -> std
     header.extend(std::iter::repeat_n(' ', length - header.len()));
     header.push('\n');
     let length = u16::try_from(header.len()).map_err(|_| std::io::ErrorKind::InvalidInput)?;
+    Ok([b"\x93NUMPY\x01\x00", &length.to_le_bytes()[..], header.as_bytes()].concat())
+}
+
+/// Writes `values` of `shape`, row-major, as little-endian f32.
+///
+/// # Errors
+/// A full disk.
+pub(super) fn write(to: &mut impl Write, shape: &[usize], values: &[f32]) -> std::io::Result<()> {
     let mut buffered = BufWriter::new(to);
-    buffered.write_all(b"\x93NUMPY\x01\x00")?;
-    buffered.write_all(&length.to_le_bytes())?;
-    buffered.write_all(header.as_bytes())?;
+    buffered.write_all(&header(shape)?)?;
     for value in values {
         buffered.write_all(&value.to_le_bytes())?;
     }

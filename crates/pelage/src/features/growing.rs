@@ -1,0 +1,219 @@
+//! Features of very many images: computed and written a few at a time, so that they need not fit into memory, gone on
+//! with after a kill, and shared among processes.
+
+use std::path::{Path, PathBuf};
+
+use burn::tensor::Device;
+use pelage_data::catalog::{Catalog, Item};
+use pelage_data::growing::{Earlier, Found, Growing, Opened, Origin};
+use pelage_data::lock::create_folder;
+use pelage_data::shard::Shard;
+use pelage_data::{Progress, Unreadable, source};
+use pelage_model::networks::pooled::BATCH;
+use pelage_model::values::to_vec;
+use pelage_model::{input, networks::Pooling};
+use rayon::prelude::*;
+
+use super::array::Array;
+use super::export::{Exported, sets};
+use super::{Extractor, PHASE};
+use crate::compute::Compute;
+use crate::predict::decoding;
+use crate::train::backbone::backbone;
+use crate::train::recipe::Recipe;
+use crate::{Error, Result, table};
+
+/// Images that are decoded at a time.
+const DECODED: usize = 32;
+
+/// How the work is shared and gone on with.
+#[derive(Clone, Copy, Debug)]
+pub struct Sharing {
+    /// The part of each set that is computed.
+    pub shard: Shard,
+    /// What is done about an unfinished part.
+    pub earlier: Earlier,
+}
+
+/// As [`export`](super::export::export), but nothing is cached, and no more than a few images are in memory. The parts
+/// are put together by [`merge`](super::merged::merge). When `is_stopped` says so, what is there is kept, and the answer
+/// is none.
+///
+/// # Errors
+/// As there; an unfinished part of another origin.
+pub fn grow(
+    data: &Path,
+    label_level: Option<usize>,
+    recipe: &Recipe,
+    out: &Path,
+    compute: &Compute,
+    sharing: Sharing,
+    progress: &(dyn Fn(Progress) + Sync),
+    is_stopped: &dyn Fn() -> bool,
+) -> Result<Option<Vec<Exported>>> {
+    recipe.validate()?;
+    // Before minutes of computing.
+    create_folder(out)?;
+    if !source::is_ours(out)? {
+        return Err(Error::folder(out, "holds other files already; give a new folder"));
+    }
+    source::mark(out)?;
+    let Some(transfer) = &recipe.transfer else {
+        return Err(Error::Settings("features come from a backbone; choose one".into()));
+    };
+    let device = compute.open()?;
+    let backbone = backbone(transfer, recipe, 2, &device)?;
+    let network = backbone.network.folded(|_| true);
+    let extractor = backbone.extractor(transfer, &network);
+    let settings = [
+        ("backbone", recipe.model.name().to_string()),
+        ("weights", backbone.fingerprint.clone()),
+        ("preprocessing", format!("{:?}", backbone.preprocessing)),
+        ("features", format!("{:?}, flip {}", extractor.pooling, extractor.flip)),
+        ("device", compute.device.clone()),
+    ];
+    let settings = [&settings[..], &decoding()].concat();
+    let mut exported = Vec::new();
+    for (name, catalog) in sets(data, label_level)? {
+        let part = Part {
+            catalog: &catalog,
+            own: &catalog.items[sharing.shard.range(catalog.items.len())],
+            path: out.join(name),
+        };
+        let names = part
+            .catalog
+            .items
+            .iter()
+            .map(|item| format!("{} {}", item.name, item.label));
+        let names = names.chain(catalog.classes.iter().cloned());
+        let origin = Origin::new("features", &settings, names, sharing.shard);
+        match part.grow(origin, sharing.earlier, &extractor, &device, progress, is_stopped)? {
+            Some(done) => exported.push(done),
+            None => return Ok(None),
+        }
+    }
+    Ok(Some(exported))
+}
+
+/// The rows of one set that are this process's.
+struct Part<'a> {
+    catalog: &'a Catalog,
+    own: &'a [Item],
+    /// Without an ending.
+    path: PathBuf,
+}
+
+impl Part<'_> {
+    fn grow(
+        &self,
+        origin: Origin,
+        earlier: Earlier,
+        extractor: &Extractor,
+        device: &Device,
+        progress: &(dyn Fn(Progress) + Sync),
+        is_stopped: &dyn Fn() -> bool,
+    ) -> Result<Option<Exported>> {
+        let shape = shape(extractor, device);
+        let mut array = Array::open(self.path.with_extension("npy"), shape, earlier == Earlier::Continued)?;
+        let heading = table::csv([["path", "class", "label"]])?;
+        let table = self.path.with_extension("csv");
+        let (mut next, whole_rows) = (0, array.rows());
+        let opened = Growing::open(&table, &heading, origin, earlier, true, &mut |row, cells| {
+            if row >= whole_rows {
+                return Found::Beyond;
+            }
+            // Between rows lie those that could not be read.
+            let cell = cells.get(0).unwrap_or_default();
+            let found = self.own[next..]
+                .iter()
+                .position(|item| table::prefixed("./", &item.name) == cell);
+            match found {
+                Some(behind) => {
+                    next += behind + 1;
+                    Found::Expected
+                }
+                None => Found::Unexpected,
+            }
+        })?;
+        let mut exported = Exported {
+            path: self.path.clone(),
+            images: 0,
+            shape,
+            unreadable: Vec::new(),
+        };
+        let Opened::From(rows, mut growing) = opened else {
+            exported.images = array.rows_of_whole()?;
+            return Ok(Some(exported));
+        };
+        array.keep(rows)?;
+        while next < self.own.len() {
+            if is_stopped() {
+                return Ok(None);
+            }
+            let chunk = &self.own[next..(next + DECODED).min(self.own.len())];
+            let (values, rows) = self.computed(chunk, extractor, device, &mut exported.unreadable)?;
+            // A row without its values would be a row lost.
+            array.add(&values)?;
+            growing.add(&rows)?;
+            next += chunk.len();
+            progress(Progress {
+                done: next,
+                total: self.own.len(),
+                what: PHASE,
+            });
+        }
+        exported.images = array.rows();
+        let array = array.finish()?;
+        growing.finish_with(Some(&array))?;
+        Ok(Some(exported))
+    }
+
+    /// Values and rows of those of these images that can be read.
+    fn computed(
+        &self,
+        items: &[Item],
+        extractor: &Extractor,
+        device: &Device,
+        unreadable: &mut Vec<Unreadable>,
+    ) -> Result<(Vec<f32>, Vec<u8>)> {
+        let decoded = items.par_iter().map(|item| {
+            let read = item
+                .location
+                .read_with(|bytes| input::decode(&bytes, extractor.preprocessing));
+            read.map_err(|failure| failure.reason()).and_then(|decoded| decoded)
+        });
+        let decoded: Vec<_> = decoded.collect();
+        let (mut inputs, mut rows) = (Vec::new(), Vec::new());
+        for (item, decoded) in items.iter().zip(decoded) {
+            match decoded {
+                Ok(input) => {
+                    inputs.push(input);
+                    let class = table::prefixed("'", &self.catalog.classes[item.label]);
+                    rows.push([table::prefixed("./", &item.name), class, item.label.to_string()]);
+                }
+                Err(reason) => unreadable.push(Unreadable {
+                    path: item.location.to_string(),
+                    reason,
+                }),
+            }
+        }
+        let mut values = Vec::new();
+        for batch in inputs.chunks(BATCH) {
+            let pixels = input::images(batch.concat(), extractor.preprocessing, device);
+            values.extend(to_vec(extractor.forward(pixels)));
+        }
+        Ok((values, table::csv(rows)?))
+    }
+}
+
+/// Rows, columns and channels of one image's features.
+fn shape(extractor: &Extractor, device: &Device) -> [usize; 3] {
+    let blank = vec![0.0; input::shape(extractor.preprocessing).iter().product()];
+    let [_, h, w, c] = extractor
+        .forward(input::images(blank, extractor.preprocessing, device))
+        .dims();
+    match extractor.pooling {
+        Pooling::Average => [1, 1, c],
+        Pooling::Flatten => [h, w, c],
+    }
+}
