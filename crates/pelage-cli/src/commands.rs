@@ -122,7 +122,7 @@ impl Cli {
         match Damaged::taken() {
             0 => {}
             taken => tell(format_args!(
-                "note: {} taken as they are\n",
+                "note: {} taken as is\n",
                 count(taken, "damaged picture")
             )),
         }

@@ -22,15 +22,17 @@ pub enum Format<'a> {
     Onnx,
     /// Weights for other programs.
     Weights,
-    /// A model of ours.
+    /// A model of ours: hours of work, which nothing takes the place of unasked.
     Model,
+    /// A table that people go through and edit, likewise.
+    Edited,
 }
 
 impl Format<'_> {
     /// Its name, after "a" or "an".
     pub fn name(self) -> &'static str {
         match self {
-            Format::Table(_) => "CSV table",
+            Format::Table(_) | Format::Edited => "CSV table",
             Format::Svg => "SVG figure",
             Format::Png => "PNG figure",
             Format::Html => "HTML page",
@@ -47,6 +49,7 @@ impl Format<'_> {
             Format::Svg => "SVG figure of pelage's",
             Format::Png => "PNG figure of pelage's",
             Format::Html => "HTML page of pelage's",
+            Format::Model | Format::Edited => "empty file",
             other => other.name(),
         }
     }
@@ -62,8 +65,7 @@ impl Format<'_> {
             Format::Html => text().starts_with("<!doctype html") && text().contains(GENERATOR),
             Format::Onnx => is_onnx(head),
             Format::Weights => is_safetensors(head, &format!("\"{EXPORTED}\":")),
-            // A checkpoint is none.
-            Format::Model => is_safetensors(head, r#""pelage":"{\"kind\":\"model\""#),
+            Format::Model | Format::Edited => false,
         }
     }
 }
@@ -332,7 +334,8 @@ mod tests {
                 b"<!DOCTYPE html><html><meta name=\"generator\" content=\"pelage report\">",
             ),
             (Format::Onnx, b"\x08\x07\x12\x06pelage\x1a\x050.1.0"),
-            (Format::Model, &tensors(r#""pelage":"{\"kind\":\"model\"}""#)),
+            (Format::Model, b""),
+            (Format::Edited, b""),
             (Format::Weights, &tensors(r#""pelage.export":"{}""#)),
         ] {
             std::fs::write(&path, same).unwrap();
@@ -349,6 +352,7 @@ mod tests {
                 b"<svg xmlns=\"\"/>",
                 b"<!DOCTYPE html><html><meta name=\"generator\" content=\"Hugo\">",
                 &tensors(r#""pelage":"{\"kind\":\"checkpoint\"}""#),
+                &tensors(r#""pelage":"{\"kind\":\"model\"}""#),
             ] {
                 std::fs::write(&path, other).unwrap();
                 let refused = Output::new(&path, format, false).unwrap_err();

@@ -28,7 +28,7 @@ fn damaged_pictures_are_skipped_or_taken_and_counted() {
         .run("predict run pets/cat/3.jpg --damaged take")
         .succeeds()
         .prints("pets/cat/3.jpg cat")
-        .says("note: 1 damaged picture taken as they are");
+        .says("note: 1 damaged picture taken as is");
     // Each once, however often it is decoded; and a cache that was made without them is not theirs.
     std::fs::remove_dir_all(place.path("run")).unwrap();
     train("--cache disk").succeeds().says("1 file skipped");

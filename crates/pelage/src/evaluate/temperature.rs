@@ -63,7 +63,7 @@ impl Display for Verdict {
             ),
             Verdict::FewErrors { errors } => write!(
                 f,
-                "{errors} validation pictures are called wrongly, and a temperature needs {ERRORS} such or more"
+                "too few validation pictures are called wrongly: {errors}, and a temperature needs {ERRORS} or more"
             ),
         }
     }

@@ -84,7 +84,7 @@ pub fn explain(
         path,
         level: options.label_level,
     };
-    let open = |path| images::part_of(labelled(path), &model.facts);
+    let open = |path| images::part_of(labelled(path), &model.facts, true);
     let scored = dataset.map(open).transpose()?;
     // Before minutes of decoding.
     claim(folder, &entries)?;

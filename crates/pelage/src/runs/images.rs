@@ -13,6 +13,7 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use super::config::Config;
+use super::learnt;
 use super::recorded::{self, Recorded, Set, content};
 use crate::train::facts::Training;
 use crate::{Error, Result};
@@ -217,9 +218,14 @@ pub fn trained_on(run: &Path, facts: &Facts, data: Option<&Path>) -> Result<Imag
     }
 }
 
-/// The part of a data set that a model of these facts is asked about, see [`catalog::Parts::to_evaluate`].
-pub(crate) fn part_of(data: Labelled, facts: &Facts) -> Result<catalog::Scored> {
-    let part = parts_of(data, facts).and_then(Parts::to_evaluate);
+/// The part of a data set that a model of these facts is asked about, see [`catalog::Parts::to_evaluate`]. A training
+/// part that is all there is counts as data without parts, if it may.
+pub(crate) fn part_of(data: Labelled, facts: &Facts, may_be_training: bool) -> Result<catalog::Scored> {
+    let parts = parts_of(data, facts).map(|parts| match may_be_training {
+        true => parts.training_as_whole(),
+        false => parts,
+    });
+    let part = parts.and_then(Parts::to_evaluate);
     part.map_err(|error| of_class(error, facts, data.path))
 }
 
@@ -266,19 +272,23 @@ pub fn to_evaluate(runs: &[(&Path, &Facts)], wanted: Wanted) -> Result<Scored> {
             });
         }
     };
-    let catalog::Scored {
-        part,
-        mut images,
-        train,
-    } = part_of(data, facts)?;
     let (mut seen, mut unrecorded) = (HashSet::new(), Vec::new());
     for (run, facts) in runs {
-        match learnt(run, facts)? {
+        match learnt::contents(run, facts, settings(facts).ok().as_ref())? {
             Some(contents) => seen.extend(contents),
             None => unrecorded.push(run.to_path_buf()),
         }
     }
-    let trained = among(&images, &seen);
+    let catalog::Scored {
+        part,
+        mut images,
+        train,
+    } = {
+        // What a training part has that none of them was trained on is as good as any.
+        let known = matches!(wanted, Wanted::All(_)) || unrecorded.is_empty();
+        part_of(data, facts, known)?
+    };
+    let trained = learnt::among(&images, &seen);
     let count = trained.iter().filter(|trained| **trained).count();
     let told = Scored {
         part,
@@ -311,25 +321,6 @@ pub fn to_evaluate(runs: &[(&Path, &Facts)], wanted: Wanted) -> Result<Scored> {
     })
 }
 
-/// What the images hold that the model of `run` was trained on; `None` where that was not recorded.
-fn learnt(run: &Path, facts: &Facts) -> Result<Option<HashSet<String>>> {
-    let noted = settings(facts).ok().and_then(|settings| settings.record);
-    let rows = recorded::read(run, noted.as_deref())?;
-    let learnt = |row: Recorded| (row.set == Set::Train && !row.content.is_empty()).then_some(row.content);
-    let contents = rows.map(|rows| rows.into_iter().filter_map(learnt).collect::<HashSet<_>>());
-    // A record of an earlier version has no contents.
-    Ok(contents.filter(|contents| !contents.is_empty()))
-}
-
-/// Which of `images` hold one of `contents`.
-fn among(images: &Catalog, contents: &HashSet<String>) -> Vec<bool> {
-    if contents.is_empty() {
-        return vec![false; images.len()];
-    }
-    let held = (0..images.len()).into_par_iter();
-    held.map(|index| contents.contains(&content(images, index))).collect()
-}
-
 /// How many of images are ones that a model was trained on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Familiar {
@@ -345,11 +336,13 @@ pub struct Familiar {
 /// # Errors
 /// A damaged record.
 pub fn familiar(run: &Path, facts: &Facts, split: &Split) -> Result<Option<Familiar>> {
-    let count =
-        |images: &Catalog, contents: &HashSet<String>| among(images, contents).into_iter().filter(|is| *is).count();
-    Ok(learnt(run, facts)?.map(|contents| Familiar {
-        train: count(&split.train, &contents),
-        validation: count(&split.validation, &contents),
+    let learnt = learnt::contents(run, facts, settings(facts).ok().as_ref())?;
+    Ok(learnt.map(|contents| {
+        let count = |images| learnt::among(images, &contents).into_iter().filter(|is| *is).count();
+        Familiar {
+            train: count(&split.train),
+            validation: count(&split.validation),
+        }
     }))
 }
 
