@@ -106,12 +106,12 @@ fn what_is_missing_is_said() {
     let file = fixture("residual.onnx");
     let unsaid = fail(folder, &["weights", "add", &file], 2);
     assert!(unsaid.contains("--mean") && unsaid.contains("0.485"), "{unsaid}");
-    let all = |more: &[&'static str]| [&["weights", "add", &file][..], &NORMALIZED, more].concat();
-    let taken = fail(folder, &all(&["--name", "resnet18"]), 2);
+    let all = |more: [&'static str; 2]| [&["weights", "add", file.as_str()][..], &NORMALIZED, &more].concat();
+    let taken = fail(folder, &all(["--name", "resnet18"]), 2);
     assert!(taken.contains("something else"), "{taken}");
-    let unknown = fail(folder, &all(&["--output", "nowhere"]), 1);
+    let unknown = fail(folder, &all(["--output", "nowhere"]), 1);
     assert!(unknown.contains("no node called 'nowhere'"), "{unknown}");
-    let both = fail(folder, &all(&["--model", "resnet18"]), 2);
+    let both = fail(folder, &all(["--model", "resnet18"]), 2);
     assert!(both.contains("--model"), "{both}");
     fail(folder, &["weights", "add", &file, "--mean", "0.5", "--std", "1,1,1"], 2);
     let what = fail(folder, &["weights", "add", "weights.pth"], 2);
@@ -120,19 +120,15 @@ fn what_is_missing_is_said() {
     let damaged = fail(folder, &[&["weights", "add", "text.onnx"][..], &NORMALIZED].concat(), 1);
     assert!(damaged.contains("no ONNX file"), "{damaged}");
     // At sizes that the network cannot take, nothing begins.
-    succeed(folder, &all(&["--name", "own"]));
+    let dense = fixture("flattened.onnx");
+    succeed(
+        folder,
+        &[&["weights", "add", &dense, "--name", "own"][..], &NORMALIZED].concat(),
+    );
     pictures(folder);
     let mut command = pelage(folder);
-    command.args([
-        "train",
-        "data",
-        "--validation-split",
-        "0.25",
-        "--backbone",
-        "own",
-        "--image-size",
-        "1",
-    ]);
+    command.args(["train", "data", "--validation-split", "0.25"]);
+    command.args(["--backbone", "own", "--image-size", "8"]);
     let told = String::from_utf8(command.output().unwrap().stderr).unwrap();
-    assert!(told.contains("1x1 pixels are not for own"), "{told}");
+    assert!(told.contains("8x8 pixels are not for own"), "{told}");
 }

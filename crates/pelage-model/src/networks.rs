@@ -85,7 +85,8 @@ pub const BACKBONES: [Architecture; 10] = {
 };
 
 impl Architecture {
-    /// Every architecture that has a name here, so none that was added; of the descriptions the one that is meant where none is given.
+    /// Every architecture that has a name here, so none that was added; of the descriptions the one that is meant
+    /// where none is given.
     pub const ALL: [Architecture; 13] = [
         Architecture::Cnn3,
         Architecture::Cnn(Cnn::THREE_BLOCKS),

@@ -128,8 +128,8 @@ pub fn layer(graph: &Graph, name: Option<&str>) -> Result<usize> {
     })
 }
 
-/// The node of the last map of several pixels: that of the last feature map, or, of a backbone that takes means over the
-/// map itself and goes on from these, what these are of.
+/// The node of the last map of several pixels: that of the last feature map, or, of a backbone that takes means over
+/// the map itself and goes on from these, what these are of.
 fn last_map(graph: &Graph) -> usize {
     let (nodes, mut at) = (graph.nodes(), graph.features());
     loop {

@@ -164,7 +164,8 @@ fn described_network(network: &AddedNetwork) -> String {
         None => "nothing was taken for a classifier".to_string(),
     };
     format!(
-        "the network {name}, {}, for {side} x {side} pixels; kept as {}\nfeatures: {rows} x {columns} x {channels}, up to '{}'; \
+        "the network {name}, {}, for {side} x {side} pixels; kept as {}\nfeatures: {rows} x {columns} x {channels}, \
+         up to '{}'; \
          {cut} (`--output NODE` chooses otherwise)\nnow: `pelage train DATA --backbone {name}`\n",
         megabytes(added.kept.bytes),
         added.kept.path.display(),

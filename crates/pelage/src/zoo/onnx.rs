@@ -9,6 +9,7 @@ mod constant;
 mod cut;
 mod layers;
 mod node;
+mod nodes;
 mod operators;
 mod shapes;
 mod translate;
@@ -118,7 +119,7 @@ pub(super) fn read(path: &Path, bytes: Vec<u8>, reading: &Reading) -> Result<Rea
     }
     let folder = path.parent().unwrap_or(Path::new(""));
     let mut translation = Translation::new(graph, folder, (name, order), side as usize);
-    let map = translation.run(&needed, cut.value)?;
+    let map = nodes::run(&mut translation, &needed, cut.value)?;
     let last = translation.layers.before_pooling(map.layer);
     if last == 0 {
         return Err(format!("has no layers before '{}'", cut.value.escape_debug()));

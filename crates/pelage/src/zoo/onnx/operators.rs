@@ -10,9 +10,9 @@ use super::translate::{Order, Seen, Translation};
 use crate::export::messages::Node;
 
 /// What can be read, for messages.
-const KNOWN: &str = "Conv, BatchNormalization, Relu, Clip, HardSwish, HardSigmoid, Sigmoid, Add, Sub, Mul, Div, MaxPool, \
-                     AveragePool, GlobalAveragePool, ReduceMean, Gemm, MatMul, Concat, Pad, and what only changes \
-                     shapes";
+const KNOWN: &str = "Conv, BatchNormalization, Relu, Clip, HardSwish, HardSigmoid, Sigmoid, Add, Sub, Mul, Div, \
+                     MaxPool, AveragePool, GlobalAveragePool, ReduceMean, Gemm, MatMul, Concat, Pad, and what only \
+                     changes shapes";
 
 /// The largest window of a mean that counts its padding: its weights are in no file.
 const LARGEST_MEAN: usize = 16;

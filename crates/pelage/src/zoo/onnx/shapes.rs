@@ -45,39 +45,102 @@ pub(super) fn translated<'a>(at: &mut Translation<'a>, node: &'a Node) -> Result
                 ..Constant::row(vec![found])
             }))
         }
-        ("Slice", Seen::Constant(from)) => {
-            let (start, end) = (at.wholes(node, "starts", 1)?, at.wholes(node, "ends", 2)?);
-            let steps = at.wholes(node, "steps", 4)?;
-            let numbers = from.wholes()?;
-            let ([start], [end], true) = (
-                &start.unwrap_or_default()[..],
-                &end.unwrap_or_default()[..],
-                steps.is_none_or(|steps| steps == [1]),
-            ) else {
-                return Err("more than a part of a row of numbers is not supported".into());
-            };
-            let length = numbers.len() as i64;
-            let place = |at: i64| if at < 0 { at.saturating_add(length) } else { at }.clamp(0, length) as usize;
-            Ok(constant(Constant::row(
-                numbers.get(place(*start)..place(*end)).unwrap_or_default().to_vec(),
-            )))
+        ("Slice", Seen::Constant(from)) => slice(at, node, &from),
+        ("Reshape", Seen::Constant(from)) => {
+            let shape = at.constant(node, 1)?.wholes()?.to_vec();
+            table(&from, &shape).map(constant)
         }
-        ("Unsqueeze" | "Squeeze" | "Reshape", Seen::Constant(from)) => match &from.numbers {
+        ("Unsqueeze" | "Squeeze", Seen::Constant(from)) => match &from.numbers {
             // A number or a row of them: what is made of it here does not depend on the axes.
             Numbers::Whole(numbers) => Ok(constant(Constant::row(numbers.clone()))),
             Numbers::Real(_) => Err("of a constant it is not supported".into()),
         },
-        ("Transpose", Seen::Constant(from)) => match (&from.shape[..], &from.numbers) {
-            ([rows, columns], Numbers::Real(reals)) if matches!(wholes(node, "perm"), None | Some([1, 0])) => {
-                let turned = (0..*columns).flat_map(|column| reals.iter().skip(column).step_by(*columns));
-                Ok(constant(Constant::reals_of(
-                    vec![*columns, *rows],
-                    turned.copied().collect(),
-                )))
+        ("Transpose", Seen::Constant(from)) => {
+            let [rows, columns] = from.shape[..] else {
+                return Err("of this constant it is not supported".into());
+            };
+            if !matches!(wholes(node, "perm"), None | Some([1, 0])) {
+                return Err("of this constant it is not supported".into());
             }
-            _ => Err("of this constant it is not supported".into()),
-        },
+            let numbers = match &from.numbers {
+                Numbers::Real(reals) => Numbers::Real(turned(reals, columns)),
+                Numbers::Whole(wholes) => Numbers::Whole(turned(wholes, columns)),
+            };
+            let shape = vec![columns, rows];
+            Ok(constant(Constant { shape, numbers }))
+        }
         _ => Err("of a constant it is not supported".into()),
+    }
+}
+
+/// Columns as rows.
+fn turned<T: Copy>(numbers: &[T], columns: usize) -> Vec<T> {
+    let column = |column| numbers.iter().skip(column).step_by(columns);
+    (0..columns).flat_map(column).copied().collect()
+}
+
+/// The most whole numbers that are computed with here: they are lengths and places of a few axes.
+const MOST: usize = 1000;
+
+/// Whole numbers as a row or a table.
+fn table(from: &Constant, shape: &[i64]) -> Result<Constant, String> {
+    let told = || "of this constant it is not supported".to_string();
+    let numbers = from.wholes()?;
+    let lengths: Vec<usize> = match *shape {
+        [_] => vec![numbers.len()],
+        [-1, columns @ 1..=8] => vec![numbers.len() / columns as usize, columns as usize],
+        _ => return Err(told()),
+    };
+    match lengths.iter().product::<usize>() == numbers.len() {
+        true => Ok(Constant {
+            shape: lengths,
+            numbers: Numbers::Whole(numbers.to_vec()),
+        }),
+        false => Err(told()),
+    }
+}
+
+/// Rows of whole numbers from one place to another, forwards or backwards.
+fn slice<'a>(at: &mut Translation<'a>, node: &'a Node, from: &Constant) -> Result<Seen, String> {
+    let mut single = |name: &str, index: usize, usual: Option<i64>| match (at.wholes(node, name, index)?, usual) {
+        (Some(found), _) if found.len() == 1 => Ok(found[0]),
+        (None, Some(usual)) => Ok(usual),
+        _ => Err("of more than one axis it is not supported".to_string()),
+    };
+    let (start, end) = (single("starts", 1, None)?, single("ends", 2, None)?);
+    let (axis, step) = (single("axes", 3, Some(0))?, single("steps", 4, Some(1))?);
+    let (numbers, Some(&rows)) = (from.wholes()?, from.shape.first()) else {
+        return Err("of a single number it is not supported".into());
+    };
+    let length = i64::try_from(rows).unwrap_or(i64::MAX);
+    let place = |at: i64| if at < 0 { at.saturating_add(length) } else { at };
+    let taken: Vec<i64> = match (axis, step) {
+        (0, 1) => (place(start).clamp(0, length)..place(end).clamp(0, length)).collect(),
+        (0, -1) => (place(end).clamp(-1, length - 1) + 1..place(start).clamp(-1, length - 1) + 1)
+            .rev()
+            .collect(),
+        _ => return Err(format!("every {step}th of axis {axis} is not supported")),
+    };
+    let each = numbers.len() / rows.max(1);
+    let row = |&row: &i64| numbers[row as usize * each..][..each].iter().copied();
+    let mut shape = from.shape.clone();
+    shape[0] = taken.len();
+    Ok(constant(Constant {
+        shape,
+        numbers: Numbers::Whole(taken.iter().flat_map(row).collect()),
+    }))
+}
+
+/// A row of one whole number.
+pub(super) fn constant_of_shape<'a>(at: &mut Translation<'a>, node: &'a Node) -> Result<Seen, String> {
+    let count = match *at.constant(node, 0)?.wholes()? {
+        [count] => usize::try_from(count).ok().filter(|&count| count <= MOST),
+        _ => None,
+    };
+    let value = at.constant_of(node)?;
+    match (count, value.wholes()?) {
+        (Some(count), [value]) => Ok(constant(Constant::row(vec![*value; count]))),
+        _ => Err("only a few whole numbers in a row are supported".into()),
     }
 }
 

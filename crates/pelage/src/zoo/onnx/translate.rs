@@ -1,4 +1,4 @@
-//! A file's nodes, one after the other, as layers.
+//! What is known of a file's values while its nodes become layers.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -6,8 +6,7 @@ use std::rc::Rc;
 
 use super::constant::Constant;
 use super::layers::{Layers, Read};
-use super::node::{attribute, input, shown};
-use super::{operators, shapes};
+use super::node::{attribute, input};
 use crate::export::messages::{Graph, Node, Tensor};
 
 /// What a value of a file is here.
@@ -79,51 +78,20 @@ impl<'a> Translation<'a> {
         }
     }
 
-    /// Translates `nodes`, which are those that the value `last` needs, in their order; returns that.
-    ///
-    /// # Errors
-    /// Names the first node that is not supported, and why.
-    pub(super) fn run(&mut self, nodes: &[&'a Node], last: &str) -> Result<Map, String> {
+    /// Counts who reads what among `nodes`, which are all that are translated.
+    pub(super) fn count_readers(&mut self, nodes: &[&'a Node]) {
         let inputs = nodes.iter().flat_map(|node| &node.input);
         inputs.for_each(|name| *self.readers.entry(name).or_default() += 1);
-        for node in nodes {
-            let refused = |reason: String| format!("{}: {reason}", shown(node));
-            if !node.domain.is_empty() && node.domain != "ai.onnx" {
-                let domain: String = node.domain.chars().take(60).collect();
-                return Err(refused(format!(
-                    "an operator of '{}' is not supported",
-                    domain.escape_debug()
-                )));
-            }
-            let found = self.translated(node).map_err(refused)?;
-            let Some(output) = node.output.first() else {
-                return Err(refused("it gives nothing".into()));
-            };
-            self.seen.insert(output, found);
-        }
-        match self.seen.get(last) {
-            Some(Seen::Map(map)) => Ok(*map),
-            _ => Err(format!(
-                "the value '{}' does not depend on the images",
-                last.escape_debug()
-            )),
-        }
     }
 
-    fn translated(&mut self, node: &'a Node) -> Result<Seen, String> {
-        match &node.op_type[..] {
-            "Constant" => Ok(Seen::Constant(Rc::new(self.constant_of(node)?))),
-            "Identity" | "Dropout" => self.value(node, 0),
-            "Cast" => shapes::cast(self, node),
-            "Shape" | "Gather" | "Unsqueeze" | "Squeeze" | "Slice" | "Reshape" | "Flatten" | "Transpose" => {
-                shapes::translated(self, node)
-            }
-            "Concat" => match self.value(node, 0)? {
-                Seen::Constant(_) => shapes::row(self, node),
-                Seen::Map(_) => operators::translated(self, node),
-            },
-            _ => operators::translated(self, node),
-        }
+    /// Notes what the value `name` is.
+    pub(super) fn note(&mut self, name: &'a str, seen: Seen) {
+        self.seen.insert(name, seen);
+    }
+
+    /// What the value `name` was found to be.
+    pub(super) fn found(&self, name: &str) -> Option<&Seen> {
+        self.seen.get(name)
     }
 
     /// What the input of `node` at `index` is.
@@ -207,7 +175,8 @@ impl<'a> Translation<'a> {
         })
     }
 
-    fn constant_of(&self, node: &Node) -> Result<Constant, String> {
+    /// What a node that is a constant holds.
+    pub(super) fn constant_of(&self, node: &Node) -> Result<Constant, String> {
         let [attribute] = &node.attribute[..] else {
             return Err("it has several values".into());
         };
