@@ -95,19 +95,27 @@ fn list_folder(folder: &Path, prefix: &str, above: &mut Vec<PathBuf>, found: &mu
         found.leave_out(folder.display(), "a link to a folder above it");
         return Ok(());
     }
-    let children = std::fs::read_dir(folder)?.collect::<std::io::Result<Vec<_>>>()?;
-    if children.is_empty() {
+    // Looked through twice, since the names of a million files would be as much as is kept of them.
+    let (mut is_empty, mut is_cache, mut telling) = (true, true, HashSet::new());
+    for child in std::fs::read_dir(folder)? {
+        let name = child?.file_name();
+        let name = name.to_string_lossy();
+        (is_empty, is_cache) = (false, is_cache && mark::is_cache_file(&name));
+        if mark::tells(&name) {
+            telling.insert(name.into_owned());
+        }
+    }
+    if is_empty {
         found.empty.push(prefix.to_string());
     }
-    let names: HashSet<_> = children.iter().map(std::fs::DirEntry::file_name).collect();
-    let names: HashSet<_> = names.iter().map(|name| name.to_string_lossy()).collect();
     // What is asked for by its own name is wanted.
-    if !prefix.is_empty() && (mark::is_marked(|name| names.contains(name)) || mark::is_cache(&names)) {
+    if !prefix.is_empty() && (mark::is_marked(|name| telling.contains(name)) || !is_empty && is_cache) {
         found.leave_out(folder.display(), "written by pelage");
         return Ok(());
     }
     above.push(real);
-    for child in children {
+    for child in std::fs::read_dir(folder)? {
+        let child = child?;
         let (part, path) = (legible::legible(&child.file_name()), child.path());
         let name = format!("{prefix}{part}");
         let told = std::fs::metadata(&path);
