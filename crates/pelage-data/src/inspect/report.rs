@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde::Serialize;
 
-use super::seen::Picture;
+use super::seen::{Picture, SETS};
 use crate::Unreadable;
 use crate::alike::near_groups;
 use crate::capture::Capture;
@@ -81,9 +81,6 @@ pub struct ClassReport {
     /// Smallest, median and largest height in pixels.
     pub height: [u32; 3],
 }
-
-/// Names of the parts of a data set, in order, and of all of one that has none.
-pub(super) const SETS: [&str; 4] = ["train", "validation", "test", "all"];
 
 impl Report {
     /// What these pictures, set by set, tell together; in a set those of a class need not stand together.

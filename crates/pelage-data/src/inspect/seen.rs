@@ -5,11 +5,13 @@ use std::sync::Arc;
 
 use jiff::civil::DateTime;
 
-use super::report::SETS;
 use crate::alike::{self, Look};
 use crate::capture::Capture;
 use crate::decode;
 use crate::source::Location;
+
+/// Names of the parts of a data set, in order, and of all of one that has none.
+pub(super) const SETS: [&str; 4] = ["train", "validation", "test", "all"];
 
 /// One picture of a data set.
 pub(super) struct Picture {

@@ -4,8 +4,7 @@ use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::report::SETS;
-use super::seen::{Picture, look_at};
+use super::seen::{Picture, SETS, look_at};
 use crate::Result;
 use crate::catalog::{self, Catalog, Listing, Part};
 use crate::source::{LeftOut, Location};
