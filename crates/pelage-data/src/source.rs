@@ -43,6 +43,13 @@ pub fn list(path: &Path) -> Result<Vec<Entry>> {
     Ok(find(path)?.entries)
 }
 
+/// What of `path` is on the disk: itself, or the first of the archives that a pattern names.
+pub fn on_disk(path: &Path) -> PathBuf {
+    let named = (!path.exists()).then(|| shards::named(path)).flatten();
+    let first = named.and_then(|paths| paths.into_iter().next());
+    first.unwrap_or_else(|| path.to_path_buf())
+}
+
 /// Every file of `path` (a folder with all below it, a zip, a tar, or one file) in natural order (2 before 10), and
 /// what was passed over. A folder below, or an archive within, that cannot be opened is one of the entries. Shards of a
 /// data set may be given by a pattern, `train-{000..009}.tar`, or as a folder that holds tars and no pictures beside
