@@ -355,3 +355,50 @@ fn features_put_together_are_the_whole_and_go_on() {
     let told = fail(folder, &["merge", "p1", "p2", "p3", "--out", "wrong"], 2);
     assert!(told.contains("changed since it was made"), "{told}");
 }
+
+#[test]
+fn a_look_in_shards_finds_what_is_there_twice_in_different_ones() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    common::data(folder, 12, 8);
+    let at = |name: &str| folder.join("data").join(name);
+    // Twice in one class, twice across the parts, and broken.
+    fs::copy(at("train/level/0.png"), at("train/level/11.png")).unwrap();
+    fs::copy(at("train/upright/3.png"), at("validation/upright/7.png")).unwrap();
+    fs::write(at("train/upright/broken.png"), b"\x89PNG, no").unwrap();
+    let document = |source: &str| {
+        let text = succeed(folder, &["inspect", source, "--json"]);
+        let mut document: serde_json::Value = serde_json::from_str(&text).unwrap();
+        document.as_object_mut().unwrap().remove("left_out");
+        document
+    };
+    let whole = document("data");
+    assert_eq!(whole["exact_duplicates"].as_array().unwrap().len(), 2);
+    assert_eq!(whole["leaks"].as_array().unwrap().len(), 1);
+    for number in 1..=3 {
+        let (shard, table) = (format!("{number}/3"), format!("part-{number}.csv"));
+        let told = succeed(folder, &["inspect", "data", "--table", &table, "--shard", &shard]);
+        assert!(told.contains("13 pictures") || told.contains("14 pictures"), "{told}");
+    }
+    succeed(
+        folder,
+        &["merge", "part-1.csv", "part-3.csv", "part-2.csv", "--out", "merged.csv"],
+    );
+    assert_eq!(document("merged.csv"), whole);
+    succeed(folder, &["inspect", "data", "--table", "whole.csv", "--resume"]);
+    assert!(bytes(folder, "whole.csv") == bytes(folder, "merged.csv"));
+    // As a kill leaves it.
+    let table = bytes(folder, "whole.csv");
+    fs::rename(folder.join("whole.csv.shard.json"), folder.join("whole.csv.part.json")).unwrap();
+    fs::remove_file(folder.join("whole.csv")).unwrap();
+    fs::write(folder.join("whole.csv.part"), &table[..table.len() / 2]).unwrap();
+    let told = fail(folder, &["inspect", "data", "--table", "whole.csv"], 2);
+    assert!(told.contains("`--resume` goes on with it"), "{told}");
+    succeed(folder, &["inspect", "data", "--table", "whole.csv", "--resume"]);
+    assert!(bytes(folder, "whole.csv") == table);
+    // A table that somebody has changed.
+    fs::write(folder.join("other.csv"), [&table[..table.len() - 5], b"x\n"].concat()).unwrap();
+    let told = fail(folder, &["inspect", "other.csv"], 1);
+    assert!(told.contains("tells nothing of a picture"), "{told}");
+    fail(folder, &["inspect", "data", "--table", "t.csv", "--json"], 2);
+}

@@ -40,6 +40,15 @@ impl Capture {
             })
     }
 
+    /// What was noted of one: when, and whether it says where.
+    pub(crate) fn noted(time: Option<DateTime>, has_place: bool) -> Capture {
+        Capture {
+            time,
+            has_place,
+            ..Capture::default()
+        }
+    }
+
     /// The same of a file that is read for it; of one that cannot be read nothing is known.
     pub fn at(location: &Location) -> Capture {
         location.read_with(|bytes| Capture::of(&bytes)).unwrap_or_default()

@@ -59,13 +59,13 @@ pub enum Opened {
 }
 
 impl Growing {
-    /// Opens the table that will be at `path`, in place of any file there, with its heading. Rows that are there already
-    /// go to `check`, with their position among this table's rows, which says whether they are what it expects. With
-    /// `is_kept`, the finished table has its record beside it, by which [`merge`] knows it.
+    /// Opens the table that will be at `path`, in place of any file there, with its heading. Rows that are there
+    /// already go to `check`, with their position among this table's rows, which says whether they are what it expects.
+    /// With `is_kept`, the finished table has its record beside it, by which [`merge`] knows it.
     ///
     /// # Errors
-    /// [`Error::Unfinished`] where one is there and `earlier` refuses it; [`Error::OtherOrigin`] where one is to be gone
-    /// on with that has another origin or other rows; [`Error::Busy`] where another process writes it.
+    /// [`Error::Unfinished`] where one is there and `earlier` refuses it; [`Error::OtherOrigin`] where one is to be
+    /// gone on with that has another origin or other rows; [`Error::Busy`] where another process writes it.
     pub fn open(
         path: &Path,
         heading: &[u8],

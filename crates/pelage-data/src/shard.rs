@@ -18,7 +18,8 @@ impl Shard {
     /// All of a list.
     pub const WHOLE: Shard = Shard { number: 1, count: 1 };
 
-    /// The positions in a list of `total` that are this part's: neighbors, and as many as in any other part, or one more.
+    /// The positions in a list of `total` that are this part's: neighbors, and as many as in any other part, or one
+    /// more.
     pub fn range(self, total: usize) -> Range<usize> {
         // Neither the product nor the sum of the parts' lengths can be wrong in 128 bits.
         let end = |number: usize| (number as u128 * total as u128 / self.count as u128) as usize;

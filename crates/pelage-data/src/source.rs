@@ -43,6 +43,13 @@ pub fn list(path: &Path) -> Result<Vec<Entry>> {
     Ok(find(path)?.entries)
 }
 
+/// What of `path` is on the disk: itself, or the first of the archives that a pattern names.
+pub fn on_disk(path: &Path) -> PathBuf {
+    let named = (!path.exists()).then(|| shards::named(path)).flatten();
+    let first = named.and_then(|paths| paths.into_iter().next());
+    first.unwrap_or_else(|| path.to_path_buf())
+}
+
 /// Every file of `path` (a folder with all below it, a zip, a tar, or one file) in natural order (2 before 10), and
 /// what was passed over. A folder below, or an archive within, that cannot be opened is one of the entries. Shards of a
 /// data set may be given by a pattern, `train-{000..009}.tar`, or as a folder that holds tars and no pictures beside
@@ -95,19 +102,27 @@ fn list_folder(folder: &Path, prefix: &str, above: &mut Vec<PathBuf>, found: &mu
         found.leave_out(folder.display(), "a link to a folder above it");
         return Ok(());
     }
-    let children = std::fs::read_dir(folder)?.collect::<std::io::Result<Vec<_>>>()?;
-    if children.is_empty() {
+    // Looked through twice, since the names of a million files would be as much as is kept of them.
+    let (mut is_empty, mut is_cache, mut telling) = (true, true, HashSet::new());
+    for child in std::fs::read_dir(folder)? {
+        let name = child?.file_name();
+        let name = name.to_string_lossy();
+        (is_empty, is_cache) = (false, is_cache && mark::is_cache_file(&name));
+        if mark::tells(&name) {
+            telling.insert(name.into_owned());
+        }
+    }
+    if is_empty {
         found.empty.push(prefix.to_string());
     }
-    let names: HashSet<_> = children.iter().map(std::fs::DirEntry::file_name).collect();
-    let names: HashSet<_> = names.iter().map(|name| name.to_string_lossy()).collect();
     // What is asked for by its own name is wanted.
-    if !prefix.is_empty() && (mark::is_marked(|name| names.contains(name)) || mark::is_cache(&names)) {
+    if !prefix.is_empty() && (mark::is_marked(|name| telling.contains(name)) || !is_empty && is_cache) {
         found.leave_out(folder.display(), "written by pelage");
         return Ok(());
     }
     above.push(real);
-    for child in children {
+    for child in std::fs::read_dir(folder)? {
+        let child = child?;
         let (part, path) = (legible::legible(&child.file_name()), child.path());
         let name = format!("{prefix}{part}");
         let told = std::fs::metadata(&path);

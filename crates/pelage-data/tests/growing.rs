@@ -25,7 +25,7 @@ fn csv(rows: &[[String; 3]]) -> Vec<u8> {
 /// Goes on with the table at `path` until it is whole.
 fn write(path: &Path, heading: &[u8], rows: &[[String; 3]]) -> usize {
     let mut check = |row: usize, cells: &csv::StringRecord| match rows.get(row) {
-        Some(row) if cells == &row[..] => Found::Expected,
+        Some(row) if *cells == row[..] => Found::Expected,
         _ => Found::Unexpected,
     };
     let opened = Growing::open(path, heading, origin(), Earlier::Continued, false, &mut check).unwrap();

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use pelage_data::catalog::{Catalog, Part, open_parts};
-use pelage_data::source::{find, list};
+use pelage_data::source::{find, list, on_disk};
 use proptest::prelude::*;
 use support::{png, write, zip};
 use tar::{Builder, EntryType, Header};
@@ -361,6 +361,8 @@ fn classes_beside_pictures_of_shards() {
     assert_eq!(train.left_out[0].reason, "no class beside it");
     write(at("classnames.txt"), b"a cat\na dog\n");
     let pattern = at("data/train-{000..001}.tar");
+    assert_eq!(on_disk(&pattern), at("data/train-000.tar"));
+    assert_eq!(on_disk(&at("data")), at("data"));
     let catalog = Catalog::from_source(&pattern, None).unwrap();
     let expected: Vec<_> = expected
         .iter()

@@ -14,7 +14,7 @@ use crate::work::{Watch, watched};
 
 /// A picture, or a place with some.
 pub(crate) enum Input {
-    /// A file, a folder or a zip.
+    /// A file, a folder, a zip or a tar.
     Path(PathBuf),
     /// A file's content.
     Bytes(String, Vec<u8>),
@@ -52,7 +52,7 @@ fn shape(name: &str) -> PyErr {
 
 /// A single picture of what was given, or why there is none.
 pub(crate) enum One {
-    /// A file, in a folder or in a zip.
+    /// A file, in a folder or in an archive.
     File(String, Location),
     /// A file's content.
     Bytes(String, Vec<u8>),
@@ -62,7 +62,7 @@ pub(crate) enum One {
     Missing(String, String),
 }
 
-/// Each picture, in order: those of folders and zips one by one.
+/// Each picture, in order: those of folders and archives one by one.
 pub(crate) fn pictures(inputs: Vec<Input>) -> Vec<One> {
     let one = |input| match input {
         Input::Bytes(name, bytes) => vec![One::Bytes(name, bytes)],

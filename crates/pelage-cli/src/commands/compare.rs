@@ -24,8 +24,9 @@ pub(super) struct Arguments {
     /// Run folders or model files; the others are compared with the first
     #[arg(required = true, num_args = 2.., value_name = "RUN")]
     runs: Vec<PathBuf>,
-    /// The pictures to compare on: an organized folder (its validation part is used, else its test part), or any folder
-    /// or zip of labelled pictures (all that no run was trained on) [default: the runs' own validation pictures]
+    /// The pictures to compare on: an organized folder (its validation part is used, else its test part), or any
+    /// folder, zip or tar of labelled pictures (all that no run was trained on) [default: the runs' own validation
+    /// pictures]
     #[arg(long)]
     data: Option<PathBuf>,
     #[arg(long, value_name = "N", requires = "data", help = LABEL_LEVEL)]

@@ -25,8 +25,8 @@ use crate::terminal::{answer, columns};
 pub(super) struct Arguments {
     /// A run folder or a model file
     run: PathBuf,
-    /// An organized folder (its validation part is used, else its test part; never its training part), or any folder or
-    /// zip of labelled pictures (all that the run was not trained on) [default: those that the run was validated on]
+    /// An organized folder (its validation part is used, else its test part; never its training part), or any folder,
+    /// zip or tar of labelled pictures (all that the run was not trained on) [default: those that it was validated on]
     data: Option<PathBuf>,
     #[arg(long, value_name = "N", requires = "data", help = LABEL_LEVEL)]
     label_level: Option<usize>,

@@ -1,15 +1,21 @@
 //! `pelage inspect`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
-use pelage::data::inspect::{self, Report};
+use pelage::data::Progress;
+use pelage::data::growing::Earlier;
+use pelage::data::inspect::{self, Noted, Report, Sharing};
+use pelage::data::output::Format;
+use pelage::data::shard::Shard;
 
-use crate::failure::Outcome;
+use super::written::output;
+use crate::failure::{Failure, Outcome};
 use crate::options::LABEL_LEVEL;
 use crate::progress::Task;
+use crate::signals;
 use crate::table::{count, left_out, some, table, thousands};
-use crate::terminal::answer;
+use crate::terminal::{answer, is_json, quoted};
 
 /// Check every picture: sizes, formats, unreadable files, duplicates, leaks
 ///
@@ -17,20 +23,77 @@ use crate::terminal::answer;
 /// files that cannot be read and why, exact and near duplicates (by a perceptual hash), also across training,
 /// validation and test, class imbalance, and when and where pictures say that they were taken. What is no picture is
 /// listed with the reason. Nothing is changed.
+///
+/// With --table, what is known of each picture is written as it comes, a row each, of any number of pictures; --shard
+/// lets several processes share that, `pelage merge` puts their tables together, and `pelage inspect TABLE` reports on
+/// all of it, duplicates across parts too.
 #[derive(Args)]
 pub(super) struct Arguments {
-    /// An organized folder, or any folder, zip or tar of pictures
+    /// An organized folder, any folder, zip or tar of pictures, or a table of --table
     data: PathBuf,
     #[arg(long, value_name = "N", help = LABEL_LEVEL)]
     label_level: Option<usize>,
+    /// Write a row for each picture to this CSV file instead of a report
+    #[arg(long, value_name = "FILE")]
+    table: Option<PathBuf>,
+    /// Let --table replace a file that is no table of this command, or an unfinished one
+    #[arg(long, requires = "table")]
+    force: bool,
+    /// Only part I of N, by the order of the pictures: 1/8 to 8/8
+    #[arg(long, value_name = "I/N", requires = "table")]
+    shard: Option<Shard>,
+    /// Go on with the table of an interrupted call; begin where there is none, and do nothing where it is whole
+    #[arg(long, requires = "table", conflicts_with = "force")]
+    resume: bool,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Outcome {
     let task = Task::new();
-    let report = inspect::inspect(&arguments.data, arguments.label_level, &|progress| task.show(progress));
+    let show = |progress: Progress| task.show(progress);
+    let (data, level) = (&arguments.data, arguments.label_level);
+    if let Some(table) = &arguments.table {
+        let noted = note(arguments, table, &show);
+        task.finish();
+        return noted;
+    }
+    let report = match inspect::is_table(data) {
+        true => inspect::report(data),
+        false => inspect::inspect(data, level, &show),
+    };
     task.finish();
     let report = report?;
     Ok(answer(&report, described)?)
+}
+
+/// Writes a table.
+fn note(arguments: &Arguments, table: &Path, show: &(dyn Fn(Progress) + Sync)) -> Outcome {
+    if is_json() {
+        return Err(Failure::usage("--table is written in place of the document").help("leave --json out"));
+    }
+    let out = output(table, Format::Table("path,set,class of picture"), arguments.force)?;
+    let Some(file) = out.file() else {
+        return Err(Failure::usage("--table wants a file to go on with").help("give the name of one"));
+    };
+    signals::stop_on_signal();
+    let sharing = Sharing {
+        shard: arguments.shard.unwrap_or(Shard::WHOLE),
+        earlier: match (arguments.resume, arguments.force) {
+            (true, _) => Earlier::Continued,
+            (_, true) => Earlier::Replaced,
+            _ => Earlier::Refused,
+        },
+    };
+    let is_stopped = || signals::interrupted().is_some();
+    let noted = inspect::note(&arguments.data, arguments.label_level, file, sharing, show, &is_stopped)?;
+    let Some(Noted { pictures, unreadable }) = noted else {
+        let kept = "interrupted; what was looked at is kept, and the same call with `--resume` goes on";
+        return Err(Failure::interrupted(signals::interrupted().unwrap_or_default(), kept));
+    };
+    let (file, pictures) = (table.display(), count(pictures, "picture"));
+    Ok(format!(
+        "{file}: {pictures}, {unreadable} unreadable; `pelage inspect {}` reports on them\n",
+        quoted(table)
+    ))
 }
 
 fn described(report: &Report) -> String {

@@ -13,14 +13,14 @@ use crate::failure::{Failure, Outcome};
 use crate::table::{count, thousands};
 use crate::terminal::answer;
 
-/// Put the parts of `predict --shard` or `features --shard` together
+/// Put the parts of `predict --shard`, `features --shard` or `inspect --shard` together
 ///
 /// Writes what one call would have written, byte for byte. Refuses parts that are missing, there twice, unfinished,
-/// changed since, or made by another model, with other settings or of other pictures: each part's record, FILE.shard.json
-/// beside it, says what it is.
+/// changed since, or made by another model, with other settings or of other pictures: each part's record,
+/// FILE.shard.json beside it, says what it is.
 #[derive(Args)]
 pub(super) struct Arguments {
-    /// The parts, in any order: tables of predictions, or folders of features
+    /// The parts, in any order: tables, or folders of features
     #[arg(required = true)]
     parts: Vec<PathBuf>,
     /// The table to write, or - for standard output; of features, the folder

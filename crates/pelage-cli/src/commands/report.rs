@@ -25,8 +25,8 @@ use crate::terminal::answer;
 pub(super) struct Arguments {
     /// A run folder or a model file
     run: PathBuf,
-    /// An organized folder (its validation part is used, else its test part), or any folder or zip of labelled pictures
-    /// [default: what the run was trained on]
+    /// An organized folder (its validation part is used, else its test part), or any folder, zip or tar of labelled
+    /// pictures [default: what the run was trained on]
     data: Option<PathBuf>,
     #[arg(long, value_name = "N", requires = "data", help = LABEL_LEVEL)]
     label_level: Option<usize>,

@@ -77,6 +77,25 @@ impl Look {
         }
     }
 
+    /// As text: the hash and the thumbnail in hexadecimal digits.
+    pub(crate) fn to_text(&self) -> String {
+        let digits = self.thumbnail.iter().map(|gray| format!("{gray:02x}"));
+        format!("{:016x}{}", self.hash, digits.collect::<String>())
+    }
+
+    /// The same read back; none where it is no such text.
+    pub(crate) fn of_text(text: &str) -> Option<Look> {
+        if text.len() != 16 + 2 * SIDE * SIDE || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return None;
+        }
+        let hash = u64::from_str_radix(&text[..16], 16).ok()?;
+        let mut thumbnail = [0; SIDE * SIDE];
+        for (gray, at) in thumbnail.iter_mut().zip((16..).step_by(2)) {
+            *gray = u8::from_str_radix(&text[at..at + 2], 16).ok()?;
+        }
+        Some(Look::new(hash, thumbnail))
+    }
+
     pub(crate) fn is_near(&self, other: &Look) -> bool {
         (self.hash ^ other.hash).count_ones() <= NEAR_BITS
             && self.coarse_distance(other) <= NEAR_DISTANCE

@@ -10,7 +10,7 @@ use super::{Link, Options, Refusal};
 use crate::atomic::{Unfinished, is_unfinished};
 use crate::catalog::{Columns, Item, Part};
 use crate::lock::FolderLock;
-use crate::source::{Location, PLAN, is_leftover};
+use crate::source::{self, Location, PLAN, is_leftover};
 use crate::{Error, Result};
 
 /// What is to be made.
@@ -24,7 +24,8 @@ pub(super) struct Plan {
 
 impl Plan {
     pub(super) fn new(options: &Options, contents: &[blake3::Hash]) -> Result<Plan> {
-        let source = options.source.canonicalize().map_err(Error::io(&options.source))?;
+        let source = source::on_disk(&options.source);
+        let source = source.canonicalize().map_err(Error::io(&options.source))?;
         let mut all = blake3::Hasher::new();
         contents.iter().for_each(|content| _ = all.update(content.as_bytes()));
         let mut settings = format!(
@@ -65,7 +66,7 @@ pub(super) struct Target {
 impl Target {
     /// Neither may lie in the other: what is written would be read back, or what is read removed.
     pub(super) fn new(out: &Path, source: &Path) -> Result<Target> {
-        let real_source = source.canonicalize().map_err(Error::io(source))?;
+        let real_source = source::on_disk(source).canonicalize().map_err(Error::io(source))?;
         // Of what is not there yet, the nearest folder above that is.
         let absolute = std::path::absolute(out).map_err(Error::io(out))?;
         let there = absolute.ancestors().find(|folder| folder.exists()).unwrap_or(&absolute);

@@ -1,7 +1,5 @@
 //! Folders that pelage has written, which are never read as pictures again.
 
-use std::borrow::Cow;
-use std::collections::HashSet;
 use std::io::Read;
 use std::path::{Component, Path};
 
@@ -182,11 +180,6 @@ pub(super) fn tells(name: &str) -> bool {
 /// Whether a file of this name is a note of pelage's own, of which nobody needs to be told.
 pub(super) fn is_note(name: &str) -> bool {
     [MARK, PLAN, lock::NAME].contains(&name)
-}
-
-/// Whether a folder that has files of these names is a cache of decoded images, and nothing else.
-pub(super) fn is_cache(names: &HashSet<Cow<'_, str>>) -> bool {
-    !names.is_empty() && names.iter().all(|name| is_cache_file(name))
 }
 
 /// Whether a file of this name is a cache's.

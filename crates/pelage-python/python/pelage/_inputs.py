@@ -24,7 +24,7 @@ def is_place(value: Any) -> bool:
     if not isinstance(value, (str, os.PathLike)):
         return False
     path = os.fspath(value)
-    return os.path.isdir(path) or path.lower().endswith(".zip")
+    return os.path.isdir(path) or path.lower().endswith((".zip", ".tar"))
 
 
 def inputs(pictures: Any) -> list[tuple[str, Any]]:

@@ -111,7 +111,7 @@ class Model:
 
     def predict(self, pictures: Any) -> Prediction | list[Prediction]:
         """The prediction for one picture; or a list of them, in order, for several: a list of pictures, an array of
-        them (n x rows x columns x 3), a folder or a zip. What cannot be read is a prediction with its `error`."""
+        them (n x rows x columns x 3), a folder, zip or tar. What cannot be read is a prediction with its `error`."""
         given = inputs(pictures)
         answers = [_prediction(one) for one in json.loads(self._native.predict(given))]
         single = is_picture(pictures) and not is_place(pictures) and len(answers) == 1

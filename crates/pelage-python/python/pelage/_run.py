@@ -78,7 +78,7 @@ def open_model(path: str | os.PathLike[str], *, reject: float | None = None, thr
 
 
 def train(data: str | os.PathLike[str], *, progress: Progress = True, **settings: Any) -> Run:
-    """Trains on a folder or zip of labelled pictures, and returns the run.
+    """Trains on a folder, zip or tar of labelled pictures, and returns the run.
 
     Settings are the flags of `pelage train`, but for those that every verb has (`damaged`, `max_pixels`) and those that
     take several runs (`folds`, `fine_tune`, `learning_rate="auto"`): `epochs=10`, `validation_split=0.2`, `backbone="efficientnet_lite0"`,

@@ -36,8 +36,8 @@ pub struct Sharing {
 }
 
 /// As [`export`](super::export::export), but nothing is cached, and no more than a few images are in memory. The parts
-/// are put together by [`merge`](super::merged::merge). When `is_stopped` says so, what is there is kept, and the answer
-/// is none.
+/// are put together by [`merge`](super::merged::merge). When `is_stopped` says so, what is there is kept, and the
+/// answer is none.
 ///
 /// # Errors
 /// As there; an unfinished part of another origin.

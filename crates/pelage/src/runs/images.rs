@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use pelage_data::catalog::{self, Catalog, Item, Part, Parts, Split};
 use pelage_data::dataset::Dataset;
 use pelage_data::decode::Damaged;
+use pelage_data::source;
 use pelage_model::saved::Facts;
 use rayon::prelude::*;
 use serde::Serialize;
@@ -81,7 +82,7 @@ pub fn of_run(folder: &Path, config: &Config) -> Result<Images> {
         Damaged::Take.set();
     }
     let path = &config.data;
-    if !path.exists() {
+    if !source::on_disk(path).exists() {
         let path = path.display();
         return Err(Error::Images(format!(
             "the images of the run are not at {path} any more"

@@ -21,7 +21,7 @@ use crate::options::{Networks, Unfound, flag, one_of};
 
 /// Train a network; every default is that of the reference recipe
 ///
-/// DATA is the result of `pelage organize`, or any folder of class folders or zip together with --validation-split. The
+/// DATA is the result of `pelage organize`, or class folders, a zip or a tar together with --validation-split. The
 /// run folder keeps the settings, the best weights, the history, the curves and a checkpoint. A run that was stopped or
 /// killed is resumed by --resume, and ends with the same weights, bit for bit, as an uninterrupted one.
 #[derive(Args)]
