@@ -96,9 +96,12 @@ fn described(found: &Suspects, arguments: &Arguments) -> String {
         false => table(&head, 0..1, first),
     };
     let (csv, page) = (quoted(&arguments.csv), quoted(&arguments.page));
+    let then = match found.suspects.iter().any(|one| one.set == "train") {
+        true => format!("remove from the table what is right, then `pelage train --drop-suspects {csv}`"),
+        false => "none of them was trained on".to_string(),
+    };
     format!(
-        "{} of {} may have a wrong label\n{shown}{judged}{csv} and {page} have all of them; remove from the table what \
-         is right, then `pelage train --drop-suspects {csv}`\n",
+        "{} of {} may have a wrong label\n{shown}{judged}{csv} and {page} have all of them; {then}\n",
         found.suspects.len(),
         count(found.images, "picture"),
     )

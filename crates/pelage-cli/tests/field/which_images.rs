@@ -192,6 +192,12 @@ fn a_model_without_its_record_says_so() {
     let place = trained();
     std::fs::copy(place.path("a/run/best.safetensors"), place.path("lone.safetensors")).unwrap();
     place.run("evaluate lone.safetensors").succeeds().prints("6 pictures:");
+    // As long as the split is drawn again as it was, it knows all.
+    place
+        .run("evaluate lone.safetensors a/data")
+        .succeeds()
+        .prints("6 pictures:");
+    std::fs::remove_file(place.path("a/data/cat/1.png")).unwrap();
     place
         .run("evaluate lone.safetensors a/data")
         .succeeds()
@@ -200,11 +206,7 @@ fn a_model_without_its_record_says_so() {
         .run("compare a/run lone.safetensors --data a/data")
         .succeeds()
         .prints("not recorded which of these lone.safetensors was trained on");
-    place.run("ensemble a/run a/run --out both.safetensors").succeeds();
-    place
-        .run("evaluate both.safetensors a/data")
-        .succeeds()
-        .prints("it is not recorded which of these the model was trained on");
+    place.add("a/data/cat/1.png");
     place
         .run("calibrate lone.safetensors")
         .succeeds()
@@ -259,4 +261,42 @@ fn a_run_that_is_being_trained_is_not_calibrated() {
     for run in ["a/run", "a/run/best.safetensors"] {
         place.run(&format!("calibrate {run}")).exits(1).says("another process");
     }
+}
+
+/// Several models have learnt what each has.
+#[test]
+fn what_is_made_of_runs_knows_what_they_were_trained_on() {
+    let place = trained();
+    place.run("ensemble a/run a/run --out both.safetensors").succeeds();
+    place
+        .run("evaluate both.safetensors a/data")
+        .succeeds()
+        .prints("6 pictures:");
+    let folds = "train data --folds 2 --out folds --epochs 1 --image-size 32";
+    place.run_in("a", folds).succeeds();
+    let all = place.run("evaluate a/folds/ensemble.safetensors a/data").exits(2);
+    all.says("all 20 images at a/data are ones that the run was trained on");
+    // A model is hours of work.
+    place
+        .run("ensemble a/run a/run --out both.safetensors")
+        .exits(2)
+        .says("--force");
+}
+
+/// As Kaggle publishes them.
+#[test]
+fn a_training_part_alone_is_asked_about_where_it_is_known_what_was_learnt() {
+    let place = trained();
+    place.add("new/train/{cat,dog}/{101..103}.png");
+    place.run("evaluate a/run new").succeeds().prints("6 pictures:");
+    std::fs::copy(place.path("a/run/best.safetensors"), place.path("lone.safetensors")).unwrap();
+    std::fs::remove_dir_all(place.path("a")).unwrap();
+    place
+        .run("evaluate lone.safetensors new")
+        .exits(2)
+        .says("nothing to score");
+    place
+        .run("evaluate lone.safetensors new --with-training")
+        .succeeds()
+        .prints("6 pictures:");
 }
