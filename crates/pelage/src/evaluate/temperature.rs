@@ -63,7 +63,7 @@ impl Display for Verdict {
             ),
             Verdict::FewErrors { errors } => write!(
                 f,
-                "too few validation pictures are called wrongly: {errors}, and a temperature needs {ERRORS} or more"
+                "{errors} validation pictures are called wrongly, and a temperature needs {ERRORS} such or more"
             ),
         }
     }
