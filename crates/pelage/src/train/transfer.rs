@@ -165,11 +165,10 @@ impl Transfer {
     fn validate_linear(&self, why: &str) -> Result<()> {
         let solved = |what: &str| format!("{what} where {why}");
         if self.head != Head::linear() {
-            let Head { pooling, hidden, .. } = &self.head;
-            return match pooling {
-                Pooling::Flatten => Err(Error::setting("pooling", pooling.name(), solved("average"))),
-                Pooling::Average => Err(Error::setting("head", format!("{hidden:?}"), solved("linear"))),
-            };
+            return Err(match self.head.pooling {
+                Pooling::Flatten => Error::setting("pooling", self.head.pooling.name(), solved("average")),
+                Pooling::Average => Error::setting("head", "one with hidden layers", solved("linear or logistic")),
+            });
         }
         if self.unfreeze != Unfreeze::None {
             let unfreeze = String::from(self.unfreeze);
