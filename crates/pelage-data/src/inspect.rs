@@ -12,7 +12,7 @@ use crate::catalog::{self, Catalog, Item, Listing, Part};
 use crate::decode;
 use crate::progress::{Counter, Progress};
 use crate::source::{Entry, LeftOut};
-use crate::{Result, Unreadable};
+use crate::{Error, Result, Unreadable};
 
 /// What `inspect` found.
 #[derive(Clone, Debug, Serialize)]
@@ -28,8 +28,12 @@ pub struct Report {
     pub unreadable: Vec<Unreadable>,
     /// What else was found, and why it was not looked at.
     pub left_out: Vec<LeftOut>,
-    /// Groups of byte-identical images.
+    /// Why it is not clear which folders are the classes; here the outer ones are taken for them.
+    pub unclear: Option<Unclear>,
+    /// Groups of byte-identical images, first those of different classes.
     pub exact_duplicates: Vec<Vec<String>>,
+    /// How many of these are of different classes: one label of each is wrong.
+    pub contradictions: usize,
     /// Groups of images that look the same but for size, compression, brightness or a narrow margin. Of byte-identical
     /// ones the first stands for all.
     pub near_duplicates: Vec<Vec<String>>,
@@ -68,6 +72,15 @@ impl Captured {
     }
 }
 
+/// Folders in each other, either of which may be the classes.
+#[derive(Clone, Debug, Serialize)]
+pub struct Unclear {
+    /// The level of the outer ones, from 1 for those in the source.
+    pub level: usize,
+    /// What is not clear, in words.
+    pub reason: String,
+}
+
 /// One class in one set.
 #[derive(Clone, Debug, Serialize)]
 pub struct ClassReport {
@@ -102,6 +115,13 @@ struct Seen {
 /// A source that cannot be read or is empty; broken images are part of the report, not errors.
 pub fn inspect(path: &Path, label_level: Option<usize>, progress: &(dyn Fn(Progress) + Sync)) -> Result<Report> {
     let listing = Listing::read(path, label_level)?;
+    let unclear = match listing.check_clear() {
+        Err(ref error @ Error::Ambiguous { level, .. }) => Some(Unclear {
+            level,
+            reason: error.to_string(),
+        }),
+        _ => None,
+    };
     let parts = [
         ("train", Part::Train),
         ("validation", Part::Validation),
@@ -162,6 +182,20 @@ pub fn inspect(path: &Path, label_level: Option<usize>, progress: &(dyn Fn(Progr
     }
     let mut exact: Vec<Vec<usize>> = by_content.into_values().filter(|group| group.len() > 1).collect();
     exact.sort();
+    let class_names = sets.iter().flat_map(|(_, catalog)| {
+        let name = |item: &Item| catalog.classes[item.label].as_str();
+        catalog.items.iter().map(name).collect::<Vec<_>>()
+    });
+    let class_names: Vec<&str> = class_names.collect();
+    // What has no label contradicts none.
+    let contradicts = |group: &Vec<usize>| {
+        let named = group.iter().map(|&i| class_names[i]).filter(|name| !name.is_empty());
+        named.collect::<HashSet<_>>().len() > 1
+    };
+    let (mut differing, agreeing): (Vec<_>, Vec<_>) = exact.into_iter().partition(contradicts);
+    let contradictions = differing.len();
+    differing.extend(agreeing);
+    let exact = differing;
     // One of each group of exact duplicates stands for the others.
     let doubles: HashSet<usize> = exact.iter().flat_map(|group| group[1..].iter().copied()).collect();
     let looks = seen.iter().enumerate().filter(|(i, _)| !doubles.contains(i));
@@ -205,6 +239,8 @@ pub fn inspect(path: &Path, label_level: Option<usize>, progress: &(dyn Fn(Progr
         formats,
         unreadable,
         left_out: all.left_out,
+        unclear,
+        contradictions,
         exact_duplicates: exact.iter().map(named).collect(),
         near_duplicates: near.iter().map(named).collect(),
         leaks,

@@ -1,15 +1,16 @@
 //! `pelage inspect`.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 
 use clap::Args;
 use pelage::data::inspect::{self, Report};
 
-use crate::failure::Outcome;
+use crate::failure::{Outcome, which_level};
 use crate::options::LABEL_LEVEL;
 use crate::progress::Task;
 use crate::table::{count, left_out, some, table, thousands};
-use crate::terminal::answer;
+use crate::terminal::{answer, tell};
 
 /// Check every picture: sizes, formats, unreadable files, duplicates, leaks
 ///
@@ -30,6 +31,13 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     let report = inspect::inspect(&arguments.data, arguments.label_level, &|progress| task.show(progress));
     task.finish();
     let report = report?;
+    if let Some(unclear) = &report.unclear {
+        tell(format_args!(
+            "note: {}\nnote: here the outer ones count; {}\n",
+            unclear.reason,
+            which_level(unclear.level)
+        ));
+    }
     Ok(answer(&report, described)?)
 }
 
@@ -66,6 +74,7 @@ fn described(report: &Report) -> String {
         "imbalance: {:.2} pictures of the largest class for each one of the smallest\n",
         report.imbalance
     );
+    let (differing, same) = report.exact_duplicates.split_at(report.contradictions);
     let mut list = |title: &str, lines: Vec<String>, most: usize| {
         if !lines.is_empty() {
             text += &format!("{title}:\n{}", some(lines.into_iter(), most));
@@ -83,10 +92,11 @@ fn described(report: &Report) -> String {
         usize::MAX,
     );
     list(
-        &(count(report.exact_duplicates.len(), "group") + " of identical files"),
-        groups(&report.exact_duplicates),
+        &(count(differing.len(), "group") + " of identical files of different classes (a label of each is wrong)"),
+        groups(differing),
         10,
     );
+    list(&(count(same.len(), "group") + " of identical files"), groups(same), 10);
     list(
         &(count(report.near_duplicates.len(), "group") + " that look the same"),
         groups(&report.near_duplicates),
@@ -100,17 +110,31 @@ fn described(report: &Report) -> String {
         };
     list(&leaks, groups(&report.leaks), 10);
     if report.unreadable.is_empty() && report.exact_duplicates.is_empty() && report.leaks.is_empty() {
-        text += "every picture can be read, no two are identical, nothing leaks\n";
+        text += "every picture can be read, no two are identical";
+        text += if sets(report) > 1 { ", nothing leaks\n" } else { "\n" };
     }
     text += proposal(report);
     text += &captured(report);
     text + &left_out(&report.left_out)
 }
 
+/// How many parts there are, between which something could leak.
+fn sets(report: &Report) -> usize {
+    report
+        .classes
+        .iter()
+        .map(|class| class.set)
+        .collect::<HashSet<_>>()
+        .len()
+}
+
 /// What to do about pictures that look the same.
 fn proposal(report: &Report) -> &'static str {
-    let split = report.classes.iter().any(|class| class.set != "all");
-    match (split, report.leaks.is_empty(), report.near_duplicates.is_empty()) {
+    match (
+        sets(report) > 1,
+        report.leaks.is_empty(),
+        report.near_duplicates.is_empty(),
+    ) {
         (true, false, _) => {
             "split them again so that pictures that look the same stay together: `pelage organize SOURCE --out DATA \
              --group-by near-duplicates`\n"
