@@ -184,8 +184,8 @@ impl From<pelage::data::Error> for Failure {
             Error::NoLabels { nested: None, .. } | Error::OneClass { .. } => {
                 failed().help("`pelage organize --labels labels.csv`")
             }
-            Error::Ambiguous { .. } => failed()
-                .help("`--label-level 2` takes the inner ones for classes, `--label-level 1` the outer ones")
+            Error::Ambiguous { level, .. } => failed()
+                .help(which_level(level))
                 .help("or name the classes in a file: `pelage organize --labels labels.csv`"),
             Error::Columns { .. } => usage().help("name it by `--path-column`, `--label-column` or `--split-column`"),
             Error::MissingClass { .. } => failed().help("`pelage organize`"),
@@ -213,6 +213,14 @@ fn refused(refusal: &Refusal, told: String) -> Failure {
         Refusal::FolderCase { class, other } => failed.help(renaming(class, other)),
         _ => usage,
     }
+}
+
+/// Which folders are the classes, where the outer ones that may be are at `level`.
+pub(crate) fn which_level(level: usize) -> String {
+    format!(
+        "`--label-level {}` takes the inner ones for classes, `--label-level {level}` the outer ones",
+        level + 1
+    )
 }
 
 /// What to type so that a class gets another name, as a shell takes it.

@@ -130,6 +130,8 @@ pub enum Error {
     Ambiguous {
         /// The source.
         path: PathBuf,
+        /// The level of the outer folders, from 1 for those in the source.
+        level: usize,
         /// The outer folders.
         folders: Vec<String>,
         /// The folders, or classes by the names of files, that more than one of them has.

@@ -121,7 +121,14 @@ pub fn of(catalog: &Catalog, source: &Path, by: &GroupBy, progress: &(dyn Fn(Pro
                         "the pattern matches the path of no picture, not {example} for one"
                     )))
                 }
-                false => Ok(numbered(keys.into_iter())),
+                false => {
+                    tell_alone(
+                        keys.iter().filter(|key| key.is_none()).count(),
+                        "does not match the pattern",
+                        "do not match the pattern",
+                    );
+                    Ok(numbered(keys.into_iter()))
+                }
             }
         }
         GroupBy::Csv(csv) => {
@@ -132,9 +139,25 @@ pub fn of(catalog: &Catalog, source: &Path, by: &GroupBy, progress: &(dyn Fn(Pro
             let taken = captures(catalog, progress);
             match taken.is_empty() {
                 true => Err(none("no picture says when it was taken")),
-                false => Ok(bursts(catalog.items.len(), taken, *gap)),
+                false => {
+                    tell_alone(
+                        catalog.items.len() - taken.len(),
+                        "has no capture time",
+                        "have no capture time",
+                    );
+                    Ok(bursts(catalog.items.len(), taken, *gap))
+                }
             }
         }
+    }
+}
+
+/// Tells of images that belong to no other, where somebody might think that they do.
+fn tell_alone(images: usize, one: &str, several: &str) {
+    match images {
+        0 => {}
+        1 => log::warn!("1 picture {one} and is in no group"),
+        _ => log::warn!("{images} pictures {several} and are in no group"),
     }
 }
 

@@ -12,7 +12,7 @@ use rayon::prelude::*;
 use crate::Result;
 use crate::progress::{Counter, Progress};
 
-pub use report::{Captured, ClassReport, Report};
+pub use report::{Captured, ClassReport, Report, Unclear};
 pub use table::{Noted, Sharing, is_table, note, report};
 
 /// Decodes every image of `path` (an organised tree or any source) in parallel. The folders at `label_level` are the
@@ -21,7 +21,8 @@ pub use table::{Noted, Sharing, is_table, note, report};
 /// # Errors
 /// A source that cannot be read or is empty; broken images are part of the report, not errors.
 pub fn inspect(path: &Path, label_level: Option<usize>, progress: &(dyn Fn(Progress) + Sync)) -> Result<Report> {
-    let (listed, left_out) = sets::list(path, label_level)?;
+    let found = sets::list(path, label_level)?;
+    let listed = &found.listed;
     let counter = Counter::new("decoding", listed.len(), progress);
     let look = |one: &sets::Listed| {
         let picture = one.looked_at();
@@ -29,5 +30,8 @@ pub fn inspect(path: &Path, label_level: Option<usize>, progress: &(dyn Fn(Progr
         picture
     };
     let pictures: Vec<_> = listed.par_iter().map(look).collect();
-    Ok(Report::of(&pictures, left_out))
+    Ok(Report {
+        unclear: found.unclear,
+        ..Report::of(&pictures, found.left_out)
+    })
 }

@@ -116,14 +116,18 @@ pub fn organize(options: &Options, progress: &(dyn Fn(Progress) + Sync)) -> Resu
     let (written, total) = (AtomicUsize::new(0), plan.files.len());
     let counter = Counter::new("organizing", total, progress);
     let files = catalog.items.par_iter().zip(&contents).zip(&plan.files);
-    files.try_for_each(|((item, content), name)| -> Result<()> {
+    let placed = files.try_for_each(|((item, content), name)| -> Result<()> {
         if target.place(&item.location, name, content, options.link)? {
             written.fetch_add(1, Ordering::Relaxed);
         }
         counter.count();
         Ok(())
-    })?;
+    });
     let written = written.into_inner();
+    if placed.is_err() && written == 0 {
+        target.leave(&plan);
+    }
+    placed?;
     Ok(Report {
         out: options.out.clone(),
         classes,

@@ -1,5 +1,6 @@
 //! `pelage inspect`.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -10,12 +11,12 @@ use pelage::data::output::Format;
 use pelage::data::shard::Shard;
 
 use super::written::output;
-use crate::failure::{Failure, Outcome};
+use crate::failure::{Failure, Outcome, which_level};
 use crate::options::LABEL_LEVEL;
 use crate::progress::Task;
 use crate::signals;
 use crate::table::{count, left_out, some, table, thousands};
-use crate::terminal::{answer, is_json, quoted};
+use crate::terminal::{answer, is_json, quoted, tell};
 
 /// Check every picture: sizes, formats, unreadable files, duplicates, leaks
 ///
@@ -62,6 +63,13 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     };
     task.finish();
     let report = report?;
+    if let Some(unclear) = &report.unclear {
+        tell(format_args!(
+            "note: {}\nnote: here the outer ones count; {}\n",
+            unclear.reason,
+            which_level(unclear.level)
+        ));
+    }
     Ok(answer(&report, described)?)
 }
 
@@ -129,6 +137,7 @@ fn described(report: &Report) -> String {
         "imbalance: {:.2} pictures of the largest class for each one of the smallest\n",
         report.imbalance
     );
+    let (differing, same) = report.exact_duplicates.split_at(report.contradictions);
     let mut list = |title: &str, lines: Vec<String>, most: usize| {
         if !lines.is_empty() {
             text += &format!("{title}:\n{}", some(lines.into_iter(), most));
@@ -146,10 +155,11 @@ fn described(report: &Report) -> String {
         usize::MAX,
     );
     list(
-        &(count(report.exact_duplicates.len(), "group") + " of identical files"),
-        groups(&report.exact_duplicates),
+        &(count(differing.len(), "group") + " of identical files of different classes (a label of each is wrong)"),
+        groups(differing),
         10,
     );
+    list(&(count(same.len(), "group") + " of identical files"), groups(same), 10);
     list(
         &(count(report.near_duplicates.len(), "group") + " that look the same"),
         groups(&report.near_duplicates),
@@ -163,17 +173,27 @@ fn described(report: &Report) -> String {
         };
     list(&leaks, groups(&report.leaks), 10);
     if report.unreadable.is_empty() && report.exact_duplicates.is_empty() && report.leaks.is_empty() {
-        text += "every picture can be read, no two are identical, nothing leaks\n";
+        text += "every picture can be read, no two are identical";
+        text += if sets(report) > 1 { ", nothing leaks\n" } else { "\n" };
     }
     text += proposal(report);
     text += &captured(report);
     text + &left_out(&report.left_out)
 }
 
+/// How many parts there are, between which something could leak.
+fn sets(report: &Report) -> usize {
+    let sets = report.classes.iter().map(|class| class.set);
+    sets.collect::<HashSet<_>>().len()
+}
+
 /// What to do about pictures that look the same.
 fn proposal(report: &Report) -> &'static str {
-    let split = report.classes.iter().any(|class| class.set != "all");
-    match (split, report.leaks.is_empty(), report.near_duplicates.is_empty()) {
+    match (
+        sets(report) > 1,
+        report.leaks.is_empty(),
+        report.near_duplicates.is_empty(),
+    ) {
         (true, false, _) => {
             "split them again so that pictures that look the same stay together: `pelage organize SOURCE --out DATA \
              --group-by near-duplicates`\n"

@@ -279,3 +279,29 @@ fn when_and_where_pictures_were_taken() {
         .exits(1)
         .says("class 'cat' cannot be split: its 2 pictures are all of one group");
 }
+
+#[test]
+fn what_is_in_no_group_is_told() {
+    let place = Place::new(
+        "pets/{cat,dog}/{1..6}.png
+         some.csv = path,group\ncat/1.png,a\ncat/2.png,a\ndog/77.png,b\ndog/78.png,b
+         none.csv = path,group\nx/1.png,a",
+    );
+    let rows = "2 rows of some.csv match no picture (first: dog/77.png), 10 pictures are in no group";
+    for verb in [
+        "organize pets --out data",
+        "train pets --out run --epochs 1 --image-size 32 --validation-split 0.3",
+    ] {
+        place
+            .run(&format!("{verb} --group-by csv:some.csv"))
+            .succeeds()
+            .says(rows);
+    }
+    let verb = "organize pets --out other --group-by";
+    place
+        .run(&format!("{verb} csv:none.csv"))
+        .exits(1)
+        .says("none of the pictures");
+    let ran = place.run(&format!("{verb} regex:cat/[12]")).succeeds();
+    ran.says("10 pictures do not match the pattern and are in no group");
+}

@@ -117,3 +117,44 @@ fn columns_without_a_heading_have_numbers() {
         .succeeds()
         .prints("cat 1 1 2");
 }
+
+#[test]
+fn both_forms_of_an_umlaut_are_one() {
+    let place =
+        Place::new("a/{Ka\u{308}fer,K\u{e4}fer,Dachs}/{1..4}.png\nb/Ka\u{308}fer/{1..4}.png\nb/Dachs/{1..4}.png");
+    let ran = place
+        .run("organize a --out data --rename Ka\u{308}fer=Mu\u{308}cke")
+        .succeeds();
+    ran.prints("M\u{fc}cke 6 2 8");
+    let rows = |name: &str| format!("{name}/1.png,ja\\n{name}/2.png,ja\\nDachs/1.png,nein\\nDachs/2.png,nein");
+    for (csv, name) in [("one", "K\u{e4}fer"), ("two", "Ka\u{308}fer")] {
+        place.add(&format!("{csv}.csv = path,label\\n{}", rows(name)));
+        let organize = format!("organize b --ratio 0.5 --out {csv} --labels {csv}.csv");
+        place.run(&organize).succeeds().prints("ja 1 1 2");
+        place.add(&format!("{csv}-groups.csv = path,group\\n{}", rows(name)));
+        let grouped = format!("organize b --out {csv}-grouped --group-by csv:{csv}-groups.csv");
+        place.run(&grouped).succeeds().says("note: 4 pictures are in no group");
+    }
+}
+
+#[test]
+fn a_wrong_line_is_numbered_as_an_editor_does() {
+    let place = Place::new("photos/{1..4}.png");
+    let organize = "organize photos --out data --labels labels.csv";
+    for (bytes, line) in [
+        (&b"path,label\r\n1.png,cat\r\n9.png,dog\r\n"[..], 3),
+        (b"path,label\n\n1.png,cat\n\n9.png,dog\n", 5),
+        (b"path,label\r1.png,cat\r9.png,dog\r", 3),
+        (b"9.png,dog\n1.png,cat\n2.png,cat\n", 1),
+        (b"path,label,of\n1.png,cat,\"a\nb\"\n9.png,dog,c\n", 4),
+    ] {
+        place.write("labels.csv", bytes);
+        place
+            .run(organize)
+            .exits(2)
+            .says(&format!("labels.csv, line {line}: there is no file"));
+    }
+    place.write("labels.csv", b"path,label\r\n1.png,cat\r\n2.png,K\xe4fer\r\n");
+    let ran = place.run(organize).exits(2);
+    ran.says("labels.csv, line 3: is not in UTF-8").says("CSV UTF-8");
+}

@@ -263,3 +263,13 @@ fn what_an_earlier_call_has_written_does_not_stay_beside_the_new() {
         .exits(2);
     assert!(place.path("e/001-1/picture.png").exists());
 }
+
+#[test]
+fn what_organized_nothing_leaves_nothing() {
+    let place = Place::new("pets.zip: {cat,dog}/{1..5}.png");
+    place.run("organize pets.zip --out data --link symbolic").exits(2);
+    assert!(!place.path("data").exists());
+    place.add("other/");
+    place.run("organize pets.zip --out other --link hard").exits(2);
+    place.run("organize pets.zip --out other").succeeds();
+}

@@ -116,3 +116,59 @@ fn a_class_that_cannot_be_read_is_told_as_such() {
         ran.exits(1).says("pets/cat").says("cannot be read: Permission denied");
     }
 }
+
+#[test]
+fn species_that_recur_at_places_are_asked_about() {
+    let place = Place::new(
+        "a/S1/{Fuchs,Dachs}/{1..4}.png
+         a/S2/{Fuchs,Reh}/{1..4}.png
+         b/S1/{Fuchs,Dachs,leer}/{1..4}.png
+         b/S2/{Fuchs,Dachs}/{1..4}.png
+         b/S3/Fuchs/{1..4}.png
+         clear/{cat,dog}/images/{1..4}.png
+         clear/dog/raw/{1..4}.png",
+    );
+    let features = "--backbone mobilenet_v2 --weights random --image-size 32";
+    place.train("clear", "--validation-split 0.3").succeeds();
+    for data in ["a", "b"] {
+        for verb in [
+            format!("train {data} --validation-split 0.3"),
+            format!("organize {data} --out data"),
+            format!("features {data} {features}"),
+            format!("evaluate run {data}"),
+        ] {
+            let ran = place.run(&verb).exits(1);
+            ran.says("is S1 a class").says("`--label-level 2` takes the inner ones");
+        }
+        place
+            .run(&format!("inspect {data}"))
+            .succeeds()
+            .says("`--label-level 2`");
+    }
+    place.run("inspect clear").succeeds().says_nothing_of("--label-level");
+    place
+        .run("inspect a --label-level 2")
+        .succeeds()
+        .says_nothing_of("--label-level");
+}
+
+#[test]
+fn where_there_is_one_part_nothing_can_leak() {
+    let place = Place::new("pets/train/{cat,dog}/{1..4}.png\nboth/{train,test}/cat/1.png");
+    place.run("inspect pets").succeeds().says_nothing_of("leak");
+    let picture = std::fs::read(place.path("both/train/cat/1.png")).unwrap();
+    place.write("both/test/cat/1.png", &picture);
+    place.run("inspect both").succeeds().prints("a leak");
+}
+
+#[test]
+fn one_file_in_two_classes_is_told_first() {
+    let place = Place::new("pets/{cat,dog}/{1..14}.png");
+    let copy = |from: &str, to: &str| place.write(to, &std::fs::read(place.path(from)).unwrap());
+    (1..13).for_each(|i| copy(&format!("pets/cat/{i}.png"), &format!("pets/cat/copy{i}.png")));
+    copy("pets/cat/14.png", "pets/dog/14.png");
+    let ran = place.run("inspect pets").succeeds();
+    let ran = ran.prints("1 group of identical files of different classes");
+    let [one, other] = ["of different classes", "12 groups of identical files:"].map(|text| ran.stdout.find(text));
+    assert!(one.is_some() && one < other, "{ran}");
+}

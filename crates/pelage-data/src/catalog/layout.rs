@@ -16,8 +16,19 @@ pub(super) struct Layout {
     parts: Option<Parts>,
     /// The depth of the folders that are classes; none where labels come from file names.
     label_depth: Option<usize>,
-    /// Outer folders, and those in each of them, either of which may be the classes. The outer ones are taken for them.
-    pub(super) ambiguous: Option<(Vec<String>, Vec<String>)>,
+    /// That folders at two levels may be the classes. The outer ones are taken for them.
+    pub(super) ambiguous: Option<Ambiguous>,
+}
+
+/// Folders in each other, either of which may be the classes.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Ambiguous {
+    /// The level of the outer ones, from 1 for those in the source.
+    pub(super) level: usize,
+    /// The outer folders.
+    pub(super) folders: Vec<String>,
+    /// The folders, or classes by the names of files, that more than one of them has.
+    pub(super) within: Vec<String>,
 }
 
 /// The folders that are parts of a data set: `train`, `validation`.
@@ -55,9 +66,12 @@ impl Layout {
         }
         if found.len() > 1 {
             layout.label_depth = Some(depth);
-            if layout.parts.is_none() {
-                layout.look_within(&found, depth);
-                layout.look_at_files(&found, names, depth);
+            match layout.parts {
+                None => {
+                    layout.look_within(&found, depth);
+                    layout.look_at_files(&found, names, depth);
+                }
+                Some(_) => layout.look_for_recurring(&found, depth),
             }
             return layout;
         }
@@ -118,25 +132,27 @@ impl Layout {
             self.parts = Some(Parts { depth, folders });
             return;
         }
-        // `cat` and `dog` are classes, and the numbered folders in both are none.
-        let tells = |name: &&str| name.chars().any(char::is_alphabetic);
-        if found.keys().all(tells) && !inner.keys().any(tells) {
-            return;
-        }
-        let texts = |names: &mut dyn Iterator<Item = &&str>| names.map(|name| name.to_string()).collect();
-        let most = found.values().max_by_key(|set| set.len()).filter(|set| set.len() > 1);
-        // Classes may share a folder, as of one place, by chance; not two.
-        let shares = |set: &BTreeSet<&str>, most: &BTreeSet<&str>| set.intersection(most).count() > 1;
-        if let Some(most) = most
-            && found.values().all(|set| shares(set, most))
-        {
-            let common = most
-                .iter()
-                .filter(|name| found.values().filter(|set| set.contains(*name)).count() > 1);
-            self.ambiguous = Some((
-                texts(&mut found.keys()),
-                texts(&mut common.collect::<Vec<_>>().into_iter()),
-            ));
+        self.look_for_recurring(found, depth);
+    }
+
+    /// Names of folders that recur in sibling folders: species at several places, or places of several species.
+    fn look_for_recurring(&mut self, found: &Folders<'_>, depth: usize) {
+        let inner: BTreeSet<&str> = found.values().flatten().copied().collect();
+        // `cat` and `dog` are classes, and folders in both that are numbered, or named `images`, are none. Numbers in
+        // numbers may be either.
+        let has_letters = |name: &&str| name.chars().any(char::is_alphabetic);
+        let all_numbers = !found.keys().all(has_letters) && !inner.iter().any(has_letters);
+        let telling = inner.into_iter().filter(|name| all_numbers || part::is_telling(name));
+        let telling: Vec<&str> = telling.collect();
+        let recurs = |name: &&&str| found.values().filter(|set| set.contains(**name)).count() > 1;
+        let within: Vec<String> = telling.iter().filter(recurs).map(|name| name.to_string()).collect();
+        // One name alone makes no classes.
+        if telling.len() > 1 && !within.is_empty() {
+            self.ambiguous = Some(Ambiguous {
+                level: depth + 1,
+                folders: found.keys().map(|name| name.to_string()).collect(),
+                within,
+            });
         }
     }
 
@@ -149,7 +165,11 @@ impl Layout {
             let labels: BTreeSet<_> = inside.filter_map(|name| file_name::label(name)).collect();
             if labels.len() > 1 {
                 let folders = found.keys().map(|name| name.to_string()).collect();
-                self.ambiguous = Some((folders, labels.into_iter().collect()));
+                self.ambiguous = Some(Ambiguous {
+                    level: depth + 1,
+                    folders,
+                    within: labels.into_iter().collect(),
+                });
             }
         }
     }
@@ -427,24 +447,34 @@ mod tests {
     #[test]
     fn what_may_be_either_is_told() {
         let names = ["x/a/1.jpg", "x/b/1.jpg", "y/a/1.jpg", "y/b/1.jpg"];
-        let outer = ["x", "y"].map(String::from).to_vec();
-        assert_eq!(
-            Layout::of(&names, "").ambiguous,
-            Some((outer, ["a", "b"].map(String::from).to_vec()))
-        );
+        let either = Ambiguous {
+            level: 1,
+            folders: ["x", "y"].map(String::from).to_vec(),
+            within: ["a", "b"].map(String::from).to_vec(),
+        };
+        assert_eq!(Layout::of(&names, "").ambiguous, Some(either));
+        let in_parts = [
+            "d/train/x/a/1.jpg",
+            "d/train/x/b/1.jpg",
+            "d/train/y/a/1.jpg",
+            "d/val/x/a/2.jpg",
+        ];
+        assert_eq!(Layout::of(&in_parts, "").ambiguous.map(|either| either.level), Some(3));
         // Not all need be in each.
         for (names, common) in [
+            (&["x/a/1.jpg", "x/b/1.jpg", "y/a/1.jpg", "y/c/1.jpg"][..], vec!["a"]),
+            (&["x/a/1.jpg", "x/b/1.jpg", "y/a/1.jpg"], vec!["a"]),
             (
-                ["x/a/1.jpg", "x/b/1.jpg", "x/c/1.jpg", "y/a/1.jpg", "y/b/1.jpg"],
+                &["x/a/1.jpg", "x/b/1.jpg", "x/c/1.jpg", "y/a/1.jpg", "y/b/1.jpg"],
                 vec!["a", "b"],
             ),
             (
-                ["x/a/1.jpg", "x/b/1.jpg", "y/a/1.jpg", "y/b/1.jpg", "y/d/1.jpg"],
+                &["x/a/1.jpg", "x/b/1.jpg", "y/a/1.jpg", "y/b/1.jpg", "y/d/1.jpg"],
                 vec!["a", "b"],
             ),
             // Or the classes are in the names of files.
             (
-                [
+                &[
                     "train/cat.0.jpg",
                     "train/cat.1.jpg",
                     "train/dog.0.jpg",
@@ -454,12 +484,14 @@ mod tests {
                 vec!["cat", "dog"],
             ),
         ] {
-            let (_, within) = Layout::of(&names, "").ambiguous.expect("taken for clear");
-            assert_eq!(within, common);
+            let either = Layout::of(names, "").ambiguous.expect("taken for clear");
+            assert_eq!(either.within, common);
         }
         for clear in [
-            &["x/a/1.jpg", "x/b/1.jpg", "y/a/1.jpg", "y/c/1.jpg"][..],
-            &["x/a/1.jpg", "x/b/1.jpg", "y/a/1.jpg"],
+            &["x/a/1.jpg", "x/b/1.jpg", "y/c/1.jpg", "y/d/1.jpg"][..],
+            &["x/a/1.jpg", "y/a/1.jpg"],
+            &["x/images/1.jpg", "x/raw/1.jpg", "y/images/1.jpg", "y/originals/1.jpg"],
+            &["x/100CANON/1.jpg", "x/101CANON/1.jpg", "y/100CANON/1.jpg"],
             &["train/1.jpg", "car/1.jpg", "bus/1.jpg"],
             &["x/1/1.jpg", "x/2/1.jpg", "y/1/1.jpg", "y/2/1.jpg"],
             &["x/pictures/1.jpg", "y/pictures/1.jpg"],

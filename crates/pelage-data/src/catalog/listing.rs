@@ -84,13 +84,14 @@ impl Listing {
     }
 
     /// Refuses a source of which nobody can tell what the classes are.
-    pub(super) fn check_clear(&self) -> Result<()> {
+    pub(crate) fn check_clear(&self) -> Result<()> {
         match &self.layout.ambiguous {
             None => Ok(()),
-            Some((folders, within)) => Err(Error::Ambiguous {
+            Some(either) => Err(Error::Ambiguous {
                 path: self.path.clone(),
-                folders: folders.clone(),
-                within: within.clone(),
+                level: either.level,
+                folders: either.folders.clone(),
+                within: either.within.clone(),
             }),
         }
     }

@@ -96,6 +96,42 @@ pub(super) fn is_container(name: &str) -> bool {
     of_folder(name).is_some() || words(name).iter().any(|word| GENERIC.contains(&word.as_str()))
 }
 
+/// Words that say of a folder only how its pictures got there, and what cameras call theirs.
+const ORIGINS: [&str; 20] = [
+    "raw",
+    "original",
+    "originals",
+    "orig",
+    "crop",
+    "crops",
+    "cropped",
+    "resized",
+    "export",
+    "exports",
+    "new",
+    "old",
+    "misc",
+    "other",
+    "others",
+    "camera",
+    "cam",
+    "dcim",
+    "dsc",
+    "card",
+];
+
+/// Whether a folder's name may say what is on the pictures in it: not `images`, `raw_files`, `3`, `train`, `100CANON`.
+pub(super) fn is_telling(name: &str) -> bool {
+    // As the Design rule for Camera File system has it: three digits, and five signs.
+    let by_camera = name.len() == 8 && name.is_ascii() && name.bytes().take(3).all(|byte| byte.is_ascii_digit());
+    let says = |word: &String| {
+        ![&GENERIC[..], &ORIGINS]
+            .iter()
+            .any(|words| words.contains(&word.as_str()))
+    };
+    !by_camera && of_folder(name).is_none() && words(name).iter().any(says)
+}
+
 /// The words of a name in lower case, without numbers: `pet`, `images` of `PetImages2`.
 pub(super) fn words(name: &str) -> Vec<String> {
     let (mut words, mut last) = (vec![String::new()], ' ');

@@ -24,8 +24,12 @@ pub struct Report {
     pub unreadable: Vec<Unreadable>,
     /// What else was found, and why it was not looked at.
     pub left_out: Vec<LeftOut>,
-    /// Groups of byte-identical images.
+    /// Why it is not clear which folders are the classes; here the outer ones are taken for them.
+    pub unclear: Option<Unclear>,
+    /// Groups of byte-identical images, first those of different classes.
     pub exact_duplicates: Vec<Vec<String>>,
+    /// How many of these are of different classes: one label of each is wrong.
+    pub contradictions: usize,
     /// Groups of images that look the same but for size, compression, brightness or a narrow margin. Of byte-identical
     /// ones the first stands for all.
     pub near_duplicates: Vec<Vec<String>>,
@@ -62,6 +66,15 @@ impl Captured {
             with_place,
         }
     }
+}
+
+/// Folders in each other, either of which may be the classes.
+#[derive(Clone, Debug, Serialize)]
+pub struct Unclear {
+    /// The level of the outer ones, from 1 for those in the source.
+    pub level: usize,
+    /// What is not clear, in words.
+    pub reason: String,
 }
 
 /// One class in one set.
@@ -102,7 +115,16 @@ impl Report {
             }
         }
         let mut exact: Vec<Vec<usize>> = by_content.into_values().filter(|group| group.len() > 1).collect();
-        exact.sort();
+        // What has no label contradicts none.
+        let agrees = |group: &Vec<usize>| {
+            let classes = group
+                .iter()
+                .map(|&i| &pictures[i].class)
+                .filter(|class| !class.is_empty());
+            classes.collect::<HashSet<_>>().len() <= 1
+        };
+        exact.sort_by_cached_key(|group| (agrees(group), group.clone()));
+        let contradictions = exact.iter().filter(|group| !agrees(group)).count();
         // One of each group of exact duplicates stands for the others.
         let doubles: HashSet<usize> = exact.iter().flat_map(|group| group[1..].iter().copied()).collect();
         let looks = pictures.iter().enumerate().filter(|(i, _)| !doubles.contains(i));
@@ -129,6 +151,8 @@ impl Report {
             formats,
             unreadable,
             left_out,
+            unclear: None,
+            contradictions,
             exact_duplicates: exact.iter().map(named).collect(),
             near_duplicates: near.iter().map(named).collect(),
             leaks,

@@ -4,10 +4,11 @@ use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::report::Unclear;
 use super::seen::{Picture, SETS, look_at};
-use crate::Result;
 use crate::catalog::{self, Catalog, Listing, Part};
 use crate::source::{LeftOut, Location};
+use crate::{Error, Result};
 
 /// One picture that is to be looked at.
 pub(super) struct Listed {
@@ -30,9 +31,26 @@ impl Listed {
     }
 }
 
-/// The pictures of `path`, labelled or not, and what else was found there.
-pub(super) fn list(path: &Path, label_level: Option<usize>) -> Result<(Vec<Listed>, Vec<LeftOut>)> {
+/// What a data set holds.
+pub(super) struct Found {
+    /// Its pictures, labelled or not.
+    pub(super) listed: Vec<Listed>,
+    /// What else was found.
+    pub(super) left_out: Vec<LeftOut>,
+    /// Why it is not clear which folders are the classes.
+    pub(super) unclear: Option<Unclear>,
+}
+
+/// What there is at `path`.
+pub(super) fn list(path: &Path, label_level: Option<usize>) -> Result<Found> {
     let listing = Listing::read(path, label_level)?;
+    let unclear = match listing.check_clear() {
+        Err(ref error @ Error::Ambiguous { level, .. }) => Some(Unclear {
+            level,
+            reason: error.to_string(),
+        }),
+        _ => None,
+    };
     let parts = [Part::Train, Part::Validation, Part::Test];
     let mut listed = Vec::new();
     for (set, part) in SETS.into_iter().zip(parts).filter(|(_, part)| listing.has(*part)) {
@@ -50,7 +68,11 @@ pub(super) fn list(path: &Path, label_level: Option<usize>) -> Result<(Vec<Liste
     let looked_at = listed.iter().map(|one| one.location.to_string());
     let looked_at: HashSet<String> = looked_at.filter(|path| paths.contains(path.as_str())).collect();
     left_out.retain(|one| !looked_at.contains(&one.path));
-    Ok((listed, left_out))
+    Ok(Found {
+        listed,
+        left_out,
+        unclear,
+    })
 }
 
 /// Adds the images of a set, and then those of it that have no label.

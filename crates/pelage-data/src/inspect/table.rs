@@ -52,7 +52,7 @@ pub fn note(
     progress: &(dyn Fn(Progress) + Sync),
     is_stopped: &dyn Fn() -> bool,
 ) -> Result<Option<Noted>> {
-    let (all, _) = list(path, label_level)?;
+    let all = list(path, label_level)?.listed;
     let own = &all[sharing.shard.range(all.len())];
     let names = all
         .iter()

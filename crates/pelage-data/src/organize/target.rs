@@ -60,6 +60,8 @@ impl Plan {
 /// The folder, held for this call alone once it is prepared.
 pub(super) struct Target {
     folder: PathBuf,
+    /// Whether nothing that was organized was there before.
+    is_new: bool,
     _lock: Option<FolderLock>,
 }
 
@@ -83,6 +85,7 @@ impl Target {
         }
         Ok(Target {
             folder: out.to_path_buf(),
+            is_new: false,
             _lock: None,
         })
     }
@@ -118,7 +121,25 @@ impl Target {
         for folder in folders {
             std::fs::create_dir_all(out.join(folder)).map_err(Error::io(out.join(folder)))?;
         }
+        self.is_new = earlier.is_none();
         Ok(self)
+    }
+
+    /// Takes back what [`Target::prepare`] has made where nothing was put in its place: a record of it would be in the
+    /// way of another plan.
+    pub(super) fn leave(&self, plan: &Plan) {
+        if !self.is_new {
+            return;
+        }
+        let _ = std::fs::remove_file(self.folder.join(PLAN));
+        let folders = plan.files.iter().flat_map(|name| Path::new(name).ancestors().skip(1));
+        let mut folders: Vec<&Path> = folders.filter(|folder| *folder != Path::new("")).collect();
+        folders.sort();
+        folders.dedup();
+        for folder in folders.iter().rev() {
+            // Fails, as it should, where anything is in it.
+            let _ = std::fs::remove_dir(self.folder.join(folder));
+        }
     }
 
     /// Puts one image in its place; whether it was not there yet.

@@ -23,13 +23,18 @@ pub(crate) fn groups_of_csv(path: &Path, source: &Path, names: &[&str]) -> Resul
         return Err(Error::data(path, reason));
     };
     let mut groups = vec![None; names.len()];
+    let mut strangers = Vec::new();
     for row in &table.rows {
         let wrong = |reason| wrong(path, row, reason);
         let (name, group) = (cell(row, paths), cell(row, group));
         let shown = shortened(name);
-        let Some(one) = files.find(name).map_err(wrong)?.filter(|_| !group.is_empty()) else {
+        let Some(one) = files.find(name).map_err(wrong)? else {
+            strangers.push(shown);
             continue;
         };
+        if group.is_empty() {
+            continue;
+        }
         if let Some(other) = groups[one].replace(group.to_string()).filter(|other| other != group) {
             let (group, other) = (shortened(group), shortened(&other));
             return Err(wrong(format!(
@@ -45,6 +50,30 @@ pub(crate) fn groups_of_csv(path: &Path, source: &Path, names: &[&str]) -> Resul
             let reason = format!("gives none of the pictures a group; name them by their paths in the source{example}");
             Err(Error::data(path, reason))
         }
-        false => Ok(groups),
+        false => {
+            tell(path, &strangers, groups.iter().filter(|group| group.is_none()).count());
+            Ok(groups)
+        }
+    }
+}
+
+/// Tells of what the CSV does not settle: its rows that name none of the images, and the images that it gives no group.
+fn tell(path: &Path, strangers: &[String], alone: usize) {
+    let mut told = Vec::new();
+    if let Some(first) = strangers.first() {
+        let (rows, match_) = if strangers.len() == 1 {
+            ("row", "matches")
+        } else {
+            ("rows", "match")
+        };
+        let (count, path) = (strangers.len(), path.display());
+        told.push(format!("{count} {rows} of {path} {match_} no picture (first: {first})"));
+    }
+    if alone > 0 {
+        let pictures = if alone == 1 { "picture is" } else { "pictures are" };
+        told.push(format!("{alone} {pictures} in no group of {}", path.display()));
+    }
+    if !told.is_empty() {
+        log::warn!("{}", told.join(", "));
     }
 }

@@ -25,13 +25,25 @@ impl Table {
         if bytes.starts_with(&[0xFF, 0xFE]) || bytes.starts_with(&[0xFE, 0xFF]) {
             return Err(Error::data(path, "is UTF-16; save it as CSV in UTF-8"));
         }
-        let mut rows = Vec::new();
+        if let Err(bad) = std::str::from_utf8(&bytes) {
+            return Err(Error::Labels {
+                path: path.into(),
+                line: Lines::new(&bytes).at(bad.valid_up_to()),
+                reason: "is not in UTF-8; save it as \"CSV UTF-8\", as spreadsheets call it".into(),
+            });
+        }
+        let (mut rows, mut lines) = (Vec::new(), Lines::new(&bytes));
         for row in reader(&bytes, delimiter(&bytes)).records() {
-            let row: StringRecord = row.map_err(|failure| Error::Labels {
+            let mut row: StringRecord = row.map_err(|failure| Error::Labels {
                 path: path.into(),
                 line: failure.position().map_or(0, csv::Position::line),
                 reason: failure.to_string(),
             })?;
+            if let Some(mut position) = row.position().cloned() {
+                let line = lines.of_row(position.byte() as usize);
+                position.set_line(line);
+                row.set_position(Some(position));
+            }
             // As spreadsheets leave below a table.
             if row.iter().any(|cell| !cell.is_empty()) {
                 rows.push(row);
@@ -58,6 +70,42 @@ impl Table {
                 .any(|row| !cell(row, *column).is_empty())
         };
         (0..most).filter(used).collect()
+    }
+}
+
+/// Numbers of lines, asked for from the beginning to the end. `csv` counts a line end of two signs to the row after it,
+/// and empty lines before a row too.
+struct Lines<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    line: u64,
+}
+
+impl<'a> Lines<'a> {
+    fn new(bytes: &'a [u8]) -> Self {
+        Lines { bytes, at: 0, line: 1 }
+    }
+
+    /// The line of the byte at `place`, from 1.
+    fn at(&mut self, place: usize) -> u64 {
+        let place = place.min(self.bytes.len());
+        for i in self.at..place {
+            let ends = match self.bytes[i] {
+                b'\n' => true,
+                b'\r' => self.bytes.get(i + 1) != Some(&b'\n'),
+                _ => false,
+            };
+            self.line += u64::from(ends);
+        }
+        self.at = self.at.max(place);
+        self.line
+    }
+
+    /// The line of a row that begins at `place`, or after line ends there.
+    fn of_row(&mut self, place: usize) -> u64 {
+        let rest = self.bytes.get(place..).unwrap_or_default();
+        let ends = rest.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+        self.at(place + ends)
     }
 }
 
