@@ -109,6 +109,8 @@ fn what_is_missing_is_said() {
     let all = |more: [&'static str; 2]| [&["weights", "add", file.as_str()][..], &NORMALIZED, &more].concat();
     let taken = fail(folder, &all(["--name", "resnet18"]), 2);
     assert!(taken.contains("something else"), "{taken}");
+    let taken = fail(folder, &["weights", "add", &file, "--name", "resnet18"], 2);
+    assert!(taken.contains("--name NAME") && !taken.contains("--mean"), "{taken}");
     let unknown = fail(folder, &all(["--output", "nowhere"]), 1);
     assert!(unknown.contains("no node called 'nowhere'"), "{unknown}");
     let both = fail(folder, &all(["--model", "resnet18"]), 2);

@@ -69,13 +69,18 @@ impl Interpreter {
                 layers.insert(i, layer);
             }
         }
+        let chains = graph.chains();
         let mut last_readers: Vec<usize> = (0..graph.nodes().len()).collect();
         for (i, node) in graph.nodes().iter().enumerate() {
-            node.inputs.iter().for_each(|&input| last_readers[input] = i);
+            // A chain reads its input when its last convolution is due.
+            let chain = chains.iter().find(|(_, chain)| chain[0] == i);
+            let at = chain.map_or(i, |(&last, _)| last);
+            let readers = node.inputs.iter();
+            readers.for_each(|&input| last_readers[input] = last_readers[input].max(at));
         }
         Ok(Interpreter {
             isa,
-            chains: graph.chains(),
+            chains,
             size,
             layers,
             last_readers,
@@ -145,7 +150,7 @@ impl Interpreter {
                 Some(chain) => Some(self.chain(chain, &inputs)),
                 None => self.node(i, &inputs),
             };
-            let is_last = |input: usize| self.last_readers[input] == i || self.last_readers[input] == first;
+            let is_last = |input: usize| self.last_readers[input] == i;
             let map = computed.unwrap_or_else(|| {
                 let passed_on = match is_last(read[0]) {
                     true => maps[read[0]].take(),

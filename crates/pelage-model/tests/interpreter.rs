@@ -138,6 +138,61 @@ fn every_network_answers_as_on_burn() {
     }
 }
 
+/// A network of these layers: convolutions to 8 channels as `name input kernel groups`, and lines as they are written.
+fn added(layers: &[&str]) -> Architecture {
+    let line = |layer: &&str| match layer.split(' ').collect::<Vec<_>>()[..] {
+        [name, input, kernel, groups] if !layer.contains('=') => format!(
+            "{name} = convolution({input}) channels=8 kernel={kernel} stride=1 padding=same groups={groups} \
+             activation=relu"
+        ),
+        _ => layer.to_string(),
+    };
+    let lines: Vec<String> = layers.iter().map(line).collect();
+    let table = serde_json::json!({"name": "own", "input_size": 16, "layers": lines});
+    serde_json::from_value(table).unwrap()
+}
+
+#[test]
+fn chains_that_meet_and_maps_that_others_read_too_are_kept() {
+    for layers in [
+        // As in MobileNetV1: the 1x1 that ends one chain would begin the next.
+        &[
+            "stem input 3 1",
+            "d1 stem 3 8",
+            "p1 d1 1 1",
+            "d2 p1 3 8",
+            "p2 d2 1 1",
+            "d3 p2 3 8",
+            "p3 d3 1 1",
+        ][..],
+        // What a chain reads is read by another before the chain is computed.
+        &[
+            "stem input 3 1",
+            "e stem 1 1",
+            "s = sigmoid(stem)",
+            "d e 3 8",
+            "p d 1 1",
+            "sum = add(p, s)",
+        ],
+        &[
+            "stem input 3 1",
+            "d stem 3 8",
+            "s = sigmoid(stem)",
+            "p d 1 1",
+            "sum = add(p, s)",
+        ],
+    ] {
+        let member = member(added(layers), None, false, [16, 16]);
+        compare(&member);
+        let network = Network::assemble(member.graph(CLASSES), trained(&member, 7), &Device::flex()).unwrap();
+        let pixels = input::decode(&picture(1), &member.preprocessing).unwrap();
+        let tensor = input::images(pixels, &member.preprocessing, &Device::flex());
+        let [fused, plain] = [network.features(tensor.clone()), network.unfused().features(tensor)];
+        let [fused, plain] = [fused, plain].map(pelage_model::values::to_vec);
+        assert_near("fused", &fused, &plain);
+    }
+}
+
 #[test]
 fn so_do_other_heads_and_mirror_images() {
     use Architecture::*;

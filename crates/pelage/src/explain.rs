@@ -135,7 +135,14 @@ fn last_map(graph: &Graph) -> usize {
     loop {
         at = match (&nodes[at].operation, nodes[at].inputs.first()) {
             (Operation::AveragePool { side: 1 }, Some(&input)) => return input,
-            (Operation::Convolution(Convolution { kernel: 1, .. }) | Operation::Function(_), Some(&input)) => input,
+            // Of a sum or a product both are of the same map.
+            (
+                Operation::Convolution(Convolution { kernel: 1, .. })
+                | Operation::Function(_)
+                | Operation::Add
+                | Operation::Multiply,
+                Some(&input),
+            ) => input,
             _ => return graph.features(),
         }
     }

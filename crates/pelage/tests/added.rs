@@ -289,6 +289,139 @@ fn set(node: &mut Node, name: &str, i: Option<i64>, ints: &[i64]) {
     });
 }
 
+/// Appends a node that is called after what it gives.
+fn append(model: &mut File, operator: &str, input: &[String], output: &str, attribute: Vec<Attribute>) {
+    graph(model).node.push(Node {
+        op_type: operator.into(),
+        name: output.into(),
+        input: input.to_vec(),
+        output: vec![output.into()],
+        attribute,
+        ..Node::default()
+    });
+    graph(model).output[0].name = output.into();
+}
+
+fn attribute(name: &str, i: Option<i64>, ints: &[i64], f: Option<f32>) -> Attribute {
+    Attribute {
+        name: name.into(),
+        i,
+        ints: ints.to_vec(),
+        f,
+        ..Attribute::default()
+    }
+}
+
+/// Joins the value `first` with itself, and what that gives again, 40 times.
+fn doubled(model: &mut File, first: &str, axis: i64) -> String {
+    let mut last = first.to_string();
+    for i in 0..40 {
+        let next = format!("doubled{i}");
+        let axis = attribute("axis", Some(axis), &[], None);
+        append(model, "Concat", &[last.clone(), last], &next, vec![axis]);
+        last = next;
+    }
+    last
+}
+
+/// The shape to which the network of Keras is flattened.
+fn flattened(model: &mut File, shape: [i64; 2]) {
+    let mut all = graph(model).initializer.iter_mut();
+    let tensor = all.find(|tensor| tensor.name == "shape").unwrap();
+    tensor.raw_data = shape.iter().flat_map(|n| n.to_le_bytes()).collect::<Vec<_>>().into();
+}
+
+#[test]
+fn no_few_nodes_ask_for_much_memory() {
+    let told_of_maps = told("residual.onnx", |file| {
+        let first = node(file, "Relu").output[0].clone();
+        let last = doubled(file, &first, 1);
+        let factor = attribute("value_float", None, &[], Some(2.0));
+        append(file, "Constant", &[], "factor", vec![factor]);
+        append(file, "Mul", &[last, "factor".into()], "product", Vec::new());
+    });
+    assert!(
+        told_of_maps.contains("(Concat)") && told_of_maps.contains("makes a map"),
+        "{told_of_maps}"
+    );
+    let told_of_shapes = told("residual.onnx", |file| {
+        let map = node(file, "Relu").output[0].clone();
+        append(
+            file,
+            "Constant",
+            &[],
+            "one",
+            vec![attribute("value_ints", None, &[1], None)],
+        );
+        let shape = doubled(file, "one", 0);
+        append(file, "Reshape", &[map, shape], "flat", Vec::new());
+    });
+    assert!(told_of_shapes.contains("a few whole numbers"), "{told_of_shapes}");
+}
+
+#[test]
+fn a_concatenation_has_as_many_and_as_long_names_as_it_has() {
+    let (folder, store) = store();
+    let mut file = read("residual.onnx");
+    let map = node(&mut file, "Relu").output[0].clone();
+    let name = |i: usize| format!("{}{i}", "branch".repeat(12));
+    for i in 0..60 {
+        append(&mut file, "Sigmoid", std::slice::from_ref(&map), &name(i), Vec::new());
+    }
+    let all: Vec<String> = (0..60).map(name).collect();
+    append(
+        &mut file,
+        "Concat",
+        &all,
+        "all",
+        vec![attribute("axis", Some(1), &[], None)],
+    );
+    let path = folder.path().join("wide.onnx");
+    fs::write(&path, file.encode_to_vec()).unwrap();
+    let added = store.add_onnx(&path, &adding("wide", Some("all"))).unwrap();
+    assert_eq!(store.named("wide").unwrap(), added.added.kept.architecture);
+    // What cannot be added leaves what was there.
+    let earlier = fs::read(&added.added.kept.path).unwrap();
+    let zero = Adding {
+        std: Some([0.0; 3]),
+        ..adding("wide", None)
+    };
+    store.add_onnx(&crate::folder().join("dense.onnx"), &zero).unwrap_err();
+    assert_eq!(fs::read(&added.added.kept.path).unwrap(), earlier);
+}
+
+#[test]
+fn explanations_look_at_the_last_map_of_several_pixels() {
+    let (_folder, store) = store();
+    // One writes a hard swish as such, one as a product.
+    for file in ["mobile.onnx", "mobile_11.onnx"] {
+        let added = store.add_onnx(&folder().join(file), &adding("mobile", None)).unwrap();
+        let side = added.added.preprocessing.height as usize;
+        let network = network(&added);
+        let layer = pelage::explain::layer(network.graph(), None).unwrap();
+        let [rows, columns] = network.graph().sizes([side; 2])[layer];
+        assert!(rows > 1 && columns > 1, "{file}: {rows} x {columns}");
+    }
+}
+
+#[test]
+fn the_number_of_images_in_a_shape_is_theirs() {
+    let told_of = |declared: Option<i64>, shape: i64| {
+        told("keras.onnx", |file| {
+            let tensor = graph(file).input[0].kind.as_mut().unwrap().tensor.as_mut().unwrap();
+            tensor.shape.as_mut().unwrap().axes[0].length = declared;
+            flattened(file, [shape, 96]);
+        })
+    };
+    assert_eq!(told_of(None, 1), "added");
+    assert_eq!(told_of(Some(7), 7), "added");
+    let refused = told_of(None, 7);
+    assert!(
+        refused.contains("(Reshape)") && refused.contains("[7, 96]"),
+        "{refused}"
+    );
+}
+
 #[test]
 fn what_is_not_supported_is_refused_by_the_name_of_the_node() {
     assert_eq!(told("residual.onnx", |_| ()), "added");
@@ -338,6 +471,29 @@ fn what_is_not_supported_is_refused_by_the_name_of_the_node() {
             "keras.onnx",
             Box::new(|file| set(node(file, "BatchNormalization"), "training_mode", Some(1), &[])),
             &["node 'net/n1' (BatchNormalization)", "training"],
+        ),
+        (
+            "keras.onnx",
+            Box::new(|file| node(file, "BatchNormalization").output.push("statistics".into())),
+            &["node 'net/n1' (BatchNormalization)", "training"],
+        ),
+        (
+            "computed.onnx",
+            Box::new(|file| {
+                let alpha = attribute("alpha", None, &[], Some(f32::INFINITY));
+                node(file, "HardSigmoid").attribute = vec![alpha];
+            }),
+            &["(HardSigmoid)", "not finite"],
+        ),
+        (
+            "residual.onnx",
+            Box::new(|file| {
+                let weight = weight(file);
+                weight.dims[0] = 0;
+                weight.raw_data = Vec::new().into();
+                node(file, "Conv").input.truncate(2);
+            }),
+            &["node '/stem/Conv' (Conv)", "0 channels"],
         ),
         (
             "keras.onnx",
@@ -495,7 +651,7 @@ fn names_outputs_and_normalization_are_asked_for_and_checked() {
     assert_ne!(store.named("own").unwrap(), first);
     let other = load(&again.added.kept.path, first).unwrap_err().to_string();
     assert!(other.contains("added anew"), "{other}");
-    store.remove(store.named("own").unwrap()).unwrap();
+    store.remove("own").unwrap();
     assert!(store.list().unwrap().is_empty());
 }
 
@@ -512,6 +668,61 @@ fn a_damaged_kept_network_is_refused() {
     fs::write(path, bytes).unwrap();
     assert!(store.named("own").unwrap_err().to_string().contains("checksum"));
     assert!(store.list().unwrap().is_empty());
+    // It can be removed all the same, and nothing outside of the store.
+    for name in ["downloads", "..", "../weights", "other"] {
+        store.remove(name).unwrap_err();
+    }
+    let removed = store.remove("own").unwrap();
+    assert_eq!((&removed.architecture[..], &removed.path), ("own", path));
+    assert!(!path.exists());
+    assert!(
+        store
+            .remove("own")
+            .unwrap_err()
+            .to_string()
+            .contains("no architecture is called 'own'")
+    );
+}
+
+/// Changes a number, a reader or the order in a network.
+fn mutated(model: &mut File, below: &mut impl FnMut(usize) -> usize) {
+    let number = [0, 1, -1, 2, 7, 1 << 40, i64::MAX][below(7)];
+    let (nodes, weights) = (&mut graph(model).node, below(6));
+    let [one, other] = [below(nodes.len()), below(nodes.len())];
+    let count = nodes[one].attribute.len();
+    match weights {
+        0 if count > 0 => {
+            let attribute = &mut nodes[one].attribute[below(count)];
+            match attribute.ints.len() {
+                0 => attribute.i = Some(number),
+                several => attribute.ints[below(several)] = number,
+            }
+        }
+        1 => nodes.swap(one, other),
+        2 => {
+            nodes[one].op_type = "Concat".into();
+            nodes[one].attribute = vec![attribute("axis", Some(1), &[], None)];
+        }
+        3 if !nodes[other].input.is_empty() => {
+            let input = nodes[other].input[0].clone();
+            nodes[one].input.push(input);
+        }
+        4 if !nodes[one].input.is_empty() => {
+            let at = below(nodes[one].input.len());
+            nodes[one].input[at] = nodes[other].output[0].clone();
+        }
+        _ => {
+            let all = &mut graph(model).initializer;
+            let at = below(all.len());
+            let axes = all[at].dims.len();
+            if axes > 0 {
+                all[at].dims[below(axes)] = number;
+            }
+            if below(2) == 0 {
+                all[at].raw_data = Vec::new().into();
+            }
+        }
+    }
 }
 
 #[test]
@@ -541,11 +752,41 @@ fn no_file_makes_the_reader_panic() {
         }
         fs::write(&path, &bytes).unwrap();
         if let Ok(network) = store.add_onnx(&path, &adding("mutated", None)) {
-            // What was added can be computed.
-            let side = network.added.preprocessing.height as usize;
-            if side <= 64 {
-                to_vec(self::network(&network).features(pixels(side)));
-            }
+            computed(&network);
+            added += 1;
+        }
+    }
+    assert!(added > 0);
+}
+
+/// What was added can be computed.
+fn computed(added: &AddedNetwork) {
+    let side = added.added.preprocessing.height as usize;
+    if side <= 64 {
+        let network = network(added);
+        to_vec(network.features(pixels(side)));
+        let values = parameters::read(&network);
+        let without = Interpreter::new(network.graph().clone(), values, [side; 2]).unwrap();
+        without.run(formula::pixels(side * side * 3), false);
+    }
+}
+
+#[test]
+fn no_network_makes_the_reader_panic() {
+    let (folder, store) = store();
+    let path = folder.path().join("mutated.onnx");
+    let mut state = 13;
+    let mut below = |most: usize| (split_mix::next(&mut state) % most as u64) as usize;
+    let files: Vec<File> = cases().iter().map(|case| read(&case.file)).collect();
+    let mut added = 0;
+    for _ in 0..Config::default().cases * 8 {
+        let mut file = files[below(files.len())].clone();
+        for _ in 0..1 + below(3) {
+            mutated(&mut file, &mut below);
+        }
+        fs::write(&path, file.encode_to_vec()).unwrap();
+        if let Ok(network) = store.add_onnx(&path, &adding("mutated", None)) {
+            computed(&network);
             added += 1;
         }
     }

@@ -4,13 +4,14 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use pelage::data::preprocess::ResizeFilter;
+use pelage::model::networks::described::check_name;
 use pelage::zoo::fetch::Patience;
-use pelage::zoo::store::{self, Added, Kept, Store};
+use pelage::zoo::store::{self, Added, Kept, Removed, Store};
 use pelage::zoo::{AddedNetwork, Adding, Reading};
 use pelage::{Architecture, Error};
 
 use crate::failure::{Failure, Outcome};
-use crate::options::{Networks, one_of};
+use crate::options::one_of;
 use crate::progress::Download;
 use crate::table::{megabytes, table, thousands};
 use crate::terminal::answer;
@@ -50,8 +51,8 @@ enum Verb {
     /// Remove the weights of a network, or a network that was added
     Remove {
         /// The network
-        #[arg(value_name = "NAME", value_parser = Networks(&Architecture::ALL))]
-        model: Architecture,
+        #[arg(value_name = "NAME")]
+        model: String,
     },
 }
 
@@ -116,9 +117,10 @@ pub(super) fn run(arguments: Arguments) -> Outcome {
         }
         Verb::List => Ok(answer(&store.list()?, |kept| listed(store.folder(), kept))?),
         Verb::Remove { model } => {
-            let removed =
-                |Kept { path, bytes, .. }: &Kept| format!("{}: removed, {} freed\n", path.display(), megabytes(*bytes));
-            Ok(answer(&store.remove(model)?, removed)?)
+            let removed = |Removed { path, bytes, .. }: &Removed| {
+                format!("{}: removed, {} freed\n", path.display(), megabytes(*bytes))
+            };
+            Ok(answer(&store.remove(&model)?, removed)?)
         }
     }
 }
@@ -138,6 +140,7 @@ impl Network {
                     .help("`--model NAME` for the weights of a known network, `--name NAME` for a network as ONNX"));
             }
         };
+        check_name(&name).map_err(|told| Failure::usage(told).help("`--name NAME`"))?;
         Ok(Adding {
             name,
             reading: Reading {

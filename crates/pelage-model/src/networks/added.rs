@@ -7,10 +7,10 @@ use std::sync::{Mutex, PoisonError};
 
 use super::graph::{Graph, Value};
 use super::head::Head;
+pub use sound::{LARGEST_KERNEL, MOST_WEIGHTS, check_map, check_windows};
 
-/// The most operations of a network, and the most bytes of the line that describes one.
+/// The most operations of a network.
 pub const MOST_NODES: usize = 5000;
-const LONGEST_LINE: usize = 2000;
 
 /// A network up to its last feature map.
 #[derive(Debug, PartialEq)]

@@ -151,35 +151,42 @@ impl Architecture {
     /// `graph`, for images of `input_size` rows and columns.
     ///
     /// # Errors
-    /// A name that cannot be one, or a graph that cannot be computed, as a message.
+    /// A name that cannot be one, or a graph that cannot be computed, as a message. That a network of ours has the name
+    /// is no error: it may have come later than the file that says it.
     pub fn added(name: &str, input_size: u32, graph: Graph) -> Result<Architecture, String> {
-        check_name(name)?;
+        check_form(name)?;
         Added::of(name, input_size, graph).map(Architecture::Added)
     }
 }
 
-/// Refuses what cannot be the name of a network of somebody else's: a name that others have, or one that is no name of
-/// a folder everywhere.
+/// Refuses what cannot be the name of a network that is added now: a name that others have, or one that is no name of a
+/// folder everywhere.
 ///
 /// # Errors
 /// Says what a name is.
 pub fn check_name(name: &str) -> Result<(), String> {
+    check_form(name)?;
+    let taken = Architecture::ALL.into_iter().any(|known| known.name() == name);
+    match taken || ["downloads", "random", "none"].contains(&name) {
+        true => Err(format!("'{name}' is the name of something else; choose another one")),
+        false => Ok(()),
+    }
+}
+
+/// Refuses what is no name of a folder everywhere.
+fn check_form(name: &str) -> Result<(), String> {
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
     let sound = name.starts_with(plain)
         && name.ends_with(plain)
         && name.len() <= LONGEST_NAME
         && name.chars().all(|c| plain(c) || "._-".contains(c));
-    if !sound {
-        return Err(format!(
+    match sound {
+        true => Ok(()),
+        false => Err(format!(
             "'{}' is no name for a network: it begins and ends with one of a to z or 0 to 9, and has beside these \
              only '.', '_' and '-', {LONGEST_NAME} characters at most",
             name.escape_debug()
-        ));
-    }
-    let taken = Architecture::ALL.into_iter().any(|known| known.name() == name);
-    match taken || ["downloads", "random", "none"].contains(&name) {
-        true => Err(format!("'{name}' is the name of something else; choose another one")),
-        false => Ok(()),
+        )),
     }
 }
 
@@ -269,6 +276,8 @@ mod tests {
             ("y = sigmoid(c1) slope=1", "has a slope"),
             ("y = clip(c1) low=2 high=1", "above"),
             ("y = clip(c1) low=NaN high=1", "no number"),
+            ("y = hard_sigmoid(c1) slope=inf shift=0", "not finite"),
+            ("y = hard_sigmoid(c1) slope=1 shift=-inf", "not finite"),
             ("y = maximum(c1) kernel=60 stride=1 padding=0", "larger than its map"),
             ("y = maximum(c1) kernel=3 stride=1 padding=3", "around the map"),
             ("y = maximum(c1) kernel=3 stride=0 padding=0", "0 apart"),
@@ -300,8 +309,27 @@ mod tests {
         assert!(added(&many).unwrap_err().contains("5000 operations"));
         let sideless = serde_json::json!({"name": "own", "input_size": 0, "layers": LAYERS});
         assert!(read(&sideless.to_string()).unwrap_err().contains("0 pixels"));
+    }
+
+    #[test]
+    fn a_name_that_was_taken_later_is_read_but_not_given_again() {
         let taken = serde_json::json!({"name": "vgg16", "input_size": 40, "layers": LAYERS});
-        assert!(read(&taken.to_string()).unwrap_err().contains("something else"));
+        assert_eq!(read(&taken.to_string()).unwrap().name(), "vgg16");
+        assert!(check_name("vgg16").unwrap_err().contains("something else"));
+    }
+
+    #[test]
+    fn lines_are_as_long_as_they_have_to_be() {
+        let name = |i: usize| format!("{}{i}", "branch".repeat(15));
+        let mut layers: Vec<String> = (0..60).map(|i| format!("{} = sigmoid(input)", name(i))).collect();
+        let all: Vec<String> = (0..60).map(name).collect();
+        layers.push(format!("all = concatenate({})", all.join(", ")));
+        let found = added(&layers).unwrap();
+        assert_eq!(read(&serde_json::to_string(&found).unwrap()), Ok(found));
+        // Twice as many channels with every line are more than can be counted.
+        let mut layers = vec!["c0 = sigmoid(input)".to_string()];
+        layers.extend((1..80).map(|i| format!("c{i} = concatenate(c{0}, c{0})", i - 1)));
+        assert!(added(&layers).unwrap_err().contains("makes a map"));
     }
 
     #[test]

@@ -29,8 +29,17 @@ impl Graph {
 
     /// What is fused into one operation, by the convolution that it ends with, see [`Graph::chain`].
     pub(crate) fn chains(&self) -> BTreeMap<usize, Vec<usize>> {
-        let all = 1..self.nodes.len();
-        all.filter_map(|last| Some((last, self.chain(last)?))).collect()
+        let mut chains = BTreeMap::<usize, Vec<usize>>::new();
+        for last in 1..self.nodes.len() {
+            if let Some(mut chain) = self.chain(last) {
+                // A 1x1 that ends one chain begins no other.
+                if chains.contains_key(&chain[0]) {
+                    chain.remove(0);
+                }
+                chains.insert(last, chain);
+            }
+        }
+        chains
     }
 
     /// The convolutions, up to `last`, that [`crate::ops::convolution_chain`] fuses: a depthwise one, the 1x1 after it,

@@ -303,7 +303,10 @@ impl Graph {
     pub fn put(&mut self, name: impl Into<String>, operation: Operation, inputs: &[Value]) -> Value {
         let channels = match &operation {
             Operation::Convolution(convolution) => convolution.channels,
-            Operation::Concatenate => inputs.iter().map(|&input| self.channels(input)).sum(),
+            // Of graphs that are not checked yet too.
+            Operation::Concatenate => inputs
+                .iter()
+                .fold(0usize, |sum, &input| sum.saturating_add(self.channels(input))),
             _ => inputs.first().map_or(0, |&input| self.channels(input)),
         };
         self.add(name, operation, inputs, channels)

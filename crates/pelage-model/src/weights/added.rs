@@ -66,18 +66,23 @@ impl Facts {
     }
 }
 
+/// The facts in `bytes`, as [`Facts::encode`] makes them, and the tensors, both checked.
+///
+/// # Errors
+/// Says what is damaged.
+pub fn decode(bytes: &[u8]) -> std::result::Result<(Facts, Named), String> {
+    let (named, facts) = tensors::decode::<Facts>(bytes, KIND)?;
+    facts.check(&named)?;
+    Ok((facts, named))
+}
+
 /// The facts in the file `path`, and its tensors, both checked.
 ///
 /// # Errors
 /// A file that cannot be read, is damaged, or of another kind.
 pub fn read(path: &Path) -> Result<(Facts, Named)> {
     let bytes = std::fs::read(path).map_err(Error::io(path))?;
-    let read = || {
-        let (named, facts) = tensors::decode::<Facts>(&bytes, KIND)?;
-        facts.check(&named)?;
-        Ok((facts, named))
-    };
-    read().map_err(|reason: String| Error::model(path, reason))
+    decode(&bytes).map_err(|reason| Error::model(path, reason))
 }
 
 /// The weights of `architecture`, a network that was added, in the file `path`.

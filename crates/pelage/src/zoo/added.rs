@@ -9,9 +9,8 @@ use pelage_model::weights::added::{self, Facts, Source};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use super::load::load;
 use super::onnx::{self, Reading};
-use super::store::{Added, Store};
+use super::store::{Added, Kept, Store};
 use crate::{Error, Result, atomic};
 
 /// How to add a network.
@@ -108,6 +107,8 @@ impl Store {
             },
         };
         let kept = facts.encode(&read.values).map_err(refused)?;
+        // What cannot be read again takes no earlier one's place.
+        added::decode(&kept).map_err(refused)?;
         let earlier = self.files(&adding.name)?;
         let folder = self.place(&adding.name);
         std::fs::create_dir_all(&folder).map_err(Error::io(&folder))?;
@@ -116,9 +117,13 @@ impl Store {
         for old in earlier.iter().filter(|old| **old != path) {
             std::fs::remove_file(old).map_err(Error::io(old))?;
         }
-        let found = load(&path, architecture)?;
         Ok(AddedNetwork {
-            added: Added::new(path, earlier.into_iter().next(), found)?,
+            added: Added {
+                kept: Kept::new(architecture, path)?,
+                replaced: earlier.into_iter().next(),
+                classes: None,
+                preprocessing: facts.preprocessing,
+            },
             source: facts.source,
             shape,
             classifier: read.classifier,
@@ -130,17 +135,22 @@ impl Store {
     /// # Errors
     /// If there is none; the message lists those that there are.
     pub fn named(&self, name: &str) -> Result<Architecture> {
-        let unknown = match name.parse::<Architecture>() {
-            Ok(known) => return Ok(known),
-            Err(unknown) => unknown,
-        };
+        if let Ok(known) = name.parse::<Architecture>() {
+            return Ok(known);
+        }
         if check_name(name).is_ok()
             && let Some(path) = self.files(name)?.into_iter().next()
         {
             return Ok(added::read(&path)?.0.architecture);
         }
+        Err(self.unknown(name)?)
+    }
+
+    /// The error that nothing is called `name`.
+    pub(super) fn unknown(&self, name: &str) -> Result<Error> {
+        let unknown = name.parse::<Architecture>().err().unwrap_or_default();
         let added: Vec<_> = self.added()?.into_iter().map(Architecture::name).collect();
-        Err(Error::Settings(match added[..] {
+        Ok(Error::Settings(match added[..] {
             [] => unknown,
             _ => format!("{unknown}; added: {}", added.join(", ")),
         }))

@@ -23,7 +23,7 @@ use prost::Message;
 use prost::bytes::Bytes;
 
 use self::cut::Nodes;
-use self::translate::{Order, Translation};
+use self::translate::{Images, Order, Translation};
 use crate::export::messages::{self, F32};
 
 /// The most bytes of a file, those of a Protocol Buffers message.
@@ -84,7 +84,7 @@ pub(super) fn read(path: &Path, bytes: Vec<u8>, reading: &Reading) -> Result<Rea
             "has operators of version {version}; those from {OLDEST} on are read, so export it with a newer version"
         ));
     }
-    let (name, order, declared) = images(graph)?;
+    let (images, declared) = images(graph)?;
     let side = match (reading.image_size, declared) {
         (Some(side), _) => side,
         (None, Some([h, w])) if h == w => u32::try_from(h).unwrap_or_default(),
@@ -118,7 +118,7 @@ pub(super) fn read(path: &Path, bytes: Vec<u8>, reading: &Reading) -> Result<Rea
         ));
     }
     let folder = path.parent().unwrap_or(Path::new(""));
-    let mut translation = Translation::new(graph, folder, (name, order), side as usize);
+    let mut translation = Translation::new(graph, folder, images, side as usize);
     let map = nodes::run(&mut translation, &needed, cut.value)?;
     let last = translation.layers.before_pooling(map.layer);
     if last == 0 {
@@ -137,7 +137,7 @@ pub(super) fn read(path: &Path, bytes: Vec<u8>, reading: &Reading) -> Result<Rea
 }
 
 /// The input that takes images, how their values lie, and rows and columns if the file says them.
-fn images(graph: &messages::Graph) -> Result<(&str, Order, Option<[i64; 2]>), String> {
+fn images(graph: &messages::Graph) -> Result<(Images<'_>, Option<[i64; 2]>), String> {
     // Old files name weights among the inputs.
     let weights: HashSet<_> = graph.initializer.iter().map(|tensor| &tensor.name).collect();
     let inputs: Vec<_> = graph
@@ -178,5 +178,10 @@ fn images(graph: &messages::Graph) -> Result<(&str, Order, Option<[i64; 2]>), St
             ));
         }
     };
-    Ok((&input.name, order, size.map(|(h, w)| [h, w])))
+    let images = Images {
+        name: &input.name,
+        order,
+        batch: lengths[0],
+    };
+    Ok((images, size.map(|(h, w)| [h, w])))
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use pelage_data::cache;
 use pelage_data::preprocess::Preprocessing;
 use pelage_model::error::Wanted;
-use pelage_model::networks::Architecture;
+use pelage_model::networks::{Architecture, described};
 use pelage_model::weights::Pretrained;
 use serde::{Serialize, Serializer};
 
@@ -27,6 +27,17 @@ pub struct Kept {
     /// The architecture of the weights.
     #[serde(serialize_with = "by_name")]
     pub architecture: Architecture,
+    /// The file.
+    pub path: PathBuf,
+    /// Its size in bytes.
+    pub bytes: u64,
+}
+
+/// What was removed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Removed {
+    /// The name under which it was kept.
+    pub architecture: String,
     /// The file.
     pub path: PathBuf,
     /// Its size in bytes.
@@ -159,15 +170,32 @@ impl Store {
         Ok(kept)
     }
 
-    /// Removes the kept file of `architecture`, and returns it.
+    /// Removes what is kept under `name`, a network of ours or one that was added, whether it can be read or not, and
+    /// says what it was.
     ///
     /// # Errors
-    /// As [`Store::find`]; a folder that cannot be written.
-    pub fn remove(&self, architecture: Architecture) -> Result<Kept> {
-        let kept = Kept::new(architecture, self.find(architecture)?)?;
-        let folder = self.place(architecture.name());
+    /// If there is none: as [`Store::find`], or with the names that there are; a folder that cannot be written.
+    pub fn remove(&self, name: &str) -> Result<Removed> {
+        let ours = Architecture::ALL.into_iter().find(|known| known.name() == name);
+        let files = match ours.is_some() || described::check_name(name).is_ok() {
+            true => self.files(name)?,
+            // It may be no name of a folder in the store.
+            false => Vec::new(),
+        };
+        let Some(path) = files.into_iter().next() else {
+            return Err(match ours {
+                Some(architecture) => self.missing(architecture),
+                None => self.unknown(name)?,
+            });
+        };
+        let bytes = path.metadata().map_err(Error::io(&path))?.len();
+        let folder = self.place(name);
         std::fs::remove_dir_all(&folder).map_err(Error::io(&folder))?;
-        Ok(kept)
+        Ok(Removed {
+            architecture: name.into(),
+            path,
+            bytes,
+        })
     }
 
     pub(super) fn place(&self, name: &str) -> PathBuf {
@@ -237,7 +265,7 @@ fn by_name<S: Serializer>(architecture: &Architecture, serializer: S) -> std::re
 }
 
 impl Kept {
-    fn new(architecture: Architecture, path: PathBuf) -> Result<Self> {
+    pub(super) fn new(architecture: Architecture, path: PathBuf) -> Result<Self> {
         let bytes = path.metadata().map_err(Error::io(&path))?.len();
         Ok(Kept {
             architecture,

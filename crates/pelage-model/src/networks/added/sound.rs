@@ -10,9 +10,9 @@ use super::MOST_NODES;
 const MOST_CHANNELS: usize = 1 << 17;
 const MOST_VALUES: usize = 1 << 28;
 /// The most weights of a network: 2 GiB.
-const MOST_WEIGHTS: usize = 1 << 29;
+pub const MOST_WEIGHTS: usize = 1 << 29;
 /// The largest kernel and the largest stride.
-const LARGEST_KERNEL: usize = 128;
+pub const LARGEST_KERNEL: usize = 128;
 
 impl Graph {
     /// Refuses what cannot be computed for images of `size` `[h, w]`, or is absurdly large.
@@ -42,11 +42,7 @@ impl Graph {
             let from = inputs.first().map_or(size, |(_, size)| *size);
             check(node, &inputs, sizes.is_empty()).map_err(refused)?;
             let to = node.output_size(from);
-            let values = to[0].saturating_mul(to[1]).saturating_mul(node.channels);
-            if values == 0 || values > MOST_VALUES || node.channels > MOST_CHANNELS {
-                let [h, w] = to;
-                return Err(refused(format!("makes a map of {h} x {w} x {}", node.channels)));
-            }
+            check_map(to, node.channels).map_err(refused)?;
             let shapes = self.tensors(node);
             let counts = shapes
                 .iter()
@@ -95,7 +91,7 @@ fn check(node: &Node, inputs: &[(&Node, [usize; 2])], is_first: bool) -> Result<
     match &node.operation {
         Operation::Convolution(c) => {
             let padding = c.padding;
-            windows(c.kernel, c.stride, padding, from)?;
+            check_windows(c.kernel, c.stride, padding, from)?;
             let divided =
                 c.groups > 0 && first.channels.is_multiple_of(c.groups) && c.channels.is_multiple_of(c.groups);
             if !divided || c.channels == 0 || c.norm.is_some() {
@@ -119,7 +115,7 @@ fn check(node: &Node, inputs: &[(&Node, [usize; 2])], is_first: bool) -> Result<
                 padding,
                 ..
             } = *pool;
-            windows(kernel, stride, padding, from)?;
+            check_windows(kernel, stride, padding, from)?;
             same(first.channels)
         }
         Operation::AveragePool { side: 1 } | Operation::Function(_) => same(first.channels),
@@ -140,8 +136,23 @@ fn check(node: &Node, inputs: &[(&Node, [usize; 2])], is_first: bool) -> Result<
     }
 }
 
-/// Refuses windows that are larger than what they slide over, or that see nothing of the map.
-fn windows(kernel: usize, stride: usize, padding: Padding, [h, w]: [usize; 2]) -> Result<(), String> {
+/// Refuses an empty map of `[h, w]`, and an absurdly large one.
+///
+/// # Errors
+/// What is wrong with it, as words behind the name of what makes it.
+pub fn check_map([h, w]: [usize; 2], channels: usize) -> Result<(), String> {
+    let values = h.saturating_mul(w).saturating_mul(channels);
+    match (1..=MOST_VALUES).contains(&values) && channels <= MOST_CHANNELS {
+        true => Ok(()),
+        false => Err(format!("makes a map of {h} x {w} x {channels}")),
+    }
+}
+
+/// Refuses windows over a map of `[h, w]` that are larger than it, or that see nothing of it.
+///
+/// # Errors
+/// What is wrong with them, as words behind the name of what has them.
+pub fn check_windows(kernel: usize, stride: usize, padding: Padding, [h, w]: [usize; 2]) -> Result<(), String> {
     let in_range = (1..=LARGEST_KERNEL).contains(&kernel) && (1..=LARGEST_KERNEL).contains(&stride);
     let sides = match padding {
         Padding::Each(side) => [side; 4],

@@ -8,7 +8,7 @@ use std::str::FromStr;
 use super::super::function::Function;
 use super::super::graph::{Convolution, Graph, Node, Operation, Pool, Value};
 use super::super::windows::Padding;
-use super::{LONGEST_LINE, MOST_NODES};
+use super::MOST_NODES;
 use crate::options::Activation;
 
 impl Graph {
@@ -116,7 +116,16 @@ impl<'a> Options<'a> {
         self.take::<u32>(key).and_then(|count| small(count, key))
     }
 
-    /// A number to compute with.
+    /// A number to multiply by or to add.
+    fn finite(&mut self, key: &str) -> Result<f32, String> {
+        let number = self.number(key)?;
+        match number.is_finite() {
+            true => Ok(number),
+            false => Err(format!("has a {key} that is not finite")),
+        }
+    }
+
+    /// A number to compare with, which may be infinite.
     fn number(&mut self, key: &str) -> Result<f32, String> {
         let number: f32 = self.take(key)?;
         match number.is_nan() {
@@ -169,9 +178,6 @@ fn small(count: u32, what: &str) -> Result<usize, String> {
 /// Adds the operation of a line to `graph`; `known` are those before it.
 fn add<'a>(graph: &mut Graph, known: &HashMap<&str, Value>, text: &'a str) -> Result<(&'a str, Value), String> {
     let unread = || "is not written as name = what(inputs) and options".to_string();
-    if text.len() > LONGEST_LINE {
-        return Err("is described by too long a line".into());
-    }
     let (name, rest) = text.split_once(" = ").ok_or_else(unread)?;
     let (what, rest) = rest.split_once('(').ok_or_else(unread)?;
     let (inputs, options) = rest.split_once(')').ok_or_else(unread)?;
@@ -210,8 +216,8 @@ fn add<'a>(graph: &mut Graph, known: &HashMap<&str, Value>, text: &'a str) -> Re
             _ => return Err("has a low that is above its high".into()),
         },
         "hard_sigmoid" => Operation::Function(Function::HardSigmoid {
-            slope: options.number("slope")?,
-            shift: options.number("shift")?,
+            slope: options.finite("slope")?,
+            shift: options.finite("shift")?,
         }),
         "hard_swish" => Operation::Function(Function::HardSwish),
         "sigmoid" => Operation::Function(Function::Sigmoid),

@@ -20,6 +20,9 @@ pub(super) enum Numbers {
     Whole(Vec<i64>),
 }
 
+/// The most numbers of a constant: those of 32 bits in 2 GB.
+pub(super) const MOST_NUMBERS: usize = 1 << 29;
+
 /// Where the weights of a tensor are if its message has none.
 const EXTERNAL: i32 = 1;
 
@@ -46,6 +49,10 @@ impl Constant {
         let (shape, count) = shape
             .and_then(|shape| count(&shape).map(|count| (shape, count)))
             .ok_or_else(|| format!("has a shape that is none: {:?}", tensor.dims))?;
+        // Of an empty one too: its lengths are counted to.
+        if count > MOST_NUMBERS || shape.iter().any(|&length| length > MOST_NUMBERS) {
+            return Err(format!("has the shape {shape:?}, larger than any file"));
+        }
         let width = match tensor.data_type {
             F32 | I32 => 4,
             F64 | I64 => 8,
@@ -56,7 +63,7 @@ impl Constant {
                 ));
             }
         };
-        let length = count.checked_mul(width).ok_or("is larger than any file")?;
+        let length = count * width;
         let outside;
         let raw: &[u8] = match tensor.data_location {
             EXTERNAL => {
@@ -107,6 +114,14 @@ impl Constant {
             Numbers::Real(numbers) if numbers.iter().all(|number| number.is_finite()) => Ok(numbers),
             Numbers::Real(_) => Err("holds numbers that are not finite".into()),
             Numbers::Whole(_) => Err("holds whole numbers where others were expected".into()),
+        }
+    }
+
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        match &self.numbers {
+            Numbers::Real(numbers) => numbers.len(),
+            Numbers::Whole(numbers) => numbers.len(),
         }
     }
 
@@ -175,9 +190,11 @@ mod tests {
     #[test]
     fn a_shape_that_promises_more_than_there_is_is_refused() {
         for (dims, reason) in [
-            (&[1 << 40][..], "but 1 values"),
+            (&[1 << 40][..], "larger"),
             (&[i64::MAX, 8], "none"),
             (&[i64::MAX], "larger"),
+            (&[0, i64::MAX], "larger"),
+            (&[1 << 29], "but 1 values"),
             (&[-1], "none"),
             (&[2], "but 1 values"),
         ] {

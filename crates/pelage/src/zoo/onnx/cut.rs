@@ -75,9 +75,11 @@ impl<'a> Nodes<'a> {
     /// weights of that name make.
     pub(super) fn usual(&self, value: &'a str, outputs: impl Fn(&str) -> Option<i64>) -> Cut<'a> {
         let (mut at, mut end) = (value, value);
-        // Each step goes to an earlier node, unless the file goes round in circles.
-        for _ in 0..self.all.len() {
-            let Some(node) = self.giver(at) else { break };
+        // Each step goes to an earlier node; where the file does not, its nodes cannot run in their order.
+        let mut below = self.all.len();
+        while let Some(&i) = self.givers.get(at).filter(|&&i| i < below) {
+            let node = &self.all[i];
+            below = i;
             let computed: Vec<&str> = (0..node.input.len())
                 .filter_map(|i| input(node, i))
                 .filter(|name| !self.is_constant(name))

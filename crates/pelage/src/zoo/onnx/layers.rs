@@ -4,12 +4,10 @@
 use std::collections::{BTreeMap, HashMap};
 
 use pelage_model::networks::Function;
-use pelage_model::networks::graph::{Convolution, Graph, Operation, Padding, Pool};
+use pelage_model::networks::added::{MOST_WEIGHTS, check_map, check_windows};
+use pelage_model::networks::graph::{Convolution, Graph, Operation, Pool};
 use pelage_model::ops::Activation;
 use pelage_model::values::{Named, Values};
-
-/// The most values of one constant, as many as 2 GB are.
-const MOST_VALUES: usize = 1 << 29;
 
 /// A layer, and the shape of its output.
 struct Layer {
@@ -28,6 +26,8 @@ pub(super) struct Layers {
     all: Vec<Layer>,
     /// Those that are taken, each with how many have wanted it.
     names: HashMap<String, usize>,
+    /// How many weights they have, all together.
+    weights: usize,
 }
 
 /// A layer, and how many nodes read it.
@@ -52,6 +52,7 @@ impl Layers {
         Layers {
             all: vec![images],
             names: HashMap::from([("input".to_string(), 1)]),
+            weights: 0,
         }
     }
 
@@ -75,7 +76,7 @@ impl Layers {
                     padding,
                     ..
                 } = *pool;
-                fits(kernel, stride, padding, from)?;
+                check_windows(kernel, stride, padding, from).map_err(unsupported)?;
                 pool.output_size(from)
             }
             Operation::AveragePool { .. } => [1, 1],
@@ -83,20 +84,20 @@ impl Layers {
             _ => from,
         };
         let channels = match operation {
-            Operation::Concatenate => inputs.iter().map(|&input| self.all[input].channels).sum(),
+            Operation::Concatenate => inputs
+                .iter()
+                .fold(0usize, |sum, &input| sum.saturating_add(self.all[input].channels)),
             _ => self.all[inputs[0]].channels,
         };
-        let name = self.name(name);
-        self.all.push(Layer {
-            name,
+        self.push(Layer {
+            name: name.into(),
             operation,
             inputs,
             size,
             channels,
             weight: Vec::new(),
             bias: Vec::new(),
-        });
-        Ok(self.all.len() - 1)
+        })
     }
 
     /// Adds a convolution with its weights, `[channels, inputs / groups, kernel, kernel]`, and its bias.
@@ -117,11 +118,11 @@ impl Layers {
             channels: outputs,
             ..
         } = convolution;
-        fits(kernel, stride, padding, size)?;
-        if groups == 0 || !channels.is_multiple_of(groups) || !outputs.is_multiple_of(groups) {
+        check_windows(kernel, stride, padding, size).map_err(unsupported)?;
+        if groups == 0 || outputs == 0 || !channels.is_multiple_of(groups) || !outputs.is_multiple_of(groups) {
             return Err(format!("it makes {outputs} channels of {channels} in {groups} groups"));
         }
-        let wanted = checked([outputs, channels / groups, kernel, kernel])?;
+        let wanted = self.room([outputs, channels / groups, kernel, kernel])?;
         if weight.len() != wanted || bias.len() != outputs {
             return Err(format!(
                 "it has {} weights and a bias of {} where {wanted} and {outputs} belong",
@@ -129,17 +130,36 @@ impl Layers {
                 bias.len()
             ));
         }
-        let name = self.name(name);
-        self.all.push(Layer {
-            name,
+        self.push(Layer {
+            name: name.into(),
             size: convolution.output_size(size),
             channels: outputs,
             operation: Operation::Convolution(convolution),
             inputs: vec![input],
             weight,
             bias,
-        });
+        })
+    }
+
+    /// Adds a layer under a name of its own, unless its map or the weights of all layers are absurdly large.
+    fn push(&mut self, layer: Layer) -> Result<usize, String> {
+        check_map(layer.size, layer.channels).map_err(unsupported)?;
+        let name = self.name(&layer.name);
+        self.weights += layer.weight.len() + layer.bias.len();
+        self.all.push(Layer { name, ..layer });
         Ok(self.all.len() - 1)
+    }
+
+    /// How many values a tensor of this shape has, for which there must be room beside all weights so far: asked before
+    /// it is made.
+    pub(super) fn room(&self, shape: [usize; 4]) -> Result<usize, String> {
+        let count = shape.iter().fold(1usize, |all, &length| all.saturating_mul(length));
+        match self.weights.saturating_add(count) <= MOST_WEIGHTS {
+            true => Ok(count),
+            false => Err(format!(
+                "its weights of {shape:?} and those before it are more than {MOST_WEIGHTS}"
+            )),
+        }
     }
 
     /// Each channel times `scale`, plus `shift`: a batch norm, or arithmetic with constants.
@@ -306,32 +326,33 @@ impl Layers {
     }
 }
 
-/// How many values a tensor of this shape has, which must be no absurd number.
-pub(super) fn checked(shape: [usize; 4]) -> Result<usize, String> {
-    let count = shape.iter().try_fold(1usize, |all, &length| all.checked_mul(length));
-    count
-        .filter(|&count| count <= MOST_VALUES)
-        .ok_or_else(|| format!("weights of {shape:?} are too many"))
+/// What a layer must not do, of a node.
+fn unsupported(told: String) -> String {
+    format!("it {told}, which is not supported")
 }
 
-/// The largest kernel and the largest stride.
-const LARGEST: usize = 128;
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// Refuses windows larger than what they slide over, or that can lie beside it.
-fn fits(kernel: usize, stride: usize, padding: Padding, [h, w]: [usize; 2]) -> Result<(), String> {
-    if !(1..=LARGEST).contains(&kernel) || !(1..=LARGEST).contains(&stride) || h == 0 || w == 0 {
-        return Err(format!(
-            "its windows of {kernel} pixels, {stride} apart, over a map of {h} x {w} are not supported"
-        ));
-    }
-    let sides @ [top, left, bottom, right] = padding.around(kernel, stride, [h, w]);
-    if sides.iter().any(|&side| side >= kernel) {
-        return Err(format!(
-            "its windows of {kernel} pixels are smaller than the padding, {sides:?}"
-        ));
-    }
-    match kernel <= h + top + bottom && kernel <= w + left + right {
-        true => Ok(()),
-        false => Err(format!("its windows of {kernel} pixels do not fit a map of {h} x {w}")),
+    #[test]
+    fn layers_are_refused_before_they_need_too_much_memory() {
+        let mut layers = Layers::new(8);
+        // Twice as many channels with every layer.
+        let grown = (0..80).try_fold(0, |x, _| layers.add("c", Operation::Concatenate, vec![x, x]));
+        assert!(grown.unwrap_err().contains("makes a map of 8 x 8 x 196608"));
+        let padded = layers.add("p", Operation::Pad([999_999; 4]), vec![0]);
+        assert!(padded.unwrap_err().contains("makes a map"));
+        // The same weights over and over are in a file once.
+        let mut layers = Layers::new(8);
+        let again = |layers: &mut Layers| {
+            let one = Convolution::new(1, 4).padding(pelage_model::networks::graph::Padding::Each(0));
+            layers.convolution("c", 0, one, vec![1.0; 12], vec![0.0; 4])
+        };
+        assert!(again(&mut layers).is_ok());
+        assert_eq!(layers.weights, 16);
+        layers.weights = MOST_WEIGHTS - 11;
+        assert!(again(&mut layers).unwrap_err().contains("those before it"));
+        assert!(layers.room([usize::MAX, 2, 3, 3]).is_err());
     }
 }

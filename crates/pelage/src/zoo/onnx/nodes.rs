@@ -22,7 +22,7 @@ pub(super) fn run<'a>(at: &mut Translation<'a>, nodes: &[&'a Node], last: &str) 
         }
         let found = translated(at, node).map_err(refused)?;
         let output = node.output.first().ok_or_else(|| refused("it gives nothing".into()))?;
-        at.note(output, found);
+        at.note(output, found).map_err(refused)?;
     }
     match at.found(last) {
         Some(Seen::Map(map)) => Ok(*map),

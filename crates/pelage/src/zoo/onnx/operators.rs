@@ -1,10 +1,10 @@
 //! Nodes that compute: convolutions, norms, poolings, arithmetic and functions.
 
 use pelage_model::networks::Function;
+use pelage_model::networks::added::LARGEST_KERNEL;
 use pelage_model::networks::graph::{Convolution, Operation, Padding, Pool};
 
 use super::arithmetic::{arithmetic, one_value_a_channel};
-use super::layers::checked;
 use super::node::{input, real, same, small, text, whole, wholes};
 use super::translate::{Order, Seen, Translation};
 use crate::export::messages::Node;
@@ -52,7 +52,10 @@ pub(super) fn translated<'a>(at: &mut Translation<'a>, node: &'a Node) -> Result
         "HardSwish" => function(at, node, name, Function::HardSwish),
         "HardSigmoid" => {
             let (slope, shift) = (real(node, "alpha", 0.2)?, real(node, "beta", 0.5)?);
-            function(at, node, name, Function::HardSigmoid { slope, shift })
+            match slope.is_finite() && shift.is_finite() {
+                true => function(at, node, name, Function::HardSigmoid { slope, shift }),
+                false => Err("its alpha and beta are not finite".into()),
+            }
         }
         "Add" | "Sum" | "Sub" | "Mul" | "Div" => arithmetic(at, node, name),
         "Concat" => concatenation(at, node, name),
@@ -80,25 +83,22 @@ fn function<'a>(at: &mut Translation<'a>, node: &'a Node, name: &str, function: 
     Ok(Translation::made(layer, map.order))
 }
 
-/// Padding of windows `[rows, columns]` over `[h, w]`, top, left, bottom, right, as the node asks for.
-fn padding(node: &Node, kernel: [usize; 2], stride: usize, size: [usize; 2]) -> Result<[usize; 4], String> {
-    let sides = wholes(node, "pads").unwrap_or(&[0; 4]);
+/// Padding of windows `[rows, columns]` over `[h, w]`, as the node asks for, said as shortly as it can be.
+fn padding(node: &Node, kernel: [usize; 2], stride: usize, size: [usize; 2]) -> Result<Padding, String> {
+    let pads = wholes(node, "pads").unwrap_or(&[0; 4]);
     match text(node, "auto_pad") {
-        b"" | b"NOTSET" => match sides {
+        b"" | b"NOTSET" => match pads {
             [top, left, bottom, right] => {
                 let [top, left, bottom, right] = [top, left, bottom, right].map(|&side| small(side, "pads"));
-                Ok([top?, left?, bottom?, right?])
+                Ok(sides([top?, left?, bottom?, right?]))
             }
             other => Err(format!("its pads are {other:?}, where images have four sides")),
         },
-        b"VALID" => Ok([0; 4]),
+        b"VALID" => Ok(Padding::Each(0)),
+        b"SAME_UPPER" if kernel[0] == kernel[1] => Ok(Padding::Same),
         b"SAME_UPPER" if stride > 0 => {
-            let total = |axis: usize| {
-                let windows = size[axis].div_ceil(stride).max(1);
-                ((windows - 1) * stride + kernel[axis]).saturating_sub(size[axis])
-            };
-            let (rows, columns) = (total(0), total(1));
-            Ok([rows / 2, columns / 2, rows - rows / 2, columns - columns / 2])
+            let [rows, columns] = kernel.map(|side| Padding::Same.around(side, stride, size));
+            Ok(sides([rows[0], columns[1], rows[2], columns[3]]))
         }
         other => Err(format!("the auto_pad '{}' is not supported", other.escape_ascii())),
     }
@@ -142,13 +142,23 @@ fn convolution<'a>(at: &mut Translation<'a>, node: &'a Node, name: &str) -> Resu
             "it reads {channels} channels, but has weights for {groups} x {inputs}"
         ));
     }
-    let pads = padding(node, [rows, columns], stride, at.layers.size(map.layer))?;
+    let size = at.layers.size(map.layer);
+    let pads = padding(node, [rows, columns], stride, size)?;
     let kernel = rows.max(columns);
+    if kernel > LARGEST_KERNEL {
+        return Err(format!("its windows of {rows} x {columns} pixels are not supported"));
+    }
     // A row or a column is a square of which the rest is zero.
     let [above, left] = [rows, columns].map(|side| (kernel - side) / 2);
     let around = [above, left, kernel - rows - above, kernel - columns - left];
-    let padding = sides([0, 1, 2, 3].map(|side| pads[side] + around[side]));
-    let count = checked([outputs, inputs, kernel, kernel])?;
+    let padding = match rows == columns {
+        true => pads,
+        false => {
+            let pads = pads.around(kernel, stride, size);
+            sides([0, 1, 2, 3].map(|side| pads[side] + around[side]))
+        }
+    };
+    let count = at.layers.room([outputs, inputs, kernel, kernel])?;
     let numbers = weights.reals()?;
     let weight = match rows == columns {
         true => numbers.to_vec(),
@@ -238,7 +248,9 @@ fn dense<'a>(at: &mut Translation<'a>, node: &'a Node, name: &str) -> Result<See
 
 fn batch_norm<'a>(at: &mut Translation<'a>, node: &'a Node, name: &str) -> Result<Seen, String> {
     let map = at.map(node, 0)?;
-    if whole(node, "training_mode", 0) != 0 {
+    // Before version 14 it is training that gives more than one output.
+    let trains = node.output.iter().skip(1).any(|output| !output.is_empty());
+    if trains || whole(node, "training_mode", 0) != 0 {
         return Err("it is in training mode; export the network for inference".into());
     }
     one_value_a_channel(at, map)?;
@@ -278,10 +290,10 @@ fn pool<'a>(at: &mut Translation<'a>, node: &'a Node, name: &str) -> Result<Seen
     let pool = Pool {
         kernel,
         stride,
-        padding: sides(around),
+        padding: around,
         ceil: whole(node, "ceil_mode", 0) != 0,
     };
-    let counts_padding = whole(node, "count_include_pad", 0) != 0 && around != [0; 4];
+    let counts_padding = whole(node, "count_include_pad", 0) != 0 && around != Padding::Each(0);
     let layer = match (&node.op_type[..], counts_padding) {
         ("MaxPool", _) => at.layers.add(name, Operation::MaxPool(pool), vec![map.layer])?,
         (_, false) => at.layers.add(name, Operation::MeanPool(pool), vec![map.layer])?,
@@ -294,7 +306,7 @@ fn pool<'a>(at: &mut Translation<'a>, node: &'a Node, name: &str) -> Result<Seen
         (_, true) => {
             // The mean of windows that padding belongs to is a sum with one weight.
             let channels = at.layers.channels(map.layer);
-            let weight = vec![1.0 / (kernel * kernel) as f32; checked([channels, 1, kernel, kernel])?];
+            let weight = vec![1.0 / (kernel * kernel) as f32; at.layers.room([channels, 1, kernel, kernel])?];
             let mean = Convolution::new(kernel, channels)
                 .depthwise()
                 .stride(stride)

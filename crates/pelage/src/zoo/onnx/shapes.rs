@@ -50,11 +50,8 @@ pub(super) fn translated<'a>(at: &mut Translation<'a>, node: &'a Node) -> Result
             let shape = at.constant(node, 1)?.wholes()?.to_vec();
             table(&from, &shape).map(constant)
         }
-        ("Unsqueeze" | "Squeeze", Seen::Constant(from)) => match &from.numbers {
-            // A number or a row of them: what is made of it here does not depend on the axes.
-            Numbers::Whole(numbers) => Ok(constant(Constant::row(numbers.clone()))),
-            Numbers::Real(_) => Err("of a constant it is not supported".into()),
-        },
+        // A number or a row of them: what is made of it here does not depend on the axes.
+        ("Unsqueeze" | "Squeeze", Seen::Constant(from)) => Ok(constant(Constant::row(few(&from)?.to_vec()))),
         ("Transpose", Seen::Constant(from)) => {
             let [rows, columns] = from.shape[..] else {
                 return Err("of this constant it is not supported".into());
@@ -82,10 +79,21 @@ fn turned<T: Copy>(numbers: &[T], columns: usize) -> Vec<T> {
 /// The most whole numbers that are computed with here: they are lengths and places of a few axes.
 const MOST: usize = 1000;
 
+const TOO_MANY: &str = "only a few whole numbers in a row are supported";
+
+/// The whole numbers of `constant`.
+fn few(constant: &Constant) -> Result<&[i64], String> {
+    let numbers = constant.wholes()?;
+    match numbers.len() <= MOST {
+        true => Ok(numbers),
+        false => Err(TOO_MANY.into()),
+    }
+}
+
 /// Whole numbers as a row or a table.
 fn table(from: &Constant, shape: &[i64]) -> Result<Constant, String> {
     let told = || "of this constant it is not supported".to_string();
-    let numbers = from.wholes()?;
+    let numbers = few(from)?;
     let lengths: Vec<usize> = match *shape {
         [_] => vec![numbers.len()],
         [-1, columns @ 1..=8] => vec![numbers.len() / columns as usize, columns as usize],
@@ -109,7 +117,7 @@ fn slice<'a>(at: &mut Translation<'a>, node: &'a Node, from: &Constant) -> Resul
     };
     let (start, end) = (single("starts", 1, None)?, single("ends", 2, None)?);
     let (axis, step) = (single("axes", 3, Some(0))?, single("steps", 4, Some(1))?);
-    let (numbers, Some(&rows)) = (from.wholes()?, from.shape.first()) else {
+    let (numbers, Some(&rows)) = (few(from)?, from.shape.first()) else {
         return Err("of a single number it is not supported".into());
     };
     let length = i64::try_from(rows).unwrap_or(i64::MAX);
@@ -140,7 +148,7 @@ pub(super) fn constant_of_shape<'a>(at: &mut Translation<'a>, node: &'a Node) ->
     let value = at.constant_of(node)?;
     match (count, value.wholes()?) {
         (Some(count), [value]) => Ok(constant(Constant::row(vec![*value; count]))),
-        _ => Err("only a few whole numbers in a row are supported".into()),
+        _ => Err(TOO_MANY.into()),
     }
 }
 
@@ -148,7 +156,10 @@ pub(super) fn constant_of_shape<'a>(at: &mut Translation<'a>, node: &'a Node) ->
 pub(super) fn row<'a>(at: &mut Translation<'a>, node: &'a Node) -> Result<Seen, String> {
     let mut row = Vec::new();
     for index in 0..node.input.len() {
-        row.extend_from_slice(at.constant(node, index)?.wholes()?);
+        row.extend_from_slice(few(&*at.constant(node, index)?)?);
+        if row.len() > MOST {
+            return Err(TOO_MANY.into());
+        }
     }
     Ok(constant(Constant::row(row)))
 }
@@ -198,9 +209,12 @@ fn flat(map: Map) -> Map {
 /// A map flattened, a flat one of one pixel as a map, or what it was before.
 fn reshaped(at: &Translation, map: Map, shape: &[i64], keeps_zeros: bool) -> Result<Seen, String> {
     let told = || format!("the shape {shape:?} is not supported; a map can be flattened, image by image");
-    let (before, [_, rest @ ..]) = (axes(at, map), shape) else {
+    let (before, [batch, rest @ ..]) = (axes(at, map), shape) else {
         return Err(told());
     };
+    if !at.is_batch(*batch) {
+        return Err(told());
+    }
     let total: usize = before[1..].iter().product();
     let mut lengths = Vec::new();
     for (axis, &length) in rest.iter().enumerate() {

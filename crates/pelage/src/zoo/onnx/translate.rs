@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::rc::Rc;
 
-use super::constant::Constant;
+use super::constant::{Constant, MOST_NUMBERS};
 use super::layers::{Layers, Read};
 use super::node::{attribute, input};
 use crate::export::messages::{Graph, Node, Tensor};
@@ -24,6 +24,14 @@ pub(super) struct Map {
     pub(super) order: Order,
     /// How many nodes read the layer's output under other names.
     others: usize,
+}
+
+/// The value in a file that stands for the images.
+pub(super) struct Images<'a> {
+    pub(super) name: &'a str,
+    pub(super) order: Order,
+    /// How many there are, if the file says it.
+    pub(super) batch: Option<i64>,
 }
 
 /// The axes of a map in a file.
@@ -52,14 +60,17 @@ pub(super) struct Translation<'a> {
     constants: HashMap<&'a str, &'a Tensor>,
     seen: HashMap<&'a str, Seen>,
     readers: HashMap<&'a str, usize>,
+    /// How many numbers are in the constants that nodes have given.
+    given: usize,
     folder: &'a Path,
+    /// How many images the file says that it takes at a time.
+    batch: Option<i64>,
 }
 
 impl<'a> Translation<'a> {
-    /// Of `graph`, of which the file lies in `folder`, for images of `side` rows and columns that the value `images`
-    /// stands for.
-    pub(super) fn new(graph: &'a Graph, folder: &'a Path, images: (&'a str, Order), side: usize) -> Self {
-        let (name, order) = images;
+    /// Of `graph`, of which the file lies in `folder`, for images of `side` rows and columns.
+    pub(super) fn new(graph: &'a Graph, folder: &'a Path, images: Images<'a>, side: usize) -> Self {
+        let Images { name, order, batch } = images;
         let map = Map {
             layer: 0,
             order,
@@ -74,7 +85,9 @@ impl<'a> Translation<'a> {
                 .collect(),
             seen: HashMap::from([(name, Seen::Map(map))]),
             readers: HashMap::new(),
+            given: 0,
             folder,
+            batch,
         }
     }
 
@@ -85,8 +98,23 @@ impl<'a> Translation<'a> {
     }
 
     /// Notes what the value `name` is.
-    pub(super) fn note(&mut self, name: &'a str, seen: Seen) {
+    ///
+    /// # Errors
+    /// If constants that nodes gave are more than a file can hold: one that is in the file once, copied by many.
+    pub(super) fn note(&mut self, name: &'a str, seen: Seen) -> Result<(), String> {
+        if let Seen::Constant(constant) = &seen {
+            self.given = self.given.saturating_add(constant.len());
+            if self.given > MOST_NUMBERS {
+                return Err("it gives a constant, of which there are too many".into());
+            }
+        }
         self.seen.insert(name, seen);
+        Ok(())
+    }
+
+    /// Whether `count` can stand for the number of images in a shape.
+    pub(super) fn is_batch(&self, count: i64) -> bool {
+        matches!(count, -1..=1) || self.batch == Some(count)
     }
 
     /// What the value `name` was found to be.
