@@ -284,18 +284,24 @@ fn when_and_where_pictures_were_taken() {
 fn what_is_in_no_group_is_told() {
     let place = Place::new(
         "pets/{cat,dog}/{1..6}.png
-         some.csv = path,group\ncat/1.png,a\ncat/2.png,a\ndog/77.png,b\ndog/78.png,b
-         none.csv = path,group\nx/1.png,a",
+         some.csv = path,group\\ncat/1.png,a\\ncat/2.png,a\\ndog/77.png,b\\ndog/78.png,b
+         none.csv = path,group\\nx/1.png,a",
     );
     let rows = "2 rows of some.csv match no picture (first: dog/77.png), 10 pictures are in no group";
     for verb in [
         "organize pets --out data",
         "train pets --out run --epochs 1 --image-size 32 --validation-split 0.3",
     ] {
-        place.run(&format!("{verb} --group-by csv:some.csv")).succeeds().says(rows);
+        place
+            .run(&format!("{verb} --group-by csv:some.csv"))
+            .succeeds()
+            .says(rows);
     }
     let verb = "organize pets --out other --group-by";
-    place.run(&format!("{verb} csv:none.csv")).exits(1).says("none of the pictures");
+    place
+        .run(&format!("{verb} csv:none.csv"))
+        .exits(1)
+        .says("none of the pictures");
     let ran = place.run(&format!("{verb} regex:cat/[12]")).succeeds();
     ran.says("10 pictures do not match the pattern and are in no group");
 }

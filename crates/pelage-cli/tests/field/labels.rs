@@ -120,8 +120,11 @@ fn columns_without_a_heading_have_numbers() {
 
 #[test]
 fn both_forms_of_an_umlaut_are_one() {
-    let place = Place::new("a/{Ka\u{308}fer,K\u{e4}fer,Dachs}/{1..4}.png\nb/Ka\u{308}fer/{1..4}.png\nb/Dachs/{1..4}.png");
-    let ran = place.run("organize a --out data --rename Ka\u{308}fer=Mu\u{308}cke").succeeds();
+    let place =
+        Place::new("a/{Ka\u{308}fer,K\u{e4}fer,Dachs}/{1..4}.png\nb/Ka\u{308}fer/{1..4}.png\nb/Dachs/{1..4}.png");
+    let ran = place
+        .run("organize a --out data --rename Ka\u{308}fer=Mu\u{308}cke")
+        .succeeds();
     ran.prints("M\u{fc}cke 6 2 8");
     let rows = |name: &str| format!("{name}/1.png,ja\\n{name}/2.png,ja\\nDachs/1.png,nein\\nDachs/2.png,nein");
     for (csv, name) in [("one", "K\u{e4}fer"), ("two", "Ka\u{308}fer")] {
@@ -146,7 +149,10 @@ fn a_wrong_line_is_numbered_as_an_editor_does() {
         (b"path,label,of\n1.png,cat,\"a\nb\"\n9.png,dog,c\n", 4),
     ] {
         place.write("labels.csv", bytes);
-        place.run(organize).exits(2).says(&format!("labels.csv, line {line}: there is no file"));
+        place
+            .run(organize)
+            .exits(2)
+            .says(&format!("labels.csv, line {line}: there is no file"));
     }
     place.write("labels.csv", b"path,label\r\n1.png,cat\r\n2.png,K\xe4fer\r\n");
     let ran = place.run(organize).exits(2);

@@ -145,10 +145,16 @@ fn species_that_recur_at_places_are_asked_about() {
             let ran = place.run(&verb).exits(1);
             ran.says("is S1 a class").says("`--label-level 2` takes the inner ones");
         }
-        place.run(&format!("inspect {data}")).succeeds().says("`--label-level 2`");
+        place
+            .run(&format!("inspect {data}"))
+            .succeeds()
+            .says("`--label-level 2`");
     }
     place.run("inspect clear").succeeds().says_nothing_of("--label-level");
-    place.run("inspect a --label-level 2").succeeds().says_nothing_of("--label-level");
+    place
+        .run("inspect a --label-level 2")
+        .succeeds()
+        .says_nothing_of("--label-level");
 }
 
 #[test]
