@@ -16,6 +16,8 @@ pub mod capture;
 pub mod catalog;
 pub mod choices;
 #[cfg(feature = "files")]
+pub mod composed;
+#[cfg(feature = "files")]
 pub mod dataset;
 pub mod decode;
 pub mod error;

@@ -15,6 +15,7 @@ use serde::Serialize;
 use self::names::{Names, check_folder_names};
 use self::target::{Plan, Target};
 use crate::catalog::{self, Catalog, Item, Part};
+use crate::composed::composed;
 use crate::dataset::{Stratified, check_share};
 use crate::decode::{self, Limits};
 use crate::groups;
@@ -248,6 +249,11 @@ fn known_format(bytes: &[u8]) -> std::result::Result<(), String> {
 
 /// Renames classes, all at once, so that two can change names; two that get one name become one.
 fn rename(catalog: &mut Catalog, renames: &[(String, String)]) -> Result<()> {
+    let composed = |name: &String| composed(name).into_owned();
+    let renames: Vec<_> = renames
+        .iter()
+        .map(|(from, to)| (composed(from), composed(to)))
+        .collect();
     let mut new = catalog.classes.clone();
     for (i, (from, to)) in renames.iter().enumerate() {
         let Some(class) = catalog.classes.iter().position(|class| class == from) else {

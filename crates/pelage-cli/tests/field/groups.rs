@@ -284,8 +284,8 @@ fn when_and_where_pictures_were_taken() {
 fn what_is_in_no_group_is_told() {
     let place = Place::new(
         "pets/{cat,dog}/{1..6}.png
-         some.csv = path,group\ncat/1.png,a\ncat/2.png,a\ndog/77.png,b\ndog/78.png,b
-         none.csv = path,group\nx/1.png,a",
+         some.csv = path,group\\ncat/1.png,a\\ncat/2.png,a\\ndog/77.png,b\\ndog/78.png,b
+         none.csv = path,group\\nx/1.png,a",
     );
     let rows = "2 rows of some.csv match no picture (first: dog/77.png), 10 pictures are in no group";
     for verb in [

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::part::Part;
+use crate::composed::composed;
 use crate::dataset::{Dataset, Image};
 use crate::source::{Entry, LeftOut, Location, natural_order};
 
@@ -33,6 +34,9 @@ pub struct Catalog {
 impl Catalog {
     /// A catalog of entries with their labels and parts.
     pub(super) fn new(labelled: Vec<(Entry, String, Option<Part>)>, left_out: Vec<LeftOut>) -> Catalog {
+        // Names that differ in their form alone are one class.
+        let composed = |(entry, label, part): (Entry, String, _)| (entry, composed(&label).into_owned(), part);
+        let labelled: Vec<_> = labelled.into_iter().map(composed).collect();
         let mut classes: Vec<String> = labelled.iter().map(|(_, label, _)| label.clone()).collect();
         classes.sort_by(|a, b| natural_order(a, b));
         classes.dedup();

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use super::file_name;
 use super::part::{self, Named, Part};
+use crate::composed::composed;
 use crate::{Error, Result};
 
 /// How a source is laid out, by the names of its images.
@@ -47,6 +48,8 @@ impl Layout {
     /// and what lies beside them is none of the data set. Labels are looked for in the names of files only where no
     /// folder is a class. `source` is the source's own name.
     pub(super) fn of(names: &[&str], source: &str) -> Layout {
+        let names: Vec<_> = names.iter().map(|name| composed(name)).collect();
+        let names: &[&str] = &names.iter().map(|name| name.as_ref()).collect::<Vec<_>>();
         let (mut layout, mut depth) = (Layout::default(), 0);
         let mut found = folders_at(names, depth);
         loop {
@@ -189,7 +192,7 @@ impl Layout {
 
     /// The part that an image is in; none where there are no parts, or outside of them.
     pub(super) fn part(&self, name: &str) -> Option<Part> {
-        self.part_folder(name)?.1
+        self.part_folder(&composed(name))?.1
     }
 
     /// Whether there are parts.
@@ -208,6 +211,7 @@ impl Layout {
 
     /// An image's class.
     pub(super) fn label(&self, name: &str) -> Option<String> {
+        let name = &composed(name);
         if self.has_parts() && self.part_folder(name).is_none() {
             return None;
         }
@@ -228,7 +232,7 @@ impl Layout {
     /// Why an image has no class.
     pub(super) fn why_no_label(&self, name: &str) -> &'static str {
         match self.label_depth {
-            _ if self.has_parts() && self.part_folder(name).is_none() => "beside the parts of the data set",
+            _ if self.has_parts() && self.part_folder(&composed(name)).is_none() => "beside the parts of the data set",
             Some(_) => "in no class folder",
             None => "no label in its name",
         }
@@ -236,7 +240,8 @@ impl Layout {
 
     /// The folder among class folders that a file lies in, and that folder's path in the source: of the parts, where
     /// there are some.
-    pub(super) fn class_folder<'a>(&self, name: &'a str) -> Option<(&'a str, &'a str)> {
+    pub(super) fn class_folder(&self, name: &str) -> Option<(String, String)> {
+        let name = &*composed(name);
         let depth = self.label_depth?;
         let inside = match &self.parts {
             Some(_) => self.part_folder(name).is_some(),
@@ -249,7 +254,7 @@ impl Layout {
             .map(|part| part.len() + 1)
             .sum::<usize>()
             - 1;
-        Some((class, &name[..end]))
+        Some((class.to_string(), name[..end].to_string()))
     }
 }
 
@@ -396,7 +401,7 @@ mod tests {
         assert_eq!(layout.folders_of(Part::Train), ["d/Train"]);
         assert_eq!(
             layout.class_folder("d/Train/bird/x.txt"),
-            Some(("bird", "d/Train/bird"))
+            Some(("bird".into(), "d/Train/bird".into()))
         );
         assert_eq!(layout.class_folder("d/runs/bird/x.txt"), None);
     }

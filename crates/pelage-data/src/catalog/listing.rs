@@ -206,9 +206,9 @@ impl Listing {
         let files = self.found.entries.iter().map(|entry| &entry.name);
         for name in files.chain(&self.found.empty) {
             if let Some((class, folder)) = self.layout.class_folder(name)
-                && !classes.contains(class)
+                && !classes.contains(&class)
             {
-                let class = shortened(class);
+                let class = shortened(&class);
                 let reason = format!("class '{class}' has no pictures; fill the folder or remove it");
                 return Err(Error::data(self.path.join(folder), reason));
             }
