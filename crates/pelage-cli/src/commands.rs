@@ -121,10 +121,7 @@ impl Cli {
         let outcome = self.verb.run();
         match Damaged::taken() {
             0 => {}
-            taken => tell(format_args!(
-                "note: {} taken as they are\n",
-                count(taken, "damaged picture")
-            )),
+            taken => tell(format_args!("note: {} taken as is\n", count(taken, "damaged picture"))),
         }
         outcome
     }

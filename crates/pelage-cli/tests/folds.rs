@@ -150,3 +150,43 @@ fn what_cannot_be_folded_is_refused() {
     let said = fail(folder, &["find-rate", "data", "--folds", "3"], 2);
     assert!(said.contains("--folds means nothing here"), "{said}");
 }
+
+/// Without parts it is all of the data; what belongs together stays together; more than can answer together are no model.
+#[test]
+fn all_of_the_data_is_folded_in_groups() {
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path();
+    data(folder, 18, 4);
+    fs::rename(folder.join("data/train"), folder.join("pets")).unwrap();
+    let settings = "train pets --epochs 1 --image-size 24 --batch-size 8 --cache ram";
+    let grouped = format!("{settings} --folds 3 --group-by regex:([0-9])[.] --out grouped");
+    succeed(folder, &grouped.split(' ').collect::<Vec<_>>());
+    let mut folds: BTreeMap<char, BTreeSet<String>> = BTreeMap::new();
+    for row in rows(&folder.join("grouped/out-of-fold.csv")) {
+        let last = row["path"].chars().rev().nth(4).unwrap();
+        folds.entry(last).or_default().insert(row["fold"].clone());
+    }
+    assert_eq!(folds.len(), 10);
+    assert!(folds.values().all(|of| of.len() == 1), "{folds:?}");
+
+    let many = format!("{settings} --folds 17 --out many --json");
+    let said = succeed(folder, &many.split(' ').collect::<Vec<_>>());
+    let told: serde_json::Value = serde_json::from_str(said.lines().last().unwrap()).unwrap();
+    assert_eq!(
+        (&told["model"], told["folds"].as_array().unwrap().len()),
+        (&serde_json::Value::Null, 17)
+    );
+    assert!(!folder.join("many/ensemble.safetensors").exists());
+    // What a folder of folds is, it is from anywhere.
+    let again = grouped
+        .replace("train pets", "train ../pets")
+        .replace("--out grouped", "--out ../grouped");
+    fs::create_dir(folder.join("below")).unwrap();
+    succeed(&folder.join("below"), &again.split(' ').collect::<Vec<_>>());
+    let refused = fail(
+        folder,
+        &"train pets --folds 3 --out pets".split(' ').collect::<Vec<_>>(),
+        2,
+    );
+    assert!(refused.contains("already"), "{refused}");
+}

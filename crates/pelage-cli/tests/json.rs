@@ -287,6 +287,10 @@ fn every_document_is_what_is_described() {
     checked.verb("export web", "run --out site");
     checked.verb("ensemble", "run other --out both.safetensors");
     checked.verb("compare", "run both.safetensors --data data");
+    // A model elsewhere, of data that is gone, does not know what it was trained on.
+    fs::rename(folder.join("data"), folder.join("moved")).unwrap();
+    checked.verb("compare", "run both.safetensors --data moved");
+    fs::rename(folder.join("moved"), folder.join("data")).unwrap();
     let solved = "--backbone resnet18 --weights random --image-size 32 --head logistic";
     checked.verb("train", &format!("data --out solved {solved}"));
     checked.verb("suspects", "solved --csv suspects.csv --page suspects.html");
@@ -311,6 +315,14 @@ fn every_document_is_what_is_described() {
     for _ in 0..2 {
         let file = torch.join("resnet18.pth");
         checked.verb("weights add", &format!("{} --model resnet18", file.display()));
+    }
+    let added = torch.join("../added");
+    for (file, name) in [("mobile.onnx", "mobile"), ("windows.onnx", "windows")] {
+        let file = added.join(file);
+        checked.verb(
+            "weights add",
+            &format!("{} --name {name} --mean 0,0,0 --std 1,1,1", file.display()),
+        );
     }
     checked.verb("weights list", "");
     checked.verb("models", "");

@@ -187,17 +187,8 @@ fn a_site_replaces_itself_and_nothing_else_and_tells_nothing_of_its_data() {
     rows += &rows.lines().last().unwrap().replacen('1', "2", 1);
     fs::write(&history, rows).unwrap();
     succeed(folder.path(), &export);
-    let told = read("service-worker.js");
-    assert!(told != first[0] && read("model.safetensors") == first[1]);
-    succeed(folder.path(), &["calibrate", "run"]);
-    succeed(folder.path(), &export);
-    assert!(read("service-worker.js") != told && read("model.safetensors") != first[1]);
-    // A model as any other.
-    let told = succeed(folder.path(), &["summary", "site/model.safetensors"]);
-    assert!(told.contains("conv1"), "{told}");
-
-    let told = fail(folder.path(), &["export", "web", "run", "--out", "data"], 2);
-    assert!(told.contains("other files"), "{told}");
+    let worker = read("service-worker.js");
+    assert!(worker != first[0] && read("model.safetensors") == first[1]);
     let told = fail(
         folder.path(),
         &["export", "web", "run", "--out", "new", "--reject", "0.9"],
@@ -205,4 +196,13 @@ fn a_site_replaces_itself_and_nothing_else_and_tells_nothing_of_its_data() {
     );
     assert!(told.contains("calibrate"), "{told}");
     assert!(!folder.path().join("new").exists());
+    succeed(folder.path(), &["calibrate", "run"]);
+    succeed(folder.path(), &export);
+    assert!(read("service-worker.js") != worker && read("model.safetensors") != first[1]);
+    // A model as any other.
+    let told = succeed(folder.path(), &["summary", "site/model.safetensors"]);
+    assert!(told.contains("conv1"), "{told}");
+
+    let told = fail(folder.path(), &["export", "web", "run", "--out", "data"], 2);
+    assert!(told.contains("other files"), "{told}");
 }

@@ -56,6 +56,11 @@ fn every_image_of_a_zip_has_its_line_in_numeric_order() {
     let ids: Vec<_> = zipped.iter().map(|line| line.split(',').next().unwrap()).collect();
     assert_eq!(ids, ["id", "1", "9", "10"]);
     assert_eq!(zipped[0], "id,label");
+    // Once more is no loss; a table of one's own would be.
+    succeed(folder, &["submit", "run", "test1.zip"]);
+    fs::write(folder.join("mine.csv"), "path,label\n1.png,cat\n").unwrap();
+    let refused = fail(folder, &["submit", "run", "test", "--out", "mine.csv"], 2);
+    assert!(refused.contains("with these columns"), "{refused}");
 
     // The probability is that of `predict`, for the second class, within the clip.
     let csv = ["predict", "run", "test", "--csv", "predictions.csv"];
@@ -125,7 +130,7 @@ fn a_template_gives_ids_order_and_columns() {
         assert!((numbers(line).iter().sum::<f64>() - 1.0).abs() < 1e-6, "{line}");
     }
     template("name,what\n1,level\n9,level\n10,level\n");
-    succeed(folder, &submit);
+    succeed(folder, &[&submit[..], &["--force"]].concat());
     let written = lines(folder, "submission.csv");
     assert_eq!(written[0], "name,what");
     assert!(

@@ -39,6 +39,13 @@ fn wrong_labels_are_found_and_left_out() {
         let rank = ranked.iter().position(|path| *path == wrong);
         assert!(rank.is_some_and(|rank| rank < 4), "{wrong}: {table}");
     }
+    // What was gone through by hand is not lost.
+    let refused = common::fail(
+        at,
+        &["suspects", "run", "--csv", "found.csv", "--page", "found.html"],
+        2,
+    );
+    assert!(refused.contains("--force"), "{refused}");
     let page = std::fs::read_to_string(at.join("found.html")).unwrap();
     assert!(page.contains(&moved[0]) && page.contains("data:image/jpeg"));
     // The same again, whatever the number of threads.

@@ -198,6 +198,7 @@ fn documents_are_there_and_link_to_files_that_exist() {
         "ARCHITECTURE.md",
         "CONTRIBUTING.md",
         "CHANGELOG.md",
+        "docs/BACKBONES.md",
         "docs/BENCHMARKS.md",
         "docs/CLUSTER.md",
         "docs/JSON.md",

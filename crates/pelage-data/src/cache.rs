@@ -18,7 +18,7 @@ use crate::readable::Readable;
 use crate::{Error, Result};
 
 pub use disk::fingerprint;
-pub use folder::{Kept, Kind, clear, default_dir, kept, make_room, most_bytes, note_use, unused};
+pub use folder::{Kept, Kind, clear, default_dir, kept, limit, make_room, most_bytes, note_use, unused};
 
 crate::choices! {
     /// Where decoded images are kept.

@@ -9,11 +9,9 @@ use crate::{Error, Result, atomic, source};
 
 /// What is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
-    /// A table.
-    Csv,
-    /// A table of ours, whose heading begins with this.
-    Table(&'static str),
+pub enum Format<'a> {
+    /// A table whose heading begins with this.
+    Table(&'a str),
     /// A figure of lines.
     Svg,
     /// A figure of pixels.
@@ -24,15 +22,17 @@ pub enum Format {
     Onnx,
     /// Weights for other programs.
     Weights,
-    /// A model of ours.
+    /// A model of ours: hours of work, which nothing takes the place of unasked.
     Model,
+    /// A table that people go through and edit, likewise.
+    Edited,
 }
 
-impl Format {
+impl Format<'_> {
     /// Its name, after "a" or "an".
     pub fn name(self) -> &'static str {
         match self {
-            Format::Csv | Format::Table(_) => "CSV table",
+            Format::Table(_) | Format::Edited => "CSV table",
             Format::Svg => "SVG figure",
             Format::Png => "PNG figure",
             Format::Html => "HTML page",
@@ -45,10 +45,11 @@ impl Format {
     /// What it takes the place of, after "no".
     fn replaced(self) -> &'static str {
         match self {
-            Format::Table(_) => "CSV table of pelage's of this kind",
+            Format::Table(_) => "CSV table of pelage's with these columns",
             Format::Svg => "SVG figure of pelage's",
             Format::Png => "PNG figure of pelage's",
             Format::Html => "HTML page of pelage's",
+            Format::Model | Format::Edited => "empty file",
             other => other.name(),
         }
     }
@@ -58,15 +59,13 @@ impl Format {
     fn is(self, head: &[u8]) -> bool {
         let text = || String::from_utf8_lossy(head).to_lowercase();
         match self {
-            Format::Csv => is_table(head),
             Format::Table(heading) => is_table(head) && head.starts_with(heading.as_bytes()),
             Format::Svg => source::is_marked_svg(head),
             Format::Png => source::is_marked_png(head),
             Format::Html => text().starts_with("<!doctype html") && text().contains(GENERATOR),
             Format::Onnx => is_onnx(head),
             Format::Weights => is_safetensors(head, &format!("\"{EXPORTED}\":")),
-            // A checkpoint is none.
-            Format::Model => is_safetensors(head, r#""pelage":"{\"kind\":\"model\""#),
+            Format::Model | Format::Edited => false,
         }
     }
 }
@@ -78,7 +77,7 @@ fn is_safetensors(head: &[u8], metadata: &str) -> bool {
 }
 
 /// Whether there is no file at `path`, an empty one, or one of the same kind.
-fn replaceable(path: &Path, format: Format) -> std::io::Result<bool> {
+fn replaceable(path: &Path, format: Format<'_>) -> std::io::Result<bool> {
     let file = match File::open(path) {
         Err(missing) if missing.kind() == std::io::ErrorKind::NotFound => return Ok(true),
         opened => opened?,
@@ -175,7 +174,7 @@ impl Output {
     /// # Errors
     /// [`Error::OtherKind`] where a file of another kind is there, [`Error::Record`] where it is a run's own;
     /// [`Error::Io`] where a folder is missing, cannot be written, or is what `path` names.
-    pub fn new(path: &Path, format: Format, force: bool) -> Result<Self> {
+    pub fn new(path: &Path, format: Format<'_>, force: bool) -> Result<Self> {
         let io = |kind, reason: &str| Error::io(path)(std::io::Error::new(kind, reason));
         let output = |target| Output {
             shown: path.to_path_buf(),
@@ -302,13 +301,14 @@ mod tests {
         for (settings, name) in [("config.toml", "split.csv"), ("folds.toml", "out-of-fold.csv")] {
             let path = folder.path().join(name);
             std::fs::write(&path, table).unwrap();
-            Output::new(&path, Format::Csv, false).unwrap();
+            let format = Format::Table("path,class");
+            Output::new(&path, format, false).unwrap();
             std::fs::write(folder.path().join(settings), b"").unwrap();
-            let refused = Output::new(&path, Format::Csv, false).unwrap_err();
+            let refused = Output::new(&path, format, false).unwrap_err();
             assert!(matches!(refused, Error::Record { .. }), "{refused}");
-            Output::new(&path, Format::Csv, true).unwrap();
+            Output::new(&path, format, true).unwrap();
         }
-        Output::new(&folder.path().join("other.csv"), Format::Csv, false).unwrap();
+        Output::new(&folder.path().join("other.csv"), Format::Html, false).unwrap();
     }
 
     /// The beginning of a safetensors file.
@@ -324,10 +324,9 @@ mod tests {
         let csv = b"path,class\n\"a, b.jpg\",cat\n".as_slice();
         let long = b"path,class\n".repeat(1000);
         for (format, same) in [
-            (Format::Csv, csv),
-            (Format::Csv, &long),
-            (Format::Csv, b""),
             (Format::Table("path,class"), csv),
+            (Format::Table("path,class"), &long),
+            (Format::Table("path,class"), b""),
             (Format::Svg, source::mark_svg("<svg xmlns=\"\"/>").as_bytes()),
             (Format::Png, &source::mark_png(PNG.to_vec())),
             (
@@ -335,7 +334,8 @@ mod tests {
                 b"<!DOCTYPE html><html><meta name=\"generator\" content=\"pelage report\">",
             ),
             (Format::Onnx, b"\x08\x07\x12\x06pelage\x1a\x050.1.0"),
-            (Format::Model, &tensors(r#""pelage":"{\"kind\":\"model\"}""#)),
+            (Format::Model, b""),
+            (Format::Edited, b""),
             (Format::Weights, &tensors(r#""pelage.export":"{}""#)),
         ] {
             std::fs::write(&path, same).unwrap();
@@ -346,11 +346,13 @@ mod tests {
                 b"to do: bread\nmilk, tea\n",
                 b"one line",
                 b"\0\0,",
+                b"other,columns\na,b\n",
                 // A user's own of the same format.
                 PNG,
                 b"<svg xmlns=\"\"/>",
                 b"<!DOCTYPE html><html><meta name=\"generator\" content=\"Hugo\">",
                 &tensors(r#""pelage":"{\"kind\":\"checkpoint\"}""#),
+                &tensors(r#""pelage":"{\"kind\":\"model\"}""#),
             ] {
                 std::fs::write(&path, other).unwrap();
                 let refused = Output::new(&path, format, false).unwrap_err();
@@ -369,7 +371,7 @@ mod tests {
     fn what_cannot_be_written_is_told_at_once() {
         let folder = tempfile::tempdir().unwrap();
         for (path, reason) in [("missing/x.csv", "no such folder"), ("", "a folder")] {
-            let refused = Output::new(&folder.path().join(path), Format::Csv, true).unwrap_err();
+            let refused = Output::new(&folder.path().join(path), Format::Table("a"), true).unwrap_err();
             assert!(refused.to_string().contains(reason), "{refused}");
         }
     }
@@ -384,15 +386,18 @@ mod tests {
         std::os::unix::fs::symlink("file", &link).unwrap();
         std::os::unix::fs::symlink(&later, &dangling).unwrap();
         for (link, file) in [(&link, &file), (&dangling, &later)] {
-            Output::new(link, Format::Csv, false).unwrap().write(b"c,d\n").unwrap();
+            Output::new(link, Format::Table("a,b"), false)
+                .unwrap()
+                .write(b"a,b\n1,2\n")
+                .unwrap();
             assert!(std::fs::symlink_metadata(link).unwrap().is_symlink());
-            assert_eq!(std::fs::read(file).unwrap(), b"c,d\n");
+            assert_eq!(std::fs::read(file).unwrap(), b"a,b\n1,2\n");
         }
 
         let pipe = folder.path().join("pipe");
         let made = std::process::Command::new("mkfifo").arg(&pipe).status().unwrap();
         assert!(made.success());
-        let output = Output::new(&pipe, Format::Csv, false).unwrap();
+        let output = Output::new(&pipe, Format::Table("a"), false).unwrap();
         std::thread::scope(|scope| {
             let reader = scope.spawn(|| std::fs::read(&pipe).unwrap());
             output.write(b"through").unwrap();

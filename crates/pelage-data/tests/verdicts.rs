@@ -28,6 +28,14 @@ fn picture(seed: u64, width: u32, height: u32) -> RgbImage {
     image
 }
 
+/// Limits that take what is there of a damaged picture.
+fn taking() -> Limits {
+    Limits {
+        damaged: Damaged::Take,
+        ..Limits::default()
+    }
+}
+
 /// What is said whole and at a part of its size, which must be one thing.
 fn verdict(bytes: &[u8]) -> Result<(), String> {
     let whole = decode(bytes, &Limits::default()).map(drop);
@@ -212,10 +220,7 @@ fn formats_that_cannot_be_read_are_named_with_what_to_do() {
 /// What is there of a damaged file is what the whole one shows there.
 #[test]
 fn a_damaged_picture_is_taken_where_that_is_asked_for() {
-    let take = Limits {
-        damaged: Damaged::Take,
-        ..Limits::default()
-    };
+    let take = taking();
     for (seed, quality) in [(1, 60), (2, 80), (3, 95)] {
         let bytes = jpeg(&picture(seed, 320, 240), quality);
         let whole = decode(&bytes, &Limits::default()).unwrap();
@@ -244,10 +249,7 @@ fn a_damaged_picture_is_taken_where_that_is_asked_for() {
 /// What is there of a picture that the camera was turned for is shown upright, as the whole one is.
 #[test]
 fn a_damaged_picture_that_is_taken_stands_upright() {
-    let take = Limits {
-        damaged: Damaged::Take,
-        ..Limits::default()
-    };
+    let take = taking();
     let plain = jpeg(&picture(4, 320, 240), 80);
     // Orientation 6: turned by a quarter to the right to stand upright.
     let tiff = b"MM\0\x2a\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0";
@@ -269,10 +271,7 @@ fn a_damaged_picture_that_is_taken_stands_upright() {
 /// A file that ends where its picture would begin has nothing to show.
 #[test]
 fn nothing_of_a_picture_is_no_picture() {
-    let take = Limits {
-        damaged: Damaged::Take,
-        ..Limits::default()
-    };
+    let take = taking();
     let bytes = jpeg(&picture(5, 320, 240), 80);
     for more in [0, 1, 2] {
         let reason = decode(&bytes[..scan_start(&bytes) + more], &take).expect_err("accepted");

@@ -219,6 +219,10 @@ impl Interpreter {
                 Map::flat(values)
             }
             (Operation::Concatenate, _) => Map::concatenated(inputs),
+            (Operation::MeanPool(pool), _) => x.mean_pool(pool),
+            (Operation::Add, _) => x.with(inputs[1], |a, b| a + b),
+            (Operation::Multiply, _) => x.with(inputs[1], |a, b| a * b),
+            (Operation::Pad(sides), _) => x.padded(*sides),
             (Operation::AveragePool { side: 1 }, _) => x.means(),
             (Operation::AveragePool { side }, _) if x.size != [*side; 2] => x.average_pool(*side),
             _ => return None,
@@ -230,6 +234,7 @@ impl Interpreter {
         match &self.graph.nodes()[i].operation {
             Operation::Norm(norm) => self.activate(norm.activation, &mut x.values),
             Operation::Flatten => x = Map::flat(x.values),
+            Operation::Function(function) => x.values.iter_mut().for_each(|value| *value = function.of(*value)),
             _ => {}
         }
         x

@@ -1,11 +1,13 @@
 //! The networks: a closed set, one family per file, each a description ([`graph`]) that [`network`] runs.
 
+pub mod added;
 pub mod cnn;
 pub mod described;
 pub mod efficientnet_lite;
 mod fold;
 #[cfg(feature = "burn")]
 mod forward;
+mod function;
 mod fusion;
 pub mod googlenet;
 pub mod graph;
@@ -28,10 +30,13 @@ pub mod summary;
 #[cfg(feature = "burn")]
 mod variants;
 pub mod vgg;
+mod windows;
 
+pub use added::Added;
 pub use cnn::Cnn;
 #[cfg(feature = "burn")]
 pub use forward::Tap;
+pub use function::Function;
 use graph::Graph;
 pub use head::{Head, Pooling};
 #[cfg(feature = "burn")]
@@ -69,6 +74,8 @@ pub enum Architecture {
     EfficientNetLite1,
     /// See [`efficientnet_lite`].
     EfficientNetLite2,
+    /// A graph that somebody else made, see [`added`].
+    Added(&'static Added),
 }
 
 /// The architectures with pretrained weights.
@@ -78,7 +85,8 @@ pub const BACKBONES: [Architecture; 10] = {
 };
 
 impl Architecture {
-    /// Every architecture; of the descriptions the one that is meant where none is given.
+    /// Every architecture that has a name here, so none that was added; of the descriptions the one that is meant
+    /// where none is given.
     pub const ALL: [Architecture; 13] = [
         Architecture::Cnn3,
         Architecture::Cnn(Cnn::THREE_BLOCKS),
@@ -111,6 +119,7 @@ impl Architecture {
             Architecture::EfficientNetLite0 => "efficientnet_lite0",
             Architecture::EfficientNetLite1 => "efficientnet_lite1",
             Architecture::EfficientNetLite2 => "efficientnet_lite2",
+            Architecture::Added(added) => added.name(),
         }
     }
 
@@ -119,6 +128,8 @@ impl Architecture {
         match self {
             Architecture::Cnn3 => Cnn::THREE_BLOCKS.smallest_size(),
             Architecture::Cnn(cnn) => cnn.smallest_size(),
+            // Those that it does take are told by `check_size`.
+            Architecture::Added(_) => 1,
             // Five halvings leave one pixel.
             _ => 32,
         }
@@ -131,7 +142,33 @@ impl Architecture {
             Architecture::Lynx => 160,
             Architecture::EfficientNetLite1 => 240,
             Architecture::EfficientNetLite2 => 260,
+            Architecture::Added(added) => added.input_size(),
             _ => 224,
+        }
+    }
+
+    /// Whether it is a network for features: of published weights, or one that was added.
+    pub fn is_backbone(self) -> bool {
+        matches!(self, Architecture::Added(_)) || BACKBONES.contains(&self)
+    }
+
+    /// Refuses images of `size` `[h, w]` that the network cannot take.
+    ///
+    /// # Errors
+    /// Says what is wrong with them.
+    pub fn check_size(self, size: [usize; 2]) -> Result<(), String> {
+        let (smallest, [height, width]) = (self.smallest_size(), size);
+        match self {
+            _ if !size.iter().all(|side| (smallest..=4096).contains(side)) => {
+                Err(format!("its input size {width}x{height} is out of range"))
+            }
+            Architecture::Added(added) => added.check(size).map_err(|reason| {
+                format!(
+                    "images of {width}x{height} pixels are not for {}: {reason}",
+                    added.name()
+                )
+            }),
+            _ => Ok(()),
         }
     }
 
@@ -151,6 +188,7 @@ impl Architecture {
             Architecture::EfficientNetLite0 => efficientnet_lite::graph(efficientnet_lite::LITE0, classes),
             Architecture::EfficientNetLite1 => efficientnet_lite::graph(efficientnet_lite::LITE1, classes),
             Architecture::EfficientNetLite2 => efficientnet_lite::graph(efficientnet_lite::LITE2, classes),
+            Architecture::Added(added) => added.graph(size, classes),
         }
     }
 

@@ -23,4 +23,6 @@ pub use convolution::{Packed, convolution, convolution_composed, convolution_pac
 pub use cross_entropy::{Wanted, cross_entropy, cross_entropy_composed};
 pub use dense::{dense, dense_composed};
 pub use dropout::dropout;
-pub use pooling::{average_pool, global_average_pool, global_average_pool_composed, max_pool, max_pool_composed};
+pub use pooling::{
+    average_pool, global_average_pool, global_average_pool_composed, max_pool, max_pool_composed, mean_pool,
+};

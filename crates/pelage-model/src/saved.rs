@@ -20,6 +20,8 @@ mod model;
 mod parts;
 mod together;
 
+#[cfg(feature = "burn")]
+pub(crate) use check::check_input;
 pub use check::{check_answer, check_classes, check_head};
 pub use facts::Facts;
 #[cfg(feature = "burn")]

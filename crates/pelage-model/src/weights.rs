@@ -1,6 +1,7 @@
 //! Pretrained weights from other projects' files: PyTorch's `.pth` (all its forms) and `.safetensors`; or from tensors
 //! read elsewhere, such as Keras's. No code of a file is ever run, and every tensor is accounted for.
 
+pub mod added;
 mod layout;
 #[cfg(feature = "pytorch")]
 mod pickle;
@@ -33,8 +34,9 @@ pub type Tensors = BTreeMap<String, Tensor>;
 pub struct Pretrained {
     /// The architecture.
     pub architecture: Architecture,
-    /// Whose names the tensors had, and so which preprocessing they were trained with.
-    pub layout: Layout,
+    /// Whose names the tensors had, and so which preprocessing they were trained with; none of a network that was
+    /// added, see [`added`].
+    pub layout: Option<Layout>,
     /// Number of classes of the head in the file; `None` if it holds only the backbone.
     pub classes: Option<usize>,
     /// The preprocessing that these weights were trained with.
@@ -49,6 +51,9 @@ pub struct Pretrained {
 /// A file that cannot be read, is damaged or of another kind, or holds code or values that are not finite; a missing,
 /// surplus or misshapen tensor, which the message names.
 pub fn load(path: &Path, architecture: Architecture) -> Result<Pretrained> {
+    if let Architecture::Added(_) = architecture {
+        return added::load(path, architecture);
+    }
     let tensors = match head(path)?[..] {
         [_, _, _, _, _, _, _, _, b'{', ..] => safetensors::tensors(std::fs::read(path).map_err(Error::io(path))?),
         _ => pickled(path),
@@ -293,7 +298,7 @@ fn convert(mut file: Tensors, architecture: Architecture) -> std::result::Result
     }
     Ok(Pretrained {
         architecture,
-        layout,
+        layout: Some(layout),
         classes,
         preprocessing: layout.preprocessing(architecture),
         values,

@@ -205,7 +205,24 @@ fn a_saved_model_says_the_same() {
         None,
     );
     let ensemble = vec![voice(2, 1.5, 0.25), voice(1, 0.8, 0.75)];
-    assert_same(&model(&[small.clone(), flipped, small], Some(ensemble)), None);
+    assert_same(&model(&[small.clone(), flipped, small.clone()], Some(ensemble)), None);
+
+    // Weights that come to nothing are no answer, whatever the others say.
+    let lone = |member: &Member| model(std::slice::from_ref(member), None);
+    let mut values = parameters::read(&lone(&small).network);
+    let weights = values.get_mut("dense2.weight").unwrap();
+    weights.data.iter_mut().for_each(|value| *value = 1e38);
+    let mut broken = model(
+        &[small.clone(), small.clone()],
+        Some(vec![voice(1, 1.0, 0.5), voice(1, 1.0, 0.5)]),
+    );
+    broken.others[0] = Network::assemble(small.graph(CLASSES), values, &Device::flex()).unwrap();
+    let ours = interpreter::Model::decode(&broken.encode().unwrap(), None).unwrap();
+    let told = ours.predict_bytes("a.png", &picture(1)).error;
+    assert!(
+        told.is_some() && told == broken.predict_bytes("a.png", &picture(1)).error,
+        "{told:?}"
+    );
 
     // Calibrated, it doubts the same pictures for the same reasons.
     let width = alone.facts.embedding_widths()[0];

@@ -10,7 +10,7 @@ use pelage::model::values::to_vec;
 use pelage::train::backbone::{self, backbone};
 use pelage::train::transfer::Transfer;
 use pelage::zoo::store::Store;
-use pelage::{Architecture, Compute, Recipe};
+use pelage::{Compute, Recipe};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use rayon::prelude::*;
@@ -41,7 +41,8 @@ impl Backbone {
         image_size: Option<u32>,
         flip: bool,
     ) -> PyResult<Backbone> {
-        let architecture: Architecture = architecture.parse().map_err(PyValueError::new_err)?;
+        let architecture = Store::default().named(architecture);
+        let architecture = architecture.map_err(|unknown| PyValueError::new_err(unknown.to_string()))?;
         let open = |_: &_| {
             let weights = match weights {
                 Some(path) if path.as_os_str() == "random" => None,

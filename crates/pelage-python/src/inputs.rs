@@ -131,7 +131,7 @@ pub(crate) fn rows<'py>(
     inputs: Vec<Input>,
     batch: usize,
     read: impl Fn(&One) -> Result<Vec<f32>, String> + Sync,
-    compute: impl Fn(&[Vec<f32>]) -> Vec<f32> + Send,
+    compute: impl Fn(&[Vec<f32>]) -> Vec<f32> + Sync,
 ) -> PyResult<Bound<'py, PyArray2<f32>>> {
     let named = |one: &One| read(one).map_err(|reason| format!("{}: {reason}", one.name()));
     let work = |watch: &Watch| {

@@ -30,8 +30,19 @@ def test_a_classifier_learns_and_travels(pictures):
     assert numpy.array_equal(again.predict_proba(X), probabilities)
     # The same settings give the same weights.
     assert numpy.array_equal(classifier().fit(X, y).predict_proba(X), probabilities)
+    with pytest.raises(ValueError, match="1 pictures cannot be read, number 1 "):
+        fitted.predict([X[0], b"no picture"])
     numbers = classifier(epochs=1).fit(X, (y == "level").astype(int))
     assert set(numbers.predict(X)) <= {0, 1}
+
+
+def test_a_backbone_and_a_recipe_may_take_the_networks_place(pictures):
+    X, y = pictures
+    settings = {"weights": "random", "head": "logistic"}
+    on_backbone = PelageClassifier(epochs=1, backbone="resnet18", image_size=32, settings=settings).fit(X, y)
+    assert on_backbone.score(X, y) > 0.8
+    strong = PelageClassifier(epochs=1, image_size=32, settings={"recipe": "strong", "image_sizes": "32:1"}).fit(X, y)
+    assert strong.predict_proba(X).shape == (40, 2)
 
 
 def test_parameters_are_scikit_learns(pictures):

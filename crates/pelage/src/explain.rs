@@ -22,7 +22,7 @@ use image::{RgbImage, imageops};
 use pelage_data::decode::{self, Limits};
 use pelage_data::preprocess::{Fit, Preprocessing};
 use pelage_model::input;
-use pelage_model::networks::graph::{Graph, Node, Operation};
+use pelage_model::networks::graph::{Convolution, Graph, Node, Operation};
 use pelage_model::networks::{Mode, Network};
 use pelage_model::ops::Activation;
 
@@ -107,13 +107,14 @@ pub fn layers(graph: &Graph) -> Vec<usize> {
     (1..=graph.features()).filter(is_map).collect()
 }
 
-/// The node of that name, which must be one of [`layers`]; without a name, that of the last feature map.
+/// The node of that name, which must be one of [`layers`]; without a name, that of the last feature map, or of the last
+/// map of several pixels where a backbone pools itself.
 ///
 /// # Errors
 /// An unknown name; the message lists the known ones.
 pub fn layer(graph: &Graph, name: Option<&str>) -> Result<usize> {
     let Some(name) = name else {
-        return Ok(graph.features());
+        return Ok(last_map(graph));
     };
     let known = layers(graph);
     let found = known.iter().copied().find(|&i| graph.nodes()[i].name == name);
@@ -125,6 +126,19 @@ pub fn layer(graph: &Graph, name: Option<&str>) -> Result<usize> {
             format!("a layer with a map: {}", names.join(", ")),
         )
     })
+}
+
+/// The node of the last map of several pixels: that of the last feature map, or, of a backbone that takes means over
+/// the map itself and goes on from these, what these are of.
+fn last_map(graph: &Graph) -> usize {
+    let (nodes, mut at) = (graph.nodes(), graph.features());
+    loop {
+        at = match (&nodes[at].operation, nodes[at].inputs.first()) {
+            (Operation::AveragePool { side: 1 }, Some(&input)) => return input,
+            (Operation::Convolution(Convolution { kernel: 1, .. }) | Operation::Function(_), Some(&input)) => input,
+            _ => return graph.features(),
+        }
+    }
 }
 
 /// The output of node `layer` by which its channels and their peaks are ranked: before a ReLU6, after which many are

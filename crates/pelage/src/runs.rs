@@ -5,6 +5,7 @@ pub mod fine_tune;
 pub mod folder;
 pub mod history;
 pub mod images;
+mod learnt;
 pub mod range;
 pub mod record;
 mod recorded;

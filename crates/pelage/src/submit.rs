@@ -11,6 +11,22 @@ use pelage_data::source::{self, Entry, natural_order};
 use crate::predict::Prediction;
 use crate::{Error, Result, table};
 
+/// The columns that Kaggle wants where there is no template.
+const HEADER: [&str; 2] = ["id", "label"];
+
+/// The first line of a submission: that of the template `sample`, where there is one.
+///
+/// # Errors
+/// As [`template::Template::read`].
+pub fn heading(sample: Option<&Path>) -> Result<String> {
+    let header = match sample {
+        Some(sample) => template::Template::read(sample)?.header,
+        None => HEADER.map(String::from).to_vec(),
+    };
+    let line = table::csv([header])?;
+    Ok(String::from_utf8_lossy(&line).trim_end().to_string())
+}
+
 /// The value beside the id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Label {
@@ -130,7 +146,7 @@ impl Layout {
         refuse("ids that several pictures share", twice.collect())?;
         let (ids, images) = lines.into_iter().unzip();
         Ok(Layout {
-            header: ["id", "label"].map(String::from).to_vec(),
+            header: HEADER.map(String::from).to_vec(),
             columns,
             ids,
             images,

@@ -391,7 +391,7 @@ fn a_checkpoint_with_tensors_of_another_network_is_refused_by_name() {
             let gone = |named: &mut Named| _ = named.remove(&format!("{part}/conv1.bias"));
             check(called, &gone, "'conv1.bias' is missing");
             let surplus = |named: &mut Named| _ = named.insert(format!("{part}/odd"), empty());
-            check(called, &surplus, "expected");
+            check(called, &surplus, "'odd'");
         }
         check(
             "average",

@@ -58,7 +58,11 @@ fn check(wanted: impl Fn(Architecture) -> bool) {
     for record in records.into_iter().filter(|record| wanted(record.architecture)) {
         let what = format!("{} from {:?}", record.architecture.name(), record.layout);
         let found = pretrained(&record);
-        assert_eq!((found.layout, found.classes), (record.layout, Some(CLASSES)), "{what}");
+        assert_eq!(
+            (found.layout, found.classes),
+            (Some(record.layout), Some(CLASSES)),
+            "{what}"
+        );
         let network = found.network(&device).unwrap();
         compare(&network, &record, &what);
         if !record.architecture.name().starts_with("vgg") {
@@ -179,7 +183,7 @@ fn a_training_step_of_resnet18_equals_torchvision() {
 fn vgg16_of_keras_without_its_head() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/torch/keras.h5");
     let found = pelage::zoo::load(&path, Architecture::Vgg16).unwrap();
-    assert_eq!((found.layout, found.classes), (Layout::Keras, None));
+    assert_eq!((found.layout, found.classes), (Some(Layout::Keras), None));
     let (truth, device) = (training().keras, Device::flex());
     let [h, w] = SIZE;
     let bytes: Vec<u8> = formula::pixels(h * w * 3)

@@ -40,7 +40,7 @@ fn both_formats_of_pytorch_are_read() {
     let device = Device::flex();
     for name in ["resnet18.pth", "resnet18-legacy.pth"] {
         let found = zoo::load(&fixture(name), Architecture::ResNet18).unwrap();
-        assert_eq!((found.layout, found.classes), (Layout::Torchvision, Some(10)));
+        assert_eq!((found.layout, found.classes), (Some(Layout::Torchvision), Some(10)));
         let pixels = Tensor::from_data(TensorData::new(formula::pixels(64 * 80 * 3), [1, 64, 80, 3]), &device);
         let logits = to_vec(found.network(&device).unwrap().forward(pixels, Mode::Infer));
         let largest = truth.files.iter().fold(0f32, |largest, x| largest.max(x.abs()));

@@ -65,6 +65,7 @@ fn look() -> Findings {
             folder.display()
         ));
     }
+    problems.extend(cache::limit().err());
     let weights = Store::default()
         .list()
         .map_err(|failure| problems.push(failure.to_string()));

@@ -81,6 +81,10 @@ fn everything(report: &Report, data: Option<&Path>) -> String {
         .as_ref()
         .filter(|calibrated| calibrated.temperature != 1.0);
     text += &scaled.map_or(String::new(), described_calibrated);
+    if scaled.is_some() && data.is_none() {
+        text += "(the temperature was fitted on these pictures, unless `pelage calibrate` was given others; what it \
+                 printed then, from folds, flatters less)\n";
+    }
     text += &report.rejection.as_ref().map_or(String::new(), described_rejection);
     text + &left_out(&report.left_out)
 }
@@ -241,7 +245,7 @@ pub(super) fn described(evaluation: &Evaluation) -> String {
     };
     if !evaluation.unreadable.is_empty() {
         text += &format!(
-            "{} could not be read and do not count:\n",
+            "{} could not be read, not counted here:\n",
             count(evaluation.unreadable.len(), "file")
         );
         text += &some(

@@ -14,7 +14,7 @@ use pelage::{Architecture, Recipe};
 use super::compute::Caching;
 use super::train::Choosing;
 use crate::failure::{Failure, Outcome};
-use crate::options::{LABEL_LEVEL, one_of};
+use crate::options::{LABEL_LEVEL, Networks};
 use crate::progress::Task;
 use crate::signals;
 use crate::table::{count, some};
@@ -32,7 +32,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "N", help = LABEL_LEVEL)]
     label_level: Option<usize>,
     /// The network
-    #[arg(long, value_name = "NAME", value_parser = one_of::<Architecture>(BACKBONES.map(Architecture::name)))]
+    #[arg(long, value_name = "NAME", value_parser = Networks(&BACKBONES))]
     backbone: Architecture,
     /// The folder to write to
     #[arg(long, value_name = "FOLDER", default_value = "features")]

@@ -20,7 +20,7 @@ pub(super) struct Replacing {
 
 /// A file that a figure goes to.
 pub(super) struct Figure {
-    format: Format,
+    format: Format<'static>,
     output: Output,
 }
 

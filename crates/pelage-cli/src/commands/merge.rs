@@ -7,6 +7,7 @@ use pelage::data::growing::{self, Merged};
 use pelage::data::output::Format;
 use pelage::features::merged;
 
+use super::predict;
 use super::written::output;
 use crate::failure::{Failure, Outcome};
 use crate::table::{count, thousands};
@@ -25,7 +26,7 @@ pub(super) struct Arguments {
     /// The table to write, or - for standard output; of features, the folder
     #[arg(long, value_name = "PATH")]
     out: PathBuf,
-    /// Let --out replace a file that is no table
+    /// Let --out replace a file that is no table of predictions
     #[arg(long)]
     force: bool,
 }
@@ -38,7 +39,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         let merged = merged::merge(&arguments.parts, &arguments.out)?;
         return Ok(answer(&merged, |merged| merged.iter().map(described).collect())?);
     }
-    let out = output(&arguments.out, Format::Csv, arguments.force)?;
+    let out = output(&arguments.out, Format::Table(predict::HEADING), arguments.force)?;
     let merged = growing::merge(&arguments.parts, &out)?;
     match out.is_standard() {
         true => Ok(String::new()),

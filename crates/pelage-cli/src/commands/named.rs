@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use clap::Args;
-use pelage::model::networks::BACKBONES;
 use pelage::model::networks::graph::Graph;
 use pelage::train::recipe::DESCRIBED;
+use pelage::zoo::store::Store;
 use pelage::{Architecture, Model, Recipe};
 
 use crate::failure::Failure;
@@ -66,12 +66,19 @@ impl Named {
     }
 
     pub(super) fn find(&self) -> Result<Found, Failure> {
-        match self.model.parse::<Architecture>() {
+        let is_file = Path::new(&self.model).exists();
+        let known = match self.model.parse::<Architecture>() {
+            Err(_) if !is_file => Store::default()
+                .named(&self.model)
+                .map_err(|unknown| unknown.to_string()),
+            known => known,
+        };
+        match known {
             Ok(architecture) => {
                 let architecture = self.described(architecture)?;
                 let smallest = architecture.smallest_size();
                 let side = self.image_size.unwrap_or(architecture.input_size() as usize);
-                let usual = if BACKBONES.contains(&architecture) { 1000 } else { 2 };
+                let usual = if architecture.is_backbone() { 1000 } else { 2 };
                 let classes = self.classes.unwrap_or(usual);
                 if !(smallest..=4096).contains(&side) || classes < 2 {
                     let name = architecture.name();
@@ -79,6 +86,7 @@ impl Named {
                         "{name} takes {smallest} to 4096 pixels and 2 or more classes"
                     )));
                 }
+                architecture.check_size([side; 2]).map_err(Failure::usage)?;
                 Ok(Found {
                     architecture,
                     graph: architecture.graph([side; 2], classes),
@@ -86,7 +94,7 @@ impl Named {
                     classes: (0..classes).map(|i| i.to_string()).collect(),
                 })
             }
-            Err(unknown) if !Path::new(&self.model).exists() => Err(Failure::usage(format!(
+            Err(unknown) if !is_file => Err(Failure::usage(format!(
                 "there is no file or folder of that name, and {unknown}"
             ))),
             Err(_) => {

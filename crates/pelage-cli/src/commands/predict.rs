@@ -24,6 +24,9 @@ use answers::Answers;
 pub(super) use answers::described;
 use inputs::Input;
 
+/// What a table of predictions begins with.
+pub(super) const HEADING: &str = "path,class,probability,error";
+
 /// Classify pictures
 ///
 /// Prints one line per file, in the order given: the classes with their probabilities, or why it could not be read. The
@@ -74,7 +77,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     }
     let csv = arguments.csv.as_deref();
     let csv = csv
-        .map(|file| output(file, Format::Table("path,class,probability,error"), arguments.force))
+        .map(|file| output(file, Format::Table(HEADING), arguments.force))
         .transpose()?;
     let device = arguments.computing.compute().open()?;
     let model = Model::open_on(&arguments.run, &device, arguments.reject)?;

@@ -190,7 +190,7 @@ fn created(arguments: &Arguments, base: Config) -> Result<Search, Failure> {
         (None, None) => PathBuf::from("searches"),
     };
     Search::create(&folder, base, space, settings).map_err(|error| match &error {
-        pelage::Error::Folder { path, .. } => Failure::usage(error.to_string())
+        pelage::Error::Folder { path, .. } if path.join("search.toml").exists() => Failure::usage(error.to_string())
             .help(format!("`pelage search --resume {}`, or another --out", quoted(path))),
         _ => error.into(),
     })

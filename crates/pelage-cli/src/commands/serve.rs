@@ -16,7 +16,7 @@ use tokio::sync::Notify;
 
 use super::compute::Computing;
 use crate::failure::{Failure, Outcome};
-use crate::options::one_of;
+use crate::options::Networks;
 use crate::signals::{interrupted, stop_on_signal};
 use crate::terminal::{tell, warn};
 
@@ -67,7 +67,7 @@ pub(super) struct Arguments {
         value_name = "BACKBONE",
         num_args = 0..=1,
         require_equals = true,
-        value_parser = one_of::<Architecture>(Architecture::ALL.map(Architecture::name))
+        value_parser = Networks(&Architecture::ALL)
     )]
     teach: Option<Option<Architecture>>,
     /// The file of the backbone's weights, or `random` to try things out [default: those that `pelage weights` keeps]

@@ -31,7 +31,7 @@ pub(super) struct Arguments {
     /// The file to write, or - for standard output
     #[arg(long, value_name = "FILE", default_value = "submission.csv")]
     out: PathBuf,
-    /// Replace a file that is no CSV table
+    /// Replace a file that is no table with these columns
     #[arg(long)]
     force: bool,
     /// Take ids, their order and the columns from this template: an id, and one more column or one for each class; ids
@@ -82,7 +82,8 @@ struct Written {
 
 pub(super) fn run(arguments: Arguments) -> Outcome {
     let (task, compute) = (Task::new(), arguments.computing.compute());
-    let out = output(&arguments.out, Format::Csv, arguments.force)?;
+    let heading = submit::heading(arguments.sample.as_deref())?;
+    let out = output(&arguments.out, Format::Table(&heading), arguments.force)?;
     let submission = Submission {
         run: arguments.run,
         source: arguments.source,

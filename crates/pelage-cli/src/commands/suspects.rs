@@ -32,7 +32,7 @@ pub(super) struct Arguments {
     /// The page to write
     #[arg(long, value_name = "FILE", default_value = "suspects.html")]
     page: PathBuf,
-    /// Replace files of another kind
+    /// Replace an earlier table, which may have been edited, or a page that is none of these
     #[arg(long)]
     force: bool,
     #[command(flatten)]
@@ -47,11 +47,7 @@ struct Document<'a> {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Outcome {
-    let csv = output(
-        &arguments.csv,
-        Format::Table("rank,path,class,suggested"),
-        arguments.force,
-    )?;
+    let csv = output(&arguments.csv, Format::Edited, arguments.force)?;
     let page = output(&arguments.page, Format::Html, arguments.force)?;
     if csv.is_standard() && page.is_standard() {
         let told = "both the table and the page would go to standard output";
@@ -100,9 +96,12 @@ fn described(found: &Suspects, arguments: &Arguments) -> String {
         false => table(&head, 0..1, first),
     };
     let (csv, page) = (quoted(&arguments.csv), quoted(&arguments.page));
+    let then = match found.suspects.iter().any(|one| one.set == "train") {
+        true => format!("remove from the table what is right, then `pelage train --drop-suspects {csv}`"),
+        false => "none of them was trained on".to_string(),
+    };
     format!(
-        "{} of {} may have a wrong label\n{shown}{judged}{csv} and {page} have all of them; remove from the table what \
-         is right, then `pelage train --drop-suspects {csv}`\n",
+        "{} of {} may have a wrong label\n{shown}{judged}{csv} and {page} have all of them; {then}\n",
         found.suspects.len(),
         count(found.images, "picture"),
     )

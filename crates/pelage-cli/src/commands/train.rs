@@ -11,7 +11,6 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use clap::Parser;
-use pelage::model::networks::BACKBONES;
 use pelage::runs::{Extension, fine_tune, free_folder};
 use pelage::train::advice::{self, Advice};
 use pelage::train::forecast::Forecast;
@@ -165,7 +164,7 @@ fn trained(run: &Run, again: Option<String>, lines: Lines) -> Result<Trained, Fa
     tell(format_args!("{}\n", run.describe()));
     lines.started(run);
     let Recipe { model, transfer, .. } = &run.config.recipe;
-    if transfer.is_none() && BACKBONES.contains(model) {
+    if transfer.is_none() && model.is_backbone() {
         let (name, data) = (model.name(), quoted(run.config.shown_data()));
         let note = format!(
             "note: {name} starts from random weights, and needs many pictures; from pretrained ones: `pelage train \

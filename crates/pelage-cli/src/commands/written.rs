@@ -9,7 +9,7 @@ use crate::failure::{Failure, Outcome};
 use crate::terminal::{is_json, print_exactly};
 
 /// The file at `path`, looked at before the work; `-` is standard output, which one document at a time goes to.
-pub(super) fn output(path: &Path, format: Format, force: bool) -> Result<Output, Failure> {
+pub(super) fn output(path: &Path, format: Format<'_>, force: bool) -> Result<Output, Failure> {
     let output = Output::new(path, format, force)?;
     match output.is_standard() && is_json() {
         true => Err(Failure::usage(format!(

@@ -3,6 +3,13 @@
 use crate::common::tensors;
 use crate::place::{Place, content};
 
+/// Sixteen pictures, and a run on them.
+fn trained() -> Place {
+    let place = Place::new("pets/{cat,dog}/{1..8}.png");
+    place.train("pets", "--validation-split 0.25").succeeds();
+    place
+}
+
 /// A picture of which the last part did not arrive.
 fn cut(place: &Place, name: &str) {
     let whole = content(name);
@@ -21,7 +28,7 @@ fn damaged_pictures_are_skipped_or_taken_and_counted() {
         .run("predict run pets/cat/3.jpg --damaged take")
         .succeeds()
         .prints("pets/cat/3.jpg cat")
-        .says("note: 1 damaged picture taken as they are");
+        .says("note: 1 damaged picture taken as is");
     // Each once, however often it is decoded; and a cache that was made without them is not theirs.
     std::fs::remove_dir_all(place.path("run")).unwrap();
     train("--cache disk").succeeds().says("1 file skipped");
@@ -64,13 +71,21 @@ fn a_run_that_took_damaged_pictures_goes_on_with_them() {
         .says("1 damaged picture taken");
     let best = |run: &str| tensors(&place.path(&format!("{run}/last.safetensors")));
     assert!(best("whole") == best("begun"));
-    place.run("evaluate begun").succeeds();
+    // Wherever the picture fell, and without being asked again.
+    place.run("calibrate begun").succeeds().says("1 damaged picture taken");
+    // What a run has skipped it does not take later.
+    place
+        .run("train pets --validation-split 0.25 --image-size 32 --epochs 1 --out skips")
+        .succeeds();
+    place
+        .run("train --resume skips --epochs 2 --damaged take")
+        .exits(2)
+        .says("--damaged is take; it must be as when the run began");
 }
 
 #[test]
 fn figures_are_no_data_wherever_they_lie() {
-    let place = Place::new("pets/{cat,dog}/{1..8}.png");
-    place.train("pets", "--validation-split 0.25").succeeds();
+    let place = trained();
     place.run("plot-model cnn3 --out pets/cat/model.png").succeeds();
     place.run("compare run run --out pets/dog/compared.png").succeeds();
     place.run("explain run pets/cat/1.png --out explained").succeeds();
@@ -97,8 +112,7 @@ fn figures_are_no_data_wherever_they_lie() {
 #[cfg(unix)]
 #[test]
 fn a_run_that_cannot_be_written_is_told_before_the_work() {
-    let place = Place::new("pets/{cat,dog}/{1..8}.png");
-    place.train("pets", "--validation-split 0.25").succeeds();
+    let place = trained();
     // Work would find none.
     std::fs::remove_dir_all(place.path("pets")).unwrap();
     // Root may write everywhere.
@@ -122,8 +136,7 @@ const TALL: &[u8] = b"\x89\x50\x4E\x47\x0D\x0A\x1A\x0A\x00\x00\x00\x0D\x49\x48\x
 
 #[test]
 fn inspecting_and_predicting_have_one_verdict() {
-    let place = Place::new("pets/{cat,dog}/{1..8}.png");
-    place.train("pets", "--validation-split 0.25").succeeds();
+    let place = trained();
     place.write("tall/1.png", TALL);
     for verb in ["inspect tall", "predict run tall"] {
         let ran = place.run(verb);
@@ -135,8 +148,7 @@ fn inspecting_and_predicting_have_one_verdict() {
 /// The picture in them that a reader would find is a preview.
 #[test]
 fn camera_raws_and_deep_jpegs_are_named() {
-    let place = Place::new("pets/{cat,dog}/{1..8}.png");
-    place.train("pets", "--validation-split 0.25").succeeds();
+    let place = trained();
     let mut deep = content("deep/1.jpg");
     let frame = deep.windows(2).position(|pair| pair == [0xFF, 0xC0]).unwrap();
     deep[frame + 4] = 12;
@@ -151,8 +163,7 @@ fn camera_raws_and_deep_jpegs_are_named() {
 
 #[test]
 fn all_that_could_not_be_read_is_counted() {
-    let place = Place::new("pets/{cat,dog}/{1..8}.png");
-    place.train("pets", "--validation-split 0.25").succeeds();
+    let place = trained();
     (1..=8).for_each(|i| place.write(&format!("bad/{i}.png"), b"no picture"));
     place.run("predict run bad").exits(1).says("and 3 more");
 }

@@ -89,6 +89,11 @@ fn parts_stand_in_columns_of_many_names() {
         assert!(place.path(&format!("{name}/validation/cat/3.png")).exists());
     }
     table("fold", "path,label,fold", ["0", "0", "1", "1"]);
+    table("told", "path,label,fold", ["train", "val", "train", "val"]);
+    place
+        .run("organize photos --out told --labels told.csv")
+        .succeeds()
+        .says_nothing_of("numbers");
     place
         .run("organize photos --out f --labels fold.csv --ratio 0.5")
         .exits(2)

@@ -205,7 +205,6 @@ fn what_is_anothers_of_the_same_kind_is_not_replaced() {
         "report run --out r.html",
         "predict run pets --csv p.csv",
         "evaluate run --confusion m.csv",
-        "ensemble run run --out e.safetensors",
     ] {
         place.run(verb).succeeds();
         place.run(verb).succeeds();

@@ -56,6 +56,24 @@ fn what_was_trained_on_is_not_scored() {
         .succeeds()
         .prints("the run was trained on 14 of these: the figures flatter it")
         .prints("21 pictures:");
+    // Of several, what any was trained on.
+    place
+        .run_in(
+            "a",
+            "train data --out two --seed 2 --validation-split 0.6 --epochs 1 --image-size 32",
+        )
+        .succeeds();
+    let out = |runs: &str| {
+        let said = place
+            .run(&format!("compare {runs} --data a/data --json"))
+            .succeeds()
+            .stdout;
+        let said: serde_json::Value = serde_json::from_str(&said).unwrap();
+        said["trained_out"].as_u64().unwrap()
+    };
+    let both = out("a/run a/two");
+    assert!(both > out("a/run a/run").max(out("a/two a/two")), "{both}");
+    assert_eq!(out("a/two a/run"), both);
     std::fs::rename(place.path("a/data"), place.path("elsewhere")).unwrap();
     place.run("evaluate a/run elsewhere").succeeds().prints("7 pictures:");
     place.run("evaluate a/run").exits(2).says("any more");
@@ -174,19 +192,25 @@ fn a_model_without_its_record_says_so() {
     let place = trained();
     std::fs::copy(place.path("a/run/best.safetensors"), place.path("lone.safetensors")).unwrap();
     place.run("evaluate lone.safetensors").succeeds().prints("6 pictures:");
+    // As long as the split is drawn again as it was, it knows all.
     place
         .run("evaluate lone.safetensors a/data")
         .succeeds()
-        .prints("it is not known which of these the model was trained on");
+        .prints("6 pictures:");
+    std::fs::remove_file(place.path("a/data/cat/1.png")).unwrap();
+    place
+        .run("evaluate lone.safetensors a/data")
+        .succeeds()
+        .prints("it is not recorded which of these the model was trained on");
     place
         .run("compare a/run lone.safetensors --data a/data")
         .succeeds()
-        .prints("not known which of these lone.safetensors was trained on");
-    place.run("ensemble a/run a/run --out both.safetensors").succeeds();
+        .prints("not recorded which of these lone.safetensors was trained on");
+    place.add("a/data/cat/1.png");
     place
-        .run("evaluate both.safetensors a/data")
+        .run("calibrate lone.safetensors")
         .succeeds()
-        .prints("it is not known which of these the model was trained on");
+        .says_nothing_of("not recorded");
     place.add("a/data/cat/new.png");
     for verb in ["evaluate", "calibrate", "report"] {
         let ran = place.run(&format!("{verb} lone.safetensors")).exits(2);
@@ -208,10 +232,12 @@ fn what_a_model_is_calibrated_on_is_told() {
         .succeeds()
         .prints("the model was trained on none of these pictures");
     std::fs::copy(place.path("a/run/best.safetensors"), place.path("lone.safetensors")).unwrap();
+    std::fs::remove_file(place.path("a/data/cat/1.png")).unwrap();
     place
         .run("calibrate lone.safetensors other")
         .succeeds()
         .prints("it is not recorded which pictures the model was trained on");
+    place.add("a/data/cat/1.png");
     std::fs::create_dir(place.path("turned")).unwrap();
     std::fs::rename(place.path("a/data"), place.path("turned/validation")).unwrap();
     std::fs::rename(place.path("other/train"), place.path("turned/train")).unwrap();
@@ -237,4 +263,42 @@ fn a_run_that_is_being_trained_is_not_calibrated() {
     for run in ["a/run", "a/run/best.safetensors"] {
         place.run(&format!("calibrate {run}")).exits(1).says("another process");
     }
+}
+
+/// Several models have learnt what each has.
+#[test]
+fn what_is_made_of_runs_knows_what_they_were_trained_on() {
+    let place = trained();
+    place.run("ensemble a/run a/run --out both.safetensors").succeeds();
+    place
+        .run("evaluate both.safetensors a/data")
+        .succeeds()
+        .prints("6 pictures:");
+    let folds = "train data --folds 2 --out folds --epochs 1 --image-size 32";
+    place.run_in("a", folds).succeeds();
+    let all = place.run("evaluate a/folds/ensemble.safetensors a/data").exits(2);
+    all.says("all 20 images at a/data are ones that the run was trained on");
+    // A model is hours of work.
+    place
+        .run("ensemble a/run a/run --out both.safetensors")
+        .exits(2)
+        .says("--force");
+}
+
+/// As Kaggle publishes them.
+#[test]
+fn a_training_part_alone_is_asked_about_where_it_is_known_what_was_learnt() {
+    let place = trained();
+    place.add("new/train/{cat,dog}/{101..103}.png");
+    place.run("evaluate a/run new").succeeds().prints("6 pictures:");
+    std::fs::copy(place.path("a/run/best.safetensors"), place.path("lone.safetensors")).unwrap();
+    std::fs::remove_dir_all(place.path("a")).unwrap();
+    place
+        .run("evaluate lone.safetensors new")
+        .exits(1)
+        .says("nothing to score");
+    place
+        .run("evaluate lone.safetensors new --with-training")
+        .succeeds()
+        .prints("6 pictures:");
 }

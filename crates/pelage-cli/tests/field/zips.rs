@@ -23,6 +23,32 @@ fn every_member_has_a_row_whatever_its_name() {
         .says("1 hidden");
 }
 
+/// Nothing could tell the two apart afterwards: neither a record of what was trained on, nor who reads it.
+#[test]
+fn of_members_with_one_name_one_is_trained_on() {
+    let place = Place::new("");
+    let mut members: Vec<_> = (1..=8)
+        .flat_map(|i| ["cat", "dog"].map(|class| format!("{class}/{i}.png")))
+        .map(|name| (name.clone(), content(&name)))
+        .collect();
+    members.push(("cat/9.png".into(), content("cat/other.png")));
+    let members: Vec<_> = members
+        .iter()
+        .map(|(name, bytes)| (name.as_str(), bytes.clone()))
+        .collect();
+    // A writer would refuse the second.
+    let mut zipped = zip(&members);
+    while let Some(at) = zipped.windows(9).position(|name| name == b"cat/9.png") {
+        zipped[at + 4] = b'1';
+    }
+    place.write("pets.zip", &zipped);
+    place
+        .train("pets.zip", "--validation-split 0.25")
+        .succeeds()
+        .says("another file has this name");
+    place.run("evaluate run").succeeds().prints("4 pictures:");
+}
+
 #[test]
 fn a_damaged_zip_within_spoils_only_itself() {
     let place = Place::new("pets/{cat,dog}/{1..6}.png");

@@ -117,11 +117,20 @@ fn keep_within(folder: &Path, more: u64, most: u64) {
 
 /// The most that the cache may hold, in bytes: `PELAGE_CACHE_LIMIT` in gigabytes, by default 20.
 pub fn most_bytes() -> u64 {
-    let set = std::env::var("PELAGE_CACHE_LIMIT")
-        .ok()
-        .and_then(|limit| limit.trim().parse::<f64>().ok());
-    let gigabytes = set.filter(|limit| *limit >= 0.0).unwrap_or(20.0);
-    (gigabytes * 1e9) as u64
+    limit().unwrap_or(20_000_000_000)
+}
+
+/// The same as it is set, in bytes.
+///
+/// # Errors
+/// What is no number of gigabytes.
+pub fn limit() -> std::result::Result<u64, String> {
+    let Ok(set) = std::env::var("PELAGE_CACHE_LIMIT") else {
+        return Ok(20_000_000_000);
+    };
+    let gigabytes = set.trim().parse::<f64>().ok().filter(|limit| *limit >= 0.0);
+    let bytes = gigabytes.map(|gigabytes| (gigabytes * 1e9) as u64);
+    bytes.ok_or_else(|| format!("PELAGE_CACHE_LIMIT is '{set}', which is no number of gigabytes; 20 are taken"))
 }
 
 /// Removes unfinished files of killed runs that are older than `age`; the bytes freed.

@@ -74,6 +74,16 @@ pub fn open_parts_at(path: &Path, level: Option<usize>) -> Result<Parts> {
 }
 
 impl Parts {
+    /// A training part that is all there is becomes the whole: whoever knows what was trained on has no need of parts.
+    #[must_use]
+    pub fn training_as_whole(mut self) -> Self {
+        let none = |part: &Option<Catalog>| part.as_ref().is_none_or(|part| part.items.is_empty());
+        if self.whole.is_none() && none(&self.validation) && none(&self.test) {
+            self.whole = self.train.take().filter(|train| !train.items.is_empty());
+        }
+        self
+    }
+
     /// What can be evaluated on: the validation part; where there is none, the test part, if it has labels; of a source
     /// without parts, all of it. Never the training part: whoever means that can give its folder.
     ///

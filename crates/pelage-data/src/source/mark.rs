@@ -208,7 +208,7 @@ mod tests {
             std::fs::write(at(name), bytes).unwrap();
         }
         assert!(!is_ours(folder.path()).unwrap());
-        let names = ["001-a/", "a.csv", "../outside", "/etc/nothing"].map(String::from);
+        let names = ["001-a/", "a.csv", "../outside", "/etc/nothing", "link/x.csv"].map(String::from);
         note_written(folder.path(), "explain", &names).unwrap();
         note_written(folder.path(), "features", &["b.csv".into()]).unwrap();
         assert!(is_ours(folder.path()).unwrap());

@@ -4,6 +4,8 @@ use std::ops::Range;
 
 use pelage_kernels::pooling;
 
+use crate::networks::graph::Pool;
+
 /// `[h, w, c]`.
 #[derive(Clone, Debug)]
 pub(super) struct Map {
@@ -49,6 +51,50 @@ impl Map {
         }
         Map {
             size: [side; 2],
+            channels: self.channels,
+            values,
+        }
+    }
+
+    /// The mean of each window, of its pixels on the map.
+    pub(super) fn mean_pool(&self, pool: &Pool) -> Map {
+        let (size, [top, left, ..]) = (pool.output_size(self.size), pool.padding(self.size));
+        let part = |at: usize, before: usize, length: usize| {
+            let start = at * pool.stride;
+            start.saturating_sub(before)..(start + pool.kernel).saturating_sub(before).min(length)
+        };
+        let mut values = Vec::with_capacity(size[0] * size[1] * self.channels);
+        for row in 0..size[0] {
+            for column in 0..size[1] {
+                values.extend(self.mean_of(part(row, top, self.size[0]), part(column, left, self.size[1])));
+            }
+        }
+        Map {
+            size,
+            channels: self.channels,
+            values,
+        }
+    }
+
+    /// Each value and the other's, which is of the same shape or has one pixel.
+    pub(super) fn with(&self, other: &Map, function: impl Fn(f32, f32) -> f32) -> Map {
+        let values = self.values.iter().zip(other.values.iter().cycle());
+        Map {
+            values: values.map(|(&a, &b)| function(a, b)).collect(),
+            ..*self
+        }
+    }
+
+    /// With zeros around it: top, left, bottom, right.
+    pub(super) fn padded(&self, [top, left, bottom, right]: [usize; 4]) -> Map {
+        let size = [self.size[0] + top + bottom, self.size[1] + left + right];
+        let mut values = vec![0.0; size[0] * size[1] * self.channels];
+        let wide = size[1] * self.channels;
+        for (row, pixels) in self.values.chunks(self.size[1] * self.channels).enumerate() {
+            values[(top + row) * wide + left * self.channels..][..pixels.len()].copy_from_slice(pixels);
+        }
+        Map {
+            size,
             channels: self.channels,
             values,
         }

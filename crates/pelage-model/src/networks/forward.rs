@@ -135,6 +135,14 @@ impl Network {
                 let [_, h, w, _] = x.dims();
                 ops::max_pool(x, pool.kernel, pool.stride, pool.padding([h, w]))
             }
+            (Operation::MeanPool(pool), _) => {
+                let [_, h, w, _] = x.dims();
+                ops::mean_pool(x, pool.kernel, pool.stride, pool.padding([h, w]), pool.shares([h, w]))
+            }
+            (Operation::Add, _) => x + inputs.remove(0),
+            (Operation::Multiply, _) => x * inputs.remove(0),
+            (Operation::Function(function), _) => function.apply(x),
+            (Operation::Pad([top, left, bottom, right]), _) => padded(x, [*top, *left, *bottom, *right]),
             (Operation::Concatenate, _) => {
                 inputs.insert(0, x);
                 Tensor::cat(inputs, 3)
@@ -152,6 +160,13 @@ impl Network {
             _ => unreachable!("`build` gives every node its layer, and the input is not computed"),
         }
     }
+}
+
+/// With zeros around the map: top, left, bottom, right.
+fn padded(x: Tensor<4>, [top, left, bottom, right]: [usize; 4]) -> Tensor<4> {
+    let [n, h, w, c] = x.dims();
+    let zeros = Tensor::zeros([n, h + top + bottom, w + left + right, c], &x.device());
+    zeros.slice_assign([0..n, top..top + h, left..left + w, 0..c], x)
 }
 
 /// Inverted dropout (Srivastava et al. 2014): a counter-based mask, so that a resumed run draws the same one.

@@ -2,7 +2,7 @@
 //! convolution has a batch norm, the branch that the paper calls 5x5 is 3x3, and the auxiliary classifiers are left
 //! out.
 
-use super::graph::{Convolution, Graph, Pool, Value};
+use super::graph::{Convolution, Graph, Padding, Pool, Value};
 use crate::options::Activation::{None, Relu};
 
 /// Channels of one inception module, in the columns of the paper's table.
@@ -87,7 +87,7 @@ impl Inception {
             name("branch4.0"),
             x,
             Pool {
-                padding: 1,
+                padding: Padding::Each(1),
                 ceil: true,
                 ..Pool::new(3, 1)
             },

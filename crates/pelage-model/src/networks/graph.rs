@@ -1,6 +1,8 @@
 //! A network as data: its operations in execution order. The forward pass, the summary, the names and shapes of all
 //! parameters and the multiply-add counts come from this one description.
 
+use super::function::Function;
+pub use super::windows::{Padding, Pool};
 use crate::options::{Activation, Options};
 
 /// The output of an operation, for use as input of later ones.
@@ -47,6 +49,16 @@ pub enum Operation {
     },
     /// Sets this fraction of the values to zero in training.
     Dropout(f32),
+    /// The mean of each window, of those of its pixels that lie on the map.
+    MeanPool(Pool),
+    /// The sum of two inputs.
+    Add,
+    /// The product of two inputs. The second one may be a vector, `[n, 1, 1, c]`: a factor for each channel.
+    Multiply,
+    /// A function of each value.
+    Function(Function),
+    /// Zeros around the map: top, left, bottom, right.
+    Pad([usize; 4]),
 }
 
 /// A convolution with what follows it: batch norm or bias, residual sum, activation.
@@ -70,16 +82,6 @@ pub struct Convolution {
     pub activation: Activation,
 }
 
-/// Zero padding around the image.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Padding {
-    /// The same number of pixels on each side.
-    Each(usize),
-    /// TensorFlow's 'SAME': the output has the input's size divided by the stride, rounded up; an odd row or column
-    /// goes to bottom and right.
-    Same,
-}
-
 /// A batch norm on its own, without a scale, for networks that pool between convolution and norm: the next convolution
 /// scales as well, and a norm that never changes the sign can be folded through max pooling.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -90,19 +92,6 @@ pub struct Norm {
     pub activation: Activation,
 }
 
-/// A sliding window.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Pool {
-    /// Rows and columns of the window.
-    pub kernel: usize,
-    /// Stride in pixels.
-    pub stride: usize,
-    /// Padding on each side in pixels.
-    pub padding: usize,
-    /// Whether a window may extend over the bottom and right edge (PyTorch's `ceil_mode`).
-    pub ceil: bool,
-}
-
 impl Node {
     /// The activation applied to the output, if the operation has one.
     pub fn activation(&self) -> Activation {
@@ -111,6 +100,25 @@ impl Node {
             Operation::Norm(norm) => norm.activation,
             Operation::Dense { activation } => *activation,
             _ => Activation::None,
+        }
+    }
+
+    /// Rows and columns of its output for a first input of `[h, w]`.
+    pub(super) fn output_size(&self, from: [usize; 2]) -> [usize; 2] {
+        match &self.operation {
+            Operation::Convolution(c) => c.output_size(from),
+            Operation::MaxPool(pool) | Operation::MeanPool(pool) => pool.output_size(from),
+            Operation::AveragePool { side } => [*side; 2],
+            Operation::Flatten => [1, 1],
+            Operation::Pad([top, left, bottom, right]) => [from[0] + top + bottom, from[1] + left + right],
+            Operation::Input
+            | Operation::Norm(_)
+            | Operation::Concatenate
+            | Operation::Dense { .. }
+            | Operation::Dropout(_)
+            | Operation::Add
+            | Operation::Multiply
+            | Operation::Function(_) => from,
         }
     }
 }
@@ -168,17 +176,9 @@ impl Convolution {
 
     /// The options of the operation for an input of `[h, w]`.
     pub fn options(&self, [h, w]: [usize; 2]) -> Options {
-        let padding = match self.padding {
-            Padding::Each(p) => [p; 4],
-            Padding::Same => {
-                let total = |i: usize| ((i.div_ceil(self.stride) - 1) * self.stride + self.kernel).saturating_sub(i);
-                let (rows, columns) = (total(h), total(w));
-                [rows / 2, columns / 2, rows - rows / 2, columns - columns / 2]
-            }
-        };
         Options {
             stride: self.stride,
-            padding,
+            padding: self.padding.around(self.kernel, self.stride, [h, w]),
             groups: self.groups,
             activation: self.activation,
         }
@@ -188,30 +188,6 @@ impl Convolution {
     pub fn output_size(&self, [h, w]: [usize; 2]) -> [usize; 2] {
         let [top, left, bottom, right] = self.options([h, w]).padding;
         [h + top + bottom, w + left + right].map(|size| (size - self.kernel) / self.stride + 1)
-    }
-}
-
-impl Pool {
-    /// A pooling window with its stride.
-    pub fn new(kernel: usize, stride: usize) -> Self {
-        Pool {
-            kernel,
-            stride,
-            padding: 0,
-            ceil: false,
-        }
-    }
-
-    /// Top, left, bottom and right for an input of `[h, w]`.
-    pub fn padding(&self, size: [usize; 2]) -> [usize; 4] {
-        let end = |i: usize| {
-            let spare = (i + 2 * self.padding - self.kernel) % self.stride;
-            // One more window, unless it would start beyond the image and its left padding.
-            let more =
-                self.ceil && spare > 0 && i + 2 * self.padding - self.kernel - spare + self.stride < i + self.padding;
-            self.padding + if more { self.stride - spare } else { 0 }
-        };
-        [self.padding, self.padding, end(size[0]), end(size[1])]
     }
 }
 
@@ -323,6 +299,16 @@ impl Graph {
         self.add(name, Operation::Dropout(rate), &[input], self.channels(input))
     }
 
+    /// Adds any operation; its channels follow from it and its inputs.
+    pub fn put(&mut self, name: impl Into<String>, operation: Operation, inputs: &[Value]) -> Value {
+        let channels = match &operation {
+            Operation::Convolution(convolution) => convolution.channels,
+            Operation::Concatenate => inputs.iter().map(|&input| self.channels(input)).sum(),
+            _ => inputs.first().map_or(0, |&input| self.channels(input)),
+        };
+        self.add(name, operation, inputs, channels)
+    }
+
     /// Channels of a value.
     pub fn channels(&self, value: Value) -> usize {
         self.nodes[value.0].channels
@@ -344,23 +330,7 @@ impl Graph {
         let mut sizes: Vec<[usize; 2]> = Vec::with_capacity(self.nodes.len());
         for node in &self.nodes {
             let from = node.inputs.first().map_or(size, |&input| sizes[input]);
-            let windows = |kernel, stride, [top, left, bottom, right]: [usize; 4]| {
-                [
-                    (from[0] + top + bottom - kernel) / stride + 1,
-                    (from[1] + left + right - kernel) / stride + 1,
-                ]
-            };
-            sizes.push(match &node.operation {
-                Operation::Convolution(c) => c.output_size(from),
-                Operation::MaxPool(pool) => windows(pool.kernel, pool.stride, pool.padding(from)),
-                Operation::AveragePool { side } => [*side; 2],
-                Operation::Flatten => [1, 1],
-                Operation::Input
-                | Operation::Norm(_)
-                | Operation::Concatenate
-                | Operation::Dense { .. }
-                | Operation::Dropout(_) => from,
-            });
+            sizes.push(node.output_size(from));
         }
         sizes
     }

@@ -40,7 +40,7 @@ pub fn graph(variant: Variant, classes: usize) -> Graph {
         "maxpool",
         x,
         Pool {
-            padding: 1,
+            padding: Padding::Each(1),
             ..Pool::new(3, 2)
         },
     );

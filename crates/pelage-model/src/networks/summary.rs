@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::Architecture;
+use super::function::Function;
 use super::graph::{Graph, Node, Operation};
 use super::shapes::is_statistic;
 use crate::options::Activation;
@@ -70,7 +71,9 @@ fn layer(graph: &Graph, node: &Node, [h, w]: [usize; 2]) -> Layer {
 fn is_flat(graph: &Graph, node: &Node) -> bool {
     match node.operation {
         Operation::Flatten | Operation::Dense { .. } | Operation::AveragePool { side: 1 } => true,
-        Operation::Dropout(_) => is_flat(graph, &graph.nodes()[node.inputs[0]]),
+        Operation::Dropout(_) | Operation::Function(_) | Operation::Add | Operation::Multiply => {
+            is_flat(graph, &graph.nodes()[node.inputs[0]])
+        }
         _ => false,
     }
 }
@@ -114,6 +117,18 @@ fn kind(node: &Node) -> String {
         Operation::Flatten => "flatten".into(),
         Operation::Dense { activation } => followed("dense".into(), *activation),
         Operation::Dropout(rate) => format!("dropout {rate}"),
+        Operation::MeanPool(pool) => format!("average pooling {0}x{0} / {1}", pool.kernel, pool.stride),
+        Operation::Add => "sum".into(),
+        Operation::Multiply => "product".into(),
+        Operation::Function(Function::RELU) => "ReLU".into(),
+        Operation::Function(function) => match function {
+            Function::Clip { low, high } => format!("values of {low} to {high}"),
+            Function::HardSigmoid { .. } => "hard sigmoid".into(),
+            Function::HardSwish => "hard swish".into(),
+            Function::Sigmoid => "sigmoid".into(),
+            Function::Silu => "SiLU".into(),
+        },
+        Operation::Pad(_) => "padding".into(),
     }
 }
 

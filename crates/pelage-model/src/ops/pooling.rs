@@ -12,7 +12,9 @@ use burn::tensor::{TensorData, module};
 use pelage_kernels::pooling::{self as kernel, Geometry};
 
 use super::backward::propagate;
+use super::convolution::convolution;
 use super::flex::{dims, runs_on_kernels, tensor, values};
+use crate::options::{Activation, Options};
 
 /// The maximum of each `kernel` x `kernel` window.
 ///
@@ -45,6 +47,30 @@ pub fn max_pool_composed(input: Tensor<4>, kernel: usize, stride: usize, padding
         .with_stride([stride; 2])
         .with_padding_pairs([(top, bottom), (left, right)]);
     module::max_pool2d(input.permute([0, 3, 1, 2]), options).permute([0, 2, 3, 1])
+}
+
+/// The mean of each window, of its pixels on the map; `shares` has one number for each window, what a pixel counts.
+///
+/// # Shapes
+/// `[n, h, w, c]` to `[n, h', w', c]`, as [`max_pool`].
+pub fn mean_pool(input: Tensor<4>, kernel: usize, stride: usize, padding: [usize; 4], shares: Vec<f32>) -> Tensor<4> {
+    let ([_, _, _, channels], device) = (input.dims(), input.device());
+    let options = Options {
+        stride,
+        padding,
+        groups: channels,
+        activation: Activation::None,
+    };
+    let sums = convolution(
+        input,
+        Tensor::ones([channels, 1, kernel, kernel], &device),
+        None,
+        &options,
+        None,
+    );
+    let [_, height, width, _] = sums.dims();
+    let shares = Tensor::<1>::from_data(TensorData::new(shares, [height * width]), &device);
+    sums * shares.reshape([1, height, width, 1])
 }
 
 /// Means over `output[0]` x `output[1]` parts of nearly equal size, as in PyTorch's adaptive average pooling.

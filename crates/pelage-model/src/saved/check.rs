@@ -13,11 +13,8 @@ const MOST_HIDDEN: (usize, usize) = (16, 65_536);
 
 /// Refuses an input that the network cannot take or that is absurdly large, and values of pixels that are no numbers to
 /// compute with.
-pub(super) fn check_input(architecture: Architecture, side: &Preprocessing) -> Result<(), String> {
-    let smallest = architecture.smallest_size() as u32;
-    if !(smallest..=4096).contains(&side.width) || !(smallest..=4096).contains(&side.height) {
-        return Err(format!("its input size {}x{} is out of range", side.width, side.height));
-    }
+pub(crate) fn check_input(architecture: Architecture, side: &Preprocessing) -> Result<(), String> {
+    architecture.check_size([side.height as usize, side.width as usize])?;
     for (mean, deviation) in side.mean.iter().zip(&side.std) {
         // Of black and white.
         let ends = [0.0, 1.0].map(|value: f32| (value - mean) / deviation);

@@ -80,7 +80,7 @@ impl Layout {
     /// Whether the project has weights of this architecture.
     pub fn knows(self, architecture: Architecture) -> bool {
         match architecture {
-            Cnn3 | Cnn(_) | Lynx => false,
+            Cnn3 | Cnn(_) | Lynx | Added(_) => false,
             Vgg16 | Vgg19 => self != Layout::EfficientNetLitePort,
             ResNet18 | ResNet34 | ResNet50 | GoogLeNet => self == Layout::Torchvision,
             MobileNetV2 => matches!(self, Layout::Torchvision | Layout::Timm),
@@ -96,7 +96,7 @@ impl Layout {
             |node: &&Node| matches!(node.operation, Operation::Convolution(_) | Operation::Dense { .. });
         let nodes = graph.nodes().iter().filter(with_parameters);
         match architecture {
-            Cnn3 | Cnn(_) | Lynx => Vec::new(),
+            Cnn3 | Cnn(_) | Lynx | Added(_) => Vec::new(),
             Vgg16 | Vgg19 => self.vgg(graph),
             ResNet18 | ResNet34 | ResNet50 => nodes.map(|node| (node, resnet(&node.name))).collect(),
             GoogLeNet => nodes.map(|node| (node, googlenet(&node.name))).collect(),

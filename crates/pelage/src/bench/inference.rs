@@ -2,7 +2,7 @@
 
 use burn::tensor::{Device, Tensor, TensorData};
 use pelage_model::networks::pooled::BATCH;
-use pelage_model::networks::{Architecture, BACKBONES, Mode, Network};
+use pelage_model::networks::{Architecture, Mode, Network};
 use serde::Serialize;
 
 use super::timing::{median_seconds, noise};
@@ -32,7 +32,7 @@ pub fn inference(
 ) -> Vec<Inference> {
     let mut found = Vec::new();
     for &architecture in architectures {
-        let scratch = !BACKBONES.contains(&architecture);
+        let scratch = !architecture.is_backbone();
         let size = match architecture {
             // The size of the reference recipe, also for the tutorial's VGG16.
             Architecture::Vgg16 => 150,

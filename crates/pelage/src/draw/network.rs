@@ -45,7 +45,7 @@ fn items(graph: &Graph, [height, width]: [usize; 2]) -> Vec<Item> {
             ink: node.map_or(Ink::Other, |node| match &node.operation {
                 Operation::Convolution(c) if c.groups > 1 => Ink::Depthwise,
                 Operation::Convolution(_) => Ink::Convolution,
-                Operation::MaxPool(_) | Operation::AveragePool { .. } => Ink::Pooling,
+                Operation::MaxPool(_) | Operation::MeanPool(_) | Operation::AveragePool { .. } => Ink::Pooling,
                 Operation::Dense { .. } => Ink::Dense,
                 _ => Ink::Other,
             }),

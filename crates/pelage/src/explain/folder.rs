@@ -27,6 +27,7 @@ use super::sheet::{self, Tile};
 use super::strongest::{self, Most};
 use super::{Input, filters, heat, unsaturated};
 use crate::compute::Compute;
+use crate::runs::images::{self, Labelled};
 use crate::{Error, Model, Result, atomic};
 
 /// What to explain.
@@ -79,7 +80,11 @@ pub fn explain(
         return Err(pelage_data::Error::Dataset("it has no pictures to explain".into()).into());
     }
     let job = Job::new(&model, options, folder)?;
-    let open = |path| catalog::open_parts_at(path, options.label_level)?.to_evaluate();
+    let labelled = |path| Labelled {
+        path,
+        level: options.label_level,
+    };
+    let open = |path| images::part_of(labelled(path), &model.facts, true);
     let scored = dataset.map(open).transpose()?;
     // Before minutes of decoding.
     claim(folder, &entries)?;

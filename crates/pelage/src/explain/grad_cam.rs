@@ -39,7 +39,8 @@ pub fn grad_cam_plus_plus(model: &Model, pixels: Tensor<4>, class: usize) -> Res
 fn one(model: &Model, pixels: Tensor<4>, class: usize, variant: Variant) -> Result<Heatmap> {
     model.alone("explained")?;
     let network = &model.network;
-    Ok(heatmaps(network, pixels, &[class], network.graph().features(), variant)?.swap_remove(0))
+    let layer = super::layer(network.graph(), None)?;
+    Ok(heatmaps(network, pixels, &[class], layer, variant)?.swap_remove(0))
 }
 
 /// The heat maps of images `[n, h, w, 3]`, each for its own class, over the output of node `layer` (see

@@ -60,9 +60,12 @@ pub fn receptive_field(graph: &Graph, size: [usize; 2], layer: usize, position: 
             |kernel, stride, padding: [usize; 4]| [0, 1].map(|axis| field[axis].windows(kernel, stride, padding[axis]));
         let field = match &node.operation {
             Operation::Convolution(c) => windows(c.kernel, c.stride, c.options(from).padding),
-            Operation::MaxPool(pool) => windows(pool.kernel, pool.stride, pool.padding(from)),
+            Operation::MaxPool(pool) | Operation::MeanPool(pool) => {
+                windows(pool.kernel, pool.stride, pool.padding(from))
+            }
             Operation::AveragePool { .. } if from != *to => all,
             Operation::Flatten => all,
+            Operation::Pad(sides) => windows(1, 1, *sides),
             _ => field,
         };
         // A shortcut is added to the output, and a concatenation joins channels: same position.

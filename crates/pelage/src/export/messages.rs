@@ -1,6 +1,7 @@
 //! The Protocol Buffers messages of an ONNX file, as far as a network needs them (onnx/onnx.proto, IR version 7).
 
 use prost::Message;
+use prost::bytes::Bytes;
 
 /// A file: a graph, and what it needs of whoever runs it.
 #[derive(Clone, PartialEq, Message)]
@@ -85,6 +86,9 @@ pub struct Node {
     /// What else the operator asks for.
     #[prost(message, repeated, tag = "5")]
     pub attribute: Vec<Attribute>,
+    /// Whose operator it is; empty for ONNX's own.
+    #[prost(string, tag = "7")]
+    pub domain: String,
 }
 
 /// An attribute of a node. Fields are optional, since a reader asks which one is there, be it zero or empty.
@@ -93,9 +97,21 @@ pub struct Attribute {
     /// Its name.
     #[prost(string, tag = "1")]
     pub name: String,
+    /// A number, for [`NUMBER`].
+    #[prost(float, optional, tag = "2")]
+    pub f: Option<f32>,
     /// A whole number, for [`INTEGER`].
     #[prost(int64, optional, tag = "3")]
     pub i: Option<i64>,
+    /// Text, which the network of a file of ours never has.
+    #[prost(bytes = "vec", optional, tag = "4")]
+    pub s: Option<Vec<u8>>,
+    /// A constant, likewise.
+    #[prost(message, optional, tag = "5")]
+    pub t: Option<Tensor>,
+    /// Numbers, likewise.
+    #[prost(float, repeated, tag = "7")]
+    pub floats: Vec<f32>,
     /// Whole numbers, for [`INTEGERS`].
     #[prost(int64, repeated, packed = "false", tag = "8")]
     pub ints: Vec<i64>,
@@ -104,6 +120,8 @@ pub struct Attribute {
     pub kind: i32,
 }
 
+/// The kind of an attribute that is a number.
+pub const NUMBER: i32 = 1;
 /// The kind of an attribute that is a whole number.
 pub const INTEGER: i32 = 2;
 /// The kind of an attribute that is a list of whole numbers.
@@ -118,20 +136,42 @@ pub struct Tensor {
     /// The type of its values.
     #[prost(int32, tag = "2")]
     pub data_type: i32,
+    /// The values of type [`F32`], where they are not raw.
+    #[prost(float, repeated, tag = "4")]
+    pub float_data: Vec<f32>,
+    /// Those of type [`I32`].
+    #[prost(int32, repeated, tag = "5")]
+    pub int32_data: Vec<i32>,
+    /// Those of type [`I64`].
+    #[prost(int64, repeated, tag = "7")]
+    pub int64_data: Vec<i64>,
     /// Its name.
     #[prost(string, tag = "8")]
     pub name: String,
-    /// The values, row-major, little-endian.
-    #[prost(bytes = "vec", tag = "9")]
-    pub raw_data: Vec<u8>,
+    /// The values, row-major, little-endian. A slice of the file where they were read.
+    #[prost(bytes = "bytes", tag = "9")]
+    pub raw_data: Bytes,
+    /// Those of type [`F64`].
+    #[prost(double, repeated, tag = "10")]
+    pub double_data: Vec<f64>,
+    /// Where in another file the values are: `location`, `offset`, `length`.
+    #[prost(message, repeated, tag = "13")]
+    pub external_data: Vec<Entry>,
+    /// Whether they are in another file.
+    #[prost(int32, tag = "14")]
+    pub data_location: i32,
 }
 
 /// The type of values that are `f32`.
 pub const F32: i32 = 1;
 /// The type of values that are `u8`.
 pub const U8: i32 = 2;
+/// The type of values that are `i32`.
+pub const I32: i32 = 6;
 /// The type of values that are `i64`.
 pub const I64: i32 = 7;
+/// The type of values that are `f64`.
+pub const F64: i32 = 11;
 
 /// An input or an output.
 #[derive(Clone, PartialEq, Message)]

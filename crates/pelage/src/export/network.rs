@@ -1,11 +1,12 @@
 //! A network's graph as nodes of ONNX: channels first, batch norms folded, without what is for training alone.
 
+use pelage_model::networks::Function;
 use pelage_model::networks::graph::{Convolution, Graph, Operation, Pool};
 use pelage_model::ops::Activation;
 use pelage_model::values::{Named, Values};
 
 use super::messages::Attribute;
-use super::writer::{Writer, integer, integers};
+use super::writer::{Writer, integer, integers, number};
 
 /// A network, with its parameters.
 pub(super) struct Exported<'a> {
@@ -51,6 +52,10 @@ impl Exported<'_> {
                 Operation::Norm(norm) => activation(writer, name, inputs[0].to_string(), norm.activation),
                 Operation::MaxPool(pool) => writer.node("MaxPool", name, &inputs, windows(pool, from)),
                 Operation::Concatenate => writer.node("Concat", name, &inputs, vec![integer("axis", 1)]),
+                // Within the backbone a map of one pixel stays a map: squeeze and excitation multiplies by it.
+                Operation::AveragePool { side: 1 } if i <= graph.features() => {
+                    writer.node("GlobalAveragePool", name, &inputs, Vec::new())
+                }
                 Operation::AveragePool { side: 1 } => {
                     let means = writer.node("GlobalAveragePool", &part(name, "means"), &inputs, Vec::new());
                     let means = writer.node("Flatten", name, &[&means], vec![integer("axis", 1)]);
@@ -83,6 +88,11 @@ impl Exported<'_> {
                     activation(writer, name, x, *follows)
                 }
                 Operation::Dropout(_) => inputs[0].to_string(),
+                Operation::MeanPool(pool) => writer.node("AveragePool", name, &inputs, windows(pool, from)),
+                Operation::Add => writer.node("Add", name, &inputs, Vec::new()),
+                Operation::Multiply => writer.node("Mul", name, &inputs, Vec::new()),
+                Operation::Function(function) => self::function(writer, name, inputs[0], *function),
+                Operation::Pad(sides) => pad(writer, name, inputs[0], *sides),
             };
             values.push(value);
         }
@@ -162,6 +172,39 @@ fn activation(writer: &mut Writer, name: &str, x: String, activation: Activation
             writer.node("Mul", name, &[&x, &gate], Vec::new())
         }
     }
+}
+
+/// The function of each value of `x`, called `name`, of operators that the version of the format has.
+fn function(writer: &mut Writer, name: &str, x: &str, function: Function) -> String {
+    match function {
+        Function::RELU => writer.node("Relu", name, &[x], Vec::new()),
+        Function::Clip { low, high } => {
+            let [low, high] =
+                [("low", low), ("high", high)].map(|(end, value)| writer.numbers(&part(name, end), &[], &[value]));
+            writer.node("Clip", name, &[x, &low, &high], Vec::new())
+        }
+        Function::HardSigmoid { slope, shift } => {
+            let attributes = vec![number("alpha", slope), number("beta", shift)];
+            writer.node("HardSigmoid", name, &[x], attributes)
+        }
+        Function::HardSwish => {
+            let attributes = vec![number("alpha", 1.0 / 6.0), number("beta", 0.5)];
+            let gate = writer.node("HardSigmoid", &part(name, "gate"), &[x], attributes);
+            writer.node("Mul", name, &[x, &gate], Vec::new())
+        }
+        Function::Sigmoid => writer.node("Sigmoid", name, &[x], Vec::new()),
+        Function::Silu => {
+            let gate = writer.node("Sigmoid", &part(name, "gate"), &[x], Vec::new());
+            writer.node("Mul", name, &[x, &gate], Vec::new())
+        }
+    }
+}
+
+/// Zeros around a map.
+fn pad(writer: &mut Writer, name: &str, x: &str, [top, left, bottom, right]: [usize; 4]) -> String {
+    let sides = [0, 0, top, left, 0, 0, bottom, right].map(|side| side as i64);
+    let sides = writer.integers(&part(name, "sides"), &[8], &sides);
+    writer.node("Pad", name, &[x, &sides], Vec::new())
 }
 
 /// Means over a grid of `side` x `side` parts of a map `[n, c, h, w]`, which may overlap: rows and then columns

@@ -1,7 +1,7 @@
 //! Writes a graph node by node.
 
 use super::messages::{
-    Attribute, Axis, F32, Graph, I64, INTEGER, INTEGERS, Kind, Node, Shape, Tensor, TensorKind, Value,
+    Attribute, Axis, F32, Graph, I64, INTEGER, INTEGERS, Kind, NUMBER, Node, Shape, Tensor, TensorKind, Value,
 };
 
 /// A graph in the making. Every value has the name of the node or constant that it comes from.
@@ -17,6 +17,7 @@ impl Writer {
             name: name.to_string(),
             op_type: operator.to_string(),
             attribute: attributes,
+            ..Node::default()
         });
         name.to_string()
     }
@@ -38,7 +39,8 @@ impl Writer {
             dims: shape.iter().map(|&length| length as i64).collect(),
             data_type,
             name: name.to_string(),
-            raw_data,
+            raw_data: raw_data.into(),
+            ..Tensor::default()
         });
         name.to_string()
     }
@@ -60,6 +62,16 @@ pub(super) fn integer(name: &str, value: usize) -> Attribute {
         name: name.to_string(),
         i: Some(value as i64),
         kind: INTEGER,
+        ..Attribute::default()
+    }
+}
+
+/// The attribute `name`, a number.
+pub(super) fn number(name: &str, value: f32) -> Attribute {
+    Attribute {
+        name: name.to_string(),
+        f: Some(value),
+        kind: NUMBER,
         ..Attribute::default()
     }
 }

@@ -1,6 +1,6 @@
 //! Everything needed to repeat a run: written into it as `config.toml`.
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use pelage_data::Progress;
 use pelage_data::catalog::{Catalog, Fold, Opening, Split};
@@ -99,7 +99,12 @@ impl Config {
         };
         let paths = [Some(&mut self.data), groups, self.drop_suspects.as_mut()];
         paths.into_iter().flatten().try_for_each(|path| {
-            *path = std::path::absolute(&*path).map_err(Error::io(&*path))?;
+            // What lies above is one path from wherever it is named; what is named by a link keeps its name.
+            let above = path.components().any(|part| part == Component::ParentDir);
+            *path = match above.then(|| path.canonicalize()) {
+                Some(Ok(found)) => found,
+                _ => std::path::absolute(&*path).map_err(Error::io(&*path))?,
+            };
             Ok(())
         })
     }

@@ -14,6 +14,7 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use super::config::Config;
+use super::learnt;
 use super::recorded::{self, Recorded, Set, content};
 use crate::train::facts::Training;
 use crate::{Error, Result};
@@ -155,11 +156,8 @@ fn check_contents(path: &Path, split: &Split, rows: &[Recorded]) -> Result<()> {
         };
         let others: Vec<_> = (0..rows.len()).into_par_iter().filter(differs).collect();
         if let Some(&first) = others.first() {
-            let named = &rows[first].path;
-            return Err(changed(
-                path,
-                &format!("{} are others by now, {named} for one", others.len()),
-            ));
+            let how = format!("{} are others by now, {} for one", others.len(), rows[first].path);
+            return Err(changed(path, &how));
         }
     }
     Ok(())
@@ -221,6 +219,17 @@ pub fn trained_on(run: &Path, facts: &Facts, data: Option<&Path>) -> Result<Imag
     }
 }
 
+/// The part of a data set that a model of these facts is asked about, see [`catalog::Parts::to_evaluate`]. A training
+/// part that is all there is counts as data without parts, if it may.
+pub(crate) fn part_of(data: Labelled, facts: &Facts, may_be_training: bool) -> Result<catalog::Scored> {
+    let parts = parts_of(data, facts).map(|parts| match may_be_training {
+        true => parts.training_as_whole(),
+        false => parts,
+    });
+    let part = parts.and_then(Parts::to_evaluate);
+    part.map_err(|error| of_class(error, facts, data.path))
+}
+
 /// The parts of a data set. Where no level is given, its labels are at the level at which the run has them, if the
 /// folders there are classes of the model.
 fn parts_of(data: Labelled, facts: &Facts) -> pelage_data::Result<Parts> {
@@ -264,21 +273,23 @@ pub fn to_evaluate(runs: &[(&Path, &Facts)], wanted: Wanted) -> Result<Scored> {
             });
         }
     };
-    let catalog::Scored {
-        part,
-        mut images,
-        train,
-    } = parts_of(data, facts)
-        .and_then(catalog::Parts::to_evaluate)
-        .map_err(|error| of_class(error, facts, data.path))?;
     let (mut seen, mut unrecorded) = (HashSet::new(), Vec::new());
     for (run, facts) in runs {
-        match learnt(run, facts)? {
+        match learnt::contents(run, facts, settings(facts).ok().as_ref())? {
             Some(contents) => seen.extend(contents),
             None => unrecorded.push(run.to_path_buf()),
         }
     }
-    let trained = among(&images, &seen);
+    let catalog::Scored {
+        part,
+        mut images,
+        train,
+    } = {
+        // What a training part has that none of them was trained on is as good as any.
+        let known = matches!(wanted, Wanted::All(_)) || unrecorded.is_empty();
+        part_of(data, facts, known)?
+    };
+    let trained = learnt::among(&images, &seen);
     let count = trained.iter().filter(|trained| **trained).count();
     let told = Scored {
         part,
@@ -311,25 +322,6 @@ pub fn to_evaluate(runs: &[(&Path, &Facts)], wanted: Wanted) -> Result<Scored> {
     })
 }
 
-/// What the images hold that the model of `run` was trained on; `None` where that was not recorded.
-fn learnt(run: &Path, facts: &Facts) -> Result<Option<HashSet<String>>> {
-    let noted = settings(facts).ok().and_then(|settings| settings.record);
-    let rows = recorded::read(run, noted.as_deref())?;
-    let learnt = |row: Recorded| (row.set == Set::Train && !row.content.is_empty()).then_some(row.content);
-    let contents = rows.map(|rows| rows.into_iter().filter_map(learnt).collect::<HashSet<_>>());
-    // A record of an earlier version has no contents.
-    Ok(contents.filter(|contents| !contents.is_empty()))
-}
-
-/// Which of `images` hold one of `contents`.
-fn among(images: &Catalog, contents: &HashSet<String>) -> Vec<bool> {
-    if contents.is_empty() {
-        return vec![false; images.len()];
-    }
-    let held = (0..images.len()).into_par_iter();
-    held.map(|index| contents.contains(&content(images, index))).collect()
-}
-
 /// How many of images are ones that a model was trained on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Familiar {
@@ -345,11 +337,13 @@ pub struct Familiar {
 /// # Errors
 /// A damaged record.
 pub fn familiar(run: &Path, facts: &Facts, split: &Split) -> Result<Option<Familiar>> {
-    let count =
-        |images: &Catalog, contents: &HashSet<String>| among(images, contents).into_iter().filter(|is| *is).count();
-    Ok(learnt(run, facts)?.map(|contents| Familiar {
-        train: count(&split.train, &contents),
-        validation: count(&split.validation, &contents),
+    let learnt = learnt::contents(run, facts, settings(facts).ok().as_ref())?;
+    Ok(learnt.map(|contents| {
+        let count = |images| learnt::among(images, &contents).into_iter().filter(|is| *is).count();
+        Familiar {
+            train: count(&split.train),
+            validation: count(&split.validation),
+        }
     }))
 }
 
@@ -388,13 +382,12 @@ fn common(runs: &[(&Path, &Facts)], data: Option<&Path>) -> Result<Split> {
         let compared = compared.into_par_iter();
         let contents: HashSet<_> = compared.map(|index| content(&split.validation, index)).collect();
         match &common {
-            Some((_, first)) if *first != contents => {
-                return Err(Error::DifferentImages);
-            }
+            Some((_, first)) if *first != contents => return Err(Error::DifferentImages),
             Some(_) => {}
             None => common = Some((split, contents)),
         }
     }
-    let common = common.map(|(split, _)| split);
-    common.ok_or_else(|| Error::Settings("there is no run to compare".into()))
+    common
+        .map(|(split, _)| split)
+        .ok_or_else(|| Error::Settings("there is no run to compare".into()))
 }

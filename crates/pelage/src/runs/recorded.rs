@@ -67,6 +67,11 @@ pub(super) fn table(train: &dyn Dataset, validation: &dyn Dataset, dropped: &dyn
     table::csv_of(&rows)
 }
 
+/// The lines of a record.
+pub(super) fn rows(record: &[u8]) -> csv::Result<Vec<Recorded>> {
+    csv::Reader::from_reader(record).deserialize().collect()
+}
+
 /// The checksum of a record.
 pub(super) fn checksum(record: &[u8]) -> String {
     blake3::hash(record).to_hex()[..32].to_string()
@@ -94,9 +99,7 @@ pub(super) fn read(run: &Path, noted: Option<&str>) -> Result<Option<Vec<Recorde
     let Some(path) = of(run) else { return Ok(None) };
     let bytes = std::fs::read(&path).map_err(Error::io(&path))?;
     let failed = |reason: String| Error::model(&path, format!("the record of the run's images is damaged: {reason}"));
-    let mut reader = csv::Reader::from_reader(&bytes[..]);
-    let rows = reader.deserialize().collect::<std::result::Result<Vec<_>, _>>();
-    let rows: Vec<Recorded> = rows.map_err(|failure| failed(failure.to_string()))?;
+    let rows = rows(&bytes).map_err(|failure| failed(failure.to_string()))?;
     for (set, name) in [(Set::Train, "training"), (Set::Validation, "validation")] {
         if !rows.iter().any(|row| row.set == set) {
             return Err(failed(format!("it names no {name} images")));

@@ -13,9 +13,9 @@ use super::settings::Search;
 use super::study::{Trial, best_first};
 use super::trial::values;
 use crate::compare::{self, Difference};
-use crate::runs::{Extension, Run, folder};
-use crate::train::{Control, EndReason, Event};
-use crate::{Config, Error, Result};
+use crate::runs::folder;
+use crate::train::{Control, EndReason, Event, Recipe};
+use crate::{Error, Result};
 
 /// The best settings, trained again.
 #[derive(Clone, Debug, Serialize)]
@@ -61,18 +61,8 @@ impl Search {
         let best = self.best(journal.trials())?;
         let recipe = self.space.recipe(&self.base.recipe, &best.parameters)?;
         for seed in (1..).map(|more| recipe.seed + more).take(seeds) {
-            let folder = self.again(best.number, seed);
-            let run = match folder.join("config.toml").exists() {
-                true => Run::resume(&folder, Extension::default(), progress)?,
-                false => {
-                    let mut config = Config {
-                        recipe: recipe.clone(),
-                        ..self.base.clone()
-                    };
-                    config.recipe.seed = seed;
-                    Run::create(config, &folder, progress)?
-                }
-            };
+            let recipe = Recipe { seed, ..recipe.clone() };
+            let run = self.opened(&self.again(best.number, seed), recipe, progress)?;
             let outcome = run.train(&mut |event| observe(seed, event))?;
             if outcome.reason == EndReason::Interrupted {
                 return Ok(Control::Stop);

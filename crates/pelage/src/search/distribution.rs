@@ -70,6 +70,11 @@ fn written(number: f64) -> String {
     text.strip_suffix(".0").map_or(text.clone(), String::from)
 }
 
+/// Whether two values are the same, however a number is written.
+pub(super) fn same(a: &str, b: &str) -> bool {
+    a == b || matches!((a.parse::<f64>(), b.parse::<f64>()), (Ok(a), Ok(b)) if a == b)
+}
+
 impl Distribution {
     /// The smallest and the largest number inside; logarithms where these are spread evenly.
     pub fn bounds(&self) -> (f64, f64) {
@@ -142,21 +147,20 @@ impl Distribution {
         }
     }
 
-    /// The number inside of what is written as `text`; none of what is out of range, or no choice.
+    /// The number inside of what is written as `text`; none of what is out of range, between two steps, or no choice.
     pub fn inside(&self, text: &str) -> Option<f64> {
         match self {
             Distribution::Categorical { choices } => {
-                let same = |choice: &Choice| match (choice, text.parse::<f64>()) {
-                    (Choice::Number(number), Ok(value)) => *number == value,
-                    (Choice::Whole(number), Ok(value)) => *number as f64 == value,
-                    _ => choice.to_string() == text,
-                };
-                choices.iter().position(same).map(|place| place as f64)
+                let place = choices.iter().position(|choice| same(&choice.to_string(), text));
+                place.map(|place| place as f64)
             }
-            Distribution::Float { low, high, .. } => text.parse().ok().filter(|value| (*low..=*high).contains(value)),
+            Distribution::Float { low, high, .. } => {
+                let inside = |value: &f64| (*low..=*high).contains(value) && self.holds(*value);
+                text.parse().ok().filter(inside)
+            }
             Distribution::Int { low, high, .. } => {
                 let value: i64 = text.parse().ok()?;
-                (*low..=*high).contains(&value).then_some(value as f64)
+                ((*low..=*high).contains(&value) && self.holds(value as f64)).then_some(value as f64)
             }
         }
     }
@@ -197,8 +201,8 @@ mod tests {
             [8.0, 8.0, 12.0, 12.0, 20.0]
         );
         assert_eq!(
-            (int.text(12.0), int.inside("12"), int.inside("21")),
-            ("12".into(), Some(12.0), None)
+            (int.text(12.0), int.inside("12"), int.inside("13"), int.inside("21")),
+            ("12".into(), Some(12.0), None, None)
         );
         let float = Distribution::Float {
             low: 1e-4,

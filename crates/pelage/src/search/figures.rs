@@ -65,7 +65,7 @@ fn drawn(report: &Report) -> Vec<(f64, &Row, f64)> {
 }
 
 /// The range of the metric without the worst tenth, which would leave no room for the others.
-fn spread(report: &Report) -> (f64, f64) {
+pub(super) fn spread(report: &Report) -> (f64, f64) {
     let mut values: Vec<f64> = report.trials.iter().filter_map(|row| row.value).collect();
     values.sort_by(f64::total_cmp);
     let tenth = values.len() / 10;

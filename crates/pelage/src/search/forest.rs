@@ -1,5 +1,6 @@
 //! A small random forest (Breiman 2001) that predicts a number from a few others.
 
+use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -64,7 +65,7 @@ pub(super) fn permutation_importance(rows: &[Vec<f64>], truth: &[f64], kinds: &[
         let before: f64 = unseen.iter().map(|&i| error(&rows[i], i)).sum();
         for (column, increase) in increase.iter_mut().enumerate() {
             let mut others = unseen.clone();
-            shuffle(&mut others, &mut random);
+            others.shuffle(&mut random);
             let exchanged = unseen.iter().zip(&others).map(|(&i, &other)| {
                 let mut row = rows[i].clone();
                 row[column] = rows[other][column];
@@ -74,12 +75,6 @@ pub(super) fn permutation_importance(rows: &[Vec<f64>], truth: &[f64], kinds: &[
         }
     }
     increase
-}
-
-fn shuffle(items: &mut [usize], random: &mut ChaCha8Rng) {
-    for i in (1..items.len()).rev() {
-        items.swap(i, random.random_range(0..=i));
-    }
 }
 
 fn grow(
@@ -92,7 +87,7 @@ fn grow(
 ) -> Tree {
     let mean = here.iter().map(|&i| truth[i]).sum::<f64>() / here.len().max(1) as f64;
     let mut columns: Vec<usize> = (0..kinds.len()).collect();
-    shuffle(&mut columns, random);
+    columns.shuffle(random);
     // A third of the columns, as is usual where a number is predicted.
     columns.truncate(kinds.len().div_ceil(3));
     let best = columns

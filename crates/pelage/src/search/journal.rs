@@ -352,7 +352,12 @@ fn state(value: &Value) -> std::result::Result<State, String> {
 
 fn distribution(value: &Value) -> std::result::Result<Distribution, String> {
     let text = value.as_str().ok_or("a setting without its distribution")?;
-    serde_json::from_str(text).map_err(|failure| failure.to_string())
+    let read: Distribution = serde_json::from_str(text).map_err(|failure| failure.to_string())?;
+    let (low, high) = read.bounds();
+    match low <= high && read.step().is_none_or(|step| step > 0.0) {
+        true => Ok(read),
+        false => Err("a setting has no values".into()),
+    }
 }
 
 /// The time, as Optuna writes it.
@@ -528,7 +533,8 @@ mod tests {
         );
         let place = r#""{\"name\":\"CategoricalDistribution\",\"attributes\":{\"choices\":[1,2]}}""#;
         let far = format!(r#"{{"op_code":4,"study_id":0,"params":{{"a":2}},"distributions":{{"a":{place}}}}}"#);
-        for damage in ["no JSON", "{}", r#"{"op_code":6,"trial_id":0,"state":9}"#, &far] {
+        let none = far.replace("[1,2]", "[]").replace(":2}", ":0}");
+        for damage in ["no JSON", "{}", r#"{"op_code":6,"trial_id":0,"state":9}"#, &far, &none] {
             let text = std::fs::read(&path).unwrap();
             add(damage);
             let told = journal.append(vec![new_trial()]).unwrap_err().to_string();

@@ -18,7 +18,7 @@ const GRACE: Duration = Duration::from_secs(30);
 /// The right to append, until it is dropped.
 pub(super) struct JournalLock {
     path: PathBuf,
-    _locked: File,
+    locked: File,
 }
 
 impl JournalLock {
@@ -28,32 +28,35 @@ impl JournalLock {
         let own = with_suffix(&path, &unique());
         let made = make(&own).map_err(Error::io(&own));
         let taken = made.and_then(|locked| {
-            wait(journal, &path, &own)?;
+            wait(journal, &path, &own, GRACE)?;
             Ok(locked)
         });
         // Under the lock's name it stays.
         let _ = std::fs::remove_file(&own);
-        taken.map(|_locked| JournalLock { path, _locked })
+        taken.map(|locked| JournalLock { path, locked })
     }
 }
 
 impl Drop for JournalLock {
     fn drop(&mut self) {
-        release(&self.path);
+        // Not what somebody else holds by now, who has waited for too long.
+        if cfg!(not(unix)) || is_at(&self.locked, &self.path) {
+            release(&self.path);
+        }
     }
 }
 
 /// A file that is locked before others see it.
 fn make(own: &Path) -> std::io::Result<File> {
     let mut file = File::options().write(true).create_new(true).open(own)?;
-    file.write_all(machine().as_bytes())?;
-    // Where a file system has no locks, the time must tell.
+    // Before it says whose it is. Where a file system has no locks, the time must tell.
     let _ = file.try_lock();
+    file.write_all(machine().as_bytes())?;
     Ok(file)
 }
 
 /// Until `own` has the name `path`.
-fn wait(journal: &Path, path: &Path, own: &Path) -> Result<()> {
+fn wait(journal: &Path, path: &Path, own: &Path, grace: Duration) -> Result<()> {
     let (mut pause, mut last, mut since) = (Duration::from_millis(1), None, Instant::now());
     loop {
         match std::fs::hard_link(own, path) {
@@ -65,7 +68,7 @@ fn wait(journal: &Path, path: &Path, own: &Path) -> Result<()> {
         if changed != last {
             (last, since) = (changed, Instant::now());
         }
-        if since.elapsed() > GRACE {
+        if since.elapsed() > grace && !is_held(path) {
             release(path);
             since = Instant::now();
         } else if let Some(_left) = left(path) {
@@ -74,6 +77,13 @@ fn wait(journal: &Path, path: &Path, own: &Path) -> Result<()> {
         std::thread::sleep(pause);
         pause = (pause * 2).min(Duration::from_millis(100));
     }
+}
+
+/// Whether a lock is one of this machine whose owner lives, if it is only slow.
+fn is_held(path: &Path) -> bool {
+    let is_ours = std::fs::read_to_string(path).is_ok_and(|told| !told.is_empty() && told == machine());
+    let is_locked = |file: File| matches!(file.try_lock(), Err(TryLockError::WouldBlock));
+    is_ours && File::open(path).is_ok_and(is_locked)
 }
 
 /// A lock of this machine whose owner is dead: locked now by this process, so that only one releases it.
@@ -166,8 +176,19 @@ mod tests {
         std::fs::write(folder.path().join("journal.log.lock-7-8-9"), machine()).unwrap();
         sweep(&journal);
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
-        // Of another machine, nobody can tell.
-        std::fs::write(folder.path().join("journal.log.lock"), "elsewhere").unwrap();
-        assert!(left(&folder.path().join("journal.log.lock")).is_none());
+        // Of another machine, nobody can tell, but the time.
+        let path = folder.path().join("journal.log.lock");
+        std::fs::write(&path, "elsewhere").unwrap();
+        assert!(left(&path).is_none());
+        let own = folder.path().join("own");
+        std::fs::write(&own, "").unwrap();
+        wait(&journal, &path, &own, Duration::from_millis(20)).unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "");
+        std::fs::remove_file(&path).unwrap();
+        // Who holds one and is slow does not lose it.
+        let lock = JournalLock::take(&journal).unwrap();
+        assert!(is_held(&path));
+        drop(lock);
+        assert!(!is_held(&path) && !path.exists());
     }
 }

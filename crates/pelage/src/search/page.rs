@@ -2,7 +2,7 @@
 
 use maud::{Markup, PreEscaped, html};
 
-use super::figures::{parallel, slices};
+use super::figures::{parallel, slices, spread};
 use super::report::{Report, Row};
 use super::settings::Search;
 use crate::draw::chart::{self, Axis, Chart, Mark, Series};
@@ -137,19 +137,7 @@ fn best_so_far(report: &Report, words: &str) -> Result<Markup> {
         }
         steps.extend(best.map(|best| (trial, best)));
     }
-    // What exploded would flatten the rest.
-    let mut values: Vec<f64> = points.iter().map(|(_, value)| *value).collect();
-    values.sort_by(f64::total_cmp);
-    let tenth = values.len() / 10;
-    let kept = if lower {
-        &values[..values.len() - tenth]
-    } else {
-        &values[tenth..]
-    };
-    let (low, high) = (
-        kept.first().copied().unwrap_or(0.0),
-        kept.last().copied().unwrap_or(1.0),
-    );
+    let (low, high) = spread(report);
     let margin = 0.05 * (high - low).max(1e-6);
     let inside = |(_, value): &(f64, f64)| (low - margin..=high + margin).contains(value);
     points.retain(inside);

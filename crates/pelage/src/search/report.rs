@@ -118,6 +118,7 @@ impl Report {
             );
         };
         let Confirmed {
+            trial,
             selected,
             mean,
             baseline,
@@ -133,9 +134,8 @@ impl Report {
         let sign = if self.metric == "validation-loss" { 1.0 } else { -1.0 };
         let worse = sign * (mean - selected);
         let mut note = format!(
-            "Trained again with {seeds}, the settings of trial {} come to {mean:.4}, where the trial itself has \
-             {selected:.4}: ",
-            row.trial
+            "Trained again with {seeds}, the settings of trial {trial} come to {mean:.4}, where the trial itself has \
+             {selected:.4}: "
         );
         note += &match baseline
             .map(|baseline| sign * (baseline - selected))

@@ -14,6 +14,7 @@ use super::sampler::Sampler;
 use super::space::Space;
 use super::study::Metric;
 use crate::runs::Config;
+use crate::runs::run::foreign;
 use crate::{Error, Result, atomic};
 
 /// How a search goes.
@@ -62,9 +63,7 @@ impl Search {
     pub fn create(folder: &Path, mut base: Config, space: Space, settings: Settings) -> Result<Search> {
         base.validate()?;
         base.recipe.check_augmentation()?;
-        if settings.trials == Some(0) {
-            return Err(Error::setting("trials", 0, "1 or more"));
-        }
+        check(settings.trials)?;
         let loses = settings.metric == Metric::ValidationLoss;
         if let Some(one) = space
             .settings
@@ -77,6 +76,8 @@ impl Search {
             )));
         }
         base.make_absolute()?;
+        // Images that are not there are no reason to begin.
+        base.without_suspects(&|_| {})?;
         if base.compute.cache == CacheMode::Auto {
             // Decoded once for all trials.
             base.compute.cache = CacheMode::Disk;
@@ -85,6 +86,13 @@ impl Search {
             let _lock = FolderLock::take(folder)?;
             if folder.join(SEARCH).exists() {
                 let told = "holds a search already; resume it, or choose another folder";
+                return Err(Error::folder(folder, told));
+            }
+            // What a killed process has begun is no other's.
+            if !folder.join(JOURNAL).exists()
+                && let Some(name) = foreign(folder)?
+            {
+                let told = format!("holds {name} already; give a new folder for the search");
                 return Err(Error::folder(folder, told));
             }
             pelage_data::source::mark(folder)?;
@@ -115,6 +123,7 @@ impl Search {
     /// # Errors
     /// No search there, or one that cannot be read.
     pub fn open(folder: &Path, trials: Option<usize>) -> Result<Search> {
+        check(trials)?;
         let path = folder.join(SEARCH);
         if !path.exists() {
             return Err(Error::folder(folder, format!("holds no search (no {SEARCH})")));
@@ -166,6 +175,14 @@ impl Search {
             pruner: self.settings.pruner,
             epochs: self.base.recipe.epochs,
         }
+    }
+}
+
+/// Refuses a search of no trials.
+fn check(trials: Option<usize>) -> Result<()> {
+    match trials {
+        Some(0) => Err(Error::setting("trials", 0, "1 or more")),
+        _ => Ok(()),
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use toml::Value;
 
-use super::distribution::{Choice, Distribution};
+use super::distribution::{Choice, Distribution, same};
 use crate::train::Recipe;
 use crate::{Error, Result};
 
@@ -97,6 +97,10 @@ impl Space {
         if let Some((_, why)) = FIXED.iter().find(|(fixed, _)| fixed == name) {
             return Err(format!("it cannot be searched: {why}"));
         }
+        let mut known = self.settings.iter().chain([setting]);
+        if let Some(earlier) = known.find(|one| one.when.contains_key(name)) {
+            return Err(format!("it must stand before {}, which depends on it", earlier.name));
+        }
         // Where its conditions hold, and those of the settings that they are about.
         let mut recipe = base.clone();
         for (other, values) in setting
@@ -109,21 +113,18 @@ impl Space {
                 .map_err(|allowed| format!("when: {other} must be {allowed}"))?;
         }
         let distribution = &setting.distribution;
-        let whole = |value: f64| {
-            let recipe = serde_json::to_value(&recipe).unwrap_or_default();
-            let kinds = [&recipe, &recipe["augmentation"], &recipe["model"], &recipe["transfer"]];
-            let now = kinds.iter().find_map(|kind| kind.get(name));
-            now.is_some_and(|now| now.is_u64()) && value.fract() != 0.0
-        };
+        let is_whole = recipe.value_of(name).is_some_and(|now| now.is_u64());
+        if is_whole && matches!(distribution, Distribution::Float { .. }) {
+            return Err("it is a whole number, so that low and high must be".into());
+        }
         for value in distribution.spread(2) {
-            if matches!(distribution, Distribution::Float { .. }) && whole(value) {
-                return Err("it is a whole number, so that low and high must be".into());
-            }
             let text = distribution.text(value);
             let mut tried = recipe.clone();
             tried
                 .assign(name, &text)
                 .map_err(|allowed| format!("{text} is none of its values: {allowed}"))?;
+            let ranges = tried.check_ranges().and_then(|()| Ok(tried.augmentation.validate()?));
+            ranges.map_err(|failure: Error| failure.to_string())?;
         }
         Ok(())
     }
@@ -177,7 +178,7 @@ impl Space {
                 Some(searched) => chosen.get(name).map(|&value| searched.distribution.text(value)),
                 None => text_of(base, name),
             };
-            now.is_some_and(|now| values.contains(&now))
+            now.is_some_and(|now| values.iter().any(|value| same(value, &now)))
         })
     }
 
@@ -251,13 +252,9 @@ fn text_of(recipe: &Recipe, name: &str) -> Option<String> {
     if name == "model" {
         return Some(recipe.model.name().into());
     }
-    // Through text, where an f32 is as short as it was written.
-    let text = serde_json::to_string(recipe).ok()?;
-    let recipe: serde_json::Value = serde_json::from_str(&text).ok()?;
-    let places = [&recipe, &recipe["augmentation"], &recipe["model"], &recipe["transfer"]];
-    let now = places.iter().find_map(|place| place.get(name))?;
+    let now = recipe.value_of(name)?;
     Some(match now {
-        serde_json::Value::String(text) => text.clone(),
+        serde_json::Value::String(text) => text,
         serde_json::Value::Array(items) if items.is_empty() => "none".into(),
         serde_json::Value::Array(items) => items.iter().map(ToString::to_string).collect::<Vec<_>>().join(","),
         other => other.to_string(),
@@ -410,6 +407,12 @@ mod tests {
             ("[learning_rate]\nlow = 0.0\nhigh = 0.1\nstep = 0.2", "step is"),
             ("[learning_rate]\nlow = 0.1\nhigh = 0.2\nchoices = [1]", "or choices"),
             ("[batch_size]\nlow = 0.5\nhigh = 3.5", "whole number"),
+            ("[batch_size]\nlow = 16.0\nhigh = 64.0", "whole number"),
+            ("[momentum]\nlow = 0.5\nhigh = 5.0", "momentum is 5"),
+            (
+                "[momentum]\nlow = 0.5\nhigh = 0.9\nwhen = { optimizer = 'sgd' }\n[optimizer]\nchoices = ['sgd', 'adam']",
+                "before momentum",
+            ),
             ("[optimizer]\nchoices = ['sgd', 'sdg']", "sdg"),
             ("[optimizer]\nchoices = []", "no choices"),
             ("[optimizer]\nchoices = ['sgd', 'sgd']", "twice"),

@@ -106,28 +106,17 @@ impl Trial {
     }
 }
 
-/// What is measured.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Metric {
-    /// The lower, the better.
-    ValidationLoss,
-    /// The higher, the better.
-    ValidationAccuracy,
+pelage_data::choices! {
+    /// What is measured.
+    Metric {
+        /// The lower, the better.
+        ValidationLoss = "validation-loss",
+        /// The higher, the better.
+        ValidationAccuracy = "validation-accuracy",
+    }
 }
 
 impl Metric {
-    /// The names of all.
-    pub const NAMES: &'static [&'static str] = &["validation-loss", "validation-accuracy"];
-
-    /// Its name.
-    pub fn name(self) -> &'static str {
-        match self {
-            Metric::ValidationLoss => "validation-loss",
-            Metric::ValidationAccuracy => "validation-accuracy",
-        }
-    }
-
     /// In words.
     pub fn words(self) -> &'static str {
         match self {
@@ -142,16 +131,6 @@ impl Metric {
             Metric::ValidationLoss => value,
             Metric::ValidationAccuracy => -value,
         }
-    }
-}
-
-impl std::str::FromStr for Metric {
-    type Err = String;
-
-    fn from_str(name: &str) -> Result<Self, String> {
-        let known = [Metric::ValidationLoss, Metric::ValidationAccuracy];
-        let found = known.into_iter().find(|metric| metric.name() == name);
-        found.ok_or_else(|| format!("'{name}' is none of {}", Self::NAMES.join(", ")))
     }
 }
 

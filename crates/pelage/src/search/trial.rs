@@ -1,5 +1,7 @@
 //! A trial, trained to where it is looked at.
 
+use std::path::Path;
+
 use pelage_data::Progress;
 
 use super::job::{Job, REASON};
@@ -9,7 +11,7 @@ use super::study::{Metric, State, Trial};
 use super::told::Told;
 use crate::runs::{Extension, Run, folder};
 use crate::train::history::HistoryRow;
-use crate::train::{Control, EndReason, Event};
+use crate::train::{Control, EndReason, Event, Recipe};
 use crate::{Config, Error, Result};
 
 impl Search {
@@ -37,10 +39,14 @@ impl Search {
         if epochs >= job.target && job.target < self.plan().epochs {
             return self.ended(journal, job, State::Waiting, None, observe);
         }
-        let run = match self.opened(job, progress) {
-            Ok(run) => run,
-            Err(failure) => return self.failed(journal, job, failure, observe),
+        let failed = |failure: Error| Some(failure.to_string());
+        // A combination that no training can have is a failed trial, and so is one that diverges; what has another
+        // cause ends the search.
+        let recipe = match self.space.recipe(&self.base.recipe, &job.parameters) {
+            Ok(recipe) => recipe,
+            Err(refused) => return self.ended(journal, job, State::Failed, failed(refused), observe),
         };
+        let run = self.opened(&self.run(number), recipe, progress)?;
         let (mut state, mut stopped, mut failure) = (None, Control::Continue, None);
         let trained = run.train(&mut |event| {
             if observe(&Told::Training(event)) == Control::Stop {
@@ -65,7 +71,10 @@ impl Search {
         }
         let outcome = match trained {
             Ok(outcome) => outcome,
-            Err(failure) => return self.failed(journal, job, failure, observe),
+            Err(failure @ Error::Diverged { .. }) => {
+                return self.ended(journal, job, State::Failed, failed(failure), observe);
+            }
+            Err(failure) => return Err(failure),
         };
         let done = values(&outcome.history, metric);
         journal.decide(|trials| Ok((added(&trials[number], &done), ())))?;
@@ -82,18 +91,16 @@ impl Search {
         Ok(stopped)
     }
 
-    /// The run of a trial, begun or resumed.
-    fn opened(&self, job: &Job, progress: &(dyn Fn(Progress) + Sync)) -> Result<Run> {
-        let folder = self.run(job.number);
+    /// The run by `recipe` in `folder`, begun or resumed.
+    pub(super) fn opened(&self, folder: &Path, recipe: Recipe, progress: &(dyn Fn(Progress) + Sync)) -> Result<Run> {
         if folder.join("config.toml").exists() {
-            return Run::resume(&folder, Extension::default(), progress);
+            return Run::resume(folder, Extension::default(), progress);
         }
-        let recipe = self.space.recipe(&self.base.recipe, &job.parameters)?;
         let config = Config {
             recipe,
             ..self.base.clone()
         };
-        Run::create(config, &folder, progress)
+        Run::create(config, folder, progress)
     }
 
     /// Writes down an epoch; the state in which the trial is to stop, if it is.
@@ -112,22 +119,6 @@ impl Search {
             };
             Ok((entries, state))
         })
-    }
-
-    /// A trial that settings brought to nothing is one; what has another cause ends the search.
-    fn failed(
-        &self,
-        journal: &mut Journal,
-        job: &Job,
-        failure: Error,
-        observe: &mut dyn FnMut(&Told) -> Control,
-    ) -> Result<Control> {
-        match failure {
-            Error::Diverged { .. } | Error::Setting { .. } | Error::Settings(_) | Error::Frozen => {
-                self.ended(journal, job, State::Failed, Some(failure.to_string()), observe)
-            }
-            other => Err(other),
-        }
     }
 
     fn ended(

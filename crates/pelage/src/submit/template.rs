@@ -12,7 +12,7 @@ use crate::{Error, Result};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Template {
     /// The column names, the id's first.
-    header: Vec<String>,
+    pub(super) header: Vec<String>,
     /// The lines, each with as many fields as the header.
     rows: Vec<Vec<String>>,
 }

@@ -30,7 +30,7 @@ macro_rules! settings {
 
         impl $name {
             /// The first setting that is out of its range.
-            fn check_ranges(&self) -> Result<()> {
+            pub(crate) fn check_ranges(&self) -> Result<()> {
                 $($(
                     let rule: fn(&$type) -> bool = $rule;
                     if !rule(&self.$field) {
@@ -335,6 +335,16 @@ impl Recipe {
             Some(transfer) => transfer.validate(self.model),
             None => Ok(()),
         }
+    }
+}
+
+impl Recipe {
+    /// The setting called `name`, of augmentation, transfer or a network from a description too, as JSON.
+    pub(crate) fn value_of(&self, name: &str) -> Option<serde_json::Value> {
+        // Through text, where an f32 is as short as it was written.
+        let text = serde_json::to_string(self).ok()?;
+        let mut recipe = serde_json::from_str(&text).ok()?;
+        place(&mut recipe, name).cloned()
     }
 }
 

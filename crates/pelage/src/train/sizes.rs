@@ -5,6 +5,8 @@ use pelage_model::networks::{Architecture, summary};
 use super::recipe::{Recipe, Schedule};
 use crate::{Error, Result};
 
+/// The most values that a layer of a network from a description may make of a batch.
+const MOST_OUTPUTS: u64 = 1 << 33;
 /// The most parameters of a network from a description: as many again are gradients, and twice as many the optimizer's.
 const MOST_PARAMETERS: u64 = 200_000_000;
 
@@ -72,21 +74,44 @@ impl Recipe {
             .try_for_each(|side| named("image_sizes", side))?;
         self.evaluation_size
             .map_or(Ok(()), |side| named("evaluation_size", side))?;
+        let sides = self
+            .image_sizes
+            .sides()
+            .chain([self.image_size])
+            .chain(self.evaluation_size);
+        let own = self.image_size == self.model.input_size();
+        let beside = self
+            .transfer
+            .iter()
+            .flat_map(|transfer| &transfer.beside)
+            .map(|beside| match own {
+                true => (beside.architecture, beside.architecture.input_size()),
+                false => (beside.architecture, self.image_size),
+            });
+        for (architecture, side) in sides.map(|side| (self.model, side)).chain(beside) {
+            architecture.check_size([side as usize; 2]).map_err(Error::Settings)?;
+        }
         let head = self.transfer.as_ref().map(|transfer| &transfer.head);
         let graph = self.model.graph_with(head, [self.image_size as usize; 2], 2);
         let scratch = self.transfer.is_none();
         if matches!(self.model, Architecture::Cnn(_)) {
             let side = self.largest_side() as usize;
-            let parameters: u64 = summary::layers(self.model, [side; 2], 2)
-                .iter()
-                .map(|one| one.parameters)
-                .sum();
+            let layers = summary::layers(self.model, [side; 2], 2);
+            let parameters: u64 = layers.iter().map(|one| one.parameters).sum();
             if parameters > MOST_PARAMETERS {
                 let allowed = format!(
                     "a smaller one: of images of {side} pixels it has {parameters} parameters, more than \
                      {MOST_PARAMETERS}"
                 );
                 return Err(Error::setting("model", self.model.name(), allowed));
+            }
+            let maps = layers
+                .iter()
+                .map(|one| one.output_shape.iter().product::<usize>() as u64);
+            let most = MOST_OUTPUTS / maps.max().unwrap_or(0).max(1);
+            if self.batch_size as u64 > most {
+                let allowed = format!("{most} at most for this network and images of {side} pixels");
+                return Err(Error::setting("batch_size", self.batch_size, allowed));
             }
         }
         let one_size = !graph.takes_any_size() || self.learns_from_features();

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use pelage_model::networks::{Architecture, BACKBONES, Head, Pooling};
+use pelage_model::networks::{Architecture, Head, Pooling};
 use pelage_model::saved;
 use serde::{Deserialize, Serialize};
 
@@ -118,7 +118,7 @@ impl Transfer {
     /// Names the first that does not.
     pub fn validate(&self, architecture: Architecture) -> Result<()> {
         let name = architecture.name();
-        if !BACKBONES.contains(&architecture) {
+        if !architecture.is_backbone() {
             return Err(Error::setting("backbone", name, "a network with pretrained weights"));
         }
         if !(self.backbone_rate > 0.0 && self.backbone_rate.is_finite()) {
@@ -134,7 +134,7 @@ impl Transfer {
         if !self.beside.is_empty() {
             self.validate_linear("backbones are joined")?;
         }
-        if let Some(beside) = self.beside.iter().find(|one| !BACKBONES.contains(&one.architecture)) {
+        if let Some(beside) = self.beside.iter().find(|one| !one.architecture.is_backbone()) {
             let name = beside.architecture.name();
             return Err(Error::setting("backbone", name, "a network with pretrained weights"));
         }
@@ -165,11 +165,10 @@ impl Transfer {
     fn validate_linear(&self, why: &str) -> Result<()> {
         let solved = |what: &str| format!("{what} where {why}");
         if self.head != Head::linear() {
-            let Head { pooling, hidden, .. } = &self.head;
-            return match pooling {
-                Pooling::Flatten => Err(Error::setting("pooling", pooling.name(), solved("average"))),
-                Pooling::Average => Err(Error::setting("head", format!("{hidden:?}"), solved("linear"))),
-            };
+            return Err(match self.head.pooling {
+                Pooling::Flatten => Error::setting("pooling", self.head.pooling.name(), solved("average")),
+                Pooling::Average => Error::setting("head", "one with hidden layers", solved("linear or logistic")),
+            });
         }
         if self.unfreeze != Unfreeze::None {
             let unfreeze = String::from(self.unfreeze);

@@ -15,6 +15,7 @@ use crate::{Error, Result};
 /// As [`weights::load`].
 pub fn load(path: &Path, architecture: Architecture) -> Result<Pretrained> {
     match weights::head(path)?[..] {
+        _ if matches!(architecture, Architecture::Added(_)) => weights::load(path, architecture),
         [0x89, b'H', b'D', b'F', ..] => keras::tensors(path)
             .and_then(|tensors| weights::fit(tensors, architecture))
             .map_err(|reason| Error::model(path, reason)),

@@ -1,6 +1,6 @@
 //! Facts about each architecture and its published weights.
 
-use pelage_model::networks::{Architecture, BACKBONES, summary};
+use pelage_model::networks::{Architecture, summary};
 use pelage_model::weights::Layout;
 use serde::Serialize;
 
@@ -67,7 +67,7 @@ impl std::fmt::Display for Source {
 /// The entry of `architecture`.
 pub fn entry(architecture: Architecture) -> Entry {
     let input_size = architecture.input_size() as usize;
-    let classes = if BACKBONES.contains(&architecture) { 1000 } else { 2 };
+    let classes = if architecture.is_backbone() { 1000 } else { 2 };
     let layers = summary::layers(architecture, [input_size; 2], classes);
     Entry {
         architecture,
@@ -84,6 +84,7 @@ fn paper(architecture: Architecture) -> &'static str {
         Architecture::Cnn3 => "none; the tutorial's network",
         Architecture::Cnn(_) => "none; a network from a description, by default that of cnn3",
         Architecture::Lynx => "none; a network to train from scratch on a CPU",
+        Architecture::Added(_) => "not known; a network that was added from a file",
         Architecture::Vgg16 | Architecture::Vgg19 => {
             "Simonyan and Zisserman 2015, Very Deep Convolutional Networks for Large-Scale Image Recognition"
         }
@@ -142,7 +143,7 @@ fn weights(architecture: Architecture) -> Vec<Weights> {
         ]
     };
     match architecture {
-        Architecture::Cnn3 | Architecture::Cnn(_) | Architecture::Lynx => Vec::new(),
+        Architecture::Cnn3 | Architecture::Cnn(_) | Architecture::Lynx | Architecture::Added(_) => Vec::new(),
         Architecture::Vgg16 => vec![torchvision("397923af", 71.592)],
         Architecture::Vgg19 => vec![torchvision("dcbb9e9d", 72.376)],
         Architecture::ResNet18 => vec![torchvision("f37072fd", 69.758)],

@@ -8,7 +8,7 @@ use pelage_data::preprocess::Preprocessing;
 use pelage_model::error::Wanted;
 use pelage_model::networks::Architecture;
 use pelage_model::weights::Pretrained;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::fetch::{self, Patience};
 use super::load::load;
@@ -25,6 +25,7 @@ pub struct Store {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Kept {
     /// The architecture of the weights.
+    #[serde(serialize_with = "by_name")]
     pub architecture: Architecture,
     /// The file.
     pub path: PathBuf,
@@ -87,7 +88,7 @@ impl Store {
         patience: &Patience,
         progress: &mut dyn FnMut(u64, Option<u64>),
     ) -> Result<Added> {
-        let kept = self.place(architecture).join(&weights.file);
+        let kept = self.place(architecture.name()).join(&weights.file);
         if kept.is_file() && !weights.sha256.is_empty() && sha256(&kept)?.starts_with(weights.sha256) {
             let found = load(&kept, architecture)?;
             return Added::new(kept, None, found);
@@ -119,8 +120,8 @@ impl Store {
     ) -> Result<Added> {
         let found = load(file, architecture)?;
         check_name(file, architecture)?;
-        let earlier = self.files(architecture)?;
-        let folder = self.place(architecture);
+        let earlier = self.files(architecture.name())?;
+        let folder = self.place(architecture.name());
         std::fs::create_dir_all(&folder).map_err(Error::io(&folder))?;
         let path = folder.join(file.file_name().unwrap_or_default());
         place(file, &path)?;
@@ -135,7 +136,7 @@ impl Store {
     /// # Errors
     /// If there is none: [`Error::Weights`], with the file to get.
     pub fn find(&self, architecture: Architecture) -> Result<PathBuf> {
-        match self.files(architecture)?.into_iter().next() {
+        match self.files(architecture.name())?.into_iter().next() {
             Some(path) => {
                 log::info!("weights: {} from {}", architecture.name(), path.display());
                 Ok(path)
@@ -144,14 +145,14 @@ impl Store {
         }
     }
 
-    /// Every kept file, in the order of [`Architecture::ALL`].
+    /// Every kept file, in the order of [`Architecture::ALL`], and after these the networks that were added, by name.
     ///
     /// # Errors
     /// A folder that cannot be read.
     pub fn list(&self) -> Result<Vec<Kept>> {
         let mut kept = Vec::new();
-        for architecture in Architecture::ALL {
-            if let Some(path) = self.files(architecture)?.into_iter().next() {
+        for architecture in Architecture::ALL.into_iter().chain(self.added()?) {
+            if let Some(path) = self.files(architecture.name())?.into_iter().next() {
                 kept.push(Kept::new(architecture, path)?);
             }
         }
@@ -164,18 +165,18 @@ impl Store {
     /// As [`Store::find`]; a folder that cannot be written.
     pub fn remove(&self, architecture: Architecture) -> Result<Kept> {
         let kept = Kept::new(architecture, self.find(architecture)?)?;
-        let folder = self.place(architecture);
+        let folder = self.place(architecture.name());
         std::fs::remove_dir_all(&folder).map_err(Error::io(&folder))?;
         Ok(kept)
     }
 
-    fn place(&self, architecture: Architecture) -> PathBuf {
-        self.folder.join(architecture.name())
+    pub(super) fn place(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
     }
 
-    /// The files kept for `architecture`, newest first: a kill may leave the one that was being replaced.
-    fn files(&self, architecture: Architecture) -> Result<Vec<PathBuf>> {
-        let folder = self.place(architecture);
+    /// The files kept under `name`, newest first: a kill may leave the one that was being replaced.
+    pub(super) fn files(&self, name: &str) -> Result<Vec<PathBuf>> {
+        let folder = self.place(name);
         let read = || -> std::io::Result<Vec<_>> {
             let mut files = Vec::new();
             for entry in std::fs::read_dir(&folder)? {
@@ -206,7 +207,7 @@ impl Store {
             reason: format!(
                 "there are no pretrained weights of {} in {}{none}",
                 architecture.name(),
-                self.place(architecture).display()
+                self.place(architecture.name()).display()
             ),
             wanted: first.map(|weights| wanted(architecture, &weights)),
         }
@@ -214,7 +215,7 @@ impl Store {
 }
 
 impl Added {
-    fn new(path: PathBuf, replaced: Option<PathBuf>, found: Pretrained) -> Result<Self> {
+    pub(super) fn new(path: PathBuf, replaced: Option<PathBuf>, found: Pretrained) -> Result<Self> {
         let Pretrained {
             architecture,
             classes,
@@ -228,6 +229,11 @@ impl Added {
             preprocessing,
         })
     }
+}
+
+/// What a description of a network is in a document: its name.
+fn by_name<S: Serializer>(architecture: &Architecture, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+    serializer.serialize_str(architecture.name())
 }
 
 impl Kept {

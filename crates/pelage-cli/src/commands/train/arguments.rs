@@ -17,7 +17,7 @@ use pelage::{Architecture, Config, Recipe};
 use super::super::compute::Caching;
 use super::settings::Settings;
 use crate::failure::Failure;
-use crate::options::{flag, one_of};
+use crate::options::{Networks, Unfound, flag, one_of};
 
 /// Train a network; every default is that of the reference recipe
 ///
@@ -262,9 +262,8 @@ impl FromStr for Backbones {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let known = |name: &str| {
-            let found = BACKBONES.into_iter().find(|architecture| architecture.name() == name);
-            let names = || BACKBONES.map(Architecture::name).join(", ");
-            found.ok_or_else(|| format!("'{name}' is none of {}", names()))
+            let found = Networks(&BACKBONES).find(name);
+            found.map_err(|(Unfound::Damaged(told) | Unfound::Unknown(told))| told)
         };
         text.split('+').map(known).collect::<Result<_, _>>().map(Backbones)
     }

@@ -1,0 +1,337 @@
+//! Layers in the making: what a file spreads over several nodes is one convolution here, where nothing else reads what
+//! is between.
+
+use std::collections::{BTreeMap, HashMap};
+
+use pelage_model::networks::Function;
+use pelage_model::networks::graph::{Convolution, Graph, Operation, Padding, Pool};
+use pelage_model::ops::Activation;
+use pelage_model::values::{Named, Values};
+
+/// The most values of one constant, as many as 2 GB are.
+const MOST_VALUES: usize = 1 << 29;
+
+/// A layer, and the shape of its output.
+struct Layer {
+    name: String,
+    operation: Operation,
+    inputs: Vec<usize>,
+    size: [usize; 2],
+    channels: usize,
+    /// Those of a convolution.
+    weight: Vec<f32>,
+    bias: Vec<f32>,
+}
+
+/// The layers of a network, each behind those that it reads; the first one is the images.
+pub(super) struct Layers {
+    all: Vec<Layer>,
+    /// Those that are taken, each with how many have wanted it.
+    names: HashMap<String, usize>,
+}
+
+/// A layer, and how many nodes read it.
+#[derive(Clone, Copy)]
+pub(super) struct Read {
+    pub(super) layer: usize,
+    pub(super) readers: usize,
+}
+
+impl Layers {
+    /// For images of `side` rows and columns.
+    pub(super) fn new(side: usize) -> Layers {
+        let images = Layer {
+            name: "input".into(),
+            operation: Operation::Input,
+            inputs: Vec::new(),
+            size: [side; 2],
+            channels: 3,
+            weight: Vec::new(),
+            bias: Vec::new(),
+        };
+        Layers {
+            all: vec![images],
+            names: HashMap::from([("input".to_string(), 1)]),
+        }
+    }
+
+    /// Rows and columns of a layer's output.
+    pub(super) fn size(&self, layer: usize) -> [usize; 2] {
+        self.all[layer].size
+    }
+
+    pub(super) fn channels(&self, layer: usize) -> usize {
+        self.all[layer].channels
+    }
+
+    /// Adds a layer without weights, whose windows lie on its map.
+    pub(super) fn add(&mut self, name: &str, operation: Operation, inputs: Vec<usize>) -> Result<usize, String> {
+        let from = self.all[inputs[0]].size;
+        let size = match &operation {
+            Operation::MaxPool(pool) | Operation::MeanPool(pool) => {
+                let Pool {
+                    kernel,
+                    stride,
+                    padding,
+                    ..
+                } = *pool;
+                fits(kernel, stride, padding, from)?;
+                pool.output_size(from)
+            }
+            Operation::AveragePool { .. } => [1, 1],
+            Operation::Pad([top, left, bottom, right]) => [from[0] + top + bottom, from[1] + left + right],
+            _ => from,
+        };
+        let channels = match operation {
+            Operation::Concatenate => inputs.iter().map(|&input| self.all[input].channels).sum(),
+            _ => self.all[inputs[0]].channels,
+        };
+        let name = self.name(name);
+        self.all.push(Layer {
+            name,
+            operation,
+            inputs,
+            size,
+            channels,
+            weight: Vec::new(),
+            bias: Vec::new(),
+        });
+        Ok(self.all.len() - 1)
+    }
+
+    /// Adds a convolution with its weights, `[channels, inputs / groups, kernel, kernel]`, and its bias.
+    pub(super) fn convolution(
+        &mut self,
+        name: &str,
+        input: usize,
+        convolution: Convolution,
+        weight: Vec<f32>,
+        bias: Vec<f32>,
+    ) -> Result<usize, String> {
+        let Layer { size, channels, .. } = self.all[input];
+        let Convolution {
+            kernel,
+            stride,
+            groups,
+            padding,
+            channels: outputs,
+            ..
+        } = convolution;
+        fits(kernel, stride, padding, size)?;
+        if groups == 0 || !channels.is_multiple_of(groups) || !outputs.is_multiple_of(groups) {
+            return Err(format!("it makes {outputs} channels of {channels} in {groups} groups"));
+        }
+        let wanted = checked([outputs, channels / groups, kernel, kernel])?;
+        if weight.len() != wanted || bias.len() != outputs {
+            return Err(format!(
+                "it has {} weights and a bias of {} where {wanted} and {outputs} belong",
+                weight.len(),
+                bias.len()
+            ));
+        }
+        let name = self.name(name);
+        self.all.push(Layer {
+            name,
+            size: convolution.output_size(size),
+            channels: outputs,
+            operation: Operation::Convolution(convolution),
+            inputs: vec![input],
+            weight,
+            bias,
+        });
+        Ok(self.all.len() - 1)
+    }
+
+    /// Each channel times `scale`, plus `shift`: a batch norm, or arithmetic with constants.
+    pub(super) fn affine(&mut self, name: &str, x: Read, scale: &[f64], shift: &[f64]) -> Result<usize, String> {
+        let channels = self.channels(x.layer);
+        let layer = match self.open_convolution(x) {
+            true if self.all[x.layer].inputs.len() == 1 => x.layer,
+            _ => {
+                let one = Convolution::new(1, channels).depthwise();
+                self.convolution(name, x.layer, one, vec![1.0; channels], vec![0.0; channels])?
+            }
+        };
+        let Layer { weight, bias, .. } = &mut self.all[layer];
+        let each = weight.len() / channels.max(1);
+        for (kernel, scale) in weight.chunks_mut(each.max(1)).zip(scale) {
+            kernel
+                .iter_mut()
+                .for_each(|weight| *weight = (f64::from(*weight) * scale) as f32);
+        }
+        for (bias, (scale, shift)) in bias.iter_mut().zip(scale.iter().zip(shift)) {
+            *bias = (f64::from(*bias) * scale + shift) as f32;
+        }
+        Ok(layer)
+    }
+
+    /// A function of each value, by the convolution before it where that can be.
+    pub(super) fn function(&mut self, name: &str, x: Read, function: Function) -> Result<usize, String> {
+        let fused = match function {
+            Function::RELU => Some(Activation::Relu),
+            Function::Clip { low: 0.0, high: 6.0 } => Some(Activation::Relu6),
+            Function::Silu => Some(Activation::Silu),
+            _ => None,
+        };
+        let open = self.open_convolution(x);
+        match (&mut self.all[x.layer].operation, fused) {
+            (Operation::Convolution(convolution), Some(activation)) if open => {
+                convolution.activation = activation;
+                Ok(x.layer)
+            }
+            _ => self.add(name, Operation::Function(function), vec![x.layer]),
+        }
+    }
+
+    /// The sum of two maps, by the convolution that makes the later one where that can be.
+    pub(super) fn sum(&mut self, name: &str, a: Read, b: Read) -> Result<usize, String> {
+        let (first, last) = if a.layer < b.layer { (a, b) } else { (b, a) };
+        let alike = self.size(a.layer) == self.size(b.layer) && self.channels(a.layer) == self.channels(b.layer);
+        if !alike {
+            return Err("it adds maps of different shapes".into());
+        }
+        if first.layer != last.layer && self.open_convolution(last) && self.all[last.layer].inputs.len() == 1 {
+            self.all[last.layer].inputs.push(first.layer);
+            return Ok(last.layer);
+        }
+        self.add(name, Operation::Add, vec![first.layer, last.layer])
+    }
+
+    /// The product of two maps, or of a map and a factor for each channel.
+    pub(super) fn product(&mut self, name: &str, a: Read, b: Read) -> Result<usize, String> {
+        // x * sigmoid(x).
+        for (x, gate) in [(a, b), (b, a)] {
+            let Layer { operation, inputs, .. } = &self.all[gate.layer];
+            if *operation == Operation::Function(Function::Sigmoid) && inputs[..] == [x.layer] && gate.readers == 1 {
+                // By the gate and by this node.
+                let readers = x.readers - 1;
+                return self.function(name, Read { readers, ..x }, Function::Silu);
+            }
+        }
+        let channels = self.channels(a.layer) == self.channels(b.layer);
+        let [a_size, b_size] = [a, b].map(|read| self.size(read.layer));
+        let (map, factor) = if a_size == [1, 1] { (b, a) } else { (a, b) };
+        match channels && (a_size == b_size || self.size(factor.layer) == [1, 1]) {
+            true => self.add(name, Operation::Multiply, vec![map.layer, factor.layer]),
+            false => Err("it multiplies maps of different shapes".into()),
+        }
+    }
+
+    /// Whether `x` is a convolution to which something may still be added.
+    fn open_convolution(&self, x: Read) -> bool {
+        let plain = |c: &Convolution| c.activation == Activation::None;
+        x.readers == 1 && matches!(&self.all[x.layer].operation, Operation::Convolution(c) if plain(c))
+    }
+
+    /// A name of its own for a layer that is called `name` in the file: plain letters alone.
+    fn name(&mut self, name: &str) -> String {
+        // PyTorch writes /features/features.0/features.0.0/Conv.
+        let mut parts: Vec<&str> = Vec::new();
+        for part in name.split('/').filter(|part| !part.is_empty()) {
+            if parts.last().is_some_and(|last| part.starts_with(last)) {
+                parts.pop();
+            }
+            parts.push(part);
+        }
+        let plain = |c: char| {
+            if c.is_ascii_alphanumeric() || "._-".contains(c) {
+                c.to_ascii_lowercase()
+            } else {
+                '.'
+            }
+        };
+        let name: String = parts.join(".").chars().map(plain).collect();
+        // The end tells more than the beginning.
+        let mut name = name[name.len().saturating_sub(100)..].trim_matches('.').to_string();
+        if name.is_empty() || name.starts_with("head") {
+            name = format!("layer.{name}").trim_end_matches('.').to_string();
+        }
+        let mut own = name.clone();
+        while self.names.contains_key(&own) {
+            let number = self.names.entry(name.clone()).or_default();
+            *number += 1;
+            own = format!("{name}-{number}");
+        }
+        self.names.insert(own.clone(), 1);
+        own
+    }
+
+    /// The layer that the global average pooling `layer` reads, if it is one: heads pool themselves.
+    pub(super) fn before_pooling(&self, layer: usize) -> usize {
+        match &self.all[layer] {
+            Layer {
+                operation: Operation::AveragePool { side: 1 },
+                inputs,
+                ..
+            } => inputs[0],
+            _ => layer,
+        }
+    }
+
+    /// The network up to layer `last`, of what that needs alone.
+    pub(super) fn finish(self, last: usize) -> (Graph, Named) {
+        let mut needed = vec![false; last + 1];
+        needed[last] = true;
+        for layer in (0..=last).rev().filter(|&layer| layer > 0) {
+            if needed[layer] {
+                self.all[layer].inputs.iter().for_each(|&input| needed[input] = true);
+            }
+        }
+        let (mut graph, input) = Graph::new();
+        let (mut values, mut placed) = (Named::new(), BTreeMap::from([(0, input)]));
+        for (i, layer) in self.all.into_iter().enumerate().take(last + 1).skip(1) {
+            if !needed[i] {
+                continue;
+            }
+            // Layers read earlier ones, and what is needed of these has been placed.
+            let inputs: Vec<_> = layer.inputs.iter().map(|input| placed[input]).collect();
+            if let Operation::Convolution(c) = &layer.operation {
+                let shape = vec![
+                    c.channels,
+                    layer.weight.len() / (c.channels * c.kernel * c.kernel),
+                    c.kernel,
+                    c.kernel,
+                ];
+                let tensors = [
+                    ("weight", shape, layer.weight),
+                    ("bias", vec![layer.bias.len()], layer.bias),
+                ];
+                values.extend(
+                    tensors.map(|(kind, shape, data)| (format!("{}.{kind}", layer.name), Values { shape, data })),
+                );
+            }
+            placed.insert(i, graph.put(layer.name, layer.operation, &inputs));
+        }
+        (graph, values)
+    }
+}
+
+/// How many values a tensor of this shape has, which must be no absurd number.
+pub(super) fn checked(shape: [usize; 4]) -> Result<usize, String> {
+    let count = shape.iter().try_fold(1usize, |all, &length| all.checked_mul(length));
+    count
+        .filter(|&count| count <= MOST_VALUES)
+        .ok_or_else(|| format!("weights of {shape:?} are too many"))
+}
+
+/// The largest kernel and the largest stride.
+const LARGEST: usize = 128;
+
+/// Refuses windows larger than what they slide over, or that can lie beside it.
+fn fits(kernel: usize, stride: usize, padding: Padding, [h, w]: [usize; 2]) -> Result<(), String> {
+    if !(1..=LARGEST).contains(&kernel) || !(1..=LARGEST).contains(&stride) || h == 0 || w == 0 {
+        return Err(format!(
+            "its windows of {kernel} pixels, {stride} apart, over a map of {h} x {w} are not supported"
+        ));
+    }
+    let sides @ [top, left, bottom, right] = padding.around(kernel, stride, [h, w]);
+    if sides.iter().any(|&side| side >= kernel) {
+        return Err(format!(
+            "its windows of {kernel} pixels are smaller than the padding, {sides:?}"
+        ));
+    }
+    match kernel <= h + top + bottom && kernel <= w + left + right {
+        true => Ok(()),
+        false => Err(format!("its windows of {kernel} pixels do not fit a map of {h} x {w}")),
+    }
+}
