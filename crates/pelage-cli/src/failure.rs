@@ -174,6 +174,7 @@ impl From<pelage::data::Error> for Failure {
             Error::OtherKind { .. } | Error::Record { .. } => usage().help("give another name; `--force` replaces it"),
             Error::Unfinished { .. } => usage().help("`--resume` goes on with it, `--force` begins again"),
             Error::OtherOrigin { .. } => usage().help("give what it was made with, or begin again by `--force`"),
+            Error::OtherPart { .. } => usage().help("make it again as the others were made, or leave it out"),
             Error::Holes { .. } => usage().help("give all parts, each once"),
             Error::NotFound { .. } | Error::Exists { .. } | Error::Labels { .. } => usage(),
             Error::NoValidation { path } => usage().help(format!(

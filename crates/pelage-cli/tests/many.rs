@@ -296,9 +296,9 @@ fn features_put_together_are_the_whole_and_go_on() {
         );
     }
     let merged = succeed(folder, &["merge", "p2", "p3", "p1", "--out", "merged"]);
-    assert!(
-        merged.contains("40 files of 3 parts") || merged.contains("train.csv"),
-        "{merged}"
+    assert_eq!(
+        merged,
+        "merged/train.csv: 40 files of 3 parts\nmerged/validation.csv: 12 files of 3 parts\n"
     );
     same("merged", "whole");
     let told = fail(folder, &["merge", "p2", "p1", "--out", "holes"], 2);
@@ -349,11 +349,29 @@ fn features_put_together_are_the_whole_and_go_on() {
     assert!(killed > 0);
     same("killed", "whole");
     let again = succeed(folder, &features(&["--resume", "--out", "killed"]));
-    assert!(again.contains("train.npy"), "{again}");
+    assert!(again.contains("train.npy, killed/train.csv: 39 pictures"), "{again}");
+    assert!(
+        again.contains("1 file skipped:") && again.contains("by an earlier call"),
+        "{again}"
+    );
+    // Begun again where it was interrupted.
+    fs::rename(folder.join("killed/train.csv"), folder.join("killed/train.csv.part")).unwrap();
+    let told = fail(folder, &features(&["--shard", "1/1", "--out", "killed"]), 2);
+    assert!(told.contains("`--force` begins again"), "{told}");
+    succeed(folder, &features(&["--force", "--out", "killed"]));
+    same("killed", "whole");
     // An array of another part.
     fs::copy(folder.join("p1/train.npy"), folder.join("p2/train.npy")).unwrap();
     let told = fail(folder, &["merge", "p1", "p2", "p3", "--out", "wrong"], 2);
     assert!(told.contains("changed since it was made"), "{told}");
+    assert!(!folder.join("wrong/train.csv").exists());
+    // More than a tenth cannot be read.
+    for number in 4..9 {
+        fs::write(folder.join(format!("data/train/level/{number}.png")), b"\x89PNG broken").unwrap();
+    }
+    let told = fail(folder, &features(&["--resume", "--out", "unreadable"]), 1);
+    assert!(told.contains("pelage inspect"), "{told}");
+    assert!(!folder.join("unreadable/train.npy").exists());
 }
 
 #[test]

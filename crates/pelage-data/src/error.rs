@@ -71,6 +71,14 @@ pub enum Error {
         /// In what it differs.
         reason: String,
     },
+    /// A table is no part of the one that others are parts of.
+    #[error("{}: {reason}", path.display())]
+    OtherPart {
+        /// The table.
+        path: PathBuf,
+        /// In what it differs.
+        reason: String,
+    },
     /// Parts of a table are missing.
     #[error("parts of the table are missing: {missing}")]
     Holes {

@@ -9,10 +9,9 @@ use std::fs::{File, TryLockError};
 use std::io::{BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use crate::source::read_at;
-use crate::{Error, Result, atomic};
+use crate::{Error, Result, atomic, lock};
 
-pub use merge::{Merged, merge};
+pub use merge::{Merged, merge, order};
 pub use paths::part;
 use paths::{of_part, of_table};
 pub use record::Origin;
@@ -80,22 +79,14 @@ impl Growing {
             return Err(Error::Unfinished { path: part });
         }
         if earlier == Earlier::Continued && !is_there && path.exists() {
-            match Record::read(&of_table(path))? {
-                Some(whole) if whole.is_whole() => {
-                    whole.check(&origin, path)?;
-                    // A kill between its name and this.
-                    let _ = std::fs::remove_file(of_part(path));
-                    return Ok(Opened::Whole);
-                }
-                _ => {
-                    let reason =
-                        "a table without a record of what made it, so that nobody can tell whether it is whole";
-                    return Err(Error::OtherOrigin {
-                        path: path.into(),
-                        reason: reason.into(),
-                    });
-                }
+            if is_whole(path, &origin)? {
+                return Ok(Opened::Whole);
             }
+            let reason = "a table without a record of what made it, so that nobody can tell whether it is whole";
+            return Err(Error::OtherOrigin {
+                path: path.into(),
+                reason: reason.into(),
+            });
         }
         let file = File::options()
             .read(true)
@@ -107,6 +98,15 @@ impl Growing {
         // Where a file system has no locks, nobody can tell.
         if let Err(TryLockError::WouldBlock) = file.try_lock() {
             return Err(Error::Busy { path: part });
+        }
+        // Its last owner has given the table its name meanwhile.
+        if !lock::is_at(&file, &part) {
+            return Err(Error::Busy { path: part });
+        }
+        let is_new = file.metadata().map_err(Error::io(&part))?.len() == 0;
+        if earlier == Earlier::Continued && is_new && path.exists() && is_whole(path, &origin)? {
+            remove(&part)?;
+            return Ok(Opened::Whole);
         }
         let mut growing = Growing {
             path: path.into(),
@@ -154,7 +154,12 @@ impl Growing {
                 false => Err(other("its heading is another one")),
             };
         }
-        self.file.rewind().map_err(Error::io(&part))?;
+        let mut last = [0];
+        (&self.file)
+            .seek(SeekFrom::End(-1))
+            .and_then(|_| (&self.file).read_exact(&mut last))
+            .and_then(|()| self.file.rewind())
+            .map_err(Error::io(&part))?;
         let mut reader = csv::ReaderBuilder::new()
             .flexible(true)
             .from_reader(BufReader::new(&self.file));
@@ -169,10 +174,12 @@ impl Growing {
                 Ok(true) => {}
             }
             let until = reader.position().byte();
-            let mut last = [0];
-            let is_ended = read_at(&self.file, &mut last, until - 1).is_ok_and(|count| count == 1) && last[0] == b'\n';
-            if row.len() != columns || !is_ended {
-                if until >= length {
+            let is_last = until >= length;
+            // A line feed within quotes ends no row.
+            let is_within = || row.iter().next_back().is_some_and(|cell| cell.ends_with('\n'));
+            let is_torn = is_last && (last != *b"\n" || is_within());
+            if row.len() != columns || is_torn {
+                if is_last {
                     break;
                 }
                 return Err(other("a row of it has another length"));
@@ -229,6 +236,24 @@ impl Growing {
         atomic::rename(&part, &self.path)?;
         remove(&of_part(&self.path))
     }
+}
+
+/// Whether the table at `path` has a record that says so; it must be of this origin then.
+fn is_whole(path: &Path, origin: &Origin) -> Result<bool> {
+    let Some(whole) = Record::read(&of_table(path))?.filter(Record::is_whole) else {
+        return Ok(false);
+    };
+    whole.check(origin, path)?;
+    let told = std::fs::metadata(path).map_err(Error::io(path))?;
+    if whole.bytes != Some(told.len()) {
+        return Err(Error::OtherOrigin {
+            path: path.into(),
+            reason: "somebody has changed it since it was made".into(),
+        });
+    }
+    // A kill between its name and this.
+    let _ = std::fs::remove_file(of_part(path));
+    Ok(true)
 }
 
 fn remove(path: &Path) -> Result<()> {

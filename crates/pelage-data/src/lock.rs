@@ -123,8 +123,9 @@ impl Drop for Claimed {
     }
 }
 
+/// Whether an open file is the one of this name still.
 #[cfg(unix)]
-fn is_at(file: &File, path: &Path) -> bool {
+pub(crate) fn is_at(file: &File, path: &Path) -> bool {
     use std::os::unix::fs::MetadataExt;
     let number = |told: std::io::Result<std::fs::Metadata>| told.ok().map(|told| (told.dev(), told.ino()));
     number(file.metadata()).is_some_and(|own| Some(own) == number(std::fs::metadata(path)))
@@ -132,7 +133,7 @@ fn is_at(file: &File, path: &Path) -> bool {
 
 /// Elsewhere an open file that was removed cannot be locked.
 #[cfg(not(unix))]
-fn is_at(_: &File, path: &Path) -> bool {
+pub(crate) fn is_at(_: &File, path: &Path) -> bool {
     path.exists()
 }
 

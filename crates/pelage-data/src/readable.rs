@@ -127,7 +127,10 @@ impl Readable {
 }
 
 /// More than a tenth unreadable is no accident to pass over.
-pub(crate) fn check_unreadable(unreadable: &[Unreadable], total: usize) -> Result<()> {
+///
+/// # Errors
+/// [`Error::TooManyUnreadable`].
+pub fn check_unreadable(unreadable: &[Unreadable], total: usize) -> Result<()> {
     if unreadable.len() * 10 > total {
         return Err(Error::TooManyUnreadable {
             unreadable: unreadable.to_vec(),

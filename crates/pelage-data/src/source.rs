@@ -9,6 +9,7 @@ mod entry;
 mod leftovers;
 mod legible;
 mod mark;
+mod member_names;
 mod members;
 mod order;
 mod packed;

@@ -205,6 +205,23 @@ fn hostile_archives() {
             "{failure}"
         );
     }
+    // A name longer than any file system takes.
+    let mut builder = Builder::new(Vec::new());
+    append(
+        &mut builder,
+        "long",
+        EntryType::GNULongName,
+        "a/".repeat(32_768).as_bytes(),
+    );
+    append(&mut builder, "short.png", EntryType::Regular, &png(1));
+    write(&path, &builder.into_inner().unwrap());
+    let told = list(&path).map(|entries| entries.len()).unwrap_err().to_string();
+    assert!(told.contains("a name of 65536 bytes"), "{told}");
+    // Headers of all members, and no member.
+    let mut builder = Builder::new(Vec::new());
+    append(&mut builder, "all", EntryType::XGlobalHeader, b"15 comment=all\n");
+    write(&path, &builder.into_inner().unwrap());
+    assert_eq!(names(&path), [""; 0]);
     // No tar at all.
     write(&path, b"<html>not found</html>");
     assert!(
@@ -250,6 +267,8 @@ fn records_of_pax_headers_are_read_by_their_length() {
         "0 path=1\n",
         "20 size=-1\n",
         "9 path 1\n",
+        "9 path=x",
+        "8 path=x",
     ] {
         write(&path, &with(damaged));
         assert!(
@@ -327,7 +346,8 @@ fn classes_in_folders_of_a_tar() {
 #[test]
 fn classes_beside_pictures_of_shards() {
     let folder = tempfile::tempdir().unwrap();
-    let at = |name: &str| folder.path().join(name);
+    // A `!` in a path is no archive's end.
+    let at = |name: &str| folder.path().join("new!").join(name);
     let text = |text: &str| text.as_bytes().to_vec();
     let shard = |first: u64| {
         let (a, b, c) = (

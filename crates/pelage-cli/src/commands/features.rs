@@ -24,7 +24,7 @@ use crate::terminal::answer;
 ///
 /// Writes NAME.npy (float32, one row per picture, in the order of NAME.csv: path, class, label) for each part (train,
 /// validation, test) of an organized folder, else `features.npy`. Features are cached, so a second call is immediate.
-/// With --shard or --resume they are not: they are written as they come, however many there are.
+/// With --shard, --resume or --force they are not: they are written as they come, however many there are.
 #[derive(Args)]
 pub(super) struct Arguments {
     /// An organized folder, or any folder, zip or tar of labelled pictures
@@ -41,8 +41,11 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "I/N")]
     shard: Option<Shard>,
     /// Go on with the features of an interrupted call; begin where there are none, and do nothing where they are whole
-    #[arg(long)]
+    #[arg(long, conflicts_with = "force")]
     resume: bool,
+    /// Begin again where the features of an interrupted call are, which are lost
+    #[arg(long)]
+    force: bool,
     #[command(flatten)]
     choosing: Choosing,
     /// Side of the square that pictures are resized to, in pixels [default: the backbone's]
@@ -59,13 +62,18 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     let (task, compute) = (Task::new(), arguments.caching.compute());
     let (data, level, out) = (&arguments.data, arguments.label_level, &arguments.out);
     let show = |progress: Progress| task.show(progress);
-    let exported = match (arguments.shard, arguments.resume) {
-        (None, false) => export(data, level, &recipe, out, &compute, &show),
-        (shard, resume) => {
+    let earlier = match (arguments.resume, arguments.force) {
+        (true, _) => Earlier::Continued,
+        (_, true) => Earlier::Replaced,
+        _ => Earlier::Refused,
+    };
+    let exported = match (arguments.shard, earlier) {
+        (None, Earlier::Refused) => export(data, level, &recipe, out, &compute, &show),
+        (shard, earlier) => {
             signals::stop_on_signal();
             let sharing = Sharing {
                 shard: shard.unwrap_or(Shard::WHOLE),
-                earlier: if resume { Earlier::Continued } else { Earlier::Refused },
+                earlier,
             };
             let is_stopped = || signals::interrupted().is_some();
             match grow(data, level, &recipe, out, &compute, sharing, &show, &is_stopped) {

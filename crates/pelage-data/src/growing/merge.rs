@@ -1,5 +1,6 @@
 //! Parts of a table put together.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
@@ -21,9 +22,6 @@ pub struct Merged {
     pub parts: usize,
     /// How many files have a row in it.
     pub files: usize,
-    /// The parts in order, each with the hash of a file that belongs to it, if there is one.
-    #[serde(skip)]
-    pub order: Vec<(PathBuf, Option<String>)>,
 }
 
 /// Writes the table whose parts these are to `out`: what one process would have written. Nothing is kept in memory.
@@ -31,30 +29,7 @@ pub struct Merged {
 /// # Errors
 /// A part that is missing, there twice, unfinished, changed, or of another origin than the first; [`Error::Io`].
 pub fn merge(parts: &[PathBuf], out: &Output) -> Result<Merged> {
-    let mut known: Vec<(&PathBuf, Record)> = Vec::new();
-    for path in parts {
-        let record = read(path)?;
-        if let Some((first, other)) = known.first()
-            && let Some(reason) = record.origin.difference_beside_shard(&other.origin)
-        {
-            let reason = format!("{reason}, as {} is", first.display());
-            return Err(Error::OtherOrigin {
-                path: path.clone(),
-                reason,
-            });
-        }
-        known.push((path, record));
-    }
-    known.sort_by_key(|(_, record)| record.origin.shard.number);
-    let Some((_, first)) = known.first() else {
-        return Err(Error::Setting {
-            name: "parts",
-            value: "empty".into(),
-            allowed: "at least one table".into(),
-        });
-    };
-    let (files, count) = (first.origin.files, first.origin.shard.count);
-    check(&known, count)?;
+    let known = known(parts)?;
     out.write_by(&mut |to| {
         for (part, record) in &known {
             copy(part, record, to)?;
@@ -64,11 +39,45 @@ pub fn merge(parts: &[PathBuf], out: &Output) -> Result<Merged> {
     Ok(Merged {
         file: out.path().into(),
         parts: known.len(),
-        files,
-        order: (known.into_iter())
-            .map(|(path, record)| (path.clone(), record.beside))
-            .collect(),
+        files: known[0].1.origin.files,
     })
+}
+
+/// The parts of a table in their order, each with the hash of a file that belongs to it, if there is one.
+///
+/// # Errors
+/// As [`merge`], but for a part that was changed.
+pub fn order(parts: &[PathBuf]) -> Result<Vec<(&Path, Option<String>)>> {
+    let known = known(parts)?.into_iter();
+    Ok(known.map(|(path, record)| (path, record.beside)).collect())
+}
+
+/// The parts in their order, at least one, each with its record.
+fn known(parts: &[PathBuf]) -> Result<Vec<(&Path, Record)>> {
+    let mut known: Vec<(&Path, Record)> = Vec::new();
+    for path in parts {
+        let record = read(path)?;
+        if let Some((first, other)) = known.first()
+            && let Some(reason) = record.origin.difference_beside_shard(&other.origin)
+        {
+            let reason = format!("{reason}, as {} is", first.display());
+            return Err(Error::OtherPart {
+                path: path.clone(),
+                reason,
+            });
+        }
+        known.push((path.as_path(), record));
+    }
+    known.sort_by_key(|(_, record)| record.origin.shard.number);
+    let Some((_, first)) = known.first() else {
+        return Err(Error::Setting {
+            name: "parts",
+            value: "empty".into(),
+            allowed: "at least one table".into(),
+        });
+    };
+    check(&known, first.origin.shard.count)?;
+    Ok(known)
 }
 
 /// The record of a part, which must be whole.
@@ -89,7 +98,7 @@ fn read(path: &Path) -> Result<Record> {
 }
 
 /// Refuses holes and what is there twice.
-fn check(known: &[(&PathBuf, Record)], count: usize) -> Result<()> {
+fn check(known: &[(&Path, Record)], count: usize) -> Result<()> {
     let shard = |record: &Record| record.origin.shard;
     if let Some((part, record)) = known.iter().find(|(_, record)| shard(record).count != count) {
         let reason = format!("it is part {}, and others are of {count} parts", shard(record));
@@ -99,17 +108,17 @@ fn check(known: &[(&PathBuf, Record)], count: usize) -> Result<()> {
         let reason = format!("it is part {}, and so is {}", shard(record), a.display());
         return Err(Error::data(*b, reason));
     }
-    let is_there = |number: &usize| known.iter().any(|(_, record)| shard(record).number == *number);
-    let mut missing = (1..=count).filter(|number| !is_there(number));
-    let first: Vec<_> = missing
-        .by_ref()
+    let numbers = known.iter().map(|(_, record)| shard(record).number);
+    let there: HashSet<usize> = numbers.filter(|number| (1..=count).contains(number)).collect();
+    let first: Vec<_> = (1..=count)
+        .filter(|number| !there.contains(number))
         .take(10)
         .map(|number| Shard { number, count }.to_string())
         .collect();
     match first.is_empty() {
         true => Ok(()),
         false => {
-            let more = match missing.count() {
+            let more = match count - there.len() - first.len() {
                 0 => String::new(),
                 more => format!(" and {more} more"),
             };

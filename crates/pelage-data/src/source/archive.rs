@@ -10,6 +10,7 @@ use zip::result::{ZipError, ZipResult};
 use zip::unstable::read::ZipIterable;
 
 use super::archives;
+use super::member_names::{linked, plain};
 use super::shared_file::SharedFile;
 use crate::error::shortened;
 use crate::{Error, Result};
@@ -138,7 +139,7 @@ impl Archive {
             let target = String::from_utf8_lossy(&target).replace('\\', "/");
             let from = plain_name(&self.members[at]).unwrap_or_default();
             let nowhere = || format!("a link to {}, which the archive does not hold", shortened(&target));
-            let name = resolved(&from, &target).ok_or_else(nowhere)?;
+            let name = linked(&from, &target).ok_or_else(nowhere)?;
             at = *by_name.get(&name).ok_or_else(nowhere)?;
             if !self.members[at].is_symlink() {
                 return Ok(at);
@@ -156,22 +157,5 @@ fn damaged(archive: &str, failure: &ZipError) -> Error {
 /// The member's name without `.`, `..` and what is empty between slashes: where it would be unpacked to. None where
 /// that leaves nothing.
 pub(super) fn plain_name(member: &OwnedZipFileEntry) -> Option<String> {
-    let name = member.name().ok()?.replace('\\', "/");
-    let parts: Vec<_> = name.split('/').filter(|part| !["", ".", ".."].contains(part)).collect();
-    (!parts.is_empty()).then(|| parts.join("/"))
-}
-
-/// The name that a link in place of `from` leads to; none where that is outside of the archive.
-fn resolved(from: &str, target: &str) -> Option<String> {
-    let mut parts: Vec<_> = from.split('/').collect();
-    parts.pop();
-    for part in target.split('/') {
-        match part {
-            "" if parts.is_empty() && target.starts_with('/') => return None,
-            "" | "." => {}
-            ".." => _ = parts.pop()?,
-            part => parts.push(part),
-        }
-    }
-    (!target.starts_with('/')).then(|| parts.join("/"))
+    plain(&member.name().ok()?.replace('\\', "/"))
 }

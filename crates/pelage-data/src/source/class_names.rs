@@ -13,10 +13,12 @@ const FILES: [&str; 4] = ["classnames.txt", "classes.txt", "classnames.json", "c
 /// archives or in the folder above them.
 pub(super) fn give(entries: &mut [Entry]) {
     let archives = entries.iter().filter_map(|entry| match &entry.location {
-        Location::Tar { archive, .. } if entry.label.is_some() => Some(archive.name().split('!').next()?),
+        Location::Tar { archive, .. } if entry.label.is_some() => Some(archive.name()),
         _ => None,
     });
-    let beside: BTreeSet<&Path> = archives.filter_map(|name| Path::new(name).parent()).collect();
+    let archives: BTreeSet<&str> = archives.collect();
+    let files = archives.into_iter().filter_map(file_of);
+    let beside: BTreeSet<&Path> = files.filter_map(Path::parent).collect();
     if beside.is_empty() {
         return;
     }
@@ -36,6 +38,12 @@ pub(super) fn give(entries: &mut [Entry]) {
         .iter_mut()
         .filter_map(|entry| entry.label.as_mut())
         .for_each(|label| *label = names[&**label].clone());
+}
+
+/// The file that an archive of this name is or lies in, behind whose name is a `!` then; a folder's may hold one too.
+fn file_of(name: &str) -> Option<&Path> {
+    let ends = name.match_indices('!').map(|(end, _)| end).chain([name.len()]);
+    ends.map(|end| Path::new(&name[..end])).find(|path| path.is_file())
 }
 
 /// The names in a file by their numbers; none where it is not such a list.

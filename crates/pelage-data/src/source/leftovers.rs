@@ -85,7 +85,9 @@ const FOLDER_ENDS: [(&str, &str); 10] = [
 ];
 
 /// Files by how their names end, in lower case.
-const FILE_ENDS: [(&str, &str); 17] = [
+const FILE_ENDS: [(&str, &str); 19] = [
+    (".part.json", "written by pelage"),
+    (".shard.json", "written by pelage"),
     ("@synoeastream", "left by network storage"),
     ("@synoresource", "left by network storage"),
     (".thm", "a camera's thumbnail"),
@@ -188,6 +190,8 @@ mod tests {
             "cat/1.jpg_original",
             "cat/1.jpg~",
             "cat/1.jpg.part",
+            "part-3.csv.part.json",
+            "part-3.csv.shard.json",
             "FOUND.000/FILE0000.CHK",
             "~$labels.xlsx",
             "@appstore/PhotoStation/1.jpg",

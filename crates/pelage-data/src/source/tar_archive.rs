@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::io::Result as IoResult;
 
 use super::legible::legible_bytes;
+use super::member_names::{linked, plain};
 use super::shared_file::SharedFile;
 use super::tar_headers::{self, Kind, Member};
 use crate::error::shortened;
@@ -78,7 +79,7 @@ impl TarArchive {
             Kind::Other(why) => _ = self.other.insert(index, why),
             Kind::Unreadable(why) => _ = self.unreadable.insert(index, why),
         }
-        self.names += &plain(&legible_bytes(&member.name));
+        self.names += &plain(&legible_bytes(&member.name)).unwrap_or_default();
         self.places.push(Place {
             start: member.start,
             size: member.size,
@@ -131,7 +132,7 @@ impl TarArchive {
             };
             let nowhere = || format!("a link to {}, which the archive does not hold", shortened(target));
             let name = match is_hard {
-                true => plain(target),
+                true => plain(target).ok_or_else(nowhere)?,
                 false => linked(self.member_name(at), target).ok_or_else(nowhere)?,
             };
             at = *by_name.get(name.as_str()).ok_or_else(nowhere)?;
@@ -158,24 +159,4 @@ impl TarArchive {
         let Place { start, size, .. } = self.places[member];
         self.file.part(start, size)
     }
-}
-
-/// A name without `.`, `..` and what is empty between slashes: where it would be unpacked to.
-fn plain(name: &str) -> String {
-    let parts: Vec<_> = name.split('/').filter(|part| !["", ".", ".."].contains(part)).collect();
-    parts.join("/")
-}
-
-/// The name that a symbolic link in place of `from` leads to; none where that is outside of the archive.
-pub(super) fn linked(from: &str, target: &str) -> Option<String> {
-    let mut parts: Vec<_> = from.split('/').collect();
-    parts.pop();
-    for part in target.split('/') {
-        match part {
-            "" | "." => {}
-            ".." => _ = parts.pop()?,
-            part => parts.push(part),
-        }
-    }
-    (!target.starts_with('/')).then(|| parts.join("/"))
 }

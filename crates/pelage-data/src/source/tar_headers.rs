@@ -8,8 +8,11 @@ use crate::error::shortened;
 /// What every header begins at a multiple of.
 const BLOCK: u64 = 512;
 
-/// The most bytes of one extended header, which holds a name: more than any file system takes.
+/// The most bytes of one extended header, which holds a name, and perhaps what a file system knows beside it.
 const MOST_EXTENDED: u64 = 1 << 20;
+
+/// The most bytes of a name: more than any file system takes.
+const MOST_NAME: usize = 65_535;
 
 /// How far behind the end of an archive something is looked for.
 const BEHIND: u64 = 1 << 20;
@@ -76,12 +79,14 @@ pub(super) fn walk(file: &SharedFile, take: &mut dyn FnMut(Member)) -> Result<bo
         if matches!(entry_type.as_byte(), b'L' | b'K' | b'x' | b'X' | b'g') {
             let data = data(file, at, told)?;
             at += padded(told).unwrap_or(told);
+            // Of all members: no name and no size.
+            if entry_type.as_byte() == b'g' {
+                continue;
+            }
             let extended = extended.get_or_insert_default();
             match entry_type.as_byte() {
                 b'L' => extended.name = Some(text(&data)),
                 b'K' => extended.link = Some(text(&data)),
-                // Of all members: no name and no size.
-                b'g' => {}
                 _ => extended
                     .read(&data)
                     .ok_or_else(|| format!("damaged before byte {at}"))?,
@@ -89,6 +94,10 @@ pub(super) fn walk(file: &SharedFile, take: &mut dyn FnMut(Member)) -> Result<bo
             continue;
         }
         let extended = extended.take().unwrap_or_default();
+        let names = [&extended.name, &extended.link].into_iter().flatten();
+        if let Some(name) = names.into_iter().find(|name| name.len() > MOST_NAME) {
+            return Err(format!("damaged before byte {at}: a name of {} bytes", name.len()));
+        }
         let size = extended.size.unwrap_or(told);
         let name = extended.name.unwrap_or_else(|| header.path_bytes().into_owned());
         let link = || {
@@ -206,8 +215,9 @@ impl Extended {
         while !matches!(records, [] | [0, ..]) {
             let space = records.iter().position(|&byte| byte == b' ')?;
             let length: usize = std::str::from_utf8(&records[..space]).ok()?.parse().ok()?;
-            let record = records.get(space + 1..length.checked_sub(1)?)?;
-            records = &records[length..];
+            let (record, rest) = records.split_at_checked(length)?;
+            let record = record.get(space + 1..)?.strip_suffix(b"\n")?;
+            records = rest;
             let equals = record.iter().position(|&byte| byte == b'=')?;
             let (key, value) = (&record[..equals], &record[equals + 1..]);
             match key {

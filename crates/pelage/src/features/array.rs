@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{Seek, SeekFrom, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use pelage_data::{atomic, growing};
 
@@ -20,15 +20,23 @@ pub(super) struct Array {
 }
 
 impl Array {
-    /// Opens the array that will be at `path`, with the rows that are there already if it is `continued`.
-    pub(super) fn open(path: PathBuf, shape: [usize; 3], continued: bool) -> Result<Array> {
+    /// Whole rows that there are of the array that will be at `path`, or is; nothing is changed.
+    pub(super) fn rows_at(path: &Path, shape: [usize; 3]) -> usize {
+        let length = |path: &Path| std::fs::metadata(path).map(|told| told.len());
+        let length = length(&growing::part(path)).or_else(|_| length(path));
+        let values = length.unwrap_or_default().saturating_sub(npy::HEADER as u64);
+        (values / bytes_of_row(shape)) as usize
+    }
+
+    /// Opens the array that will be at `path`, with the first `rows` of those that are there, behind which others come.
+    /// Its table is this process's alone.
+    pub(super) fn open(path: PathBuf, shape: [usize; 3], rows: usize) -> Result<Array> {
         let part = growing::part(&path);
         // It had got its name, and its table had not.
-        let is_named =
-            continued && !part.exists() && path.exists() && growing::part(&path.with_extension("csv")).exists();
-        if is_named {
+        if rows > 0 && !part.exists() {
             std::fs::rename(&path, &part).map_err(Error::io(&part))?;
         }
+        let end = npy::HEADER as u64 + rows as u64 * bytes_of_row(shape);
         let open = || {
             let mut file = File::options()
                 .read(true)
@@ -36,14 +44,11 @@ impl Array {
                 .create(true)
                 .truncate(false)
                 .open(&part)?;
-            let length = file.metadata()?.len();
-            let rows = length.saturating_sub(npy::HEADER as u64) / bytes_of_row(shape);
-            if length < npy::HEADER as u64 {
-                file.write_all(&[0; npy::HEADER])?;
-            }
-            Ok((file, rows as usize))
+            file.set_len(end)?;
+            file.seek(SeekFrom::Start(end))?;
+            Ok(file)
         };
-        let (file, rows) = open().map_err(Error::io(&part))?;
+        let file = open().map_err(Error::io(&part))?;
         Ok(Array {
             path,
             part,
@@ -56,18 +61,6 @@ impl Array {
     /// Whole rows that are there.
     pub(super) fn rows(&self) -> usize {
         self.rows
-    }
-
-    /// Keeps the first `rows`, behind which others come.
-    pub(super) fn keep(&mut self, rows: usize) -> Result<()> {
-        let end = npy::HEADER as u64 + rows as u64 * bytes_of_row(self.shape);
-        let kept = self
-            .file
-            .set_len(end)
-            .and_then(|()| self.file.seek(SeekFrom::Start(end)));
-        kept.map_err(Error::io(&self.part))?;
-        self.rows = rows;
-        Ok(())
     }
 
     /// Adds the values of whole rows.
@@ -87,13 +80,6 @@ impl Array {
         write().map_err(Error::io(&self.part))?;
         atomic::rename(&self.part, &self.path)?;
         Ok(self.path)
-    }
-
-    /// The rows of the array that is whole already; there is none that grows.
-    pub(super) fn rows_of_whole(self) -> Result<usize> {
-        std::fs::remove_file(&self.part).map_err(Error::io(&self.part))?;
-        let told = std::fs::metadata(&self.path).map_err(Error::io(&self.path))?;
-        Ok((told.len().saturating_sub(npy::HEADER as u64) / bytes_of_row(self.shape)) as usize)
     }
 }
 

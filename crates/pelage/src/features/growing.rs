@@ -1,12 +1,15 @@
 //! Features of very many images: computed and written a few at a time, so that they need not fit into memory, gone on
 //! with after a kill, and shared among processes.
 
+use std::cell::LazyCell;
 use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
+use csv::StringRecord;
 use pelage_data::catalog::{Catalog, Item};
 use pelage_data::growing::{Earlier, Found, Growing, Opened, Origin};
 use pelage_data::lock::create_folder;
+use pelage_data::readable::check_unreadable;
 use pelage_data::shard::Shard;
 use pelage_data::{Progress, Unreadable, source};
 use pelage_model::networks::pooled::BATCH;
@@ -114,38 +117,34 @@ impl Part<'_> {
         is_stopped: &dyn Fn() -> bool,
     ) -> Result<Option<Exported>> {
         let shape = shape(extractor, device);
-        let mut array = Array::open(self.path.with_extension("npy"), shape, earlier == Earlier::Continued)?;
         let heading = table::csv([["path", "class", "label"]])?;
-        let table = self.path.with_extension("csv");
-        let (mut next, whole_rows) = (0, array.rows());
-        let opened = Growing::open(&table, &heading, origin, earlier, true, &mut |row, cells| {
-            if row >= whole_rows {
-                return Found::Beyond;
-            }
-            // Between rows lie those that could not be read.
-            let cell = cells.get(0).unwrap_or_default();
-            let found = self.own[next..]
-                .iter()
-                .position(|item| table::prefixed("./", &item.name) == cell);
-            match found {
-                Some(behind) => {
-                    next += behind + 1;
-                    Found::Expected
-                }
-                None => Found::Unexpected,
-            }
-        })?;
+        let (table, path) = (self.path.with_extension("csv"), self.path.with_extension("npy"));
+        // Looked at when nobody else writes it.
+        let whole_rows = LazyCell::new(|| Array::rows_at(&path, shape));
         let mut exported = Exported {
             path: self.path.clone(),
             images: 0,
             shape,
             unreadable: Vec::new(),
         };
+        let mut next = 0;
+        let opened = Growing::open(
+            &table,
+            &heading,
+            origin,
+            earlier,
+            true,
+            &mut |row, cells| match row >= *whole_rows {
+                true => Found::Beyond,
+                false => self.pass(cells, &mut next, &mut exported.unreadable),
+            },
+        )?;
         let Opened::From(rows, mut growing) = opened else {
-            exported.images = array.rows_of_whole()?;
+            exported.images = *whole_rows;
+            exported.unreadable = self.unreadable_beside(&table)?;
             return Ok(Some(exported));
         };
-        array.keep(rows)?;
+        let mut array = Array::open(path.clone(), shape, rows)?;
         while next < self.own.len() {
             if is_stopped() {
                 return Ok(None);
@@ -162,10 +161,36 @@ impl Part<'_> {
                 what: PHASE,
             });
         }
+        check_unreadable(&exported.unreadable, self.own.len())?;
         exported.images = array.rows();
         let array = array.finish()?;
         growing.finish_with(Some(&array))?;
         Ok(Some(exported))
+    }
+
+    /// Goes on behind the picture that a row is of; those before it could not be read.
+    fn pass(&self, cells: &StringRecord, next: &mut usize, unreadable: &mut Vec<Unreadable>) -> Found {
+        let cell = cells.get(0).unwrap_or_default();
+        let mut left = self.own[*next..].iter();
+        let found = left.position(|item| table::prefixed("./", &item.name) == cell);
+        let Some(behind) = found else {
+            return Found::Unexpected;
+        };
+        unreadable.extend(self.own[*next..*next + behind].iter().map(unread));
+        *next += behind + 1;
+        Found::Expected
+    }
+
+    /// The pictures that have no row in the whole table.
+    fn unreadable_beside(&self, table: &Path) -> Result<Vec<Unreadable>> {
+        let damaged = |failure: csv::Error| Error::folder(table, failure.to_string());
+        let mut reader = csv::Reader::from_path(table).map_err(damaged)?;
+        let (mut row, mut next, mut unreadable) = (StringRecord::new(), 0, Vec::new());
+        while reader.read_record(&mut row).map_err(damaged)? {
+            self.pass(&row, &mut next, &mut unreadable);
+        }
+        unreadable.extend(self.own[next..].iter().map(unread));
+        Ok(unreadable)
     }
 
     /// Values and rows of those of these images that can be read.
@@ -203,6 +228,14 @@ impl Part<'_> {
             values.extend(to_vec(extractor.forward(pixels)));
         }
         Ok((values, table::csv(rows)?))
+    }
+}
+
+/// A picture that an earlier call has skipped.
+fn unread(item: &Item) -> Unreadable {
+    Unreadable {
+        path: item.location.to_string(),
+        reason: "could not be read by an earlier call".into(),
     }
 }
 

@@ -30,13 +30,20 @@ pub fn merge(parts: &[PathBuf], out: &Path) -> Result<Vec<Merged>> {
         let mut parts = parts.iter().map(|part| table(part, name));
         parts.any(|table| table.exists() || growing::part(&table).exists())
     };
-    let mut all = Vec::new();
+    let mut sets = Vec::new();
     for name in NAMES.iter().copied().filter(is_there) {
         let tables: Vec<_> = parts.iter().map(|part| table(part, name)).collect();
+        growing::order(&tables)?;
+        sets.push((name, tables));
+    }
+    // A table without its array would be taken for a whole set.
+    for (name, tables) in &sets {
+        join(&growing::order(tables)?, &out.join(name).with_extension("npy"))?;
+    }
+    let mut all = Vec::new();
+    for (name, tables) in &sets {
         let output = Output::new(&table(out, name), Format::Table("path,class,label"), false)?;
-        let merged = growing::merge(&tables, &output)?;
-        join(&merged, &out.join(name).with_extension("npy"))?;
-        all.push(merged);
+        all.push(growing::merge(tables, &output)?);
     }
     match all.is_empty() {
         true => Err(Error::folder(&parts[0], "holds no features")),
@@ -44,10 +51,9 @@ pub fn merge(parts: &[PathBuf], out: &Path) -> Result<Vec<Merged>> {
     }
 }
 
-/// Writes the arrays beside the tables of `merged`, one behind the other, to `path`.
-fn join(merged: &Merged, path: &Path) -> Result<()> {
-    let arrays: Vec<_> = merged
-        .order
+/// Writes the arrays beside these tables, one behind the other, to `path`.
+fn join(tables: &[(&Path, Option<String>)], path: &Path) -> Result<()> {
+    let arrays: Vec<_> = tables
         .iter()
         .map(|(table, hash)| (table.with_extension("npy"), hash))
         .collect();

@@ -31,6 +31,8 @@ pub(super) struct Answers<'a> {
     shown: Vec<Prediction>,
     captures: Option<Vec<Capture>>,
     reasons: Vec<String>,
+    /// What a class is called, by its cell in a table.
+    named: HashMap<String, &'a str>,
     totals: Totals,
 }
 
@@ -59,6 +61,11 @@ impl Totals {
 impl<'a> Answers<'a> {
     /// None yet; of a table in a file no more rows are kept than anybody looks at.
     pub(super) fn new(model: &'a Model, top: usize, csv: Option<&Output>) -> Self {
+        let mut named = HashMap::new();
+        let classes = model.facts.classes.iter().map(String::as_str);
+        for name in classes.chain([UNKNOWN]) {
+            named.entry(class_cell(name)).or_insert(name);
+        }
         let file = csv.filter(|csv| csv.file().is_some() && !is_json());
         Answers {
             model,
@@ -68,14 +75,14 @@ impl<'a> Answers<'a> {
             shown: Vec::new(),
             captures: None,
             reasons: Vec::new(),
+            named,
             totals: Totals::default(),
         }
     }
 
     /// Counts a row that was written before, by its cells.
     pub(super) fn count(&mut self, class: &str, error: &str) {
-        let classes = self.model.facts.classes.iter().map(String::as_str);
-        let named = classes.chain([UNKNOWN]).find(|name| class_cell(name) == class);
+        let named = self.named.get(class).copied();
         self.totals.add(named.filter(|_| error.is_empty()));
     }
 

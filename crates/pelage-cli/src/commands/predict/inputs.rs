@@ -1,5 +1,6 @@
 //! What was named to be predicted, file by file.
 
+use std::collections::HashSet;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -37,7 +38,15 @@ pub(super) fn find(paths: &[PathBuf]) -> Result<(Vec<Input>, Vec<LeftOut>), Fail
             reason,
         };
         match source::find(path) {
-            Ok(Found { entries, left_out, .. }) => {
+            Ok(Found {
+                mut entries, left_out, ..
+            }) => {
+                // Tables of parts, each beside its record.
+                let records = left_out.iter().map(|one| one.path.as_str());
+                let tables: HashSet<&str> = records.filter_map(|path| path.strip_suffix(".shard.json")).collect();
+                if !tables.is_empty() {
+                    entries.retain(|entry| !tables.contains(entry.location.to_string().as_str()));
+                }
                 passed_over.extend(left_out);
                 match entries.is_empty() {
                     true => inputs.push(closed("there are no files in it".into())),
