@@ -269,7 +269,9 @@ fn every_document_is_what_is_described() {
     // Places, and in them species, are not clear.
     for class in ["a/level", "a/upright", "b/level", "b/upright"] {
         fs::create_dir_all(folder.join("places").join(class)).unwrap();
-        stripes(0, 1, 24).save(folder.join("places").join(class).join("1.png")).unwrap();
+        stripes(0, 1, 24)
+            .save(folder.join("places").join(class).join("1.png"))
+            .unwrap();
     }
     checked.verb("inspect", "places");
     let learning = "--epochs 6 --patience 0 --image-size 24 --optimizer adam --learning-rate 0.003";
