@@ -287,7 +287,7 @@ fn what_is_in_no_group_is_told() {
          some.csv = path,group\\ncat/1.png,a\\ncat/2.png,a\\ndog/77.png,b\\ndog/78.png,b
          none.csv = path,group\\nx/1.png,a",
     );
-    let rows = "2 rows of some.csv match no picture (first: dog/77.png), 10 pictures are in no group";
+    let rows = "some.csv match no picture (first: dog/77.png), 10 pictures are in no group";
     for verb in [
         "organize pets --out data",
         "train pets --out run --epochs 1 --image-size 32 --validation-split 0.3",
