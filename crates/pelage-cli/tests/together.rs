@@ -99,7 +99,10 @@ fn joined_backbones_are_one_model() {
     }
     // And what makes no sense.
     for (more, named) in [
-        (&["--head", "mlp"][..], "must be linear where backbones are joined"),
+        (
+            &["--head", "mlp"][..],
+            "must be linear or logistic where backbones are joined",
+        ),
         (&["--unfreeze", "all"], "unfreeze"),
         (&["--pooling", "flatten"], "pooling"),
         (&["--weights", "a.pth", "--weights", "b.pth"], "once for each"),

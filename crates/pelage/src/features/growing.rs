@@ -88,8 +88,8 @@ pub fn grow(
             .items
             .iter()
             .map(|item| format!("{} {}", item.name, item.label));
-        let names = names.chain(catalog.classes.iter().cloned());
-        let origin = Origin::new("features", &settings, names, sharing.shard);
+        let classes = [("classes", catalog.classes.join(", "))];
+        let origin = Origin::new("features", &[&settings[..], &classes].concat(), names, sharing.shard);
         match part.grow(origin, sharing.earlier, &extractor, &device, progress, is_stopped)? {
             Some(done) => exported.push(done),
             None => return Ok(None),

@@ -219,6 +219,6 @@ mod tests {
             head: Head::mlp(),
             ..solved
         };
-        assert!(named(wide, Architecture::ResNet18).contains("must be linear where the head is solved"));
+        assert!(named(wide, Architecture::ResNet18).contains("must be linear or logistic where the head is"));
     }
 }
