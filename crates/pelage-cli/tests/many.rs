@@ -301,6 +301,15 @@ fn features_put_together_are_the_whole_and_go_on() {
         "merged/train.csv: 40 files of 3 parts\nmerged/validation.csv: 12 files of 3 parts\n"
     );
     same("merged", "whole");
+    // Of another data set, what was there would be taken for a part of this one.
+    let fixed = "features data/train --backbone resnet18 --weights random --image-size 32 --out other";
+    for more in [&["--shard", "1/1"][..], &[]] {
+        succeed(folder, &[&fixed.split(' ').collect::<Vec<_>>()[..], more].concat());
+        assert!(folder.join("other/features.npy").exists());
+        succeed(folder, &["merge", "p1", "p2", "p3", "--out", "other"]);
+        assert!(!folder.join("other/features.npy").exists() && !folder.join("other/features.csv").exists());
+    }
+    same("other", "whole");
     let told = fail(folder, &["merge", "p2", "p1", "--out", "holes"], 2);
     assert!(told.contains("missing: 3/3"), "{told}");
     let told = fail(folder, &["merge", "p2", "p1/train.csv", "--out", "holes"], 2);

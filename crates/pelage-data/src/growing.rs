@@ -9,6 +9,7 @@ use std::fs::{File, TryLockError};
 use std::io::{BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
+use crate::shard::Shard;
 use crate::{Error, Result, atomic, lock};
 
 pub use merge::{Merged, merge, order};
@@ -26,6 +27,15 @@ pub enum Earlier {
     Refused,
     /// It is lost.
     Replaced,
+}
+
+/// How the work is shared and gone on with.
+#[derive(Clone, Copy, Debug)]
+pub struct Sharing {
+    /// The part of it that is done.
+    pub shard: Shard,
+    /// What is done about an unfinished table.
+    pub earlier: Earlier,
 }
 
 /// A table to which rows are added.

@@ -13,7 +13,7 @@ use crate::Result;
 use crate::progress::{Counter, Progress};
 
 pub use report::{Captured, ClassReport, Report, Unclear};
-pub use table::{Noted, Sharing, is_table, note, report};
+pub use table::{Noted, is_table, note, report};
 
 /// Decodes every image of `path` (an organised tree or any source) in parallel. The folders at `label_level` are the
 /// classes, if one is given.

@@ -4,15 +4,16 @@ use std::path::PathBuf;
 
 use clap::Args;
 use pelage::data::Progress;
-use pelage::data::growing::Earlier;
+use pelage::data::growing::{Earlier, Sharing};
 use pelage::data::shard::Shard;
 use pelage::features::export::{Exported, export};
-use pelage::features::growing::{Sharing, grow};
+use pelage::features::growing::grow;
 use pelage::model::networks::{BACKBONES, Head};
 use pelage::{Architecture, Recipe};
 
 use super::compute::Caching;
 use super::train::Choosing;
+use super::written::earlier;
 use crate::failure::{Failure, Outcome};
 use crate::options::{LABEL_LEVEL, Networks};
 use crate::progress::Task;
@@ -62,11 +63,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     let (task, compute) = (Task::new(), arguments.caching.compute());
     let (data, level, out) = (&arguments.data, arguments.label_level, &arguments.out);
     let show = |progress: Progress| task.show(progress);
-    let earlier = match (arguments.resume, arguments.force) {
-        (true, _) => Earlier::Continued,
-        (_, true) => Earlier::Replaced,
-        _ => Earlier::Refused,
-    };
+    let earlier = earlier(arguments.resume, arguments.force);
     let exported = match (arguments.shard, earlier) {
         (None, Earlier::Refused) => export(data, level, &recipe, out, &compute, &show),
         (shard, earlier) => {

@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use pelage::data::Progress;
-use pelage::data::growing::Earlier;
-use pelage::data::inspect::{self, Noted, Report, Sharing};
+use pelage::data::growing::Sharing;
+use pelage::data::inspect::{self, Noted, Report};
 use pelage::data::output::Format;
 use pelage::data::shard::Shard;
 
-use super::written::output;
+use super::written::{earlier, output};
 use crate::failure::{Failure, Outcome, which_level};
 use crate::options::LABEL_LEVEL;
 use crate::progress::Task;
@@ -85,11 +85,7 @@ fn note(arguments: &Arguments, table: &Path, show: &(dyn Fn(Progress) + Sync)) -
     signals::stop_on_signal();
     let sharing = Sharing {
         shard: arguments.shard.unwrap_or(Shard::WHOLE),
-        earlier: match (arguments.resume, arguments.force) {
-            (true, _) => Earlier::Continued,
-            (_, true) => Earlier::Replaced,
-            _ => Earlier::Refused,
-        },
+        earlier: earlier(arguments.resume, arguments.force),
     };
     let is_stopped = || signals::interrupted().is_some();
     let noted = inspect::note(&arguments.data, arguments.label_level, file, sharing, show, &is_stopped)?;

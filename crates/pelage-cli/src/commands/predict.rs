@@ -9,13 +9,13 @@ use std::path::PathBuf;
 use clap::Args;
 use pelage::Model;
 use pelage::data::Progress;
-use pelage::data::growing::{Earlier, Found, Growing, Opened};
+use pelage::data::growing::{Found, Growing, Opened};
 use pelage::data::output::{Format, Output};
 use pelage::data::shard::Shard;
 use pelage::predict::{self, BATCH};
 
 use super::compute::Computing;
-use super::written::output;
+use super::written::{earlier, output};
 use crate::failure::{Failure, Outcome};
 use crate::progress::Task;
 use crate::signals;
@@ -164,11 +164,7 @@ fn open(
     if is_kept && all.iter().any(|input| matches!(input, Input::Standard(_))) {
         return Err(Failure::usage("standard input cannot be read again").help("leave --shard and --resume out"));
     }
-    let earlier = match (arguments.resume, arguments.force) {
-        (true, _) => Earlier::Continued,
-        (_, true) => Earlier::Replaced,
-        _ => Earlier::Refused,
-    };
+    let earlier = earlier(arguments.resume, arguments.force);
     signals::stop_on_signal();
     let names = all.iter().map(Input::name);
     let shard = arguments.shard.unwrap_or(Shard::WHOLE);

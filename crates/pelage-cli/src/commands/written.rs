@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use pelage::data::growing::Earlier;
 use pelage::data::output::{Format, Output};
 use serde::Serialize;
 
@@ -18,6 +19,15 @@ pub(super) fn output(path: &Path, format: Format<'_>, force: bool) -> Result<Out
         ))
         .help("name a file for the one, or leave --json out")),
         false => Ok(output),
+    }
+}
+
+/// What `--resume` and `--force` say of an unfinished table.
+pub(super) fn earlier(resume: bool, force: bool) -> Earlier {
+    match (resume, force) {
+        (true, _) => Earlier::Continued,
+        (_, true) => Earlier::Replaced,
+        _ => Earlier::Refused,
     }
 }
 

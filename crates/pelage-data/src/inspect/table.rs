@@ -12,22 +12,12 @@ use super::report::Report;
 use super::seen::{HEADING, Picture, plain};
 use super::sets::{Listed, list};
 use crate::decode::Limits;
-use crate::growing::{Earlier, Found, Growing, Opened, Origin};
+use crate::growing::{Found, Growing, Opened, Origin, Sharing};
 use crate::progress::Progress;
-use crate::shard::Shard;
 use crate::{Error, Result};
 
 /// Pictures that are looked at between two writes.
 const AT_ONCE: usize = 256;
-
-/// How the work is shared and gone on with.
-#[derive(Clone, Copy, Debug)]
-pub struct Sharing {
-    /// The part that is looked at.
-    pub shard: Shard,
-    /// What is done about an unfinished table.
-    pub earlier: Earlier,
-}
 
 /// What was written.
 #[derive(Clone, Debug, Default, Serialize)]

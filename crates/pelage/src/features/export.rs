@@ -54,11 +54,7 @@ pub fn export(
 ) -> Result<Vec<Exported>> {
     recipe.validate()?;
     // Before minutes of computing.
-    create_folder(out)?;
-    if !source::is_ours(out)? {
-        return Err(Error::folder(out, "holds other files already; give a new folder"));
-    }
-    source::mark(out)?;
+    open_folder(out)?;
     let Some(transfer) = &recipe.transfer else {
         return Err(Error::Settings("features come from a backbone; choose one".into()));
     };
@@ -67,13 +63,7 @@ pub fn export(
     let network = backbone.network.folded(|_| true);
     let extractor = backbone.extractor(transfer, &network);
     let sets = sets(data, label_level)?;
-    let files: Vec<_> = sets
-        .iter()
-        .flat_map(|(name, _)| [format!("{name}.npy"), format!("{name}.csv")])
-        .collect();
-    let mut earlier = source::written(out, VERB);
-    earlier.retain(|name| !files.contains(name));
-    source::note_written(out, VERB, &[&files[..], &earlier].concat())?;
+    let written = Written::begin(out, sets.iter().map(|(name, _)| *name))?;
     let mut exported = Vec::new();
     for (name, catalog) in sets {
         let dataset: Arc<dyn Dataset> = Arc::new(catalog);
@@ -86,10 +76,44 @@ pub fn export(
             unreadable: features.unreadable().to_vec(),
         });
     }
-    // Of another data set: beside these they would be taken for parts of this one.
-    source::remove_written(out, &earlier)?;
-    source::note_written(out, VERB, &files)?;
+    written.end()?;
     Ok(exported)
+}
+
+/// Makes a folder for features, or finds one with nothing but what we have written.
+pub(super) fn open_folder(out: &Path) -> Result<()> {
+    create_folder(out)?;
+    if !source::is_ours(out)? {
+        return Err(Error::folder(out, "holds other files already; give a new folder"));
+    }
+    Ok(source::mark(out)?)
+}
+
+/// The files of the sets of features in a folder.
+pub(super) struct Written<'a> {
+    out: &'a Path,
+    files: Vec<String>,
+    /// Those of an earlier call.
+    earlier: Vec<String>,
+}
+
+impl<'a> Written<'a> {
+    /// Before the files of these sets are written into `out`.
+    pub(super) fn begin(out: &'a Path, names: impl Iterator<Item = &'static str>) -> Result<Self> {
+        let files: Vec<_> = names
+            .flat_map(|name| [format!("{name}.npy"), format!("{name}.csv")])
+            .collect();
+        let mut earlier = source::written(out, VERB);
+        earlier.retain(|name| !files.contains(name));
+        source::note_written(out, VERB, &[&files[..], &earlier].concat())?;
+        Ok(Written { out, files, earlier })
+    }
+
+    /// When they are: what is there of another data set would be taken for parts of this one.
+    pub(super) fn end(self) -> Result<()> {
+        source::remove_written(self.out, &self.earlier)?;
+        Ok(source::note_written(self.out, VERB, &self.files)?)
+    }
 }
 
 /// The parts of a data set that have labels, by name, or all labelled images.

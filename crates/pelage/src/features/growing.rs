@@ -7,18 +7,16 @@ use std::path::{Path, PathBuf};
 use burn::tensor::Device;
 use csv::StringRecord;
 use pelage_data::catalog::{Catalog, Item};
-use pelage_data::growing::{Earlier, Found, Growing, Opened, Origin};
-use pelage_data::lock::create_folder;
+use pelage_data::growing::{Earlier, Found, Growing, Opened, Origin, Sharing};
 use pelage_data::readable::check_unreadable;
-use pelage_data::shard::Shard;
-use pelage_data::{Progress, Unreadable, source};
+use pelage_data::{Progress, Unreadable};
 use pelage_model::networks::pooled::BATCH;
 use pelage_model::values::to_vec;
 use pelage_model::{input, networks::Pooling};
 use rayon::prelude::*;
 
 use super::array::Array;
-use super::export::{Exported, sets};
+use super::export::{Exported, Written, open_folder, sets};
 use super::{Extractor, PHASE};
 use crate::compute::Compute;
 use crate::predict::decoding;
@@ -28,15 +26,6 @@ use crate::{Error, Result, table};
 
 /// Images that are decoded at a time.
 const DECODED: usize = 32;
-
-/// How the work is shared and gone on with.
-#[derive(Clone, Copy, Debug)]
-pub struct Sharing {
-    /// The part of each set that is computed.
-    pub shard: Shard,
-    /// What is done about an unfinished part.
-    pub earlier: Earlier,
-}
 
 /// As [`export`](super::export::export), but nothing is cached, and no more than a few images are in memory. The parts
 /// are put together by [`merge`](super::merged::merge). When `is_stopped` says so, what is there is kept, and the
@@ -56,11 +45,7 @@ pub fn grow(
 ) -> Result<Option<Vec<Exported>>> {
     recipe.validate()?;
     // Before minutes of computing.
-    create_folder(out)?;
-    if !source::is_ours(out)? {
-        return Err(Error::folder(out, "holds other files already; give a new folder"));
-    }
-    source::mark(out)?;
+    open_folder(out)?;
     let Some(transfer) = &recipe.transfer else {
         return Err(Error::Settings("features come from a backbone; choose one".into()));
     };
@@ -76,8 +61,10 @@ pub fn grow(
         ("device", compute.device.clone()),
     ];
     let settings = [&settings[..], &decoding()].concat();
+    let sets = sets(data, label_level)?;
+    let written = Written::begin(out, sets.iter().map(|(name, _)| *name))?;
     let mut exported = Vec::new();
-    for (name, catalog) in sets(data, label_level)? {
+    for (name, catalog) in sets {
         let part = Part {
             catalog: &catalog,
             own: &catalog.items[sharing.shard.range(catalog.items.len())],
@@ -95,6 +82,7 @@ pub fn grow(
             None => return Ok(None),
         }
     }
+    written.end()?;
     Ok(Some(exported))
 }
 

@@ -6,11 +6,9 @@ use std::path::{Path, PathBuf};
 
 use pelage_data::atomic::Unfinished;
 use pelage_data::growing::{self, Merged};
-use pelage_data::lock::create_folder;
 use pelage_data::output::{Format, Output};
-use pelage_data::source;
 
-use super::export::NAMES;
+use super::export::{NAMES, Written, open_folder};
 use super::npy;
 use crate::{Error, Result};
 
@@ -20,11 +18,7 @@ use crate::{Error, Result};
 /// # Errors
 /// As [`growing::merge`]; a part's array that is not the one its table was made with.
 pub fn merge(parts: &[PathBuf], out: &Path) -> Result<Vec<Merged>> {
-    create_folder(out)?;
-    if !source::is_ours(out)? {
-        return Err(Error::folder(out, "holds other files already; give a new folder"));
-    }
-    source::mark(out)?;
+    open_folder(out)?;
     let table = |folder: &Path, name: &str| folder.join(name).with_extension("csv");
     let is_there = |name: &&str| {
         let mut parts = parts.iter().map(|part| table(part, name));
@@ -36,6 +30,7 @@ pub fn merge(parts: &[PathBuf], out: &Path) -> Result<Vec<Merged>> {
         growing::order(&tables)?;
         sets.push((name, tables));
     }
+    let written = Written::begin(out, sets.iter().map(|(name, _)| *name))?;
     // A table without its array would be taken for a whole set.
     for (name, tables) in &sets {
         join(&growing::order(tables)?, &out.join(name).with_extension("npy"))?;
@@ -47,7 +42,7 @@ pub fn merge(parts: &[PathBuf], out: &Path) -> Result<Vec<Merged>> {
     }
     match all.is_empty() {
         true => Err(Error::folder(&parts[0], "holds no features")),
-        false => Ok(all),
+        false => written.end().map(|()| all),
     }
 }
 
