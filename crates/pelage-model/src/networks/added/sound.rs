@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::super::graph::{Graph, Node, Operation, Pool};
+use super::super::graph::{Graph, Node, Operation};
 use super::super::windows::Padding;
 use super::MOST_NODES;
 
@@ -109,13 +109,7 @@ fn check(node: &Node, inputs: &[(&Node, [usize; 2])], is_first: bool) -> Result<
             }
         }
         Operation::MaxPool(pool) | Operation::MeanPool(pool) => {
-            let Pool {
-                kernel,
-                stride,
-                padding,
-                ..
-            } = *pool;
-            check_windows(kernel, stride, padding, from)?;
+            check_windows(pool.kernel, pool.stride, pool.padding, from)?;
             same(first.channels)
         }
         Operation::AveragePool { side: 1 } | Operation::Function(_) => same(first.channels),

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use pelage_model::networks::Function;
 use pelage_model::networks::added::{MOST_WEIGHTS, check_map, check_windows};
-use pelage_model::networks::graph::{Convolution, Graph, Operation, Pool};
+use pelage_model::networks::graph::{Convolution, Graph, Operation};
 use pelage_model::ops::Activation;
 use pelage_model::values::{Named, Values};
 
@@ -70,13 +70,7 @@ impl Layers {
         let from = self.all[inputs[0]].size;
         let size = match &operation {
             Operation::MaxPool(pool) | Operation::MeanPool(pool) => {
-                let Pool {
-                    kernel,
-                    stride,
-                    padding,
-                    ..
-                } = *pool;
-                check_windows(kernel, stride, padding, from).map_err(unsupported)?;
+                check_windows(pool.kernel, pool.stride, pool.padding, from).map_err(unsupported)?;
                 pool.output_size(from)
             }
             Operation::AveragePool { .. } => [1, 1],
