@@ -3,8 +3,8 @@
 mod common;
 
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::path::Path;
+use std::process::{Command, ExitStatus, Stdio};
 
 use common::{fail, pelage, stripes, succeed, trained};
 
@@ -33,6 +33,27 @@ fn named(folder: &Path, begin: &str) -> Vec<String> {
     names
 }
 
+/// The length of a file, 0 of one that is not there.
+fn length(path: &Path) -> u64 {
+    fs::metadata(path).map_or(0, |told| told.len())
+}
+
+/// How the command ended, unless it was killed because `is_time`.
+fn ended(mut command: Command, is_time: &dyn Fn() -> bool) -> Option<ExitStatus> {
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            return Some(status);
+        }
+        if is_time() {
+            child.kill().unwrap();
+            child.wait().unwrap();
+            return None;
+        }
+        std::thread::yield_now();
+    }
+}
+
 #[test]
 fn what_was_killed_goes_on_with_nothing_lost_or_twice() {
     let folder = tempfile::tempdir().unwrap();
@@ -46,7 +67,6 @@ fn what_was_killed_goes_on_with_nothing_lost_or_twice() {
     assert_eq!(named(folder, "whole"), ["whole.csv"]);
     let whole = bytes(folder, "whole.csv");
     let part = folder.join("table.csv.part");
-    let length = |path: &PathBuf| fs::metadata(path).map_or(0, |told| told.len());
     // Whenever it has come a little further, it is killed; and what it has written is torn.
     let (mut killed, mut seen) = (0, 0);
     for round in 0.. {
@@ -61,19 +81,7 @@ fn what_was_killed_goes_on_with_nothing_lost_or_twice() {
             "--threads",
             "1",
         ]);
-        let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        let ended = loop {
-            if let Some(status) = child.try_wait().unwrap() {
-                break Some(status);
-            }
-            if length(&part) > seen + 300 * (round % 7) {
-                child.kill().unwrap();
-                child.wait().unwrap();
-                break None;
-            }
-            std::thread::yield_now();
-        };
-        match ended {
+        match ended(command, &|| length(&part) > seen + 300 * (round % 7)) {
             Some(status) => {
                 assert!(status.success());
                 break;
@@ -320,20 +328,8 @@ fn features_put_together_are_the_whole_and_go_on() {
     for round in 1.. {
         let mut command = pelage(folder);
         command.args(features(&["--resume", "--out", "killed", "--threads", "1"]));
-        let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        let before = fs::metadata(&part).map_or(0, |told| told.len());
-        let ended = loop {
-            if let Some(status) = child.try_wait().unwrap() {
-                break Some(status);
-            }
-            if round < 6 && fs::metadata(&part).map_or(0, |told| told.len()) > before {
-                child.kill().unwrap();
-                child.wait().unwrap();
-                break None;
-            }
-            std::thread::yield_now();
-        };
-        match ended {
+        let before = length(&part);
+        match ended(command, &|| round < 6 && length(&part) > before) {
             Some(status) => {
                 assert!(status.success());
                 break;
@@ -343,13 +339,13 @@ fn features_put_together_are_the_whole_and_go_on() {
                 // What was written last may be torn, in either file.
                 let file = ["train.csv.part", "train.npy.part"][round % 2];
                 let path = folder.join("killed").join(file);
-                let length = fs::metadata(&path).map_or(0, |told| told.len());
-                if length > 200 {
+                let now = length(&path);
+                if now > 200 {
                     fs::File::options()
                         .write(true)
                         .open(&path)
                         .unwrap()
-                        .set_len(length - 11)
+                        .set_len(now - 11)
                         .unwrap();
                 }
             }

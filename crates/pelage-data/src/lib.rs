@@ -48,6 +48,8 @@ pub mod sample;
 pub mod shard;
 #[cfg(feature = "files")]
 pub mod source;
+#[cfg(feature = "files")]
+pub mod table;
 pub mod targets;
 
 pub use error::{Error, Result, Unreadable};

@@ -26,7 +26,8 @@ use pelage_model::networks::pooled::{self, BATCH};
 use pelage_model::networks::{Network, Pooling};
 use pelage_model::values::to_vec;
 
-use crate::{Error, Result, atomic, table};
+use crate::{Error, Result, atomic};
+use pelage_data::table;
 
 /// What progress calls the computation of features.
 pub const PHASE: &str = "features";

@@ -15,7 +15,8 @@ use crate::compute::Compute;
 use crate::evaluate::{self, Embeddings, Evaluation, Scores};
 use crate::runs::run::foreign;
 use crate::runs::{Config, images};
-use crate::{Error, Model, Result, atomic, ensemble, table};
+use crate::{Error, Model, Result, atomic, ensemble};
+use pelage_data::table;
 
 /// The settings of all runs, in the folder of the cross-validation.
 const SETTINGS: &str = "folds.toml";

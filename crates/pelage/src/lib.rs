@@ -116,7 +116,6 @@ pub mod save;
 pub mod search;
 pub mod submit;
 pub mod suspects;
-mod table;
 pub mod train;
 pub mod zoo;
 

@@ -1,14 +1,14 @@
 //! Predictions for files: over folders and archives, and as a table.
 
 use pelage_data::capture::Capture;
-use pelage_data::decode::Limits;
 use pelage_data::growing::Origin;
 use pelage_data::shard::Shard;
 use pelage_data::source::Entry;
 
 pub use pelage_model::predict::{BATCH, Prediction, UNKNOWN};
 
-use crate::{Error, Model, Result, table};
+use crate::{Error, Model, Result};
+use pelage_data::table;
 
 /// Predicts every entry, in the order given; `observe` gets the number of entries done.
 pub fn predict(model: &Model, entries: &[Entry], observe: &mut dyn FnMut(usize)) -> Vec<Prediction> {
@@ -47,7 +47,7 @@ pub fn heading(model: &Model, has_captures: bool) -> Result<Vec<u8>> {
     let taken = ["taken", "latitude", "longitude"].map(String::from);
     let taken = taken.into_iter().filter(|_| has_captures);
     let head: Vec<_> = head.into_iter().chain(taken).chain(named).collect();
-    table::csv(std::iter::once(head))
+    Ok(table::csv(std::iter::once(head))?)
 }
 
 /// The rows below it, one for each prediction, with when and where each picture was taken if `captures` say it. A cell
@@ -73,7 +73,7 @@ pub fn rows(model: &Model, predictions: &[Prediction], captures: Option<&[Captur
         row.chain(classes.iter().map(|class| text(of(class))))
             .collect::<Vec<_>>()
     });
-    table::csv(rows)
+    Ok(table::csv(rows)?)
 }
 
 /// What a table of predictions of files of these `names` is made by, with more `settings`.
@@ -90,19 +90,8 @@ pub fn origin(
         .encode()
         .map_err(|reason| Error::Settings(format!("the model {reason}")))?;
     let model = ("model", blake3::hash(&bytes).to_hex().to_string());
-    let settings = [&[model], settings, &decoding()].concat();
+    let settings = [&[model], settings].concat();
     Ok(Origin::new("predictions", &settings, names, shard))
-}
-
-/// Settings of decoding that all tables depend on.
-pub(crate) fn decoding() -> [(&'static str, String); 2] {
-    let Limits {
-        max_pixels, damaged, ..
-    } = Limits::default();
-    [
-        ("max_pixels", max_pixels.to_string()),
-        ("damaged", format!("{damaged:?}").to_lowercase()),
-    ]
 }
 
 /// What stands in the column `path` of a picture that is called so.

@@ -9,7 +9,8 @@ use std::path::Path;
 use pelage_data::source::{self, Entry, natural_order};
 
 use crate::predict::Prediction;
-use crate::{Error, Result, table};
+use crate::{Error, Result};
+use pelage_data::table;
 
 /// The columns that Kaggle wants where there is no template.
 const HEADER: [&str; 2] = ["id", "label"];
@@ -182,7 +183,7 @@ impl Layout {
         };
         let rows = self.ids.iter().zip(predictions).map(row);
         let rows = std::iter::once(Ok(self.header.clone())).chain(rows);
-        table::csv(rows.collect::<Result<Vec<_>>>()?)
+        Ok(table::csv(rows.collect::<Result<Vec<_>>>()?)?)
     }
 
     /// The values beside the id.

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use crate::decode::Limits;
 use crate::shard::Shard;
 use crate::{Error, Result, atomic};
 
@@ -106,7 +107,16 @@ impl Origin {
             hasher.update(name.as_bytes()).update(b"\0");
             files += 1;
         }
-        let settings = settings.iter().map(|(name, value)| (name.to_string(), value.clone()));
+        let Limits {
+            max_pixels, damaged, ..
+        } = Limits::default();
+        // All tables depend on how images are decoded.
+        let decoding = [
+            ("max_pixels", max_pixels.to_string()),
+            ("damaged", format!("{damaged:?}").to_lowercase()),
+        ];
+        let settings = settings.iter().chain(&decoding);
+        let settings = settings.map(|(name, value)| (name.to_string(), value.clone()));
         Origin {
             made_by: format!("pelage {} ({does})", env!("CARGO_PKG_VERSION")),
             settings: settings.collect(),

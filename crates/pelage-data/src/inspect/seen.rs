@@ -9,6 +9,7 @@ use crate::alike::{self, Look};
 use crate::capture::Capture;
 use crate::decode;
 use crate::source::Location;
+use crate::table::prefixed;
 
 /// Names of the parts of a data set, in order, and of all of one that has none.
 pub(super) const SETS: [&str; 4] = ["train", "validation", "test", "all"];
@@ -66,22 +67,10 @@ pub(super) fn look_at(location: &Location) -> Result<Seen, String> {
     seen.map_err(|failure| failure.reason()).and_then(|seen| seen)
 }
 
-/// A cell that no spreadsheet takes for a formula (OWASP, "CSV Injection").
-pub(super) fn plain(prefix: &str, cell: &str) -> String {
-    match is_formula(cell) {
-        true => format!("{prefix}{cell}"),
-        false => cell.to_string(),
-    }
-}
-
-fn is_formula(cell: &str) -> bool {
-    cell.starts_with(['=', '+', '-', '@', '\t', '\r'])
-}
-
 impl Picture {
     /// Its row.
     pub(super) fn cells(&self) -> [String; HEADING.len()] {
-        let [path, set, class] = [plain("./", &self.path), self.set.into(), plain("'", &self.class)];
+        let [path, set, class] = [prefixed("./", &self.path), self.set.into(), prefixed("'", &self.class)];
         match &self.seen {
             Err(reason) => {
                 let none = String::new;
@@ -127,7 +116,7 @@ impl Picture {
         let set = SETS.into_iter().find(|set| *set == &cells[1])?;
         let class = cells[2]
             .strip_prefix('\'')
-            .filter(|rest| is_formula(rest))
+            .filter(|rest| prefixed("'", rest) != **rest)
             .unwrap_or(&cells[2]);
         let class = match known.get(class) {
             Some(class) => class.clone(),

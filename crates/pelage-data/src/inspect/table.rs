@@ -9,11 +9,11 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use super::report::Report;
-use super::seen::{HEADING, Picture, plain};
+use super::seen::{HEADING, Picture};
 use super::sets::{Listed, list};
-use crate::decode::Limits;
 use crate::growing::{Found, Growing, Opened, Origin, Sharing};
 use crate::progress::Progress;
+use crate::table::{csv, prefixed};
 use crate::{Error, Result};
 
 /// Pictures that are looked at between two writes.
@@ -47,20 +47,13 @@ pub fn note(
     let names = all
         .iter()
         .map(|one| format!("{} {} {}", one.location, one.set, one.class));
-    let Limits {
-        max_pixels, damaged, ..
-    } = Limits::default();
-    let settings = [
-        ("max_pixels", max_pixels.to_string()),
-        ("damaged", format!("{damaged:?}").to_lowercase()),
-    ];
-    let origin = Origin::new("a look at pictures", &settings, names, sharing.shard);
+    let origin = Origin::new("a look at pictures", &[], names, sharing.shard);
     let mut noted = Noted::default();
-    let heading = rows(std::iter::once(HEADING.map(String::from)))?;
+    let heading = csv([HEADING])?;
     let opened = Growing::open(table, &heading, origin, sharing.earlier, true, &mut |row, cells| {
         let is_own = own
             .get(row)
-            .is_some_and(|one| Some(&*plain("./", &one.location.to_string())) == cells.get(0));
+            .is_some_and(|one| Some(&*prefixed("./", &one.location.to_string())) == cells.get(0));
         if !is_own {
             return Found::Unexpected;
         }
@@ -78,7 +71,7 @@ pub fn note(
         }
         let pictures: Vec<Picture> = chunk.par_iter().map(Listed::looked_at).collect();
         noted.unreadable += pictures.iter().filter(|picture| picture.seen.is_err()).count();
-        growing.add(&rows(pictures.iter().map(Picture::cells))?)?;
+        growing.add(&csv(pictures.iter().map(Picture::cells))?)?;
         progress(Progress {
             done: first + chunk.len(),
             total: own.len(),
@@ -87,17 +80,6 @@ pub fn note(
     }
     growing.finish()?;
     Ok(Some(noted))
-}
-
-fn rows<const N: usize>(rows: impl Iterator<Item = [String; N]>) -> Result<Vec<u8>> {
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    let unwritable = |failure: String| Error::Dataset(format!("a table cannot be written: {failure}"));
-    for row in rows {
-        writer
-            .write_record(row)
-            .map_err(|failure| unwritable(failure.to_string()))?;
-    }
-    writer.into_inner().map_err(|failure| unwritable(failure.to_string()))
 }
 
 /// Whether the file at `path` is such a table.

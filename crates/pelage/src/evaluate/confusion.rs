@@ -1,7 +1,8 @@
 //! Which classes are taken for which, where a matrix has too many to be read.
 
 use super::Evaluation;
-use crate::{Result, table};
+use crate::Result;
+use pelage_data::table;
 
 /// Images of one class that were called another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,7 +60,7 @@ pub fn csv(classes: &[impl AsRef<str>], matrix: &[Vec<usize>]) -> Result<Vec<u8>
             .chain(counts)
             .collect()
     });
-    table::csv(std::iter::once::<Vec<_>>(head).chain(rows))
+    Ok(table::csv(std::iter::once::<Vec<_>>(head).chain(rows))?)
 }
 
 /// The classes and the matrix that [`csv()`] wrote; `None` if `bytes` are anything else.

@@ -19,10 +19,10 @@ use super::array::Array;
 use super::export::{Exported, Written, open_folder, sets};
 use super::{Extractor, PHASE};
 use crate::compute::Compute;
-use crate::predict::decoding;
 use crate::train::backbone::backbone;
 use crate::train::recipe::Recipe;
-use crate::{Error, Result, table};
+use crate::{Error, Result};
+use pelage_data::table;
 
 /// Images that are decoded at a time.
 const DECODED: usize = 32;
@@ -60,7 +60,6 @@ pub fn grow(
         ("features", format!("{:?}, flip {}", extractor.pooling, extractor.flip)),
         ("device", compute.device.clone()),
     ];
-    let settings = [&settings[..], &decoding()].concat();
     let sets = sets(data, label_level)?;
     let written = Written::begin(out, sets.iter().map(|(name, _)| *name))?;
     let mut exported = Vec::new();

@@ -4,7 +4,8 @@ use std::path::Path;
 
 use crate::train::Recipe;
 use crate::train::history::HistoryRow;
-use crate::{Error, Result, atomic, table};
+use crate::{Error, Result, atomic};
+use pelage_data::table;
 
 /// Writes the rows to `path`, atomically.
 ///

@@ -8,7 +8,8 @@ use pelage_model::paths;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Result, atomic, table};
+use crate::{Error, Result, atomic};
+use pelage_data::table;
 
 /// Its name.
 const RECORD: &str = "split.csv";
@@ -64,7 +65,7 @@ pub(super) fn table(train: &dyn Dataset, validation: &dyn Dataset, dropped: &dyn
             content: content(images, index),
         }));
     }
-    table::csv_of(&rows)
+    Ok(table::csv_of(&rows)?)
 }
 
 /// The lines of a record.

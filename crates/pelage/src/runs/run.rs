@@ -16,7 +16,8 @@ use super::recorded;
 use crate::train::backbone::note_weights;
 use crate::train::forecast::{self, Forecast};
 use crate::train::{Control, Data, EndReason, Event, Outcome, Recipe, Start, fit, start};
-use crate::{Error, Result, atomic, table};
+use crate::{Error, Result, atomic};
+use pelage_data::table;
 
 /// The settings of a run, in its folder.
 pub const CONFIG: &str = "config.toml";

@@ -17,7 +17,8 @@ use crate::logistic::{self, Samples};
 use crate::runs::images;
 use crate::train::groups::groups;
 use crate::train::{Sets, start};
-use crate::{Error, Model, Result, table};
+use crate::{Error, Model, Result};
+use pelage_data::table;
 
 /// The likely wrong labels of a run's images.
 pub struct Suspects {
@@ -257,6 +258,6 @@ impl Suspects {
                 one.set.to_string(),
             ]
         });
-        table::csv(std::iter::once(head.map(String::from)).chain(rows))
+        Ok(table::csv(std::iter::once(head.map(String::from)).chain(rows))?)
     }
 }

@@ -8,7 +8,7 @@ use crate::{Error, Result};
 ///
 /// # Errors
 /// Rows of different lengths.
-pub(crate) fn csv<R>(rows: impl IntoIterator<Item = R>) -> Result<Vec<u8>>
+pub fn csv<R>(rows: impl IntoIterator<Item = R>) -> Result<Vec<u8>>
 where
     R: IntoIterator<Item: AsRef<[u8]>>,
 {
@@ -19,21 +19,18 @@ where
 ///
 /// # Errors
 /// Records that are no rows.
-pub(crate) fn csv_of(records: &[impl Serialize]) -> Result<Vec<u8>> {
+pub fn csv_of(records: &[impl Serialize]) -> Result<Vec<u8>> {
     written(|writer| records.iter().try_for_each(|record| writer.serialize(record)))
 }
 
 fn written(write: impl FnOnce(&mut csv::Writer<Vec<u8>>) -> csv::Result<()>) -> Result<Vec<u8>> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     let done = write(&mut writer).and_then(|()| Ok(writer.into_inner().map_err(|failure| failure.into_error())?));
-    done.map_err(|failure| Error::Rendering {
-        what: "a table",
-        reason: failure.to_string(),
-    })
+    done.map_err(|failure| Error::Dataset(format!("a table cannot be written: {failure}")))
 }
 
 /// `cell` with `prefix` where a spreadsheet would compute it (OWASP, "CSV Injection").
-pub(crate) fn prefixed(prefix: &str, cell: &str) -> String {
+pub fn prefixed(prefix: &str, cell: &str) -> String {
     match cell.starts_with(['=', '+', '-', '@', '\t', '\r']) && cell != "-" {
         true => format!("{prefix}{cell}"),
         false => cell.to_string(),
