@@ -32,7 +32,7 @@ pub fn merge(parts: &[PathBuf], out: &Output) -> Result<Merged> {
     let known = known(parts)?;
     out.write_by(&mut |to| {
         for (part, record) in &known {
-            copy(part, record, to)?;
+            copy(part, record, out.path(), to)?;
         }
         Ok(())
     })?;
@@ -129,8 +129,9 @@ fn check(known: &[(&Path, Record)], count: usize) -> Result<()> {
     }
 }
 
-/// Copies a part's rows, with the heading if it is the first; its bytes must be those of its record.
-fn copy(part: &Path, record: &Record, to: &mut dyn Write) -> Result<()> {
+/// Copies a part's rows to the table at `out`, with the heading if it is the first; its bytes must be those of its
+/// record.
+fn copy(part: &Path, record: &Record, out: &Path, to: &mut dyn Write) -> Result<()> {
     let io = |failure| Error::io(part)(failure);
     let mut reader = BufReader::with_capacity(1 << 16, File::open(part).map_err(io)?);
     let (mut hasher, mut bytes) = (blake3::Hasher::new(), 0);
@@ -144,7 +145,7 @@ fn copy(part: &Path, record: &Record, to: &mut dyn Write) -> Result<()> {
     hasher.update(&heading);
     bytes += heading.len() as u64;
     if record.origin.shard.number == 1 {
-        to.write_all(&heading).map_err(io)?;
+        to.write_all(&heading).map_err(Error::io(out))?;
     }
     loop {
         let piece = reader.fill_buf().map_err(io)?;
@@ -152,7 +153,7 @@ fn copy(part: &Path, record: &Record, to: &mut dyn Write) -> Result<()> {
             break;
         }
         hasher.update(piece);
-        to.write_all(piece).map_err(io)?;
+        to.write_all(piece).map_err(Error::io(out))?;
         let length = piece.len();
         bytes += length as u64;
         reader.consume(length);
