@@ -23,6 +23,8 @@ pub mod network;
 #[cfg(feature = "burn")]
 pub mod parameters;
 #[cfg(feature = "burn")]
+mod pieces;
+#[cfg(feature = "burn")]
 pub mod pooled;
 pub mod resnet;
 pub mod shapes;

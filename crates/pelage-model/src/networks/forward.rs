@@ -37,7 +37,7 @@ impl Network {
 
     /// The channel means of the last feature map, `[n, c]`, for pixels `[n, h, w, 3]`.
     pub fn pooled_features(&self, pixels: Tensor<4>) -> Tensor<2> {
-        ops::global_average_pool(self.features(pixels)).flatten(1, 3)
+        ops::global_average_pool(self.features_in_pieces(pixels)).flatten(1, 3)
     }
 
     /// Logits `[n, classes]` for the last feature map, as returned by [`Network::features`].
@@ -52,7 +52,7 @@ impl Network {
     }
 
     /// Runs the nodes after `from`, whose output is `start`, up to `to`.
-    fn run(&self, start: Tensor<4>, from: usize, to: usize, mode: Mode, tap: &mut Tap) -> Tensor<4> {
+    pub(super) fn run(&self, start: Tensor<4>, from: usize, to: usize, mode: Mode, tap: &mut Tap) -> Tensor<4> {
         let nodes = &self.graph.nodes[..=to];
         let mut readers = vec![0usize; nodes.len()];
         nodes[from + 1..]

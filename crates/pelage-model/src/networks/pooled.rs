@@ -6,15 +6,16 @@ use burn::Tensor;
 use super::{Network, Pooling};
 use crate::ops;
 
-/// Images per forward pass of a backbone: few, so that their maps stay in the CPU's cache.
-pub const BATCH: usize = 2;
+/// Images that go through a backbone together: enough for many threads, and for many images to share each reading of
+/// the weights.
+pub const BATCH: usize = 32;
 
 /// The last feature map of pixels `[n, h, w, 3]`; with [`Pooling::Average`] `[n, 1, 1, c]`. With `flip`, the mean over
 /// the image and its mirror image.
 pub fn features(network: &Network, pixels: Tensor<4>, pooling: Pooling, flip: bool) -> Tensor<4> {
     let one = |pixels: Tensor<4>| match pooling {
-        Pooling::Average => ops::global_average_pool(network.features(pixels)),
-        Pooling::Flatten => network.features(pixels),
+        Pooling::Average => ops::global_average_pool(network.features_in_pieces(pixels)),
+        Pooling::Flatten => network.features_in_pieces(pixels),
     };
     match flip {
         true => (one(pixels.clone()) + one(pixels.flip([2]))) * 0.5,

@@ -175,10 +175,7 @@ fn one(network: &Network, member: &Member, pixels: Tensor<4>) -> (Tensor<2>, Ten
             false => on_map(network, network.features(pixels)),
         };
     };
-    let piece = |pixels| on_map(network, pooled::features(network, pixels, head.pooling, member.flip));
-    let pieces = pixels.split(pooled::BATCH, 0).into_iter().map(piece);
-    let (logits, embeddings) = pieces.unzip();
-    (Tensor::cat(logits, 0), Tensor::cat(embeddings, 0))
+    on_map(network, pooled::features(network, pixels, head.pooling, member.flip))
 }
 
 fn on_map(network: &Network, map: Tensor<4>) -> (Tensor<2>, Tensor<2>) {

@@ -1,7 +1,6 @@
 //! Inference, by architecture and batch size.
 
 use burn::tensor::{Device, Tensor, TensorData};
-use pelage_model::networks::pooled::BATCH;
 use pelage_model::networks::{Architecture, Mode, Network};
 use serde::Serialize;
 
@@ -45,10 +44,7 @@ pub fn inference(
             let seconds = median_seconds(1.0, || {
                 let done = match scratch {
                     true => network.forward(pixels.clone(), Mode::Infer),
-                    false => {
-                        let pieces = pixels.clone().split(BATCH, 0).into_iter();
-                        Tensor::cat(pieces.map(|piece| network.pooled_features(piece)).collect(), 0)
-                    }
+                    false => network.pooled_features(pixels.clone()),
                 };
                 drop(std::hint::black_box(done.into_data()));
             });
