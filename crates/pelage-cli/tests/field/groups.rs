@@ -73,6 +73,43 @@ fn a_leak_is_told_with_its_remedy_and_mended_by_it() {
     place.run("evaluate run data/test").succeeds().prints("8 pictures:");
 }
 
+/// Of pictures that are kept in memory, in a file, nowhere, and as features that were computed before.
+#[test]
+fn training_tells_of_near_copies_on_both_sides_of_its_split() {
+    let place = bursts();
+    let frozen = "--backbone resnet18 --weights random --image-size 32";
+    for (more, count) in [
+        ("--cache ram", "15"),
+        ("--cache disk", "15"),
+        ("--cache disk", "15"),
+        ("--cache off", "15"),
+        (frozen, "15"),
+        (frozen, "15"),
+    ] {
+        place
+            .train("traps", &format!("--validation-split 0.25 {more}"))
+            .succeeds()
+            .says(&format!(
+                "{count} of 20 validation pictures have near copies in training, which flatters every accuracy; \
+                 `--group-by near-duplicates` keeps such pictures on one side"
+            ))
+            .prints(&format!(
+                "flattered: {count} of 20 validation pictures have near copies in training"
+            ));
+        std::fs::remove_dir_all(place.path("run")).unwrap();
+    }
+    place
+        .train("traps", "--validation-split 0.25 --group-by near-duplicates")
+        .succeeds()
+        .says_nothing_of("near cop");
+    place.run("organize traps --out data").succeeds();
+    std::fs::remove_dir_all(place.path("run")).unwrap();
+    place
+        .train("data", "")
+        .succeeds()
+        .says("`pelage organize SOURCE --out DATA --group-by near-duplicates` keeps such pictures");
+}
+
 #[test]
 fn a_run_keeps_its_groups() {
     let place = bursts();
