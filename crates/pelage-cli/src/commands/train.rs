@@ -188,7 +188,7 @@ fn trained(run: &Run, again: Option<String>, lines: Lines) -> Result<Trained, Fa
         tell(format_args!(
             "{} skipped, see {}:\n{}",
             count(skipped.len(), "file"),
-            listed.display(),
+            quoted(&listed),
             some(skipped.into_iter(), 5)
         ));
     }

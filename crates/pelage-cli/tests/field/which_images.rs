@@ -156,11 +156,7 @@ fn training_pictures_that_are_gone_stop_no_evaluation() {
     }
     assert_eq!(place.run("evaluate a/run").succeeds().stdout, before);
     // What learns from them, or asks what was learnt, needs them.
-    for verb in [
-        "calibrate a/run",
-        "suspects a/run --out s.csv",
-        "train --resume a/run --epochs 2",
-    ] {
+    for verb in ["calibrate a/run", "suspects a/run", "train --resume a/run --epochs 2"] {
         place.run(verb).exits(2).says("3 of 20 are missing");
     }
     for name in replaced {

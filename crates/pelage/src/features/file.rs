@@ -1,7 +1,8 @@
 //! Features in the cache folder: one file, `<key>.features`.
 //!
-//! Layout: the values (little-endian f32); then JSON with the shape of a map, of each image why it could not be read,
-//! if so, what the others look like, and the hash of the values; then the JSON's length in 8 bytes (little-endian), and [`MARK`].
+//! Layout: the values (little-endian f32); then JSON with the shape of a map, of each image why it could not be
+//! read, if so, what the others look like, and the hash of the values; then the JSON's length in 8 bytes
+//! (little-endian), and [`MARK`].
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};

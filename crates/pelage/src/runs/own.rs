@@ -1,7 +1,7 @@
 //! The images of a run, as its record names them by name and content, where they lie now: so that neither another
 //! working directory nor images that were added, moved or replaced lets a training image pass for one of validation.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
 
 use pelage_data::catalog::{self, Catalog, Item, Split};
@@ -10,6 +10,7 @@ use pelage_data::decode::Damaged;
 use pelage_data::source;
 use pelage_model::saved::Facts;
 use rayon::prelude::*;
+use serde::Serialize;
 
 use super::config::Config;
 use super::recorded::{self, Recorded, Set, content};
@@ -169,6 +170,30 @@ pub fn settings(facts: &Facts) -> Result<Config> {
 
 fn unknown() -> Error {
     Error::Images("the model file does not say which images it was trained on".into())
+}
+
+/// The most frequent class of some images.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Majority {
+    /// The class.
+    pub class: String,
+    /// Its share of the images, 0 to 1.
+    pub share: f64,
+    /// Number of images.
+    pub pictures: usize,
+}
+
+/// That of the validation images that the run in `folder` has recorded, where it has.
+pub fn majority(folder: &Path) -> Option<Majority> {
+    let rows = recorded::read(folder, None).ok()??;
+    let (mut counts, mut pictures) = (BTreeMap::new(), 0);
+    for row in rows.into_iter().filter(|row| row.set == Set::Validation) {
+        *counts.entry(row.class).or_insert(0) += 1;
+        pictures += 1;
+    }
+    let (class, most) = counts.into_iter().rev().max_by_key(|(_, count)| *count)?;
+    let share = f64::from(most) / f64::max(1.0, pictures as f64);
+    Some(Majority { class, share, pictures })
 }
 
 /// The images that the model of `run`, with these `facts`, was trained and validated on, where they lie now: at `data`,

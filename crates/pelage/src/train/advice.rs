@@ -2,7 +2,7 @@
 
 use pelage_data::alike;
 
-use super::recipe::{ClassWeights, Recipe};
+use super::recipe::{ClassWeights, Loss, Recipe};
 use super::samples::{Data, Samples};
 use crate::Result;
 use crate::evaluate::metrics::wilson;
@@ -102,6 +102,26 @@ pub fn majority(data: &Data) -> Option<(String, f64)> {
 /// `share`: its 95 % interval reaches down to that.
 pub fn is_no_better(accuracy: f64, images: usize, share: f64) -> bool {
     wilson(accuracy, images)[0] <= share
+}
+
+/// The mean training loss of always answering the shares of the classes, whatever the image: what was learnt is below
+/// it. None for a loss by which such an answer is not the best of its kind.
+pub fn loss_of_chance(recipe: &Recipe, train: &Samples) -> Option<f64> {
+    if recipe.loss != Loss::CrossEntropy {
+        return None;
+    }
+    let (sizes, classes) = (sizes(train), train.classes().len() as f64);
+    let share = |size: usize| match recipe.class_weights {
+        ClassWeights::None => size as f64 / train.len().max(1) as f64,
+        // Each class counts the same.
+        ClassWeights::Balanced => 1.0 / classes,
+    };
+    let smooth = |share: f64| (1.0 - recipe.label_smoothing) * share + recipe.label_smoothing / classes;
+    let shares = sizes
+        .into_iter()
+        .map(|size| smooth(share(size)))
+        .filter(|share| *share > 0.0);
+    Some(shares.map(|share| -share * share.ln()).sum())
 }
 
 /// Images of each class.
