@@ -151,7 +151,7 @@ fn described(fitted: &Fitted) -> String {
         count(fitted.validation_pictures, "validation picture"),
         fitted.embedding,
         count(fitted.train_pictures, "training picture"),
-        quoted(&fitted.model)
+        quoted(fitted.model)
     )
 }
 

@@ -115,7 +115,7 @@ fn safetensors(arguments: &Safetensors) -> Outcome {
         };
         format!(
             "{}: {size}\n{} as {} names it, {} classes\n{missing}",
-            quoted(&renamed.file),
+            quoted(renamed.file),
             renamed.network,
             renamed.names,
             renamed.classes.len()

@@ -91,8 +91,8 @@ fn parts_of(data: Labelled, facts: &Facts) -> pelage_data::Result<Parts> {
 /// The images that are `wanted` to evaluate the models of all `runs`, with these facts, on.
 ///
 /// # Errors
-/// As [`common_validation`](super::own::common_validation) and [`catalog::open_parts`]; models of other validation images; a data set that holds nothing but
-/// images that one of them was trained on.
+/// As [`common_validation`](super::own::common_validation) and [`catalog::open_parts`]; models of other validation
+/// images; a data set that holds nothing but images that one of them was trained on.
 pub fn to_evaluate(runs: &[(&Path, &Facts)], wanted: Wanted) -> Result<Scored> {
     let Some((run, facts)) = runs.first() else {
         return Err(Error::Settings("there is no model to evaluate".into()));
