@@ -53,8 +53,8 @@ pub(super) fn found(config: &Config) -> Result<f64, Failure> {
 pub(in crate::commands) fn chance(tested: &Tested) -> Option<String> {
     let chance = tested.chance.filter(|_| tested.is_learnt() == Some(false))?;
     Some(format!(
-        "the loss never came clearly below {}, that of always answering the shares of the classes: nothing was learnt in {}, \
-         and the rate is little more than a guess",
+        "the loss never came clearly below {}, that of always answering the shares of the classes: nothing was \
+         learnt in {}, and the rate is little more than a guess",
         fixed(chance, 4),
         count(tested.points.len(), "step")
     ))
