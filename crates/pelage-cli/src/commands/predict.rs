@@ -29,9 +29,10 @@ pub(super) const HEADING: &str = "path,class,probability,error";
 
 /// Classify pictures
 ///
-/// Prints one line per file, in the order given: the classes with their probabilities, or why it could not be read. The
-/// exit code is 1 if no file could be read, or one that is named here is not there. Of very many pictures, a table by --csv is written as it comes, and goes on
-/// by --resume after an interruption; --shard lets several processes share the work.
+/// Prints one line per file, in the order given: the classes with their probabilities, or why it could not be read.
+/// The exit code is 1 if no file could be read, or one that is named here is not there. Of very many pictures, a
+/// table by --csv is written as it comes, and goes on by --resume after an interruption; --shard lets several
+/// processes share the work.
 #[derive(Args)]
 pub(super) struct Arguments {
     /// A run folder or a model file
