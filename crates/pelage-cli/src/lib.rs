@@ -1,6 +1,6 @@
 //! The command line of pelage: one file per verb; each turns flags into options, calls the library once, and prints the
-//! result. Results go to stdout, progress and messages to stderr. Exit codes: 0 done, 1 failed, 2 wrong usage, 130 or
-//! 143 stopped by Ctrl-C or SIGTERM.
+//! result. Results go to stdout, progress and messages to stderr. Exit codes: 0 done, 1 failed
+//! or not all that was named is there, 2 wrong usage, 130 or 143 stopped by Ctrl-C or SIGTERM.
 //!
 //! It is a library for the sake of what wraps it: the binary, and the Python package, whose settings are its flags.
 #![forbid(unsafe_code)]

@@ -3,6 +3,7 @@
 pub(crate) use pelage::draw::text::{duration, fixed, signed, thousands};
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use console::{Term, measure_text_width};
 
@@ -18,18 +19,126 @@ const STYLE: TableStyle = TableStyle::new()
 const RULE: LineStyle = LineStyle::none().fill('─').junction('─');
 
 /// A table with a heading; columns in `right` (from 0) hold numbers and are right-aligned. Where it is wider than the
-/// terminal, each row becomes a paragraph.
-pub(crate) fn table(head: &[&str], right: std::ops::Range<usize>, rows: impl Iterator<Item = Vec<String>>) -> String {
+/// terminal, a few rows of many columns are turned, else each row becomes a paragraph.
+pub(crate) fn table(head: &[&str], right: Range<usize>, rows: impl Iterator<Item = Vec<String>>) -> String {
     let rows: Vec<_> = rows.collect();
     let table = grid(head, right, rows.iter().cloned());
     match columns(&Term::stdout()) {
-        Some(columns) if !fits(&table, columns) => paragraphs(head, &rows, columns),
+        Some(columns) if !fits(&table, columns) => narrow(head, &rows, columns),
         _ => table,
     }
 }
 
+/// The same; where it is too wide, the columns in `spare` are left out first, the first one first.
+pub(crate) fn table_without(
+    spare: &[&str],
+    head: &[&str],
+    right: Range<usize>,
+    rows: impl Iterator<Item = Vec<String>>,
+) -> String {
+    let rows: Vec<_> = rows.collect();
+    let whole = grid(head, right.clone(), rows.iter().cloned());
+    let Some(columns) = columns(&Term::stdout()) else {
+        return whole;
+    };
+    if fits(&whole, columns) {
+        return whole;
+    }
+    for left_out in 1..=spare.len() {
+        let spare = &spare[..left_out];
+        let kept: Vec<usize> = (0..head.len()).filter(|&i| !spare.contains(&head[i])).collect();
+        let of = |row: &Vec<String>| kept.iter().map(|&i| row[i].clone()).collect();
+        let first = kept.iter().position(|i| right.contains(i)).unwrap_or(0);
+        let right = first..first + kept.iter().filter(|i| right.contains(i)).count();
+        let head: Vec<&str> = kept.iter().map(|&i| head[i]).collect();
+        let table = grid(&head, right, rows.iter().map(of));
+        if fits(&table, columns) {
+            return table + &format!("a wider terminal also shows: {}\n", spare.join(", "));
+        }
+    }
+    narrow(head, &rows, columns)
+}
+
+/// The same as [`table`]; where it is too wide, the words of the column `folded` go on below each other.
+pub(crate) fn table_folding(
+    folded: usize,
+    head: &[&str],
+    right: Range<usize>,
+    rows: impl Iterator<Item = Vec<String>>,
+) -> String {
+    let rows: Vec<_> = rows.collect();
+    let whole = grid(head, right.clone(), rows.iter().cloned());
+    let Some(columns) = columns(&Term::stdout()) else {
+        return whole;
+    };
+    if fits(&whole, columns) {
+        return whole;
+    }
+    let widest = |text: &str| text.lines().map(measure_text_width).max().unwrap_or(0);
+    let cell = rows
+        .iter()
+        .map(|row| measure_text_width(&row[folded]))
+        .max()
+        .unwrap_or(0);
+    let left = columns.saturating_sub(widest(&whole).saturating_sub(cell));
+    // At most three lines.
+    if 3 * left < cell + FOLDED {
+        return narrow(head, &rows, columns);
+    }
+    let fold = |row: &Vec<String>| {
+        let mut row: Vec<String> = row.iter().map(|cell| line(cell)).collect();
+        row[folded] = wrapped(&row[folded], 0, left);
+        row
+    };
+    let table = grid_of(head, right, rows.iter().map(fold), |cell| cell.to_string());
+    match fits(&table, columns) {
+        true => table,
+        false => narrow(head, &rows, columns),
+    }
+}
+
+/// What a column that is folded loses where lines end.
+const FOLDED: usize = 16;
+
+/// Rows that are read side by side.
+const TURNED: usize = 4;
+
+/// What is too wide for a table.
+fn narrow(head: &[&str], rows: &[Vec<String>], columns: usize) -> String {
+    if rows.len() <= TURNED && head.len() > TURNED {
+        let turned = turned(head, rows);
+        if fits(&turned, columns) {
+            return turned;
+        }
+    }
+    paragraphs(head, rows, columns)
+}
+
+/// A column for each row.
+fn turned(head: &[&str], rows: &[Vec<String>]) -> String {
+    let cells = |column: usize| rows.iter().map(move |row| row[column].as_str());
+    let first: Vec<&str> = head.iter().take(1).copied().chain(cells(0)).collect();
+    let others = (1..head.len()).filter(|&column| cells(column).any(|cell| !cell.is_empty()));
+    let line = |column: usize| {
+        std::iter::once(head[column])
+            .chain(cells(column))
+            .map(String::from)
+            .collect()
+    };
+    grid(&first, 1..first.len(), others.map(line))
+}
+
 /// The same, however wide.
-pub(crate) fn grid(head: &[&str], right: std::ops::Range<usize>, rows: impl Iterator<Item = Vec<String>>) -> String {
+pub(crate) fn grid(head: &[&str], right: Range<usize>, rows: impl Iterator<Item = Vec<String>>) -> String {
+    grid_of(head, right, rows, line)
+}
+
+fn grid_of(
+    head: &[&str],
+    right: Range<usize>,
+    rows: impl Iterator<Item = Vec<String>>,
+    shown: impl Fn(&str) -> String,
+) -> String {
     let mut table = Table::new();
     table
         .load_style(STYLE)
@@ -38,7 +147,7 @@ pub(crate) fn grid(head: &[&str], right: std::ops::Range<usize>, rows: impl Iter
         table.set_header(head.iter().map(|name| line(name)));
     }
     for row in rows {
-        table.add_row(row.iter().map(|cell| line(cell)));
+        table.add_row(row.iter().map(|cell| shown(cell)));
     }
     for column in right {
         if let Some(column) = table.column_mut(column) {
@@ -147,6 +256,18 @@ mod tests {
             paragraphs(&["picture", "class", "others"], &rows, 15),
             "picture a.jpg\n  class cat\n       98.1 %\n"
         );
+    }
+
+    #[test]
+    fn a_few_wide_rows_are_read_side_by_side() {
+        let rows = ["a", "b"].map(|run| [run, "1", "", "3", "4"].map(String::from).to_vec());
+        let turned = narrow(&["run", "one", "two", "three", "four"], &rows, 30);
+        let told: Vec<String> = turned
+            .lines()
+            .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "))
+            .collect();
+        let told: Vec<_> = told.iter().filter(|line| !line.starts_with('─')).collect();
+        assert_eq!(told, ["run a b", "one 1 1", "three 3 3", "four 4 4"], "{turned}");
     }
 
     #[test]

@@ -126,10 +126,10 @@ fn fitted(text: &str, terminal: &Term) -> String {
 }
 
 /// `text` in lines of at most `columns`, broken between words; lines after the first are indented. A word that is
-/// longer is left whole.
+/// longer is left whole, and so is what is to be copied, in `` ` `` or in quotes, and a number before its `%`.
 pub(crate) fn wrapped(text: &str, indent: usize, columns: usize) -> String {
     let (mut lines, mut width) = (String::new(), 0);
-    for piece in text.split_inclusive(' ') {
+    for piece in pieces(text) {
         let wide = measure_text_width(piece.trim_end());
         if width > indent && width + wide > columns {
             lines.truncate(lines.trim_end_matches(' ').len());
@@ -141,6 +141,42 @@ pub(crate) fn wrapped(text: &str, indent: usize, columns: usize) -> String {
         width += measure_text_width(piece);
     }
     lines
+}
+
+/// `text` cut behind blanks, where a line may be broken.
+fn pieces(text: &str) -> Vec<&str> {
+    let (mut pieces, mut begin, mut inside) = (Vec::new(), 0, None);
+    for (at, c) in text.char_indices() {
+        let (before, after) = (&text[begin..at], &text[at + c.len_utf8()..]);
+        match (c, inside) {
+            ('`', None) if after.contains('`') => inside = Some('`'),
+            ('`', Some('`')) => inside = None,
+            ('\'', None) if is_opened(before) && closing(after) => inside = Some('\''),
+            ('\'', Some('\'')) if is_closed(after) => inside = None,
+            (' ', None) if !after.starts_with('%') => {
+                pieces.push(&text[begin..=at]);
+                begin = at + 1;
+            }
+            _ => {}
+        }
+    }
+    pieces.push(&text[begin..]);
+    pieces
+}
+
+/// Whether a quote behind `before` opens: as the first of a word.
+fn is_opened(before: &str) -> bool {
+    before.is_empty() || before.ends_with(['(', '='])
+}
+
+/// Whether a quote before `after` closes: as the last of a word, and none that a shell reads as a part of it.
+fn is_closed(after: &str) -> bool {
+    !after.starts_with(|c: char| c.is_alphanumeric() || c == '\\' || c == '\'')
+}
+
+/// Whether one closes somewhere in `text`.
+fn closing(text: &str) -> bool {
+    text.match_indices('\'').any(|(at, _)| is_closed(&text[at + 1..]))
 }
 
 /// `text` with its lines, but without what a terminal would obey or what would change the order of its characters: such
@@ -173,7 +209,15 @@ pub(crate) fn quoted(path: &std::path::Path) -> String {
     }
 }
 
-/// The same of any text that does not begin an argument.
+/// A name as a cell of a table or a part of a sentence: quoted where a line could be broken within it.
+pub(crate) fn unbroken(name: &str) -> String {
+    match name.contains(' ') {
+        true => quoted_text(name),
+        false => name.to_string(),
+    }
+}
+
+/// The same as [`quoted`] of any text that does not begin an argument.
 pub(crate) fn quoted_text(text: &str) -> String {
     let safe = |c: char| c.is_alphanumeric() || "/._-+,:@%=".contains(c);
     match !text.is_empty() && text.chars().all(safe) {
@@ -194,6 +238,22 @@ mod tests {
         );
         assert_eq!(wrapped("a-very-long-word b", 2, 10), "a-very-long-word\n  b");
         assert_eq!(wrapped("Käfer, 写真", 0, 11), "Käfer, 写真");
+    }
+
+    #[test]
+    fn what_is_copied_stays_whole() {
+        assert_eq!(
+            wrapped("next: `pelage predict 'my run' a.jpg`, or not", 2, 20),
+            "next:\n  `pelage predict 'my run' a.jpg`,\n  or not"
+        );
+        assert_eq!(wrapped("'my own run': 3 of 4", 2, 10), "'my own run':\n  3 of 4");
+        // As a shell quotes what has a quote.
+        assert_eq!(wrapped("in 'it'\\''s mine'; b", 2, 8), "in\n  'it'\\''s mine';\n  b");
+        assert_eq!(
+            wrapped("the run's own 33.3 % of it", 2, 18),
+            "the run's own\n  33.3 % of it"
+        );
+        assert_eq!(wrapped("a ` b and 'c d", 0, 6), "a ` b\nand 'c\nd");
     }
 
     #[test]

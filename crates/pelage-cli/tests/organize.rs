@@ -10,7 +10,7 @@ use std::process::Stdio;
 
 use common::{fail, pelage, stripes, succeed};
 
-/// Every file below a folder with its bytes, without hidden ones.
+/// Every file below a folder with its bytes, without hidden ones and the table of origins.
 fn tree(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     let mut found = BTreeMap::new();
     let mut folders = vec![folder.to_path_buf()];
@@ -20,7 +20,7 @@ fn tree(folder: &Path) -> BTreeMap<String, Vec<u8>> {
             let name = path.strip_prefix(folder).unwrap().to_str().unwrap().to_string();
             if path.is_dir() {
                 folders.push(path);
-            } else if !name.rsplit('/').next().unwrap().starts_with('.') {
+            } else if !name.rsplit('/').next().unwrap().starts_with('.') && name != "origins.csv" {
                 found.insert(name, fs::read(path).unwrap());
             }
         }

@@ -82,6 +82,16 @@ fn a_search_tries_pauses_goes_on_and_tells() {
         assert!(one["state"] == "pruned" || one["epochs"] == 4);
     }
     assert_eq!(found["confirmed"]["runs"].as_array().unwrap().len(), 1);
+    // The best of them beside what needs no model.
+    let evaluated = document(folder, &format!("evaluate {}", trials[0]["run"].as_str().unwrap()));
+    let chance = &found["chance"];
+    let differs = chance["accuracy"].as_f64().unwrap() - evaluated["accuracy"].as_f64().unwrap();
+    assert!(differs.abs() < 1e-6, "{chance}");
+    assert_eq!((&chance["share"], &chance["pictures"]), (&0.5.into(), &16.into()));
+    assert_eq!(
+        chance["is_better"],
+        chance["accuracy_interval"][0].as_f64().unwrap() > 0.5
+    );
     trained_once(&folder.join("s"));
     let page = fs::read_to_string(folder.join("s/search.html")).unwrap();
     for part in [
@@ -100,7 +110,10 @@ fn a_search_tries_pauses_goes_on_and_tells() {
     assert_eq!(confirmed["trials"].as_array().unwrap().len(), 10);
     let told = succeed(folder, &["search", "--resume", "s"]);
     assert!(
-        told.contains("learning_rate") && told.contains("pelage train --config"),
+        told.contains("learning_rate")
+            && told.contains("pelage train --config")
+            && told.contains("always answering")
+            && told.contains("is right for 50.00 % of the 16 validation pictures"),
         "{told}"
     );
     // A trial is a run as any other.

@@ -541,6 +541,12 @@ fn a_learning_rate_is_found_drawn_and_taken() {
         "{taken}, not {valley}"
     );
 
+    // Two classes of one size.
+    assert!(
+        said.contains("always answering the shares of the classes has 0.6931"),
+        "{said}"
+    );
+
     let refused = fail(folder.path(), &["find-rate", "data", "--out", "rates.txt"], 2);
     assert!(refused.contains("rates.txt"), "{refused}");
     for option in [

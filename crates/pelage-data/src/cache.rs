@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
+use crate::alike::Look;
 use crate::dataset::{self, Dataset};
 use crate::preprocess::Preprocessing;
 use crate::progress::{Counter, Progress};
@@ -95,7 +96,8 @@ impl Deref for DecodedImages {
 }
 
 enum Store {
-    Off,
+    /// Of each image what it looks like, for which it would have to be decoded again.
+    Off(Vec<Look>),
     Ram(Vec<Vec<u8>>),
     Disk(disk::Cached),
 }
@@ -124,8 +126,13 @@ impl DecodedImages {
         tell_mode(cache.mode, mode, total, &kept);
         let (results, store) = match mode {
             CacheMode::Off => {
-                let results = (0..total).into_par_iter().map(|index| counted(index).map(drop));
-                (results.collect(), Store::Off)
+                let look = |pixels: Vec<u8>| Look::of_pixels(&pixels, [kept.width, kept.height]);
+                let looked: Vec<_> = (0..total)
+                    .into_par_iter()
+                    .map(|index| counted(index).map(look))
+                    .collect();
+                let results = looked.iter().map(|one| one.as_ref().map(drop).map_err(Clone::clone));
+                (results.collect(), Store::Off(looked.into_iter().flatten().collect()))
             }
             CacheMode::Disk => {
                 let (results, cached) = disk::open(&*dataset, total, &kept, &cache.folder, &counted)?;
@@ -154,6 +161,20 @@ impl DecodedImages {
         self.resized(i, [self.preprocessing().width, self.preprocessing().height])
     }
 
+    /// What each image looks like; none is decoded for it again.
+    ///
+    /// # Errors
+    /// A damaged file of the cache.
+    pub fn looks(&self) -> Result<Vec<Look>> {
+        match &self.store {
+            Store::Off(looks) => Ok(looks.clone()),
+            Store::Ram(_) | Store::Disk(_) => {
+                let look = |i| Ok(Look::of_pixels(&self.kept(i)?, self.kept_size()));
+                (0..self.len()).into_par_iter().map(look).collect()
+            }
+        }
+    }
+
     /// Image `i` at `size` (width, height), made of the one that is kept: by the preprocessing's filter, antialiased.
     pub(crate) fn resized(&self, i: usize, size: [u32; 2]) -> Result<Cow<'_, [u8]>> {
         let pixels = self.kept(i)?;
@@ -179,7 +200,7 @@ impl DecodedImages {
     pub(crate) fn kept(&self, i: usize) -> Result<Cow<'_, [u8]>> {
         match &self.store {
             Store::Ram(images) => Ok(Cow::Borrowed(&images[i])),
-            Store::Off => decode(self.dataset(), self.index(i), &self.kept)
+            Store::Off(_) => decode(self.dataset(), self.index(i), &self.kept)
                 .map(Cow::Owned)
                 .map_err(|reason| self.failed(i, reason)),
             Store::Disk(cached) => {

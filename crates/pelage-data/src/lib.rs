@@ -4,7 +4,7 @@
 //! [`preprocess`], and [`augment`].
 #![forbid(unsafe_code)]
 #[cfg(feature = "files")]
-mod alike;
+pub mod alike;
 #[cfg(feature = "files")]
 pub mod atomic;
 pub mod augment;

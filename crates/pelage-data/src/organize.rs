@@ -3,8 +3,10 @@
 
 mod names;
 mod options;
+mod origins;
 mod refusal;
 mod target;
+mod whole;
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -32,6 +34,8 @@ pub use self::refusal::Refusal;
 pub struct Report {
     /// The folder.
     pub out: PathBuf,
+    /// The table in it that tells where each file came from.
+    pub origins: PathBuf,
     /// One entry a class.
     pub classes: Vec<ClassCount>,
     /// Files written now.
@@ -82,10 +86,10 @@ pub fn organize(options: &Options, progress: &(dyn Fn(Progress) + Sync)) -> Resu
     let (catalog, contents, unreadable) = read_all(catalog, progress)?;
     let given = options.labels.as_ref().and_then(|_| given_split(&catalog));
     let split_given = given.is_some();
-    let parts = match given {
+    let (parts, groups) = match given {
         Some(given) => {
             check_given(options)?;
-            given
+            (given, None)
         }
         None => chosen_split(&catalog, &contents, options, progress)?,
     };
@@ -102,7 +106,7 @@ pub fn organize(options: &Options, progress: &(dyn Fn(Progress) + Sync)) -> Resu
         })
         .collect();
     let mut plan = Plan::new(options, &contents)?;
-    for (item, part) in catalog.items.iter().zip(parts) {
+    for (item, part) in catalog.items.iter().zip(&parts) {
         let class = &mut classes[item.label];
         *match part {
             Part::Train => &mut class.train,
@@ -129,7 +133,14 @@ pub fn organize(options: &Options, progress: &(dyn Fn(Progress) + Sync)) -> Resu
         target.leave(&plan);
     }
     placed?;
+    let origins = origins::Origins {
+        catalog: &catalog,
+        files: &plan.files,
+        parts: &parts,
+        groups: groups.as_deref(),
+    };
     Ok(Report {
+        origins: origins.write(&options.out)?,
         out: options.out.clone(),
         classes,
         written,
@@ -168,13 +179,13 @@ fn check_given(options: &Options) -> Result<()> {
     }
 }
 
-/// The part of each image.
+/// The part of each image, and its group, where these are asked for.
 fn chosen_split(
     catalog: &Catalog,
     contents: &[blake3::Hash],
     options: &Options,
     progress: &(dyn Fn(Progress) + Sync),
-) -> Result<Vec<Part>> {
+) -> Result<(Vec<Part>, Option<Vec<usize>>)> {
     let labels: Vec<_> = catalog.items.iter().map(|item| item.label).collect();
     let by = options.group_by.as_ref();
     let groups = by
@@ -190,7 +201,8 @@ fn chosen_split(
     // Validation first: it is the same with a test part and without.
     let shares: Vec<f64> = std::iter::once(options.ratio).chain(options.test).collect();
     let parts = [Part::Train, Part::Validation, Part::Test];
-    Ok(images.parts(&shares)?.into_iter().map(|part| parts[part]).collect())
+    let chosen = images.parts(&shares)?.into_iter().map(|part| parts[part]).collect();
+    Ok((chosen, groups))
 }
 
 fn check_shares(options: &Options) -> Result<()> {

@@ -31,7 +31,7 @@ pub(crate) use archive_kind::Kind;
 pub use entry::{Entry, Found, LeftOut, Location};
 pub(crate) use leftovers::is_leftover;
 pub use mark::{MARK, is_ours, mark, mark_png, mark_svg, note_written, remove_written, written};
-pub(crate) use mark::{PLAN, is_cache_file, is_marked_png, is_marked_svg};
+pub(crate) use mark::{ORIGINS, ORIGINS_HEADING, PLAN, is_cache_file, is_marked_png, is_marked_svg};
 pub use order::natural_order;
 pub(crate) use shared_file::read_at;
 pub use tar_archive::TarArchive;
@@ -132,7 +132,7 @@ fn list_folder(folder: &Path, prefix: &str, above: &mut Vec<PathBuf>, found: &mu
             true => leftovers::folder_rule(&part),
             false => leftovers::file_rule(&part),
         };
-        if mark::is_note(&part) {
+        if mark::is_note(&part, telling.contains(PLAN)) {
             continue;
         }
         match (rule, told) {

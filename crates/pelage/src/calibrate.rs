@@ -17,6 +17,7 @@ use crate::compute::Compute;
 use crate::evaluate::temperature::Scaling;
 use crate::evaluate::{self, Embeddings, Scores};
 use crate::runs::images::{self, Familiar, Labelled};
+use crate::runs::own::{self, Needed};
 use crate::runs::run::CONFIG;
 use crate::{Error, Model, Result, atomic};
 
@@ -122,11 +123,11 @@ fn hash_of(file: &Path) -> Result<blake3::Hash> {
 }
 
 fn open(run: &Path, data: Option<Labelled>, model: &Model) -> Result<Split> {
-    let own = |data| Ok(images::trained_on(run, &model.facts, data)?.split);
+    let own = |data| Ok(own::trained_on(run, &model.facts, data, Needed::All)?.split);
     let Some(Labelled { path: data, level }) = data else {
         return own(None);
     };
-    let settings = images::settings(&model.facts).unwrap_or_default();
+    let settings = own::settings(&model.facts).unwrap_or_default();
     let opening = Opening {
         label_level: level.or(settings.label_level),
         ..Opening::default()

@@ -8,7 +8,7 @@ use pelage_model::paths;
 use serde::Serialize;
 
 use crate::evaluate::wilson;
-use crate::runs::{history, images};
+use crate::runs::{history, own};
 use crate::train::facts::Training;
 use crate::train::history::HistoryRow;
 use crate::{Model, Result, explain};
@@ -76,7 +76,7 @@ impl Card {
         let named = |&node: &usize| graph.nodes()[node].name.clone();
         let written = paths::model(path).metadata().and_then(|about| about.modified()).ok();
         let (share, images) = (training.validation_accuracy, training.validation_images);
-        let data = images::settings(facts)
+        let data = own::settings(facts)
             .ok()
             .map(|settings| settings.data.display().to_string());
         Ok(Card {

@@ -13,7 +13,7 @@ use serde_json::json;
 
 use crate::compute::Compute;
 use crate::evaluate::{self, Embeddings, Evaluation, Scores};
-use crate::runs::images;
+use crate::runs::own;
 use crate::{Error, Model, Result};
 
 /// What an ensemble is made of, and what it gains.
@@ -67,7 +67,7 @@ pub fn ensemble(
         .iter()
         .map(PathBuf::as_path)
         .zip(models.iter().map(|model| &model.facts));
-    let validation = Arc::new(images::common_validation(&facts.collect::<Vec<_>>(), data)?);
+    let validation = Arc::new(own::common_validation(&facts.collect::<Vec<_>>(), data)?);
     let classes = &models[0].facts.classes;
     let mut scored: Vec<Scores> = Vec::new();
     for model in &models {

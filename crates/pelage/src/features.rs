@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use burn::tensor::{Device, Tensor};
 use pelage_data::Progress;
+use pelage_data::alike::Look;
 use pelage_data::cache::{self, Cache, CacheMode, DecodedImages, make_room, note_use};
 use pelage_data::dataset::Dataset;
 use pelage_data::loader::{self, Batch, Pass};
@@ -42,6 +43,7 @@ pub struct Features {
     /// How the images become the input of each of these backbones.
     preprocessings: Vec<Preprocessing>,
     values: Vec<f32>,
+    looks: Vec<Look>,
 }
 
 impl Deref for Features {
@@ -137,6 +139,7 @@ impl Features {
             blocks: vec![found.shape.iter().product()],
             preprocessings: vec![extractor.preprocessing.clone()],
             values: found.values,
+            looks: found.looks,
         })
     }
 
@@ -168,6 +171,7 @@ impl Features {
             blocks,
             preprocessings: all().map(|part| part.preprocessing().clone()).collect(),
             values,
+            looks: first.looks,
             readable: first.readable,
         })
     }
@@ -190,6 +194,11 @@ impl Features {
     /// All values, image by image, channels last.
     pub fn values(&self) -> &[f32] {
         &self.values
+    }
+
+    /// What each image looks like.
+    pub fn looks(&self) -> &[Look] {
+        &self.looks
     }
 
     /// Writes them into `folder` as `NAME.npy`, float32, one row per image, and `NAME.csv` beside it: path, class,
@@ -274,5 +283,6 @@ fn compute(
         shape,
         values,
         reasons: reasons.collect(),
+        looks: images.looks()?,
     })
 }

@@ -13,8 +13,9 @@ use toml::Table;
 
 use crate::compute::Compute;
 use crate::evaluate::{self, Embeddings, Evaluation, Scores};
+use crate::runs::Config;
+use crate::runs::own::{self, Needed};
 use crate::runs::run::foreign;
-use crate::runs::{Config, images};
 use crate::{Error, Model, Result, atomic, ensemble};
 use pelage_data::table;
 
@@ -144,7 +145,9 @@ pub fn together(
     let (mut rows, mut networks) = (Vec::new(), 0);
     for (run, number) in runs.iter().zip(1..) {
         let model = Model::open_on(run, &device, None)?;
-        let fold = images::trained_on(run, &model.facts, None)?.split.validation;
+        let fold = own::trained_on(run, &model.facts, None, Needed::Validation)?
+            .split
+            .validation;
         let (cache, drop) = (compute.cache, Embeddings::Drop);
         let scores = evaluate::open_and_score(&model, Arc::new(fold), cache, drop, "scoring the fold", progress)?;
         let temperature = model.judge.temperature().unwrap_or(1.0);

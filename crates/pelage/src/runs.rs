@@ -6,6 +6,7 @@ pub mod folder;
 pub mod history;
 pub mod images;
 mod learnt;
+pub mod own;
 pub mod range;
 pub mod record;
 mod recorded;

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::failure::Outcome;
 use crate::table::{megabytes, table};
-use crate::terminal::answer;
+use crate::terminal::{answer, quoted};
 
 /// What was kept of pictures that were decoded before, and how to remove it
 ///
@@ -69,7 +69,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
                 folder: &folder,
                 freed_bytes,
             };
-            let described = |_: &Cleared| format!("{}: {} freed\n", folder.display(), megabytes(freed_bytes));
+            let described = |_: &Cleared| format!("{}: {} freed\n", quoted(&folder), megabytes(freed_bytes));
             Ok(answer(&cleared, described)?)
         }
     }
@@ -91,7 +91,7 @@ fn described(folder: &Path, kept: &[Kept]) -> String {
         false => table(&["key", "kind", "size", "last used"], 2..4, rows),
     };
     let (total, most) = (megabytes(total), megabytes(cache::most_bytes()));
-    format!("{list}{}: {total} of at most {most}\n", folder.display())
+    format!("{list}{}: {total} of at most {most}\n", quoted(folder))
 }
 
 /// A time in the unit that suits it.

@@ -14,7 +14,7 @@ use crate::failure::Outcome;
 use crate::options::LABEL_LEVEL;
 use crate::progress::Task;
 use crate::table::{count, fixed, table};
-use crate::terminal::answer;
+use crate::terminal::{answer, quoted};
 
 /// Calibrate a model's probabilities, and let it answer "unknown"
 ///
@@ -151,7 +151,7 @@ fn described(fitted: &Fitted) -> String {
         count(fitted.validation_pictures, "validation picture"),
         fitted.embedding,
         count(fitted.train_pictures, "training picture"),
-        fitted.model.display()
+        quoted(fitted.model)
     )
 }
 

@@ -11,7 +11,7 @@ use crate::failure::Outcome;
 use crate::options::LABEL_LEVEL;
 use crate::progress::Task;
 use crate::table::{count, duration, fixed, signed, table, thousands};
-use crate::terminal::answer;
+use crate::terminal::{answer, quoted};
 
 /// Compare runs, and whether their differences are more than luck
 ///
@@ -60,7 +60,7 @@ fn described(report: &Report) -> String {
         let own = &line.summary;
         let known = |value: Option<String>| value.unwrap_or_else(|| "-".into());
         vec![
-            own.run.display().to_string(),
+            quoted(&own.run),
             own.architecture.to_string(),
             thousands(own.parameters),
             own.best_epoch.to_string(),
@@ -84,7 +84,7 @@ fn described(report: &Report) -> String {
     let signed = |share: f64| signed(100.0 * share, 2);
     let rows = report.runs.iter().map(|line| {
         let mut row = vec![
-            line.summary.run.display().to_string(),
+            quoted(&line.summary.run),
             fixed(line.log_loss, 4),
             calibrated(line),
             accuracy(line),
@@ -130,7 +130,7 @@ fn told(report: &Report) -> String {
     for run in &report.unrecorded {
         text += &format!(
             "it is not recorded which of these {} was trained on: the figures may flatter it\n",
-            run.display()
+            quoted(run)
         );
     }
     text

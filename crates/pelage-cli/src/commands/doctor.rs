@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::failure::{Failure, Outcome};
 use crate::table::{megabytes, table};
-use crate::terminal::answer;
+use crate::terminal::{answer, quoted};
 
 /// Look at this machine: CPU, threads, memory, devices, cache, pretrained weights, and what is wrong with them
 ///
@@ -129,7 +129,7 @@ fn described(found: &Findings) -> String {
                 "{} of at most {} in {}",
                 megabytes(found.cache_bytes),
                 megabytes(found.cache_most_bytes),
-                found.cache.display()
+                quoted(&found.cache)
             ),
         ),
         ("pretrained weights", weights),

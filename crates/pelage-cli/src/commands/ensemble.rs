@@ -55,7 +55,7 @@ fn described(report: &Report, out: &std::path::Path) -> String {
     let percent = |share: f64| format!("{:.2} %", 100.0 * share);
     let rows = report.members.iter().map(|part| {
         vec![
-            part.run.display().to_string(),
+            quoted(&part.run),
             part.architecture.clone(),
             fixed(part.weight, 3),
             fixed(part.temperature, 3),

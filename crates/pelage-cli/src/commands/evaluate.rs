@@ -15,7 +15,7 @@ use crate::failure::Outcome;
 use crate::options::LABEL_LEVEL;
 use crate::progress::Task;
 use crate::table::{count, fits, fixed, grid, left_out, some, table, thousands};
-use crate::terminal::{answer, columns};
+use crate::terminal::{answer, columns, quoted};
 
 /// Evaluate a model on labelled pictures
 ///
@@ -91,7 +91,7 @@ fn everything(report: &Report, data: Option<&Path>) -> String {
 
 /// Which pictures these are.
 fn told(report: &Report, data: Option<&Path>) -> String {
-    let data = data.map(|data| data.display().to_string());
+    let data = data.map(quoted);
     let (out, into) = (report.trained_out, report.trained_in);
     let mut text = match (report.part, data) {
         (_, None) => "the pictures that the run was validated on\n".to_string(),

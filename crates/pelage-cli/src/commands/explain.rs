@@ -12,13 +12,13 @@ use crate::failure::{Failure, Outcome};
 use crate::options::LABEL_LEVEL;
 use crate::progress::Task;
 use crate::table::{count, some, table};
-use crate::terminal::answer;
+use crate::terminal::{answer, quoted, unbroken};
 
 /// Show what a model looks at in pictures
 ///
 /// Writes a folder of PNGs and index.html, a page that shows them: Grad-CAM, Grad-CAM++ and occlusion over each
 /// picture, what excites the strongest channels, the feature maps of every layer, the filters of the first. The exit
-/// code is 1 if no picture could be read.
+/// code is 1 if no picture could be read, or one that is named here is not there.
 #[derive(Args)]
 pub(super) struct Arguments {
     /// A run folder or a model file
@@ -97,12 +97,12 @@ fn described(Page { page, pictures }: &Page, unreadable: Vec<String>) -> String 
     let rows = pictures.iter().filter(|one| one.error.is_none()).map(|one| {
         let likely = one.classes.first();
         let likely = likely.map(|(class, probability)| format!("{class} {:.1} %", 100.0 * probability));
-        vec![one.path.clone(), likely.unwrap_or_default(), one.class.clone()]
+        vec![unbroken(&one.path), likely.unwrap_or_default(), one.class.clone()]
     });
     let mut text = table(&["picture", "class", "explained"], 0..0, rows);
     if !unreadable.is_empty() {
         text += &format!("{} could not be read\n", count(unreadable.len(), "picture"));
         text += &some(unreadable.into_iter(), 5);
     }
-    text + &format!("{}\n", page.display())
+    text + &format!("{}\n", quoted(page))
 }

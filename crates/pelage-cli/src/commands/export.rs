@@ -15,7 +15,7 @@ use super::written::output;
 use crate::failure::Outcome;
 use crate::options::one_of;
 use crate::table::megabytes;
-use crate::terminal::answer;
+use crate::terminal::{answer, quoted};
 
 /// Write a model for other programs
 #[derive(Args)]
@@ -115,7 +115,7 @@ fn safetensors(arguments: &Safetensors) -> Outcome {
         };
         format!(
             "{}: {size}\n{} as {} names it, {} classes\n{missing}",
-            renamed.file.display(),
+            quoted(renamed.file),
             renamed.network,
             renamed.names,
             renamed.classes.len()
@@ -179,5 +179,5 @@ fn described(exported: &Exported) -> String {
         ..
     } = exported;
     let size = megabytes(*bytes as u64);
-    format!("{}: {size}\ntakes {takes}\ngives {gives}\n", file.display())
+    format!("{}: {size}\ntakes {takes}\ngives {gives}\n", quoted(file))
 }

@@ -19,7 +19,7 @@ use crate::options::{LABEL_LEVEL, Networks};
 use crate::progress::Task;
 use crate::signals;
 use crate::table::{count, some};
-use crate::terminal::answer;
+use crate::terminal::{answer, quoted};
 
 /// Features of pictures from a pretrained network, as arrays for numpy
 ///
@@ -92,7 +92,7 @@ fn described(exported: &Exported) -> String {
     let [h, w, c] = exported.shape;
     let text = format!(
         "{0}.npy, {0}.csv: {1}, {h} x {w} x {c} each\n",
-        exported.path.display(),
+        quoted(&exported.path),
         count(exported.images, "picture")
     );
     if exported.unreadable.is_empty() {

@@ -2,13 +2,14 @@
 
 use clap::Args;
 use pelage::draw::rates::rates_svg;
-use pelage::runs::range::STEPS;
+use pelage::runs::range::{STEPS, Tested};
 use pelage::train::range_test::{self, Suggestions};
 use serde::Serialize;
 
 use super::figure::Replacing;
 use super::train;
 use crate::failure::{Failure, Outcome};
+use crate::table::fixed;
 use crate::terminal::{answer, quoted, tell};
 
 /// Find a learning rate by the range test (Smith 2017)
@@ -43,6 +44,8 @@ struct Document {
     steps: usize,
     rates: Vec<f64>,
     losses: Vec<f64>,
+    chance: Option<f64>,
+    is_learnt: Option<bool>,
     valley: Option<f64>,
     steepest: Option<f64>,
     minimum_over_ten: Option<f64>,
@@ -64,30 +67,48 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     let out = arguments.training.out.as_deref();
     let figure = out.map(|out| arguments.replacing.figure(out)).transpose()?;
     let config = train::config(&arguments.training)?;
-    let points = train::rate::tested(&config, arguments.steps)?;
-    let found = range_test::suggestions(&points);
+    let tested = train::rate::tested(&config, arguments.steps)?;
+    let points = &tested.points;
+    let found = range_test::suggestions(points);
     if let Some(figure) = figure {
         let title = format!("{} on {}", config.recipe.name(), config.shown_data().display());
-        let svg = rates_svg(&title, &points, found.as_ref()).map_err(Failure::failed)?;
+        let svg = rates_svg(&title, points, found.as_ref()).map_err(Failure::failed)?;
         tell(format_args!("figure: {}\n", quoted(&figure.write(svg)?.file)));
     }
     let document = Document {
         steps: points.len(),
         rates: points.iter().map(|point| point.rate).collect(),
         losses: points.iter().map(|point| point.loss).collect(),
+        chance: tested.chance,
+        is_learnt: tested.is_learnt(),
         valley: found.map(|found| found.valley),
         steepest: found.map(|found| found.steepest),
         minimum_over_ten: found.map(|found| found.minimum_over_ten),
     };
-    Ok(answer(&document, |_| described(found.as_ref(), points.len()))?)
+    Ok(answer(&document, |_| described(found.as_ref(), &tested))?)
 }
 
-fn described(found: Option<&Suggestions>, steps: usize) -> String {
+fn described(found: Option<&Suggestions>, tested: &Tested) -> String {
+    let steps = tested.points.len();
+    let lowest = tested
+        .points
+        .iter()
+        .map(|point| point.loss)
+        .fold(f64::INFINITY, f64::min);
+    let chance = match (train::rate::chance(tested), tested.chance) {
+        (Some(told), _) => format!("{told}; more steps may tell: --steps\n"),
+        (None, Some(chance)) => format!(
+            "the loss came down to {}; always answering the shares of the classes has {}\n",
+            fixed(lowest, 4),
+            fixed(chance, 4)
+        ),
+        (None, None) => String::new(),
+    };
     match found {
         None => format!("the loss fell at no learning rate in {steps} steps; more of them may tell: --steps\n"),
         Some(found) => format!(
             "learning rate, by {steps} steps:\n  valley            {:.2e}  the one to take\n  \
-             steepest          {:.2e}\n  minimum over ten  {:.2e}\n",
+             steepest          {:.2e}\n  minimum over ten  {:.2e}\n{chance}",
             found.valley, found.steepest, found.minimum_over_ten
         ),
     }

@@ -93,7 +93,7 @@ fn note(arguments: &Arguments, table: &Path, show: &(dyn Fn(Progress) + Sync)) -
         let kept = "interrupted; what was looked at is kept, and the same call with `--resume` goes on";
         return Err(Failure::interrupted(signals::interrupted().unwrap_or_default(), kept));
     };
-    let (file, pictures) = (table.display(), count(pictures, "picture"));
+    let (file, pictures) = (quoted(table), count(pictures, "picture"));
     Ok(format!(
         "{file}: {pictures}, {unreadable} unreadable; `pelage inspect {}` reports on them\n",
         quoted(table)

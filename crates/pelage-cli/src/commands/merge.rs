@@ -11,7 +11,7 @@ use super::predict;
 use super::written::output;
 use crate::failure::{Failure, Outcome};
 use crate::table::{count, thousands};
-use crate::terminal::answer;
+use crate::terminal::{answer, quoted};
 
 /// Put the parts of `predict --shard`, `features --shard` or `inspect --shard` together
 ///
@@ -48,7 +48,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
 }
 
 fn described(merged: &Merged) -> String {
-    let (file, parts, files) = (merged.file.display(), merged.parts, merged.files);
+    let (file, parts, files) = (quoted(&merged.file), merged.parts, merged.files);
     format!(
         "{file}: {} of {}\n",
         thousands(files as u64) + " files",

@@ -8,8 +8,8 @@ use pelage::zoo::store::{Kept, Store};
 use serde::Serialize;
 
 use crate::failure::Outcome;
-use crate::table::{table, thousands};
-use crate::terminal::answer;
+use crate::table::{table_without, thousands};
+use crate::terminal::{answer, quoted};
 
 /// The supported networks, their published weights, and which of these are kept here
 #[derive(Args)]
@@ -102,12 +102,13 @@ fn networks(models: &[Model]) -> String {
         "licence",
         "weights",
     ];
-    table(&head, 1..5, rows)
+    // What is left out stands below, with each file.
+    table_without(&["licence", "input", "weights", "multiply-adds"], &head, 1..5, rows)
 }
 
 /// Four lines per file: an address must not be broken.
 fn published(models: &[Model]) -> String {
-    let mut text = "\nPublished weights: file, accuracy (top-1, ImageNet-1k), source, input\n".to_string();
+    let mut text = "\nPublished weights: file, accuracy (top-1, ImageNet-1k), licence, source, input\n".to_string();
     for model in models {
         for weights in &model.weights {
             let published = &weights.published;
@@ -117,16 +118,17 @@ fn published(models: &[Model]) -> String {
                 (false, false) => format!("by `pelage weights add FILE --model {}`", model.name),
             };
             text += &format!(
-                "\n{}: {}, {:.1} %\n  {}\n  {}\n  {got}\n",
+                "\n{}: {}, {:.1} %, {}\n  {}\n  {}\n  {got}\n",
                 model.name,
                 published.file,
                 published.top1,
+                published.licence,
                 published.source,
                 described(&weights.preprocessing)
             );
         }
         if let Some(kept) = &model.kept {
-            text += &format!("\n{}: kept here as {}\n", model.name, kept.path.display());
+            text += &format!("\n{}: kept here as {}\n", model.name, quoted(&kept.path));
         }
     }
     text + "\nThe table tells of the weights that are kept, else of those that `fetch` brings.\n"

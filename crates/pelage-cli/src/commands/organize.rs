@@ -11,7 +11,7 @@ use crate::failure::Outcome;
 use crate::options::one_of;
 use crate::progress::Task;
 use crate::table::{count, left_out, some, table, thousands};
-use crate::terminal::answer;
+use crate::terminal::{answer, quoted};
 
 /// Sort pictures into DATA/train/CLASS and DATA/validation/CLASS, and DATA/test/CLASS if asked
 ///
@@ -127,11 +127,12 @@ pub(super) fn described(report: &Report) -> String {
     head.extend(tested.then_some("test").into_iter().chain(["all"]));
     let rows = report.classes.iter().chain([&all]).map(row);
     let mut text = table(&head, 1..head.len(), rows);
-    text += &format!("{} in {}", count(report.written, "picture"), report.out.display());
+    text += &format!("{} in {}", count(report.written, "picture"), quoted(&report.out));
     match report.already_there {
         0 => text += "\n",
         there => text += &format!(", {} there already\n", thousands(there as u64)),
     }
+    text += &format!("{}: where each file came from\n", quoted(&report.origins));
     if report.split_given {
         text += "train and validation as the labels say\n";
     }

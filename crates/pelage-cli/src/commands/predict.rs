@@ -15,11 +15,11 @@ use pelage::data::shard::Shard;
 use pelage::predict::{self, BATCH};
 
 use super::compute::Computing;
-use super::written::{earlier, output};
+use super::written::{all_there, earlier, output};
 use crate::failure::{Failure, Outcome};
 use crate::progress::Task;
 use crate::signals;
-use crate::terminal::is_json;
+use crate::terminal::{is_json, quoted};
 use answers::Answers;
 pub(super) use answers::described;
 use inputs::Input;
@@ -29,9 +29,10 @@ pub(super) const HEADING: &str = "path,class,probability,error";
 
 /// Classify pictures
 ///
-/// Prints one line per file, in the order given: the classes with their probabilities, or why it could not be read. The
-/// exit code is 1 if no file could be read. Of very many pictures, a table by --csv is written as it comes, and goes on
-/// by --resume after an interruption; --shard lets several processes share the work.
+/// Prints one line per file, in the order given: the classes with their probabilities, or why it could not be read.
+/// The exit code is 1 if no file could be read, or one that is named here is not there. Of very many pictures, a
+/// table by --csv is written as it comes, and goes on by --resume after an interruption; --shard lets several
+/// processes share the work.
 #[derive(Args)]
 pub(super) struct Arguments {
     /// A run folder or a model file
@@ -88,7 +89,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         None => (Rows::Nowhere, 0),
         Some(csv) => match open(arguments, &model, &inputs, own, csv, &mut answers)? {
             Some(opened) => opened,
-            None => return Ok(format!("{} is whole already\n", csv.path().display())),
+            None => return Ok(format!("{} is whole already\n", quoted(csv.path()))),
         },
     };
     let (task, total) = (Task::new(), own.len());
@@ -110,7 +111,9 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     }
     task.finish();
     rows.finish()?;
-    answers.told(&passed_over)
+    let told = answers.told(&passed_over)?;
+    let missing = own.iter().filter(|input| input.is_missing()).map(Input::name);
+    all_there(told, missing.collect())
 }
 
 /// Where rows go.

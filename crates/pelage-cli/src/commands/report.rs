@@ -13,7 +13,7 @@ use crate::failure::Outcome;
 use crate::options::LABEL_LEVEL;
 use crate::progress::Task;
 use crate::table::megabytes;
-use crate::terminal::answer;
+use crate::terminal::{answer, quoted};
 
 /// One HTML page about a run: figures, curves, calibration, the pictures it gets wrong
 ///
@@ -57,6 +57,6 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     };
     Ok(answer(&written, |Written { file, bytes }| {
         let size = megabytes(*bytes as u64);
-        format!("{} ({size}): open it in a browser\n", file.display())
+        format!("{} ({size}): open it in a browser\n", quoted(file))
     })?)
 }

@@ -264,9 +264,9 @@ fn begun(search: &Search) -> String {
         .collect();
     format!(
         "search {}: {} on {}, trials of at most {}\n{}: {}\n",
-        search.folder.display(),
+        quoted(&search.folder),
         base.recipe.name(),
-        base.shown_data().display(),
+        quoted(base.shown_data()),
         count(base.recipe.epochs, "epoch"),
         count(names.len(), "setting"),
         names.join(", ")

@@ -13,7 +13,7 @@ use super::written::output;
 use crate::failure::Outcome;
 use crate::progress::Task;
 use crate::table::{count, thousands};
-use crate::terminal::{answer, tell};
+use crate::terminal::{answer, quoted, tell};
 
 /// Write a Kaggle submission: an id and a probability, or a class, for every picture of a test set
 ///
@@ -138,7 +138,7 @@ fn described_columns(layout: &Layout, classes: &[String]) -> String {
 
 fn described(written: &Written) -> String {
     let images = count(written.images, "picture");
-    let mut text = format!("wrote {}: {images}, {}", written.file.display(), written.columns);
+    let mut text = format!("wrote {}: {images}, {}", quoted(&written.file), written.columns);
     if let Some(clip) = written.clip {
         text += &format!(" from {clip} to {}", 1.0 - clip);
     }

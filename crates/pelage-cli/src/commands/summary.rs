@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::named::{Found, Named};
 use crate::failure::Outcome;
-use crate::table::{table, thousands};
+use crate::table::{table_folding, thousands};
 use crate::terminal::answer;
 
 /// The layers of a network: output shapes, parameters, multiply-adds
@@ -60,7 +60,7 @@ fn described(summary: &Summary) -> String {
         "{}, input {}\n{}{} parameters, {} multiply-adds per picture\n",
         summary.architecture,
         shape(&summary.input),
-        table(&head, 2..5, rows),
+        table_folding(1, &head, 2..5, rows),
         thousands(summary.parameters),
         thousands(summary.multiply_adds)
     )

@@ -188,7 +188,7 @@ fn trained(run: &Run, again: Option<String>, lines: Lines) -> Result<Trained, Fa
         tell(format_args!(
             "{} skipped, see {}:\n{}",
             count(skipped.len(), "file"),
-            listed.display(),
+            quoted(&listed),
             some(skipped.into_iter(), 5)
         ));
     }
@@ -200,7 +200,7 @@ fn trained(run: &Run, again: Option<String>, lines: Lines) -> Result<Trained, Fa
         ));
     }
     if run.complete.is_none() {
-        for advice in advice::advice(&run.config.recipe, &run.data) {
+        for advice in run.advice()? {
             let note = advised(&advice, run);
             lines.note(&note);
             tell(note);
@@ -252,6 +252,14 @@ fn forecasted(forecast: &Forecast, recipe: &Recipe) -> String {
 /// A piece of advice in one line.
 fn advised(advice: &Advice, run: &Run) -> String {
     match advice {
+        Advice::Leaked { leaked, images } => format!(
+            "note: {} in training, which flatters every accuracy; {} keeps such pictures on one side\n",
+            near_copies(*leaked, *images),
+            match run.config.is_split() {
+                true => "`--group-by near-duplicates`",
+                false => "`pelage organize SOURCE --out DATA --group-by near-duplicates`",
+            }
+        ),
         Advice::Few { least } => format!(
             "note: {} in the smallest class is little to learn from with random weights; a pretrained network needs \
              less: `pelage train {} --backbone efficientnet_lite0` (`pelage models`)\n",
@@ -272,6 +280,17 @@ fn advised(advice: &Advice, run: &Run) -> String {
             100.0 * margin
         ),
     }
+}
+
+/// `3 of 40 validation pictures have near copies`.
+fn near_copies(leaked: usize, images: usize) -> String {
+    let has = if leaked == 1 {
+        "has a near copy"
+    } else {
+        "have near copies"
+    };
+    let images = count(images, "validation picture");
+    format!("{} of {images} {has}", thousands(leaked as u64))
 }
 
 fn described(run: &Run, trained: &Trained) -> String {
@@ -300,6 +319,14 @@ fn described(run: &Run, trained: &Trained) -> String {
             );
         }
     }
+    // What could not be told before training was an error there.
+    let flattered = match run.leaked().unwrap_or(0) {
+        0 => String::new(),
+        leaked => format!(
+            "\nflattered: {} in training",
+            near_copies(leaked, run.data.validation.len())
+        ),
+    };
     // Each picture's loss is multiplied by its class's weight: no mean over the pictures.
     let weighted = match run.config.recipe.class_weights {
         ClassWeights::None => "",
@@ -307,7 +334,7 @@ fn described(run: &Run, trained: &Trained) -> String {
     };
     if let Some(row) = best {
         text += &format!(
-            "\nbest epoch {}: {weighted}validation loss {}, {}\n\
+            "\nbest epoch {}: {weighted}validation loss {}, {}{flattered}\n\
              {folder}: best.safetensors, history.csv, curves.png\n\
              next: `pelage evaluate {folder}`, `pelage predict {folder} PICTURE`",
             row.epoch,

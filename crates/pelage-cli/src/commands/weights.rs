@@ -14,7 +14,7 @@ use crate::failure::{Failure, Outcome};
 use crate::options::one_of;
 use crate::progress::Download;
 use crate::table::{megabytes, table, thousands};
-use crate::terminal::answer;
+use crate::terminal::{answer, quoted};
 
 /// Add, download, list and remove pretrained weights
 #[derive(Args)]
@@ -118,7 +118,7 @@ pub(super) fn run(arguments: Arguments) -> Outcome {
         Verb::List => Ok(answer(&store.list()?, |kept| listed(store.folder(), kept))?),
         Verb::Remove { model } => {
             let removed = |Removed { path, bytes, .. }: &Removed| {
-                format!("{}: removed, {} freed\n", path.display(), megabytes(*bytes))
+                format!("{}: removed, {} freed\n", quoted(path), megabytes(*bytes))
             };
             Ok(answer(&store.remove(&model)?, removed)?)
         }
@@ -171,7 +171,7 @@ fn described_network(network: &AddedNetwork) -> String {
          up to '{}'; \
          {cut} (`--output NODE` chooses otherwise)\nnow: `pelage train DATA --backbone {name}`\n",
         megabytes(added.kept.bytes),
-        added.kept.path.display(),
+        quoted(&added.kept.path),
         source.features.escape_debug(),
     )
 }
@@ -188,7 +188,7 @@ fn described(added: &Added) -> String {
         None => "no head".to_string(),
     };
     let place = match replaced {
-        Some(old) if *old != kept.path => format!("; they take the place of {}", old.display()),
+        Some(old) if *old != kept.path => format!("; they take the place of {}", quoted(old)),
         Some(_) => "; they take the place of the earlier ones".to_string(),
         None => String::new(),
     };
@@ -198,7 +198,7 @@ fn described(added: &Added) -> String {
         megabytes(kept.bytes),
         preprocessing.height,
         preprocessing.width,
-        kept.path.display()
+        quoted(&kept.path)
     )
 }
 
@@ -209,8 +209,8 @@ fn listed(folder: &Path, kept: &[Kept]) -> String {
     let rows = kept.iter().map(|kept| {
         let name = kept.architecture.name().to_string();
         let file = kept.path.strip_prefix(folder).unwrap_or(&kept.path);
-        vec![name, megabytes(kept.bytes), file.display().to_string()]
+        vec![name, megabytes(kept.bytes), quoted(file)]
     });
     let table = table(&["model", "size", "file"], 1..2, rows);
-    format!("{}\n{table}", folder.display())
+    format!("{}\n{table}", quoted(folder))
 }

@@ -7,7 +7,8 @@ use pelage::data::output::{Format, Output};
 use serde::Serialize;
 
 use crate::failure::{Failure, Outcome};
-use crate::terminal::{is_json, print_exactly};
+use crate::table::some;
+use crate::terminal::{is_json, print, print_exactly};
 
 /// The file at `path`, looked at before the work; `-` is standard output, which one document at a time goes to.
 pub(super) fn output(path: &Path, format: Format<'_>, force: bool) -> Result<Output, Failure> {
@@ -38,6 +39,29 @@ pub(super) fn exactly(text: &str) -> Outcome {
         Err(failure) => Err(Failure::failed(format!("standard output: {failure}"))),
     }
 }
+
+/// The document where nothing that was named is missing; else the same, printed, and a failure, as of `cat`: what a
+/// script named and did not get must not look like success.
+pub(super) fn all_there(document: String, missing: Vec<String>) -> Outcome {
+    if missing.is_empty() {
+        return Ok(document);
+    }
+    print(&document).map_err(|failure| Failure::failed(format!("standard output: {failure}")))?;
+    let told = match &missing[..] {
+        [one] => format!("{one} is not there, or cannot be opened"),
+        several => {
+            let listed = some(missing.iter().cloned(), MISSING);
+            format!(
+                "{} named paths are not there, or cannot be opened\n{listed}",
+                several.len()
+            )
+        }
+    };
+    Err(Failure::failed(told))
+}
+
+/// Names of what is missing that are listed.
+const MISSING: usize = 5;
 
 /// What was written.
 #[derive(Serialize)]

@@ -73,6 +73,61 @@ fn a_leak_is_told_with_its_remedy_and_mended_by_it() {
     place.run("evaluate run data/test").succeeds().prints("8 pictures:");
 }
 
+/// How many validation pictures are of a burst that was trained on, by a run's record.
+fn of_trained_bursts(place: &Place, run: &str) -> usize {
+    let crossing = sets(place, run);
+    let record = place.text(&format!("{run}/split.csv"));
+    let validated = record.lines().filter(|row| row.contains(",validation,"));
+    let burst = |row: &str| row.split('_').next().unwrap().to_string();
+    validated.filter(|row| crossing[&burst(row)].len() > 1).count()
+}
+
+/// Of pictures that are kept in memory, in a file, nowhere, and as features, computed now or before.
+#[test]
+fn training_tells_of_near_copies_on_both_sides_of_its_split() {
+    let place = bursts();
+    let frozen = "--backbone resnet18 --weights random";
+    for more in [
+        "--cache ram",
+        "--cache disk",
+        "--cache disk",
+        "--cache off",
+        frozen,
+        frozen,
+    ] {
+        let ran = place
+            .train("traps", &format!("--validation-split 0.25 {more}"))
+            .succeeds();
+        let leaked = format!(
+            "{} of 20 validation pictures have near copies in training",
+            of_trained_bursts(&place, "run")
+        );
+        assert_eq!(
+            (
+                ran.stderr.matches("near cop").count(),
+                ran.stdout.matches("near cop").count()
+            ),
+            (1, 1),
+            "{ran}"
+        );
+        ran.says(&format!(
+            "note: {leaked}, which flatters every accuracy; `--group-by near-duplicates` keeps such pictures on one side"
+        ))
+        .prints(&format!("flattered: {leaked}"));
+        std::fs::remove_dir_all(place.path("run")).unwrap();
+    }
+    place
+        .train("traps", "--validation-split 0.25 --group-by near-duplicates")
+        .succeeds()
+        .says_nothing_of("near cop");
+    place.run("organize traps --out data").succeeds();
+    std::fs::remove_dir_all(place.path("run")).unwrap();
+    place
+        .train("data", "")
+        .succeeds()
+        .says("`pelage organize SOURCE --out DATA --group-by near-duplicates` keeps such pictures");
+}
+
 #[test]
 fn a_run_keeps_its_groups() {
     let place = bursts();

@@ -41,6 +41,19 @@ fn a_cache_that_cannot_be_written_and_a_wrong_instruction_set_are_told() {
 
 #[cfg(unix)]
 #[test]
+fn a_limit_of_the_cache_that_is_no_number_is_told() {
+    let place = Place::new("");
+    let looked = |limit: &str| place.shell(&format!("PELAGE_CACHE_LIMIT='{limit}' pelage doctor"));
+    looked("5").succeeds().prints("of at most 5.0 GB");
+    for wrong in ["20 GB", "-1", "NaN", "much"] {
+        looked(wrong).exits(1).prints("of at most 20.0 GB").says(&format!(
+            "error: PELAGE_CACHE_LIMIT is '{wrong}', which is no number of gigabytes; 20 are taken"
+        ));
+    }
+}
+
+#[cfg(unix)]
+#[test]
 fn shells_and_man_understand_what_is_written_for_them() {
     let place = Place::new("");
     place.shell("pelage completions bash > c && bash -n c").succeeds();

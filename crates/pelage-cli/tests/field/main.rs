@@ -24,6 +24,8 @@ mod help;
 mod labels;
 mod little_data;
 mod many_classes;
+mod named;
+mod origins;
 mod overwriting;
 mod own_output;
 mod parts;

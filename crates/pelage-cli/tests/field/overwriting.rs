@@ -148,7 +148,7 @@ fn one_bad_path_takes_nothing_with_it() {
     let some = "pets/cat/1.png gone.png empty broken.png pets/dog/2.png";
     place
         .run(&format!("predict run {some} --csv p.csv"))
-        .succeeds()
+        .exits(1)
         .prints("unreadable 3");
     let rows = place.text("p.csv");
     let reasons: Vec<_> = rows.lines().skip(1).map(|row| row.split(',').nth(3).unwrap()).collect();

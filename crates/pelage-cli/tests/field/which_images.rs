@@ -100,13 +100,70 @@ fn images_that_were_added_change_nothing_and_others_are_refused() {
     place.run("train --resume a/run moved --epochs 3").succeeds();
     place.run("evaluate a/run").succeeds();
     // One was replaced, one is missing.
-    let (one, other) = (place.path("moved/cat/1.png"), place.path("moved/dog/1.png"));
-    std::fs::copy(&other, &one).unwrap();
+    let one = in_set(&place, "validation").remove(0);
+    let other = std::fs::read(place.path("moved/dog/95.png")).unwrap();
+    place.write(&format!("moved/{one}"), &other);
     for verb in ["evaluate a/run", "calibrate a/run", "train --resume a/run --epochs 4"] {
-        place.run(verb).exits(2).says("cat/1.png for one").says("others by now");
+        place
+            .run(verb)
+            .exits(2)
+            .says(&format!("{one} for one"))
+            .says("others by now");
     }
-    std::fs::remove_file(&one).unwrap();
-    place.run("evaluate a/run").exits(2).says("1 of 20 are missing");
+    std::fs::remove_file(place.path(&format!("moved/{one}"))).unwrap();
+    place
+        .run("evaluate a/run")
+        .exits(2)
+        .says("1 of those for validation are missing")
+        .says("help: DATA after the run");
+    place
+        .run("train --resume a/run --epochs 4")
+        .exits(2)
+        .says("1 of 20 are missing");
+}
+
+/// The names of the pictures of a set, by the run's record.
+fn in_set(place: &Place, set: &str) -> Vec<String> {
+    let record = place.text("a/run/split.csv");
+    let rows = record.lines().filter(|row| row.contains(&format!(",{set},")));
+    rows.map(|row| row.split(',').next().unwrap().to_string()).collect()
+}
+
+/// Evaluation looks at the pictures of validation alone.
+#[test]
+fn training_pictures_that_are_gone_stop_no_evaluation() {
+    let place = trained();
+    let verbs = ["evaluate a/run", "compare a/run a/run", "report a/run --out r.html"];
+    let before = place.run("evaluate a/run").succeeds().stdout;
+    let train = in_set(&place, "train");
+    let (gone, replaced) = train.split_at(3);
+    std::fs::remove_file(place.path(&format!("a/data/{}", gone[0]))).unwrap();
+    for verb in verbs {
+        place
+            .run(verb)
+            .succeeds()
+            .says("note: 1 training picture of a/run is gone; it is not needed here");
+    }
+    gone[1..]
+        .iter()
+        .for_each(|name| std::fs::remove_file(place.path(&format!("a/data/{name}"))).unwrap());
+    place.write(&format!("a/data/{}", replaced[0]), b"something else");
+    for verb in verbs {
+        place
+            .run(verb)
+            .succeeds()
+            .says("note: 3 training pictures of a/run are gone; they are not needed here");
+    }
+    assert_eq!(place.run("evaluate a/run").succeeds().stdout, before);
+    // What learns from them, or asks what was learnt, needs them.
+    for verb in ["calibrate a/run", "suspects a/run", "train --resume a/run --epochs 2"] {
+        place.run(verb).exits(2).says("3 of 20 are missing");
+    }
+    for name in replaced {
+        std::fs::remove_file(place.path(&format!("a/data/{name}"))).unwrap();
+    }
+    let after = place.run("evaluate a/run").succeeds();
+    assert_eq!(after.stdout, before);
 }
 
 #[test]

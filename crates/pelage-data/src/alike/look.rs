@@ -26,7 +26,8 @@ const NEAR_DISTANCE: f32 = 2.0 * (1.0 - NEAR_CORRELATION as f32) + 1e-4;
 const FLAT: f64 = 4.0;
 
 /// What an image looks like, whatever its size.
-pub(crate) struct Look {
+#[derive(Clone)]
+pub struct Look {
     /// dHash: the image as 9 x 8 mean grays; one bit for each pair of neighbors, whether the right one is brighter by
     /// more than [`BRIGHTER`].
     pub(crate) hash: u64,
@@ -42,13 +43,18 @@ pub(crate) struct Look {
 
 impl Look {
     pub(crate) fn of(image: &RgbImage) -> Look {
-        let grays = mean_grays(image, 9, 8);
+        Look::of_pixels(image.as_raw(), [image.width(), image.height()])
+    }
+
+    /// Of the RGB pixels of an image of this width and height.
+    pub(crate) fn of_pixels(pixels: &[u8], size: [u32; 2]) -> Look {
+        let grays = mean_grays(pixels, size, 9, 8);
         let brighter = grays
             .chunks(9)
             .flat_map(|row| row.windows(2).map(|pair| pair[1] - pair[0] > BRIGHTER));
         let hash = brighter.fold(0, |hash, bit| hash << 1 | u64::from(bit));
         let mut thumbnail = [0; SIDE * SIDE];
-        let grays = mean_grays(image, SIDE, SIDE);
+        let grays = mean_grays(pixels, size, SIDE, SIDE);
         thumbnail
             .iter_mut()
             .zip(grays)
@@ -78,13 +84,13 @@ impl Look {
     }
 
     /// As text: the hash and the thumbnail in hexadecimal digits.
-    pub(crate) fn to_text(&self) -> String {
+    pub fn to_text(&self) -> String {
         let digits = self.thumbnail.iter().map(|gray| format!("{gray:02x}"));
         format!("{:016x}{}", self.hash, digits.collect::<String>())
     }
 
     /// The same read back; none where it is no such text.
-    pub(crate) fn of_text(text: &str) -> Option<Look> {
+    pub fn of_text(text: &str) -> Option<Look> {
         if text.len() != 16 + 2 * SIDE * SIDE || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
             return None;
         }
@@ -128,9 +134,8 @@ fn products(a: &[u8; SIDE * SIDE], b: &[u8; SIDE * SIDE]) -> f64 {
 }
 
 /// The mean of all channels in each of `columns` x `rows` parts, row by row.
-fn mean_grays(image: &RgbImage, columns: usize, rows: usize) -> Vec<f64> {
-    let (width, height) = (image.width() as usize, image.height() as usize);
-    let raw = image.as_raw();
+fn mean_grays(raw: &[u8], size: [u32; 2], columns: usize, rows: usize) -> Vec<f64> {
+    let [width, height] = size.map(|side| side as usize);
     let part = |i: usize, parts: usize, side: usize| {
         let from = i * side / parts;
         from..((i + 1) * side / parts).max(from + 1)

@@ -12,9 +12,9 @@ use std::path::Path;
 use csv::StringRecord;
 
 use super::part::Part;
-use crate::Result;
 use crate::error::shortened;
-use crate::source::Entry;
+use crate::source::{Entry, ORIGINS_HEADING};
+use crate::{Error, Result};
 
 use self::columns::{Found, Labels};
 use self::files::Files;
@@ -39,6 +39,15 @@ pub(super) fn labels(
 ) -> Result<Vec<Option<Labelled>>> {
     let files = Files::new(path, source, entries.iter().map(|entry| entry.name.as_str()));
     let table = Table::read(path, columns.are_named(), &files)?;
+    if table.head.as_ref().is_some_and(|head| head.iter().eq(ORIGINS_HEADING)) {
+        return Err(Error::Labels {
+            path: path.into(),
+            line: 1,
+            reason: "it is the table of where organized files came from, which nobody has labelled by; name the table \
+                     of labels, or give none where folders are the classes"
+                .into(),
+        });
+    }
     let found = Found::of(path, columns, &table, &files)?;
     let mut labels: Vec<Option<Labelled>> = vec![None; entries.len()];
     for row in &table.rows {

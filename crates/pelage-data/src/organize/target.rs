@@ -1,16 +1,16 @@
 //! The folder that `organize` fills: what may be there already, and how files get into it.
 
 use std::collections::HashSet;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Link, Options, Refusal};
-use crate::atomic::{Unfinished, is_unfinished};
+use super::whole::write_whole;
+use super::{Link, Options, Refusal, origins};
+use crate::atomic::is_unfinished;
 use crate::catalog::{Columns, Item, Part};
 use crate::lock::FolderLock;
-use crate::source::{self, Location, PLAN, is_leftover};
+use crate::source::{self, Location, ORIGINS, PLAN, is_leftover};
 use crate::{Error, Result};
 
 /// What is to be made.
@@ -195,7 +195,8 @@ fn not_empty(out: &Path, file: &str) -> Error {
 
 /// Removes the files of an earlier plan, and folders that this leaves empty; nothing where other files are among them.
 fn remove(out: &Path, plan: &Plan, present: &[String], sources: &[Item]) -> Result<()> {
-    let ours: HashSet<&str> = plan.files.iter().map(String::as_str).collect();
+    let table = Some(ORIGINS).filter(|name| origins::is_ours(&out.join(name)));
+    let ours: HashSet<&str> = plan.files.iter().map(String::as_str).chain(table).collect();
     if let Some(file) = present
         .iter()
         .find(|name| !ours.contains(name.as_str()) && !is_leftover(name))
@@ -224,17 +225,4 @@ fn remove(out: &Path, plan: &Plan, present: &[String], sources: &[Item]) -> Resu
         }
     }
     Ok(())
-}
-
-/// A kill never leaves half a file under the right name. Nothing is synced: a data set can be organized again.
-fn write_whole(path: &Path, bytes: &[u8]) -> Result<()> {
-    let attempt = || {
-        let mut file = Unfinished::new(path)?;
-        file.write_all(bytes)?;
-        file.finish()
-    };
-    attempt().map(drop).map_err(|failure| {
-        let remedy = "what is there already stays; organizing again goes on from there";
-        Error::io(path)(std::io::Error::new(failure.kind(), format!("{failure} ({remedy})")))
-    })
 }

@@ -25,6 +25,12 @@ const TEXT: &[u8] = b"pelage wrote this folder. Where it lies within a folder of
 /// and nothing else is removed where it is made anew.
 pub(crate) const PLAN: &str = ".pelage-organize.json";
 
+/// Beside it, a table for people: where each file came from.
+pub(crate) const ORIGINS: &str = "origins.csv";
+
+/// What that table begins with, by which it is known.
+pub(crate) const ORIGINS_HEADING: [&str; 5] = ["path", "origin", "part", "class", "group"];
+
 /// A run's settings, and what else lies in the folder of a run that was made before folders were marked.
 const RUN: [&str; 4] = ["config.toml", "history.csv", "best.safetensors", "last.safetensors"];
 
@@ -174,12 +180,13 @@ pub(super) fn is_sign(name: &str) -> bool {
 
 /// Whether [`is_marked`] asks for a file of this name.
 pub(super) fn tells(name: &str) -> bool {
-    name == MARK || RUN.contains(&name) || EXPLANATIONS.contains(&name)
+    [MARK, PLAN].contains(&name) || RUN.contains(&name) || EXPLANATIONS.contains(&name)
 }
 
-/// Whether a file of this name is a note of pelage's own, of which nobody needs to be told.
-pub(super) fn is_note(name: &str) -> bool {
-    [MARK, PLAN, lock::NAME].contains(&name)
+/// Whether a file of this name is a note of pelage's own, of which nobody needs to be told; `is_organized` says whether
+/// it lies in a folder that `organize` made.
+pub(super) fn is_note(name: &str, is_organized: bool) -> bool {
+    [MARK, PLAN, lock::NAME].contains(&name) || is_organized && name == ORIGINS
 }
 
 /// Whether a file of this name is a cache's.

@@ -37,7 +37,8 @@ pub(crate) fn refused(options: &Options) -> String {
 /// Images by folder: `train/cat` to 8.
 pub(crate) fn counts(out: &Path) -> BTreeMap<String, usize> {
     let mut counts = BTreeMap::new();
-    for name in files(out).keys().filter(|name| !name.starts_with('.')) {
+    // Beside them lie notes and the table of origins.
+    for name in files(out).keys().filter(|name| name.contains('/')) {
         *counts.entry(name.rsplit_once('/').unwrap().0.to_string()).or_insert(0) += 1;
     }
     counts

@@ -1,17 +1,19 @@
 //! Features in the cache folder: one file, `<key>.features`.
 //!
-//! Layout: the values (little-endian f32); then JSON with the shape of a map, of each image why it could not be read,
-//! if so, and the hash of the values; then the JSON's length in 8 bytes (little-endian), and [`MARK`].
+//! Layout: the values (little-endian f32); then JSON with the shape of a map, of each image why it could not be
+//! read, if so, what the others look like, and the hash of the values; then the JSON's length in 8 bytes
+//! (little-endian), and [`MARK`].
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
+use pelage_data::alike::Look;
 use pelage_data::atomic::Unfinished;
 use serde::{Deserialize, Serialize};
 
 /// Ends every complete file, and names the version of its layout and of what computes features.
-pub(super) const MARK: &[u8; 16] = b"pelage-features2";
+pub(super) const MARK: &[u8; 16] = b"pelage-features3";
 
 /// What a file holds.
 pub(super) struct Content {
@@ -21,12 +23,15 @@ pub(super) struct Content {
     pub(super) values: Vec<f32>,
     /// Of each image, why it could not be read, if so.
     pub(super) reasons: Vec<Option<String>>,
+    /// What each of the readable images looks like.
+    pub(super) looks: Vec<Look>,
 }
 
 #[derive(Serialize, Deserialize)]
 struct Tail {
     shape: [usize; 3],
     reasons: Vec<Option<String>>,
+    looks: Vec<String>,
     hash: String,
 }
 
@@ -41,6 +46,7 @@ pub(super) fn write(path: &Path, content: &Content) -> std::io::Result<()> {
     let tail = Tail {
         shape: content.shape,
         reasons: content.reasons.clone(),
+        looks: content.looks.iter().map(Look::to_text).collect(),
         hash: hash(&content.values),
     };
     let json = serde_json::to_vec(&tail)?;
@@ -62,6 +68,8 @@ pub(super) fn read(path: &Path, count: usize) -> Option<Content> {
     file.seek(SeekFrom::Start(start)).ok()?;
     let tail: Tail = serde_json::from_reader((&mut file).take(length)).ok()?;
     let readable = tail.reasons.iter().filter(|reason| reason.is_none()).count();
+    let looks: Option<Vec<_>> = tail.looks.iter().map(|text| Look::of_text(text)).collect();
+    let looks = looks.filter(|looks| looks.len() == readable)?;
     let mut lengths = tail.shape.iter().chain([&readable]);
     let wanted = lengths.try_fold(4usize, |bytes, &length| bytes.checked_mul(length))?;
     if tail.reasons.len() != count || u64::try_from(wanted) != Ok(start) {
@@ -80,6 +88,7 @@ pub(super) fn read(path: &Path, count: usize) -> Option<Content> {
         shape: tail.shape,
         values,
         reasons: tail.reasons,
+        looks,
     })
 }
 
@@ -111,7 +120,12 @@ mod tests {
             shape: [1, 3, 1],
             values: vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0],
             reasons: reasons.clone(),
+            looks: ["3a", "c5"]
+                .iter()
+                .filter_map(|byte| Look::of_text(&byte.repeat(264)))
+                .collect(),
         };
+        assert_eq!(content.looks.len(), 2);
         write(&path, &content).unwrap();
         let found = read(&path, 3).unwrap();
         assert_eq!(

@@ -23,6 +23,7 @@ use crate::evaluate::{self, Embeddings, Evaluation, Scores};
 use crate::explain::{grad_cam, heat};
 use crate::runs::history;
 use crate::runs::images::{self, Labelled, Wanted};
+use crate::runs::own;
 use crate::train::facts::Training;
 use crate::train::history::HistoryRow;
 use crate::{Model, Result};
@@ -155,7 +156,7 @@ impl Findings {
             thumbnails: HashMap::new(),
             overlays: HashMap::new(),
             training: Training::of(&model.facts),
-            settings: images::settings(&model.facts)
+            settings: own::settings(&model.facts)
                 .and_then(|settings| settings.to_toml())
                 .unwrap_or_default(),
             facts: model.facts.clone(),
@@ -193,7 +194,7 @@ impl Findings {
 fn open(run: &Path, facts: &Facts, data: Option<Labelled>) -> Result<(PathBuf, Catalog, Catalog)> {
     let (path, wanted) = match data {
         Some(data) => (data.path.to_path_buf(), Wanted::Unseen(data)),
-        None => (images::settings(facts)?.data, Wanted::Validated),
+        None => (own::settings(facts)?.data, Wanted::Validated),
     };
     let scored = images::to_evaluate(&[(run, facts)], wanted)?;
     Ok((path, scored.images, scored.train.unwrap_or_default()))

@@ -118,6 +118,11 @@ impl Config {
             .unwrap_or(&self.data)
     }
 
+    /// Whether the images were split for it, and not before.
+    pub fn is_split(&self) -> bool {
+        self.validation_split.is_some() || self.fold.is_some()
+    }
+
     /// Checks that the settings make sense.
     ///
     /// # Errors

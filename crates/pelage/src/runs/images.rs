@@ -2,31 +2,17 @@
 //! images by name and content, so that neither another working directory nor images that were added, moved or
 //! replaced lets a training image pass for one of validation.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-use pelage_data::catalog::{self, Catalog, Item, Part, Parts, Split};
+use pelage_data::catalog::{self, Catalog, Part, Parts, Split};
 use pelage_data::dataset::Dataset;
-use pelage_data::decode::Damaged;
-use pelage_data::source;
 use pelage_model::saved::Facts;
-use rayon::prelude::*;
 use serde::Serialize;
 
-use super::config::Config;
 use super::learnt;
-use super::recorded::{self, Recorded, Set, content};
-use crate::train::facts::Training;
+use super::own::{common, settings};
 use crate::{Error, Result};
-
-/// The images of a run.
-#[derive(Clone, Debug)]
-pub struct Images {
-    /// In the parts that the run gave them.
-    pub split: Split,
-    /// Number of images that have been added to the source since; they are in neither part.
-    pub added: usize,
-}
 
 /// Which images to evaluate a model on.
 #[derive(Clone, Copy, Debug)]
@@ -72,153 +58,6 @@ pub struct Scored {
     pub unrecorded: Vec<PathBuf>,
 }
 
-/// The images of the run in `folder` with the settings `config`: those of its record, where it has one.
-///
-/// # Errors
-/// As [`catalog::open_dataset`]; images that are missing now, or are others.
-pub fn of_run(folder: &Path, config: &Config) -> Result<Images> {
-    // As the run has taken them.
-    if config.damaged == Damaged::Take {
-        Damaged::Take.set();
-    }
-    let path = &config.data;
-    if !source::on_disk(path).exists() {
-        let path = path.display();
-        return Err(Error::Images(format!(
-            "the images of the run are not at {path} any more"
-        )));
-    }
-    let Some(rows) = recorded::read(folder, config.record.as_deref())? else {
-        let (split, dropped) = config.without_suspects(&|_| {})?;
-        if let Some(was) = &config.record {
-            let again = recorded::table(&split.train, &split.validation, &dropped)?;
-            if recorded::checksum(&again) != *was {
-                return Err(redrawn());
-            }
-        }
-        return Ok(Images { split, added: 0 });
-    };
-    let mut parts = catalog::open_parts_at(path, config.label_level)?;
-    if config.fold.is_some() {
-        // Folds are of the training part.
-        parts.validation = None;
-    }
-    let found: HashMap<String, Item> = [parts.train, parts.validation, parts.whole]
-        .into_iter()
-        .flatten()
-        .flat_map(|catalog| catalog.items)
-        .map(|item| (item.name.clone(), item))
-        .collect();
-    let total = found.len();
-    let mut classes: Vec<_> = rows.iter().map(|row| row.class.clone()).collect();
-    classes.sort_by(|a, b| pelage_data::source::natural_order(a, b));
-    classes.dedup();
-    let number: HashMap<_, _> = classes.iter().map(String::as_str).zip(0..).collect();
-    let (mut missing, mut parted) = (Vec::new(), [Vec::new(), Vec::new()]);
-    for row in rows.iter().filter(|row| row.set != Set::Dropped) {
-        let side = usize::from(row.set == Set::Validation);
-        match found.get(&row.path) {
-            Some(item) => parted[side].push(Item {
-                label: number[row.class.as_str()],
-                ..item.clone()
-            }),
-            None => missing.push(row.path.clone()),
-        }
-    }
-    if let Some(first) = missing.first() {
-        return Err(changed(
-            path,
-            &format!("{} of {} are missing, {first} for one", missing.len(), rows.len()),
-        ));
-    }
-    let [train, validation] = parted.map(|items| Catalog {
-        classes: classes.clone(),
-        items,
-        left_out: Vec::new(),
-    });
-    let split = Split { train, validation };
-    check_contents(path, &split, &rows)?;
-    Ok(Images {
-        split,
-        // Of those dropped, some may be gone.
-        added: total.saturating_sub(rows.len()),
-    })
-}
-
-/// Refuses images with the names of those of the run that are not these.
-fn check_contents(path: &Path, split: &Split, rows: &[Recorded]) -> Result<()> {
-    let sides = [(Set::Train, &split.train), (Set::Validation, &split.validation)];
-    for (set, catalog) in sides {
-        let rows: Vec<_> = rows.iter().filter(|row| row.set == set).collect();
-        let differs = |&index: &usize| {
-            let was = &rows[index].content;
-            !was.is_empty() && *was != content(catalog, index)
-        };
-        let others: Vec<_> = (0..rows.len()).into_par_iter().filter(differs).collect();
-        if let Some(&first) = others.first() {
-            let how = format!("{} are others by now, {} for one", others.len(), rows[first].path);
-            return Err(changed(path, &how));
-        }
-    }
-    Ok(())
-}
-
-/// Without a record, a split is drawn again, and is that of the training only as long as the images are the same.
-fn redrawn() -> Error {
-    Error::Images(
-        "which images were for training and which for validation is recorded in the run's folder, which this model is \
-         not in, and of the images as they are now it cannot be told"
-            .into(),
-    )
-}
-
-fn changed(path: &Path, how: &str) -> Error {
-    let path = path.display();
-    Error::Images(format!(
-        "the images at {path} are not those that the run was trained on: {how}"
-    ))
-}
-
-/// The settings that the model of `facts` was trained with.
-///
-/// # Errors
-/// A model file without them, or with those of an incompatible version of pelage.
-pub fn settings(facts: &Facts) -> Result<Config> {
-    Config::from_json(&Training::of(facts).settings).ok_or_else(unknown)
-}
-
-fn unknown() -> Error {
-    Error::Images("the model file does not say which images it was trained on".into())
-}
-
-/// The images that the model of `run`, with these `facts`, was trained and validated on, where they lie now: at `data`,
-/// or where they were.
-///
-/// # Errors
-/// A model that does not know; images that are not there, or not the same.
-pub fn trained_on(run: &Path, facts: &Facts, data: Option<&Path>) -> Result<Images> {
-    let mut config = settings(facts)?;
-    if let Some(data) = data {
-        config.data = data.to_path_buf();
-    }
-    // Images in memory.
-    if config.data.as_os_str().is_empty() {
-        return Err(unknown());
-    }
-    let images = of_run(run, &config)?;
-    // A model of an earlier version knows no more of its images than how many they were.
-    let (training, split) = (Training::of(facts), &images.split);
-    let known = config.record.is_some() || recorded::of(run).is_some();
-    // Those that cannot be read are not counted there, and are a tenth at most.
-    let fits = |found: usize, readable: usize| (readable..=readable + found / 10).contains(&found);
-    let fits =
-        fits(split.train.len(), training.train_images) && fits(split.validation.len(), training.validation_images);
-    match known || fits {
-        true => Ok(images),
-        false => Err(redrawn()),
-    }
-}
-
 /// The part of a data set that a model of these facts is asked about, see [`catalog::Parts::to_evaluate`]. A training
 /// part that is all there is counts as data without parts, if it may.
 pub(crate) fn part_of(data: Labelled, facts: &Facts, may_be_training: bool) -> Result<catalog::Scored> {
@@ -252,8 +91,8 @@ fn parts_of(data: Labelled, facts: &Facts) -> pelage_data::Result<Parts> {
 /// The images that are `wanted` to evaluate the models of all `runs`, with these facts, on.
 ///
 /// # Errors
-/// As [`trained_on`] and [`catalog::open_parts`]; models of other validation images; a data set that holds nothing but
-/// images that one of them was trained on.
+/// As [`common_validation`](super::own::common_validation) and [`catalog::open_parts`]; models of other validation
+/// images; a data set that holds nothing but images that one of them was trained on.
 pub fn to_evaluate(runs: &[(&Path, &Facts)], wanted: Wanted) -> Result<Scored> {
     let Some((run, facts)) = runs.first() else {
         return Err(Error::Settings("there is no model to evaluate".into()));
@@ -361,33 +200,4 @@ fn of_class(error: pelage_data::Error, facts: &Facts, data: &Path) -> Error {
         }
         other => other.into(),
     }
-}
-
-/// The validation images that the models of all `runs` were validated on, where they lie now: at `data`, or where they
-/// were.
-///
-/// # Errors
-/// Models of different images, or missing images.
-pub fn common_validation(runs: &[(&Path, &Facts)], data: Option<&Path>) -> Result<Catalog> {
-    Ok(common(runs, data)?.validation)
-}
-
-/// The same, with the training images of the first.
-fn common(runs: &[(&Path, &Facts)], data: Option<&Path>) -> Result<Split> {
-    let mut common: Option<(Split, HashSet<String>)> = None;
-    for (run, facts) in runs {
-        let split = trained_on(run, facts, data)?.split;
-        // One alone has nothing to differ from.
-        let compared = 0..split.validation.len() * usize::from(runs.len() > 1);
-        let compared = compared.into_par_iter();
-        let contents: HashSet<_> = compared.map(|index| content(&split.validation, index)).collect();
-        match &common {
-            Some((_, first)) if *first != contents => return Err(Error::DifferentImages),
-            Some(_) => {}
-            None => common = Some((split, contents)),
-        }
-    }
-    common
-        .map(|(split, _)| split)
-        .ok_or_else(|| Error::Settings("there is no run to compare".into()))
 }

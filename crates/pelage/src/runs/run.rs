@@ -1,18 +1,21 @@
 //! A run: settings, their images, and the folder that keeps the results.
 
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use burn::tensor::Device;
 use pelage_data::Progress;
 use pelage_data::cache::CacheMode;
 use pelage_data::decode::Damaged;
+use pelage_data::groups::GroupBy;
 use pelage_data::lock::{self, Claimed, FolderLock};
 
 use super::config::Config;
 use super::folder::{self, Folder};
-use super::images::{self, Images};
+use super::own::{self, Images, Needed};
 use super::record::Recorder;
 use super::recorded;
+use crate::train::advice::{self, Advice};
 use crate::train::backbone::note_weights;
 use crate::train::forecast::{self, Forecast};
 use crate::train::{Control, Data, EndReason, Event, Outcome, Recipe, Start, fit, start};
@@ -37,6 +40,7 @@ pub struct Run {
     /// Of a resumed run: number of images that have been added to the source since it began. It goes on without them.
     pub added: usize,
     device: Device,
+    leaked: OnceLock<usize>,
     _lock: FolderLock,
 }
 
@@ -123,6 +127,7 @@ impl Run {
             complete: None,
             added: 0,
             device,
+            leaked: OnceLock::new(),
             _lock: lock,
         })
     }
@@ -177,7 +182,7 @@ impl Run {
             None => log::info!("run: {} has no checkpoint, and begins anew", folder.display()),
         }
         let complete = snapshot.and_then(|snapshot| snapshot.progress().finished(&config.recipe));
-        let Images { split, added, .. } = images::of_run(folder, &config)?;
+        let Images { split, added, .. } = own::of_run(folder, &config, Needed::All)?;
         let sets = config.sets(split, progress)?;
         let (start, data) = start::open(&config.recipe, &sets, config.compute.cache, &device, progress)?;
         if config != written {
@@ -191,8 +196,31 @@ impl Run {
             complete,
             added,
             device,
+            leaked: OnceLock::new(),
             _lock: lock,
         })
+    }
+
+    /// How many validation images look like training images, looked for once; none where they were split by that.
+    ///
+    /// # Errors
+    /// A damaged file of the cache.
+    pub fn leaked(&self) -> Result<usize> {
+        if self.config.group_by == Some(GroupBy::NearDuplicates) {
+            return Ok(0);
+        }
+        match self.leaked.get() {
+            Some(&leaked) => Ok(leaked),
+            None => advice::leaked(&self.data).map(|leaked| *self.leaked.get_or_init(|| leaked)),
+        }
+    }
+
+    /// What the data suggest.
+    ///
+    /// # Errors
+    /// As [`Run::leaked`].
+    pub fn advice(&self) -> Result<Vec<Advice>> {
+        Ok(advice::advice(&self.config.recipe, &self.data, self.leaked()?))
     }
 
     /// Estimates the duration, measured on a few steps.

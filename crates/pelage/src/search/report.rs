@@ -11,6 +11,11 @@ use super::job::{BASELINE, reason};
 use super::settings::Search;
 use super::study::{State, Trial, best_first};
 use crate::Result;
+use crate::evaluate::metrics::wilson;
+use crate::runs::own::{Majority, majority};
+use crate::runs::run::CONFIG;
+use crate::runs::{Config, history};
+use crate::train::advice::is_no_better;
 
 /// A search so far.
 #[derive(Clone, Debug, Serialize)]
@@ -29,8 +34,24 @@ pub struct Report {
     pub differing: Vec<String>,
     /// How much each setting matters; empty where too few trials tell.
     pub importance: Vec<Importance>,
+    /// The accuracy of the best trial beside what needs no model; `None` as long as there is none.
+    pub chance: Option<Chance>,
     /// The best settings, trained again with other seeds, where they were.
     pub confirmed: Option<Confirmed>,
+}
+
+/// An accuracy, and what it is no better than if it may be luck.
+#[derive(Clone, Debug, Serialize)]
+pub struct Chance {
+    /// Of the weights that the best trial keeps, 0 to 1.
+    pub accuracy: f64,
+    /// Its 95 % interval.
+    pub accuracy_interval: [f64; 2],
+    /// The most frequent class of the validation images.
+    #[serde(flatten)]
+    pub majority: Majority,
+    /// Whether the interval is above the share of that class.
+    pub is_better: bool,
 }
 
 /// A trial.
@@ -66,7 +87,7 @@ impl Search {
         let rest = trials
             .iter()
             .filter(|trial| trial.state == State::Failed || trial.values.is_empty());
-        let rows = best.into_iter().chain(rest).map(|trial| self.row(trial)).collect();
+        let rows: Vec<_> = best.into_iter().chain(rest).map(|trial| self.row(trial)).collect();
         let differs = |name: &&String| {
             let values = trials
                 .iter()
@@ -83,6 +104,7 @@ impl Search {
             pruner: self.settings.pruner.name(),
             differing: names.filter(differs).cloned().collect(),
             importance: importance(&self.space, trials, metric),
+            chance: rows.first().and_then(chance),
             confirmed: None,
             trials: rows,
         })
@@ -102,9 +124,50 @@ impl Search {
     }
 }
 
+/// How the run of a trial does beside the most frequent class of the images that it was validated on.
+fn chance(row: &Row) -> Option<Chance> {
+    row.value?;
+    let recipe = Config::read(&row.run.join(CONFIG)).ok()?.recipe;
+    let history = history::of(&row.run).ok()??;
+    let accuracy = history::best(&recipe, &history)?.validation_accuracy;
+    let majority = majority(&row.run)?;
+    Some(Chance {
+        accuracy,
+        accuracy_interval: wilson(accuracy, majority.pictures),
+        is_better: !is_no_better(accuracy, majority.pictures, majority.share),
+        majority,
+    })
+}
+
+impl Chance {
+    /// In a sentence.
+    pub fn note(&self) -> String {
+        let [low, high] = self.accuracy_interval.map(|end| 100.0 * end);
+        let Majority { class, share, pictures } = &self.majority;
+        let beside = match self.is_better {
+            true => "always answering",
+            false => "it is not shown to be better than always answering",
+        };
+        format!(
+            "Its accuracy is {:.2} % (95 % interval {low:.1} to {high:.1} %); {beside} {class} is right for {:.2} % of \
+             the {pictures} validation pictures.",
+            100.0 * self.accuracy,
+            100.0 * share
+        )
+    }
+}
+
 impl Report {
     /// What is to be thought of the best trial, in a few sentences.
     pub fn note(&self) -> String {
+        match &self.chance {
+            Some(chance) => format!("{} {}", self.selection(), chance.note()),
+            None => self.selection(),
+        }
+    }
+
+    /// How much of its value is luck.
+    fn selection(&self) -> String {
         let Some(best) = self.trials.first().and_then(|row| Some((row, row.value?))) else {
             return "No trial has come to anything yet.".into();
         };

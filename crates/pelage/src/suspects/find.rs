@@ -14,7 +14,7 @@ use crate::evaluate::doubtful::{self, Seen};
 use crate::evaluate::{self, Embeddings, Scores};
 use crate::features::Features;
 use crate::logistic::{self, Samples};
-use crate::runs::images;
+use crate::runs::own::{self, Needed};
 use crate::train::groups::groups;
 use crate::train::{Sets, start};
 use crate::{Error, Model, Result};
@@ -85,11 +85,11 @@ pub fn find(
 ) -> Result<Suspects> {
     let device = compute.open()?;
     let model = Model::open_on(run, &device, None)?;
-    let mut config = images::settings(&model.facts)?;
+    let mut config = own::settings(&model.facts)?;
     if let Some(data) = data {
         config.data = data.to_path_buf();
     }
-    let split = images::trained_on(run, &model.facts, data)?.split;
+    let split = own::trained_on(run, &model.facts, data, Needed::All)?.split;
     let train = split.train.items.len();
     let catalog = Catalog {
         classes: split.train.classes.clone(),

@@ -1,12 +1,22 @@
 //! What the data of a run suggest, before minutes are spent on it and after.
 
-use super::recipe::{ClassWeights, Recipe};
+use pelage_data::alike;
+
+use super::recipe::{ClassWeights, Loss, Recipe};
 use super::samples::{Data, Samples};
+use crate::Result;
 use crate::evaluate::metrics::wilson;
 
 /// What would serve better than the settings, or should be known of the data.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Advice {
+    /// Validation images look like training images, and are no test of what was learnt.
+    Leaked {
+        /// How many do.
+        leaked: usize,
+        /// Number of validation images.
+        images: usize,
+    },
     /// A network that begins with random weights has few images to learn from.
     Few {
         /// Training images of the smallest class.
@@ -35,8 +45,11 @@ const UNEVEN: usize = 3;
 /// Number of validation images from which an accuracy of 90 % is certain to 3 points.
 const ENOUGH: usize = 400;
 
-/// At most one of each kind, the most important first.
-pub fn advice(recipe: &Recipe, data: &Data) -> Vec<Advice> {
+/// Lines that somebody reads.
+const MOST: usize = 3;
+
+/// At most three, one of a kind, the most important first; `leaked` of the validation images look like training images.
+pub fn advice(recipe: &Recipe, data: &Data, leaked: usize) -> Vec<Advice> {
     let sizes = sizes(&data.train);
     let named = |index: usize| (data.train.classes()[index].clone(), sizes[index]);
     let by_size = |index: &usize| sizes[*index];
@@ -46,7 +59,11 @@ pub fn advice(recipe: &Recipe, data: &Data) -> Vec<Advice> {
     ) else {
         return Vec::new();
     };
+    let images = data.validation.len();
     let mut advice = Vec::new();
+    if leaked > 0 {
+        advice.push(Advice::Leaked { leaked, images });
+    }
     if recipe.transfer.is_none() && sizes[least] < FEW {
         advice.push(Advice::Few { least: sizes[least] });
     }
@@ -56,13 +73,21 @@ pub fn advice(recipe: &Recipe, data: &Data) -> Vec<Advice> {
             most: named(most),
         });
     }
-    let images = data.validation.len();
     if images < ENOUGH {
         let [low, high] = wilson(0.9, images);
         let margin = (high - low) / 2.0;
         advice.push(Advice::Vague { images, margin });
     }
+    advice.truncate(MOST);
     advice
+}
+
+/// How many validation images look like training images. A look takes less than a thousandth of a second.
+///
+/// # Errors
+/// A damaged file of the cache.
+pub fn leaked(data: &Data) -> Result<usize> {
+    Ok(alike::count_leaked(&data.train.looks()?, &data.validation.looks()?))
 }
 
 /// The most frequent class of the validation images and its share, 0 to 1: what always answering it would get right.
@@ -77,6 +102,26 @@ pub fn majority(data: &Data) -> Option<(String, f64)> {
 /// `share`: its 95 % interval reaches down to that.
 pub fn is_no_better(accuracy: f64, images: usize, share: f64) -> bool {
     wilson(accuracy, images)[0] <= share
+}
+
+/// The mean training loss of always answering the shares of the classes, whatever the image: what was learnt is below
+/// it. None for a loss by which such an answer is not the best of its kind.
+pub fn loss_of_chance(recipe: &Recipe, train: &Samples) -> Option<f64> {
+    if recipe.loss != Loss::CrossEntropy {
+        return None;
+    }
+    let (sizes, classes) = (sizes(train), train.classes().len() as f64);
+    let share = |size: usize| match recipe.class_weights {
+        ClassWeights::None => size as f64 / train.len().max(1) as f64,
+        // Each class counts the same.
+        ClassWeights::Balanced => 1.0 / classes,
+    };
+    let smooth = |share: f64| (1.0 - recipe.label_smoothing) * share + recipe.label_smoothing / classes;
+    let shares = sizes
+        .into_iter()
+        .map(|size| smooth(share(size)))
+        .filter(|share| *share > 0.0);
+    Some(shares.map(|share| -share * share.ln()).sum())
 }
 
 /// Images of each class.

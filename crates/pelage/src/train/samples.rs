@@ -1,8 +1,10 @@
 //! What a network is trained on: images, or a frozen backbone's features of them.
 
+use std::borrow::Cow;
 use std::ops::Deref;
 use std::sync::Arc;
 
+use pelage_data::alike::Look;
 use pelage_data::cache::DecodedImages;
 use pelage_data::catalog::Split;
 use pelage_data::dataset::{Dataset, Subset};
@@ -10,6 +12,7 @@ use pelage_data::loader::{self, Batch, Pass};
 use pelage_data::readable::Readable;
 use pelage_model::input;
 
+use crate::Result;
 use crate::features::Features;
 
 /// The two data sets of a run, from any source; with the same classes in the same order.
@@ -81,6 +84,17 @@ impl Samples {
         match self {
             Samples::Features(features) => Some(features),
             Samples::Images(_) => None,
+        }
+    }
+
+    /// What each image looks like; none is decoded for it again.
+    ///
+    /// # Errors
+    /// A damaged file of the cache.
+    pub fn looks(&self) -> Result<Cow<'_, [Look]>> {
+        match self {
+            Samples::Images(images) => Ok(images.looks()?.into()),
+            Samples::Features(features) => Ok(features.looks().into()),
         }
     }
 

@@ -49,7 +49,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         let [bytes, weights] = [written.bytes, written.weight_bytes].map(|bytes| megabytes(bytes as u64));
         format!(
             "{}: {} files, {bytes} and {weights} of weights\nlook at it: python3 -m http.server --directory {}\n",
-            written.folder.display(),
+            quoted(written.folder),
             written.files,
             quoted(written.folder)
         )

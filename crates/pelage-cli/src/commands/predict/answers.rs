@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use crate::failure::{Failure, Outcome};
 use crate::table::{count, left_out, some, table, thousands};
-use crate::terminal::{answer, is_json};
+use crate::terminal::{answer, is_json, quoted, unbroken};
 
 /// As many rows as anybody looks at, where a file has them all.
 const SHOWN: usize = 1000;
@@ -136,7 +136,7 @@ impl<'a> Answers<'a> {
         Ok(answer(&self.shown, |shown| {
             let more = match (&self.file, all - shown.len()) {
                 (Some(file), more @ 1..) => {
-                    format!("and {} more: {}\n", thousands(more as u64), file.display())
+                    format!("and {} more: {}\n", thousands(more as u64), quoted(file))
                 }
                 _ => String::new(),
             };
@@ -192,7 +192,7 @@ fn rows(predictions: &[Prediction]) -> String {
                 (first, others.join(", "))
             }
         };
-        vec![prediction.path.clone(), answer, rest]
+        vec![unbroken(&prediction.path), answer, rest]
     });
     table(&["picture", "class", "others"], 0..0, rows)
 }

@@ -17,8 +17,12 @@ pub(super) enum Input {
     File(Entry),
     /// A picture on standard input.
     Standard(Vec<u8>),
-    /// What cannot be opened, and why.
-    Closed { path: String, reason: String },
+    /// What was named and cannot be opened, or has nothing in it, and why.
+    Closed {
+        path: String,
+        reason: String,
+        is_missing: bool,
+    },
 }
 
 /// All that is at `paths`, each in its order; and what was passed over there.
@@ -33,9 +37,10 @@ pub(super) fn find(paths: &[PathBuf]) -> Result<(Vec<Input>, Vec<LeftOut>), Fail
             continue;
         }
         // What cannot be read takes nothing else with it.
-        let closed = |reason: String| Input::Closed {
+        let closed = |reason: String, is_missing| Input::Closed {
             path: path.display().to_string(),
             reason,
+            is_missing,
         };
         match source::find(path) {
             Ok(Found {
@@ -49,11 +54,11 @@ pub(super) fn find(paths: &[PathBuf]) -> Result<(Vec<Input>, Vec<LeftOut>), Fail
                 }
                 passed_over.extend(left_out);
                 match entries.is_empty() {
-                    true => inputs.push(closed("there are no files in it".into())),
+                    true => inputs.push(closed("there are no files in it".into(), false)),
                     false => inputs.extend(entries.into_iter().map(Input::File)),
                 }
             }
-            Err(failure) => inputs.push(closed(failure.reason())),
+            Err(failure) => inputs.push(closed(failure.reason(), true)),
         }
     }
     Ok((inputs, passed_over))
@@ -67,6 +72,11 @@ impl Input {
             Input::Standard(_) => "-".into(),
             Input::Closed { path, .. } => path.clone(),
         }
+    }
+
+    /// Whether it was named and is not there, or cannot be opened.
+    pub(super) fn is_missing(&self) -> bool {
+        matches!(self, Input::Closed { is_missing: true, .. })
     }
 
     /// What `prepare` makes of its bytes, or why it cannot be read.

@@ -74,7 +74,7 @@ fn described(report: &Report, is_solved: bool) -> String {
     let percent = |share: f64| format!("{:.2} %", 100.0 * share);
     let rows = report.folds.iter().map(|fold| {
         vec![
-            fold.run.display().to_string(),
+            quoted(&fold.run),
             fold.images.to_string(),
             percent(fold.accuracy),
             fixed(fold.log_loss, 4),

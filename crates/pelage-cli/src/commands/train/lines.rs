@@ -66,6 +66,7 @@ enum Line<'a> {
         validation_loss: Option<f64>,
         validation_accuracy: Option<f64>,
         accuracy_interval: Option<[f64; 2]>,
+        near_copies: usize,
     },
     /// All runs of a cross-validation have ended.
     Folds {
@@ -183,6 +184,7 @@ impl Lines {
             validation_loss: best.map(|row| row.validation_loss),
             validation_accuracy: best.map(|row| row.validation_accuracy),
             accuracy_interval: best.map(|row| wilson(row.validation_accuracy, run.data.validation.len())),
+            near_copies: run.leaked().unwrap_or(0),
         });
     }
 }

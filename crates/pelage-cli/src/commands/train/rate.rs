@@ -1,18 +1,19 @@
 //! The learning rate by a range test.
 
 use pelage::Config;
-use pelage::runs::range::{STEPS, test_rates};
-use pelage::train::range_test::{self, Point};
+use pelage::runs::range::{STEPS, Tested, test_rates};
+use pelage::train::range_test;
 
 use crate::failure::Failure;
 use crate::progress::Task;
 use crate::signals::{interrupted, stop_on_signal};
+use crate::table::{count, fixed};
 use crate::terminal::tell;
 
 /// The test of what `config` describes, under a bar.
-pub(in crate::commands) fn tested(config: &Config, steps: usize) -> Result<Vec<Point>, Failure> {
+pub(in crate::commands) fn tested(config: &Config, steps: usize) -> Result<Tested, Failure> {
     let task = Task::new();
-    let points = test_rates(config, steps, &|progress| task.show(progress), &mut |done| {
+    let tested = test_rates(config, steps, &|progress| task.show(progress), &mut |done| {
         // Until then, while images are decoded, a signal ends the process as ever.
         stop_on_signal();
         task.show(pelage::data::Progress {
@@ -23,16 +24,17 @@ pub(in crate::commands) fn tested(config: &Config, steps: usize) -> Result<Vec<P
         interrupted().is_none()
     });
     task.finish();
-    match (points?, interrupted()) {
+    match (tested?, interrupted()) {
         (_, Some(signal)) => Err(Failure::interrupted(signal, "interrupted; nothing was written")),
-        (points, None) => Ok(points),
+        (tested, None) => Ok(tested),
     }
 }
 
 /// The rate that `--learning-rate auto` takes.
 pub(super) fn found(config: &Config) -> Result<f64, Failure> {
-    let points = tested(config, STEPS)?;
-    let found = range_test::suggestions(&points).ok_or_else(|| {
+    let tested = tested(config, STEPS)?;
+    let points = &tested.points;
+    let found = range_test::suggestions(points).ok_or_else(|| {
         Failure::failed("the loss fell at no learning rate, so that none can be suggested")
             .help("give --learning-rate RATE")
     })?;
@@ -41,5 +43,19 @@ pub(super) fn found(config: &Config) -> Result<f64, Failure> {
         found.valley,
         points.len()
     ));
+    if let Some(told) = chance(&tested) {
+        tell(format_args!("note: {told}\n"));
+    }
     Ok(found.valley)
+}
+
+/// That nothing was learnt by which a rate could be told from another, where that is so.
+pub(in crate::commands) fn chance(tested: &Tested) -> Option<String> {
+    let chance = tested.chance.filter(|_| tested.is_learnt() == Some(false))?;
+    Some(format!(
+        "the loss never came clearly below {}, that of always answering the shares of the classes: nothing was \
+         learnt in {}, and the rate is little more than a guess",
+        fixed(chance, 4),
+        count(tested.points.len(), "step")
+    ))
 }

@@ -31,15 +31,10 @@ fn card(found: &Findings, one: &Seen, explained: bool) -> Markup {
                 "called " b { (predicted) } " (" (percent(one.confidence, 1)) "), "
                 @if one.label == one.predicted { span.correct { "is " (label) } } @else { span.wrong { "is " (label) } }
                 @if explained { ", loss " (fixed(one.loss, 2)) }
-                br; @if explained { (name) } @else { (file(name)) }
+                br; (name)
             }
         }
     }
-}
-
-/// The last component of a path; the tooltip has the whole path.
-fn file(path: &str) -> Markup {
-    html! { span title=(path) { (path.rsplit('/').next().unwrap_or(path)) } }
 }
 
 fn gallery<'a>(found: &Findings, seen: impl Iterator<Item = &'a Seen>) -> Markup {
