@@ -27,7 +27,8 @@ fn _pelage(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(train::train, module)?)?;
     module.add_function(wrap_pyfunction!(train::train_in_memory, module)?)?;
     module.add_function(wrap_pyfunction!(train::history, module)?)?;
-    module.add_function(wrap_pyfunction!(train::best, module)?)
+    module.add_function(wrap_pyfunction!(train::best, module)?)?;
+    module.add_function(wrap_pyfunction!(train::curves, module)?)
 }
 
 /// Runs the command line `pelage ...` and returns its exit code.

@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use pelage::data::dataset::split;
 use pelage::data::memory::InMemory;
+use pelage::draw::curves::curves_svg;
 use pelage::runs::{self, free_folder};
+use pelage::train::history::HistoryRow;
 use pelage::train::{self as training, EndReason};
 use pelage::{Config, Control, Event, Run};
 use pelage_cli::Training;
@@ -171,4 +173,12 @@ pub(crate) fn best(run: PathBuf) -> PyResult<String> {
     let recipe = Config::read(&run.join("config.toml")).map_err(failed)?.recipe;
     let rows = runs::history::of(&run).map_err(failed)?.unwrap_or_default();
     serde_json::to_string(&runs::history::best(&recipe, &rows)).map_err(told)
+}
+
+/// The curves of `rows`, epochs as JSON as `history` has them, as SVG; `best` is marked.
+#[pyfunction]
+#[pyo3(signature = (title, rows, best))]
+pub(crate) fn curves(title: &str, rows: &str, best: Option<usize>) -> PyResult<String> {
+    let rows: Vec<HistoryRow> = serde_json::from_str(rows).map_err(told)?;
+    curves_svg(title, &rows, best).map_err(told)
 }

@@ -11,6 +11,9 @@ import numpy
 Picture = Union[str, "os.PathLike[str]", bytes, bytearray, memoryview, numpy.ndarray, Any]
 """A path, a file's content, an array of rows x columns x 3 (4 with alpha, or none of gray) of `uint8`, or a PIL image."""
 
+Input = tuple[str, Any]
+"""A picture's name, and its path, content or pixels."""
+
 
 def is_picture(value: Any) -> bool:
     """Whether it is one picture, and not several."""
@@ -27,7 +30,7 @@ def is_place(value: Any) -> bool:
     return os.path.isdir(path) or path.lower().endswith((".zip", ".tar"))
 
 
-def inputs(pictures: Any) -> list[tuple[str, Any]]:
+def inputs(pictures: Any) -> list[Input]:
     """Each picture as a name with a path, bytes or an array."""
     several: Iterable[Any] = [pictures] if is_picture(pictures) else pictures
     if not isinstance(several, Iterable):
@@ -35,7 +38,7 @@ def inputs(pictures: Any) -> list[tuple[str, Any]]:
     return [_input(f"picture {number}", picture) for number, picture in enumerate(several)]
 
 
-def _input(name: str, picture: Any) -> tuple[str, Any]:
+def _input(name: str, picture: Any) -> Input:
     if isinstance(picture, (str, os.PathLike)):
         path = os.fspath(picture)
         return str(path), path
