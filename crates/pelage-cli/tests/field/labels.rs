@@ -101,6 +101,17 @@ fn parts_stand_in_columns_of_many_names() {
     place
         .run("organize photos --out f --labels fold.csv --ratio 0.5 --label-column label")
         .succeeds();
+    for (i, wrong) in ["trian", "A"].into_iter().enumerate() {
+        table(
+            &format!("slip{i}"),
+            "path,label,split",
+            ["train", "train", "val", wrong],
+        );
+        place
+            .run(&format!("organize photos --out s --labels slip{i}.csv --ratio 0.5"))
+            .exits(2)
+            .says(&format!("'{wrong}' is none"));
+    }
     table("odd", "path,label,where it went", ["train", "train", "test", "test"]);
     place
         .run("organize photos --out o --labels odd.csv --ratio 0.5")

@@ -77,8 +77,7 @@ impl Parts {
     /// A training part that is all there is becomes the whole: whoever knows what was trained on has no need of parts.
     #[must_use]
     pub fn training_as_whole(mut self) -> Self {
-        let none = |part: &Option<Catalog>| part.as_ref().is_none_or(|part| part.items.is_empty());
-        if self.whole.is_none() && none(&self.validation) && none(&self.test) {
+        if self.whole.is_none() && self.validation.is_none() && self.test.is_none() {
             self.whole = self.train.take().filter(|train| !train.items.is_empty());
         }
         self

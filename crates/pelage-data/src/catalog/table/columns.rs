@@ -214,7 +214,7 @@ impl Look<'_> {
         let found = self.usual(columns, &names).into_iter().map(|column| self.parts(column));
         match (Vec::from_iter(found.filter(holds_parts)).as_slice(), asked.is_given()) {
             ([], false) => match self.usual(columns, &FOLDS)[..] {
-                [] => Ok(None),
+                [] => self.check_parts(columns).map(|()| None),
                 [fold, ..] => {
                     let name = shortened(self.head(fold));
                     let problem = format!(
@@ -228,6 +228,23 @@ impl Look<'_> {
             ([one], _) => Ok(Some(*one)),
             _ => Err(self.unclear("split", "since several may".into())),
         }
+    }
+
+    /// Refuses a column of a usual name that holds parts and something else: a slip there would draw another split.
+    fn check_parts(&self, columns: &[usize]) -> Result<()> {
+        for column in self.usual(columns, &SPLITS) {
+            let cells = self.rows().map(|row| cell(row, column)).filter(|text| !text.is_empty());
+            let (parts, others): (Vec<_>, Vec<_>) = cells.partition(|text| part_of(text).is_some());
+            if let (Some(_), Some(other)) = (parts.first(), others.first()) {
+                let (name, other) = (shortened(self.head(column)), shortened(other));
+                let problem = format!(
+                    "since '{name}' names parts of a data set, and '{other}' is none: train, validation or test; or \
+                     name the columns to go by, and it is passed over"
+                );
+                return Err(self.unclear("split", problem));
+            }
+        }
+        Ok(())
     }
 
     fn parts(&self, column: usize) -> Parts {
