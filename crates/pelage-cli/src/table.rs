@@ -81,8 +81,8 @@ pub(crate) fn table_folding(
         .max()
         .unwrap_or(0);
     let left = columns.saturating_sub(widest(&whole).saturating_sub(cell));
-    // At most three lines.
-    if 3 * left < cell + FOLDED {
+    // At most four lines.
+    if 4 * left < cell + FOLDED {
         return narrow(head, &rows, columns);
     }
     let fold = |row: &Vec<String>| {

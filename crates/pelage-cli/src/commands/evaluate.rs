@@ -100,7 +100,7 @@ fn told(report: &Report, data: Option<&Path>) -> String {
             "of {data} those that the run was not trained on; {} it was are left out (`--with-training` takes all)\n",
             count(out, "picture") + " that"
         ),
-        (None, Some(data)) => format!("all of {data}, which has no parts\n"),
+        (None, Some(data)) => format!("all of {data}, which has no validation part\n"),
     };
     if report.unrecorded {
         text += "it is not recorded which of these the model was trained on: the figures may flatter it\n";
