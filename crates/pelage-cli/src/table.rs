@@ -22,11 +22,16 @@ const RULE: LineStyle = LineStyle::none().fill('─').junction('─');
 /// terminal, a few rows of many columns are turned, else each row becomes a paragraph.
 pub(crate) fn table(head: &[&str], right: Range<usize>, rows: impl Iterator<Item = Vec<String>>) -> String {
     let rows: Vec<_> = rows.collect();
-    let table = grid(head, right, rows.iter().cloned());
-    match columns(&Term::stdout()) {
-        Some(columns) if !fits(&table, columns) => narrow(head, &rows, columns),
-        _ => table,
+    let whole = grid(head, right, rows.iter().cloned());
+    match too_wide(&whole) {
+        Some(columns) => narrow(head, &rows, columns),
+        None => whole,
     }
+}
+
+/// The columns of the terminal, where they are too few for this table.
+fn too_wide(table: &str) -> Option<usize> {
+    columns(&Term::stdout()).filter(|&columns| !fits(table, columns))
 }
 
 /// The same; where it is too wide, the columns in `spare` are left out first, the first one first.
@@ -38,12 +43,7 @@ pub(crate) fn table_without(
 ) -> String {
     let rows: Vec<_> = rows.collect();
     let whole = grid(head, right.clone(), rows.iter().cloned());
-    let Some(columns) = columns(&Term::stdout()) else {
-        return whole;
-    };
-    if fits(&whole, columns) {
-        return whole;
-    }
+    let Some(columns) = too_wide(&whole) else { return whole };
     for left_out in 1..=spare.len() {
         let spare = &spare[..left_out];
         let kept: Vec<usize> = (0..head.len()).filter(|&i| !spare.contains(&head[i])).collect();
@@ -68,12 +68,7 @@ pub(crate) fn table_folding(
 ) -> String {
     let rows: Vec<_> = rows.collect();
     let whole = grid(head, right.clone(), rows.iter().cloned());
-    let Some(columns) = columns(&Term::stdout()) else {
-        return whole;
-    };
-    if fits(&whole, columns) {
-        return whole;
-    }
+    let Some(columns) = too_wide(&whole) else { return whole };
     let widest = |text: &str| text.lines().map(measure_text_width).max().unwrap_or(0);
     let cell = rows
         .iter()

@@ -82,7 +82,7 @@ pub fn advice(recipe: &Recipe, data: &Data, leaked: usize) -> Vec<Advice> {
     advice
 }
 
-/// How many validation images look like training images. A look takes less than a thousandth of a second.
+/// How many validation images look like training images.
 ///
 /// # Errors
 /// A damaged file of the cache.
