@@ -1,5 +1,6 @@
 """What a cell that trains shows, in Jupyter's own kernel."""
 
+import json
 import os
 import sys
 
@@ -7,6 +8,7 @@ import pytest
 from conftest import SMALL
 
 import pelage
+from pelage._shown import DRAWINGS, Curves, Shown
 
 nbclient = pytest.importorskip("nbclient")
 nbformat = pytest.importorskip("nbformat")
@@ -56,9 +58,29 @@ def test_curves_grow_in_one_display(data, tmp_path, monkeypatch):
     # What is kept in the notebook is how it ended.
     [kept] = [output for output in outputs if "image/svg+xml" in output.get("data", {}).get("text/html", "")]
     assert kept["data"]["text/plain"] == shown[-1]["text/plain"]
-    # A run that is gone on with begins with the curves that it has.
+    # A run that is gone on with begins with the curves that it has; what is told late is there once.
+    before = Curves()
+    before.draw = lambda: None
+    before.start(str(tmp_path / "run"))
+    assert [row["epoch"] for row in before.rows] == [1, 2, 3, 4]
+    before.grow({**before.rows[3], "epochs": 6, "improved": False}, "")
+    assert [row["epoch"] for row in before.rows] == [1, 2, 3, 4]
     resumed, _ = executed(["import pelage", "pelage.resume('run', epochs=6);"], tmp_path, monkeypatch)
     assert len(grown(resumed, 2)) == 2
+
+
+def test_very_many_epochs_are_drawn_now_and_then():
+    curves, drawn = Curves(), []
+    curves.draw = lambda: drawn.append(len(curves.rows))
+    for number in range(1, 402):
+        curves.grow({"epoch": number, "epochs": 401, "improved": False}, "")
+    assert 100 < len(drawn) <= DRAWINGS
+
+
+def test_a_loss_that_is_no_number_is_told_and_not_drawn(capsys):
+    epoch = {"event": "epoch", "epoch": 1, "epochs": 1, "train_loss": 0.5, "validation_loss": None}
+    Shown()(json.dumps({**epoch, "validation_accuracy": 0.5, "seconds": 1.0, "improved": False}))
+    assert "validation loss nan" in capsys.readouterr().err
 
 
 def test_an_estimator_shows_them_too(tmp_path, monkeypatch):

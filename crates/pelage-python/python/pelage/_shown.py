@@ -57,7 +57,7 @@ class Shown:
             best = ", best so far" if event["improved"] else ""
             told = (
                 f"epoch {event['epoch']} of {event['epochs']}: loss {event['train_loss']:.4f}, validation loss "
-                f"{event['validation_loss']:.4f}, accuracy {100 * event['validation_accuracy']:.2f} % "
+                f"{_number(event['validation_loss'])}, accuracy {100 * event['validation_accuracy']:.2f} % "
                 f"({event['seconds']:.1f} s){best}"
             )
             if self.curves:
@@ -114,7 +114,8 @@ class Curves:
         self.best = best and best["epoch"]
 
     def grow(self, epoch: dict[str, Any], told: str) -> None:
-        self.rows.append(epoch)
+        # The folder may have been read after this was told.
+        self.rows = [row for row in self.rows if row["epoch"] < epoch["epoch"]] + [epoch]
         self.told = told
         self.is_drawn = False
         if epoch["improved"]:
@@ -126,15 +127,23 @@ class Curves:
         """Draws the epochs, unless that is done."""
         if self.is_drawn:
             return
+        # Before it is tried, so that what fails fails once.
+        self.is_drawn = True
         # Nothing of it has types.
         display = import_module("IPython.display").display
-        svg = _pelage.curves(self.title, json.dumps(self.rows), self.best)
+        # A loss that is no number has no place in a figure.
+        rows = [row for row in self.rows if None not in row.values()]
+        svg = _pelage.curves(self.title, json.dumps(rows), self.best)
         shown = {"text/html": f"{_svg_to_html(svg)}<p>{html.escape(self.told)}</p>", "text/plain": self.told}
         if self.display is None:
             self.display = display(shown, raw=True, display_id=True)
         else:
             self.display.update(shown, raw=True)
-        self.is_drawn = True
+
+
+def _number(loss: float | None) -> str:
+    """A loss; JSON has no word for one that is no number."""
+    return "nan" if loss is None else f"{loss:.4f}"
 
 
 def say(text: str) -> None:
