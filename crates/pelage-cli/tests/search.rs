@@ -116,6 +116,8 @@ fn a_search_tries_pauses_goes_on_and_tells() {
             && told.contains("is right for 50.00 % of the 16 validation pictures"),
         "{told}"
     );
+    let is_better = confirmed["chance"]["is_better"].as_bool().unwrap();
+    assert_eq!(told.contains("not shown to be better: always"), !is_better, "{told}");
     // A trial is a run as any other.
     succeed(folder, &["evaluate", trials[0]["run"].as_str().unwrap()]);
 }

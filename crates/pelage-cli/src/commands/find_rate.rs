@@ -90,16 +90,11 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
 
 fn described(found: Option<&Suggestions>, tested: &Tested) -> String {
     let steps = tested.points.len();
-    let lowest = tested
-        .points
-        .iter()
-        .map(|point| point.loss)
-        .fold(f64::INFINITY, f64::min);
     let chance = match (train::rate::chance(tested), tested.chance) {
         (Some(told), _) => format!("{told}; more steps may tell: --steps\n"),
         (None, Some(chance)) => format!(
             "the loss came down to {}; always answering the shares of the classes has {}\n",
-            fixed(lowest, 4),
+            fixed(tested.lowest(), 4),
             fixed(chance, 4)
         ),
         (None, None) => String::new(),

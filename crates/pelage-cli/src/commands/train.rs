@@ -199,8 +199,10 @@ fn trained(run: &Run, again: Option<String>, lines: Lines) -> Result<Trained, Fa
             "{added} added since the run began: it goes on without them\n"
         ));
     }
+    // What is told at the end is looked for here, where it can fail.
+    let advice = run.advice()?;
     if run.complete.is_none() {
-        for advice in run.advice()? {
+        for advice in advice {
             let note = advised(&advice, run);
             lines.note(&note);
             tell(note);
@@ -319,7 +321,6 @@ fn described(run: &Run, trained: &Trained) -> String {
             );
         }
     }
-    // What could not be told before training was an error there.
     let flattered = match run.leaked().unwrap_or(0) {
         0 => String::new(),
         leaked => format!(

@@ -25,7 +25,7 @@ pub struct Speed {
 
 /// Images per run of a convolution block, as in training.
 const BLOCK_BATCH: usize = 32;
-/// Images per run of another convolution, as in inference.
+/// Images per run of another convolution, as in the first layers at inference.
 const BATCH: usize = 2;
 /// Seconds of measurement for each.
 const ENOUGH: f64 = 0.15;

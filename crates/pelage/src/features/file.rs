@@ -1,7 +1,7 @@
 //! Features in the cache folder: one file, `<key>.features`.
 //!
 //! Layout: the values (little-endian f32); then JSON with the shape of a map, of each image why it could not be
-//! read, if so, what the others look like, and the hash of the values; then the JSON's length in 8 bytes
+//! read, if so, what the others look like, and the hash of the values and looks; then the JSON's length in 8 bytes
 //! (little-endian), and [`MARK`].
 
 use std::fs::File;
@@ -43,11 +43,12 @@ pub(super) fn write(path: &Path, content: &Content) -> std::io::Result<()> {
     for piece in content.values.chunks(PIECE) {
         file.write_all(&little_endian(piece))?;
     }
+    let looks: Vec<_> = content.looks.iter().map(Look::to_text).collect();
     let tail = Tail {
         shape: content.shape,
         reasons: content.reasons.clone(),
-        looks: content.looks.iter().map(Look::to_text).collect(),
-        hash: hash(&content.values),
+        hash: hash(&content.values, &looks),
+        looks,
     };
     let json = serde_json::to_vec(&tail)?;
     file.write_all(&json)?;
@@ -84,7 +85,7 @@ pub(super) fn read(path: &Path, count: usize) -> Option<Content> {
         .iter()
         .map(|&bytes| f32::from_le_bytes(bytes))
         .collect();
-    (tail.hash == hash(&values)).then_some(Content {
+    (tail.hash == hash(&values, &tail.looks)).then_some(Content {
         shape: tail.shape,
         values,
         reasons: tail.reasons,
@@ -99,11 +100,14 @@ fn little_endian(values: &[f32]) -> Vec<u8> {
     values.iter().flat_map(|value| value.to_le_bytes()).collect()
 }
 
-fn hash(values: &[f32]) -> String {
+fn hash(values: &[f32], looks: &[String]) -> String {
     let mut hasher = blake3::Hasher::new();
     for piece in values.chunks(PIECE) {
         hasher.update(&little_endian(piece));
     }
+    looks.iter().for_each(|look| {
+        hasher.update(look.as_bytes());
+    });
     hasher.finalize().to_hex()[..32].to_string()
 }
 
@@ -128,6 +132,9 @@ mod tests {
         assert_eq!(content.looks.len(), 2);
         write(&path, &content).unwrap();
         let found = read(&path, 3).unwrap();
+        let texts = |looks: &[Look]| looks.iter().map(Look::to_text).collect::<Vec<_>>();
+        let looks = texts(&content.looks);
+        assert_eq!(texts(&found.looks), looks);
         assert_eq!(
             (found.shape, found.values, found.reasons),
             (content.shape, content.values, reasons)
@@ -138,7 +145,8 @@ mod tests {
             let mut damaged = whole.clone();
             damaged[i] ^= 0x55;
             std::fs::write(&path, &damaged).unwrap();
-            let same = read(&path, 3).is_some_and(|found| found.values == [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
+            let same = read(&path, 3)
+                .is_some_and(|found| found.values == [1.0, 2.0, 3.0, 4.0, 5.0, 6.0] && texts(&found.looks) == looks);
             // A reason is only told.
             assert!(same || read(&path, 3).is_none(), "byte {i}");
             std::fs::write(&path, &whole[..i]).unwrap();

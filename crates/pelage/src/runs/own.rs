@@ -95,7 +95,7 @@ pub fn of_run(folder: &Path, config: &Config, needed: Needed) -> Result<Images> 
     let needed_and_missing = trained.iter().filter(|_| needs_all).chain(&validated);
     if let Some(first) = needed_and_missing.clone().next() {
         let (missing, all) = (needed_and_missing.count(), rows.len());
-        let how = match needs_all || all == missing {
+        let how = match needs_all {
             true => format!("{missing} of {all} are missing, {first} for one"),
             false => format!("{missing} of those for validation are missing, {first} for one"),
         };
@@ -183,9 +183,9 @@ pub struct Majority {
     pub pictures: usize,
 }
 
-/// That of the validation images that the run in `folder` has recorded, where it has.
-pub fn majority(folder: &Path) -> Option<Majority> {
-    let rows = recorded::read(folder, None).ok()??;
+/// That of the validation images that the run in `folder` has recorded, where it has; `noted` is the record's checksum.
+pub fn majority(folder: &Path, noted: Option<&str>) -> Option<Majority> {
+    let rows = recorded::read(folder, noted).ok()??;
     let (mut counts, mut pictures) = (BTreeMap::new(), 0);
     for row in rows.into_iter().filter(|row| row.set == Set::Validation) {
         *counts.entry(row.class).or_insert(0) += 1;

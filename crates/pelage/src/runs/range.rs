@@ -20,11 +20,15 @@ pub struct Tested {
 }
 
 impl Tested {
+    /// The lowest loss.
+    pub fn lowest(&self) -> f64 {
+        self.points.iter().map(|point| point.loss).fold(f64::INFINITY, f64::min)
+    }
+
     /// Whether the loss came below that of chance, where that is known.
     pub fn is_learnt(&self) -> Option<bool> {
-        let lowest = self.points.iter().map(|point| point.loss).fold(f64::INFINITY, f64::min);
         // Of few pictures, a batch may have less by luck.
-        self.chance.map(|chance| lowest < 0.98 * chance)
+        self.chance.map(|chance| self.lowest() < 0.98 * chance)
     }
 }
 

@@ -127,10 +127,10 @@ impl Search {
 /// How the run of a trial does beside the most frequent class of the images that it was validated on.
 fn chance(row: &Row) -> Option<Chance> {
     row.value?;
-    let recipe = Config::read(&row.run.join(CONFIG)).ok()?.recipe;
+    let Config { recipe, record, .. } = Config::read(&row.run.join(CONFIG)).ok()?;
     let history = history::of(&row.run).ok()??;
     let accuracy = history::best(&recipe, &history)?.validation_accuracy;
-    let majority = majority(&row.run)?;
+    let majority = majority(&row.run, record.as_deref())?;
     Some(Chance {
         accuracy,
         accuracy_interval: wilson(accuracy, majority.pictures),
@@ -146,11 +146,11 @@ impl Chance {
         let Majority { class, share, pictures } = &self.majority;
         let beside = match self.is_better {
             true => "always answering",
-            false => "it is not shown to be better than always answering",
+            false => "it is not shown to be better: always answering",
         };
         format!(
-            "Its accuracy is {:.2} % (95 % interval {low:.1} to {high:.1} %); {beside} {class} is right for {:.2} % of \
-             the {pictures} validation pictures.",
+            "The accuracy of the best trial is {:.2} % (95 % interval {low:.1} to {high:.1} %); {beside} {class} is \
+             right for {:.2} % of the {pictures} validation pictures.",
             100.0 * self.accuracy,
             100.0 * share
         )
