@@ -228,6 +228,8 @@ impl Interpreter {
             (Operation::Add, _) => x.with(inputs[1], |a, b| a + b),
             (Operation::Multiply, _) => x.with(inputs[1], |a, b| a * b),
             (Operation::Pad(sides), _) => x.padded(*sides),
+            (Operation::Channels { first, count }, _) => x.some_channels(*first, *count),
+            (Operation::Shuffle { groups }, _) => x.shuffled(*groups),
             (Operation::AveragePool { side: 1 }, _) => x.means(),
             (Operation::AveragePool { side }, _) if x.size != [*side; 2] => x.average_pool(*side),
             _ => return None,
@@ -239,6 +241,7 @@ impl Interpreter {
         match &self.graph.nodes()[i].operation {
             Operation::Norm(norm) => self.activate(norm.activation, &mut x.values),
             Operation::Flatten => x = Map::flat(x.values),
+            Operation::LayerNorm { epsilon } => x.normalize(*epsilon),
             Operation::Function(function) => x.values.iter_mut().for_each(|value| *value = function.of(*value)),
             _ => {}
         }

@@ -1,8 +1,10 @@
-//! Named f32 tensors and a description with a checksum of all of it, in a safetensors file.
+//! Named tensors of f32, or rounded to f16, and a description with a checksum of all of it, in a safetensors file.
 
 use std::collections::HashMap;
+use std::str::FromStr;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use half::f16;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -30,12 +32,51 @@ struct Description {
     checksum: Option<String>,
 }
 
+/// How numbers are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Precision {
+    /// As they are.
+    #[default]
+    F32,
+    /// Rounded to f16 where that saves something and loses little: weights of several axes, unless one is larger than
+    /// the largest f16. Biases and such stay as they are.
+    F16,
+}
+
+impl Precision {
+    /// The names of both.
+    pub const NAMES: [&str; 2] = ["f32", "f16"];
+
+    fn of(self, values: &Values) -> Dtype {
+        let fits = |value: &f32| value.abs() <= f16::MAX.to_f32();
+        match self == Precision::F16 && values.shape.len() > 1 && values.data.iter().all(fits) {
+            true => Dtype::F16,
+            false => Dtype::F32,
+        }
+    }
+}
+
+impl FromStr for Precision {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        match name {
+            "f32" => Ok(Precision::F32),
+            "f16" => Ok(Precision::F16),
+            other => Err(format!(
+                "there is no '{other}'; there are {}",
+                Precision::NAMES.join(", ")
+            )),
+        }
+    }
+}
+
 /// The bytes of a safetensors file with `facts` in its metadata.
 ///
 /// # Errors
 /// A message if a tensor's shape and length disagree.
 pub fn encode<'a>(
-    tensors: impl Iterator<Item = (String, &'a Values)>,
+    tensors: impl Iterator<Item = (String, &'a Values, Precision)>,
     kind: &str,
     facts: &impl Serialize,
 ) -> Result<Vec<u8>, String> {
@@ -44,7 +85,7 @@ pub fn encode<'a>(
     let facts = serde_json::to_value(facts).map_err(unwritable)?;
     let parts = tensors
         .iter()
-        .map(|(name, shape, bytes)| (name.as_str(), &shape[..], &bytes[..]));
+        .map(|(name, _, shape, bytes)| (name.as_str(), &shape[..], &bytes[..]));
     let description = Description {
         kind: kind.to_string(),
         version: VERSION,
@@ -60,7 +101,9 @@ pub fn encode<'a>(
 /// As [`encode`].
 pub fn export(named: &Named, key: &str, text: String) -> Result<Vec<u8>, String> {
     file(
-        &raw(named.iter().map(|(name, values)| (name.clone(), values))),
+        &raw(named
+            .iter()
+            .map(|(name, values)| (name.clone(), values, Precision::F32))),
         key,
         text,
     )
@@ -69,20 +112,25 @@ pub fn export(named: &Named, key: &str, text: String) -> Result<Vec<u8>, String>
 /// Whether it was told that a file has no checksum; once is enough.
 static TOLD: AtomicBool = AtomicBool::new(false);
 
-/// Name, shape and bytes of a tensor.
-type Raw = (String, Vec<usize>, Vec<u8>);
+/// Name, kind of numbers, shape and bytes of a tensor.
+type Raw = (String, Dtype, Vec<usize>, Vec<u8>);
 
-fn raw<'a>(tensors: impl Iterator<Item = (String, &'a Values)>) -> Vec<Raw> {
-    let bytes = |values: &Values| values.data.iter().flat_map(|value| value.to_le_bytes()).collect();
-    tensors
-        .map(|(name, values)| (name, values.shape.clone(), bytes(values)))
-        .collect()
+fn raw<'a>(tensors: impl Iterator<Item = (String, &'a Values, Precision)>) -> Vec<Raw> {
+    let raw = |(name, values, precision): (String, &Values, Precision)| {
+        let (kind, numbers) = (precision.of(values), values.data.iter());
+        let bytes = match kind {
+            Dtype::F16 => numbers.flat_map(|&value| f16::from_f32(value).to_le_bytes()).collect(),
+            _ => numbers.flat_map(|value| value.to_le_bytes()).collect(),
+        };
+        (name, kind, values.shape.clone(), bytes)
+    };
+    tensors.map(raw).collect()
 }
 
 fn file(tensors: &[Raw], key: &str, text: String) -> Result<Vec<u8>, String> {
     tensors
         .iter()
-        .map(|(name, shape, bytes)| Ok((name, TensorView::new(Dtype::F32, shape.clone(), bytes)?)))
+        .map(|(name, kind, shape, bytes)| Ok((name, TensorView::new(*kind, shape.clone(), bytes)?)))
         .collect::<Result<Vec<_>, safetensors::SafeTensorError>>()
         .and_then(|views| safetensors::serialize(views, Some(HashMap::from([(key.to_string(), text)]))))
         .map_err(|failure| format!("cannot be written: {failure}"))
@@ -91,7 +139,8 @@ fn file(tensors: &[Raw], key: &str, text: String) -> Result<Vec<u8>, String> {
 /// The tensors and the facts of a file of `kind`.
 ///
 /// # Errors
-/// A message if the file is not a safetensors file, damaged, of another kind or version, or not f32.
+/// A message if the file is not a safetensors file, damaged, of another kind or version, or of other numbers than f32
+/// and f16.
 pub fn decode<Facts: DeserializeOwned>(bytes: &[u8], kind: &str) -> Result<(Named, Facts), String> {
     let damaged = |failure: safetensors::SafeTensorError| format!("not a safetensors file, or damaged: {failure}");
     let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(damaged)?;
@@ -131,14 +180,17 @@ pub fn decode<Facts: DeserializeOwned>(bytes: &[u8], kind: &str) -> Result<(Name
     let facts = serde_json::from_value(facts).map_err(undescribed)?;
     let mut named = Named::new();
     for (name, view) in tensors {
-        if view.dtype() != Dtype::F32 {
-            return Err(format!("tensor '{name}' is {:?}, expected F32", view.dtype()));
-        }
-        let data = view
-            .data()
-            .chunks_exact(4)
-            .map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]]))
-            .collect();
+        let data = match view.dtype() {
+            Dtype::F32 => {
+                let numbers = view.data().as_chunks().0.iter();
+                numbers.map(|&bytes| f32::from_le_bytes(bytes)).collect()
+            }
+            Dtype::F16 => {
+                let numbers = view.data().as_chunks().0.iter();
+                numbers.map(|&bytes| f16::from_le_bytes(bytes).to_f32()).collect()
+            }
+            other => return Err(format!("tensor '{name}' is {other:?}, expected F32 or F16")),
+        };
         named.insert(
             name,
             Values {

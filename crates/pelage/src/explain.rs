@@ -140,7 +140,8 @@ fn last_map(graph: &Graph) -> usize {
                 Operation::Convolution(Convolution { kernel: 1, .. })
                 | Operation::Function(_)
                 | Operation::Add
-                | Operation::Multiply,
+                | Operation::Multiply
+                | Operation::LayerNorm { .. },
                 Some(&input),
             ) => input,
             _ => return graph.features(),

@@ -14,6 +14,8 @@ use pelage::model::networks::{Head, Network};
 use pelage::model::saved::Facts;
 use pelage::model::trust::{Judge, calibration, density::Density};
 use pelage::model::values::{Values, to_vec};
+use pelage::zoo::store::Store;
+use pelage::zoo::{Adding, Reading};
 use pelage::{Architecture, Model};
 use serde_json::{Value, json};
 use support::formula;
@@ -282,6 +284,21 @@ fn other_runtimes_answer_as_the_model_does() {
     };
     for (name, model) in models() {
         cases.tensor(&name, &model, Output::Logits);
+    }
+    // Networks of others, as they were added.
+    let store = Store::new(folder.path());
+    for (file, side) in [("next", 24), ("shuffled", 20), ("apart", 19)] {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/fixtures/added/{file}.onnx"));
+        let adding = Adding {
+            name: file.into(),
+            reading: Reading::default(),
+            mean: Some([0.0; 3]),
+            std: Some([1.0; 3]),
+            filter: None,
+        };
+        let architecture = store.add_onnx(&path, &adding).unwrap().added.kept.architecture;
+        let model = model(architecture, Some(Head::linear()), false, [side; 2]);
+        cases.tensor(file, &model, Output::Logits);
     }
     let model = calibrated(model(Architecture::ResNet18, None, false, [64, 64]));
     cases.tensor("resnet18, calibrated", &model, Output::Probabilities);

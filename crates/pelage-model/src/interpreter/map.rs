@@ -100,6 +100,39 @@ impl Map {
         }
     }
 
+    /// The channels from `first` on.
+    pub(super) fn some_channels(&self, first: usize, count: usize) -> Map {
+        let pixels = self.values.chunks(self.channels);
+        Map {
+            channels: count,
+            values: pixels.flat_map(|pixel| &pixel[first..first + count]).copied().collect(),
+            ..*self
+        }
+    }
+
+    /// The first channel of each group, then the second of each, and so on.
+    pub(super) fn shuffled(&self, groups: usize) -> Map {
+        let each = self.channels / groups;
+        let order: Vec<usize> = (0..self.channels).map(|i| i % groups * each + i / groups).collect();
+        let pixels = self.values.chunks(self.channels);
+        Map {
+            values: pixels.flat_map(|pixel| order.iter().map(|&i| pixel[i])).collect(),
+            ..*self
+        }
+    }
+
+    /// Gives the channels of each pixel mean 0 and variance 1.
+    pub(super) fn normalize(&mut self, epsilon: f32) {
+        let count = self.channels as f32;
+        for pixel in self.values.chunks_mut(self.channels) {
+            let mean = pixel.iter().sum::<f32>() / count;
+            pixel.iter_mut().for_each(|value| *value -= mean);
+            let variance = pixel.iter().map(|value| value * value).sum::<f32>() / count;
+            let factor = 1.0 / (variance + epsilon).sqrt();
+            pixel.iter_mut().for_each(|value| *value *= factor);
+        }
+    }
+
     fn mean_of(&self, rows: Range<usize>, columns: Range<usize>) -> Vec<f32> {
         let mut sums = vec![0.0; self.channels];
         for (row, column) in rows

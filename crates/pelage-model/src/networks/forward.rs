@@ -142,6 +142,17 @@ impl Network {
             (Operation::Add, _) => x + inputs.remove(0),
             (Operation::Multiply, _) => x * inputs.remove(0),
             (Operation::Function(function), _) => function.apply(x),
+            (Operation::Channels { first, count }, _) => x.narrow(3, *first, *count),
+            (Operation::Shuffle { groups }, _) => {
+                let [n, h, w, c] = x.dims();
+                let grouped = x.reshape([n, h, w, *groups, c / groups]);
+                grouped.swap_dims(3, 4).reshape([n, h, w, c])
+            }
+            (Operation::LayerNorm { epsilon }, _) => {
+                let centred = x.clone() - x.mean_dim(3);
+                let variance = centred.clone().square().mean_dim(3);
+                centred / (variance + *epsilon).sqrt()
+            }
             (Operation::Pad([top, left, bottom, right]), _) => padded(x, [*top, *left, *bottom, *right]),
             (Operation::Concatenate, _) => {
                 inputs.insert(0, x);

@@ -1,5 +1,7 @@
 //! Functions of single values that no kernel has as an activation: those of MobileNetV3, of squeeze and excitation, and
-//! activations that follow something else than a convolution.
+//! activations that follow something else than a convolution, transformers' among them.
+
+use std::f32::consts::FRAC_1_SQRT_2;
 
 #[cfg(feature = "burn")]
 use burn::Tensor;
@@ -16,6 +18,10 @@ pub enum Function {
         /// The largest one.
         high: f32,
     },
+    /// The error function.
+    Erf,
+    /// x * (1 + erf(x / sqrt(2))) / 2, Hendrycks and Gimpel 2016.
+    Gelu,
     /// min(max(slope * x + shift, 0), 1).
     HardSigmoid {
         /// What each value is multiplied by.
@@ -42,6 +48,8 @@ impl Function {
     pub(crate) fn of(self, x: f32) -> f32 {
         match self {
             Function::Clip { low, high } => x.max(low).min(high),
+            Function::Erf => libm::erff(x),
+            Function::Gelu => 0.5 * x * (1.0 + libm::erff(x * FRAC_1_SQRT_2)),
             Function::HardSigmoid { slope, shift } => (slope * x + shift).clamp(0.0, 1.0),
             Function::HardSwish => x * (x / 6.0 + 0.5).clamp(0.0, 1.0),
             Function::Sigmoid => 1.0 / (1.0 + (-x).exp()),
@@ -58,6 +66,8 @@ impl Function {
                 _ => x.clamp_min(low),
             },
             Function::Clip { low, high } => x.clamp(low, high),
+            Function::Erf => x.erf(),
+            Function::Gelu => activation::gelu(x),
             Function::HardSigmoid { slope, shift } => (x * slope + shift).clamp(0.0, 1.0),
             Function::HardSwish => x.clone() * (x / 6.0 + 0.5).clamp(0.0, 1.0),
             Function::Sigmoid => activation::sigmoid(x),

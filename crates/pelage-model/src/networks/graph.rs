@@ -59,6 +59,24 @@ pub enum Operation {
     Function(Function),
     /// Zeros around the map: top, left, bottom, right.
     Pad([usize; 4]),
+    /// Some of the channels.
+    Channels {
+        /// The first one.
+        first: usize,
+        /// How many.
+        count: usize,
+    },
+    /// The channels in another order (ShuffleNet, Zhang et al. 2018): the first of each of `groups` groups, then the
+    /// second of each, and so on.
+    Shuffle {
+        /// How many groups.
+        groups: usize,
+    },
+    /// Layer norm (Ba et al. 2016) without scale and shift: the channels of each pixel, with mean 0 and variance 1.
+    LayerNorm {
+        /// Added to the variance.
+        epsilon: f32,
+    },
 }
 
 /// A convolution with what follows it: batch norm or bias, residual sum, activation.
@@ -118,6 +136,9 @@ impl Node {
             | Operation::Dropout(_)
             | Operation::Add
             | Operation::Multiply
+            | Operation::Channels { .. }
+            | Operation::Shuffle { .. }
+            | Operation::LayerNorm { .. }
             | Operation::Function(_) => from,
         }
     }
@@ -303,6 +324,7 @@ impl Graph {
     pub fn put(&mut self, name: impl Into<String>, operation: Operation, inputs: &[Value]) -> Value {
         let channels = match &operation {
             Operation::Convolution(convolution) => convolution.channels,
+            Operation::Channels { count, .. } => *count,
             // Of graphs that are not checked yet too.
             Operation::Concatenate => inputs
                 .iter()

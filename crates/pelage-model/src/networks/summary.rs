@@ -71,9 +71,13 @@ fn layer(graph: &Graph, node: &Node, [h, w]: [usize; 2]) -> Layer {
 fn is_flat(graph: &Graph, node: &Node) -> bool {
     match node.operation {
         Operation::Flatten | Operation::Dense { .. } | Operation::AveragePool { side: 1 } => true,
-        Operation::Dropout(_) | Operation::Function(_) | Operation::Add | Operation::Multiply => {
-            is_flat(graph, &graph.nodes()[node.inputs[0]])
-        }
+        Operation::Dropout(_)
+        | Operation::Function(_)
+        | Operation::Add
+        | Operation::Multiply
+        | Operation::Channels { .. }
+        | Operation::Shuffle { .. }
+        | Operation::LayerNorm { .. } => is_flat(graph, &graph.nodes()[node.inputs[0]]),
         _ => false,
     }
 }
@@ -123,12 +127,17 @@ fn kind(node: &Node) -> String {
         Operation::Function(Function::RELU) => "ReLU".into(),
         Operation::Function(function) => match function {
             Function::Clip { low, high } => format!("values of {low} to {high}"),
+            Function::Erf => "error function".into(),
+            Function::Gelu => "GELU".into(),
             Function::HardSigmoid { .. } => "hard sigmoid".into(),
             Function::HardSwish => "hard swish".into(),
             Function::Sigmoid => "sigmoid".into(),
             Function::Silu => "SiLU".into(),
         },
         Operation::Pad(_) => "padding".into(),
+        Operation::Channels { count, .. } => format!("{count} of the channels"),
+        Operation::Shuffle { groups } => format!("channel shuffle, {groups} groups"),
+        Operation::LayerNorm { .. } => "layer norm".into(),
     }
 }
 

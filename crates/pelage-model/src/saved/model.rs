@@ -9,6 +9,7 @@ use super::facts::Facts;
 use super::parts::{Parts, read};
 use super::together::Member;
 use crate::networks::{Network, Pooling, parameters, pooled};
+use crate::tensors::Precision;
 use crate::trust::{Judge, UNKNOWN};
 use crate::{Error, Result, paths};
 
@@ -109,13 +110,21 @@ impl Model {
     /// # Errors
     /// A message if the weights are not finite, or the facts cannot be written as JSON.
     pub fn encode(&self) -> std::result::Result<Vec<u8>, String> {
+        self.encode_as(Precision::F32)
+    }
+
+    /// The same with its weights, but not its calibration, in this precision.
+    ///
+    /// # Errors
+    /// As [`Model::encode`].
+    pub fn encode_as(&self, precision: Precision) -> std::result::Result<Vec<u8>, String> {
         let networks = std::iter::once(&self.network).chain(&self.others);
         let parts = Parts {
             named: networks.map(parameters::read).collect(),
             facts: self.facts.clone(),
             calibration: self.judge.calibration().cloned(),
         };
-        parts.encode()
+        parts.encode(precision)
     }
 
     /// The device that holds the model.

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::facts::Facts;
 use super::together;
+use crate::tensors::Precision;
 use crate::trust::Calibration;
 use crate::values::Named;
 use crate::{Error, Result, paths, tensors};
@@ -69,17 +70,21 @@ impl Parts {
         })
     }
 
-    pub(super) fn encode(self) -> std::result::Result<Vec<u8>, String> {
+    pub(super) fn encode(self, precision: Precision) -> std::result::Result<Vec<u8>, String> {
         let unwritable = |failure: serde_json::Error| format!("cannot be written: {failure}");
         let mut facts = serde_json::to_value(&self.facts).map_err(unwritable)?;
-        let mut named = together::joined(self.named);
+        let named = together::joined(self.named);
         tensors::check_finite(&named)?;
+        let mut beside = Named::new();
         if let Some(calibration) = &self.calibration {
             facts[CALIBRATION] = serde_json::to_value(&calibration.facts).map_err(unwritable)?;
-            named.extend(calibration.tensors());
+            beside.extend(calibration.tensors());
         }
-        let named = named.iter().map(|(name, values)| (name.clone(), values));
-        tensors::encode(named, "model", &facts)
+        let weights = named.iter().map(|(name, values)| (name.clone(), values, precision));
+        let beside = beside
+            .iter()
+            .map(|(name, values)| (name.clone(), values, Precision::F32));
+        tensors::encode(weights.chain(beside), "model", &facts)
     }
 }
 
@@ -93,5 +98,5 @@ pub fn with_calibration(bytes: &[u8], calibration: &Calibration) -> std::result:
         calibration: Some(calibration.clone()),
         ..Parts::decode(bytes)?
     };
-    parts.encode()
+    parts.encode(Precision::F32)
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::Pretrained;
 use crate::networks::Architecture;
 use crate::saved::check_input;
-use crate::tensors;
+use crate::tensors::{self, Precision};
 use crate::values::Named;
 use crate::{Error, Result};
 
@@ -47,7 +47,12 @@ impl Facts {
     /// Tensors that are not exactly those of the network, or not finite.
     pub fn encode(&self, named: &Named) -> std::result::Result<Vec<u8>, String> {
         self.check(named)?;
-        tensors::encode(named.iter().map(|(name, values)| (name.clone(), values)), KIND, self)
+        let named = named.iter();
+        tensors::encode(
+            named.map(|(name, values)| (name.clone(), values, Precision::F32)),
+            KIND,
+            self,
+        )
     }
 
     fn check(&self, named: &Named) -> std::result::Result<(), String> {

@@ -1,5 +1,7 @@
 //! A network's graph as nodes of ONNX: channels first, batch norms folded, without what is for training alone.
 
+use std::f32::consts::FRAC_1_SQRT_2;
+
 use pelage_model::networks::Function;
 use pelage_model::networks::graph::{Convolution, Graph, Operation, Pool};
 use pelage_model::ops::Activation;
@@ -93,6 +95,11 @@ impl Exported<'_> {
                 Operation::Multiply => writer.node("Mul", name, &inputs, Vec::new()),
                 Operation::Function(function) => self::function(writer, name, inputs[0], *function),
                 Operation::Pad(sides) => pad(writer, name, inputs[0], *sides),
+                Operation::Channels { first, count } => channels(writer, name, inputs[0], [*first, first + count]),
+                Operation::Shuffle { groups } => {
+                    shuffle(writer, name, inputs[0], *groups, [node.channels, from[0], from[1]])
+                }
+                Operation::LayerNorm { epsilon } => layer_norm(writer, name, inputs[0], *epsilon),
             };
             values.push(value);
         }
@@ -183,6 +190,16 @@ fn function(writer: &mut Writer, name: &str, x: &str, function: Function) -> Str
                 [("low", low), ("high", high)].map(|(end, value)| writer.numbers(&part(name, end), &[], &[value]));
             writer.node("Clip", name, &[x, &low, &high], Vec::new())
         }
+        Function::Erf => writer.node("Erf", name, &[x], Vec::new()),
+        Function::Gelu => {
+            let [scale, one, half] = [("scale", FRAC_1_SQRT_2), ("one", 1.0), ("half", 0.5)]
+                .map(|(end, value)| writer.numbers(&part(name, end), &[], &[value]));
+            let scaled = writer.node("Mul", &part(name, "scaled"), &[x, &scale], Vec::new());
+            let erf = writer.node("Erf", &part(name, "erf"), &[&scaled], Vec::new());
+            let gate = writer.node("Add", &part(name, "gate"), &[&erf, &one], Vec::new());
+            let twice = writer.node("Mul", &part(name, "twice"), &[x, &gate], Vec::new());
+            writer.node("Mul", name, &[&twice, &half], Vec::new())
+        }
         Function::HardSigmoid { slope, shift } => {
             let attributes = vec![number("alpha", slope), number("beta", shift)];
             writer.node("HardSigmoid", name, &[x], attributes)
@@ -198,6 +215,39 @@ fn function(writer: &mut Writer, name: &str, x: &str, function: Function) -> Str
             writer.node("Mul", name, &[x, &gate], Vec::new())
         }
     }
+}
+
+/// The channels from the first to before the second of `ends`.
+fn channels(writer: &mut Writer, name: &str, x: &str, ends: [usize; 2]) -> String {
+    let [start, end] = ends.map(|end| end as i64);
+    let [start, end, axis] = [("start", start), ("end", end), ("axis", 1)]
+        .map(|(kind, value)| writer.integers(&part(name, kind), &[1], &[value]));
+    writer.node("Slice", name, &[x, &start, &end, &axis], Vec::new())
+}
+
+/// The channels of a map `[c, h, w]` as the first of each group, then the second of each, and so on.
+fn shuffle(writer: &mut Writer, name: &str, x: &str, groups: usize, [c, h, w]: [usize; 3]) -> String {
+    // 0 keeps the number of images.
+    let shape = [0, groups, c / groups, h * w].map(|length| length as i64);
+    let shape = writer.integers(&part(name, "groups"), &[4], &shape);
+    let grouped = writer.node("Reshape", &part(name, "grouped"), &[x, &shape], Vec::new());
+    let order = vec![integers("perm", &[0, 2, 1, 3])];
+    let turned = writer.node("Transpose", &part(name, "turned"), &[&grouped], order);
+    let shape = writer.integers(&part(name, "shape"), &[4], &[0, c, h, w].map(|length| length as i64));
+    writer.node("Reshape", name, &[&turned, &shape], Vec::new())
+}
+
+/// The channels of each pixel with mean 0 and variance 1, of operators that the version of the format has.
+fn layer_norm(writer: &mut Writer, name: &str, x: &str, epsilon: f32) -> String {
+    let over_channels = || vec![integers("axes", &[1]), integer("keepdims", 1)];
+    let mean = writer.node("ReduceMean", &part(name, "mean"), &[x], over_channels());
+    let centred = writer.node("Sub", &part(name, "centred"), &[x, &mean], Vec::new());
+    let squares = writer.node("Mul", &part(name, "squares"), &[&centred, &centred], Vec::new());
+    let variance = writer.node("ReduceMean", &part(name, "variance"), &[&squares], over_channels());
+    let epsilon = writer.numbers(&part(name, "epsilon"), &[], &[epsilon]);
+    let positive = writer.node("Add", &part(name, "positive"), &[&variance, &epsilon], Vec::new());
+    let deviation = writer.node("Sqrt", &part(name, "deviation"), &[&positive], Vec::new());
+    writer.node("Div", name, &[&centred, &deviation], Vec::new())
 }
 
 /// Zeros around a map.

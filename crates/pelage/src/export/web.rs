@@ -10,6 +10,7 @@ use crate::card::{self, Card};
 use crate::draw::network;
 use crate::interface;
 use crate::model::input;
+use crate::model::tensors::Precision;
 use crate::{Error, Model, Result, atomic};
 
 /// The model's side of the page, for browsers with WebAssembly's vectors.
@@ -45,16 +46,18 @@ struct Site<'a> {
     reject: Option<f64>,
     picture_bytes: usize,
     model_bytes: usize,
+    /// What its weights take once they are read.
+    memory_bytes: usize,
     version: &'a str,
 }
 
-/// The files of a site with the model of `run`. `reject`: answers below this calibrated confidence, and those for
+/// The files of a site with the model of `run`, its weights in this precision. `reject`: answers below this calibrated confidence, and those for
 /// pictures unlike all of training, are "unknown". What is public with them: weights, classes, and what the page says
 /// about the model; not where its data lay, nor its pictures' names.
 ///
 /// # Errors
 /// As [`Model::open_on`].
-pub fn web(run: &Path, reject: Option<f64>) -> Result<Vec<File>> {
+pub fn web(run: &Path, reject: Option<f64>, weights: Precision) -> Result<Vec<File>> {
     let model = Model::open_on(run, &crate::device::cpu()?, reject)?;
     let card = Card {
         data: None,
@@ -64,8 +67,9 @@ pub fn web(run: &Path, reject: Option<f64>) -> Result<Vec<File>> {
     let drawing = network::svg(&card.name, &model.facts.graph(), [height, width]);
     let mut facts = model.facts.clone();
     facts.training = Value::Null;
-    let weights = Model { facts, ..model }.encode();
-    let weights = weights.map_err(|reason| Error::model(run, reason))?;
+    let encoded = Model { facts, ..model }.encode_as(weights);
+    let encoded = encoded.map_err(|reason| Error::model(run, reason))?;
+    let model_bytes = encoded.len();
 
     let text = |(name, text): (&'static str, &str)| (name, text.as_bytes().to_vec());
     let mut files = vec![
@@ -80,7 +84,7 @@ pub fn web(run: &Path, reject: Option<f64>) -> Result<Vec<File>> {
     files.extend([
         ("pelage.wasm", SIMD.to_vec()),
         ("pelage-relaxed.wasm", RELAXED.to_vec()),
-        ("model.safetensors", weights),
+        ("model.safetensors", encoded),
     ]);
     let unwritable = |failure: serde_json::Error| Error::model(run, format!("cannot be described: {failure}"));
     let told = serde_json::to_vec(&(&card, reject, PICTURE_BYTES)).map_err(unwritable)?;
@@ -89,7 +93,8 @@ pub fn web(run: &Path, reject: Option<f64>) -> Result<Vec<File>> {
         models: [&card],
         reject,
         picture_bytes: PICTURE_BYTES,
-        model_bytes: files.last().map_or(0, |(_, weights)| weights.len()),
+        model_bytes,
+        memory_bytes: model_bytes * if weights == Precision::F16 { 2 } else { 1 },
         version: &version,
     };
     let site = serde_json::to_vec(&site).map_err(unwritable)?;

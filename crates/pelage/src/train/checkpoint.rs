@@ -1,7 +1,7 @@
 //! A checkpoint: everything an exact resume needs.
 
 use pelage_model::networks::parameters;
-use pelage_model::tensors;
+use pelage_model::tensors::{self, Precision};
 use pelage_model::values::Named;
 use serde::{Deserialize, Serialize};
 
@@ -59,7 +59,7 @@ impl Snapshot {
         let tensors = parts.into_iter().flat_map(|(part, named)| {
             named
                 .iter()
-                .map(move |(name, values)| (format!("{part}/{name}"), values))
+                .map(move |(name, values)| (format!("{part}/{name}"), values, Precision::F32))
         });
         tensors::encode(tensors, "checkpoint", &self.state)
     }

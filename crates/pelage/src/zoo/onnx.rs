@@ -5,11 +5,13 @@
 
 mod arithmetic;
 mod bound;
+mod channels;
 mod constant;
 mod cut;
 mod layers;
 mod node;
 mod nodes;
+mod norms;
 mod operators;
 mod shapes;
 mod translate;

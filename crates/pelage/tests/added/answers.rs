@@ -7,7 +7,8 @@ use burn::tensor::Device;
 use pelage::data::preprocess::Preprocessing;
 use pelage::export::{Input, Output, onnx};
 use pelage::model::interpreter::Interpreter;
-use pelage::model::networks::{Head, Network, parameters};
+use pelage::model::networks::graph::Operation;
+use pelage::model::networks::{Function, Head, Network, parameters};
 use pelage::model::saved::Facts;
 use pelage::model::trust::Judge;
 use pelage::model::values::{Named, to_vec};
@@ -17,6 +18,7 @@ use serde_json::Value;
 
 use crate::place::{self, adding, cases, folder, gap, network, pixels, store};
 use crate::support::formula;
+use crate::support::naive_onnx::{Array, run};
 
 /// The mean of each channel of a map.
 fn means(values: &[f32], channels: usize) -> Vec<f32> {
@@ -132,7 +134,14 @@ fn what_pelage_exports_is_added_again_and_sees_the_same() {
 #[test]
 fn a_model_on_an_added_network_is_whole_and_exported_as_others_are() {
     let (folder, store) = store();
-    for file in ["mobile.onnx", "windows.onnx", "keras.onnx", "residual.onnx"] {
+    for file in [
+        "mobile.onnx",
+        "windows.onnx",
+        "keras.onnx",
+        "residual.onnx",
+        "shuffled.onnx",
+        "apart.onnx",
+    ] {
         let added = store
             .add_onnx(&place::folder().join(file), &adding("network", None))
             .unwrap();
@@ -163,6 +172,54 @@ fn a_model_on_an_added_network_is_whole_and_exported_as_others_are() {
         let means = Tensor::<1>::from_floats([0.485, 0.456, 0.406], &Device::flex()).reshape([1, 1, 1, 3]);
         let found = to_vec(place::network(&whole).features(x * deviations + means));
         assert!(gap(&found, &wanted) < 1e-5, "{file}: {}", gap(&found, &wanted));
+    }
+}
+
+#[test]
+fn what_has_no_operator_of_its_own_in_a_file_is_written_out() {
+    let (_folder, store) = store();
+    for file in ["next.onnx", "shuffled.onnx", "apart.onnx"] {
+        let added = store.add_onnx(&folder().join(file), &adding("network", None)).unwrap();
+        let side = added.added.preprocessing.height;
+        let model = model(
+            added.added.kept.architecture,
+            side,
+            Some(parameters::read(&network(&added))),
+        );
+        let x = formula::pixels((side * side * 3) as usize);
+        let wanted = to_vec(model.logits(pixels(side as usize)));
+        // The file takes values of 0 to 1, channels first, and normalizes them itself.
+        let Preprocessing { mean, std, .. } = model.facts.preprocessing;
+        let side = side as usize;
+        let images = Array::of(&[1, 3, side, side], |at| {
+            let (c, value) = (at[1], x[(at[2] * side + at[3]) * 3 + at[1]]);
+            f64::from(value) * f64::from(std[c]) + f64::from(mean[c])
+        });
+        let found = run(&onnx(&model, Input::Tensor, Output::Logits).unwrap(), images);
+        let found: Vec<f32> = found.data.iter().map(|&value| value as f32).collect();
+        assert!(gap(&found, &wanted) < 1e-5, "{file}: {}", gap(&found, &wanted));
+    }
+}
+
+#[test]
+fn functions_spread_over_nodes_are_one_layer_again() {
+    let (_folder, store) = store();
+    for file in ["next.onnx", "next_dynamo.onnx"] {
+        let added = store.add_onnx(&folder().join(file), &adding("next", None)).unwrap();
+        let network = network(&added);
+        let backbone = &network.graph().nodes()[..=network.graph().features()];
+        let functions = backbone.iter().filter_map(|node| match node.operation {
+            Operation::Function(function) => Some(function),
+            _ => None,
+        });
+        assert_eq!(functions.collect::<Vec<_>>(), [Function::Gelu], "{file}");
+        assert_eq!(
+            backbone
+                .iter()
+                .filter(|node| matches!(node.operation, Operation::LayerNorm { .. }))
+                .count(),
+            3
+        );
     }
 }
 

@@ -103,7 +103,7 @@ fn what_is_not_supported_is_refused_by_the_name_of_the_node() {
         ),
         (
             "residual.onnx",
-            Box::new(|file| set(node(file, "Conv"), "dilations", None, &[2, 2])),
+            Box::new(|file| set(node(file, "Conv"), "dilations", None, &[2, 0])),
             &["node '/stem/Conv' (Conv)", "dilations"],
         ),
         (

@@ -22,7 +22,7 @@ impl Array {
     }
 
     /// Of the value at each index.
-    fn of(shape: &[usize], value: impl Fn(&[usize]) -> f64) -> Array {
+    pub(crate) fn of(shape: &[usize], value: impl Fn(&[usize]) -> f64) -> Array {
         let count = shape.iter().product();
         let mut index = vec![0; shape.len()];
         let mut data = Vec::with_capacity(count);
@@ -117,6 +117,9 @@ fn apply(node: &Node, inputs: &[&Array]) -> Array {
         "Identity" => x.clone(),
         "Relu" => each(&|x| x.max(0.0)),
         "Clip" => each(&|x| x.clamp(inputs[1].data[0], inputs[2].data[0])),
+        "Erf" => each(&libm::erf),
+        "Sqrt" => each(&f64::sqrt),
+        "Sub" => pairs(&|a, b| a - b),
         "Add" => pairs(&|a, b| a + b),
         "Mul" => pairs(&|a, b| a * b),
         "Div" => pairs(&|a, b| a / b),
@@ -133,11 +136,35 @@ fn apply(node: &Node, inputs: &[&Array]) -> Array {
         "Reshape" => {
             let known: f64 = inputs[1].data.iter().filter(|&&length| length > 0.0).product();
             let free = x.data.len() as f64 / known;
-            let shape = inputs[1]
-                .data
-                .iter()
-                .map(|&length| if length < 0.0 { free } else { length } as usize);
+            let shape = inputs[1].data.iter().enumerate().map(|(axis, &length)| match length {
+                0.0 => x.shape[axis],
+                length if length < 0.0 => free as usize,
+                length => length as usize,
+            });
             Array::new(&shape.collect::<Vec<_>>(), x.data.clone())
+        }
+        "ReduceMean" if list(node, "axes") == [1] => {
+            let (mut shape, channels) = (x.shape.clone(), x.shape[1]);
+            shape[1] = 1;
+            Array::of(&shape, |index| {
+                let channel = |c| x.at(&[index[0], c, index[2], index[3]]);
+                (0..channels).map(channel).sum::<f64>() / channels as f64
+            })
+        }
+        "Slice" => {
+            let [start, end] = [1, 2].map(|i| inputs[i].data[0] as usize);
+            assert_eq!(inputs[3].data, [1.0]);
+            let shape = [x.shape[0], end - start, x.shape[2], x.shape[3]];
+            Array::of(&shape, |index| x.at(&[index[0], start + index[1], index[2], index[3]]))
+        }
+        "Transpose" => {
+            let order = list(node, "perm");
+            let shape: Vec<_> = order.iter().map(|&axis| x.shape[axis]).collect();
+            Array::of(&shape, |index| {
+                let mut from = vec![0; index.len()];
+                order.iter().zip(index).for_each(|(&axis, &at)| from[axis] = at);
+                x.at(&from)
+            })
         }
         "ReduceMean" => {
             assert_eq!((list(node, "axes"), number(node, "keepdims")), (vec![0], 0));

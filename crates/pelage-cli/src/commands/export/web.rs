@@ -4,9 +4,11 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use pelage::export::web;
+use pelage::model::tensors::Precision;
 use serde::Serialize;
 
 use crate::failure::Outcome;
+use crate::options::one_of;
 use crate::table::megabytes;
 use crate::terminal::{answer, quoted};
 
@@ -26,12 +28,17 @@ pub(super) struct Arguments {
     /// calibrated
     #[arg(long, value_name = "CONFIDENCE")]
     reject: Option<f64>,
+    /// In which precision weights are written: f32; or f16, half the download, which changes probabilities a little
+    /// (docs/EXPORT.md says how much)
+    #[arg(long, value_name = "PRECISION", default_value = "f32", hide_possible_values = true,
+        value_parser = one_of::<Precision>(Precision::NAMES.iter().copied()))]
+    weights: Precision,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Outcome {
     // Before the work.
     web::check_folder(&arguments.out)?;
-    let files = web::web(&arguments.run, arguments.reject)?;
+    let files = web::web(&arguments.run, arguments.reject, arguments.weights)?;
     web::write(&arguments.out, &files)?;
     let bytes = |weights: bool| {
         let of = files

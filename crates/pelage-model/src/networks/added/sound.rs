@@ -114,6 +114,18 @@ fn check(node: &Node, inputs: &[(&Node, [usize; 2])], is_first: bool) -> Result<
         }
         Operation::AveragePool { side: 1 } | Operation::Function(_) => same(first.channels),
         Operation::Pad(sides) if sides.iter().all(|&side| side <= LARGEST_KERNEL) => same(first.channels),
+        Operation::Channels { first: start, count } => match start + count <= first.channels && *count > 0 {
+            true => same(*count),
+            false => Err(format!(
+                "takes {count} channels from {start} on, where it reads {}",
+                first.channels
+            )),
+        },
+        Operation::Shuffle { groups } => match *groups > 0 && first.channels.is_multiple_of(*groups) {
+            true => same(first.channels),
+            false => Err(format!("shuffles {} channels in {groups} groups", first.channels)),
+        },
+        Operation::LayerNorm { epsilon } if *epsilon > 0.0 => same(first.channels),
         Operation::Concatenate => match inputs.iter().all(|(_, size)| *size == from) {
             true => same(inputs.iter().map(|(other, _)| other.channels).sum()),
             false => Err("joins maps of different sizes".into()),

@@ -69,8 +69,13 @@ fn line(graph: &Graph, node: &Node) -> String {
         Operation::Add => written("add", ""),
         Operation::Multiply => written("multiply", ""),
         Operation::Pad(sides) => written("pad", &format!(" padding={}", padding(Padding::Sides(*sides)))),
+        Operation::Channels { first, count } => written("channels", &format!(" first={first} count={count}")),
+        Operation::Shuffle { groups } => written("shuffle", &format!(" groups={groups}")),
+        Operation::LayerNorm { epsilon } => written("layer_norm", &format!(" epsilon={epsilon}")),
         Operation::Function(function) => match function {
             Function::Clip { low, high } => written("clip", &format!(" low={low} high={high}")),
+            Function::Erf => written("erf", ""),
+            Function::Gelu => written("gelu", ""),
             Function::HardSigmoid { slope, shift } => written("hard_sigmoid", &format!(" slope={slope} shift={shift}")),
             Function::HardSwish => written("hard_swish", ""),
             Function::Sigmoid => written("sigmoid", ""),
@@ -211,10 +216,22 @@ fn add<'a>(graph: &mut Graph, known: &HashMap<&str, Value>, text: &'a str) -> Re
             Padding::Sides(sides) => Operation::Pad(sides),
             _ => return Err("has a padding that is none".into()),
         },
+        "channels" => Operation::Channels {
+            first: options.count("first")?,
+            count: options.count("count")?,
+        },
+        "shuffle" => Operation::Shuffle {
+            groups: options.count("groups")?,
+        },
+        "layer_norm" => Operation::LayerNorm {
+            epsilon: options.finite("epsilon")?,
+        },
         "clip" => match (options.number("low")?, options.number("high")?) {
             (low, high) if low <= high => Operation::Function(Function::Clip { low, high }),
             _ => return Err("has a low that is above its high".into()),
         },
+        "erf" => Operation::Function(Function::Erf),
+        "gelu" => Operation::Function(Function::Gelu),
         "hard_sigmoid" => Operation::Function(Function::HardSigmoid {
             slope: options.finite("slope")?,
             shift: options.finite("shift")?,

@@ -27,10 +27,10 @@ export class Engine {
   async #load(progress) {
     const name = relaxed() ? "pelage-relaxed.wasm" : "pelage.wasm";
     if (!simd()) throw new Error(text("tooOld"));
-    const { model_bytes: all } = this.#site;
+    const { model_bytes: all, memory_bytes } = this.#site;
     const [code, model] = await Promise.all([this.#bytes(name), this.#bytes("model.safetensors", (done) => progress(done, all))]);
     const module = await WebAssembly.compile(code);
-    this.#most = Math.max(1, Math.min(MOST, navigator.hardwareConcurrency || 1, Math.floor(MEMORY / model.byteLength)));
+    this.#most = Math.max(1, Math.min(MOST, navigator.hardwareConcurrency || 1, Math.floor(MEMORY / memory_bytes)));
     return { module, model };
   }
 

@@ -1,5 +1,7 @@
 //! Sums and products: of two maps, or of a map and constants.
 
+use std::rc::Rc;
+
 use super::constant::Constant;
 use super::translate::{Map, Order, Seen, Translation};
 use crate::export::messages::Node;
@@ -44,7 +46,7 @@ pub(super) fn arithmetic<'a>(at: &mut Translation<'a>, node: &'a Node, name: &st
             };
             affine(at, map, name, &scale, &shift)
         }
-        _ => Err("of two constants it is not supported".into()),
+        (Seen::Constant(a), Seen::Constant(b)) => Ok(Seen::Constant(Rc::new(a.combined(operator, &b)?))),
     }
 }
 
@@ -81,8 +83,11 @@ fn channelwise(at: &Translation, map: Map, constant: &Constant) -> Result<Vec<f6
     }
 }
 
-/// Refuses a flat map of several pixels, where each value would have a number of its own.
+/// Refuses a flat map of several pixels, where each value would have a number of its own, and groups of channels.
 pub(super) fn one_value_a_channel(at: &Translation, map: Map) -> Result<(), String> {
+    if matches!(map.order, Order::Grouped { .. } | Order::Row) {
+        return Err("of groups of channels, or of a row without images, it is not supported".into());
+    }
     let is_flat = matches!(map.order, Order::Flat | Order::FlatLast);
     match is_flat && at.layers.size(map.layer) != [1, 1] {
         true => Err("of a flattened map of several pixels it is not supported".into()),

@@ -23,6 +23,11 @@ pub(super) enum Numbers {
 /// The most numbers of a constant: those of 32 bits in 2 GB.
 pub(super) const MOST_NUMBERS: usize = 1 << 29;
 
+/// The most whole numbers that are computed with: they are lengths and places of a few axes.
+pub(super) const MOST_WHOLE: usize = 1000;
+
+pub(super) const TOO_MANY: &str = "only a few whole numbers in a row are supported";
+
 /// Where the weights of a tensor are if its message has none.
 const EXTERNAL: i32 = 1;
 
@@ -129,6 +134,41 @@ impl Constant {
         match &self.numbers {
             Numbers::Whole(numbers) => Ok(numbers),
             Numbers::Real(_) => Err("holds no whole numbers where such were expected".into()),
+        }
+    }
+
+    /// The whole numbers, which are few enough to compute with.
+    pub(super) fn few(&self) -> Result<&[i64], String> {
+        let numbers = self.wholes()?;
+        match numbers.len() <= MOST_WHOLE {
+            true => Ok(numbers),
+            false => Err(TOO_MANY.into()),
+        }
+    }
+
+    /// What `operator` makes of whole numbers and as many, or one, of `other`.
+    pub(super) fn combined(&self, operator: &str, other: &Constant) -> Result<Constant, String> {
+        let (left, right) = (self.few()?, other.few()?);
+        let fits = left.len() == right.len() || left.len() == 1 || right.len() == 1;
+        if !fits || left.is_empty() || right.is_empty() {
+            return Err("of two constants of different lengths it is not supported".into());
+        }
+        let shape = if left.len() < right.len() { other } else { self }.shape.clone();
+        let computed = (0..left.len().max(right.len())).map(|i| {
+            let (a, b) = (left[i % left.len()], right[i % right.len()]);
+            match operator {
+                "Add" | "Sum" => a.checked_add(b),
+                "Sub" => a.checked_sub(b),
+                "Mul" => a.checked_mul(b),
+                _ => a.checked_div(b),
+            }
+        });
+        match computed.collect() {
+            Some(numbers) => Ok(Constant {
+                shape,
+                numbers: Numbers::Whole(numbers),
+            }),
+            None => Err("it divides by zero, or gives a number that is too large".into()),
         }
     }
 

@@ -81,6 +81,7 @@ impl Layers {
             Operation::Concatenate => inputs
                 .iter()
                 .fold(0usize, |sum, &input| sum.saturating_add(self.all[input].channels)),
+            Operation::Channels { count, .. } => count,
             _ => self.all[inputs[0]].channels,
         };
         self.push(Layer {
@@ -176,7 +177,58 @@ impl Layers {
         for (bias, (scale, shift)) in bias.iter_mut().zip(scale.iter().zip(shift)) {
             *bias = (f64::from(*bias) * scale + shift) as f32;
         }
-        Ok(layer)
+        // Of what was scaled and scaled back, nothing is left.
+        match self.scaled(layer) {
+            Some((input, 1.0, 0.0)) if matches!(self.all[input].operation, Operation::Function(_)) => Ok(input),
+            _ => Ok(layer),
+        }
+    }
+
+    /// What `layer` reads, by which number it multiplies that, and what it adds, if it does nothing else.
+    fn scaled(&self, layer: usize) -> Option<(usize, f32, f32)> {
+        let Layer {
+            operation: Operation::Convolution(convolution),
+            inputs,
+            weight,
+            bias,
+            ..
+        } = &self.all[layer]
+        else {
+            return None;
+        };
+        let (&[input], Some(&scale), Some(&shift)) = (&inputs[..], weight.first(), bias.first()) else {
+            return None;
+        };
+        let one = Convolution::new(1, convolution.channels).depthwise();
+        let alike = weight.iter().all(|other| *other == scale) && bias.iter().all(|other| *other == shift);
+        (alike && *convolution == one && self.channels(input) == convolution.channels).then_some((input, scale, shift))
+    }
+
+    /// The layer x and the factor, where `gate` is 1 + erf(x / sqrt(2)), and `layer` is x, or x times a number: their
+    /// product is a GELU times that factor.
+    fn gelu(&self, layer: usize, gate: usize) -> Option<(usize, f32)> {
+        let (erf, 1.0, 1.0) = self.scaled(gate)? else {
+            return None;
+        };
+        let Layer {
+            operation: Operation::Function(Function::Erf),
+            inputs,
+            ..
+        } = &self.all[erf]
+        else {
+            return None;
+        };
+        let (x, scale, 0.0) = self.scaled(inputs[0])? else {
+            return None;
+        };
+        if (scale - std::f32::consts::FRAC_1_SQRT_2).abs() > 1e-6 {
+            return None;
+        }
+        match self.scaled(layer) {
+            _ if layer == x => Some((x, 2.0)),
+            Some((of, scale, 0.0)) if of == x => Some((x, 2.0 * scale)),
+            _ => None,
+        }
     }
 
     /// A function of each value, by the convolution before it where that can be.
@@ -220,6 +272,18 @@ impl Layers {
                 // By the gate and by this node.
                 let readers = x.readers - 1;
                 return self.function(name, Read { readers, ..x }, Function::Silu);
+            }
+        }
+        for (x, gate) in [(a, b), (b, a)] {
+            if let Some((layer, factor)) = self.gelu(x.layer, gate.layer) {
+                let layer = self.add(name, Operation::Function(Function::Gelu), vec![layer])?;
+                let channels = self.channels(layer);
+                return self.affine(
+                    name,
+                    Read { layer, readers: 1 },
+                    &vec![factor.into(); channels],
+                    &vec![0.0; channels],
+                );
             }
         }
         let channels = self.channels(a.layer) == self.channels(b.layer);

@@ -13,6 +13,12 @@ pub(super) fn shown(node: &Node) -> String {
     format!("node '{}' ({})", name.escape_debug(), operator.escape_debug())
 }
 
+/// What a layer is called after.
+pub(super) fn layer_name(node: &Node) -> &str {
+    let output = node.output.first().map_or("", |output| &output[..]);
+    if node.name.is_empty() { output } else { &node.name }
+}
+
 /// The input of `node` at `index`, where it is not left out.
 pub(super) fn input(node: &Node, index: usize) -> Option<&str> {
     node.input

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use super::node::shown;
 use super::translate::{Map, Seen, Translation};
-use super::{operators, shapes};
+use super::{channels, operators, shapes};
 use crate::export::messages::Node;
 
 /// Translates `nodes`, which are those that the value `last` needs, in their order; returns that.
@@ -19,6 +19,13 @@ pub(super) fn run<'a>(at: &mut Translation<'a>, nodes: &[&'a Node], last: &str) 
             let domain: String = node.domain.chars().take(60).collect();
             let domain = domain.escape_debug();
             return Err(refused(format!("an operator of '{domain}' is not supported")));
+        }
+        if node.op_type == "Split" {
+            let parts = channels::split(at, node).map_err(refused)?;
+            for (output, part) in node.output.iter().zip(parts) {
+                at.note(output, part).map_err(refused)?;
+            }
+            continue;
         }
         let found = translated(at, node).map_err(refused)?;
         let output = node.output.first().ok_or_else(|| refused("it gives nothing".into()))?;

@@ -5,14 +5,15 @@ use pelage_model::networks::added::LARGEST_KERNEL;
 use pelage_model::networks::graph::{Convolution, Operation, Padding, Pool};
 
 use super::arithmetic::{arithmetic, one_value_a_channel};
-use super::node::{input, real, same, small, text, whole, wholes};
+use super::node::{input, layer_name, real, same, small, text, whole, wholes};
+use super::norms;
 use super::translate::{Order, Seen, Translation};
 use crate::export::messages::Node;
 
 /// What can be read, for messages.
-const KNOWN: &str = "Conv, BatchNormalization, Relu, Clip, HardSwish, HardSigmoid, Sigmoid, Add, Sub, Mul, Div, \
-                     MaxPool, AveragePool, GlobalAveragePool, ReduceMean, Gemm, MatMul, Concat, Pad, and what only \
-                     changes shapes";
+const KNOWN: &str = "Conv, BatchNormalization, LayerNormalization, Relu, Clip, HardSwish, HardSigmoid, Sigmoid, Gelu, \
+                     Erf, Add, Sub, Mul, Div, MaxPool, AveragePool, GlobalAveragePool, ReduceMean, Gemm, MatMul, \
+                     Concat, Split, Slice, Pad, and what only changes shapes";
 
 /// The largest window of a mean that counts its padding: its weights are in no file.
 const LARGEST_MEAN: usize = 16;
@@ -22,7 +23,8 @@ pub(super) fn translated<'a>(at: &mut Translation<'a>, node: &'a Node) -> Result
     match &node.op_type[..] {
         "Conv" => convolution(at, node, name),
         "Gemm" | "MatMul" => dense(at, node, name),
-        "BatchNormalization" => batch_norm(at, node, name),
+        "BatchNormalization" => norms::batch_norm(at, node, name),
+        "LayerNormalization" => norms::layer_norm(at, node, name),
         "MaxPool" | "AveragePool" => pool(at, node, name),
         "GlobalAveragePool" => {
             let map = at.first(node, 0)?;
@@ -49,6 +51,9 @@ pub(super) fn translated<'a>(at: &mut Translation<'a>, node: &'a Node) -> Result
             }
         }
         "Sigmoid" => function(at, node, name, Function::Sigmoid),
+        "Erf" => function(at, node, name, Function::Erf),
+        "Gelu" if matches!(text(node, "approximate"), b"" | b"none") => function(at, node, name, Function::Gelu),
+        "Gelu" => Err("only the exact function is supported".into()),
         "HardSwish" => function(at, node, name, Function::HardSwish),
         "HardSigmoid" => {
             let (slope, shift) = (real(node, "alpha", 0.2)?, real(node, "beta", 0.5)?);
@@ -68,12 +73,6 @@ pub(super) fn translated<'a>(at: &mut Translation<'a>, node: &'a Node) -> Result
             ))
         }
     }
-}
-
-/// What a layer is called after.
-fn layer_name(node: &Node) -> &str {
-    let output = node.output.first().map_or("", |output| &output[..]);
-    if node.name.is_empty() { output } else { &node.name }
 }
 
 fn function<'a>(at: &mut Translation<'a>, node: &'a Node, name: &str, function: Function) -> Result<Seen, String> {
@@ -96,9 +95,13 @@ fn padding(node: &Node, kernel: [usize; 2], stride: usize, size: [usize; 2]) -> 
         },
         b"VALID" => Ok(Padding::Each(0)),
         b"SAME_UPPER" if kernel[0] == kernel[1] => Ok(Padding::Same),
-        b"SAME_UPPER" if stride > 0 => {
+        same @ (b"SAME_UPPER" | b"SAME_LOWER") if stride > 0 => {
             let [rows, columns] = kernel.map(|side| Padding::Same.around(side, stride, size));
-            Ok(sides([rows[0], columns[1], rows[2], columns[3]]))
+            // The odd row or column goes to bottom and right, or to top and left.
+            Ok(sides(match same {
+                b"SAME_LOWER" => [rows[2], columns[3], rows[0], columns[1]],
+                _ => [rows[0], columns[1], rows[2], columns[3]],
+            }))
         }
         other => Err(format!("the auto_pad '{}' is not supported", other.escape_ascii())),
     }
@@ -112,14 +115,12 @@ fn sides(sides: [usize; 4]) -> Padding {
     }
 }
 
-fn undilated(node: &Node) -> Result<(), String> {
-    match wholes(node, "dilations")
-        .unwrap_or_default()
-        .iter()
-        .all(|&one| one == 1)
-    {
-        true => Ok(()),
-        false => Err("dilations other than 1 are not supported".into()),
+/// How far apart the pixels of a window are, down and across.
+fn dilations(node: &Node) -> Result<[usize; 2], String> {
+    match wholes(node, "dilations") {
+        None | Some([]) => Ok([1, 1]),
+        Some(&[down, across]) if down > 0 && across > 0 => Ok([small(down, "dilations")?, small(across, "dilations")?]),
+        Some(other) => Err(format!("its dilations are {other:?}, where images have two")),
     }
 }
 
@@ -131,7 +132,7 @@ fn convolution<'a>(at: &mut Translation<'a>, node: &'a Node, name: &str) -> Resu
             weights.shape
         ));
     };
-    undilated(node)?;
+    let [down, across] = dilations(node)?;
     let (stride, groups) = (same(node, "strides", 1)?, small(whole(node, "group", 1), "groups")?);
     if rows == 0 || columns == 0 || wholes(node, "kernel_shape").is_some_and(|k| k != [rows as i64, columns as i64]) {
         return Err("its kernel_shape is not that of its weights".into());
@@ -143,15 +144,16 @@ fn convolution<'a>(at: &mut Translation<'a>, node: &'a Node, name: &str) -> Resu
         ));
     }
     let size = at.layers.size(map.layer);
-    let pads = padding(node, [rows, columns], stride, size)?;
-    let kernel = rows.max(columns);
+    let [high, wide] = [(rows, down), (columns, across)].map(|(side, apart)| (side - 1).saturating_mul(apart) + 1);
+    let kernel = high.max(wide);
     if kernel > LARGEST_KERNEL {
-        return Err(format!("its windows of {rows} x {columns} pixels are not supported"));
+        return Err(format!("its windows of {high} x {wide} pixels are not supported"));
     }
-    // A row or a column is a square of which the rest is zero.
-    let [above, left] = [rows, columns].map(|side| (kernel - side) / 2);
-    let around = [above, left, kernel - rows - above, kernel - columns - left];
-    let padding = match rows == columns {
+    let pads = padding(node, [high, wide], stride, size)?;
+    // A row or a column is a square of which the rest is zero, and so are pixels that stand apart.
+    let [above, left] = [high, wide].map(|side| (kernel - side) / 2);
+    let around = [above, left, kernel - high - above, kernel - wide - left];
+    let padding = match high == wide {
         true => pads,
         false => {
             let pads = pads.around(kernel, stride, size);
@@ -160,13 +162,14 @@ fn convolution<'a>(at: &mut Translation<'a>, node: &'a Node, name: &str) -> Resu
     };
     let count = at.layers.room([outputs, inputs, kernel, kernel])?;
     let numbers = weights.reals()?;
-    let weight = match rows == columns {
+    let weight = match [rows, columns] == [kernel; 2] {
         true => numbers.to_vec(),
         false => {
             let mut square = vec![0.0; count];
             for (from, to) in numbers.chunks(rows * columns).zip(square.chunks_mut(kernel * kernel)) {
-                for (row, values) in from.chunks(columns).enumerate() {
-                    to[(above + row) * kernel + left..][..columns].copy_from_slice(values);
+                for (i, value) in from.iter().enumerate() {
+                    let (row, column) = (above + i / columns * down, left + i % columns * across);
+                    to[row * kernel + column] = *value;
                 }
             }
             square
@@ -184,27 +187,29 @@ fn convolution<'a>(at: &mut Translation<'a>, node: &'a Node, name: &str) -> Resu
     Ok(Translation::made(layer, Order::ChannelsFirst))
 }
 
-/// A dense layer over a flat map is a convolution over all of it.
+/// A dense layer over a flat map is a convolution over all of it, and one over the channels of each pixel a 1x1.
 fn dense<'a>(at: &mut Translation<'a>, node: &'a Node, name: &str) -> Result<Seen, String> {
     let (map, weights) = (at.map(node, 0)?, at.constant(node, 1)?);
-    if !matches!(map.order, Order::Flat | Order::FlatLast) || whole(node, "transA", 0) != 0 {
-        return Err("only of a flat map for each image it is supported".into());
+    let gemm = node.op_type == "Gemm";
+    let each_pixel = map.order == Order::ChannelsLast && !gemm;
+    if !(each_pixel || matches!(map.order, Order::Flat | Order::FlatLast)) || whole(node, "transA", 0) != 0 {
+        return Err("only of a flat map for each image, or of pixels with the channels last, it is supported".into());
     }
-    let ([h, w], channels) = (at.layers.size(map.layer), at.layers.channels(map.layer));
+    let (size, channels) = (at.layers.size(map.layer), at.layers.channels(map.layer));
+    let [h, w] = if each_pixel { [1, 1] } else { size };
     let [rows, columns] = weights.shape[..] else {
         return Err(format!(
             "its weights have the shape {:?}, where two axes belong",
             weights.shape
         ));
     };
-    let turned = node.op_type == "Gemm" && whole(node, "transB", 0) != 0;
+    let turned = gemm && whole(node, "transB", 0) != 0;
     let (outputs, inputs) = if turned { (rows, columns) } else { (columns, rows) };
     if h != w || inputs != h * w * channels || outputs == 0 {
         return Err(format!(
             "it has weights for {inputs} values, and reads a map of {h} x {w} x {channels}"
         ));
     }
-    let gemm = node.op_type == "Gemm";
     let (alpha, beta) = match gemm {
         true => (real(node, "alpha", 1.0)?, real(node, "beta", 1.0)?),
         false => (1.0, 1.0),
@@ -243,45 +248,17 @@ fn dense<'a>(at: &mut Translation<'a>, node: &'a Node, name: &str) -> Result<See
     };
     let convolution = Convolution::new(h, outputs).padding(Padding::Each(0));
     let layer = at.layers.convolution(name, map.layer, convolution, weight, bias)?;
-    Ok(Translation::made(layer, Order::Flat))
-}
-
-fn batch_norm<'a>(at: &mut Translation<'a>, node: &'a Node, name: &str) -> Result<Seen, String> {
-    let map = at.map(node, 0)?;
-    // Before version 14 it is training that gives more than one output.
-    let trains = node.output.iter().skip(1).any(|output| !output.is_empty());
-    if trains || whole(node, "training_mode", 0) != 0 {
-        return Err("it is in training mode; export the network for inference".into());
-    }
-    one_value_a_channel(at, map)?;
-    let channels = at.layers.channels(map.layer);
-    let mut rows = Vec::new();
-    for index in 1..5 {
-        let row = at.constant(node, index)?.reals()?.to_vec();
-        if row.len() != channels {
-            return Err(format!("it has {} numbers for {channels} channels", row.len()));
-        }
-        rows.push(row.into_iter().map(f64::from).collect::<Vec<_>>());
-    }
-    let epsilon = f64::from(real(node, "epsilon", 1e-5)?);
-    let (mut scale, mut shift) = (Vec::new(), Vec::new());
-    for channel in 0..channels {
-        let [gamma, beta, mean, variance] = [0, 1, 2, 3].map(|row| rows[row][channel]);
-        let factor = gamma / (variance + epsilon).sqrt();
-        if !factor.is_finite() {
-            return Err(format!("its variance {variance} of channel {channel} is none"));
-        }
-        scale.push(factor);
-        shift.push(beta - mean * factor);
-    }
-    let read = at.read(map);
-    let layer = at.layers.affine(name, read, &scale, &shift)?;
-    Ok(Translation::made(layer, map.order))
+    Ok(Translation::made(
+        layer,
+        if each_pixel { map.order } else { Order::Flat },
+    ))
 }
 
 fn pool<'a>(at: &mut Translation<'a>, node: &'a Node, name: &str) -> Result<Seen, String> {
     let map = at.first(node, 0)?;
-    undilated(node)?;
+    if dilations(node)? != [1, 1] {
+        return Err("of pixels that stand apart it is not supported".into());
+    }
     if at.is_read(node, 1) {
         return Err("where the largest values were is not supported".into());
     }
@@ -352,6 +329,7 @@ fn concatenation<'a>(at: &mut Translation<'a>, node: &'a Node, name: &str) -> Re
         Order::ChannelsFirst => [1, -3].contains(&axis),
         Order::ChannelsLast => [3, -1].contains(&axis),
         Order::Flat | Order::FlatLast => [1, -1].contains(&axis),
+        Order::Grouped { .. } | Order::Row => false,
     };
     if !along_channels {
         return Err(format!("axis {axis} is not supported; the channels are"));

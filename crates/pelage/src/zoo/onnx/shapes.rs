@@ -2,7 +2,8 @@
 
 use std::rc::Rc;
 
-use super::constant::{Constant, Numbers};
+use super::channels;
+use super::constant::{Constant, MOST_WHOLE, Numbers, TOO_MANY};
 use super::node::{attribute, small, whole, wholes};
 use super::translate::{Map, Order, Seen, Translation};
 use crate::export::messages::{F32, Node};
@@ -32,8 +33,21 @@ pub(super) fn translated<'a>(at: &mut Translation<'a>, node: &'a Node) -> Result
             let axes = at.wholes(node, "axes", 1)?;
             squeezed(at, map, axes.as_deref(), node.op_type == "Squeeze")
         }
-        ("Transpose", Seen::Map(map)) => transposed(map, wholes(node, "perm").unwrap_or_default()),
-        ("Gather" | "Slice", Seen::Map(_)) => Err("a part of a map is not supported".into()),
+        ("Transpose", Seen::Map(map)) => match map.order {
+            Order::Grouped { groups, joined } => channels::shuffle(at, node, map.layer, groups, joined),
+            _ => transposed(map, wholes(node, "perm").unwrap_or_default()),
+        },
+        ("Slice", Seen::Map(map)) => channels::slice(at, node, map),
+        // PyTorch's exporter writes the mean of each channel as a row, of which it takes all numbers in their order.
+        ("Gather", Seen::Map(map)) if map.order == Order::Row => {
+            let (flat, taken) = (map.ordered(Order::Flat), at.constant(node, 1)?);
+            let shape: Vec<i64> = taken.shape.iter().map(|&length| length as i64).collect();
+            match taken.wholes()?.iter().copied().eq(0..axes(at, map)[0] as i64) {
+                true => reshaped(at, flat, &shape, true),
+                false => Err("a part of a map is not supported".into()),
+            }
+        }
+        ("Gather", Seen::Map(_)) => Err("a part of a map is not supported".into()),
         ("Gather", Seen::Constant(from)) => {
             let at = at.constant(node, 1)?;
             let ([index], [_]) = (at.wholes()?, &from.shape[..]) else {
@@ -51,7 +65,7 @@ pub(super) fn translated<'a>(at: &mut Translation<'a>, node: &'a Node) -> Result
             table(&from, &shape).map(constant)
         }
         // A number or a row of them: what is made of it here does not depend on the axes.
-        ("Unsqueeze" | "Squeeze", Seen::Constant(from)) => Ok(constant(Constant::row(few(&from)?.to_vec()))),
+        ("Unsqueeze" | "Squeeze", Seen::Constant(from)) => Ok(constant(Constant::row(from.few()?.to_vec()))),
         ("Transpose", Seen::Constant(from)) => {
             let [rows, columns] = from.shape[..] else {
                 return Err("of this constant it is not supported".into());
@@ -76,24 +90,10 @@ fn turned<T: Copy>(numbers: &[T], columns: usize) -> Vec<T> {
     (0..columns).flat_map(column).copied().collect()
 }
 
-/// The most whole numbers that are computed with here: they are lengths and places of a few axes.
-const MOST: usize = 1000;
-
-const TOO_MANY: &str = "only a few whole numbers in a row are supported";
-
-/// The whole numbers of `constant`.
-fn few(constant: &Constant) -> Result<&[i64], String> {
-    let numbers = constant.wholes()?;
-    match numbers.len() <= MOST {
-        true => Ok(numbers),
-        false => Err(TOO_MANY.into()),
-    }
-}
-
 /// Whole numbers as a row or a table.
 fn table(from: &Constant, shape: &[i64]) -> Result<Constant, String> {
     let told = || "of this constant it is not supported".to_string();
-    let numbers = few(from)?;
+    let numbers = from.few()?;
     let lengths: Vec<usize> = match *shape {
         [_] => vec![numbers.len()],
         [-1, columns @ 1..=8] => vec![numbers.len() / columns as usize, columns as usize],
@@ -117,7 +117,7 @@ fn slice<'a>(at: &mut Translation<'a>, node: &'a Node, from: &Constant) -> Resul
     };
     let (start, end) = (single("starts", 1, None)?, single("ends", 2, None)?);
     let (axis, step) = (single("axes", 3, Some(0))?, single("steps", 4, Some(1))?);
-    let (numbers, Some(&rows)) = (few(from)?, from.shape.first()) else {
+    let (numbers, Some(&rows)) = (from.few()?, from.shape.first()) else {
         return Err("of a single number it is not supported".into());
     };
     let length = i64::try_from(rows).unwrap_or(i64::MAX);
@@ -142,7 +142,7 @@ fn slice<'a>(at: &mut Translation<'a>, node: &'a Node, from: &Constant) -> Resul
 /// A row of one whole number.
 pub(super) fn constant_of_shape<'a>(at: &mut Translation<'a>, node: &'a Node) -> Result<Seen, String> {
     let count = match *at.constant(node, 0)?.wholes()? {
-        [count] => usize::try_from(count).ok().filter(|&count| count <= MOST),
+        [count] => usize::try_from(count).ok().filter(|&count| count <= MOST_WHOLE),
         _ => None,
     };
     let value = at.constant_of(node)?;
@@ -156,8 +156,8 @@ pub(super) fn constant_of_shape<'a>(at: &mut Translation<'a>, node: &'a Node) ->
 pub(super) fn row<'a>(at: &mut Translation<'a>, node: &'a Node) -> Result<Seen, String> {
     let mut row = Vec::new();
     for index in 0..node.input.len() {
-        row.extend_from_slice(few(&*at.constant(node, index)?)?);
-        if row.len() > MOST {
+        row.extend_from_slice(at.constant(node, index)?.few()?);
+        if row.len() > MOST_WHOLE {
             return Err(TOO_MANY.into());
         }
     }
@@ -196,12 +196,15 @@ fn axes(at: &Translation, map: Map) -> Vec<usize> {
         Order::ChannelsFirst => vec![1, c, h, w],
         Order::ChannelsLast => vec![1, h, w, c],
         Order::Flat | Order::FlatLast => vec![1, h * w * c],
+        Order::Grouped { groups, joined: false } => vec![1, groups, c / groups, h, w],
+        Order::Grouped { groups, joined: true } => vec![1, groups, c / groups, h * w],
+        Order::Row => vec![c * h * w],
     }
 }
 
 fn flat(map: Map) -> Map {
     match map.order {
-        Order::ChannelsFirst | Order::Flat => map.ordered(Order::Flat),
+        Order::ChannelsFirst | Order::Flat | Order::Grouped { .. } | Order::Row => map.ordered(Order::Flat),
         Order::ChannelsLast | Order::FlatLast => map.ordered(Order::FlatLast),
     }
 }
@@ -212,10 +215,13 @@ fn reshaped(at: &Translation, map: Map, shape: &[i64], keeps_zeros: bool) -> Res
     let (before, [batch, rest @ ..]) = (axes(at, map), shape) else {
         return Err(told());
     };
-    if !at.is_batch(*batch) {
+    let total: usize = before.iter().product();
+    if rest.is_empty() && map.order == Order::ChannelsFirst && (*batch == -1 || *batch == total as i64) {
+        return Ok(Seen::Map(map.ordered(Order::Row)));
+    }
+    if !at.is_batch(*batch) || map.order == Order::Row {
         return Err(told());
     }
-    let total: usize = before[1..].iter().product();
     let mut lengths = Vec::new();
     for (axis, &length) in rest.iter().enumerate() {
         lengths.push(match length {
@@ -241,8 +247,20 @@ fn reshaped(at: &Translation, map: Map, shape: &[i64], keeps_zeros: bool) -> Res
     if lengths.len() == 1 {
         return Ok(Seen::Map(flat(map)));
     }
+    // ShuffleNet parts the channels into groups, exchanges these with their channels, and joins them again.
+    if let (Order::ChannelsFirst, &[groups, each, ref pixels @ ..]) = (map.order, &lengths[..])
+        && groups.saturating_mul(each) == before[1]
+    {
+        let (apart, joined) = (&before[2..], before[2] * before[3]);
+        if pixels == apart || pixels == [joined] {
+            let joined = pixels != apart;
+            return Ok(Seen::Map(map.ordered(Order::Grouped { groups, joined })));
+        }
+    }
     let orders = match map.order {
-        Order::ChannelsFirst | Order::Flat => [Order::ChannelsFirst, Order::ChannelsLast],
+        Order::ChannelsFirst | Order::Flat | Order::Grouped { .. } | Order::Row => {
+            [Order::ChannelsFirst, Order::ChannelsLast]
+        }
         Order::ChannelsLast | Order::FlatLast => [Order::ChannelsLast, Order::ChannelsFirst],
     };
     // Of one pixel both orders are the same.

@@ -45,6 +45,10 @@ pub(super) enum Order {
     Flat,
     /// `[n, h * w * c]`.
     FlatLast,
+    /// `[n, groups, c / groups, h, w]`, or `[n, groups, c / groups, h * w]` with the pixels joined.
+    Grouped { groups: usize, joined: bool },
+    /// `[c * h * w]`, of a single image.
+    Row,
 }
 
 impl Map {
