@@ -161,6 +161,56 @@ fn a_network_with_a_frozen_backbone_answers_the_same_and_many_pictures_come_in_o
 }
 
 #[test]
+fn weights_of_half_the_size_answer_nearly_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    data(folder.path(), 16, 8);
+    let names = pictures(folder.path());
+    let train = "train data --epochs 2 --image-size 24 --batch-size 8 --patience 0 --out run";
+    succeed(folder.path(), &train.split(' ').collect::<Vec<_>>());
+    succeed(folder.path(), &["calibrate", "run"]);
+    succeed(folder.path(), &["export", "web", "run", "--out", "whole"]);
+    succeed(
+        folder.path(),
+        &["export", "web", "run", "--out", "half", "--weights", "f16"],
+    );
+    let bytes = |site: &str| {
+        let file = folder.path().join(site).join("model.safetensors");
+        fs::metadata(file).unwrap().len()
+    };
+    let (whole, half) = (bytes("whole"), bytes("half"));
+    assert!(half * 100 < whole * 60, "{half} of {whole} bytes");
+    let [site, larger] = ["half", "whole"].map(|site| {
+        let told = fs::read(folder.path().join(site).join("site.json")).unwrap();
+        serde_json::from_slice::<Value>(&told).unwrap()
+    });
+    assert_eq!(site["model_bytes"], half);
+    assert!(
+        site["memory_bytes"].as_u64() >= larger["memory_bytes"].as_u64(),
+        "it takes as much memory"
+    );
+    // Its own answers, here: of the same pictures, nearly those of the run, and not the very same.
+    let exact = expected(folder.path(), &[&["run"], &names[..]].concat());
+    let rounded = expected(folder.path(), &[&["half/model.safetensors"], &names[..]].concat());
+    let gaps = exact.iter().flat_map(|(name, (answer, shares))| {
+        assert_eq!(*answer, rounded[name].0, "{name}");
+        shares.iter().zip(&rounded[name].1).map(|(a, b)| (a - b).abs())
+    });
+    let largest = gaps.fold(0.0, f64::max);
+    assert!(largest > 0.0 && largest < 5e-3, "{largest}");
+
+    let Some(browser) = Browser::start(&folder.path().join("profile"), &["--lang=en"]) else {
+        return;
+    };
+    let host = Files::serve(&folder.path().join("half"));
+    browser.open(&format!("http://{}/", host.address));
+    loaded(&browser);
+    enter(&browser, folder.path(), &names);
+    answers(&browser, names.len());
+    assert_same(&told(&browser), &rounded);
+    assert_eq!(browser.complaints(), Vec::<String>::new());
+}
+
+#[test]
 fn a_site_replaces_itself_and_nothing_else_and_tells_nothing_of_its_data() {
     let folder = tempfile::tempdir().unwrap();
     data(folder.path(), 16, 8);

@@ -240,3 +240,68 @@ pub fn check_finite(named: &Named) -> Result<(), String> {
         None => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A file of the weights as f16.
+    fn half(named: &Named) -> Vec<u8> {
+        let tensors = named
+            .iter()
+            .map(|(name, values)| (name.clone(), values, Precision::F16));
+        encode(tensors, "model", &()).unwrap()
+    }
+
+    #[test]
+    fn weights_are_rounded_to_the_nearest_and_what_f16_cannot_hold_stays() {
+        let values = |shape: &[usize], data: &[f32]| Values {
+            shape: shape.to_vec(),
+            data: data.to_vec(),
+        };
+        // IEEE 754 by hand: ten bits after the point; halfway goes to the even one; below 2^-14 in steps of 2^-24.
+        let given = [
+            1.0,
+            1.0 / 3.0,
+            1.0 + 1.0 / 2048.0,
+            1.0 + 3.0 / 2048.0,
+            65504.0,
+            3e-8,
+            -1e-9,
+            6.1e-5,
+        ];
+        let wanted = [
+            1.0,
+            1365.0 / 4096.0,
+            1.0,
+            1.0 + 2.0 / 1024.0,
+            65504.0,
+            f32::powi(2.0, -24),
+            -0.0,
+            1023.0 * f32::powi(2.0, -24),
+        ];
+        let named = Named::from([
+            ("bias".to_string(), values(&[2], &[0.1, 1.0 / 3.0])),
+            ("large".to_string(), values(&[1, 2], &[65505.0, 1.0 / 3.0])),
+            ("weight".to_string(), values(&[2, 4], &given)),
+        ]);
+        let (read, ()) = decode(&half(&named), "model").unwrap();
+        assert_eq!(read["weight"].data, wanted);
+        assert_eq!(read["weight"].shape, [2, 4]);
+        assert_eq!(read["bias"].data, named["bias"].data);
+        assert_eq!(read["large"].data, named["large"].data);
+    }
+
+    #[test]
+    fn a_changed_bit_is_noticed_in_f16_too() {
+        let weight = Values {
+            shape: vec![4, 4],
+            data: (0..16).map(|i| i as f32 / 7.0).collect(),
+        };
+        let mut bytes = half(&Named::from([("weight".to_string(), weight)]));
+        assert!(decode::<()>(&bytes, "model").is_ok());
+        *bytes.last_mut().unwrap() ^= 1;
+        let refused = decode::<()>(&bytes, "model").unwrap_err();
+        assert!(refused.contains("checksum"), "{refused}");
+    }
+}

@@ -12,7 +12,7 @@ use pelage::data::preprocess::Preprocessing;
 use pelage::evaluate::Scores;
 use pelage::model::networks::Network;
 use pelage::model::saved::Facts;
-use pelage::model::tensors;
+use pelage::model::tensors::{self, Precision};
 use pelage::model::trust::Judge;
 use pelage::model::values::{Named, Values};
 use pelage::train::checkpoint::Snapshot;
@@ -226,7 +226,9 @@ fn finite_weights_without_a_finite_answer_are_told_and_others_are_not_written() 
         *value = 3e38;
     }
     let bytes = tensors::encode(
-        named.iter().map(|(name, values)| (name.clone(), values)),
+        named
+            .iter()
+            .map(|(name, values)| (name.clone(), values, Precision::F32)),
         "model",
         &description,
     );
@@ -316,7 +318,9 @@ impl Trained {
     fn refused(&self, change: impl Fn(&mut Named)) -> String {
         let (mut named, facts) = tensors::decode::<Value>(&self.bytes, "checkpoint").unwrap();
         change(&mut named);
-        let named = named.iter().map(|(name, values)| (name.clone(), values));
+        let named = named
+            .iter()
+            .map(|(name, values)| (name.clone(), values, Precision::F32));
         let bytes = tensors::encode(named, "checkpoint", &facts).unwrap();
         self.restored(&bytes).err().expect("a damaged checkpoint was taken")
     }
