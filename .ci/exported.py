@@ -1,12 +1,16 @@
-"""Weights that pelage exports load into torchvision's and timm's networks, and answer the same.
+"""Weights that pelage exports load into torchvision's and timm's networks, and answer the same; and the Python examples
+for ONNX of docs/EXPORT.md answer as pelage does.
 
     python .ci/exported.py target/release/pelage
 
-Needs torch, torchvision, timm, safetensors, numpy and Pillow. Each network has random weights, and a head that was trained
+Needs torch, torchvision, timm, safetensors, numpy, Pillow and onnxruntime. Each network has random weights, and a head that was trained
 on drawn pictures.
 """
 
+import contextlib
+import io
 import json
+import re
 import subprocess
 import sys
 import tempfile
@@ -94,3 +98,28 @@ for architecture, project in NETWORKS:
                 assert off < 1e-4, (architecture, project, one["path"], off)
     print(f"{architecture} as {facts['network']} of {project}: the same", flush=True)
 print(f"torch {torch.__version__}, torchvision {torchvision.__version__}, timm {timm.__version__}: {worst:.1e} at most")
+
+examples = re.findall(r"```python\n(.*?)```", (Path(__file__).parent.parent / "docs/EXPORT.md").read_text(), re.DOTALL)
+examples = [example for example in examples if "InferenceSession" in example]
+assert len(examples) == 2, "docs/EXPORT.md has an example for each input"
+for model in ["--backbone mobilenet_v2 --weights random", "--backbone efficientnet_lite0 --weights random", "--model cnn3"]:
+    with tempfile.TemporaryDirectory() as place, contextlib.chdir(place):
+        folder = Path(place)
+        drawn(folder)
+        run(folder, *f"train data {model} --image-size {SIDE} --epochs 2 --out run".split())
+        run(folder, *"export onnx run --out model.onnx".split())
+        run(folder, *"export onnx run --out any.onnx --input pixels".split())
+        # Level on its left, upright in the middle, level on its right: squashed it is something else.
+        upright, level = numpy.indices((90, 90))[1] // 6 % 2, numpy.indices((90, 60))[0] // 4 % 2
+        stripes = numpy.concatenate([level, upright, level], 1) * 120 + 60
+        Image.fromarray(stripes.astype(numpy.uint8)).convert("RGB").save("cat.jpg", quality=95)
+        [said] = json.loads(run(folder, "predict", "run", "cat.jpg", "--json"))
+        for example in examples:
+            told = io.StringIO()
+            with contextlib.redirect_stdout(told):
+                exec(example, {})
+            answer = eval(told.getvalue(), {"np": numpy})
+            off = max(abs(float(answer[name]) - probability) for name, probability in said["classes"])
+            # Weights drawn at random make much of levels that are one apart; squashed instead of cropped is 0.2 and more.
+            assert off < 0.06, (model, off, example)
+            print(f"{model}: the example of docs/EXPORT.md answers {off:.1e} apart", flush=True)

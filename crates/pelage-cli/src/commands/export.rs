@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 use pelage::Model;
 use pelage::data::output::Format;
+use pelage::data::preprocess::{Fit, Preprocessing};
 use pelage::export::{self, Input};
 use pelage::model::weights::Layout;
 use serde::Serialize;
@@ -150,6 +151,7 @@ fn onnx(arguments: &Onnx) -> Outcome {
     let exported = Exported {
         file: out.path(),
         bytes: bytes.len(),
+        resized: (arguments.input == Input::Tensor).then(|| resized(&model.facts.preprocessing)),
         takes: match arguments.input {
             Input::Tensor => format!("images: f32, 0 to 1, RGB, [batch, 3, {height}, {width}]"),
             Input::Pixels => "pixels: u8, RGB, [batch, rows, columns, 3]".into(),
@@ -166,8 +168,18 @@ struct Exported<'a> {
     file: &'a Path,
     bytes: usize,
     takes: String,
+    resized: Option<String>,
     gives: String,
     classes: &'a [String],
+}
+
+/// How a picture becomes what the network takes, which the file leaves to others.
+fn resized(preprocessing: &Preprocessing) -> String {
+    let part = match preprocessing.fit {
+        Fit::Squash => "the whole picture, squashed",
+        Fit::Crop => "the largest middle part of the right shape, resized",
+    };
+    format!("{part} by a {} filter with antialiasing", preprocessing.filter.name())
 }
 
 fn described(exported: &Exported) -> String {
@@ -175,9 +187,15 @@ fn described(exported: &Exported) -> String {
         file,
         bytes,
         takes,
+        resized,
         gives,
         ..
     } = exported;
     let size = megabytes(*bytes as u64);
-    format!("{}: {size}\ntakes {takes}\ngives {gives}\n", quoted(file))
+    let resized = resized.as_ref().map(|how| format!("of each picture: {how}\n"));
+    format!(
+        "{}: {size}\ntakes {takes}\n{}gives {gives}\n",
+        quoted(file),
+        resized.unwrap_or_default()
+    )
 }
