@@ -257,13 +257,21 @@ impl Output {
             Target::Standard | Target::Through => {
                 let mut out = self.through()?;
                 fill(&mut out)?;
-                written(out.flush())
+                written(self.unless_enough(out.flush()))
             }
             Target::File(file) => {
                 let mut out = atomic::Unfinished::new(file).map_err(Error::io(&self.shown))?;
                 fill(&mut out)?;
                 written(out.sync_and_finish())
             }
+        }
+    }
+
+    /// What was written to standard output; a reader that has enough, such as `head`, is no failure.
+    fn unless_enough(&self, written: std::io::Result<()>) -> std::io::Result<()> {
+        match written {
+            Err(closed) if self.is_standard() && closed.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+            written => written,
         }
     }
 
@@ -275,7 +283,7 @@ impl Output {
         let written = match &self.target {
             Target::Standard => {
                 let mut out = std::io::stdout().lock();
-                out.write_all(bytes).and_then(|()| out.flush())
+                self.unless_enough(out.write_all(bytes).and_then(|()| out.flush()))
             }
             Target::Through => File::options()
                 .write(true)

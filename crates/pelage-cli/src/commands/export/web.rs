@@ -7,6 +7,7 @@ use pelage::export::web;
 use serde::Serialize;
 
 use crate::failure::Outcome;
+use crate::options::new_folder;
 use crate::table::megabytes;
 use crate::terminal::{answer, quoted};
 
@@ -20,7 +21,7 @@ pub(super) struct Arguments {
     /// A run folder or a model file
     run: PathBuf,
     /// The folder to write: new, empty, or a site that this verb wrote
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_parser = new_folder())]
     out: PathBuf,
     /// Answer "unknown" below this confidence, 0 to 1, and for pictures unlike all of training; the model must be
     /// calibrated
