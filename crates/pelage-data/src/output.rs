@@ -256,8 +256,10 @@ impl Output {
         match &self.target {
             Target::Standard | Target::Through => {
                 let mut out = self.through()?;
-                fill(&mut out)?;
-                written(self.unless_enough(out.flush()))
+                match fill(&mut out) {
+                    Err(Error::Io { source, .. }) if self.is_enough(&source) => Ok(()),
+                    filled => filled.and_then(|()| written(self.unless_enough(out.flush()))),
+                }
             }
             Target::File(file) => {
                 let mut out = atomic::Unfinished::new(file).map_err(Error::io(&self.shown))?;
@@ -267,12 +269,13 @@ impl Output {
         }
     }
 
-    /// What was written to standard output; a reader that has enough, such as `head`, is no failure.
+    /// Whether writing failed because whoever reads standard output has enough, as `head` has, which is no failure.
+    pub fn is_enough(&self, failure: &std::io::Error) -> bool {
+        self.is_standard() && failure.kind() == std::io::ErrorKind::BrokenPipe
+    }
+
     fn unless_enough(&self, written: std::io::Result<()>) -> std::io::Result<()> {
-        match written {
-            Err(closed) if self.is_standard() && closed.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
-            written => written,
-        }
+        written.or_else(|failure| if self.is_enough(&failure) { Ok(()) } else { Err(failure) })
     }
 
     /// Writes all of it: a file whole or not at all.

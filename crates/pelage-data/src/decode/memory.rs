@@ -343,7 +343,7 @@ mod tests {
                 let counted = &counted;
                 scope.spawn(move || {
                     let mut number = numbers(thread);
-                    for _ in 0..1500 {
+                    for _ in 0..300 {
                         let file = match number(4) {
                             0 => 0,
                             1 => number(LIMIT / 2),
