@@ -177,7 +177,7 @@ impl From<pelage::data::Error> for Failure {
             Error::OtherPart { .. } => usage().help("make it again as the others were made, or leave it out"),
             Error::Holes { .. } => usage().help("give all parts, each once"),
             Error::NotFound { .. } | Error::Exists { .. } | Error::Labels { .. } => usage(),
-            Error::NoValidation { path } => usage().help(format!(
+            Error::NoValidation { path, .. } => usage().help(format!(
                 "`--validation-split 0.2`, or `pelage organize {} --out data`",
                 quoted(&path)
             )),

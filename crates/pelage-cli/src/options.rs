@@ -1,8 +1,9 @@
 //! Names and values of options.
 
 use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
 
-use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use clap::builder::{PathBufValueParser, PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::error::ErrorKind;
 use clap::{Arg, Command};
 use pelage::zoo::store::Store;
@@ -74,4 +75,12 @@ where
     T: std::str::FromStr<Err = String> + Clone + Send + Sync + 'static,
 {
     PossibleValuesParser::new(names).try_map(|name| name.parse::<T>())
+}
+
+/// Parses the name of a folder to write: not `-`, which is standard output wherever one file is written.
+pub(crate) fn new_folder() -> impl TypedValueParser<Value = PathBuf> {
+    PathBufValueParser::new().try_map(|folder| match folder == Path::new("-") {
+        true => Err("- is standard output, and a folder is written; give a name for it (./- for one called -)"),
+        false => Ok(folder),
+    })
 }

@@ -19,7 +19,7 @@ use crate::Result;
 pub(crate) use checks::{check_classes, no_labels};
 pub use fold::Fold;
 pub use items::{Catalog, Item};
-pub(crate) use listing::Listing;
+pub(crate) use listing::{Listing, SAME_NAME};
 pub use opening::{Opening, open_dataset};
 pub use part::Part;
 pub use parts::{Parts, Scored, open_parts, open_parts_at};

@@ -113,7 +113,13 @@ pub(crate) fn decode_for(
         _ => decode_other(bytes, format, &budget),
     };
     // A decoder that panics over a hostile file must cost that file, not the run.
-    quietly(decode).unwrap_or_else(|| Err(format!("damaged {}: decoding failed", name(format))))
+    let decoded = quietly(decode).unwrap_or_else(|| Err(format!("damaged {}: decoding failed", name(format))));
+    decoded.map_err(|reason| one_line(&reason))
+}
+
+/// A reason for a cell of a table: decoders end theirs with a new line, some.
+fn one_line(reason: &str) -> String {
+    reason.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 fn decode_other(bytes: &[u8], format: ImageFormat, budget: &Budget) -> Result<Decoded, String> {
@@ -130,7 +136,7 @@ fn decode_other(bytes: &[u8], format: ImageFormat, budget: &Budget) -> Result<De
     let size = decoder.dimensions().into();
     let (color, decoded) = (decoder.color_type(), decoder.total_bytes());
     // Too large by its header: not even its orientation is looked for.
-    drop(budget.hold(size, size, 0)?);
+    budget.check(size, size, 0)?;
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
     let within = match format {
         // The image before it is copied to where it belongs.
@@ -142,6 +148,7 @@ fn decode_other(bytes: &[u8], format: ImageFormat, budget: &Budget) -> Result<De
     let converting = conversion_bytes(size, decoded, color == ColorType::Rgb8, color.has_alpha(), orientation);
     let held = budget.hold(size, size, converting.max(decoded.saturating_add(within)))?;
     let image = DynamicImage::from_decoder(decoder).map_err(damaged)?;
+    memory::freed(within);
     Ok(Decoded::whole(as_rgb(image, orientation), held))
 }
 
@@ -180,6 +187,10 @@ fn is_cut(bytes: &[u8]) -> bool {
 }
 
 fn turned(image: RgbImage, orientation: Orientation) -> RgbImage {
+    if orientation != Orientation::NoTransforms {
+        // What it was made of is gone.
+        memory::freed(image.as_raw().len() as u64);
+    }
     let mut image = DynamicImage::ImageRgb8(image);
     image.apply_orientation(orientation);
     image.into_rgb8()
@@ -204,10 +215,13 @@ fn over_white(image: DynamicImage) -> RgbImage {
     let image = image.into_rgba8();
     let mut result = RgbImage::new(image.width(), image.height());
     for (to, from) in result.pixels_mut().zip(image.pixels()) {
-        let alpha = u32::from(from[3]);
-        for c in 0..3 {
-            to[c] = ((u32::from(from[c]) * alpha + 255 * (255 - alpha) + 127) / 255) as u8;
-        }
+        to.0 = on_white(from.0);
     }
     result
+}
+
+/// A color with alpha, laid over white.
+fn on_white([red, green, blue, alpha]: [u8; 4]) -> [u8; 3] {
+    let alpha = u32::from(alpha);
+    [red, green, blue].map(|value| ((u32::from(value) * alpha + 255 * (255 - alpha) + 127) / 255) as u8)
 }

@@ -111,23 +111,27 @@ pub enum Error {
     },
     /// A source has no validation part, and no share of it was asked for.
     #[error(
-        "{} has no pictures in folders named train and validation; make such folders, or set a share of the pictures \
-         aside for validation", path.display()
+        "{} has no pictures in folders named train and validation{}; make such folders, or set a share of the pictures \
+         aside for validation", path.display(), without_pictures(empty)
     )]
     NoValidation {
         /// The source.
         path: PathBuf,
+        /// Folders of parts that hold no image.
+        empty: Vec<String>,
     },
     /// A source has a training part alone, whose images say nothing about a model that has learnt from them.
     #[error(
-        "{}: nothing to score: only the training part, {part}, has labels; add a folder named validation or test, or \
-         give the folder {part} itself", path.display()
+        "{}: nothing to score: only the training part, {part}, has labels{}; add a folder named validation or test, or \
+         give the folder {part} itself", path.display(), without_pictures(empty)
     )]
     OnlyTraining {
         /// The source.
         path: PathBuf,
         /// The folder of the training part, relative to the source.
         part: String,
+        /// Folders of other parts, which hold no image.
+        empty: Vec<String>,
     },
     /// Folders lie in each other so that either may be the classes, or have files that are named after classes.
     #[error(
@@ -283,6 +287,15 @@ pub struct Unreadable {
     pub path: String,
     /// Why.
     pub reason: String,
+}
+
+/// Folders of parts that hold no image, in parentheses.
+fn without_pictures(folders: &[String]) -> String {
+    match folders {
+        [] => String::new(),
+        [one] => format!(" ({} holds no pictures)", shortened(one)),
+        several => format!(" ({} hold no pictures)", listed(several)),
+    }
 }
 
 /// Names, of which there may be any number and each of any length.

@@ -82,7 +82,11 @@ pub fn first_free(names: impl Iterator<Item = PathBuf>) -> Result<Claimed> {
     for folder in names {
         loop {
             match std::fs::create_dir(&folder) {
-                Ok(()) => return Ok(Claimed { folder, parent: made }),
+                Ok(()) => {
+                    // A folder in use and none without pictures, should it lie among these.
+                    std::fs::write(folder.join(NAME), b"").map_err(Error::io(&folder))?;
+                    return Ok(Claimed { folder, parent: made });
+                }
                 Err(failure) if failure.kind() == std::io::ErrorKind::AlreadyExists => break,
                 Err(failure) => match folder.parent() {
                     // Missing, or removed by another process whose claim came to nothing.
@@ -98,8 +102,8 @@ pub fn first_free(names: impl Iterator<Item = PathBuf>) -> Result<Claimed> {
     Err(Error::Dataset("every name for a new folder is taken".into()))
 }
 
-/// A folder that was created for this process; removed with this where it is still empty, and so is the folder around
-/// it that had to be created.
+/// A folder that was created for this process, with a lock in it that nobody holds; removed with this where nothing else
+/// was written into it, and so is the folder around it that had to be created.
 #[derive(Debug)]
 pub struct Claimed {
     folder: PathBuf,
@@ -116,6 +120,10 @@ impl std::ops::Deref for Claimed {
 
 impl Drop for Claimed {
     fn drop(&mut self) {
+        let children = std::fs::read_dir(&self.folder).into_iter().flatten();
+        if children.flatten().all(|child| child.file_name() == NAME) {
+            let _ = std::fs::remove_file(self.folder.join(NAME));
+        }
         for folder in std::iter::once(&self.folder).chain(&self.parent) {
             // Only if it is empty.
             let _ = std::fs::remove_dir(folder);

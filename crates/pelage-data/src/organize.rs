@@ -226,10 +226,11 @@ fn read_all(
     let total = catalog.items.len();
     let counter = Counter::new("reading", total, progress);
     let read = |item: &Item| {
-        let bytes = item.location.read().map_err(|failure| failure.reason());
-        let content = bytes.and_then(|bytes| known_format(&bytes).map(|()| blake3::hash(&bytes)));
+        let read = item
+            .location
+            .read_with(|bytes| known_format(&bytes).map(|()| blake3::hash(&bytes)));
         counter.count();
-        content
+        read.map_err(|failure| failure.reason()).and_then(|content| content)
     };
     let results: Vec<_> = catalog.items.par_iter().map(read).collect();
     let (mut items, mut contents, mut unreadable) = (Vec::with_capacity(total), Vec::with_capacity(total), Vec::new());

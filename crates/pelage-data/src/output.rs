@@ -256,8 +256,10 @@ impl Output {
         match &self.target {
             Target::Standard | Target::Through => {
                 let mut out = self.through()?;
-                fill(&mut out)?;
-                written(out.flush())
+                match fill(&mut out) {
+                    Err(Error::Io { source, .. }) if self.is_enough(&source) => Ok(()),
+                    filled => filled.and_then(|()| written(self.unless_enough(out.flush()))),
+                }
             }
             Target::File(file) => {
                 let mut out = atomic::Unfinished::new(file).map_err(Error::io(&self.shown))?;
@@ -265,6 +267,15 @@ impl Output {
                 written(out.sync_and_finish())
             }
         }
+    }
+
+    /// Whether writing failed because whoever reads standard output has enough, as `head` has, which is no failure.
+    pub fn is_enough(&self, failure: &std::io::Error) -> bool {
+        self.is_standard() && failure.kind() == std::io::ErrorKind::BrokenPipe
+    }
+
+    fn unless_enough(&self, written: std::io::Result<()>) -> std::io::Result<()> {
+        written.or_else(|failure| if self.is_enough(&failure) { Ok(()) } else { Err(failure) })
     }
 
     /// Writes all of it: a file whole or not at all.
@@ -275,7 +286,7 @@ impl Output {
         let written = match &self.target {
             Target::Standard => {
                 let mut out = std::io::stdout().lock();
-                out.write_all(bytes).and_then(|()| out.flush())
+                self.unless_enough(out.write_all(bytes).and_then(|()| out.flush()))
             }
             Target::Through => File::options()
                 .write(true)

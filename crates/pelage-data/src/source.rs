@@ -118,7 +118,7 @@ fn list_folder(folder: &Path, prefix: &str, above: &mut Vec<PathBuf>, found: &mu
     }
     // What is asked for by its own name is wanted.
     if !prefix.is_empty() && (mark::is_marked(|name| telling.contains(name)) || !is_empty && is_cache) {
-        found.leave_out(folder.display(), "written by pelage");
+        found.leave_out(folder.display(), mark::WRITTEN);
         return Ok(());
     }
     above.push(real);

@@ -11,6 +11,7 @@ use image::{ExtendedColorType, ImageEncoder, RgbImage};
 use pelage_data::decode::{Limits, decode};
 use pelage_data::preprocess::Preprocessing;
 use pelage_data::source::list;
+use rayon::prelude::*;
 use support::{child, crc32, encoded, scene, write};
 
 /// The most memory that this process has held, in MiB; 0 where that is not told.
@@ -246,4 +247,95 @@ fn the_default_can_be_raised() {
         reason.starts_with("too large: 2000x1000 pixels are 2 megapixels, the limit is 1"),
         "{reason}"
     );
+}
+
+/// The rows of a wide file are brought to eight bits one by one.
+#[test]
+fn samples_of_sixteen_bits() {
+    let Some(folder) = alone("samples_of_sixteen_bits", |folder| {
+        let (gray, rgba) = (png::ColorType::Grayscale, png::ColorType::Rgba);
+        write(
+            folder.join("gray"),
+            &zeros_png(9000, 9000, gray, png::BitDepth::Sixteen),
+        );
+        write(
+            folder.join("rgba"),
+            &zeros_png(5000, 5000, rgba, png::BitDepth::Sixteen),
+        );
+    }) else {
+        return;
+    };
+    for name in ["gray", "rgba"] {
+        let bytes = std::fs::read(folder.join(name)).unwrap();
+        Preprocessing::new(32).decode(&bytes).unwrap();
+    }
+    // The larger one is 232 MiB of RGB.
+    assert!(peak() < 270, "{} MiB", peak());
+}
+
+/// A progressive JPEG, which takes more memory than its pixels.
+fn progressive(width: u16, height: u16) -> Vec<u8> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/pillow/progressive.jpg");
+    let mut bytes = std::fs::read(path).unwrap();
+    let frame = bytes.windows(2).position(|pair| pair == [0xFF, 0xC2]).unwrap();
+    bytes[frame + 5..frame + 7].copy_from_slice(&height.to_be_bytes());
+    bytes[frame + 7..frame + 9].copy_from_slice(&width.to_be_bytes());
+    bytes
+}
+
+/// Bytes behind the image, and in segments before it that no decoder needs, are in memory, and count while a thread
+/// waits with them for what decoding takes.
+#[test]
+fn files_with_much_beside_the_image_on_many_threads() {
+    let Some(folder) = alone("files_with_much_beside_the_image_on_many_threads", |folder| {
+        let image = encoded(&scene(1, 1500, 1500), ImageFormat::Jpeg);
+        let segment = [&[0xFF, 0xE2, 0xFF, 0xFF][..], &[7; 0xFFFD]].concat();
+        write(
+            folder.join("before.jpg"),
+            &[&image[..2], &segment.repeat(1200), &image[2..]].concat(),
+        );
+        write(folder.join("behind.jpg"), &[&image[..], &vec![0; 150 << 20]].concat());
+    }) else {
+        return;
+    };
+    let entries = list(&folder).unwrap();
+    let plain = encoded(&scene(1, 1500, 1500), ImageFormat::Jpeg);
+    let seen = Preprocessing::new(150);
+    let expected = seen.decode(&plain).unwrap();
+    std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                for entry in &entries {
+                    let read = entry.location.read_with(|bytes| seen.decode(&bytes));
+                    assert!(read.unwrap().unwrap() == expected);
+                }
+            });
+        }
+    });
+    assert!(peak() < 600, "{} MiB", peak());
+}
+
+/// Threads of a pool and threads beside it decode images that the decoder of reduced JPEGs shares among threads, and
+/// that find room for one at a time: nobody waits for work that waits for memory.
+#[test]
+fn who_decodes_never_waits_for_who_wants_memory() {
+    let bytes = progressive(1600, 1600);
+    let limits = Limits {
+        max_alloc_bytes: 24 << 20,
+        ..Limits::default()
+    };
+    let seen = Preprocessing::new(100);
+    // How much of it is there matters not.
+    let decode = || {
+        let decoded = seen.decode_within(&bytes, &limits).map(drop);
+        assert!(!decoded.is_err_and(|reason| reason.starts_with("too large")));
+    };
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(4).build().unwrap();
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| (0..40).for_each(|_| decode()));
+            scope.spawn(|| (0..40).into_par_iter().for_each(|_| decode()));
+        }
+        pool.install(|| (0..200).into_par_iter().for_each(|_| decode()));
+    });
 }

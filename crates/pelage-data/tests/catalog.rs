@@ -108,7 +108,7 @@ fn what_is_wrong_is_told() {
     let folder = fresh();
     std::fs::remove_dir_all(folder.path().join("validation")).unwrap();
     let missing = open_dataset(folder.path(), None, 0).unwrap_err();
-    assert!(matches!(&missing, Error::NoValidation { path } if path == folder.path()));
+    assert!(matches!(&missing, Error::NoValidation { path, .. } if path == folder.path()));
     assert!(
         missing.to_string().contains("set a share of the pictures aside"),
         "{missing}"

@@ -4,10 +4,11 @@ mod support;
 
 use std::path::{Path, PathBuf};
 
+use image::ImageFormat;
 use image::RgbImage;
 use pelage_data::decode::{Limits, decode, decode_at_least};
 use proptest::prelude::*;
-use support::crc32;
+use support::{crc32, encoded, scene};
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/pillow")
@@ -356,6 +357,135 @@ proptest! {
         let magic: [&[u8]; 6] = [b"\xFF\xD8\xFF", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"BM", b"II*\0", b"RIFF\0\0\0\0WEBP"];
         if let Err(reason) = decode(&[magic[head], &tail].concat(), &Limits::default()) {
             prop_assert!(!reason.contains("decoding failed"), "{reason}");
+        }
+    }
+}
+
+/// The stream of zlib that holds `data` as it is.
+fn stored(data: &[u8]) -> Vec<u8> {
+    let mut stream = vec![0x78, 0x01];
+    let mut blocks = data.chunks(0xFFFF).peekable();
+    while let Some(block) = blocks.next() {
+        let length = block.len() as u16;
+        stream.push(u8::from(blocks.peek().is_none()));
+        stream.extend(length.to_le_bytes());
+        stream.extend((!length).to_le_bytes());
+        stream.extend_from_slice(block);
+    }
+    let [a, b] = data.iter().fold([1u32, 0], |[a, b], &byte| {
+        let a = (a + u32::from(byte)) % 65521;
+        [a, (a + b) % 65521]
+    });
+    stream.extend((b << 16 | a).to_be_bytes());
+    stream
+}
+
+/// A PNG of bytes that look random, of any kind that there is.
+fn any_png(width: usize, height: usize, color: u8, depth: usize, interlaced: bool, transparency: bool) -> Vec<u8> {
+    let samples = [1, 0, 3, 1, 2, 0, 4][usize::from(color)];
+    let passes: &[[usize; 4]] = match interlaced {
+        false => &[[0, 0, 1, 1]],
+        true => &[
+            [0, 0, 8, 8],
+            [4, 0, 8, 8],
+            [0, 4, 4, 8],
+            [2, 0, 4, 4],
+            [0, 2, 2, 4],
+            [1, 0, 2, 2],
+            [0, 1, 1, 2],
+        ],
+    };
+    let (mut rows, mut state) = (Vec::new(), 1u32);
+    for [left, top, across, down] in passes {
+        let columns = width.saturating_sub(*left).div_ceil(*across);
+        let lines = height.saturating_sub(*top).div_ceil(*down);
+        for _ in 0..if columns > 0 { lines } else { 0 } {
+            rows.push(0);
+            rows.extend((0..(columns * samples * depth).div_ceil(8)).map(|_| {
+                state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                (state >> 24) as u8
+            }));
+        }
+    }
+    let chunk = |kind: &[u8; 4], data: &[u8]| {
+        let checked = [&kind[..], data].concat();
+        let length = (data.len() as u32).to_be_bytes();
+        [&length[..], &checked, &crc32(&checked).to_be_bytes()].concat()
+    };
+    let sides = [width, height].map(|side| (side as u32).to_be_bytes()).concat();
+    let header = [&sides[..], &[depth as u8, color, 0, 0, u8::from(interlaced)]].concat();
+    let palette: Vec<u8> = (0..3 << depth.min(8)).map(|i| (i * 7) as u8).collect();
+    let clear: &[u8] = match color {
+        0 => &[0, 1],
+        2 => &[0, 1, 0, 2, 0, 3],
+        _ => &[0, 200, 100],
+    };
+    let clear = if depth == 1 && color == 3 { &clear[..2] } else { clear };
+    let mut png = b"\x89PNG\r\n\x1a\n".to_vec();
+    png.extend(chunk(b"IHDR", &header));
+    if color == 3 {
+        png.extend(chunk(b"PLTE", &palette));
+    }
+    if transparency {
+        png.extend(chunk(b"tRNS", clear));
+    }
+    png.extend(chunk(b"IDAT", &stored(&rows)));
+    png.extend(chunk(b"IEND", b""));
+    png
+}
+
+/// Read row by row, a PNG has the pixels that `image` gives it, which reads it whole.
+#[test]
+fn every_kind_of_png_is_as_another_reader_has_it() {
+    let kinds: &[(u8, &[usize])] = &[
+        (0, &[1, 2, 4, 8, 16]),
+        (2, &[8, 16]),
+        (3, &[1, 2, 4, 8]),
+        (4, &[8, 16]),
+        (6, &[8, 16]),
+    ];
+    for (color, depths) in kinds {
+        for depth in *depths {
+            for (interlaced, transparency) in [(false, false), (true, false), (false, true), (true, true)] {
+                if transparency && *color > 3 {
+                    continue;
+                }
+                for (width, height) in [(1, 1), (3, 2), (5, 9), (19, 13)] {
+                    let bytes = any_png(width, height, *color, *depth, interlaced, transparency);
+                    let whole = image::load_from_memory(&bytes).unwrap();
+                    let mut expected = whole.to_rgb8();
+                    if whole.color().has_alpha() {
+                        for (to, from) in expected.pixels_mut().zip(whole.to_rgba8().pixels()) {
+                            let alpha = u32::from(from[3]);
+                            to.0 = [0, 1, 2]
+                                .map(|c| ((u32::from(from[c]) * alpha + 255 * (255 - alpha) + 127) / 255) as u8);
+                        }
+                    }
+                    let ours = decode(&bytes, &Limits::default()).unwrap();
+                    let kind = (color, depth, interlaced, transparency, width, height);
+                    assert!(ours == expected, "{kind:?}");
+                }
+            }
+        }
+    }
+}
+
+/// What no decoder needs may be as long as it likes: the same pixels, turned the same way.
+#[test]
+fn long_segments_beside_a_jpeg_change_nothing() {
+    let image = encoded(&scene(3, 90, 60), ImageFormat::Jpeg);
+    // One entry, the orientation: the first row is the right side.
+    let tiff = b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0";
+    let exif = [&[0xFF, 0xE1, 0, 2 + 6 + 26][..], b"Exif\0\0", tiff].concat();
+    let turned = [&image[..2], &exif, &image[2..]].concat();
+    let expected = decode(&turned, &Limits::default()).unwrap();
+    assert_eq!(expected.dimensions(), (60, 90));
+    for marker in [0xE1, 0xE2, 0xED, 0xFE] {
+        let long = [&[0xFF, marker, 0xFF, 0xFF][..], &[9; 0xFFFD]].concat().repeat(6);
+        let before = [&image[..2], &long, &exif, &image[2..]].concat();
+        let behind = [&image[..2], &exif, &long, &image[2..], &[1; 400_000]].concat();
+        for bytes in [before, behind] {
+            assert!(decode(&bytes, &Limits::default()).unwrap() == expected, "{marker:x}");
         }
     }
 }

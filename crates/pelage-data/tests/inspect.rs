@@ -31,7 +31,7 @@ fn counts_sizes_and_formats() {
     write(folder.path().join("dog/text.jpg"), b"hello");
     write(folder.path().join("dog/notes.txt"), b"hello");
     let report = look(folder.path());
-    assert_eq!((report.images, report.imbalance), (6, 1.0));
+    assert_eq!((report.images, report.imbalance), (6, Some(1.0)));
     assert_eq!(
         report.formats.iter().map(|(k, v)| (&k[..], *v)).collect::<Vec<_>>(),
         [("jpg", 3), ("png", 1)]
@@ -246,7 +246,10 @@ fn images_without_a_label_are_looked_at() {
     class_folders(&folder.path().join("pets"), 2);
     write(folder.path().join("pets/loose.png"), b"broken");
     let report = look(&folder.path().join("pets"));
-    assert_eq!((report.images, report.unreadable.len(), report.imbalance), (5, 1, 1.0));
+    assert_eq!(
+        (report.images, report.unreadable.len(), report.imbalance),
+        (5, 1, Some(1.0))
+    );
     let last = report.classes.last().unwrap();
     assert_eq!((&last.name[..], last.images, last.unreadable), ("", 1, 1));
     assert!(report.left_out.is_empty(), "{:?}", report.left_out);

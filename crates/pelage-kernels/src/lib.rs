@@ -5,6 +5,7 @@
 //! convolution name their vectors, since the compiler did not keep those sums in registers. All `unsafe` of the
 //! project is here.
 
+pub mod allocator;
 pub mod batch_norm;
 pub mod conv_block;
 pub mod convolution;

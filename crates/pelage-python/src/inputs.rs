@@ -69,7 +69,7 @@ pub(crate) fn pictures(inputs: Vec<Input>) -> Vec<One> {
         Input::Pixels(name, image) => vec![One::Pixels(name, image)],
         Input::Path(path) => {
             let shown = path.display().to_string();
-            match source::find(&path) {
+            match source::find(&path).map(|found| found.without_own_figures(&path)) {
                 Ok(found) if found.entries.is_empty() => vec![One::Missing(shown, "there are no files in it".into())],
                 Ok(found) => {
                     let files = found.entries.into_iter();

@@ -29,7 +29,8 @@ pub fn prepared<T>(
     prepare: &dyn Fn(&[u8]) -> std::result::Result<T, String>,
 ) -> std::result::Result<T, String> {
     let read = entry.location.read_with(|bytes| prepare(&bytes));
-    read.map_err(|failure| failure.to_string()).and_then(|input| input)
+    // The name of the entry stands beside it.
+    read.map_err(|failure| failure.reason()).and_then(|input| input)
 }
 
 /// The heading of a table of predictions: `path,class,probability,error`, where it `has_captures`

@@ -11,7 +11,7 @@ use crate::failure::Outcome;
 use crate::options::LABEL_LEVEL;
 use crate::progress::Task;
 use crate::table::{count, duration, fixed, signed, table, thousands};
-use crate::terminal::{answer, quoted};
+use crate::terminal::{answer, quoted, tell};
 
 /// Compare runs, and whether their differences are more than luck
 ///
@@ -49,7 +49,12 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     task.finish();
     let report = report?;
     if let Some(figure) = figure {
+        let is_standard = figure.is_standard();
         figure.write(report.svg()?)?;
+        if is_standard {
+            tell(described(&report));
+            return Ok(String::new());
+        }
     }
     Ok(answer(&report, described)?)
 }

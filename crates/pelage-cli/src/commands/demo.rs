@@ -14,6 +14,7 @@ use serde::Serialize;
 use super::compute::Caching;
 use super::{organize as organize_verb, train};
 use crate::failure::{Failure, Outcome};
+use crate::options::new_folder;
 use crate::progress::Task;
 use crate::table::count;
 use crate::terminal::{answer, quoted, tell};
@@ -29,7 +30,7 @@ const EPOCHS: usize = 28;
 #[derive(Args)]
 pub(super) struct Arguments {
     /// The folder to create
-    #[arg(long, default_value = "pelage-demo", value_name = "FOLDER")]
+    #[arg(long, default_value = "pelage-demo", value_name = "FOLDER", value_parser = new_folder())]
     out: PathBuf,
     /// Seed of drawing, split and training
     #[arg(long, default_value_t = 0)]
@@ -53,7 +54,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     let out = &arguments.out;
     let [drawn, data, folder] = ["drawn", "data", "run"].map(|name| out.join(name));
     if out.exists() {
-        if !drawn.join("cat.0.jpg").exists() && std::fs::read_dir(out).is_ok_and(|mut inside| inside.next().is_some()) {
+        if !drawn.join("cat.0.jpg").exists() && !source::is_ours(out)? {
             let shown = out.display();
             let refused = Failure::usage(format!("{shown} exists and is not an earlier demo's"));
             return Err(refused.help("give another --out"));
@@ -63,6 +64,9 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         }
     }
 
+    // The pictures in it are nobody's data, should it lie among some.
+    std::fs::create_dir_all(out).map_err(|failure| Failure::failed(format!("{}: {failure}", out.display())))?;
+    source::mark(out)?;
     step(
         1,
         &format!("draw {} into {}", count(2 * PER_CLASS, "picture"), drawn.display()),

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::compute::Caching;
 use crate::failure::{Failure, Outcome};
-use crate::options::LABEL_LEVEL;
+use crate::options::{LABEL_LEVEL, new_folder};
 use crate::progress::Task;
 use crate::table::{count, some, table};
 use crate::terminal::{answer, quoted, unbroken};
@@ -27,7 +27,7 @@ pub(super) struct Arguments {
     #[arg(required = true, value_name = "PICTURE")]
     images: Vec<PathBuf>,
     /// The folder to write: a new one, or an earlier one of this command
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_parser = new_folder())]
     out: PathBuf,
     /// The class to explain [default: the predicted one]
     #[arg(long, value_name = "NAME")]

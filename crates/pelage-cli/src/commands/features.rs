@@ -15,7 +15,7 @@ use super::compute::Caching;
 use super::train::Choosing;
 use super::written::earlier;
 use crate::failure::{Failure, Outcome};
-use crate::options::{LABEL_LEVEL, Networks};
+use crate::options::{LABEL_LEVEL, Networks, new_folder};
 use crate::progress::Task;
 use crate::signals;
 use crate::table::{count, some};
@@ -36,7 +36,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "NAME", value_parser = Networks(&BACKBONES))]
     backbone: Architecture,
     /// The folder to write to
-    #[arg(long, value_name = "FOLDER", default_value = "features")]
+    #[arg(long, value_name = "FOLDER", default_value = "features", value_parser = new_folder())]
     out: PathBuf,
     /// Only part I of N of each set, by the order of the pictures: 1/8 to 8/8; `pelage merge` puts the folders together
     #[arg(long, value_name = "I/N")]

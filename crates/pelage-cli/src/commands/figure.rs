@@ -25,7 +25,7 @@ pub(super) struct Figure {
 }
 
 impl Replacing {
-    /// The figure that will be written to `out`, whose name tells its format.
+    /// The figure that will be written to `out`, whose name tells its format; SVG to standard output and pipes.
     pub(super) fn figure(&self, out: &Path) -> Result<Figure, Failure> {
         let extension = out
             .extension()
@@ -33,10 +33,12 @@ impl Replacing {
         let format = match extension.as_deref() {
             Some("svg") => Format::Svg,
             Some("png") => Format::Png,
+            // Text goes through a pipe.
+            _ if is_stream(out) => Format::Svg,
             _ => {
                 let out = out.display();
                 return Err(Failure::usage(format!("{out}: its name tells no kind of figure"))
-                    .help("give a name that ends in .svg or .png"));
+                    .help("give a name that ends in .svg or .png, or - for SVG on standard output"));
             }
         };
         let output = output(out, format, self.force)?;
@@ -44,7 +46,17 @@ impl Replacing {
     }
 }
 
+/// Whether a path is standard output, a pipe or a device.
+fn is_stream(path: &Path) -> bool {
+    path == Path::new("-") || std::fs::metadata(path).is_ok_and(|told| !told.is_file() && !told.is_dir())
+}
+
 impl Figure {
+    /// Whether it goes to standard output, which then holds nothing else.
+    pub(super) fn is_standard(&self) -> bool {
+        self.output.is_standard()
+    }
+
     /// Writes the figure; as PNG twice as large, for print and for screens of high density.
     pub(super) fn write(&self, svg: String) -> Result<Written, Failure> {
         let out = self.output.path();

@@ -1,12 +1,14 @@
 //! `pelage find-rate`.
 
-use clap::Args;
+use std::path::PathBuf;
+
+use clap::{Args, value_parser};
 use pelage::draw::rates::rates_svg;
 use pelage::runs::range::{STEPS, Tested};
 use pelage::train::range_test::{self, Suggestions};
 use serde::Serialize;
 
-use super::figure::Replacing;
+use super::figure::{Figure, Replacing};
 use super::train;
 use crate::failure::{Failure, Outcome};
 use crate::table::fixed;
@@ -26,7 +28,10 @@ use crate::terminal::{answer, quoted, tell};
     mut_arg("folds", |arg| arg.hide(true)),
     mut_arg("learning_rate", |arg| arg.hide(true)),
     mut_arg("out", |arg| {
-        arg.value_name("FILE").help("Write the loss over the rate as a figure, .svg or .png")
+        arg.value_name("FILE").value_parser(value_parser!(PathBuf)).help(
+            "Write the loss over the rate as a figure, .svg or .png, or - for standard output (SVG); what is found is \
+             then told on stderr"
+        )
     })
 )]
 pub(super) struct Arguments {
@@ -70,10 +75,18 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     let tested = train::rate::tested(&config, arguments.steps)?;
     let points = &tested.points;
     let found = range_test::suggestions(points);
+    let is_standard = figure.as_ref().is_some_and(Figure::is_standard);
     if let Some(figure) = figure {
         let title = format!("{} on {}", config.recipe.name(), config.shown_data().display());
         let svg = rates_svg(&title, points, found.as_ref()).map_err(Failure::failed)?;
-        tell(format_args!("figure: {}\n", quoted(&figure.write(svg)?.file)));
+        let written = figure.write(svg)?;
+        if !is_standard {
+            tell(format_args!("figure: {}\n", quoted(&written.file)));
+        }
+    }
+    if is_standard {
+        tell(described(found.as_ref(), &tested));
+        return Ok(String::new());
     }
     let document = Document {
         steps: points.len(),

@@ -16,7 +16,10 @@ use crate::options::LABEL_LEVEL;
 use crate::progress::Task;
 use crate::signals;
 use crate::table::{count, left_out, some, table, thousands};
-use crate::terminal::{answer, is_json, quoted, tell};
+use crate::terminal::{answer, is_json, is_verbose, quoted, tell};
+
+/// Pictures of a group that are listed.
+const MEMBERS: usize = 8;
 
 /// Check every picture: sizes, formats, unreadable files, duplicates, leaks
 ///
@@ -129,17 +132,16 @@ fn described(report: &Report) -> String {
         .map(|(name, n)| format!("{name} {}", thousands(*n as u64)))
         .collect();
     text += &format!("formats: {}\n", formats.join(", "));
-    text += &format!(
-        "imbalance: {:.2} pictures of the largest class for each one of the smallest\n",
-        report.imbalance
-    );
+    if let Some(imbalance) = report.imbalance {
+        text += &format!("imbalance: {imbalance:.2} pictures of the largest class for each one of the smallest\n");
+    }
     let (differing, same) = report.exact_duplicates.split_at(report.contradictions);
     let mut list = |title: &str, lines: Vec<String>, most: usize| {
         if !lines.is_empty() {
             text += &format!("{title}:\n{}", some(lines.into_iter(), most));
         }
     };
-    let groups = |groups: &[Vec<String>]| groups.iter().map(|group| group.join("  =  ")).collect::<Vec<_>>();
+    let groups = |groups: &[Vec<String>]| groups.iter().map(|group| alike(group)).collect::<Vec<_>>();
     let unreadable = report
         .unreadable
         .iter()
@@ -175,6 +177,16 @@ fn described(report: &Report) -> String {
     text += proposal(report);
     text += &captured(report);
     text + &left_out(&report.left_out)
+}
+
+/// A group of pictures in a line: of very many the first few, unless everything is told.
+fn alike(group: &[String]) -> String {
+    let most = if is_verbose() { group.len() } else { MEMBERS };
+    let mut text = group[..group.len().min(most)].join("  =  ");
+    if group.len() > most {
+        text += &format!("  and {} more", thousands((group.len() - most) as u64));
+    }
+    text
 }
 
 /// How many parts there are, between which something could leak.

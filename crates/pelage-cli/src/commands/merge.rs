@@ -1,6 +1,6 @@
 //! `pelage merge`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use pelage::data::growing::{self, Merged};
@@ -35,6 +35,12 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     if arguments.parts.iter().any(|part| part.is_dir()) {
         if !arguments.parts.iter().all(|part| part.is_dir()) {
             return Err(Failure::usage("some of the parts are folders, and some are not"));
+        }
+        if arguments.out == Path::new("-") {
+            return Err(
+                Failure::usage("of features a folder is written, and - is standard output")
+                    .help("give --out the name of a folder"),
+            );
         }
         let merged = merged::merge(&arguments.parts, &arguments.out)?;
         return Ok(answer(&merged, |merged| merged.iter().map(described).collect())?);

@@ -8,7 +8,7 @@ use pelage::data::groups::GroupBy;
 use pelage::data::organize::{self, ClassCount, Link, Options, Report};
 
 use crate::failure::Outcome;
-use crate::options::one_of;
+use crate::options::{new_folder, one_of};
 use crate::progress::Task;
 use crate::table::{count, left_out, some, table, thousands};
 use crate::terminal::{answer, quoted};
@@ -24,7 +24,7 @@ pub(super) struct Arguments {
     /// `train-{000..009}.tar`
     source: PathBuf,
     /// The folder to create
-    #[arg(long, value_name = "DATA")]
+    #[arg(long, value_name = "DATA", value_parser = new_folder())]
     out: PathBuf,
     /// Share of each class for validation
     #[arg(long, default_value_t = 0.2)]

@@ -32,6 +32,10 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         size,
         ..
     } = arguments.model.find()?;
+    let is_standard = figure.is_standard();
     let written = figure.write(network::svg(architecture.name(), &graph, size))?;
+    if is_standard {
+        return Ok(String::new());
+    }
     Ok(answer(&written, |written| format!("{}\n", written.file.display()))?)
 }

@@ -97,6 +97,10 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         let predictions = model.predict_each(chunk, Input::name, Input::prepared);
         let captures = arguments.exif.then(|| inputs::captures(chunk));
         rows.add(|| predict::rows(&model, &predictions, captures.as_deref()))?;
+        if matches!(rows, Rows::Enough) {
+            task.finish();
+            return Ok(String::new());
+        }
         answers.add(predictions, captures);
         task.show(Progress {
             done: first + chunk.len(),
@@ -117,21 +121,29 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
 }
 
 /// Where rows go.
-enum Rows {
+enum Rows<'a> {
     Nowhere,
     /// To standard output, a pipe or a device.
-    Through(Box<dyn Write>, PathBuf),
+    Through(Box<dyn Write>, &'a Output),
+    /// Whoever reads them has enough.
+    Enough,
     Growing(Growing),
 }
 
-impl Rows {
+impl Rows<'_> {
     fn add(&mut self, rows: impl FnOnce() -> pelage::Result<Vec<u8>>) -> Result<(), Failure> {
         match self {
-            Rows::Nowhere => Ok(()),
-            Rows::Through(to, path) => {
+            Rows::Nowhere | Rows::Enough => Ok(()),
+            Rows::Through(to, csv) => {
                 let rows = rows()?;
-                let written = to.write_all(&rows).and_then(|()| to.flush());
-                written.map_err(|failure| Failure::failed(format!("{}: {failure}", path.display())))
+                match to.write_all(&rows).and_then(|()| to.flush()) {
+                    Err(failure) if csv.is_enough(&failure) => {
+                        *self = Rows::Enough;
+                        Ok(())
+                    }
+                    Err(failure) => Err(Failure::failed(format!("{}: {failure}", csv.path().display()))),
+                    Ok(()) => Ok(()),
+                }
             }
             Rows::Growing(growing) => Ok(growing.add(&rows()?)?),
         }
@@ -140,27 +152,27 @@ impl Rows {
     fn finish(self) -> Result<(), Failure> {
         match self {
             Rows::Growing(growing) => Ok(growing.finish()?),
-            Rows::Nowhere | Rows::Through(..) => Ok(()),
+            Rows::Nowhere | Rows::Through(..) | Rows::Enough => Ok(()),
         }
     }
 }
 
 /// Opens the table, for the inputs that are its `own` among all; how many rows it has. None where it is whole.
-fn open(
+fn open<'a>(
     arguments: &Arguments,
     model: &Model,
     all: &[Input],
     own: &[Input],
-    csv: &Output,
+    csv: &'a Output,
     answers: &mut Answers,
-) -> Result<Option<(Rows, usize)>, Failure> {
+) -> Result<Option<(Rows<'a>, usize)>, Failure> {
     let heading = predict::heading(model, arguments.exif)?;
     let is_kept = arguments.resume || arguments.shard.is_some();
     let Some(file) = csv.file() else {
         if is_kept {
             return Err(Failure::usage("--shard and --resume want a file to go on with").help("give --csv FILE"));
         }
-        let mut rows = Rows::Through(csv.through()?, csv.path().into());
+        let mut rows = Rows::Through(csv.through()?, csv);
         rows.add(|| Ok(heading))?;
         return Ok(Some((rows, 0)));
     };

@@ -16,7 +16,7 @@ use tokio::sync::Notify;
 
 use super::compute::Computing;
 use crate::failure::{Failure, Outcome};
-use crate::options::Networks;
+use crate::options::{Networks, new_folder};
 use crate::signals::{interrupted, stop_on_signal};
 use crate::terminal::{tell, warn};
 
@@ -58,7 +58,7 @@ pub(super) struct Arguments {
     reject: Option<f64>,
     /// Ask people what a picture really shows, and keep it in this folder, one below it for each class, which `pelage
     /// train` reads; at most 10,000 pictures and 1 GiB
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_parser = new_folder())]
     collect: Option<PathBuf>,
     /// A page on which classes are named and shown a few pictures each, and a head on this frozen backbone learns them
     /// [default: the first whose weights `pelage weights` keeps]

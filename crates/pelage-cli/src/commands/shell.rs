@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::Cli;
 use super::written::exactly;
 use crate::failure::{Failure, Outcome};
+use crate::options::new_folder;
 use crate::terminal::answer;
 
 /// Print the completions of a shell, to be saved where it looks for them
@@ -22,7 +23,7 @@ pub(super) struct Completions {
 #[derive(Args)]
 pub(super) struct Manual {
     /// The folder to write
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_parser = new_folder())]
     out: PathBuf,
 }
 

@@ -40,11 +40,25 @@ fn inspect_looks_at_all_pictures_and_shows_all_that_is_wrong() {
         .run("inspect flat")
         .succeeds()
         .prints("(no label)")
-        .prints("every picture can be read");
+        .prints("every picture can be read")
+        .says_nothing_of("imbalance");
     place.write("many/loose.png", b"broken");
     (100..130).for_each(|i| place.write(&format!("many/cat/{i}.jpg"), b"broken"));
     let ran = place.run("inspect many").succeeds();
     ran.prints("cat/129.jpg")
         .prints("many/loose.png")
         .says_nothing_of("every picture can be read");
+}
+
+#[test]
+fn of_a_large_group_some_are_shown_and_the_others_counted() {
+    let place = Place::new("pets/{cat,dog}/{1..3}.png");
+    let one = std::fs::read(place.path("pets/cat/1.png")).unwrap();
+    (10..40).for_each(|i| place.write(&format!("pets/cat/{i}.png"), &one));
+    let ran = place.run("inspect pets").succeeds();
+    let ran = ran.prints("and 23 more").prints("pets/cat/15.png");
+    assert!(!ran.stdout.contains("pets/cat/39.png"), "{ran}");
+    for whole in ["inspect pets --json", "inspect pets --verbose"] {
+        place.run(whole).succeeds().prints("pets/cat/39.png");
+    }
 }

@@ -169,3 +169,39 @@ fn a_wrong_line_is_numbered_as_an_editor_does() {
     let ran = place.run(organize).exits(2);
     ran.says("labels.csv, line 3: is not in UTF-8").says("CSV UTF-8");
 }
+
+#[test]
+fn a_row_without_a_part_is_told_by_its_line() {
+    let place = Place::new("photos/{1..8}.png");
+    let rows = |parts: [&str; 8]| {
+        let row = |(i, part): (usize, &str)| format!("{}.png,{},{part}\\n", i + 1, ["cat", "dog"][i % 2]);
+        parts.into_iter().enumerate().map(row).collect::<String>()
+    };
+    let given = ["train", "train", "train", "train", "val", "val", "test", "test"];
+    for (name, gaps, told) in [
+        (
+            "one",
+            &[2][..],
+            "line 4: '3.png' is in no part of the data set: its cell in the column 'split' is empty;",
+        ),
+        ("two", &[2, 6], "is empty (so is that of line 8)"),
+        (
+            "three",
+            &[0, 2, 6],
+            "line 2: '1.png' is in no part of the data set: its cell in the column 'split' is empty (so are those of lines 4, 8)",
+        ),
+    ] {
+        let mut parts = given;
+        gaps.iter().for_each(|&gap| parts[gap] = "");
+        place.add(&format!("{name}.csv = path,label,split\\n{}", rows(parts)));
+        place
+            .run(&format!("organize photos --labels {name}.csv --out data"))
+            .exits(2)
+            .says(told);
+    }
+    // A column with nothing in it is none.
+    place.add(&format!("none.csv = path,label,split\\n{}", rows([""; 8])));
+    place
+        .run("organize photos --labels none.csv --out data --ratio 0.5")
+        .succeeds();
+}

@@ -29,6 +29,7 @@ mod origins;
 mod overwriting;
 mod own_output;
 mod parts;
+mod streams;
 mod terminal;
 mod text;
 mod which_images;

@@ -172,3 +172,56 @@ fn one_file_in_two_classes_is_told_first() {
     let [one, other] = ["of different classes", "12 groups of identical files:"].map(|text| ran.stdout.find(text));
     assert!(one.is_some() && one < other, "{ran}");
 }
+
+#[test]
+fn parts_without_pictures_are_parts_and_told() {
+    let place = Place::new(
+        "bare/train/{A,B}/{1..8}.png
+         bare/test/
+         folders/train/{A,B}/{1..8}.png
+         folders/test/{A,B}/
+         text/train/{A,B}/{1..8}.png
+         text/test/notes.txt
+         valid/train/{A,B}/{1..8}.png
+         valid/validation/{A,B}/
+         turned/train/{A,B}/
+         turned/test/{A,B}/{1..8}.png
+         classes/{cat,dog}/{1..8}.png",
+    );
+    let small = "--epochs 1 --image-size 32";
+    for data in ["bare", "folders", "text", "valid"] {
+        let part = if data == "valid" { "validation" } else { "test" };
+        let told = format!("the {part} part, without a picture: ");
+        place
+            .run(&format!("inspect {data}"))
+            .succeeds()
+            .prints(&told)
+            .prints(&format!("{data}/{part}"));
+        place
+            .run(&format!(
+                "train {data} --out {data}-run {small} --validation-split 0.25"
+            ))
+            .succeeds()
+            .says(&told);
+    }
+    place
+        .run(&format!("train valid --out x {small}"))
+        .exits(2)
+        .says("(validation holds no pictures)");
+    place
+        .run(&format!("train turned --out x {small} --validation-split 0.25"))
+        .exits(1)
+        .says("the training part of the data set holds no pictures");
+    place
+        .run("evaluate bare-run turned")
+        .succeeds()
+        .prints("test part of turned")
+        .prints("16 pictures:");
+    // Beside classes, folders without pictures take none away.
+    place.add("classes/train/\nclasses/test/");
+    place
+        .run("inspect classes")
+        .succeeds()
+        .prints("all cat 8")
+        .prints("all dog 8");
+}

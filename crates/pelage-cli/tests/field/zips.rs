@@ -47,6 +47,26 @@ fn of_members_with_one_name_one_is_trained_on() {
         .succeeds()
         .says("another file has this name");
     place.run("evaluate run").succeeds().prints("4 pictures:");
+    // Whoever looks at it is told of the other too.
+    place
+        .run("inspect pets.zip")
+        .succeeds()
+        .prints("another file has this name")
+        .prints("pets.zip!cat/1.png");
+}
+
+/// What is said of a member stands beside its name, and does not begin with it once more.
+#[test]
+fn a_member_that_is_not_read_is_named_once() {
+    let place = Place::new("pets/{cat,dog}/{1..6}.png");
+    place.train("pets", "--validation-split 0.3").succeeds();
+    place.write(
+        "all.zip",
+        &zip(&[("cat.1.png", content("1.png")), ("text.png", vec![b'a'; 2 << 20])]),
+    );
+    let ran = place.run("predict run all.zip --csv table.csv").succeeds();
+    assert_eq!(ran.stdout.matches("all.zip!text.png").count(), 1, "{ran}");
+    assert_eq!(place.text("table.csv").matches("all.zip!text.png").count(), 1);
 }
 
 #[test]

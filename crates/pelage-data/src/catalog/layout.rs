@@ -101,6 +101,33 @@ impl Layout {
         layout
     }
 
+    /// The layout where the `empty` folders, named as parts are, may be parts too: that, if it gives every image a class
+    /// that has one, or else the same.
+    pub(super) fn with_empty_parts(self, names: &[&str], empty: &[String], source: &str) -> Layout {
+        let all: Vec<&str> = names.iter().copied().chain(empty.iter().map(String::as_str)).collect();
+        let with = Layout::of(&all, source);
+        let keeps = |name: &&str| self.label(name).is_none() || with.label(name).is_some();
+        match with.has_parts() && names.iter().all(keeps) {
+            true => with,
+            false => self,
+        }
+    }
+
+    /// Folders of parts in which none of these images lies, from the source down.
+    pub(super) fn parts_without(&self, names: &[&str]) -> Vec<(String, Option<Part>)> {
+        let Some(parts) = &self.parts else {
+            return Vec::new();
+        };
+        let used: BTreeSet<String> = names
+            .iter()
+            .filter_map(|name| Some(folder(&composed(name), parts.depth)?.to_string()))
+            .collect();
+        let unused = parts.folders.iter().filter(|(name, _)| !used.contains(*name));
+        unused
+            .map(|(name, part)| (self.root.join(name).display().to_string(), *part))
+            .collect()
+    }
+
     /// The layout whose folders at `level` are the classes, from 1 for those in the source.
     ///
     /// # Errors

@@ -7,14 +7,14 @@ use rayon::prelude::*;
 
 use super::items::Catalog;
 use super::layout::Layout;
-use super::part::Part;
+use super::part::{self, Part};
 use super::table::{self, Columns};
 use crate::error::shortened;
 use crate::source::{self, Entry, Found, LeftOut, Location};
 use crate::{Error, Result};
 
 /// Why a file is left out whose name is not its own.
-const ANOTHER: &str = "another file has this name";
+pub(crate) const SAME_NAME: &str = "another file has this name";
 
 /// The files of a source, and how they are laid out.
 pub(crate) struct Listing {
@@ -25,6 +25,8 @@ pub(crate) struct Listing {
     layout: Layout,
     /// Whether classes are what the source says of each image, rather than folders.
     is_told: bool,
+    /// Folders of parts that hold no image, relative to the source, and which part each is, if that is known.
+    empty_parts: Vec<(String, Option<Part>)>,
 }
 
 impl Listing {
@@ -43,7 +45,16 @@ impl Listing {
         let why_no_image: Vec<_> = found.entries.par_iter().map(Entry::why_no_image).collect();
         let images = found.entries.iter().zip(&why_no_image).filter(|(_, why)| why.is_none());
         let names: Vec<_> = images.map(|(entry, _)| entry.name.as_str()).collect();
-        let mut layout = Layout::of(&names, &path.file_stem().unwrap_or_default().to_string_lossy());
+        let source_name = path.file_stem().unwrap_or_default().to_string_lossy();
+        let mut layout = Layout::of(&names, &source_name);
+        // Of files that are no images, and of folders without files, the folders.
+        let others = found.entries.iter().zip(&why_no_image).filter(|(_, why)| why.is_some());
+        let others = others.map(|(entry, _)| &entry.name).chain(&found.empty);
+        let empty = part::folders_named(others.map(String::as_str));
+        if !empty.is_empty() {
+            layout = layout.with_empty_parts(&names, &empty, &source_name);
+        }
+        let empty_parts = layout.parts_without(&names);
         if let Some(level) = label_level {
             layout = layout.with_labels_at(level, &names)?;
         }
@@ -52,13 +63,23 @@ impl Listing {
         if is_told {
             layout.ambiguous = None;
         }
-        let listing = Listing {
+        let mut listing = Listing {
             path: path.into(),
             found,
             why_no_image,
             layout,
             is_told,
+            empty_parts: Vec::new(),
         };
+        for (folder, part) in empty_parts {
+            let why = match part {
+                Some(part) => format!("the {} part, without a picture", part.name()),
+                None => "a part of the data set, without a picture".into(),
+            };
+            let shown = listing.path.join(&folder);
+            listing.found.leave_out(shown.display(), why);
+            listing.empty_parts.push((folder, part));
+        }
         listing.tell(label_level);
         Ok(listing)
     }
@@ -98,6 +119,24 @@ impl Listing {
 
     pub(crate) fn has_parts(&self) -> bool {
         self.layout.has_parts()
+    }
+
+    /// Folders of parts that hold no image, for a message.
+    pub(super) fn empty_parts(&self) -> Vec<String> {
+        self.empty_parts.iter().map(|(folder, _)| folder.clone()).collect()
+    }
+
+    /// Refuses a source whose training part is there, and holds no image.
+    pub(super) fn check_training(&self) -> Result<()> {
+        let empty = self.empty_parts.iter().find(|(_, part)| *part == Some(Part::Train));
+        match empty.filter(|_| !self.has(Part::Train)) {
+            None => Ok(()),
+            Some((folder, _)) => {
+                let reason = "the training part of the data set holds no pictures; put some into it, or give the \
+                              folder of another part itself";
+                Err(Error::data(self.path.join(folder), reason))
+            }
+        }
     }
 
     pub(crate) fn has(&self, part: Part) -> bool {
@@ -162,7 +201,7 @@ impl Listing {
             };
             match why_no_image.clone().map_or_else(label, Err) {
                 // Members of a zip: nothing could tell them apart afterwards.
-                Ok(_) if !names.insert(&entry.name) => left_out.push(left(entry, ANOTHER.into())),
+                Ok(_) if !names.insert(&entry.name) => left_out.push(left(entry, SAME_NAME.into())),
                 Ok(label) => labelled.push((entry.clone(), label, part)),
                 Err(reason) => left_out.push(left(entry, reason)),
             }
@@ -185,7 +224,7 @@ impl Listing {
         let entries = self.found.entries.drain(..).zip(labels).zip(self.why_no_image);
         for ((entry, label), why_no_image) in entries {
             match label {
-                Some(_) if !names.insert(entry.name.clone()) => left_out.push(left(&entry, ANOTHER.into())),
+                Some(_) if !names.insert(entry.name.clone()) => left_out.push(left(&entry, SAME_NAME.into())),
                 Some((label, part)) => labelled.push((entry, label, part)),
                 None => left_out.push(left(&entry, why_no_image.unwrap_or("not in the list of labels".into()))),
             }

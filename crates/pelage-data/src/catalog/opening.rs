@@ -63,6 +63,7 @@ impl Opening {
         }
         let listing = Listing::read(path, self.label_level)?;
         listing.check_clear()?;
+        listing.check_training()?;
         let drawn = |draw: &dyn Fn(&Catalog, Option<&[usize]>) -> Result<Split>| -> Result<Split> {
             let catalog = listing.catalog(|part| !listing.has_parts() || part == Some(Part::Train));
             check_classes(&catalog, path)?;
@@ -78,7 +79,12 @@ impl Opening {
                 train: listing.part_without(Part::Train, Part::Validation),
                 validation: listing.part(Part::Validation),
             },
-            (None, None) => return Err(Error::NoValidation { path: path.into() }),
+            (None, None) => {
+                return Err(Error::NoValidation {
+                    path: path.into(),
+                    empty: listing.empty_parts(),
+                });
+            }
             (None, Some(_)) if listing.has(Part::Validation) => {
                 return Err(Error::HasValidation { path: path.into() });
             }

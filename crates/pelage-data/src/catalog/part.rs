@@ -1,5 +1,7 @@
 //! The parts of a data set by the names of their folders.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
 /// A part of a data set.
@@ -76,6 +78,20 @@ const GENERIC: [&str; 24] = [
 /// `train`, `Val`, `test1` (as Kaggle has it), `test_set`, `trainImages`, `val2017`, `hold-out`.
 pub(super) fn of_folder(name: &str) -> Option<Named> {
     of_words(&words(name))
+}
+
+/// The folders in these names that are named as parts are, with all folders around them and a slash at the end.
+pub(super) fn folders_named<'a>(names: impl Iterator<Item = &'a str>) -> Vec<String> {
+    let mut found = BTreeSet::new();
+    for name in names {
+        for (end, _) in name.match_indices('/') {
+            let own = name[..end].rsplit('/').next().unwrap_or_default();
+            if of_folder(own).is_some() {
+                found.insert(name[..=end].to_string());
+            }
+        }
+    }
+    found.into_iter().collect()
 }
 
 /// The same, by the words of a name.

@@ -13,6 +13,8 @@ pub struct Parts {
     path: PathBuf,
     /// The folder of the training part, for messages.
     train_folder: String,
+    /// Folders of parts that hold no image, for messages.
+    empty: Vec<String>,
     /// The training part.
     pub train: Option<Catalog>,
     /// The validation part.
@@ -53,6 +55,7 @@ pub fn open_parts_at(path: &Path, level: Option<usize>) -> Result<Parts> {
     let mut parts = Parts {
         path: path.into(),
         train_folder: listing.folders_of(Part::Train),
+        empty: listing.empty_parts(),
         train: None,
         validation: None,
         test: None,
@@ -109,6 +112,7 @@ impl Parts {
                 Some(_) => Error::OnlyTraining {
                     path: self.path,
                     part: self.train_folder,
+                    empty: self.empty,
                 },
                 None => no_labels(&Catalog::default(), &self.path),
             });

@@ -16,7 +16,7 @@ use crate::error::shortened;
 use crate::source::{Entry, ORIGINS_HEADING};
 use crate::{Error, Result};
 
-use self::columns::{Found, Labels};
+use self::columns::{Found, Labels, Parts};
 use self::files::Files;
 use self::rows::{Table, cell, is_one, wrong};
 
@@ -60,7 +60,8 @@ pub(super) fn labels(
             return Err(wrong(format!("'{shown}' has an empty label")));
         }
         let part = match found.split.map(|parts| (parts, cell(row, parts.column))) {
-            None | Some((_, "")) => None,
+            None => None,
+            Some((parts, "")) => return Err(wrong(without_part(&table, shown, parts))),
             Some((parts, text)) => Some(parts.part(text).ok_or_else(|| {
                 wrong(format!(
                     "'{}' is no part of a data set: train, validation or test",
@@ -83,6 +84,32 @@ pub(super) fn labels(
         labels[one] = Some((label, part));
     }
     Ok(labels)
+}
+
+/// What is wrong with the first row whose cell for the part is empty: a picture of no part would be lost without a word.
+fn without_part(table: &Table, shown: String, parts: Parts) -> String {
+    const LISTED: usize = 10;
+    let column = table.head.as_ref().map_or("", |head| cell(head, parts.column));
+    let empty = table.rows.iter().filter(|row| cell(row, parts.column).is_empty());
+    let lines = empty.map(|row| row.position().map_or(0, csv::Position::line).to_string());
+    let lines: Vec<_> = lines.skip(1).collect();
+    let more = match &lines[..] {
+        [] => String::new(),
+        [one] => format!(" (so is that of line {one})"),
+        several => {
+            let rest = match several.len().saturating_sub(LISTED) {
+                0 => String::new(),
+                rest => format!(" and {rest} more"),
+            };
+            let listed = &several[..several.len().min(LISTED)];
+            format!(" (so are those of lines {}{rest})", listed.join(", "))
+        }
+    };
+    format!(
+        "'{shown}' is in no part of the data set: its cell in the column '{}' is empty{more}; write train, validation or \
+         test there, or leave the row out",
+        shortened(column)
+    )
 }
 
 /// The label of a row, or what is wrong with it.

@@ -7,6 +7,8 @@ mod reduced;
 mod segments;
 mod structure;
 
+use std::hash::{DefaultHasher, Hash, Hasher};
+
 use image::RgbImage;
 use image::metadata::Orientation;
 use zune_core::bytestream::ZCursor;
@@ -14,7 +16,7 @@ use zune_core::colorspace::ColorSpace;
 use zune_core::options::DecoderOptions;
 use zune_jpeg::JpegDecoder;
 
-use self::structure::{Frame, Structure, without_strays};
+use self::structure::{Frame, Structure, without_unused};
 use super::damage::{self, Damaged};
 use super::formats::cannot_read_jpeg;
 use super::limits::{Budget, rgb_bytes};
@@ -24,15 +26,22 @@ use super::{Decoded, Held, turned, turning_bytes};
 /// fourteen times, and without a limit a file of some kilobytes keeps a processor busy for a minute.
 const VISITS: u64 = 16;
 
+/// Bytes of segments that no decoder needs, such as previews, above which none sees them: each keeps copies.
+const UNUSED: usize = 256 << 10;
+
 pub(super) fn decode(bytes: &[u8], budget: &Budget, at_least: u32) -> Result<Decoded, String> {
     let structure = Structure::of(bytes);
-    if structure.stray {
-        let bytes = without_strays(bytes);
+    if structure.stray || structure.unused > UNUSED {
         // In memory beside the file.
+        let copy = without_unused(bytes, |_| ());
+        let _held = budget.hold_copy(copy)?;
         let budget = &Budget {
-            file: budget.file + bytes.len() as u64,
+            file: budget.file + copy,
             ..*budget
         };
+        let mut kept = Vec::with_capacity(copy as usize);
+        without_unused(bytes, |part| kept.extend_from_slice(part));
+        let bytes = kept;
         return decode_or_take(&bytes, &Structure::of(&bytes), budget, at_least);
     }
     decode_or_take(bytes, &structure, budget, at_least)
@@ -177,7 +186,7 @@ impl File<'_> {
         };
         let size @ [width, height] = [self.frame.width, self.frame.height];
         // Before anything else, lest a header alone costs much.
-        drop(budget.hold(size, [0; 2], 0)?);
+        budget.check(size, [0; 2], 0)?;
         let mut decoder = JpegDecoder::new_with_options(ZCursor::new(self.bytes), options);
         if let Err(failure) = decoder.decode_headers() {
             return refused(failure, None);
@@ -201,7 +210,9 @@ impl File<'_> {
         } else {
             2 * self.frame.samples()
         };
-        let needed = (kept + rgb_bytes(size)).max(turning_bytes(size, orientation));
+        // Some rows of blocks, as coefficients and as colors before and after these are as many as pixels.
+        let rows = 512 * u64::from(width);
+        let needed = (kept + rows + rgb_bytes(size)).max(turning_bytes(size, orientation));
         let held = budget.hold(size, size, needed)?;
         let pixels = match decoder.decode() {
             Ok(pixels) => pixels,
@@ -266,27 +277,39 @@ impl Stored {
 fn whole_but_for_its_end(file: &File, budget: &Budget) -> Result<Option<Decoded>, String> {
     // Enough to change every block of one unit (ten at most), of which a tiny image shows but a corner.
     const MORE: usize = 512;
-    let followed_by = |scan: &[u8], data: u8| -> Result<Option<Stored>, String> {
-        let bytes = [scan, &[data; MORE], &[0xFF, 0xD9]].concat();
-        let file = File { bytes: &bytes, ..*file };
-        Ok(file.decode(budget, u32::MAX, Strictness::Strict)?.ok())
-    };
-    let settled = |scan: &[u8]| -> Result<Option<Stored>, String> {
-        let Some(first) = followed_by(scan, 0x00)? else {
-            return Ok(None);
-        };
-        let second = followed_by(scan, 0x55)?;
-        Ok(second
-            .is_some_and(|second| second.image == first.image)
-            .then_some(first))
-    };
     let Some(last) = file.bytes.iter().rposition(|&byte| byte != 0xFF) else {
         return Ok(None);
     };
     let scan = &file.bytes[..=last];
-    let Some(stored) = settled(scan)? else {
-        return Ok(None);
+    // A copy of the file, and one image at a time: of the others their hashes are known.
+    let copy = (scan.len() + MORE + 2) as u64;
+    let _held = budget.hold_copy(copy)?;
+    let budget = &Budget {
+        file: budget.file + copy,
+        ..*budget
     };
-    let shorter = settled(&scan[..scan.len().saturating_sub(16)])?;
-    Ok(shorter.is_none().then(|| stored.turned()))
+    let followed_by = |scan: &[u8], data: u8| -> Result<Option<Stored>, String> {
+        let mut bytes = Vec::with_capacity(copy as usize);
+        for part in [scan, &[data; MORE], &[0xFF, 0xD9]] {
+            bytes.extend_from_slice(part);
+        }
+        let file = File { bytes: &bytes, ..*file };
+        Ok(file.decode(budget, u32::MAX, Strictness::Strict)?.ok())
+    };
+    let hash = |scan: &[u8], data: u8| -> Result<Option<u64>, String> {
+        let hash = |stored: Stored| {
+            let mut hasher = DefaultHasher::new();
+            stored.image.as_raw().hash(&mut hasher);
+            hasher.finish()
+        };
+        Ok(followed_by(scan, data)?.map(hash))
+    };
+    let settled = |scan: &[u8]| -> Result<bool, String> {
+        let first = hash(scan, 0x00)?;
+        Ok(first.is_some() && first == hash(scan, 0x55)?)
+    };
+    if !settled(scan)? || settled(&scan[..scan.len().saturating_sub(16)])? {
+        return Ok(None);
+    }
+    Ok(followed_by(scan, 0x00)?.map(Stored::turned))
 }

@@ -66,6 +66,19 @@ impl Limits {
         Ok(())
     }
 
+    /// Holds what a copy of a file takes, beside the file, or refuses it: both in bytes.
+    pub(crate) fn hold_copy(&self, file: u64, copy: u64) -> Result<Held, String> {
+        let (needed, limit) = (file.saturating_add(copy), self.max_alloc_bytes);
+        if needed > limit {
+            return Err(format!(
+                "too large: reading it takes {} MiB, the limit is {} MiB",
+                needed.div_ceil(1 << 20),
+                limit >> 20
+            ));
+        }
+        Ok(Held::to_copy(file, copy, limit))
+    }
+
     /// Why an image is not made of another one of `size` (width, height), where that takes more bytes than allowed.
     pub(crate) fn check_bytes(&self, [width, height]: [u32; 2], needed: u64) -> Result<(), String> {
         if needed > self.max_alloc_bytes {
@@ -88,9 +101,15 @@ pub(super) struct Budget<'a> {
 }
 
 impl Budget<'_> {
-    /// Refuses an image of `size` (width, height) that costs too much, or else holds what it needs: `decoding` bytes
-    /// to make an RGB image of the size `made`, these included.
+    /// Holds what an image of `size` (width, height) needs, or refuses one that costs too much: `decoding` bytes to make
+    /// an RGB image of the size `made`, these included.
     pub(super) fn hold(&self, size: [u32; 2], made: [u32; 2], decoding: u64) -> Result<Held, String> {
+        let needed = self.check(size, made, decoding)?;
+        Ok(Held::to_decode(needed, self.limits.max_alloc_bytes))
+    }
+
+    /// Bytes that an image needs, its file included, or why it costs too much; as of [`Budget::hold`].
+    pub(super) fn check(&self, size: [u32; 2], made: [u32; 2], decoding: u64) -> Result<u64, String> {
         let [width, height] = size;
         let pixels = pixels(size);
         if pixels == 0 {
@@ -106,7 +125,12 @@ impl Budget<'_> {
         let afterwards = rgb_bytes(made).saturating_add((self.afterwards)(made));
         let needed = self.file.saturating_add(decoding.max(afterwards));
         self.limits.check_bytes(size, needed)?;
-        Ok(Held::to_decode(needed, self.limits.max_alloc_bytes))
+        Ok(needed)
+    }
+
+    /// Holds what a copy of the file takes, of so many bytes, beside the file; or refuses it.
+    pub(super) fn hold_copy(&self, bytes: u64) -> Result<Held, String> {
+        self.limits.hold_copy(self.file, bytes)
     }
 }
 

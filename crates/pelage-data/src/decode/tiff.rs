@@ -18,9 +18,20 @@ const PALETTE: u16 = 3;
 /// The image, or `None` where it has no palette.
 pub(super) fn decode_palette(bytes: &[u8], budget: &Budget) -> Option<Result<Decoded, String>> {
     let (at, marked) = find_palette_mark(bytes)?;
+    Some(decode_marked(bytes, at, marked, budget))
+}
+
+/// Decodes a copy of the file with another mark `at` some place.
+fn decode_marked(bytes: &[u8], at: usize, marked: [u8; 2], budget: &Budget) -> Result<Decoded, String> {
+    let copy = bytes.len() as u64;
+    let _held = budget.hold_copy(copy)?;
     let mut as_grays = bytes.to_vec();
     as_grays[at..at + 2].copy_from_slice(&marked);
-    Some(decode_indices(&as_grays, budget))
+    let budget = Budget {
+        file: budget.file + copy,
+        ..*budget
+    };
+    decode_indices(&as_grays, &budget)
 }
 
 /// Where the first image is marked as one with a palette, and the two bytes that would mark it as gray. Not for
@@ -57,8 +68,8 @@ fn decode_indices(as_grays: &[u8], budget: &Budget) -> Result<Decoded, String> {
     let orientation = orientation
         .and_then(Orientation::from_exif)
         .unwrap_or(Orientation::NoTransforms);
-    // The copy of the file, and at most a byte for each index.
-    let needed = as_grays.len() as u64 + pixels(size) + turning_bytes(size, orientation);
+    // At most a byte for each index.
+    let needed = pixels(size) + turning_bytes(size, orientation);
     let held = budget.hold(size, size, needed)?;
     let mut allowed = tiff::decoder::Limits::default();
     allowed.decoding_buffer_size = usize::try_from(budget.limits.max_alloc_bytes).unwrap_or(usize::MAX);

@@ -35,8 +35,8 @@ pub struct Report {
     pub near_duplicates: Vec<Vec<String>>,
     /// Groups, exact or near, with images in more than one of train, validation and test.
     pub leaks: Vec<Vec<String>>,
-    /// Images of the largest class for each one of the smallest.
-    pub imbalance: f64,
+    /// Images of the largest class for each one of the smallest; none where no image has a class.
+    pub imbalance: Option<f64>,
     /// What images say of when and where they were taken.
     pub captured: Captured,
 }
@@ -140,11 +140,8 @@ impl Report {
         let mut totals: HashMap<&str, usize> = HashMap::new();
         let labelled = classes.iter().filter(|class| !class.name.is_empty());
         labelled.for_each(|class| *totals.entry(&class.name).or_default() += class.images);
-        let (most, least) = (
-            totals.values().max().copied().unwrap_or(0),
-            totals.values().min().copied().unwrap_or(0),
-        );
-        let imbalance = most as f64 / least.max(1) as f64;
+        let range = totals.values().max().zip(totals.values().min());
+        let imbalance = range.map(|(most, least)| *most as f64 / *least as f64);
         let seen = pictures.iter().filter_map(|picture| picture.seen.as_ref().ok());
         Report {
             images: pictures.len(),

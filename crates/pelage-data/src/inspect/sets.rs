@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::report::Unclear;
 use super::seen::{Picture, SETS, look_at};
-use crate::catalog::{self, Catalog, Listing, Part};
+use crate::catalog::{self, Catalog, Listing, Part, SAME_NAME};
 use crate::source::{LeftOut, Location};
 use crate::{Error, Result};
 
@@ -67,7 +67,8 @@ pub(super) fn list(path: &Path, label_level: Option<usize>) -> Result<Found> {
     let paths: HashSet<&str> = left_out.iter().map(|one| one.path.as_str()).collect();
     let looked_at = listed.iter().map(|one| one.location.to_string());
     let looked_at: HashSet<String> = looked_at.filter(|path| paths.contains(path.as_str())).collect();
-    left_out.retain(|one| !looked_at.contains(&one.path));
+    // Of several members of one name, one is looked at, and the others are told.
+    left_out.retain(|one| one.reason == SAME_NAME || !looked_at.contains(&one.path));
     Ok(Found {
         listed,
         left_out,

@@ -2,14 +2,14 @@
 
 use std::fs::File;
 use std::io::Read;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::Serialize;
 
 use super::archive::Archive;
 use super::legible::legible;
-use super::mark::is_marked_png;
+use super::mark::{WRITTEN, is_marked_png, is_marked_svg};
 use super::tar_archive::TarArchive;
 use crate::decode::{self, Held, Limits};
 use crate::{Error, Result};
@@ -77,7 +77,8 @@ impl Location {
                 return Err(refused(decode::not_an_image(&head)));
             }
         }
-        let _held = Held::to_read(told.unwrap_or(0), limits.max_alloc_bytes);
+        // Of a pipe nobody knows how much will come.
+        let _held = Held::to_read(told.unwrap_or(limits.max_alloc_bytes), limits.max_alloc_bytes);
         let most = told.unwrap_or(limits.max_alloc_bytes);
         let bytes = self.read_up_to(most.saturating_add(1))?;
         if bytes.len() as u64 > most {
@@ -179,12 +180,22 @@ impl Entry {
         self.why_no_image().is_none()
     }
 
+    /// Whether this is a figure that pelage has written, by a mark in it.
+    pub fn is_own_figure(&self) -> bool {
+        let extension = self.name.rsplit_once('.').map_or("", |(_, extension)| extension);
+        let marked: fn(&[u8]) -> bool = match extension.to_ascii_lowercase().as_str() {
+            "png" => is_marked_png,
+            "svg" => is_marked_svg,
+            _ => return false,
+        };
+        self.location.head().is_ok_and(|head| marked(&head))
+    }
+
     /// Why this is not meant to be an image; none where it is.
     pub(crate) fn why_no_image(&self) -> Option<String> {
-        let extension = self.name.rsplit_once('.').map_or("", |(_, extension)| extension);
         let named = is_image_name(&self.name);
-        if extension.eq_ignore_ascii_case("png") && self.location.head().is_ok_and(|head| is_marked_png(&head)) {
-            return Some("written by pelage".into());
+        if self.is_own_figure() {
+            return Some(WRITTEN.into());
         }
         if named || matches!(self.location, Location::Closed { .. }) {
             return None;
@@ -222,8 +233,24 @@ pub struct Found {
 }
 
 impl Found {
+    /// Passes over figures that pelage has written, where this was found at `path`: whoever names a folder or an archive
+    /// means its pictures, and only who names a figure means that.
+    #[must_use]
+    pub fn without_own_figures(mut self, path: &Path) -> Found {
+        if let [one] = &self.entries[..]
+            && matches!(&one.location, Location::File(file) if file == path)
+        {
+            return self;
+        }
+        let (own, others) = self.entries.drain(..).partition(Entry::is_own_figure);
+        self.entries = others;
+        let own: Vec<Entry> = own;
+        own.iter().for_each(|entry| self.leave_out(&entry.location, WRITTEN));
+        self
+    }
+
     /// Notes what is passed over.
-    pub(super) fn leave_out(&mut self, path: impl ToString, reason: impl Into<String>) {
+    pub(crate) fn leave_out(&mut self, path: impl ToString, reason: impl Into<String>) {
         self.left_out.push(LeftOut {
             path: path.to_string(),
             reason: reason.into(),

@@ -15,6 +15,9 @@ const SOFTWARE: &[u8] = b"Software\0pelage";
 /// The same of a figure of lines: an attribute of its outermost element.
 const SVG: &str = "<svg data-generator=\"pelage\"";
 
+/// Why what pelage has written is passed over.
+pub(super) const WRITTEN: &str = "written by pelage";
+
 /// Marks a folder whose pictures are no data. Hidden, so that it is not taken for a part of what it lies in.
 pub const MARK: &str = ".pelage-output";
 

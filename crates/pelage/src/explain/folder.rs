@@ -74,7 +74,7 @@ pub fn explain(
     model.alone("explained")?;
     let mut entries = Vec::new();
     for path in images {
-        entries.extend(source::list(path)?);
+        entries.extend(source::find(path)?.without_own_figures(path).entries);
     }
     if entries.is_empty() {
         return Err(pelage_data::Error::Dataset("it has no pictures to explain".into()).into());
@@ -137,7 +137,7 @@ fn write_folder(
             what: "explaining",
         });
         let path = entry.location.to_string();
-        let read = entry.location.read().map_err(|failure| failure.to_string());
+        let read = entry.location.read().map_err(|failure| failure.reason());
         match read.and_then(|bytes| Input::decode(&bytes, side, &device)) {
             Err(reason) => explained.push(Explained {
                 path,

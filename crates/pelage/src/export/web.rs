@@ -1,8 +1,10 @@
 //! A model as a web site of files alone: the page of the server, but what it asks runs in the browser, WebAssembly of
 //! the same kernels and the same decoders. Pictures do not leave the device.
 
+use std::fs::DirEntry;
 use std::path::Path;
 
+use pelage_data::source;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -128,7 +130,8 @@ pub fn check_folder(folder: &Path) -> Result<()> {
         read => read.map_err(Error::io(folder))?,
     };
     let ours = || std::fs::read_to_string(folder.join("index.html")).is_ok_and(|page| page.contains(MARK));
-    match entries.next().is_none() || ours() {
+    let is_mark = |entry: std::io::Result<DirEntry>| entry.is_ok_and(|entry| entry.file_name() == source::MARK);
+    match entries.all(is_mark) || ours() {
         true => Ok(()),
         false => Err(Error::folder(folder, "holds other files already; give a new folder")),
     }
@@ -141,6 +144,7 @@ pub fn check_folder(folder: &Path) -> Result<()> {
 pub fn write(folder: &Path, files: &[File]) -> Result<()> {
     check_folder(folder)?;
     std::fs::create_dir_all(folder).map_err(Error::io(folder))?;
+    source::mark(folder)?;
     for (name, content) in files {
         atomic::write(&folder.join(name), content)?;
     }

@@ -1,5 +1,6 @@
 //! Features of whole data sets, as arrays for other tools.
 
+use std::fs::DirEntry;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -54,7 +55,17 @@ pub fn export(
 ) -> Result<Vec<Exported>> {
     recipe.validate()?;
     // Before minutes of computing.
-    open_folder(out)?;
+    into_folder(out, || into(data, label_level, recipe, out, compute, progress))
+}
+
+fn into(
+    data: &Path,
+    label_level: Option<usize>,
+    recipe: &Recipe,
+    out: &Path,
+    compute: &Compute,
+    progress: &(dyn Fn(Progress) + Sync),
+) -> Result<Vec<Exported>> {
     let Some(transfer) = &recipe.transfer else {
         return Err(Error::Settings("features come from a backbone; choose one".into()));
     };
@@ -80,13 +91,26 @@ pub fn export(
     Ok(exported)
 }
 
-/// Makes a folder for features, or finds one with nothing but what we have written.
-pub(super) fn open_folder(out: &Path) -> Result<()> {
+/// Makes a folder for features, or finds one with nothing but what we have written, and has `write` write into it. Where
+/// that fails before it has written anything, the folder is as it was.
+pub(super) fn into_folder<T>(out: &Path, write: impl FnOnce() -> Result<T>) -> Result<T> {
+    let (was_there, was_marked) = (out.exists(), out.join(source::MARK).exists());
     create_folder(out)?;
     if !source::is_ours(out)? {
         return Err(Error::folder(out, "holds other files already; give a new folder"));
     }
-    Ok(source::mark(out)?)
+    source::mark(out)?;
+    let written = write();
+    let is_mark = |child: std::io::Result<DirEntry>| child.is_ok_and(|child| child.file_name() == source::MARK);
+    let is_bare = || std::fs::read_dir(out).is_ok_and(|mut children| children.all(is_mark));
+    if written.is_err() && !was_marked && is_bare() {
+        // That it stays matters less than why.
+        let _ = std::fs::remove_file(out.join(source::MARK));
+        if !was_there {
+            let _ = std::fs::remove_dir(out);
+        }
+    }
+    written
 }
 
 /// The files of the sets of features in a folder.

@@ -16,7 +16,7 @@ use pelage_model::{input, networks::Pooling};
 use rayon::prelude::*;
 
 use super::array::Array;
-use super::export::{Exported, Written, open_folder, sets};
+use super::export::{Exported, Written, into_folder, sets};
 use super::{Extractor, PHASE};
 use crate::compute::Compute;
 use crate::train::backbone::backbone;
@@ -45,7 +45,21 @@ pub fn grow(
 ) -> Result<Option<Vec<Exported>>> {
     recipe.validate()?;
     // Before minutes of computing.
-    open_folder(out)?;
+    into_folder(out, || {
+        into(data, label_level, recipe, out, compute, sharing, progress, is_stopped)
+    })
+}
+
+fn into(
+    data: &Path,
+    label_level: Option<usize>,
+    recipe: &Recipe,
+    out: &Path,
+    compute: &Compute,
+    sharing: Sharing,
+    progress: &(dyn Fn(Progress) + Sync),
+    is_stopped: &dyn Fn() -> bool,
+) -> Result<Option<Vec<Exported>>> {
     let Some(transfer) = &recipe.transfer else {
         return Err(Error::Settings("features come from a backbone; choose one".into()));
     };

@@ -8,7 +8,7 @@ use pelage_data::atomic::Unfinished;
 use pelage_data::growing::{self, Merged};
 use pelage_data::output::{Format, Output};
 
-use super::export::{NAMES, Written, open_folder};
+use super::export::{NAMES, Written, into_folder};
 use super::npy;
 use crate::{Error, Result};
 
@@ -18,7 +18,10 @@ use crate::{Error, Result};
 /// # Errors
 /// As [`growing::merge`]; a part's array that is not the one its table was made with.
 pub fn merge(parts: &[PathBuf], out: &Path) -> Result<Vec<Merged>> {
-    open_folder(out)?;
+    into_folder(out, || into(parts, out))
+}
+
+fn into(parts: &[PathBuf], out: &Path) -> Result<Vec<Merged>> {
     let table = |folder: &Path, name: &str| folder.join(name).with_extension("csv");
     let is_there = |name: &&str| {
         let mut parts = parts.iter().map(|part| table(part, name));

@@ -15,8 +15,13 @@ const QUALITY: u8 = 78;
 
 /// The image at `location` as the network sees it, but with its own aspect ratio if the network sees it squashed.
 pub(crate) fn read(location: &Location, seen: &Preprocessing) -> Result<RgbImage, String> {
-    let bytes = location.read().map_err(|failure| failure.to_string())?;
-    let image = decode::decode(&bytes, &Limits::default())?;
+    let read = location.read_with(|bytes| small(&bytes, seen));
+    read.map_err(|failure| failure.to_string()).and_then(|image| image)
+}
+
+fn small(bytes: &[u8], seen: &Preprocessing) -> Result<RgbImage, String> {
+    let decoded = decode::decode_at_least(bytes, &Limits::default(), u32::MAX)?;
+    let image = &decoded.image;
     let (width, height) = match seen.fit {
         Fit::Squash => image.dimensions(),
         Fit::Crop => (seen.width, seen.height),
@@ -29,7 +34,7 @@ pub(crate) fn read(location: &Location, seen: &Preprocessing) -> Result<RgbImage
         filter: ResizeFilter::Bilinear,
         ..seen.clone()
     };
-    let pixels = small.resize(&image)?;
+    let pixels = small.resize(image)?;
     RgbImage::from_raw(small.width, small.height, pixels).ok_or_else(|| "it has no pixels".into())
 }
 

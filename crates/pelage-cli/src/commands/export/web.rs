@@ -8,7 +8,7 @@ use pelage::model::tensors::Precision;
 use serde::Serialize;
 
 use crate::failure::Outcome;
-use crate::options::one_of;
+use crate::options::{new_folder, one_of};
 use crate::table::megabytes;
 use crate::terminal::{answer, quoted};
 
@@ -22,7 +22,7 @@ pub(super) struct Arguments {
     /// A run folder or a model file
     run: PathBuf,
     /// The folder to write: new, empty, or a site that this verb wrote
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", value_parser = new_folder())]
     out: PathBuf,
     /// Answer "unknown" below this confidence, 0 to 1, and for pictures unlike all of training; the model must be
     /// calibrated

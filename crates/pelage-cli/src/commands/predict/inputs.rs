@@ -42,7 +42,7 @@ pub(super) fn find(paths: &[PathBuf]) -> Result<(Vec<Input>, Vec<LeftOut>), Fail
             reason,
             is_missing,
         };
-        match source::find(path) {
+        match source::find(path).map(|found| found.without_own_figures(path)) {
             Ok(Found {
                 mut entries, left_out, ..
             }) => {

@@ -17,7 +17,7 @@ use pelage::{Architecture, Config, Recipe};
 use super::super::compute::Caching;
 use super::settings::Settings;
 use crate::failure::Failure;
-use crate::options::{Networks, Unfound, flag, one_of};
+use crate::options::{Networks, Unfound, flag, new_folder, one_of};
 
 /// Train a network; every default is that of the reference recipe
 ///
@@ -31,7 +31,7 @@ pub(in crate::commands) struct Arguments {
     #[arg(required_unless_present_any = ["resume", "config"])]
     data: Option<PathBuf>,
     /// The run folder to create [default: runs/MODEL-N]
-    #[arg(long, value_name = "RUN")]
+    #[arg(long, value_name = "RUN", value_parser = new_folder())]
     pub(in crate::commands) out: Option<PathBuf>,
     /// Resume a run; only --epochs, --patience, --device, --threads and --cache may change, and DATA where the pictures
     /// lie elsewhere by now

@@ -97,6 +97,11 @@ impl Found {
             None => look.paths(&columns)?,
         };
         columns.retain(|column| *column != path);
+        // A column for parts in which nothing stands is none.
+        let is_blank = |column: &usize| table.rows.iter().all(|row| cell(row, *column).is_empty());
+        let mut blank = look.usual(&columns, &usual_splits());
+        blank.retain(is_blank);
+        columns.retain(|column| !blank.contains(column));
         let split = match &asked.split {
             Some(name) => Some(look.parts(look.named("split", name)?)),
             None => look.split(&columns, asked)?,
@@ -109,6 +114,12 @@ impl Found {
         look.tell_ignored(&columns, &labels);
         Ok(Found { path, labels, split })
     }
+}
+
+/// Usual names of columns that name parts.
+fn usual_splits() -> Vec<&'static str> {
+    let flags = usual::FLAGS.iter().map(|(name, _)| *name);
+    SPLITS.iter().copied().chain(flags).chain(FOLDS).collect()
 }
 
 struct Look<'a> {
@@ -205,8 +216,7 @@ impl Look<'_> {
     /// A column of a usual name, where that is what it holds, and it does not hold the labels.
     fn split(&self, columns: &[usize], asked: &Columns) -> Result<Option<Parts>> {
         let label = asked.label.as_ref().and_then(|name| self.named("labels", name).ok());
-        let flags = usual::FLAGS.iter().map(|(name, _)| *name);
-        let names: Vec<_> = SPLITS.iter().copied().chain(flags).chain(FOLDS).collect();
+        let names = usual_splits();
         let holds_parts = |parts: &Parts| {
             let tells = |text: &str| text.is_empty() || parts.part(text).is_some();
             self.rows().all(|row| tells(cell(row, parts.column))) && label != Some(parts.column)

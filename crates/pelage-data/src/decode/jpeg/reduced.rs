@@ -2,9 +2,14 @@
 //! pixels of each block side, which leaves out what is finer; at an eighth each is the mean of its block. zune-jpeg has
 //! no such transform, jpeg-decoder has.
 
+#[cfg(feature = "files")]
+use std::sync::OnceLock;
+
 use image::RgbImage;
 use image::metadata::Orientation;
 use jpeg_decoder::{Decoder, PixelFormat};
+#[cfg(feature = "files")]
+use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use super::{File, Stored};
 use crate::decode::limits::{Budget, rgb_bytes};
@@ -39,7 +44,9 @@ pub(super) fn decode(file: &File, budget: &Budget, eighths: u32) -> Result<Optio
         (coefficients + planes + rgb_bytes(made)).max(2 * rgb_bytes(made)),
     )?;
     // Nor must a panic cost a file that zune-jpeg can read.
-    let pixels = quietly(|| pixels(file.bytes, width as u16, height as u16)).flatten();
+    let pixels = apart(|| quietly(|| pixels(file.bytes, width as u16, height as u16)))
+        .flatten()
+        .flatten();
     let image = pixels.and_then(|pixels| RgbImage::from_raw(width, height, pixels));
     Ok(image.map(|image| Stored {
         image,
@@ -48,6 +55,33 @@ pub(super) fn decode(file: &File, budget: &Budget, eighths: u32) -> Result<Optio
         orientation: Orientation::NoTransforms,
         held,
     }))
+}
+
+/// Does work that the decoder shares among threads, which is a pool of their own that does nothing else; none where
+/// there are no such threads. This thread does nothing meanwhile. As one of a pool it would take on other work while it
+/// waits, and read images that find no memory because of this one; and where a third thread has a part of that work
+/// and waits for this one's memory, both would wait for ever.
+#[cfg(feature = "files")]
+fn apart<T: Send>(work: impl FnOnce() -> T + Send) -> Option<T> {
+    static POOL: OnceLock<Option<ThreadPool>> = OnceLock::new();
+    let make = || {
+        let threads = ThreadPoolBuilder::new().num_threads(rayon::current_num_threads());
+        threads.build().ok()
+    };
+    let pool = POOL.get_or_init(make).as_ref()?;
+    if rayon::current_thread_index().is_none() {
+        return Some(pool.install(work));
+    }
+    std::thread::scope(|scope| {
+        let started = std::thread::Builder::new().spawn_scoped(scope, || pool.install(work));
+        started.ok()?.join().ok()
+    })
+}
+
+/// In a browser there is one thread.
+#[cfg(not(feature = "files"))]
+fn apart<T>(work: impl FnOnce() -> T) -> Option<T> {
+    Some(work())
 }
 
 fn pixels(bytes: &[u8], width: u16, height: u16) -> Option<Vec<u8>> {

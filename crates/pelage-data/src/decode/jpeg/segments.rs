@@ -11,6 +11,20 @@ pub(super) struct Segment<'a> {
     pub(super) data: &'a [u8],
     /// Where bytes stand before its marker that belong to nothing; viewers pass over them.
     pub(super) stray: Range<usize>,
+    /// Where it ends, its data included; the end of the image, its marker.
+    pub(super) end: usize,
+}
+
+impl Segment<'_> {
+    /// Whether no decoder needs it: comments, color profiles, previews and the like, but not what says how colors are
+    /// stored (of Adobe) and how the image is turned (EXIF).
+    pub(super) fn is_unused(&self) -> bool {
+        match self.marker {
+            APP1 => !self.payload.starts_with(b"Exif\0"),
+            0xE2..=0xED | 0xEF | COM => true,
+            _ => false,
+        }
+    }
 }
 
 /// Start of image, quantization tables, Huffman tables, restart interval, start of scan, end of image.
@@ -20,6 +34,10 @@ pub(super) const DHT: u8 = 0xC4;
 pub(super) const DRI: u8 = 0xDD;
 pub(super) const SOS: u8 = 0xDA;
 pub(super) const EOI: u8 = 0xD9;
+
+/// The second application's segment, and a comment.
+const APP1: u8 = 0xE1;
+const COM: u8 = 0xFE;
 
 /// The segments of `bytes`, the end of the image being the last one; none behind one that is cut.
 pub(super) fn segments(bytes: &[u8]) -> impl Iterator<Item = Segment<'_>> {
@@ -33,6 +51,7 @@ pub(super) fn segments(bytes: &[u8]) -> impl Iterator<Item = Segment<'_>> {
             payload: &[],
             data: &[],
             stray: before..stray_end,
+            end: marker_at + 1,
         };
         at = marker_at + 1;
         match marker {
@@ -43,11 +62,13 @@ pub(super) fn segments(bytes: &[u8]) -> impl Iterator<Item = Segment<'_>> {
                 let end = at + usize::from(u16::from_be_bytes(*length?));
                 segment.payload = bytes.get(at + 2..end)?;
                 at = end;
+                segment.end = end;
             }
         }
         if marker == SOS {
             let end = at + scan_end(&bytes[at..]);
             segment.data = &bytes[at..end];
+            segment.end = end;
             at = end;
         }
         Some(segment)

@@ -16,6 +16,8 @@ pub(super) struct Structure {
     pub(super) lone_baseline_scan: bool,
     /// Bytes between the segments that belong to nothing.
     pub(super) stray: bool,
+    /// Bytes of segments that no decoder needs.
+    pub(super) unused: usize,
 }
 
 /// The frame header.
@@ -111,10 +113,13 @@ impl Frame {
 impl Structure {
     pub(super) fn of(bytes: &[u8]) -> Structure {
         let mut found = Structure::default();
-        for Segment {
-            marker, payload, stray, ..
-        } in segments(bytes)
-        {
+        for segment in segments(bytes) {
+            if segment.is_unused() {
+                found.unused += segment.payload.len();
+            }
+            let Segment {
+                marker, payload, stray, ..
+            } = segment;
             // Behind the data of a scan some writers pad, which decoders know.
             found.stray |= !stray.is_empty();
             match marker {
@@ -141,15 +146,25 @@ impl Structure {
     }
 }
 
-/// The file without bytes between its segments that belong to nothing.
-pub(super) fn without_strays(bytes: &[u8]) -> Vec<u8> {
-    let strays: usize = segments(bytes).map(|segment| segment.stray.len()).sum();
-    let mut kept = Vec::with_capacity(bytes.len() - strays);
-    let mut from = 0;
-    for Segment { stray, .. } in segments(bytes) {
-        kept.extend_from_slice(&bytes[from..stray.start]);
-        from = stray.end;
+/// Hands over the parts of the file without bytes between its segments that belong to nothing, without segments that no
+/// decoder needs and what follows the image, and says how many bytes these are.
+pub(super) fn without_unused(bytes: &[u8], mut take: impl FnMut(&[u8])) -> u64 {
+    let (mut count, mut from, mut end) = (0, 0, bytes.len());
+    let mut give = |part: &[u8]| {
+        count += part.len() as u64;
+        take(part);
+    };
+    for segment in segments(bytes) {
+        give(&bytes[from..segment.stray.start]);
+        from = if segment.is_unused() {
+            segment.end
+        } else {
+            segment.stray.end
+        };
+        if segment.marker == EOI {
+            end = segment.end;
+        }
     }
-    kept.extend_from_slice(&bytes[from..]);
-    kept
+    give(&bytes[from..end]);
+    count
 }
