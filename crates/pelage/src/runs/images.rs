@@ -11,7 +11,7 @@ use pelage_model::saved::Facts;
 use serde::Serialize;
 
 use super::learnt;
-use super::own::{common, settings};
+use super::own::{self, common, settings};
 use crate::{Error, Result};
 
 /// Which images to evaluate a model on.
@@ -50,6 +50,8 @@ pub struct Scored {
     pub images: Catalog,
     /// The training part of the same data set, where there is one.
     pub train: Option<Catalog>,
+    /// Number of images that are gone from it.
+    pub gone: usize,
     /// Number of images that were left out because the run was trained on them.
     pub trained_out: usize,
     /// Number of images that are among these although the run was trained on files of the same content.
@@ -100,12 +102,13 @@ pub fn to_evaluate(runs: &[(&Path, &Facts)], wanted: Wanted) -> Result<Scored> {
     let data = match wanted {
         Wanted::Unseen(data) | Wanted::All(data) => data,
         Wanted::Validated => {
-            let split = common(runs, None)?;
+            let own::Images { split, gone, .. } = common(runs, None)?;
             log::info!("data: the validation pictures that {} recorded", run.display());
             return Ok(Scored {
                 part: Some(Part::Validation),
                 images: split.validation,
                 train: Some(split.train),
+                gone,
                 trained_out: 0,
                 trained_in: 0,
                 unrecorded: Vec::new(),
@@ -134,6 +137,7 @@ pub fn to_evaluate(runs: &[(&Path, &Facts)], wanted: Wanted) -> Result<Scored> {
         part,
         images: Catalog::default(),
         train,
+        gone: 0,
         trained_out: 0,
         trained_in: 0,
         unrecorded,
