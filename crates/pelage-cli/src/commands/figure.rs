@@ -1,5 +1,6 @@
 //! The figure that a verb writes to a file, as its name ends.
 
+use pelage::data::shown;
 use std::path::Path;
 
 use clap::Args;
@@ -34,7 +35,7 @@ impl Replacing {
             Some("svg") => Format::Svg,
             Some("png") => Format::Png,
             _ => {
-                let out = out.display();
+                let out = shown::path(out);
                 return Err(Failure::usage(format!("{out}: its name tells no kind of figure"))
                     .help("give a name that ends in .svg or .png"));
             }
@@ -50,7 +51,7 @@ impl Figure {
         let out = self.output.path();
         let bytes = match self.format {
             Format::Png => svg_to_png(&svg, 2.0)
-                .map_err(|reason| Failure::failed(format!("{}: cannot be drawn: {reason}", out.display())))?,
+                .map_err(|reason| Failure::failed(format!("{}: cannot be drawn: {reason}", shown::path(out))))?,
             _ => source::mark_svg(&svg).into_bytes(),
         };
         self.output.write(&bytes)?;

@@ -3,6 +3,7 @@
 mod answers;
 mod inputs;
 
+use pelage::data::shown;
 use std::io::Write;
 use std::path::PathBuf;
 
@@ -131,7 +132,7 @@ impl Rows {
             Rows::Through(to, path) => {
                 let rows = rows()?;
                 let written = to.write_all(&rows).and_then(|()| to.flush());
-                written.map_err(|failure| Failure::failed(format!("{}: {failure}", path.display())))
+                written.map_err(|failure| Failure::failed(format!("{}: {failure}", shown::path(path))))
             }
             Rows::Growing(growing) => Ok(growing.add(&rows()?)?),
         }

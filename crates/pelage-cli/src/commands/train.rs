@@ -21,7 +21,7 @@ use pelage::{Config, Recipe, Run};
 use super::evaluate::accuracy;
 use crate::failure::{Failure, Outcome};
 use crate::progress::{self, Detail, Task};
-use crate::signals::{interrupted, stop_on_signal};
+use crate::signals::{end_on_signal, interrupted, stop_on_signal};
 use crate::table::{count, duration, fixed, left_out, some, thousands};
 use crate::terminal::{is_json, quoted, tell};
 use crate::usage;
@@ -223,6 +223,7 @@ fn trained(run: &Run, again: Option<String>, lines: Lines) -> Result<Trained, Fa
         lines.observe(event);
         display.observe(event)
     });
+    end_on_signal();
     display.finish();
     let trained = trained?;
     lines.finished(run, &trained);

@@ -76,7 +76,7 @@ fn what_was_trained_on_is_not_scored() {
     assert_eq!(out("a/two a/run"), both);
     std::fs::rename(place.path("a/data"), place.path("elsewhere")).unwrap();
     place.run("evaluate a/run elsewhere").succeeds().prints("7 pictures:");
-    place.run("evaluate a/run").exits(2).says("any more");
+    place.run("evaluate a/run").exits(1).says("any more");
     place
         .run("evaluate a/run elsewhere --json")
         .succeeds()
@@ -96,7 +96,7 @@ fn images_that_were_added_change_nothing_and_others_are_refused() {
         .says("12 pictures added since the run began");
     // Moved: they are named.
     std::fs::rename(place.path("a/data"), place.path("moved")).unwrap();
-    place.run("train --resume a/run --epochs 3").exits(2).says("any more");
+    place.run("train --resume a/run --epochs 3").exits(1).says("any more");
     place.run("train --resume a/run moved --epochs 3").succeeds();
     place.run("evaluate a/run").succeeds();
     // One was replaced, one is missing.
@@ -106,18 +106,18 @@ fn images_that_were_added_change_nothing_and_others_are_refused() {
     for verb in ["evaluate a/run", "calibrate a/run", "train --resume a/run --epochs 4"] {
         place
             .run(verb)
-            .exits(2)
+            .exits(1)
             .says(&format!("1 is others by now: {one}; put back"));
     }
     std::fs::remove_file(place.path(&format!("moved/{one}"))).unwrap();
     place
         .run("evaluate a/run")
-        .exits(2)
+        .exits(1)
         .says(&format!("1 of those for validation is missing: {one}; put back"))
         .says("help: DATA after the run");
     place
         .run("train --resume a/run --epochs 4")
-        .exits(2)
+        .exits(1)
         .says(&format!("1 of 20 is missing: {one}; put back what was there"));
 }
 
@@ -195,13 +195,13 @@ fn what_is_gone_stops_only_what_cannot_do_without_it() {
         .run("suspects a/run --csv s.csv --page s.html --force --json")
         .succeeds()
         .prints("\"gone\": 6,");
-    place.run("calibrate a/run").exits(2).says(&format!(
+    place.run("calibrate a/run").exits(1).says(&format!(
         "1 of those for validation is missing: {}; put back",
         validation[0]
     ));
     // Training goes on with the same pictures or not at all.
     dogs.truncate(4);
-    let resumed = place.run("train --resume a/run --epochs 2").exits(2);
+    let resumed = place.run("train --resume a/run --epochs 2").exits(1);
     let mut named: Vec<_> = dogs.into_iter().chain(validation.first()).collect();
     named.sort_by_key(|name| (validation.contains(name), train.iter().position(|one| one == *name)));
     resumed
@@ -280,7 +280,7 @@ fn a_record_that_was_changed_is_not_believed() {
     std::fs::remove_file(place.path("a/run/split.csv")).unwrap();
     place.run("evaluate a/run").succeeds().prints("6 pictures:");
     place.add("a/data/cat/new.png");
-    place.run("evaluate a/run").exits(2).says("cannot be told");
+    place.run("evaluate a/run").exits(1).says("cannot be told");
 }
 
 #[test]
@@ -325,7 +325,7 @@ fn a_model_without_its_record_says_so() {
         .says_nothing_of("not recorded");
     place.add("a/data/cat/new.png");
     for verb in ["evaluate", "calibrate", "report"] {
-        let ran = place.run(&format!("{verb} lone.safetensors")).exits(2);
+        let ran = place.run(&format!("{verb} lone.safetensors")).exits(1);
         ran.says("which images were for training")
             .says("help: DATA after the run");
     }

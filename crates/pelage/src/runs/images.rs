@@ -2,6 +2,7 @@
 //! images by name and content, so that neither another working directory nor images that were added, moved or
 //! replaced lets a training image pass for one of validation.
 
+use pelage_data::shown;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
@@ -103,7 +104,7 @@ pub fn to_evaluate(runs: &[(&Path, &Facts)], wanted: Wanted) -> Result<Scored> {
         Wanted::Unseen(data) | Wanted::All(data) => data,
         Wanted::Validated => {
             let own::Images { split, gone, .. } = common(runs, None)?;
-            log::info!("data: the validation pictures that {} recorded", run.display());
+            log::info!("data: the validation pictures that {} recorded", shown::path(run));
             return Ok(Scored {
                 part: Some(Part::Validation),
                 images: split.validation,
@@ -151,7 +152,7 @@ pub fn to_evaluate(runs: &[(&Path, &Facts)], wanted: Wanted) -> Result<Scored> {
     }
     log::info!("data: {count} pictures are left out, since the run was trained on their content");
     if count == images.len() {
-        let data = data.path.display();
+        let data = shown::path(&data.path);
         return Err(Error::Settings(format!(
             "all {count} images at {data} are ones that the run was trained on; name others"
         )));

@@ -1,6 +1,7 @@
 //! The images of a run, as its record names them by name and content, where they lie now: so that neither another
 //! working directory nor images that were added, moved or replaced lets a training image pass for one of validation.
 
+use pelage_data::shown;
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
@@ -88,7 +89,7 @@ pub fn of_run(folder: &Path, config: &Config, needed: Needed) -> Result<Images> 
     }
     let path = &config.data;
     if !source::on_disk(path).exists() {
-        let path = path.display();
+        let path = shown::path(path);
         return Err(Error::Images(format!(
             "the images of the run are not at {path} any more"
         )));
@@ -196,7 +197,7 @@ fn told(folder: &Path, needed: Needed, gone: usize, left: usize) -> String {
         1 => ("", "is", "it is"),
         _ => ("s", "are", "they are"),
     };
-    let folder = folder.display();
+    let folder = shown::path(folder);
     format!("{gone} {which}picture{s} of {folder} {are} gone{or_others}; {they} {then}")
 }
 
@@ -223,7 +224,7 @@ const NAMED: usize = 3;
 
 /// `number` images, of which these are the names, are `how`: missing, or others.
 fn changed(path: &Path, number: &str, how: &str, names: &[&str]) -> Error {
-    let path = path.display();
+    let path = shown::path(path);
     let are = if names.len() == 1 { "is" } else { "are" };
     let first = names[..names.len().min(NAMED)].join(", ");
     let more = match names.len().saturating_sub(NAMED) {
