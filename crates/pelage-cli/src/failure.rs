@@ -21,7 +21,7 @@ pub struct Failure {
 enum Kind {
     /// The command was used wrongly.
     Usage,
-    /// The command was valid, but failed.
+    /// The command was valid, but failed: what it names is not there, for one.
     Failed,
     /// The signal of this number stopped it; what was done is kept, and the message says how to go on.
     Interrupted(u8),
@@ -119,7 +119,7 @@ impl From<pelage::Error> for Failure {
             Error::Setting { name, value, allowed } => setting(name, &value, &allowed),
             Error::Settings(_) | Error::Folder { .. } => usage(),
             Error::Frozen => usage().help("`--no-augmentation`, or `--unfreeze last-3`"),
-            Error::Images(_) => usage().help("DATA after the run, or `--data DATA` where there are several"),
+            Error::Images(_) => failed().help("DATA after the run, or `--data DATA` where there are several"),
             Error::DifferentImages => usage().help("`pelage compare --data DATA` compares them on others"),
             Error::Unreadable(_) => failed().help("`--fill-unreadable` gives them equal probabilities"),
             Error::Uncalibrated { ref model } => {
@@ -176,7 +176,7 @@ impl From<pelage::data::Error> for Failure {
             Error::OtherOrigin { .. } => usage().help("give what it was made with, or begin again by `--force`"),
             Error::OtherPart { .. } => usage().help("make it again as the others were made, or leave it out"),
             Error::Holes { .. } => usage().help("give all parts, each once"),
-            Error::NotFound { .. } | Error::Exists { .. } | Error::Labels { .. } => usage(),
+            Error::Exists { .. } | Error::Labels { .. } => usage(),
             Error::NoValidation { path, .. } => usage().help(format!(
                 "`--validation-split 0.2`, or `pelage organize {} --out data`",
                 quoted(&path)

@@ -3,15 +3,17 @@
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+use console::Term;
 use indicatif::{ProgressBar, ProgressStyle};
 use pelage::data::Progress;
 use pelage::features::PHASE;
 use pelage::runs::record;
+use pelage::train::history::HistoryRow;
 use pelage::train::{Control, Event};
 
 use crate::signals::interrupted;
-use crate::table::{count, duration, fixed, megabytes};
-use crate::terminal::{BARS, has_bars, tell};
+use crate::table::{count, duration, fits, fixed, megabytes};
+use crate::terminal::{BARS, columns, has_bars, tell};
 
 /// Seconds between two plain lines.
 const PLAIN_SECONDS: u64 = 10;
@@ -290,8 +292,7 @@ impl Training {
                 let Some(row) = history.last() else {
                     return Control::Continue;
                 };
-                let mark = if *improved { "  best so far" } else { "" };
-                let line = format!("{}{mark}", record::line(row, *epochs));
+                let line = epoch(row, *epochs, *improved, columns(&Term::stderr()));
                 let quiet = self.last_line.elapsed() > Duration::from_secs(PLAIN_SECONDS);
                 if self.detail == Detail::EachEpoch || (quiet && !self.terminal) {
                     self.last_line = Instant::now();
@@ -333,6 +334,37 @@ impl Training {
     }
 }
 
+/// An epoch in one line, of `columns` where there are so many: a narrow one leaves out words that the numbers say as
+/// well, and is broken between the figures of training and those of validation.
+fn epoch(row: &HistoryRow, epochs: usize, is_best: bool, columns: Option<usize>) -> String {
+    let (whole, best) = (record::line(row, epochs), is_best.then_some("best"));
+    // All lines of a run look alike, whether they are the best or not.
+    if columns.is_none_or(|columns| fits(&format!("{whole}  best"), columns)) {
+        return best.map_or(whole.clone(), |best| format!("{whole}  {best}"));
+    }
+    let figures = |loss: f64, accuracy: f64| format!("{}, {:.2} %", fixed(loss, 4), 100.0 * accuracy);
+    let parts = [
+        format!("epoch {:>2}/{epochs}", row.epoch),
+        format!("loss {}", figures(row.train_loss, row.train_accuracy)),
+        format!("validation {}", figures(row.validation_loss, row.validation_accuracy)),
+        match row.seconds {
+            short @ 0.0..100.0 => format!("{short:.1} s"),
+            long => duration(long),
+        },
+    ];
+    let mut lines = String::new();
+    for part in parts.into_iter().chain(best.map(String::from)) {
+        let last = lines.lines().last().unwrap_or_default();
+        let joint = match last {
+            "" => "",
+            last if columns.is_none_or(|columns| fits(&format!("{last}  {part}"), columns)) => "  ",
+            _ => "\n    ",
+        };
+        lines += &format!("{joint}{part}");
+    }
+    lines
+}
+
 /// One more bar, below the others.
 fn bar(template: &str) -> ProgressBar {
     // The templates above are constants; a wrong one would show at first sight.
@@ -343,6 +375,58 @@ fn bar(template: &str) -> ProgressBar {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_epoch_is_one_line_as_wide_as_there_is_room() {
+        let row = HistoryRow {
+            epoch: 7,
+            step: 700,
+            learning_rate: 0.01,
+            train_loss: 0.61234,
+            train_accuracy: 0.7154,
+            validation_loss: 0.5,
+            validation_accuracy: 0.81,
+            seconds: 12.34,
+            images_per_second: 812.4,
+        };
+        let whole = "epoch  7/25  loss 0.6123  accuracy 71.54 %  |  validation loss 0.5000  accuracy 81.00 %  |  \
+                     12.3 s, 812 images/s  best";
+        assert_eq!(epoch(&row, 25, true, None), whole);
+        for (columns, is_best, golden) in [
+            (120, true, whole),
+            (120, false, whole.trim_end_matches("  best")),
+            (
+                80,
+                true,
+                "epoch  7/25  loss 0.6123, 71.54 %  validation 0.5000, 81.00 %  12.3 s  best",
+            ),
+            (
+                50,
+                true,
+                "epoch  7/25  loss 0.6123, 71.54 %\n    validation 0.5000, 81.00 %  12.3 s  best",
+            ),
+            (
+                50,
+                false,
+                "epoch  7/25  loss 0.6123, 71.54 %\n    validation 0.5000, 81.00 %  12.3 s",
+            ),
+        ] {
+            assert_eq!(epoch(&row, 25, is_best, Some(columns)), golden, "{columns}");
+        }
+        // With the most digits that there are usually.
+        let long = HistoryRow {
+            epoch: 100,
+            train_accuracy: 1.0,
+            validation_accuracy: 1.0,
+            seconds: 5000.0,
+            ..row
+        };
+        let line = epoch(&long, 100, false, Some(80));
+        assert_eq!(
+            line,
+            "epoch 100/100  loss 0.6123, 100.00 %  validation 0.5000, 100.00 %  1 h 23 min"
+        );
+    }
 
     #[test]
     fn a_phase_is_forecast_by_what_was_done_in_it() {

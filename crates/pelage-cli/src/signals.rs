@@ -10,16 +10,20 @@ use crate::terminal::tell;
 
 /// The signal that asked to stop; 0 before there was one.
 static ASKED: LazyLock<Arc<AtomicUsize>> = LazyLock::new(Arc::default);
+/// Whether nobody looks whether one asked.
+static UNHEARD: LazyLock<Arc<AtomicBool>> = LazyLock::new(Arc::default);
 
 /// From now on the first Ctrl-C or SIGTERM asks training to stop after its step; a second one ends the process at once.
 /// A signal that the process was started to ignore (by `nohup`, or in the background) stays ignored, and SIGHUP, when a
 /// terminal is closed, keeps its meaning.
 pub(crate) fn stop_on_signal() {
     static ONCE: Once = Once::new();
+    UNHEARD.store(false, Ordering::SeqCst);
     ONCE.call_once(|| {
         let again = Arc::new(AtomicBool::new(false));
         for signal in [SIGINT, SIGTERM].into_iter().filter(|&signal| !is_ignored(signal)) {
-            let listening = flag::register_conditional_shutdown(signal, 128 + signal, again.clone())
+            let listening = flag::register_conditional_default(signal, UNHEARD.clone())
+                .and_then(|_| flag::register_conditional_shutdown(signal, 128 + signal, again.clone()))
                 .and_then(|_| flag::register_usize(signal, ASKED.clone(), signal as usize))
                 .and_then(|_| flag::register(signal, again.clone()));
             if let Err(failure) = listening {
@@ -29,6 +33,11 @@ pub(crate) fn stop_on_signal() {
             }
         }
     });
+}
+
+/// From now on the first signal ends the process again, since what follows does not ask whether there was one.
+pub(crate) fn end_on_signal() {
+    UNHEARD.store(true, Ordering::SeqCst);
 }
 
 /// The number of the signal that has asked to stop.

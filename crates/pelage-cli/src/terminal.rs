@@ -8,6 +8,7 @@ use std::sync::LazyLock;
 
 use console::{Term, measure_text_width};
 use indicatif::MultiProgress;
+use pelage::data::shown;
 
 use options::settled;
 pub(crate) use options::{Options, begin, is_json, is_quiet, is_verbose};
@@ -222,7 +223,7 @@ pub(crate) fn quoted_text(text: &str) -> String {
     let safe = |c: char| c.is_alphanumeric() || "/._-+,:@%=".contains(c);
     match !text.is_empty() && text.chars().all(safe) {
         true => text.to_string(),
-        false => format!("'{}'", text.replace('\'', "'\\''")),
+        false => shown::quoted(text),
     }
 }
 

@@ -136,3 +136,63 @@ fn pages_look_right_on_a_phone_and_on_a_desk() {
         assert!(!text.contains(outside), "the page needs nothing else: {outside}");
     }
 }
+
+/// What is cut off or covered: cells of tables, links of the contents, names below pictures.
+const CUT: &str = r#"
+const faults = [], width = document.documentElement.clientWidth;
+if (document.documentElement.scrollWidth > width) faults.push("the page is wider than the screen");
+for (const scroll of document.querySelectorAll(".scroll"))
+  if (scroll.scrollWidth > scroll.clientWidth) {
+    const words = scroll.textContent.trim().slice(0, 40);
+    faults.push(`to be scrolled, ${scroll.scrollWidth} of ${scroll.clientWidth}: ${words}`);
+  }
+for (const part of document.querySelectorAll("nav a, table.confusion th, table.confusion td, figcaption, dl.tiles div")) {
+  if (!part.checkVisibility()) continue;
+  const box = part.getBoundingClientRect();
+  const isCut = part.scrollWidth > part.clientWidth + 1 && getComputedStyle(part).display !== "inline";
+  if (box.left < 0 || box.right > width || isCut) faults.push(`cut: ${part.textContent.trim().slice(0, 60)}`);
+}
+return faults;
+"#;
+
+#[test]
+fn a_report_on_five_classes_is_whole_on_a_desk() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(browser) = Browser::start(&folder.path().join("profile"), &[]) else {
+        return;
+    };
+    let classes = [
+        "Dama_dama",
+        "Capreolus capreolus",
+        "Nyctereutes procyonoides viverrinus",
+        "Sus scrofa",
+        "Vulpes",
+    ];
+    for (at, class) in classes.iter().enumerate() {
+        for (part, count) in [("train", 6), ("validation", 12)] {
+            let at_class = folder.path().join("data").join(part).join(class);
+            std::fs::create_dir_all(&at_class).unwrap();
+            for i in 0..count {
+                let seed = 1000 * at as u64 + i + if part == "train" { 500 } else { 0 };
+                let name = format!("{i}-a_long_name_without_any_place_to_break_it_{at}.png");
+                common::stripes(at % 2, seed, 24).save(at_class.join(name)).unwrap();
+            }
+        }
+    }
+    let train = "train data --image-size 24 --epochs 1 --out run";
+    succeed(folder.path(), &train.split(' ').collect::<Vec<_>>());
+    succeed(folder.path(), &["report", "run", "--out", "report.html"]);
+    let page = folder.path().join("report.html");
+    look(&browser, &page, "report-five");
+    browser.screen(1280, 900, "light");
+    browser.open(&format!("file://{}", page.display()));
+    assert_eq!(browser.run(CUT), json!([]));
+    let columns = browser.run("return document.querySelectorAll('table.confusion thead th').length");
+    assert_eq!(columns, 6);
+    // Below a picture stands which it is: names of files recur in classes.
+    let named = "return [...document.querySelectorAll('.gallery figcaption')].every(\
+                 (caption) => /\\/[^/]+-a_long_name_without_any_place_to_break_it_[0-4].png$/.test(caption.innerText.trim()))";
+    assert_eq!(browser.run(named), true);
+    let first = browser.run("return document.querySelector('.gallery figcaption').innerText");
+    assert!(first.as_str().unwrap().contains("\nvalidation/"), "{first}");
+}

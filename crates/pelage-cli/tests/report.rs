@@ -69,12 +69,12 @@ fn a_report_has_every_part_and_says_what_is_missing() {
     assert!(said.contains("balanced accuracy of this model"), "{said}");
 
     fs::rename(folder.path().join("data"), folder.path().join("moved")).unwrap();
-    let message = fail(folder.path(), &["report", "run"], 2);
+    let message = fail(folder.path(), &["report", "run"], 1);
     assert!(
         message.contains("data any more") && message.contains("DATA after the run"),
         "{message}"
     );
-    let message = fail(folder.path(), &["report", "run", "nowhere"], 2);
+    let message = fail(folder.path(), &["report", "run", "nowhere"], 1);
     assert!(message.contains("nowhere"), "{message}");
     fs::create_dir_all(folder.path().join("other/horses")).unwrap();
     fs::copy(

@@ -92,7 +92,7 @@ fn wrong_labels_are_found_and_left_out() {
     succeed(at, &["evaluate", "without"]);
     // Where the pictures lie now is an argument; one document goes to standard output.
     std::fs::rename(at.join("data"), at.join("moved")).unwrap();
-    let said = fail(at, &["suspects", "run"], 2);
+    let said = fail(at, &["suspects", "run"], 1);
     assert!(said.contains("DATA after the run"), "{said}");
     let output = common::run(at, &["suspects", "run", "moved", "--csv", "-", "--page", "moved.html"]);
     assert!(output.stdout == table.as_bytes() && output.status.success());

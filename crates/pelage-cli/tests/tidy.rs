@@ -162,6 +162,20 @@ fn libraries_name_no_flags_and_no_verbs() {
     }
 }
 
+/// A path with blanks is told in quotes, by the one function that knows when.
+#[test]
+fn errors_show_paths_by_one_function() {
+    for (name, text) in CRATES[..6].iter().flat_map(|name| code(name)) {
+        for (at, _) in text.match_indices("#[error(") {
+            let attribute = text[at..].split(")]").next().unwrap_or_default();
+            assert!(!attribute.contains("display()"), "{name}: {attribute}");
+        }
+        for line in text.lines().filter(|line| line.contains(".display()")) {
+            assert!(!line.contains("format!(\"{}"), "{name}: {line}");
+        }
+    }
+}
+
 #[test]
 fn lines_stay_short() {
     for (name, text) in CRATES.iter().flat_map(|name| code(name)) {

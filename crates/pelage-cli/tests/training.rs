@@ -263,8 +263,8 @@ fn a_run_does_not_go_on_with_other_images() {
     data(folder.path(), 20, 8);
     succeed(folder.path(), &train(&["--out", "run"]));
     std::fs::remove_file(folder.path().join("data/train/level/3.png")).unwrap();
-    let refused = fail(folder.path(), &["train", "--resume", "run", "--epochs", "6"], 2);
-    assert!(refused.contains("1 of 56 are missing, train/level/3.png"), "{refused}");
+    let refused = fail(folder.path(), &["train", "--resume", "run", "--epochs", "6"], 1);
+    assert!(refused.contains("1 of 56 is missing: train/level/3.png"), "{refused}");
 }
 
 /// A limit on file sizes stands in for a full disk: writing fails in the same place, with an error.

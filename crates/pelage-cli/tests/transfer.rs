@@ -117,6 +117,49 @@ fn fine_tuning_goes_on_from_the_head_that_it_trained_first() {
     assert!(first < (best + 2f64.ln()) / 2.0, "{first} after {best}");
 }
 
+/// Interrupted in its second phase it tells how to go on, and has lost nothing.
+#[cfg(unix)]
+#[test]
+fn fine_tuning_that_was_interrupted_goes_on_where_it_was() {
+    use std::process::Stdio;
+    let folder = tempfile::tempdir().unwrap();
+    data(folder.path(), 30, 10);
+    let arguments = train(&["--fine-tune", "--epochs", "1000", "--patience", "0", "--out", "run"]);
+    let child = common::pelage(folder.path())
+        .args(arguments)
+        .stderr(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let log = || std::fs::read_to_string(folder.path().join("run/log.txt")).unwrap_or_default();
+    while !log().contains("epoch 2/") {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    let pid = child.id().to_string();
+    std::process::Command::new("kill")
+        .args(["-INT", &pid])
+        .status()
+        .unwrap();
+    let output = child.wait_with_output().unwrap();
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(130), "{told}");
+    assert!(
+        told.contains("stopping after this step and saving") && !told.contains("lose"),
+        "{told}"
+    );
+    assert!(
+        told.contains("interrupted and saved; resume by `pelage train --resume run`"),
+        "{told}"
+    );
+    let [head, before] = ["run/head", "run"].map(|run| history(folder.path(), run));
+    let more = (before.len() + 1).to_string();
+    succeed(folder.path(), &["train", "--resume", "run", "--epochs", &more]);
+    let after = history(folder.path(), "run");
+    assert_eq!(after.len(), before.len() + 1);
+    assert_eq!(after[..before.len()], before, "epochs that were done are done");
+    assert_eq!(history(folder.path(), "run/head"), head);
+}
+
 #[test]
 fn features_come_with_paths_and_labels_and_are_kept() {
     let folder = tempfile::tempdir().unwrap();

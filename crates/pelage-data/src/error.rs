@@ -1,5 +1,6 @@
 //! What can go wrong on the way from files to batches.
 
+use crate::shown;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -13,7 +14,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 #[non_exhaustive]
 pub enum Error {
     /// A file or folder could not be read or written.
-    #[error("{}: {source}", path.display())]
+    #[error("{}: {source}", shown::path(path))]
     Io {
         /// The file or folder.
         path: PathBuf,
@@ -32,25 +33,25 @@ pub enum Error {
         allowed: String,
     },
     /// There is nothing at the path of a source.
-    #[error("{}: there is no such folder, zip or tar", path.display())]
+    #[error("{}: there is no such folder, zip or tar", shown::path(path))]
     NotFound {
         /// The path.
         path: PathBuf,
     },
     /// A file would be replaced that this crate has not written.
-    #[error("{} is there already; choose an empty folder", path.display())]
+    #[error("{} is there already; choose an empty folder", shown::path(path))]
     Exists {
         /// The file.
         path: PathBuf,
     },
     /// Another process writes a folder.
-    #[error("{} is being written by another process", path.display())]
+    #[error("{} is being written by another process", shown::path(path))]
     Busy {
         /// The folder.
         path: PathBuf,
     },
     /// A file would be replaced by one of another kind.
-    #[error("{} is there already, and is no {wanted}; it was left as it is", path.display())]
+    #[error("{} is there already, and is no {wanted}; it was left as it is", shown::path(path))]
     OtherKind {
         /// The file.
         path: PathBuf,
@@ -58,13 +59,13 @@ pub enum Error {
         wanted: &'static str,
     },
     /// A table of this name is unfinished, and would be lost.
-    #[error("{}: an unfinished table is there", path.display())]
+    #[error("{}: an unfinished table is there", shown::path(path))]
     Unfinished {
         /// Its rows so far.
         path: PathBuf,
     },
     /// A table is not of what it should be of.
-    #[error("{}: {reason}; it was left as it is", path.display())]
+    #[error("{}: {reason}; it was left as it is", shown::path(path))]
     OtherOrigin {
         /// The table, or its rows so far.
         path: PathBuf,
@@ -72,7 +73,7 @@ pub enum Error {
         reason: String,
     },
     /// A table is no part of the one that others are parts of.
-    #[error("{}: {reason}", path.display())]
+    #[error("{}: {reason}", shown::path(path))]
     OtherPart {
         /// The table.
         path: PathBuf,
@@ -86,13 +87,13 @@ pub enum Error {
         missing: String,
     },
     /// A file that a run needs would be replaced by something else.
-    #[error("{} belongs to a run, which would lose it; it was left as it is", path.display())]
+    #[error("{} belongs to a run, which would lose it; it was left as it is", shown::path(path))]
     Record {
         /// The file.
         path: PathBuf,
     },
     /// A file or folder of a data set is not what it should be.
-    #[error("{}: {reason}", path.display())]
+    #[error("{}: {reason}", shown::path(path))]
     Data {
         /// The file or folder; a member of a zip follows its archive and `!`.
         path: PathBuf,
@@ -100,7 +101,7 @@ pub enum Error {
         reason: String,
     },
     /// A line of a CSV of labels cannot be used.
-    #[error("{}, line {line}: {reason}", path.display())]
+    #[error("{}, line {line}: {reason}", shown::path(path))]
     Labels {
         /// The CSV.
         path: PathBuf,
@@ -112,7 +113,9 @@ pub enum Error {
     /// A source has no validation part, and no share of it was asked for.
     #[error(
         "{} has no pictures in folders named train and validation{}; make such folders, or set a share of the pictures \
-         aside for validation", path.display(), without_pictures(empty)
+         aside for validation",
+        shown::path(path),
+        without_pictures(empty)
     )]
     NoValidation {
         /// The source.
@@ -123,7 +126,9 @@ pub enum Error {
     /// A source has a training part alone, whose images say nothing about a model that has learnt from them.
     #[error(
         "{}: nothing to score: only the training part, {part}, has labels{}; add a folder named validation or test, or \
-         give the folder {part} itself", path.display(), without_pictures(empty)
+         give the folder {part} itself",
+        shown::path(path),
+        without_pictures(empty)
     )]
     OnlyTraining {
         /// The source.
@@ -137,7 +142,7 @@ pub enum Error {
     #[error(
         "{}: the folders {} hold the same, {}; is {} a class, or {}? If {1} are parts of one data set, name \
          one of them train; if they are classes, put their pictures together, or list the labels in a CSV",
-        path.display(), listed(folders), listed(within), folders[0], within[0]
+        shown::path(path), listed(folders), listed(within), folders[0], within[0]
     )]
     Ambiguous {
         /// The source.
@@ -151,7 +156,9 @@ pub enum Error {
     },
     /// A CSV of labels has a heading that does not tell which column holds what.
     #[error(
-        "{}: no telling which column holds the {what}, {problem}; its columns are {}", path.display(), listed(columns)
+        "{}: no telling which column holds the {what}, {problem}; its columns are {}",
+        shown::path(path),
+        listed(columns)
     )]
     Columns {
         /// The CSV.
@@ -164,13 +171,16 @@ pub enum Error {
         columns: Vec<String>,
     },
     /// A share of a source was asked for as validation part, and it has one.
-    #[error("{} has a validation part already; set no share of the pictures aside", path.display())]
+    #[error(
+        "{} has a validation part already; set no share of the pictures aside",
+        shown::path(path)
+    )]
     HasValidation {
         /// The source.
         path: PathBuf,
     },
     /// No image has a label.
-    #[error("{}: no labelled pictures; {}", path.display(), nested.as_deref().map(shortened).map_or(
+    #[error("{}: no labelled pictures; {}", shown::path(path), nested.as_deref().map(shortened).map_or(
         "put the pictures into one folder per class, name them like cat.0.jpg, or list their labels in a CSV".into(),
         |zip| format!("but there is {zip}; give that zip itself"),
     ))]
@@ -183,7 +193,8 @@ pub enum Error {
     /// A source has images of one class alone.
     #[error(
         "{}: only one class, '{class}', and a classifier needs two; put the pictures into one folder per class, name \
-         them like cat.0.jpg, or list their labels in a CSV", path.display()
+         them like cat.0.jpg, or list their labels in a CSV",
+        shown::path(path)
     )]
     OneClass {
         /// The source.
@@ -194,7 +205,9 @@ pub enum Error {
     /// The validation part, or the test part, has a class that the training part lacks.
     #[error(
         "{}: {part} has a class '{}' that training does not know (it knows {}); rename or remove that folder",
-        path.display(), shortened(class), listed(known)
+        shown::path(path),
+        shortened(class),
+        listed(known)
     )]
     UnknownClass {
         /// The source.
@@ -208,7 +221,8 @@ pub enum Error {
     },
     /// The validation part lacks a class.
     #[error(
-        "{}: validation has no picture of class '{class}'; move some there, or split the pictures again", path.display()
+        "{}: validation has no picture of class '{class}'; move some there, or split the pictures again",
+        shown::path(path)
     )]
     MissingClass {
         /// The source.
@@ -253,7 +267,7 @@ pub enum Error {
     #[error(
         "{}: {source}; decoded pictures and features are kept in this folder: free some space, make it writable, or \
          keep them elsewhere",
-        folder.display()
+        shown::path(folder)
     )]
     Cache {
         /// Its folder.
@@ -263,7 +277,10 @@ pub enum Error {
         source: std::io::Error,
     },
     /// A file of the disk cache has changed since it was written.
-    #[error("{}: the cache of decoded pictures is damaged; remove this file and try again", path.display())]
+    #[error(
+        "{}: the cache of decoded pictures is damaged; remove this file and try again",
+        shown::path(path)
+    )]
     DamagedCache {
         /// The file.
         path: PathBuf,

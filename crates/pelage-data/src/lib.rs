@@ -46,6 +46,7 @@ pub mod readable;
 pub mod sample;
 #[cfg(feature = "files")]
 pub mod shard;
+pub mod shown;
 #[cfg(feature = "files")]
 pub mod source;
 #[cfg(feature = "files")]

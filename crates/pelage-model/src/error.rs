@@ -1,5 +1,6 @@
 //! Everything that can go wrong with a model, its data and its training.
 
+use pelage_data::shown;
 use std::path::PathBuf;
 
 /// The result of every fallible function in pelage.
@@ -12,7 +13,7 @@ pub enum Error {
     #[error(transparent)]
     Data(pelage_data::Error),
     /// A file could not be read or written.
-    #[error("{}: {source}", path.display())]
+    #[error("{}: {source}", shown::path(path))]
     Io {
         /// The file.
         path: PathBuf,
@@ -60,7 +61,7 @@ pub enum Error {
         reason: String,
     },
     /// A model file, checkpoint or run is missing, damaged or of another kind.
-    #[error("{}: {reason}", path.display())]
+    #[error("{}: {reason}", shown::path(path))]
     Model {
         /// The file.
         path: PathBuf,
@@ -68,7 +69,7 @@ pub enum Error {
         reason: String,
     },
     /// A folder that was named is not what it should be: of a run, or for new files.
-    #[error("{}: {reason}", path.display())]
+    #[error("{}: {reason}", shown::path(path))]
     Folder {
         /// The folder.
         path: PathBuf,
@@ -85,13 +86,13 @@ pub enum Error {
     #[error("{0}")]
     Unreadable(String),
     /// A model has to be calibrated before this can be done.
-    #[error("{}: only a calibrated model can reject, and this one is not", model.display())]
+    #[error("{}: only a calibrated model can reject, and this one is not", shown::path(model))]
     Uncalibrated {
         /// The run folder or model file.
         model: PathBuf,
     },
     /// A model cannot be calibrated, or has a calibration that cannot be used.
-    #[error("{}: {reason}", model.display())]
+    #[error("{}: {reason}", shown::path(model))]
     Calibration {
         /// The run folder or model file.
         model: PathBuf,

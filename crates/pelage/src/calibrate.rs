@@ -35,8 +35,8 @@ pub struct Calibrated {
     pub path: PathBuf,
 }
 
-/// Calibrates the model of `run` on the images in `data` (by default those that it was trained on), and writes the
-/// result into the model file. `coverage` is the fraction of the validation images, above 0 and at most 1, that should
+/// Calibrates the model of `run` on the images in `data` (by default those that it was trained on, those for training as
+/// far as they are still there), and writes the result into the model file. `coverage` is the fraction of the validation images, above 0 and at most 1, that should
 /// be near enough to be answered. A temperature is kept only if it makes the probabilities better, see [`Scaling`].
 ///
 /// # Errors
@@ -123,7 +123,10 @@ fn hash_of(file: &Path) -> Result<blake3::Hash> {
 }
 
 fn open(run: &Path, data: Option<Labelled>, model: &Model) -> Result<Split> {
-    let own = |data| Ok(own::trained_on(run, &model.facts, data, Needed::All)?.split);
+    let own = |data| {
+        let needed = Needed::ValidationBesideTheRest;
+        Ok(own::trained_on(run, &model.facts, data, needed)?.split)
+    };
     let Some(Labelled { path: data, level }) = data else {
         return own(None);
     };

@@ -5,7 +5,7 @@ mod weights;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use pelage_data::Progress;
+use pelage_data::{Progress, shown};
 use pelage_model::networks::{Network, parameters};
 use pelage_model::saved::{Facts, MOST, Member, Together, Voice};
 use serde::Serialize;
@@ -170,7 +170,7 @@ fn check(runs: &[PathBuf], models: &[Model]) -> Result<()> {
         }
         if sorted(model) != sorted(&models[0]) {
             let [own, first] = [model, &models[0]].map(|model| model.facts.classes.join(", "));
-            let reason = format!("knows the classes {own}, and {} {first}", runs[0].display());
+            let reason = format!("knows the classes {own}, and {} {first}", shown::path(&runs[0]));
             return Err(Error::model(
                 run,
                 reason + "; an ensemble is of models of the same classes",

@@ -8,6 +8,7 @@ pub mod growing;
 pub mod merged;
 mod npy;
 
+use pelage_data::shown;
 use std::ops::Deref;
 use std::path::Path;
 use std::sync::Arc;
@@ -118,10 +119,10 @@ impl Features {
         let path = cache.folder.join(format!("{}.features", extractor.key(&**dataset)));
         if let Some(found) = file::read(&path, dataset.len()) {
             note_use(&path);
-            log::info!("cache: features computed before, in {}", path.display());
+            log::info!("cache: features computed before, in {}", shown::path(&path));
             return Self::of(dataset, extractor, found);
         }
-        log::info!("cache: features not computed before; kept as {}", path.display());
+        log::info!("cache: features not computed before; kept as {}", shown::path(&path));
         let computed = compute(dataset, extractor, device, progress)?;
         make_room(&cache.folder, size_of_val(&computed.values[..]) as u64);
         file::write(&path, &computed).map_err(|failure| pelage_data::Error::Cache {

@@ -1,5 +1,6 @@
 //! Cross-validation: a run for each fold, and what they say together of images that none of them was trained on.
 
+use pelage_data::shown;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -78,7 +79,7 @@ pub fn begun(folder: &Path) -> Result<Option<(Config, usize)>> {
         }
         Err(failure) => return Err(Error::io(path)(failure)),
     };
-    let damaged = |reason: String| Error::Settings(format!("{}: {reason}", path.display()));
+    let damaged = |reason: String| Error::Settings(format!("{}: {reason}", shown::path(&path)));
     let mut table: Table = text
         .parse()
         .map_err(|failure: toml::de::Error| damaged(failure.to_string()))?;

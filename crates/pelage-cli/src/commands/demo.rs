@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use pelage::data::catalog::Columns;
 use pelage::data::organize::{self, Link};
-use pelage::data::{sample, source};
+use pelage::data::{lock, sample, source};
 use pelage::runs::images::{self, Wanted};
 use pelage::train::recipe::OptimizerKind;
 use pelage::{Config, Model, Recipe, Run, evaluate, predict};
@@ -29,9 +29,9 @@ const EPOCHS: usize = 28;
 /// Draws a sample set, so it needs no download and no pictures of your own.
 #[derive(Args)]
 pub(super) struct Arguments {
-    /// The folder to create
-    #[arg(long, default_value = "pelage-demo", value_name = "FOLDER", value_parser = new_folder())]
-    out: PathBuf,
+    /// The folder to create [default: pelage-demo, or the next free one, pelage-demo-2]
+    #[arg(long, value_name = "FOLDER", value_parser = new_folder())]
+    out: Option<PathBuf>,
     /// Seed of drawing, split and training
     #[arg(long, default_value_t = 0)]
     seed: u64,
@@ -51,25 +51,28 @@ struct Done {
 pub(super) fn run(arguments: &Arguments) -> Outcome {
     let compute = arguments.caching.compute();
     compute.open()?;
-    let out = &arguments.out;
-    let [drawn, data, folder] = ["drawn", "data", "run"].map(|name| out.join(name));
-    if out.exists() {
-        if !drawn.join("cat.0.jpg").exists() && !source::is_ours(out)? {
-            let shown = out.display();
-            let refused = Failure::usage(format!("{shown} exists and is not an earlier demo's"));
-            return Err(refused.help("give another --out"));
+    let (_claimed, out) = match &arguments.out {
+        Some(out) => (None, out.clone()),
+        None => {
+            // An earlier demo's run may be of use to somebody by now.
+            let numbered = (2..).map(|number: usize| format!("pelage-demo-{number}"));
+            let names = std::iter::once("pelage-demo".to_string()).chain(numbered);
+            let claimed = lock::first_free(names.map(PathBuf::from))?;
+            let out = claimed.to_path_buf();
+            (Some(claimed), out)
         }
-        for own in [&drawn, &data, &folder].into_iter().filter(|own| own.exists()) {
-            std::fs::remove_dir_all(own).map_err(|failure| Failure::failed(format!("{}: {failure}", own.display())))?;
-        }
+    };
+    if std::fs::read_dir(&out).is_ok_and(|mut inside| inside.next().is_some()) {
+        return Err(Failure::usage(format!("{} is not empty", quoted(&out))).help("give another --out"));
     }
 
     // The pictures in it are nobody's data, should it lie among some.
-    std::fs::create_dir_all(out).map_err(|failure| Failure::failed(format!("{}: {failure}", out.display())))?;
-    source::mark(out)?;
+    std::fs::create_dir_all(&out).map_err(|failure| Failure::failed(format!("{}: {failure}", quoted(&out))))?;
+    source::mark(&out)?;
+    let [drawn, data, folder] = ["drawn", "data", "run"].map(|name| out.join(name));
     step(
         1,
-        &format!("draw {} into {}", count(2 * PER_CLASS, "picture"), drawn.display()),
+        &format!("draw {} into {}", count(2 * PER_CLASS, "picture"), quoted(&drawn)),
     );
     let task = Task::new();
     let made = sample::write(&drawn, PER_CLASS, arguments.seed, SIZE, &|progress| task.show(progress));
@@ -142,7 +145,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         pictures: report.evaluation.images,
         accuracy: report.evaluation.accuracy,
     };
-    Ok(answer(&done, |done| next(out, done))?)
+    Ok(answer(&done, |done| next(&out, done))?)
 }
 
 fn step(number: usize, what: &str) {
@@ -152,11 +155,11 @@ fn step(number: usize, what: &str) {
 fn next(out: &Path, Done { run, accuracy, .. }: &Done) -> String {
     format!(
         "\ndemo done: {:.1} % of the validation pictures classified correctly\n\
-         look at   {folder}/curves.png and the pictures in {}/drawn\n\
+         look at   curves.png in {folder} and the pictures of {}\n\
          next      pelage organize YOUR_PICTURES --out data    (a folder per class, names like cat.0.jpg, or a zip)\n\
          \x20         pelage train data\n",
         100.0 * accuracy,
-        out.display(),
-        folder = run.display()
+        quoted(&out.join("drawn")),
+        folder = quoted(run)
     )
 }

@@ -1,5 +1,6 @@
 //! `pelage doctor`.
 
+use pelage::data::shown;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -62,7 +63,7 @@ fn look() -> Findings {
     if let Err(reason) = writable(&folder) {
         problems.push(format!(
             "{}: {reason}; decoded pictures are kept there: name another folder by PELAGE_CACHE",
-            folder.display()
+            shown::path(&folder)
         ));
     }
     problems.extend(cache::limit().err());

@@ -1,5 +1,6 @@
 //! The figure that a verb writes to a file, as its name ends.
 
+use pelage::data::shown;
 use std::path::Path;
 
 use clap::Args;
@@ -36,7 +37,7 @@ impl Replacing {
             // Text goes through a pipe.
             _ if is_stream(out) => Format::Svg,
             _ => {
-                let out = out.display();
+                let out = shown::path(out);
                 return Err(Failure::usage(format!("{out}: its name tells no kind of figure"))
                     .help("give a name that ends in .svg or .png, or - for SVG on standard output"));
             }
@@ -62,7 +63,7 @@ impl Figure {
         let out = self.output.path();
         let bytes = match self.format {
             Format::Png => svg_to_png(&svg, 2.0)
-                .map_err(|reason| Failure::failed(format!("{}: cannot be drawn: {reason}", out.display())))?,
+                .map_err(|reason| Failure::failed(format!("{}: cannot be drawn: {reason}", shown::path(out))))?,
             _ => source::mark_svg(&svg).into_bytes(),
         };
         self.output.write(&bytes)?;

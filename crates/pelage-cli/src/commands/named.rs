@@ -66,7 +66,11 @@ impl Named {
     }
 
     pub(super) fn find(&self) -> Result<Found, Failure> {
-        let is_file = Path::new(&self.model).exists();
+        let path = Path::new(&self.model);
+        let (is_file, is_path) = (
+            path.exists(),
+            path.components().count() > 1 || path.extension().is_some(),
+        );
         let known = match self.model.parse::<Architecture>() {
             Err(_) if !is_file => Store::default()
                 .named(&self.model)
@@ -94,7 +98,8 @@ impl Named {
                     classes: (0..classes).map(|i| i.to_string()).collect(),
                 })
             }
-            Err(unknown) if !is_file => Err(Failure::usage(format!(
+            // What can only be a file is one that is missing, as for every verb.
+            Err(unknown) if !is_file && !is_path => Err(Failure::usage(format!(
                 "there is no file or folder of that name, and {unknown}"
             ))),
             Err(_) => {

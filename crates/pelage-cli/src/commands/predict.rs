@@ -3,6 +3,7 @@
 mod answers;
 mod inputs;
 
+use pelage::data::shown;
 use std::io::Write;
 use std::path::PathBuf;
 
@@ -141,7 +142,7 @@ impl Rows<'_> {
                         *self = Rows::Enough;
                         Ok(())
                     }
-                    Err(failure) => Err(Failure::failed(format!("{}: {failure}", csv.path().display()))),
+                    Err(failure) => Err(Failure::failed(format!("{}: {failure}", shown::path(csv.path())))),
                     Ok(()) => Ok(()),
                 }
             }

@@ -2,6 +2,7 @@
 
 mod described;
 
+use pelage::data::shown;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -160,10 +161,10 @@ fn space(arguments: &Arguments, base: &Config) -> Result<Space, Failure> {
     let Some(file) = &arguments.space else {
         return Ok(Space::built_in(&base.recipe)?);
     };
-    let text =
-        std::fs::read_to_string(file).map_err(|failure| Failure::usage(format!("{}: {failure}", file.display())))?;
+    let text = std::fs::read_to_string(file)
+        .map_err(|failure| Failure::failed(format!("{}: {failure}", shown::path(file))))?;
     Space::read(&text, &base.recipe).map_err(|reason| {
-        Failure::usage(format!("{}: {reason}", file.display()))
+        Failure::usage(format!("{}: {reason}", shown::path(file)))
             .help("`pelage search DATA --show-space` prints an example")
     })
 }

@@ -1,5 +1,6 @@
 //! `pelage completions` and `pelage man`: what a shell and `man` read, made from the command line's own description.
 
+use pelage::data::shown;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, CommandFactory};
@@ -42,10 +43,10 @@ pub(super) fn completions(arguments: &Completions) -> Outcome {
 pub(super) fn manual(arguments: &Manual) -> Outcome {
     let out = &arguments.out;
     let written = std::fs::create_dir_all(out).and_then(|()| clap_mangen::generate_to(Cli::command(), out));
-    written.map_err(|failure| Failure::failed(format!("{}: {failure}", out.display())))?;
+    written.map_err(|failure| Failure::failed(format!("{}: {failure}", shown::path(out))))?;
     let pages = Pages { folder: out };
     Ok(answer(&pages, |Pages { folder }| {
-        let folder = folder.display();
+        let folder = shown::path(folder);
         format!("{folder}: try `man {folder}/pelage.1`\n")
     })?)
 }

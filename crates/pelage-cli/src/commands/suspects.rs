@@ -42,6 +42,8 @@ pub(super) struct Arguments {
 #[derive(Serialize)]
 struct Document<'a> {
     pictures: usize,
+    /// Pictures of the run that are gone, or others by now.
+    gone: usize,
     judged_by: JudgedBy,
     suspects: &'a [suspects::Suspect],
 }
@@ -67,6 +69,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     }
     let document = Document {
         pictures: found.images,
+        gone: found.gone,
         judged_by: found.judged_by,
         suspects: &found.suspects,
     };

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Parser;
 use pelage::runs::{Extension, fine_tune, free_folder};
-use pelage::train::advice::{self, Advice};
+use pelage::train::advice::{self, Advice, Majority};
 use pelage::train::forecast::Forecast;
 use pelage::train::recipe::ClassWeights;
 use pelage::train::{EndReason, Outcome as Trained, Samples};
@@ -21,7 +21,7 @@ use pelage::{Config, Recipe, Run};
 use super::evaluate::accuracy;
 use crate::failure::{Failure, Outcome};
 use crate::progress::{self, Detail, Task};
-use crate::signals::{interrupted, stop_on_signal};
+use crate::signals::{end_on_signal, interrupted, stop_on_signal};
 use crate::table::{count, duration, fixed, left_out, some, thousands};
 use crate::terminal::{is_json, quoted, tell};
 use crate::usage;
@@ -223,6 +223,7 @@ fn trained(run: &Run, again: Option<String>, lines: Lines) -> Result<Trained, Fa
         lines.observe(event);
         display.observe(event)
     });
+    end_on_signal();
     display.finish();
     let trained = trained?;
     lines.finished(run, &trained);
@@ -311,13 +312,13 @@ fn described(run: &Run, trained: &Trained) -> String {
     if run.complete.is_some() {
         text += ", and nothing was left to do; continue anyway by `--epochs N` or `--patience N`";
     }
-    if let (Some(row), Some((class, share))) = (best, advice::majority(&run.data)) {
-        let images = run.data.validation.len();
-        if advice::is_no_better(row.validation_accuracy, images, share) {
+    if let (Some(row), Some(most)) = (best, Majority::of_validation(&run.data)) {
+        let Majority { class, share, pictures } = most;
+        if advice::is_no_better(row.validation_accuracy, pictures, share) {
             text += &format!(
                 "\nnot shown to be better than calling every picture {class}, which is right for {:.2} % of the {}",
                 100.0 * share,
-                count(images, "validation picture")
+                count(pictures, "validation picture")
             );
         }
     }

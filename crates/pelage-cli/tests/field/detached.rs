@@ -99,3 +99,30 @@ fn an_account_that_was_not_written_is_a_failure() {
         place.run(&format!("evaluate run{json}")).succeeds();
     }
 }
+
+/// The demo is stopped as training is, in whichever step it is, and takes nothing from an earlier one.
+#[test]
+fn a_demo_that_is_stopped_stops_and_another_begins_elsewhere() {
+    let place = Place::new("pelage-demo/data/mine.txt = mine");
+    let mut child = place.start(&format!("{DEFAULT}exec $reset pelage demo >out 2>err"));
+    let log = || std::fs::read_to_string(place.path("pelage-demo-2/run/log.txt"));
+    while !log().is_ok_and(|log| log.contains("epoch 2/")) {
+        assert!(child.try_wait().unwrap().is_none(), "{}", place.text("err"));
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    let pid = child.id().to_string();
+    let kill = std::process::Command::new("kill").args(["-TERM", &pid]).status();
+    assert!(kill.unwrap().success());
+    assert_eq!(child.wait().unwrap().code(), Some(143), "{}", place.text("err"));
+    let said = place.text("err");
+    assert!(
+        said.contains("resume by `pelage train --resume pelage-demo-2/run`"),
+        "{said}"
+    );
+    assert!(said.contains("[3/5]") && !said.contains("[4/5]"), "{said}");
+    assert_eq!(place.text("pelage-demo/data/mine.txt"), "mine");
+    for taken in ["pelage-demo", "pelage-demo-2"] {
+        let ran = place.run(&format!("demo --out {taken}")).exits(2);
+        ran.says(&format!("{taken} is not empty"));
+    }
+}

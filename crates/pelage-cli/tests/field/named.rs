@@ -49,3 +49,83 @@ fn what_is_named_and_missing_is_no_success() {
         ran.says("gone");
     }
 }
+
+/// What is named and not there is a failure, whichever verb reads it; wrong usage is what no file would make right.
+#[test]
+fn what_is_missing_has_one_exit_code_for_all_verbs() {
+    let place = Place::new("pets/{cat,dog}/{1..6}.png");
+    place.train("pets", "--validation-split 0.3").succeeds();
+    let split = "train pets --validation-split 0.3";
+    for missing in [
+        "inspect nowhere",
+        "inspect nowhere --shard 1/2 --out part.json",
+        "features nowhere --backbone resnet18 --weights random --out out",
+        "organize nowhere --out out",
+        "organize pets --labels nowhere.csv --out out",
+        "train nowhere --validation-split 0.2",
+        "train nowhere --folds 2 --out out",
+        "train --resume nowhere",
+        &format!("{split} --config nowhere.toml"),
+        &format!("{split} --group-by csv:nowhere.csv"),
+        &format!("{split} --drop-suspects nowhere.csv"),
+        &format!("{split} --backbone resnet18 --weights nowhere.pth"),
+        &format!("{split} --backbone resnet18 --weights random --unfreeze all --head-from nowhere"),
+        "find-rate nowhere",
+        "search nowhere",
+        "search pets --validation-split 0.3 --space nowhere.toml",
+        "search --resume nowhere",
+        "summary nowhere/best.safetensors",
+        "plot-model nowhere.safetensors --out out.svg",
+        "evaluate nowhere",
+        "evaluate run nowhere",
+        "predict nowhere pets",
+        "predict run nowhere",
+        "merge nowhere.csv --out out.csv",
+        "explain nowhere pets/cat/1.png --out out",
+        "explain run nowhere --out out",
+        "explain run pets/cat/1.png --dataset nowhere --out out",
+        "export onnx nowhere --out out.onnx",
+        "export safetensors nowhere --out out.safetensors",
+        "export web nowhere --out out",
+        "report nowhere",
+        "report run nowhere",
+        "serve nowhere",
+        "calibrate nowhere",
+        "calibrate run nowhere",
+        "submit nowhere pets",
+        "submit run nowhere",
+        "submit run pets --sample nowhere.csv",
+        "compare nowhere run",
+        "compare run run --data nowhere",
+        "ensemble nowhere run --out out.safetensors",
+        "ensemble run run --data nowhere --out out.safetensors",
+        "suspects nowhere",
+        "suspects run nowhere",
+        "weights add nowhere.pth --model resnet18",
+        "weights add nowhere.onnx",
+    ] {
+        place.run(missing).exits(1).says("error: ");
+    }
+    // A name that is none of those known.
+    for wrong in ["summary nowhere", "recipes show nowhere", "weights remove nowhere"] {
+        place.run(wrong).exits(2).says("nowhere");
+    }
+    // What was there once, too.
+    std::fs::rename(place.path("pets"), place.path("moved")).unwrap();
+    for verb in [
+        "evaluate run",
+        "report run",
+        "calibrate run",
+        "suspects run",
+        "compare run run",
+        "ensemble run run --out out.safetensors",
+        "train --resume run --epochs 2",
+    ] {
+        place
+            .run(verb)
+            .exits(1)
+            .says("any more")
+            .says("help: DATA after the run");
+    }
+    assert!(!place.path("out").exists());
+}

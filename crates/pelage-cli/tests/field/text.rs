@@ -131,3 +131,45 @@ fn features_that_cannot_be_kept_tell_what_to_set() {
         .exits(1)
         .says("another PELAGE_CACHE");
 }
+
+/// Where a path ends is seen in every message.
+#[test]
+fn a_path_with_blanks_is_in_quotes_wherever_it_is_told() {
+    let place = Place::new("my pets/{cat,dog}/{1..6}.png\nmy l.csv = path,label\\nnone.png,cat\n");
+    place
+        .shell("pelage train 'my pets' --validation-split 0.3 --epochs 1 --image-size 32 --out 'my run'")
+        .succeeds()
+        .says("on 'my pets', 2 classes");
+    for (verb, path) in [
+        ("inspect 'my cats'", "'my cats'"),
+        ("train 'my pets'", "'my pets' has no pictures in folders named"),
+        ("train 'my pets' --config 'my c.toml'", "'my c.toml'"),
+        ("train --resume 'my cats'", "'my cats': holds no run"),
+        ("organize 'my pets' --out 'my run'", "'my run'"),
+        ("organize 'my pets' --labels 'my l.csv' --out out", "'my l.csv'"),
+        ("evaluate 'no run'", "'no run': there is no model"),
+        ("evaluate 'my run' 'my pets/cat'", "'my pets/cat': "),
+        (
+            "predict 'my run' 'my pets' --reject 0.5",
+            "'my run': only a calibrated model",
+        ),
+        ("weights add 'my w.pth' --model resnet18", "'my w.pth'"),
+        (
+            "search 'my pets' --space 'my s.toml' --validation-split 0.3",
+            "'my s.toml'",
+        ),
+        ("plot-model cnn3 --out 'my pets/cat/1.png'", "'my pets/cat/1.png'"),
+        ("compare 'my run' 'my run' --data 'my cats'", "'my cats'"),
+        ("calibrate 'my run' 'my cats'", "'my cats'"),
+    ] {
+        let ran = place.shell(&format!("pelage {verb}"));
+        assert!([Some(1), Some(2)].contains(&ran.code), "{ran}");
+        ran.says(path);
+    }
+    place
+        .shell("rm 'my pets/cat/1.png' && mv 'my pets' 'my cats'")
+        .succeeds();
+    let told = place.shell("pelage evaluate 'my run'; pelage train --resume 'my run' 'my cats'");
+    told.says("my pets' any more")
+        .says("the images at 'my cats' are not those");
+}

@@ -76,7 +76,7 @@ fn what_was_trained_on_is_not_scored() {
     assert_eq!(out("a/two a/run"), both);
     std::fs::rename(place.path("a/data"), place.path("elsewhere")).unwrap();
     place.run("evaluate a/run elsewhere").succeeds().prints("7 pictures:");
-    place.run("evaluate a/run").exits(2).says("any more");
+    place.run("evaluate a/run").exits(1).says("any more");
     place
         .run("evaluate a/run elsewhere --json")
         .succeeds()
@@ -96,7 +96,7 @@ fn images_that_were_added_change_nothing_and_others_are_refused() {
         .says("12 pictures added since the run began");
     // Moved: they are named.
     std::fs::rename(place.path("a/data"), place.path("moved")).unwrap();
-    place.run("train --resume a/run --epochs 3").exits(2).says("any more");
+    place.run("train --resume a/run --epochs 3").exits(1).says("any more");
     place.run("train --resume a/run moved --epochs 3").succeeds();
     place.run("evaluate a/run").succeeds();
     // One was replaced, one is missing.
@@ -106,20 +106,19 @@ fn images_that_were_added_change_nothing_and_others_are_refused() {
     for verb in ["evaluate a/run", "calibrate a/run", "train --resume a/run --epochs 4"] {
         place
             .run(verb)
-            .exits(2)
-            .says(&format!("{one} for one"))
-            .says("others by now");
+            .exits(1)
+            .says(&format!("1 is others by now: {one}; put back"));
     }
     std::fs::remove_file(place.path(&format!("moved/{one}"))).unwrap();
     place
         .run("evaluate a/run")
-        .exits(2)
-        .says("1 of those for validation are missing")
+        .exits(1)
+        .says(&format!("1 of those for validation is missing: {one}; put back"))
         .says("help: DATA after the run");
     place
         .run("train --resume a/run --epochs 4")
-        .exits(2)
-        .says("1 of 20 are missing");
+        .exits(1)
+        .says(&format!("1 of 20 is missing: {one}; put back what was there"));
 }
 
 /// The names of the pictures of a set, by the run's record.
@@ -155,15 +154,71 @@ fn training_pictures_that_are_gone_stop_no_evaluation() {
             .says("note: 3 training pictures of a/run are gone; they are not needed here");
     }
     assert_eq!(place.run("evaluate a/run").succeeds().stdout, before);
-    // What learns from them, or asks what was learnt, needs them.
-    for verb in ["calibrate a/run", "suspects a/run", "train --resume a/run --epochs 2"] {
-        place.run(verb).exits(2).says("3 of 20 are missing");
-    }
+    // The page says what it could not look at.
+    assert!(place.text("r.html").contains("3 are gone."), "{}", place.text("r.html"));
     for name in replaced {
         std::fs::remove_file(place.path(&format!("a/data/{name}"))).unwrap();
     }
     let after = place.run("evaluate a/run").succeeds();
     assert_eq!(after.stdout, before);
+}
+
+/// Each verb needs what it works with, and no more.
+#[test]
+fn what_is_gone_stops_only_what_cannot_do_without_it() {
+    let place = trained();
+    let train = in_set(&place, "train");
+    let [dogs, cats] = ["dog/", "cat/"].map(|class| train.iter().filter(move |name| name.starts_with(class)));
+    let (mut dogs, cats): (Vec<_>, Vec<_>) = (dogs.collect(), cats.collect());
+    let remove = |name: &str| std::fs::remove_file(place.path(&format!("a/data/{name}"))).unwrap();
+    dogs[..4].iter().for_each(|name| remove(name));
+    // Distances are measured from what is left of the same pictures; a temperature needs none of them.
+    let calibrated = place.run("calibrate a/run").succeeds();
+    calibrated
+        .says("note: 4 training pictures of a/run are gone or others by now; they are left out")
+        .prints("from 10 training pictures")
+        .prints("of 6 validation pictures");
+    place.write(&format!("a/data/{}", cats[0]), b"something else");
+    place
+        .run("calibrate a/run")
+        .succeeds()
+        .prints("from 9 training pictures");
+    // Each picture is judged for itself, those for validation too.
+    let validation = in_set(&place, "validation");
+    remove(&validation[0]);
+    place
+        .run("suspects a/run --csv s.csv --page s.html")
+        .succeeds()
+        .says("note: 6 pictures of a/run are gone or others by now; they are left out, 14 are looked at")
+        .prints("of 14 pictures");
+    place
+        .run("suspects a/run --csv s.csv --page s.html --force --json")
+        .succeeds()
+        .prints("\"gone\": 6,");
+    place.run("calibrate a/run").exits(1).says(&format!(
+        "1 of those for validation is missing: {}; put back",
+        validation[0]
+    ));
+    // Training goes on with the same pictures or not at all.
+    dogs.truncate(4);
+    let resumed = place.run("train --resume a/run --epochs 2").exits(1);
+    let mut named: Vec<_> = dogs.into_iter().chain(validation.first()).collect();
+    named.sort_by_key(|name| (validation.contains(name), train.iter().position(|one| one == *name)));
+    resumed
+        .says(&format!(
+            "5 of 20 are missing: {}, {}, {} and 2 more; put back",
+            named[0], named[1], named[2]
+        ))
+        .says("help: DATA after the run");
+    // Without one of a class there is nothing to measure from.
+    let place = trained();
+    let train = in_set(&place, "train");
+    let cats = train.iter().filter(|name| name.starts_with("cat/"));
+    cats.for_each(|name| std::fs::remove_file(place.path(&format!("a/data/{name}"))).unwrap());
+    place
+        .run("calibrate a/run")
+        .exits(1)
+        .says("there is no training image of class 'cat'");
 }
 
 #[test]
@@ -225,7 +280,7 @@ fn a_record_that_was_changed_is_not_believed() {
     std::fs::remove_file(place.path("a/run/split.csv")).unwrap();
     place.run("evaluate a/run").succeeds().prints("6 pictures:");
     place.add("a/data/cat/new.png");
-    place.run("evaluate a/run").exits(2).says("cannot be told");
+    place.run("evaluate a/run").exits(1).says("cannot be told");
 }
 
 #[test]
@@ -270,7 +325,7 @@ fn a_model_without_its_record_says_so() {
         .says_nothing_of("not recorded");
     place.add("a/data/cat/new.png");
     for verb in ["evaluate", "calibrate", "report"] {
-        let ran = place.run(&format!("{verb} lone.safetensors")).exits(2);
+        let ran = place.run(&format!("{verb} lone.safetensors")).exits(1);
         ran.says("which images were for training")
             .says("help: DATA after the run");
     }

@@ -4,6 +4,7 @@
 //! the JSON's length and checksum in 8 bytes each (little-endian), and [`MARK`]. Two runs at once each see a whole file
 //! or none.
 
+use crate::shown;
 use std::fs::File;
 use std::io::{BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -53,11 +54,11 @@ pub(super) fn open(
     let (results, file) = match existing(&path, count, each) {
         Some(found) => {
             note_use(&path);
-            log::info!("cache: decoded before, in {}", path.display());
+            log::info!("cache: decoded before, in {}", shown::path(&path));
             found
         }
         None => {
-            log::info!("cache: not decoded before; made now, as {}", path.display());
+            log::info!("cache: not decoded before; made now, as {}", shown::path(&path));
             let failed = |source| Error::Cache {
                 folder: folder.into(),
                 source,

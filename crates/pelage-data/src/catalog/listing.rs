@@ -1,5 +1,6 @@
 //! The files of a source, and how they are laid out.
 
+use crate::shown;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
@@ -89,7 +90,7 @@ impl Listing {
         if !log::log_enabled!(log::Level::Info) {
             return;
         }
-        let path = self.path.display();
+        let path = shown::path(&self.path);
         let (files, images) = (self.found.entries.len(), self.images().count());
         let labels = match label_level {
             Some(level) => format!("its folders at level {level}, as asked"),

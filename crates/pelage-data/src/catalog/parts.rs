@@ -1,5 +1,6 @@
 //! Which part of a data set is meant where one is to be scored.
 
+use crate::shown;
 use std::path::{Path, PathBuf};
 
 use super::checks::{match_classes, no_labels};
@@ -92,7 +93,7 @@ impl Parts {
     /// # Errors
     /// A training part alone; a validation part without labels, or with a class that training does not know.
     pub fn to_evaluate(self) -> Result<Scored> {
-        let path = self.path.display().to_string();
+        let path = shown::path(&self.path);
         if let Some(images) = self.whole {
             log::info!("data: {path} has no parts, so all of it counts");
             return Ok(Scored {

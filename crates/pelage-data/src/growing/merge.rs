@@ -1,5 +1,6 @@
 //! Parts of a table put together.
 
+use crate::shown;
 use std::collections::HashSet;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
@@ -60,7 +61,7 @@ fn known(parts: &[PathBuf]) -> Result<Vec<(&Path, Record)>> {
         if let Some((first, other)) = known.first()
             && let Some(reason) = record.origin.difference_beside_shard(&other.origin)
         {
-            let reason = format!("{reason}, as {} is", first.display());
+            let reason = format!("{reason}, as {} is", shown::path(first));
             return Err(Error::OtherPart {
                 path: path.clone(),
                 reason,
@@ -105,7 +106,7 @@ fn check(known: &[(&Path, Record)], count: usize) -> Result<()> {
         return Err(Error::data(*part, reason));
     }
     if let Some([(a, record), (b, _)]) = known.array_windows().find(|[a, b]| shard(&a.1) == shard(&b.1)) {
-        let reason = format!("it is part {}, and so is {}", shard(record), a.display());
+        let reason = format!("it is part {}, and so is {}", shard(record), shown::path(a));
         return Err(Error::data(*b, reason));
     }
     let numbers = known.iter().map(|(_, record)| shard(record).number);

@@ -1,5 +1,6 @@
 //! Why a folder is not organized into.
 
+use crate::shown;
 use std::path::PathBuf;
 
 /// Why a folder is not organized into, or an image not put there; nothing is lost.
@@ -9,7 +10,8 @@ pub enum Refusal {
     /// What is written would be read back, or what is read removed.
     #[error(
         "{} and the source {} lie within each other, and a source is never written to; choose another folder",
-        out.display(), data.display()
+        shown::path(out),
+        shown::path(data)
     )]
     Within {
         /// The folder.
@@ -21,7 +23,8 @@ pub enum Refusal {
     /// set.
     #[error(
         "{} holds what was organized earlier with other settings or from other pictures; choose another folder, or \
-         have it replaced", out.display()
+         have it replaced",
+        shown::path(out)
     )]
     Earlier {
         /// The folder.
@@ -30,7 +33,8 @@ pub enum Refusal {
     /// The folder has a file that no plan has put there, and that is never removed.
     #[error(
         "{} is not empty: {file} was not put there by organizing, and is never removed; move it away, or choose \
-         another folder", out.display()
+         another folder",
+        shown::path(out)
     )]
     NotEmpty {
         /// The folder.
@@ -41,14 +45,18 @@ pub enum Refusal {
     /// An organized image was changed; it is replaced where [`Options::force`](super::Options::force) is set.
     #[error(
         "{} is there already and not the same picture as in the source; move it away, or have the folder replaced",
-        path.display()
+        shown::path(path)
     )]
     Changed {
         /// The image.
         path: PathBuf,
     },
     /// Emptying the folder would remove what a link of the source leads to.
-    #[error("{} is a link into {}, which would be emptied; choose another folder", link.display(), out.display())]
+    #[error(
+        "{} is a link into {}, which would be emptied; choose another folder",
+        shown::path(link),
+        shown::path(out)
+    )]
     LinkedInto {
         /// The link.
         link: PathBuf,
@@ -56,7 +64,10 @@ pub enum Refusal {
         out: PathBuf,
     },
     /// A hard link cannot be made.
-    #[error("{}: {source} (a hard link needs the same file system; copy, or link symbolically)", path.display())]
+    #[error(
+        "{}: {source} (a hard link needs the same file system; copy, or link symbolically)",
+        shown::path(path)
+    )]
     HardLink {
         /// Where it should be.
         path: PathBuf,

@@ -1,5 +1,6 @@
 //! Names of classes that a data set gives by number, where it has a list of them beside its archives.
 
+use crate::shown;
 use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 use std::sync::Arc;
@@ -30,10 +31,13 @@ pub(super) fn give(entries: &mut [Entry]) {
     };
     let mut numbers = entries.iter().filter_map(|entry| entry.label.as_deref());
     if !numbers.all(|number| names.contains_key(number)) {
-        log::info!("data: {} does not name every class, so it is not used", file.display());
+        log::info!(
+            "data: {} does not name every class, so it is not used",
+            shown::path(file)
+        );
         return;
     }
-    log::info!("data: names of classes from {}", file.display());
+    log::info!("data: names of classes from {}", shown::path(file));
     entries
         .iter_mut()
         .filter_map(|entry| entry.label.as_mut())

@@ -1,5 +1,6 @@
 //! A model, on Burn.
 
+use pelage_data::shown;
 use std::path::Path;
 
 use burn::Tensor;
@@ -62,7 +63,7 @@ impl Model {
         log::info!(
             "model: {} from {}, {} classes, {} x {} pixels, {}",
             model.facts.name(),
-            paths::model(path).display(),
+            shown::path(paths::model(path)),
             model.facts.classes.len(),
             size.width,
             size.height,

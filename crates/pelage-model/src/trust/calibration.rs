@@ -1,5 +1,6 @@
 //! A model's calibration: fitted after training, part of the model file. Older ones lie in a file beside it.
 
+use pelage_data::shown;
 use std::ops::RangeInclusive;
 use std::path::Path;
 
@@ -133,6 +134,6 @@ pub fn load_beside(run: &Path) -> Result<Option<Calibration>> {
     let loaded = Calibration::decode(&bytes, &blake3::hash(&model).to_hex());
     loaded.map(Some).map_err(|reason| Error::Calibration {
         model: run.to_path_buf(),
-        reason: format!("{} {reason}; calibrate again, or remove that file", path.display()),
+        reason: format!("{} {reason}; calibrate again, or remove that file", shown::path(path)),
     })
 }

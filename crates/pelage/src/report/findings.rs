@@ -62,6 +62,8 @@ pub struct Findings {
     pub certain: Vec<[Vec<Seen>; 2]>,
     /// Images of one class predicted as another, the most frequent pairs first.
     pub confusions: Vec<Confusion>,
+    /// Number of training images that are gone, in which nothing was looked for.
+    pub gone: usize,
     /// Groups of images that are in both train and validation, with thumbnails.
     pub leaks: Vec<Vec<Leaked>>,
     /// Files that could not be read.
@@ -112,7 +114,12 @@ impl Findings {
         let model = Model::open_on(run, &compute.open()?, None)?;
         let history = history::of(run)?.unwrap_or_default();
         let level = data.and_then(|data| data.level);
-        let (data, validation, train) = open(run, &model.facts, data)?;
+        let Opened {
+            data,
+            validation,
+            train,
+            gone,
+        } = open(run, &model.facts, data)?;
         let looked = inspect::inspect(&data, level, progress)?;
         let preprocessing = &model.facts.preprocessing;
         let dataset: Arc<dyn Dataset> = Arc::new(validation.clone());
@@ -136,6 +143,7 @@ impl Findings {
         let mut found = Findings {
             run: run.to_path_buf(),
             leaks: leaks(&looked, &train, &validation, &model),
+            gone,
             data,
             layers: model.facts.layers(),
             history,
@@ -190,14 +198,29 @@ impl Findings {
     }
 }
 
-/// Path of the images, those for validation, and those for training if they are known.
-fn open(run: &Path, facts: &Facts, data: Option<Labelled>) -> Result<(PathBuf, Catalog, Catalog)> {
+/// The images that a report is about.
+struct Opened {
+    /// Where they are.
+    data: PathBuf,
+    validation: Catalog,
+    /// Those for training, as far as they are known and there.
+    train: Catalog,
+    /// Number of those for training that are gone.
+    gone: usize,
+}
+
+fn open(run: &Path, facts: &Facts, data: Option<Labelled>) -> Result<Opened> {
     let (path, wanted) = match data {
         Some(data) => (data.path.to_path_buf(), Wanted::Unseen(data)),
         None => (own::settings(facts)?.data, Wanted::Validated),
     };
     let scored = images::to_evaluate(&[(run, facts)], wanted)?;
-    Ok((path, scored.images, scored.train.unwrap_or_default()))
+    Ok(Opened {
+        data: path,
+        validation: scored.images,
+        train: scored.train.unwrap_or_default(),
+        gone: scored.gone,
+    })
 }
 
 /// Groups of the same image with members on both sides, with thumbnails.

@@ -1,5 +1,6 @@
 //! Everything needed to repeat a run: written into it as `config.toml`.
 
+use pelage_data::shown;
 use std::path::{Component, Path, PathBuf};
 
 use pelage_data::Progress;
@@ -145,7 +146,7 @@ impl Config {
         let refused = |failure: toml::de::Error| {
             let failure = failure.to_string();
             let line = line_of(&text, &failure).map_or(String::new(), |line| format!(", line {line}"));
-            Error::Settings(format!("{}{line}: {failure}", path.display()))
+            Error::Settings(format!("{}{line}: {failure}", shown::path(path)))
         };
         Self::from_table(text.parse().map_err(refused)?).map_err(refused)
     }

@@ -2,6 +2,7 @@
 //! images by name and content, so that neither another working directory nor images that were added, moved or
 //! replaced lets a training image pass for one of validation.
 
+use pelage_data::shown;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
@@ -11,7 +12,7 @@ use pelage_model::saved::Facts;
 use serde::Serialize;
 
 use super::learnt;
-use super::own::{common, settings};
+use super::own::{self, common, settings};
 use crate::{Error, Result};
 
 /// Which images to evaluate a model on.
@@ -50,6 +51,8 @@ pub struct Scored {
     pub images: Catalog,
     /// The training part of the same data set, where there is one.
     pub train: Option<Catalog>,
+    /// Number of images that are gone from it.
+    pub gone: usize,
     /// Number of images that were left out because the run was trained on them.
     pub trained_out: usize,
     /// Number of images that are among these although the run was trained on files of the same content.
@@ -100,12 +103,13 @@ pub fn to_evaluate(runs: &[(&Path, &Facts)], wanted: Wanted) -> Result<Scored> {
     let data = match wanted {
         Wanted::Unseen(data) | Wanted::All(data) => data,
         Wanted::Validated => {
-            let split = common(runs, None)?;
-            log::info!("data: the validation pictures that {} recorded", run.display());
+            let own::Images { split, gone, .. } = common(runs, None)?;
+            log::info!("data: the validation pictures that {} recorded", shown::path(run));
             return Ok(Scored {
                 part: Some(Part::Validation),
                 images: split.validation,
                 train: Some(split.train),
+                gone,
                 trained_out: 0,
                 trained_in: 0,
                 unrecorded: Vec::new(),
@@ -134,6 +138,7 @@ pub fn to_evaluate(runs: &[(&Path, &Facts)], wanted: Wanted) -> Result<Scored> {
         part,
         images: Catalog::default(),
         train,
+        gone: 0,
         trained_out: 0,
         trained_in: 0,
         unrecorded,
@@ -147,7 +152,7 @@ pub fn to_evaluate(runs: &[(&Path, &Facts)], wanted: Wanted) -> Result<Scored> {
     }
     log::info!("data: {count} pictures are left out, since the run was trained on their content");
     if count == images.len() {
-        let data = data.path.display();
+        let data = shown::path(&data.path);
         return Err(Error::Settings(format!(
             "all {count} images at {data} are ones that the run was trained on; name others"
         )));

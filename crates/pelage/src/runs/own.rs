@@ -1,7 +1,8 @@
 //! The images of a run, as its record names them by name and content, where they lie now: so that neither another
 //! working directory nor images that were added, moved or replaced lets a training image pass for one of validation.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use pelage_data::shown;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use pelage_data::catalog::{self, Catalog, Item, Split};
@@ -10,10 +11,10 @@ use pelage_data::decode::Damaged;
 use pelage_data::source;
 use pelage_model::saved::Facts;
 use rayon::prelude::*;
-use serde::Serialize;
 
 use super::config::Config;
 use super::recorded::{self, Recorded, Set, content};
+use crate::train::advice::Majority;
 use crate::train::facts::Training;
 use crate::{Error, Result};
 
@@ -24,21 +25,60 @@ pub struct Images {
     pub split: Split,
     /// Number of images that have been added to the source since; they are in neither part.
     pub added: usize,
+    /// Number of images of either part that are gone, or, where that was looked at, others by now.
+    pub gone: usize,
 }
 
-/// Which images of a run have to be there, and the same as when it began.
+/// Which images of a run have to be there, and the same as when it began. What is gone and not needed is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Needed {
-    /// All of them: training goes on, or looks at what it has learnt.
+    /// All of them: training goes on.
     All,
-    /// Those for validation. Training images that are gone are told, and what the others hold is not looked at.
+    /// Those for validation. What the training images hold is not looked at.
     Validation,
+    /// Those for validation; and of the training images those that are there and the same.
+    ValidationBesideTheRest,
+    /// Of both parts those that are there and the same: each image is looked at for itself.
+    TheRest,
+}
+
+/// What becomes of a part of which images are gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Care {
+    /// It is an error.
+    Whole,
+    /// They are left out, and with them what is another by now.
+    Rest,
+    /// They are left out, and what the others hold is not looked at.
+    Names,
+}
+
+impl Needed {
+    /// Of the training images, and of those for validation.
+    fn care(self) -> [Care; 2] {
+        match self {
+            Needed::All => [Care::Whole, Care::Whole],
+            Needed::Validation => [Care::Names, Care::Whole],
+            Needed::ValidationBesideTheRest => [Care::Rest, Care::Whole],
+            Needed::TheRest => [Care::Rest, Care::Rest],
+        }
+    }
+}
+
+/// A part of a run's images, as they are found now.
+#[derive(Default)]
+struct Found<'a> {
+    items: Vec<Item>,
+    /// The lines of the record about these.
+    rows: Vec<&'a Recorded>,
+    /// The names of those that are not there, or others by now.
+    gone: Vec<&'a str>,
 }
 
 /// The images of the run in `folder` with the settings `config`: those of its record, where it has one.
 ///
-/// A validation image that is missing is always an error: an accuracy on the others would be no more the one that
-/// training told, and what is fitted on them would be fitted on others.
+/// To evaluate a model, a validation image that is missing is an error: an accuracy on the others would be no more the
+/// one that training told, and what is fitted on them would be fitted on others.
 ///
 /// # Errors
 /// As [`catalog::open_dataset`]; images that are `needed` and missing now, or others.
@@ -49,7 +89,7 @@ pub fn of_run(folder: &Path, config: &Config, needed: Needed) -> Result<Images> 
     }
     let path = &config.data;
     if !source::on_disk(path).exists() {
-        let path = path.display();
+        let path = shown::path(path);
         return Err(Error::Images(format!(
             "the images of the run are not at {path} any more"
         )));
@@ -62,7 +102,8 @@ pub fn of_run(folder: &Path, config: &Config, needed: Needed) -> Result<Images> 
                 return Err(redrawn());
             }
         }
-        return Ok(Images { split, added: 0 });
+        let (added, gone) = (0, 0);
+        return Ok(Images { split, added, gone });
     };
     let mut parts = catalog::open_parts_at(path, config.label_level)?;
     if config.fold.is_some() {
@@ -76,72 +117,97 @@ pub fn of_run(folder: &Path, config: &Config, needed: Needed) -> Result<Images> 
         .map(|item| (item.name.clone(), item))
         .collect();
     let mut classes: Vec<_> = rows.iter().map(|row| row.class.clone()).collect();
-    classes.sort_by(|a, b| pelage_data::source::natural_order(a, b));
+    classes.sort_by(|a, b| source::natural_order(a, b));
     classes.dedup();
     let number: HashMap<_, _> = classes.iter().map(String::as_str).zip(0..).collect();
-    let (mut missing, mut parted) = ([Vec::new(), Vec::new()], [Vec::new(), Vec::new()]);
+    let mut parted = [Found::default(), Found::default()];
     for row in rows.iter().filter(|row| row.set != Set::Dropped) {
-        let side = usize::from(row.set == Set::Validation);
+        let part = &mut parted[usize::from(row.set == Set::Validation)];
         match found.get(&row.path) {
-            Some(item) => parted[side].push(Item {
-                label: number[row.class.as_str()],
-                ..item.clone()
-            }),
-            None => missing[side].push(&row.path),
+            Some(item) => {
+                part.rows.push(row);
+                part.items.push(Item {
+                    label: number[row.class.as_str()],
+                    ..item.clone()
+                });
+            }
+            None => part.gone.push(&row.path),
         }
     }
-    let [trained, validated] = missing;
-    let needs_all = needed == Needed::All;
-    let needed_and_missing = trained.iter().filter(|_| needs_all).chain(&validated);
-    if let Some(first) = needed_and_missing.clone().next() {
-        let (missing, all) = (needed_and_missing.count(), rows.len());
-        let how = match needs_all {
-            true => format!("{missing} of {all} are missing, {first} for one"),
-            false => format!("{missing} of those for validation are missing, {first} for one"),
+    let missing: Vec<_> = parted
+        .iter()
+        .zip(needed.care())
+        .filter(|(_, care)| *care == Care::Whole)
+        .flat_map(|(part, _)| part.gone.iter().copied())
+        .collect();
+    if !missing.is_empty() {
+        let of = match needed {
+            Needed::All => format!("of {}", rows.len()),
+            _ => "of those for validation".into(),
         };
-        return Err(changed(path, &how));
+        return Err(changed(path, &format!("{} {of}", missing.len()), "missing", &missing));
     }
-    match trained.len() {
-        0 => {}
-        1 => log::warn!(
-            "1 training picture of {} is gone; it is not needed here",
-            folder.display()
-        ),
-        gone => log::warn!(
-            "{gone} training pictures of {} are gone; they are not needed here",
-            folder.display()
-        ),
+    let mut gone = 0;
+    let mut whole = |part: Found, care: Care| -> Result<Catalog> {
+        let mut catalog = Catalog {
+            classes: classes.clone(),
+            items: part.items,
+            left_out: Vec::new(),
+        };
+        let others = match care {
+            Care::Names => Vec::new(),
+            Care::Whole | Care::Rest => others(&catalog, &part.rows),
+        };
+        if care == Care::Whole && !others.is_empty() {
+            let names: Vec<_> = others.iter().map(|&index| part.rows[index].path.as_str()).collect();
+            return Err(changed(path, &others.len().to_string(), "others by now", &names));
+        }
+        gone += part.gone.len() + others.len();
+        let (mut index, mut others) = (0.., others.into_iter().peekable());
+        catalog
+            .items
+            .retain(|_| others.next_if_eq(&index.next().unwrap_or(0)).is_none());
+        Ok(catalog)
+    };
+    let [of_training, of_validation] = needed.care();
+    let [train, validation] = parted;
+    let split = Split {
+        train: whole(train, of_training)?,
+        validation: whole(validation, of_validation)?,
+    };
+    if gone > 0 {
+        log::warn!(
+            "{}",
+            told(folder, needed, gone, split.train.len() + split.validation.len())
+        );
     }
     let named: HashSet<_> = rows.iter().map(|row| &row.path).collect();
     let added = found.keys().filter(|name| !named.contains(name)).count();
-    let [train, validation] = parted.map(|items| Catalog {
-        classes: classes.clone(),
-        items,
-        left_out: Vec::new(),
-    });
-    let split = Split { train, validation };
-    if needs_all {
-        check_contents(path, Set::Train, &split.train, &rows)?;
-    }
-    check_contents(path, Set::Validation, &split.validation, &rows)?;
-    Ok(Images { split, added })
+    Ok(Images { split, added, gone })
 }
 
-/// Refuses images of a set with the names of those of the run that are not these; all of them are there.
-fn check_contents(path: &Path, set: Set, images: &Catalog, rows: &[Recorded]) -> Result<()> {
-    let rows: Vec<_> = rows.iter().filter(|row| row.set == set).collect();
+/// What is gone, and what that does.
+fn told(folder: &Path, needed: Needed, gone: usize, left: usize) -> String {
+    let (which, or_others, then) = match needed {
+        Needed::Validation => ("training ", "", "not needed here".to_string()),
+        Needed::TheRest => ("", " or others by now", format!("left out, {left} are looked at")),
+        _ => ("training ", " or others by now", "left out".to_string()),
+    };
+    let (s, are, they) = match gone {
+        1 => ("", "is", "it is"),
+        _ => ("s", "are", "they are"),
+    };
+    let folder = shown::path(folder);
+    format!("{gone} {which}picture{s} of {folder} {are} gone{or_others}; {they} {then}")
+}
+
+/// Which of `images`, by number, are not what these lines of the record say.
+fn others(images: &Catalog, rows: &[&Recorded]) -> Vec<usize> {
     let differs = |&index: &usize| {
         let was = &rows[index].content;
         !was.is_empty() && *was != content(images, index)
     };
-    let others: Vec<_> = (0..rows.len()).into_par_iter().filter(differs).collect();
-    match others.first() {
-        Some(&first) => {
-            let how = format!("{} are others by now, {} for one", others.len(), rows[first].path);
-            Err(changed(path, &how))
-        }
-        None => Ok(()),
-    }
+    (0..rows.len()).into_par_iter().filter(differs).collect()
 }
 
 /// Without a record, a split is drawn again, and is that of the training only as long as the images are the same.
@@ -153,10 +219,21 @@ fn redrawn() -> Error {
     )
 }
 
-fn changed(path: &Path, how: &str) -> Error {
-    let path = path.display();
+/// Names of images that a message holds.
+const NAMED: usize = 3;
+
+/// `number` images, of which these are the names, are `how`: missing, or others.
+fn changed(path: &Path, number: &str, how: &str, names: &[&str]) -> Error {
+    let path = shown::path(path);
+    let are = if names.len() == 1 { "is" } else { "are" };
+    let first = names[..names.len().min(NAMED)].join(", ");
+    let more = match names.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
     Error::Images(format!(
-        "the images at {path} are not those that the run was trained on: {how}"
+        "the images at {path} are not those that the run was trained on: {number} {are} {how}: {first}{more}; put \
+         back what was there"
     ))
 }
 
@@ -172,28 +249,18 @@ fn unknown() -> Error {
     Error::Images("the model file does not say which images it was trained on".into())
 }
 
-/// The most frequent class of some images.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Majority {
-    /// The class.
-    pub class: String,
-    /// Its share of the images, 0 to 1.
-    pub share: f64,
-    /// Number of images.
-    pub pictures: usize,
-}
-
-/// That of the validation images that the run in `folder` has recorded, where it has; `noted` is the record's checksum.
+/// The most frequent class of the validation images that the run in `folder` has recorded, where it has; `noted` is the
+/// record's checksum.
 pub fn majority(folder: &Path, noted: Option<&str>) -> Option<Majority> {
     let rows = recorded::read(folder, noted).ok()??;
-    let (mut counts, mut pictures) = (BTreeMap::new(), 0);
-    for row in rows.into_iter().filter(|row| row.set == Set::Validation) {
-        *counts.entry(row.class).or_insert(0) += 1;
-        pictures += 1;
+    let mut counts = HashMap::new();
+    for row in rows.iter().filter(|row| row.set == Set::Validation) {
+        *counts.entry(row.class.as_str()).or_insert(0) += 1;
     }
-    let (class, most) = counts.into_iter().rev().max_by_key(|(_, count)| *count)?;
-    let share = f64::from(most) / f64::max(1.0, pictures as f64);
-    Some(Majority { class, share, pictures })
+    // As the run has its classes.
+    let mut sizes: Vec<_> = counts.into_iter().collect();
+    sizes.sort_by(|(a, _), (b, _)| source::natural_order(a, b));
+    Majority::of(&sizes)
 }
 
 /// The images that the model of `run`, with these `facts`, was trained and validated on, where they lie now: at `data`,
@@ -230,25 +297,26 @@ pub fn trained_on(run: &Path, facts: &Facts, data: Option<&Path>, needed: Needed
 /// # Errors
 /// Models of different images, or missing images.
 pub fn common_validation(runs: &[(&Path, &Facts)], data: Option<&Path>) -> Result<Catalog> {
-    Ok(common(runs, data)?.validation)
+    Ok(common(runs, data)?.split.validation)
 }
 
 /// The same, with the training images of the first that are there.
-pub(super) fn common(runs: &[(&Path, &Facts)], data: Option<&Path>) -> Result<Split> {
-    let mut common: Option<(Split, HashSet<String>)> = None;
+pub(super) fn common(runs: &[(&Path, &Facts)], data: Option<&Path>) -> Result<Images> {
+    let mut common: Option<(Images, HashSet<String>)> = None;
     for (run, facts) in runs {
-        let split = trained_on(run, facts, data, Needed::Validation)?.split;
+        let images = trained_on(run, facts, data, Needed::Validation)?;
+        let validation = &images.split.validation;
         // One alone has nothing to differ from.
-        let compared = 0..split.validation.len() * usize::from(runs.len() > 1);
+        let compared = 0..validation.len() * usize::from(runs.len() > 1);
         let compared = compared.into_par_iter();
-        let contents: HashSet<_> = compared.map(|index| content(&split.validation, index)).collect();
+        let contents: HashSet<_> = compared.map(|index| content(validation, index)).collect();
         match &common {
             Some((_, first)) if *first != contents => return Err(Error::DifferentImages),
             Some(_) => {}
-            None => common = Some((split, contents)),
+            None => common = Some((images, contents)),
         }
     }
     common
-        .map(|(split, _)| split)
+        .map(|(images, _)| images)
         .ok_or_else(|| Error::Settings("there is no run to compare".into()))
 }

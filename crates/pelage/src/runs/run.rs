@@ -1,5 +1,6 @@
 //! A run: settings, their images, and the folder that keeps the results.
 
+use pelage_data::shown;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
@@ -161,7 +162,7 @@ impl Run {
         let folder = folder.as_ref();
         let path = folder.join(CONFIG);
         if !path.exists() {
-            return Err(Error::folder(folder, "holds no run to resume (no config.toml)"));
+            return Err(Error::model(folder, "holds no run to resume (no config.toml)"));
         }
         let lock = FolderLock::take(folder)?;
         atomic::sweep(folder);
@@ -178,8 +179,8 @@ impl Run {
         let device = config.compute.open()?;
         let snapshot = folder::checkpoint(folder)?;
         match &snapshot {
-            Some(_) => log::info!("run: {} goes on from its checkpoint", folder.display()),
-            None => log::info!("run: {} has no checkpoint, and begins anew", folder.display()),
+            Some(_) => log::info!("run: {} goes on from its checkpoint", shown::path(folder)),
+            None => log::info!("run: {} has no checkpoint, and begins anew", shown::path(folder)),
         }
         let complete = snapshot.and_then(|snapshot| snapshot.progress().finished(&config.recipe));
         let Images { split, added, .. } = own::of_run(folder, &config, Needed::All)?;
@@ -281,7 +282,7 @@ impl Run {
             None => model,
             Some(transfer) => {
                 let of = |path: &Option<PathBuf>| match path {
-                    Some(path) => path.display().to_string(),
+                    Some(path) => shown::path(path),
                     None => "random weights".into(),
                 };
                 let beside = transfer.beside.iter().map(|beside| of(&beside.weights));
@@ -294,7 +295,7 @@ impl Run {
             "pelage {}: {} on {}, {} classes ({}), {} training and {} validation pictures, {} unreadable",
             env!("CARGO_PKG_VERSION"),
             what,
-            data.display(),
+            shown::path(data),
             train.classes().len(),
             train.classes().join(", "),
             train.len(),

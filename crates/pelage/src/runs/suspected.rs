@@ -1,5 +1,6 @@
 //! Training images that are left out because their labels are likely wrong, as a table names them.
 
+use pelage_data::shown;
 use std::path::Path;
 
 use pelage_data::catalog::{self, Catalog};
@@ -12,7 +13,7 @@ use crate::{Error, Result};
 /// # Errors
 /// As [`catalog::named_by_csv`]; a class of which none would be left.
 pub(super) fn drop_from(train: &mut Catalog, file: &Path, source: &Path) -> Result<Catalog> {
-    let refused = |reason: String| Error::Settings(format!("{}: {reason}", file.display()));
+    let refused = |reason: String| Error::Settings(format!("{}: {reason}", shown::path(file)));
     let names: Vec<_> = train.items.iter().map(|item| item.name.as_str()).collect();
     let mut named = catalog::named_by_csv(file, source, &names)?.into_iter();
     let (dropped, left): (Vec<_>, _) = train.items.drain(..).partition(|_| named.next().unwrap_or(false));

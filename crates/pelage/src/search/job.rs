@@ -1,6 +1,7 @@
 //! What comes next in a search: a trial that somebody left, a paused one that is worth more, or a new one.
 
 use pelage_data::lock::FolderLock;
+use pelage_data::shown;
 use serde_json::{Map, Value};
 
 use super::journal::Entry;
@@ -90,7 +91,7 @@ impl Search {
             None => Ok(()),
             Some(trial) => Err(Error::Settings(format!(
                 "{}: the space is not the one that trial {} was chosen from; put it back, or begin another search",
-                self.folder.display(),
+                shown::path(&self.folder),
                 trial.number
             ))),
         }

@@ -12,10 +12,10 @@ use super::settings::Search;
 use super::study::{State, Trial, best_first};
 use crate::Result;
 use crate::evaluate::metrics::wilson;
-use crate::runs::own::{Majority, majority};
+use crate::runs::own::majority;
 use crate::runs::run::CONFIG;
 use crate::runs::{Config, history};
-use crate::train::advice::is_no_better;
+use crate::train::advice::{Majority, is_no_better};
 
 /// A search so far.
 #[derive(Clone, Debug, Serialize)]

@@ -1,5 +1,6 @@
 //! A search: what is searched and how, and its folder.
 
+use pelage_data::shown;
 use std::path::{Path, PathBuf};
 
 use pelage_data::cache::CacheMode;
@@ -126,23 +127,23 @@ impl Search {
         check(trials)?;
         let path = folder.join(SEARCH);
         if !path.exists() {
-            return Err(Error::folder(folder, format!("holds no search (no {SEARCH})")));
+            return Err(Error::model(folder, format!("holds no search (no {SEARCH})")));
         }
         let read = |path: &Path| std::fs::read_to_string(path).map_err(Error::io(path));
-        let refused = |failure: toml::de::Error| Error::Settings(format!("{}: {failure}", path.display()));
+        let refused = |failure: toml::de::Error| Error::Settings(format!("{}: {failure}", shown::path(&path)));
         let mut table: Table = read(&path)?.parse().map_err(refused)?;
         let base = match table.remove("run") {
             Some(Value::Table(base)) => Config::from_table(base).map_err(refused)?,
             _ => {
                 return Err(Error::Settings(format!(
                     "{}: it has no table called run",
-                    path.display()
+                    shown::path(&path)
                 )));
             }
         };
         let mut settings: Settings = table.try_into().map_err(refused)?;
         let file = folder.join(SPACE);
-        let told = |reason: String| Error::Settings(format!("{}: {reason}", file.display()));
+        let told = |reason: String| Error::Settings(format!("{}: {reason}", shown::path(&file)));
         let space = Space::read(&read(&file)?, &base.recipe).map_err(told)?;
         journal_lock::sweep(&folder.join(JOURNAL));
         if trials.is_some() && trials != settings.trials {

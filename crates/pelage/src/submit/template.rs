@@ -1,5 +1,6 @@
 //! A competition's `sample_submission.csv`: its columns and ids, to be filled in.
 
+use pelage_data::shown;
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
@@ -23,7 +24,7 @@ impl Template {
     /// # Errors
     /// A file that cannot be read, is not a CSV, or has no line; ids that are empty or duplicated.
     pub fn read(path: &Path) -> Result<Self> {
-        let refused = |reason: String| Error::Settings(format!("{}: {reason}", path.display()));
+        let refused = |reason: String| Error::Settings(format!("{}: {reason}", shown::path(path)));
         let bytes = std::fs::read(path).map_err(Error::io(path))?;
         let mut reader = csv::ReaderBuilder::new()
             .trim(csv::Trim::All)
@@ -48,7 +49,7 @@ impl Template {
             .filter(|id| id.is_empty() || !seen.insert(*id));
         let wrong = wrong.map(|id| format!("'{id}'")).collect();
         refuse(
-            &format!("ids in {} that are empty or duplicated", path.display()),
+            &format!("ids in {} that are empty or duplicated", shown::path(path)),
             wrong,
         )?;
         Ok(Template { header, rows })

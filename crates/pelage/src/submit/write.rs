@@ -1,5 +1,6 @@
 //! From a model and a test set to the submitted file.
 
+use pelage_data::shown;
 use std::path::PathBuf;
 
 use pelage_data::Progress;
@@ -106,7 +107,7 @@ impl Submission {
         match same(&self.source) || self.sample.as_ref().is_some_and(same) {
             true => Err(Error::setting(
                 "out",
-                out.path().display(),
+                shown::path(out.path()),
                 "another name, since this one is read from",
             )),
             false => Ok(()),

@@ -14,7 +14,7 @@ use crate::evaluate::doubtful::{self, Seen};
 use crate::evaluate::{self, Embeddings, Scores};
 use crate::features::Features;
 use crate::logistic::{self, Samples};
-use crate::runs::own::{self, Needed};
+use crate::runs::own::{self, Images, Needed};
 use crate::train::groups::groups;
 use crate::train::{Sets, start};
 use crate::{Error, Model, Result};
@@ -26,6 +26,8 @@ pub struct Suspects {
     pub catalog: Catalog,
     /// Number of readable images that were looked at.
     pub images: usize,
+    /// Number of the run's images that are gone, or others by now.
+    pub gone: usize,
     /// Where the features come from that the classifier judges by.
     pub judged_by: JudgedBy,
     /// The likely wrong labels, the likeliest first.
@@ -73,10 +75,10 @@ struct Judged {
 
 /// Looks for wrong labels among the images of `run`, both those that it was trained and those that it was validated on.
 /// Each is judged by a logistic regression on features of the other images, groups of a kind apart. The images lie at
-/// `data` now, or where they were.
+/// `data` now, or where they were; those that are gone since, as what was found wrong before, are left out.
 ///
 /// # Errors
-/// A model that does not know its images, images that are not there any more, or too few to judge by.
+/// A model that does not know its images, or too few of these to judge by.
 pub fn find(
     run: &Path,
     data: Option<&Path>,
@@ -89,7 +91,7 @@ pub fn find(
     if let Some(data) = data {
         config.data = data.to_path_buf();
     }
-    let split = own::trained_on(run, &model.facts, data, Needed::All)?.split;
+    let Images { split, gone, .. } = own::trained_on(run, &model.facts, data, Needed::TheRest)?;
     let train = split.train.items.len();
     let catalog = Catalog {
         classes: split.train.classes.clone(),
@@ -172,6 +174,7 @@ pub fn find(
     let suspects = found.iter().enumerate().map(suspect).collect();
     Ok(Suspects {
         images: scores.labels.len(),
+        gone,
         suspects,
         judged_by,
         catalog,

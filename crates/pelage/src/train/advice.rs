@@ -1,6 +1,7 @@
 //! What the data of a run suggest, before minutes are spent on it and after.
 
 use pelage_data::alike;
+use serde::Serialize;
 
 use super::recipe::{ClassWeights, Loss, Recipe};
 use super::samples::{Data, Samples};
@@ -90,12 +91,32 @@ pub fn leaked(data: &Data) -> Result<usize> {
     Ok(alike::count_leaked(&data.train.looks()?, &data.validation.looks()?))
 }
 
-/// The most frequent class of the validation images and its share, 0 to 1: what always answering it would get right.
-pub fn majority(data: &Data) -> Option<(String, f64)> {
-    let sizes = sizes(&data.validation);
-    let most = (0..sizes.len()).max_by_key(|&index| sizes[index])?;
-    let share = sizes[most] as f64 / data.validation.len().max(1) as f64;
-    Some((data.validation.classes()[most].clone(), share))
+/// The most frequent class of some images: what always answering it would get right.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Majority {
+    /// The class.
+    pub class: String,
+    /// Its share of the images, 0 to 1.
+    pub share: f64,
+    /// Number of images.
+    pub pictures: usize,
+}
+
+impl Majority {
+    /// That of images of which each class has so many; of several classes that are as frequent, the first.
+    pub fn of(sizes: &[(&str, usize)]) -> Option<Majority> {
+        let pictures = sizes.iter().map(|(_, size)| size).sum();
+        let (class, most) = sizes.iter().rev().max_by_key(|(_, size)| *size)?;
+        let share = *most as f64 / usize::max(1, pictures) as f64;
+        let class = class.to_string();
+        Some(Majority { class, share, pictures })
+    }
+
+    /// That of the validation images.
+    pub fn of_validation(data: &Data) -> Option<Majority> {
+        let names = data.validation.classes().iter().map(String::as_str);
+        Self::of(&names.zip(sizes(&data.validation)).collect::<Vec<_>>())
+    }
 }
 
 /// Whether an accuracy, 0 to 1, on `images` images may be luck beside always answering the most frequent class, of
@@ -129,4 +150,20 @@ fn sizes(samples: &Samples) -> Vec<usize> {
     let mut sizes = vec![0; samples.classes().len()];
     (0..samples.len()).for_each(|i| sizes[samples.label(i)] += 1);
     sizes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_classes_that_are_as_frequent_the_first_is_the_majority() {
+        let of = |sizes: &[(&str, usize)]| Majority::of(sizes).map(|one| (one.class, one.share, one.pictures));
+        assert_eq!(
+            of(&[("a", 1), ("b", 3), ("c", 3), ("d", 1)]),
+            Some(("b".into(), 0.375, 8))
+        );
+        assert_eq!(of(&[]), None);
+        assert_eq!(of(&[("a", 0)]), Some(("a".into(), 0.0, 0)));
+    }
 }

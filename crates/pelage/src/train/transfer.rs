@@ -1,5 +1,6 @@
 //! Transfer learning: which pretrained weights, under which head, and what to unfreeze.
 
+use pelage_data::shown;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -175,7 +176,7 @@ impl Transfer {
             return Err(Error::setting("unfreeze", unfreeze, solved("none")));
         }
         match &self.head_from {
-            Some(path) => Err(Error::setting("head_from", path.display(), solved("left out"))),
+            Some(path) => Err(Error::setting("head_from", shown::path(path), solved("left out"))),
             None => Ok(()),
         }
     }

@@ -1,5 +1,6 @@
 //! Networks of other people in the store: added from an ONNX file under a name, and found by it.
 
+use pelage_data::shown;
 use std::path::Path;
 
 use pelage_data::preprocess::{Fit, Preprocessing, ResizeFilter};
@@ -84,7 +85,7 @@ impl Store {
                  be given, for pixels of 0 to 1: 0.485,0.456,0.406 and 0.229,0.224,0.225 for most networks of \
                  torchvision and timm, 0.5,0.5,0.5 twice for values of -1 to 1, 0,0,0 and \
                  0.00392157,0.00392157,0.00392157 for values of 0 to 255, 0,0,0 and 1,1,1 for pixels as they are",
-                file.display()
+                shown::path(file)
             )));
         };
         let preprocessing = Preprocessing {

@@ -3,6 +3,7 @@
 //! A partial download is kept beside the file as `<file>.part`. A later attempt requests the rest (`Range`, RFC 9110
 //! section 14); whether it belongs to the same file need not be known, since the checksum covers everything.
 
+use pelage_data::shown;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -159,7 +160,7 @@ impl Part {
         match is_taken {
             true => Err(Error::weights(format!(
                 "{}: another process is downloading this file",
-                path.display()
+                shown::path(path)
             ))),
             false => Ok(Part { path, file }),
         }

@@ -1,5 +1,6 @@
 //! The pretrained weights on this machine: one checked file per architecture, in the user's cache folder.
 
+use pelage_data::shown;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
@@ -149,7 +150,7 @@ impl Store {
     pub fn find(&self, architecture: Architecture) -> Result<PathBuf> {
         match self.files(architecture.name())?.into_iter().next() {
             Some(path) => {
-                log::info!("weights: {} from {}", architecture.name(), path.display());
+                log::info!("weights: {} from {}", architecture.name(), shown::path(&path));
                 Ok(path)
             }
             None => Err(self.missing(architecture)),
@@ -235,7 +236,7 @@ impl Store {
             reason: format!(
                 "there are no pretrained weights of {} in {}{none}",
                 architecture.name(),
-                self.place(architecture.name()).display()
+                shown::path(self.place(architecture.name()))
             ),
             wanted: first.map(|weights| wanted(architecture, &weights)),
         }

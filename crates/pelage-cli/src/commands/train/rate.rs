@@ -6,7 +6,7 @@ use pelage::train::range_test;
 
 use crate::failure::Failure;
 use crate::progress::Task;
-use crate::signals::{interrupted, stop_on_signal};
+use crate::signals::{end_on_signal, interrupted, stop_on_signal};
 use crate::table::{count, fixed};
 use crate::terminal::tell;
 
@@ -23,6 +23,7 @@ pub(in crate::commands) fn tested(config: &Config, steps: usize) -> Result<Teste
         });
         interrupted().is_none()
     });
+    end_on_signal();
     task.finish();
     match (tested?, interrupted()) {
         (_, Some(signal)) => Err(Failure::interrupted(signal, "interrupted; nothing was written")),

@@ -1,5 +1,6 @@
 //! Which column of a CSV holds what.
 
+use crate::shown;
 use std::path::Path;
 
 use csv::StringRecord;
@@ -275,7 +276,7 @@ impl Look<'_> {
         let holds_parts = |column: &&usize| self.rows().all(|row| part_of(cell(row, **column)).is_some());
         for column in columns.iter().filter(|column| !used(column)).filter(holds_parts) {
             let name = shortened(self.head(*column));
-            let path = self.csv.display();
+            let path = shown::path(&self.csv);
             log::warn!("{path}: the column '{name}' names parts of a data set, and is passed over");
         }
     }

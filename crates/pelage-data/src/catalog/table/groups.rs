@@ -1,5 +1,6 @@
 //! Groups from a CSV.
 
+use crate::shown;
 use std::path::Path;
 
 use super::files::Files;
@@ -66,12 +67,12 @@ fn tell(path: &Path, strangers: &[String], alone: usize) {
         } else {
             ("rows", "match")
         };
-        let (count, path) = (strangers.len(), path.display());
+        let (count, path) = (strangers.len(), shown::path(path));
         told.push(format!("{count} {rows} of {path} {match_} no picture (first: {first})"));
     }
     if alone > 0 {
         let pictures = if alone == 1 { "picture is" } else { "pictures are" };
-        told.push(format!("{alone} {pictures} in no group of {}", path.display()));
+        told.push(format!("{alone} {pictures} in no group of {}", shown::path(path)));
     }
     if !told.is_empty() {
         log::warn!("{}", told.join(", "));

@@ -117,6 +117,12 @@ pub(super) fn data(found: &Findings) -> Markup {
             } }
         }
         h3 { "The same picture in training and validation" }
+        @if found.gone > 0 {
+            p {
+                "Looked for among the training pictures that are still there; "
+                (thousands(found.gone as u64)) @if found.gone == 1 { " is gone." } @else { " are gone." }
+            }
+        }
         @if found.leaks.is_empty() { p { "None found." } } @else {
             p {
                 (thousands(found.leaks.len() as u64))

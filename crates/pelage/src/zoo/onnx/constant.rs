@@ -1,5 +1,6 @@
 //! The constants of a file: weights, and the numbers that say what an operator does.
 
+use pelage_data::shown;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Component, Path};
@@ -195,7 +196,7 @@ fn external(tensor: &Tensor, folder: &Path, length: usize) -> Result<Vec<u8>, St
         ));
     };
     let path = folder.join(name);
-    let refused = |failure: std::io::Error| format!("has its values in {}: {failure}", path.display());
+    let refused = |failure: std::io::Error| format!("has its values in {}: {failure}", shown::path(&path));
     let number = |key: &str| entry(key).map_or(Ok(0), |entry| entry.value.parse::<u64>());
     let start = number("offset").map_err(|_| "has its values at a place that is none".to_string())?;
     let metadata = path.symlink_metadata().map_err(refused)?;
@@ -203,7 +204,7 @@ fn external(tensor: &Tensor, folder: &Path, length: usize) -> Result<Vec<u8>, St
     if !metadata.is_file() || end.is_none_or(|end| end > metadata.len()) {
         return Err(format!(
             "has its values in {}, which is too short or no file",
-            path.display()
+            shown::path(&path)
         ));
     }
     let mut file = File::open(&path).map_err(refused)?;
