@@ -21,7 +21,7 @@ KINDS = {"TPE with Hyperband": ["tpe", "hyperband"], "random, none pruned": ["ra
 asked.out.mkdir(parents=True, exist_ok=True)
 
 def searched(folder, sampler, pruner, seed, *more):
-    """One search; whether it was whole already."""
+    """One search, unless it was whole already."""
     done = folder.with_suffix(".done")
     if done.exists():
         return
@@ -30,7 +30,8 @@ def searched(folder, sampler, pruner, seed, *more):
         folder.rename(folder.with_suffix(f".left-{int(time.time())}"))
     command = [asked.pelage, "search", asked.data, "--sampler", sampler, "--pruner", pruner, "--seed", str(seed), "--out", folder]
     print(" ".join(map(str, [*command, *more, *flags])), flush=True)
-    subprocess.run([*command, *more, *flags], check=True, stdout=subprocess.DEVNULL)
+    with folder.with_suffix(".log").open("w") as log:
+        subprocess.run([*command, *more, *flags], check=True, stdout=log, stderr=log)
     done.touch()
 
 def curve(folder):
@@ -96,14 +97,14 @@ version = subprocess.run([asked.pelage, "--version"], capture_output=True, text=
 result = {"version": version, "data": asked.data, "flags": flags, "time": asked.time, "lower_is_better": lower, "searches": found, "summary": summary}
 (asked.out / "search.json").write_text(json.dumps(result, indent=1))
 
-W, H, left, right, top, bottom = 720, 400, 64, 16, 44, 52
+W, H, left, right, top, bottom = 720, 400, 64, 16, 56, 52
 values = [value for one in summary.values() for _, *three in one["medians"] for value in three]
 # The first epochs of all would leave no room for the rest.
 ranked = sorted(values, reverse=not lower)
 low, high = sorted((ranked[0], ranked[int(0.9 * (len(ranked) - 1))]))
 high = high if high > low else low + 1e-6
 across = lambda second: left + (W - left - right) * second / end
-down = lambda value: top + (H - top - bottom) * (1 - min(1.08, max(-0.05, (value - low) / (high - low))))
+down = lambda value: top + (H - top - bottom) * (1 - min(1.03, max(-0.03, (value - low) / (high - low))))
 COLORS = ["#0072b2", "#c05000"]
 svg = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {W} {H}" font-family="sans-serif" font-size="13">'
        f'<rect width="{W}" height="{H}" fill="#fff"/>']
