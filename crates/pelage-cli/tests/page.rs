@@ -359,6 +359,20 @@ fn a_search_is_watched_as_it_goes_on() {
     let slices = browser.run("return document.querySelectorAll('#search-part .slices circle').length");
     assert!(slices.as_u64().unwrap() > 14 * 10, "{slices}");
     look(&browser, "serve-search");
+    for (width, scheme) in [(360, "dark"), (360, "light"), (1600, "dark"), (1600, "light")] {
+        browser.screen(width, 1000, scheme);
+        for part in ["section:nth-of-type(2)", ".slices"] {
+            browser.run(&format!(
+                "document.querySelector('#search-part {part}').scrollIntoView()"
+            ));
+            let name = part
+                .trim_matches(|one: char| !one.is_alphabetic())
+                .split(':')
+                .next()
+                .unwrap_or_default();
+            browser.screenshot(&format!("serve-search-{name}-{width}-{scheme}.png"));
+        }
+    }
     browser.click("#search-list a");
     browser.wait(
         "return document.querySelectorAll('#search-list article').length === 1 && \

@@ -228,6 +228,35 @@ fn what_diverges_fails_and_the_search_goes_on() {
 }
 
 #[test]
+fn what_cannot_be_combined_is_a_failed_trial_and_tells_why() {
+    let place = made();
+    let folder = place.path();
+    // Half of the trials ask for what no training can have; the others differ in many settings at once.
+    let space = "[horizontal_flip]\nchoices = [true, false]\n[alternating_flip]\nchoices = [true, false]\n\
+                 [loss]\nchoices = ['cross-entropy', 'focal']\n[optimizer]\nchoices = ['sgd', 'muon', 'rmsprop']\n\
+                 [brightness_range]\nchoices = ['none', '0.8,1.2']\n[batch_size]\nlow = 4\nhigh = 12\n\
+                 [clip_norm]\nlow = 0.0\nhigh = 2.0\n[average_last]\nchoices = [0.0, 0.5]\n\
+                 [image_size]\nchoices = [16, 24]\n[mixup]\nchoices = [0.0, 0.4]\n[dense]\nchoices = ['none', '8']\n";
+    fs::write(folder.join("space.toml"), space).unwrap();
+    let more = "--sampler random --pruner none --metric validation-accuracy --trials 16 --jobs 2 --out s";
+    let found = document(folder, &format!("{} {more}", SMALL.replace("--epochs 4", "--epochs 1")));
+    let trials = found["trials"].as_array().unwrap();
+    assert_eq!(trials.len(), 16);
+    let mut failed = 0;
+    for one in trials {
+        let [left, right] = ["horizontal_flip", "alternating_flip"].map(|name| one["settings"][name] == "true");
+        if left && right {
+            failed += 1;
+            assert_eq!(one["state"], "failed");
+            assert!(one["failure"].as_str().unwrap().contains("alternating_flip"), "{one}");
+        } else {
+            assert_eq!(one["state"], "complete", "{one}");
+        }
+    }
+    assert!((1..15).contains(&failed), "{failed}");
+}
+
+#[test]
 fn nonsense_is_refused_before_anything_is_trained() {
     let place = made();
     let folder = place.path();
