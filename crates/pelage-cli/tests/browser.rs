@@ -125,7 +125,7 @@ fn pages_look_right_on_a_phone_and_on_a_desk() {
     succeed(folder.path(), &search.split(' ').collect::<Vec<_>>());
     let page = folder.path().join("search/search.html");
     look(&browser, &page, "search");
-    let drawn = "return [\".parallel polyline\", \".bars i\", \".slices circle\", \"tbody tr\"].map(\
+    let drawn = "return [\".parallel polyline\", \".bars progress\", \".slices circle\", \"tbody tr\"].map(\
                  (what) => document.querySelectorAll(what).length)";
     let drawn = browser.run(drawn);
     // A line and a row a trial, a bar for each of 14 settings, dots in each slice.

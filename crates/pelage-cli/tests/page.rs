@@ -323,3 +323,60 @@ fn two_classes_are_taught_tried_and_taken_away() {
     let shown = browser.run("return document.querySelector('#taught-answer .answer').textContent");
     assert_eq!(told[0]["classes"][0][0], shown);
 }
+
+#[test]
+fn a_search_is_watched_as_it_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(browser) = Browser::start(&folder.path().join("profile"), &["--lang=en"]) else {
+        return;
+    };
+    data(folder.path(), 16, 8);
+    let begin = "search data --trials 3 --epochs 3 --image-size 16 --no-augmentation --out searches/one";
+    succeed(folder.path(), &begin.split(' ').collect::<Vec<_>>());
+    let server = Server::start(folder.path(), &["searches"]);
+    browser.screen(1280, 900, "light");
+    browser.open(&format!("http://{}/", server.address));
+    // It is what there is to see.
+    browser.wait("return document.querySelectorAll('#search-list article').length === 1");
+    assert_eq!(browser.run("return document.querySelector('#searches').hidden"), false);
+    look(&browser, "serve-searches");
+    browser.click("#search-list article a");
+    let lines = |count: usize| {
+        browser.wait(&format!(
+            "return document.querySelectorAll('#search-part .parallel polyline').length === {count}"
+        ));
+    };
+    lines(3);
+    // Another process goes on with it; the figures grow by themselves, and stay where they were scrolled to.
+    browser.run("document.querySelector('#search-part .wide:has(.parallel)').scrollLeft = 40");
+    let more = "search --resume searches/one --trials 14";
+    succeed(folder.path(), &more.split(' ').collect::<Vec<_>>());
+    lines(14);
+    browser.wait("return document.querySelectorAll('#search-part .bars progress').length === 14");
+    browser.wait("return document.querySelector('#search-list dl').textContent.includes('finished')");
+    let scrolled = "return document.querySelector('#search-part .wide:has(.parallel)').scrollLeft";
+    assert_eq!(browser.run(scrolled), 40);
+    let slices = browser.run("return document.querySelectorAll('#search-part .slices circle').length");
+    assert!(slices.as_u64().unwrap() > 14 * 10, "{slices}");
+    look(&browser, "serve-search");
+    for (width, scheme) in [(360, "dark"), (360, "light"), (1600, "dark"), (1600, "light")] {
+        browser.screen(width, 1000, scheme);
+        for part in ["section:nth-of-type(2)", ".slices"] {
+            browser.run(&format!(
+                "document.querySelector('#search-part {part}').scrollIntoView()"
+            ));
+            let name = part
+                .trim_matches(|one: char| !one.is_alphabetic())
+                .split(':')
+                .next()
+                .unwrap_or_default();
+            browser.screenshot(&format!("serve-search-{name}-{width}-{scheme}.png"));
+        }
+    }
+    browser.click("#search-list a");
+    browser.wait(
+        "return document.querySelectorAll('#search-list article').length === 1 && \
+                  document.querySelector('#search-part').childElementCount === 0",
+    );
+    assert_eq!(browser.complaints(), Vec::<String>::new());
+}

@@ -228,6 +228,35 @@ fn what_diverges_fails_and_the_search_goes_on() {
 }
 
 #[test]
+fn what_cannot_be_combined_is_a_failed_trial_and_tells_why() {
+    let place = made();
+    let folder = place.path();
+    // Half of the trials ask for what no training can have; the others differ in many settings at once.
+    let space = "[horizontal_flip]\nchoices = [true, false]\n[alternating_flip]\nchoices = [true, false]\n\
+                 [loss]\nchoices = ['cross-entropy', 'focal']\n[optimizer]\nchoices = ['sgd', 'muon', 'rmsprop']\n\
+                 [brightness_range]\nchoices = ['none', '0.8,1.2']\n[batch_size]\nlow = 4\nhigh = 12\n\
+                 [clip_norm]\nlow = 0.0\nhigh = 2.0\n[average_last]\nchoices = [0.0, 0.5]\n\
+                 [image_size]\nchoices = [16, 24]\n[mixup]\nchoices = [0.0, 0.4]\n[dense]\nchoices = ['none', '8']\n";
+    fs::write(folder.join("space.toml"), space).unwrap();
+    let more = "--sampler random --pruner none --metric validation-accuracy --trials 16 --jobs 2 --out s";
+    let found = document(folder, &format!("{} {more}", SMALL.replace("--epochs 4", "--epochs 1")));
+    let trials = found["trials"].as_array().unwrap();
+    assert_eq!(trials.len(), 16);
+    let mut failed = 0;
+    for one in trials {
+        let [left, right] = ["horizontal_flip", "alternating_flip"].map(|name| one["settings"][name] == "true");
+        if left && right {
+            failed += 1;
+            assert_eq!(one["state"], "failed");
+            assert!(one["failure"].as_str().unwrap().contains("alternating_flip"), "{one}");
+        } else {
+            assert_eq!(one["state"], "complete", "{one}");
+        }
+    }
+    assert!((1..15).contains(&failed), "{failed}");
+}
+
+#[test]
 fn nonsense_is_refused_before_anything_is_trained() {
     let place = made();
     let folder = place.path();
@@ -240,6 +269,7 @@ fn nonsense_is_refused_before_anything_is_trained() {
             "measure the validation accuracy",
         ),
         ("search data --trials 0 --out s", "--trials is 0"),
+        ("search data --jobs 0 --out s", "--jobs"),
         ("search --resume nothing --trials 0", "--trials is 0"),
         ("search --resume nothing --tta flip", "--resume keeps"),
         ("search data --out data", "holds train already"),
@@ -326,4 +356,109 @@ fn interrupted_or_out_of_time_it_tells_what_it_has_and_goes_on() {
         "{trials:#?}"
     );
     trained_once(&folder.join("short"));
+}
+
+/// What came of each trial, in their order: settings, state, epochs, value.
+fn outcomes(folder: &Path, search: &str) -> Vec<Value> {
+    let found = document(folder, &format!("search --resume {search}"));
+    let mut trials = found["trials"].as_array().unwrap().clone();
+    trials.sort_by_key(|one| one["trial"].as_u64());
+    let told =
+        |one: &Value| Value::from_iter(["trial", "settings", "state", "epochs", "value"].map(|name| one[name].clone()));
+    trials.iter().map(told).collect()
+}
+
+/// A search whose trials do not depend on what others come to, so that their order makes no difference.
+const APART: &str = "--sampler random --pruner none --trials 7";
+
+#[test]
+fn several_trials_at_once_find_what_one_at_a_time_does() {
+    let place = made();
+    let folder = place.path();
+    succeed(folder, &words(&format!("{SMALL} {APART} --out one")));
+    succeed(
+        folder,
+        &words(&format!("{SMALL} {APART} --jobs 3 --threads 2 --out three")),
+    );
+    assert_eq!(outcomes(folder, "one"), outcomes(folder, "three"));
+    trained_once(&folder.join("three"));
+    // A trial began while another was not done.
+    let (mut open, mut most) = (0i32, 0);
+    for line in record(&folder.join("three")) {
+        match (line["op_code"].as_u64(), line["state"].as_u64()) {
+            (Some(4), _) => open += 1,
+            (Some(6), Some(1..=3)) => open -= 1,
+            _ => {}
+        }
+        most = most.max(open);
+    }
+    assert!((2..=3).contains(&most) && open == 0, "{most} at once, {open} left");
+    // By what the others come to, too: all there is comes to its end.
+    succeed(folder, &words(&format!("{SMALL} --trials 9 --jobs 2 --out s")));
+    let all = outcomes(folder, "s");
+    assert!(
+        all.len() == 9 && all.iter().all(|one| one[2] == "complete" || one[2] == "pruned"),
+        "{all:#?}"
+    );
+    trained_once(&folder.join("s"));
+    assert!(!folder.join("s/working/0").exists());
+}
+
+#[test]
+fn several_at_once_are_killed_and_resumed_too() {
+    let place = made();
+    let folder = place.path();
+    succeed(folder, &words(&format!("{SMALL} {APART} --out whole")));
+    let search = folder.join("killed");
+    let lines = || fs::read_to_string(search.join("journal.log")).map_or(0, |text| text.lines().count());
+    let (mut arguments, mut kills) = (format!("{SMALL} {APART} --jobs 3 --out killed"), 0);
+    for round in 0..8 {
+        let before = lines();
+        let mut child = pelage(folder)
+            .args(words(&arguments))
+            .stderr(Stdio::null())
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        while lines() < before + 1 + round % 5 && child.try_wait().unwrap().is_none() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        std::thread::sleep(Duration::from_millis(7 * round as u64 % 30));
+        kills += usize::from(child.try_wait().unwrap().is_none());
+        child.kill().unwrap();
+        child.wait().unwrap();
+        if search.join("search.toml").exists() {
+            arguments = format!("search --resume killed --jobs {}", 1 + round % 3);
+        }
+    }
+    assert!(kills >= 3, "{kills} kills");
+    succeed(folder, &words(&arguments));
+    assert_eq!(outcomes(folder, "whole"), outcomes(folder, "killed"));
+    trained_once(&search);
+}
+
+#[cfg(unix)]
+#[test]
+fn several_at_once_stop_together() {
+    let place = made();
+    let folder = place.path();
+    let long = SMALL.replace("--epochs 4", "--epochs 400 --patience 0");
+    let begin = format!("{long} {APART} --jobs 2 --out s");
+    let child = pelage(folder)
+        .args(words(&begin))
+        .stderr(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    let lines = || fs::read_to_string(folder.join("s/journal.log")).map_or(0, |text| text.lines().count());
+    while lines() < 8 {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    let kill = ["-INT", &child.id().to_string()].map(String::from);
+    std::process::Command::new("kill").args(kill).status().unwrap();
+    let output = child.wait_with_output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(130), "{said}");
+    assert!(said.contains("pelage search --resume s"), "{said}");
+    assert!(!folder.join("s/working/0").exists() && !folder.join("s/working/1").exists());
 }

@@ -243,6 +243,8 @@ fn what_does_not_go_together_is_refused() {
         (&["--unfreeze", "last-0"], "last-N"),
         (&["--model", "cnn3"], "--model"),
         (&["--head-from", "nowhere"], "--unfreeze"),
+        (&["--backbone-rate", "0.5"], "no effect on a frozen backbone"),
+        (&["--head-rate", "0.5"], "--head-rate"),
     ] {
         let refused = fail(folder.path(), &train(more), 2);
         assert!(refused.contains(named), "{more:?}: {refused}");

@@ -8,8 +8,10 @@ mod openapi;
 mod options;
 mod predict;
 mod runs;
+mod searches;
 mod teach;
 mod upload;
+mod watch;
 
 use std::sync::Arc;
 
@@ -56,6 +58,7 @@ fn routes() -> Vec<Route> {
         models::routes(),
         feedback::routes(),
         runs::routes(),
+        searches::routes(),
         teach::routes(),
         health::routes(),
     ]

@@ -18,7 +18,7 @@ pub(crate) struct Asset {
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 
 /// What the server has for the page beside the [`interface`].
-const OWN: [Asset; 11] = [
+const OWN: [Asset; 13] = [
     file("", "text/html; charset=utf-8", include_str!("assets/index.html")),
     file("style.css", "text/css; charset=utf-8", interface::STYLE),
     file("icon.svg", "image/svg+xml", interface::ICON),
@@ -28,6 +28,8 @@ const OWN: [Asset; 11] = [
     file("layers.js", SCRIPT, include_str!("assets/layers.js")),
     file("looks.js", SCRIPT, include_str!("assets/looks.js")),
     file("runs.js", SCRIPT, include_str!("assets/runs.js")),
+    file("search.css", "text/css; charset=utf-8", pelage::search::page::STYLE),
+    file("searches.js", SCRIPT, include_str!("assets/searches.js")),
     file("server.js", SCRIPT, include_str!("assets/server.js")),
     file("teach.js", SCRIPT, include_str!("assets/teach.js")),
 ];

@@ -5,9 +5,13 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::path::Path;
 
 use common::{Server, models, picture};
-use pelage::Config;
 use pelage::runs::history;
+use pelage::search::pruner::Pruner;
+use pelage::search::sampler::Sampler;
+use pelage::search::study::Metric;
+use pelage::search::{Search, Settings, Space};
 use pelage::train::history::HistoryRow;
+use pelage::{Config, Control, Recipe};
 use pelage_serve::{Limits, Options, Runs};
 use serde_json::{Value, json};
 
@@ -166,4 +170,130 @@ fn corrections_are_kept_once_and_within_bounds() {
 
     let server = Server::start(&models(folder.path())[..1], Options::default());
     assert_eq!(post(&server, "level", &picture(1)), 404, "unless it is asked for");
+}
+
+/// A search of tiny trials in `folder`, gone on with up to `trials` of them.
+fn searched(folder: &Path, trials: usize) {
+    let at = folder.join("searches/tiny");
+    if !Search::is_in(&at) {
+        for part in ["train", "validation"] {
+            for (class, name) in ["level", "upright"].iter().enumerate() {
+                fs::create_dir_all(folder.join("data").join(part).join(name)).unwrap();
+                for i in 0..4 {
+                    let number = (10 * class + i + if part == "train" { 0 } else { 100 }) as u32;
+                    let file = format!("data/{part}/{name}/{i}.png");
+                    fs::write(folder.join(file), picture(number)).unwrap();
+                }
+            }
+        }
+        let mut base = Config::new(folder.join("data"));
+        base.compute.cache = pelage::data::cache::CacheMode::Ram;
+        base.recipe = Recipe {
+            image_size: 16,
+            epochs: 2,
+            batch_size: 4,
+            augmentation: Default::default(),
+            ..Recipe::default()
+        };
+        let text = "[learning_rate]\nlow = 0.001\nhigh = 0.1\nlog = true\n[momentum]\nlow = 0.1\nhigh = 0.9\n";
+        let space = Space::read(text, &base.recipe).unwrap();
+        let settings = Settings {
+            sampler: Sampler::Random,
+            pruner: Pruner::None,
+            metric: Metric::ValidationLoss,
+            trials: Some(trials),
+            seed: 0,
+        };
+        Search::create(&at, base, space, settings).unwrap();
+    }
+    let search = Search::open(&at, Some(trials)).unwrap();
+    search.work(1, None, &|_| {}, &mut |_| Control::Continue).unwrap();
+}
+
+#[test]
+fn searches_are_told_and_drawn_as_they_go_on_and_nothing_is_written() {
+    let folder = tempfile::tempdir().unwrap();
+    searched(folder.path(), 3);
+    let searches = folder.path().join("searches");
+    fs::create_dir(searches.join("other")).unwrap();
+    let names = |folder: &Path| {
+        let mut names: Vec<_> = fs::read_dir(folder)
+            .unwrap()
+            .map(|one| one.unwrap().file_name())
+            .collect();
+        names.sort();
+        names
+    };
+    let before = names(&searches.join("tiny"));
+    let runs = Runs::new(vec![searches.clone()]);
+    let server = Server::start(
+        &[],
+        Options {
+            runs,
+            ..Options::default()
+        },
+    );
+    let offered = server.get("/api/models").json();
+    assert_eq!((&offered["runs"], &offered["searches"]), (&false.into(), &true.into()));
+    let told = server.get("/api/searches").json();
+    assert_eq!(told.as_array().unwrap().len(), 1);
+    let facts = |search: &Value| {
+        json!([
+            search["name"],
+            search["state"],
+            search["most"],
+            search["trials"]["complete"]
+        ])
+    };
+    assert_eq!(facts(&told[0]), json!(["tiny", "finished", 3, 3]));
+    assert!(told[0]["best"]["value"].as_f64().unwrap() > 0.0, "{told}");
+    assert_eq!(told[0]["metric"], "validation-loss");
+
+    let mut stream = server.connect();
+    let ask = format!("GET /api/searches/events HTTP/1.1\r\nHost: {}\r\n\r\n", server.address);
+    stream.write_all(ask.as_bytes()).unwrap();
+    let mut lines = BufReader::new(stream).lines().map_while(Result::ok);
+    let mut event = move || -> Value {
+        let line = lines.find(|line| line.starts_with("data: ")).expect("an event");
+        serde_json::from_str(&line[6..]).unwrap()
+    };
+    assert_eq!(event(), told);
+    let lines_of = |part: &str| {
+        let parallel = part
+            .split("class=\"parallel\"")
+            .nth(1)
+            .and_then(|rest| rest.split("</svg>").next());
+        parallel.unwrap_or_default().matches("<polyline").count()
+    };
+    let part = server.get("/api/searches/part?search=tiny");
+    assert_eq!((part.status, lines_of(part.text())), (200, 3));
+    for inside in ["Best so far", "Parallel coordinates", "Slices", "learning_rate"] {
+        assert!(part.text().contains(inside), "{inside}");
+    }
+    // The page's policy would not let it.
+    assert!(!part.text().contains("style=") && !part.text().contains("<script"));
+    assert_eq!(names(&searches.join("tiny")), before);
+
+    searched(folder.path(), 12);
+    let mut changed = event();
+    while facts(&changed[0]) != json!(["tiny", "finished", 12, 12]) {
+        changed = event();
+    }
+    let part = server.get("/api/searches/part?search=tiny");
+    assert_eq!(lines_of(part.text()), 12);
+    assert!(!part.text().contains("style="));
+    assert_eq!(server.get("/api/searches/part?search=..").status, 404);
+    assert_eq!(server.get("/api/searches/part?search=other").status, 404);
+    // A record that is damaged is a search that cannot be told of, and no more.
+    let record = searches.join("tiny/journal.log");
+    fs::write(&record, fs::read_to_string(&record).unwrap() + "no record\n").unwrap();
+    let mut told = server.get("/api/searches/part?search=tiny");
+    for _ in 0..200 {
+        if told.status == 404 {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        told = server.get("/api/searches/part?search=tiny");
+    }
+    assert_eq!((told.status, server.get("/api/searches").json()), (404, json!([])));
 }

@@ -1,9 +1,9 @@
 //! Choosing settings: many trials, each a run, and what they tell about the settings.
 //!
 //! A search is a folder. `journal.log` in it is the record and the truth ([`journal`]); `search.toml` and `space.toml`
-//! say what is searched and how; `trial-N` is the run of trial N. Any number of processes may work on it: each decides
-//! what to do next while it alone may write the record ([`worker`]). A trial that is paused, or that a killed process
-//! left, goes on from its checkpoint, and is never trained anew.
+//! say what is searched and how; `trial-N` is the run of trial N. Any number of processes may work on it, and each on
+//! several trials at once: each worker decides what to do next while it alone may write the record ([`worker`]). A trial
+//! that is paused, or that a killed process left, goes on from its checkpoint, and is never trained anew.
 //!
 //! What is tried is up to a [`sampler`], what is given up to a [`pruner`].
 //!
@@ -22,7 +22,7 @@
 //!     seed: 0,
 //! };
 //! let search = Search::create("searches/mine".as_ref(), base, space, settings)?;
-//! search.work(None, &|_progress| {}, &mut |_told| Control::Continue)?;
+//! search.work(1, None, &|_progress| {}, &mut |_told| Control::Continue)?;
 //! println!("{}", search.report()?.note());
 //! # Ok(()) }
 //! ```

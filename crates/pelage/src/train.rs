@@ -15,6 +15,7 @@ pub mod keep;
 pub mod loss;
 pub mod memory;
 pub mod metrics;
+pub mod named;
 pub mod optimizer;
 pub mod outcome;
 mod passes;

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use clap::Args;
 use pelage::model::networks::graph::Graph;
-use pelage::train::recipe::DESCRIBED;
+use pelage::train::named::DESCRIBED;
 use pelage::zoo::store::Store;
 use pelage::{Architecture, Model, Recipe};
 

@@ -1,6 +1,7 @@
 //! `pelage search`.
 
 mod described;
+mod shown;
 
 use pelage::data::shown;
 use std::path::{Path, PathBuf};
@@ -11,8 +12,8 @@ use pelage::data::groups::seconds;
 use pelage::data::lock::first_free;
 use pelage::search::pruner::Pruner;
 use pelage::search::sampler::Sampler;
-use pelage::search::study::{Metric, State};
-use pelage::search::worker::{End, Told};
+use pelage::search::study::Metric;
+use pelage::search::worker::End;
 use pelage::search::{Search, Settings, Space};
 use pelage::train::Control;
 use pelage::{Architecture, Config};
@@ -22,9 +23,10 @@ use crate::failure::{Failure, Outcome};
 use crate::options::one_of;
 use crate::progress::{Detail, Task, Training};
 use crate::signals::{interrupted, stop_on_signal};
-use crate::table::{count, fixed};
+use crate::table::count;
 use crate::terminal::{answer, is_json, quoted, tell};
 use described::described;
+use shown::Shown;
 
 /// Search the settings of training: many runs, and what they tell
 ///
@@ -37,7 +39,7 @@ use described::described;
 // Of training's options, those about one run have another meaning here, or none.
 #[command(
     mut_arg("resume", |arg| arg.value_name("SEARCH").help(
-        "Go on with a search, or help another process with it; only --trials, --time and --confirm may be given"
+        "Go on with a search, or help another process with it; only --trials, --time, --jobs and --confirm may be given"
     )),
     mut_arg("out", |arg| arg.value_name("SEARCH").help("The folder to create [default: searches/N]")),
     mut_arg("fine_tune", |arg| arg.hide(true)),
@@ -57,6 +59,9 @@ pub(super) struct Arguments {
     /// Stop after this time, such as 90s, 20min or 8h [default: 1h, without --trials]
     #[arg(long, value_name = "TIME", value_parser = time)]
     time: Option<Duration>,
+    /// Trials at once, which share the threads
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=64))]
+    jobs: u8,
     /// How settings are chosen: by what good trials have in common (tree-structured Parzen estimator), at random, or as
     /// all combinations of a few values
     #[arg(long, default_value = "tpe", conflicts_with = "resume", hide_possible_values = true,
@@ -117,7 +122,10 @@ pub(super) fn run(arguments: Arguments) -> Outcome {
     let seeds = usize::from(arguments.confirm);
     match alone && seeds > 0 {
         true => again(&search, seeds),
-        false => searched(&search, time.map(|time| Instant::now() + time), seeds),
+        false => {
+            let until = time.map(|time| Instant::now() + time);
+            searched(&search, arguments.jobs.into(), until, seeds)
+        }
     }
 }
 
@@ -200,19 +208,19 @@ fn created(arguments: &Arguments, base: Config) -> Result<Search, Failure> {
 fn resumed(arguments: &Arguments, folder: &Path) -> Result<Search, Failure> {
     if arguments.training.gives_any() {
         return Err(Failure::usage(
-            "--resume keeps what the search was begun with; only --trials, --time and --confirm may be given",
+            "--resume keeps what the search was begun with; only --trials, --time, --jobs and --confirm may be given",
         ));
     }
     Ok(Search::open(folder, arguments.trials)?)
 }
 
-fn searched(search: &Search, until: Option<Instant>, seeds: usize) -> Outcome {
+fn searched(search: &Search, jobs: usize, until: Option<Instant>, seeds: usize) -> Outcome {
     tell(begun(search));
     stop_on_signal();
     let task = Task::new();
-    let (mut display, mut waits) = (None, false);
-    let ended = search.work(until, &|progress| task.show(progress), &mut |told| {
-        observe(search, told, &mut display, &mut waits)
+    let mut shown = Shown::new(search, jobs == 1);
+    let ended = search.work(jobs, until, &|progress| task.show(progress), &mut |told| {
+        shown.observe(told)
     });
     task.finish();
     let ended = ended?;
@@ -272,65 +280,6 @@ fn begun(search: &Search) -> String {
         count(names.len(), "setting"),
         names.join(", ")
     )
-}
-
-/// Shows what happens, and keeps the page up to date.
-fn observe(search: &Search, told: &Told, display: &mut Option<Training>, waits: &mut bool) -> Control {
-    match told {
-        Told::Began {
-            number,
-            settings,
-            from,
-            to,
-        } => {
-            *waits = false;
-            let settings: Vec<_> = settings.iter().map(|(name, text)| format!("{name} {text}")).collect();
-            let goes_on = match from {
-                0 => String::new(),
-                from => format!("after {}, ", count(*from, "epoch")),
-            };
-            tell(format_args!(
-                "trial {number}: {goes_on}to epoch {to}: {}\n",
-                settings.join(", ")
-            ));
-            *display = Some(Training::new(Detail::Whole));
-        }
-        Told::Training(event) => {
-            if let Some(display) = display {
-                return display.observe(event);
-            }
-        }
-        Told::Ended {
-            number,
-            state,
-            epochs,
-            value,
-            reason,
-        } => {
-            if let Some(mut display) = display.take() {
-                display.clear();
-            }
-            let metric = search.settings.metric.words();
-            let value = value.map_or(String::new(), |value| format!(", {metric} {}", fixed(value, 4)));
-            let reason = reason.as_ref().map_or(String::new(), |reason| format!(": {reason}"));
-            let how = match state {
-                State::Failed => format!("failed{reason}"),
-                state => format!("{} after {}{value}", state.name(), count(*epochs, "epoch")),
-            };
-            tell(format_args!("trial {number}: {how}\n"));
-            // What cannot be drawn or written now is told at the end.
-            let _ = search.report().and_then(|report| search.write_page(&report));
-        }
-        Told::Waiting => {
-            if !std::mem::replace(waits, true) {
-                tell("waiting for the trials of another process\n");
-            }
-        }
-    }
-    match interrupted() {
-        Some(_) => Control::Stop,
-        None => Control::Continue,
-    }
 }
 
 /// Trains the best settings again.

@@ -28,6 +28,25 @@ pelage_data::choices! {
 }
 
 impl Head {
+    /// The heads that have a name.
+    pub const NAMES: [&str; 3] = ["linear", "mlp", "article"];
+
+    /// The head called so, one of [`Head::NAMES`].
+    pub fn named(name: &str) -> Option<Self> {
+        match name {
+            "linear" => Some(Self::linear()),
+            "mlp" => Some(Self::mlp()),
+            "article" => Some(Self::article()),
+            _ => None,
+        }
+    }
+
+    /// Its name, if it has one; the pooling has a name of its own.
+    pub fn name(&self) -> Option<&'static str> {
+        let same = |other: Head| (&self.hidden, self.dropout) == (&other.hidden, other.dropout);
+        Self::NAMES.into_iter().find(|name| Self::named(name).is_some_and(same))
+    }
+
     /// One dense layer over the channel means.
     pub fn linear() -> Self {
         Head {

@@ -15,7 +15,7 @@ use super::{Described, Route, Takes};
 use crate::access::Audience;
 use crate::app::App;
 use crate::models::Card;
-use crate::problem::Problem;
+use crate::problem::{Cause, Problem};
 use crate::teach::{LEAST, School};
 
 const ARCHITECTURE: [(&str, &str); 1] = [("model", "the name of a model; by default the first")];
@@ -27,7 +27,7 @@ pub(super) fn routes() -> Vec<Route> {
         "layers": ["conv1"], "temperature": 1.2, "rejects": false,
         "train_images": 12_800, "validation_images": 3_200, "accuracy": [0.874, [0.862, 0.885]], "loss": 0.29,
         "data": "data", "written": 1_790_000_000, "epoch": 45,
-    }], "picture_bytes": 20_971_520, "pictures": 64, "collects": false, "runs": true, "teaches": "mobilenet_v2",
+    }], "picture_bytes": 20_971_520, "pictures": 64, "collects": false, "runs": true, "searches": false, "teaches": "mobilenet_v2",
         "least": 5, "token": false});
     vec![
         Route {
@@ -62,6 +62,8 @@ struct Answer<'a> {
     collects: bool,
     /// Whether there are runs to list.
     runs: bool,
+    /// Whether there are searches.
+    searches: bool,
     /// The backbone that lessons begin with, if the page teaches.
     teaches: Option<&'static str>,
     /// Pictures of each class that a lesson needs.
@@ -71,12 +73,16 @@ struct Answer<'a> {
 }
 
 async fn models(State(app): State<Arc<App>>) -> Result<Response, Problem> {
+    let folders = app.clone();
+    let offered = tokio::task::spawn_blocking(move || folders.options.runs.offered()).await;
+    let [runs, searches] = offered.map_err(|failure| Problem::new(Cause::Failed, failure.to_string()))?;
     super::json(&Answer {
         models: app.models.iter().map(|served| &served.card).collect(),
         picture_bytes: app.options.limits.picture_bytes,
         pictures: app.options.limits.pictures,
         collects: app.collection.is_some(),
-        runs: !app.options.runs.is_empty(),
+        runs,
+        searches,
         teaches: app.school.as_ref().map(School::backbone),
         least: LEAST,
         token: matches!(app.options.audience, Audience::Token(_)),

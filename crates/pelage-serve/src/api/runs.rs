@@ -1,30 +1,18 @@
 //! `GET /api/runs`, as they change: `/api/runs/events`, and the report of one.
 
-use std::collections::HashMap;
-use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
-use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use bytes::Bytes;
-use futures_util::stream;
 use serde_json::json;
-use tokio::sync::OwnedSemaphorePermit;
-use tokio::time::sleep;
 
 use super::options::Options;
-use super::{Described, Route, Takes};
+use super::{Described, Route, Takes, watch};
 use crate::app::App;
 use crate::problem::{Cause, Problem};
-use crate::runs::{Status, Told};
+use crate::runs::Status;
 
-/// How often changes are looked for.
-const EVERY: Duration = Duration::from_secs(1);
-/// How often a stream says something, so that either end notices when the other has gone.
-const SIGN: Duration = Duration::from_secs(15);
 const REPORT: [(&str, &str); 1] = [("run", "the name of a run")];
 
 pub(super) fn routes() -> Vec<Route> {
@@ -72,71 +60,12 @@ pub(super) fn routes() -> Vec<Route> {
     ]
 }
 
-/// Reads the runs where it holds up nobody.
-async fn read(app: &Arc<App>) -> Result<Told, Problem> {
-    let app = app.clone();
-    let told = tokio::task::spawn_blocking(move || app.options.runs.read()).await;
-    told.map_err(|failure| Problem::new(Cause::Failed, failure.to_string()))
-}
-
 async fn runs(State(app): State<Arc<App>>) -> Result<Response, Problem> {
-    super::json(&*read(&app).await?)
-}
-
-/// Where a stream stands.
-struct Watching {
-    app: Arc<App>,
-    known: HashMap<String, Status>,
-    spoke: Instant,
-    first: bool,
-    /// One of a bounded number of streams.
-    _place: OwnedSemaphorePermit,
+    super::json(&*watch::read(&app, |app| app.options.runs.read()).await?)
 }
 
 async fn events(State(app): State<Arc<App>>) -> Result<Response, Problem> {
-    let place = app.streams.clone().try_acquire_owned();
-    let place = place.map_err(|_| Problem::new(Cause::Busy, "as many as the server allows are watching"))?;
-    let start = Watching {
-        app,
-        known: HashMap::new(),
-        spoke: Instant::now(),
-        first: true,
-        _place: place,
-    };
-    let body = Body::from_stream(stream::unfold(start, next));
-    Ok(([("content-type", "text/event-stream")], body).into_response())
-}
-
-/// The next event; none once the server stops.
-async fn next(mut watching: Watching) -> Option<(Result<Bytes, Infallible>, Watching)> {
-    let mut stopping = watching.app.stopping();
-    loop {
-        if *stopping.borrow_and_update() {
-            return None;
-        }
-        let told = read(&watching.app).await.ok()?;
-        let changed: Vec<_> = told
-            .iter()
-            .filter(|run| watching.known.get(&run.name) != Some(run))
-            .collect();
-        let text = if !changed.is_empty() || watching.first {
-            let text = format!("data: {}\n\n", serde_json::to_string(&changed).ok()?);
-            watching
-                .known
-                .extend(changed.into_iter().map(|run| (run.name.clone(), run.clone())));
-            watching.first = false;
-            Some(text)
-        } else {
-            (watching.spoke.elapsed() > SIGN).then(|| ":\n\n".into())
-        };
-        if let Some(text) = text {
-            watching.spoke = Instant::now();
-            return Some((Ok(text.into()), watching));
-        }
-        // Whichever comes first: a change of the time, or the end.
-        let stop = std::pin::pin!(stopping.changed());
-        let _ = futures_util::future::select(std::pin::pin!(sleep(EVERY)), stop).await;
-    }
+    watch::stream(app, |app| app.options.runs.read(), |run: &Status| &run.name)
 }
 
 async fn report(State(app): State<Arc<App>>, request: Request) -> Result<Response, Problem> {

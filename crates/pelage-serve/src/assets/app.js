@@ -7,12 +7,13 @@ import * as docs from "./docs.js";
 import * as model from "./model.js";
 import * as pictures from "./pictures.js";
 import * as runs from "./runs.js";
+import * as searches from "./searches.js";
 import * as teach from "./teach.js";
 import * as views from "./views.js";
 import "./looks.js";
 import "./feedback.js";
 
-const offered = { try: pictures, model, runs, teach, api: docs };
+const offered = { try: pictures, model, runs, searches, teach, api: docs };
 let served = null;
 
 function show() { if (served) views.show(offered, served); }

@@ -1,7 +1,7 @@
 // Runs of training, growing as they are watched.
 
 import { find, make, pairs } from "./dom.js";
-import { ask } from "./server.js";
+import { watch } from "./server.js";
 import { confusion, curves } from "./charts.js";
 import { count, date, duration, percent, text } from "./text.js";
 
@@ -16,35 +16,15 @@ export function show(server, name) {
   served = server;
   chosen = name;
   draw();
-  if (!watching) watch();
+  watching ??= watch("/api/runs/events", (changed) => {
+    for (const run of changed) runs.set(run.name, run);
+    draw();
+  }, () => find("#run-list").prepend(make("p.note", { role: "status" }, text("lost"))));
 }
 
 export function leave() {
-  watching?.abort();
+  watching?.();
   watching = null;
-}
-
-// An event source could not send the token.
-async function watch() {
-  const stop = (watching = new AbortController());
-  while (!stop.signal.aborted) {
-    try {
-      const answer = await ask("/api/runs/events", { signal: stop.signal });
-      const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
-      let waiting = "";
-      for (let part = await reader.read(); !part.done; part = await reader.read()) {
-        const events = (waiting + part.value).split("\n\n");
-        waiting = events.pop();
-        for (const event of events.filter((event) => event.startsWith("data: "))) {
-          for (const run of JSON.parse(event.slice(6))) runs.set(run.name, run);
-          draw();
-        }
-      }
-    } catch { /* It is tried again. */ }
-    if (stop.signal.aborted) return;
-    find("#run-list").prepend(make("p.note", { role: "status" }, text("lost")));
-    await new Promise((done) => setTimeout(done, 3000));
-  }
 }
 
 function draw() {

@@ -52,3 +52,27 @@ export async function picture(image, path, options) {
   await image.decode().catch(() => {});
   return image;
 }
+
+// Watches what changes, by server-sent events: `changed` is called with each list of it, `lost` when the connection is.
+// An event source could not send the token. Ends it when called.
+export function watch(path, changed, lost) {
+  const stop = new AbortController();
+  (async () => {
+    while (!stop.signal.aborted) {
+      try {
+        const answer = await ask(path, { signal: stop.signal });
+        const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+        let waiting = "";
+        for (let part = await reader.read(); !part.done; part = await reader.read()) {
+          const events = (waiting + part.value).split("\n\n");
+          waiting = events.pop();
+          for (const event of events.filter((event) => event.startsWith("data: "))) changed(JSON.parse(event.slice(6)));
+        }
+      } catch { /* It is tried again. */ }
+      if (stop.signal.aborted) return;
+      lost();
+      await new Promise((done) => setTimeout(done, 3000));
+    }
+  })();
+  return () => stop.abort();
+}

@@ -14,7 +14,7 @@ use serde::Serialize;
 /// Bytes at the end of a log that are read.
 const TAIL: u64 = 4096;
 /// Seconds without a sign of life after which a run counts as stopped, if its epochs are shorter.
-const PATIENCE: f64 = 180.0;
+pub(super) const PATIENCE: f64 = 180.0;
 /// Classes of the largest confusion matrix that is told; a larger one is read in its file.
 const CONFUSED_CLASSES: usize = 20;
 
@@ -114,11 +114,11 @@ fn confused(path: &Path) -> Option<Confusion> {
     (classes.len() <= CONFUSED_CLASSES).then_some(Confusion { classes, counts })
 }
 
-fn written(path: &Path) -> Option<f64> {
+pub(super) fn written(path: &Path) -> Option<f64> {
     Some(seconds(path.metadata().ok()?.modified().ok()?))
 }
 
-fn seconds(time: SystemTime) -> f64 {
+pub(super) fn seconds(time: SystemTime) -> f64 {
     time.duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())
 }
 

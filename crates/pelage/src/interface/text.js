@@ -41,6 +41,11 @@ const words = {
     confusion: "Which pictures were called what, after the last epoch", isCalled: "is, called",
     updated: "Updated", seconds: "{0} s", minutes: "{0} min", hours: "{0} h {1} min", options: "Options",
     answer: "Answer", lost: "The connection was lost; trying again …",
+    searches: "Searches", noSearches: "No searches there.", allSearches: "All searches", trials: "Trials",
+    trialsThat: "{0} {1}", trialsOf: "Trial {0} of {1}", bestSoFar: "Best so far",
+    bestTrial: "trial {0}: {1} {2} after {3} epochs", "validation-loss": "validation loss",
+    "validation-accuracy": "validation accuracy", "trial-running": "training", "trial-complete": "complete",
+    "trial-paused": "paused", "trial-pruned": "pruned", "trial-failed": "failed",
 
   },
   zh: {
@@ -75,6 +80,11 @@ const words = {
     confusion: "最后一轮之后，哪些图片被判为哪一类", isCalled: "实际 ／ 判为",
     updated: "更新于", seconds: "{0} 秒", minutes: "{0} 分钟", hours: "{0} 小时 {1} 分钟",
     options: "选项", answer: "回答", lost: "连接中断，正在重试……",
+    searches: "参数搜索", noSearches: "那里没有参数搜索。", allSearches: "全部参数搜索", trials: "试验",
+    trialsThat: "{1} {0} 个", trialsOf: "第 {0} 个试验，共 {1} 个", bestSoFar: "目前最佳",
+    bestTrial: "试验 {0}：{1} {2}，{3} 轮之后", "validation-loss": "验证损失", "validation-accuracy": "验证准确率",
+    "trial-running": "训练中", "trial-complete": "已完成", "trial-paused": "已暂停", "trial-pruned": "已放弃",
+    "trial-failed": "已失败",
   },
 };
 

@@ -97,6 +97,14 @@ impl Journal {
             .append(true)
             .open(path)
             .map_err(Error::io(path))?;
+        Journal::read(path)
+    }
+
+    /// Reads the journal at `path`, and changes nothing.
+    ///
+    /// # Errors
+    /// A file that cannot be read, or is no journal.
+    pub fn read(path: &Path) -> Result<Journal> {
         let mut journal = Journal {
             path: path.to_path_buf(),
             worker: format!("{}-{}", std::process::id(), jiff::Timestamp::now().as_nanosecond()),

@@ -13,40 +13,50 @@ use crate::{Error, Result, atomic};
 /// The page in the search's folder.
 pub const PAGE: &str = "search.html";
 
-const STYLE: &str = "
-:root { color-scheme: light dark; --ink: #1d2126; --soft: #5d6671; --ground: #fbfbfa; --card: #fff; --line: #dfe2e5;
-  --grid: #dfe2e5; --hue0: #3a76a8; --hue1: #c98b2b; --best: #c2410c }
+/// The frame of the page that is a file.
+const FRAME: &str = "
+:root { color-scheme: light dark; --ink: #1d2126; --ground: #fbfbfa; --card: #fff; --line: #dfe2e5 }
 @media (prefers-color-scheme: dark) {
-  :root { --ink: #e7e9ec; --soft: #9aa4af; --ground: #15181b; --card: #1d2125; --line: #33393f; --grid: #33393f;
-    --hue0: #6ba6d6; --hue1: #d9a441; --best: #fb923c }
+  :root { --ink: #e7e9ec; --ground: #15181b; --card: #1d2125; --line: #33393f }
 }
 * { box-sizing: border-box }
 body { margin: 0 auto; max-width: 76rem; padding: 1.5rem 1rem 4rem; background: var(--ground); color: var(--ink);
   font: 1rem/1.5 system-ui, sans-serif }
-h1 { font-size: 1.5rem; margin: 0 0 .25rem; overflow-wrap: anywhere } h2 { font-size: 1.15rem; margin: 0 0 .5rem }
-p { margin: 0 0 .75rem } .soft { color: var(--soft); font-size: .9rem }
-section { background: var(--card); border: 1px solid var(--line); border-radius: .6rem; padding: 1rem;
+h1 { font-size: 1.5rem; margin: 0 0 .25rem; overflow-wrap: anywhere }
+";
+
+/// The looks of [`Search::part`], wherever it stands; the page around it has the colors `--ink`, `--card` and `--line`.
+pub const STYLE: &str = "
+.search { --soft: #5d6671; --grid: #dfe2e5; --hue0: #3a76a8; --hue1: #c98b2b; --best: #c2410c }
+@media (prefers-color-scheme: dark) {
+  .search { --soft: #9aa4af; --grid: #33393f; --hue0: #6ba6d6; --hue1: #d9a441; --best: #fb923c }
+}
+.search h2 { font-size: 1.15rem; margin: 0 0 .5rem }
+.search p { margin: 0 0 .75rem } .search .soft { color: var(--soft); font-size: .9rem }
+.search section { background: var(--card); border: 1px solid var(--line); border-radius: .6rem; padding: 1rem;
   margin: 1.25rem 0 }
-.wide { overflow-x: auto } table { border-collapse: collapse; font-size: .9rem }
-th, td { text-align: left; padding: .25rem .6rem; border-bottom: 1px solid var(--line); white-space: nowrap }
-td.number, th.number { text-align: right; font-variant-numeric: tabular-nums }
-svg { max-width: 100%; height: auto } svg.parallel { max-width: none }
-:is(.parallel, .slices) line { stroke: var(--grid) }
-:is(.parallel, .slices) text { fill: var(--soft); font: 11px system-ui, sans-serif; paint-order: stroke;
+.search .wide { overflow-x: auto } .search table { border-collapse: collapse; font-size: .9rem }
+.search :is(th, td) { text-align: left; padding: .25rem .6rem; border-bottom: 1px solid var(--line);
+  white-space: nowrap }
+.search :is(td, th).number { text-align: right; font-variant-numeric: tabular-nums }
+.search svg { max-width: 100%; height: auto } .search svg.parallel { max-width: none }
+.search :is(.parallel, .slices) line { stroke: var(--grid) }
+.search :is(.parallel, .slices) text { fill: var(--soft); font: 11px system-ui, sans-serif; paint-order: stroke;
   stroke: var(--card); stroke-width: 3px }
-.parallel text.name { fill: var(--ink); text-anchor: middle; font-weight: 600 }
-.slices text.left { text-anchor: end } .slices text.below { text-anchor: middle }
-.parallel polyline { fill: none; stroke: var(--soft); stroke-opacity: .3 }
-.parallel polyline.good { stroke: var(--hue0); stroke-opacity: .6; stroke-width: 1.5 }
-.parallel polyline.best { stroke: var(--best); stroke-opacity: 1; stroke-width: 2.5 }
-.parallel polyline:hover { stroke-opacity: 1; stroke-width: 4 }
-.slices circle { fill: var(--soft); fill-opacity: .45 } .slices circle.good { fill: var(--hue0); fill-opacity: .7 }
-.slices circle.best { fill: var(--best); fill-opacity: 1 }
-.slices { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 17rem), 1fr)); gap: 1rem }
-figure { margin: 0 } figcaption { text-align: center; font-weight: 600; font-size: .9rem }
-.bars { display: grid; grid-template-columns: max-content minmax(4rem, 30rem) max-content; gap: .25rem .75rem;
+.search .parallel text.name { fill: var(--ink); text-anchor: middle; font-weight: 600 }
+.search .slices text.left { text-anchor: end } .search .slices text.below { text-anchor: middle }
+.search .parallel polyline { fill: none; stroke: var(--soft); stroke-opacity: .3 }
+.search .parallel polyline.good { stroke: var(--hue0); stroke-opacity: .6; stroke-width: 1.5 }
+.search .parallel polyline.best { stroke: var(--best); stroke-opacity: 1; stroke-width: 2.5 }
+.search .parallel polyline:hover { stroke-opacity: 1; stroke-width: 4 }
+.search .slices circle { fill: var(--soft); fill-opacity: .45 }
+.search .slices circle.good { fill: var(--hue0); fill-opacity: .7 }
+.search .slices circle.best { fill: var(--best); fill-opacity: 1 }
+.search .slices { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 17rem), 1fr)); gap: 1rem }
+.search figure { margin: 0 } .search figcaption { text-align: center; font-weight: 600; font-size: .9rem }
+.search .bars { display: grid; grid-template-columns: max-content minmax(4rem, 30rem) max-content; gap: .25rem .75rem;
   align-items: center; font-size: .95rem }
-.bars i { display: block; height: .7rem; border-radius: .3rem; background: var(--hue0); min-width: 1px }
+.search .bars progress { width: 100%; accent-color: var(--hue0) }
 ";
 
 impl Search {
@@ -60,11 +70,23 @@ impl Search {
     }
 
     fn html(&self, report: &Report) -> Result<String> {
-        let data = self.base.shown_data().display().to_string();
         let title = format!("Search: {}", report.folder.display());
+        let body = html! { h1 { (title) } (self.body(report)?) };
+        Ok(page("pelage search", &title, &[FRAME, STYLE].concat(), &body))
+    }
+
+    /// What the page has below its title, as HTML for another page, which has the [`STYLE`]; nothing in it is run.
+    ///
+    /// # Errors
+    /// A figure that cannot be drawn.
+    pub fn part(&self, report: &Report) -> Result<String> {
+        Ok(self.body(report)?.into_string())
+    }
+
+    fn body(&self, report: &Report) -> Result<Markup> {
+        let data = self.base.shown_data().display().to_string();
         let valued = report.trials.iter().filter(|row| row.value.is_some()).count();
-        let body = html! {
-            h1 { (title) }
+        Ok(html! { div.search {
             p.soft {
                 (self.base.recipe.name()) " on " (data) ": " (report.trials.len()) " trials of at most "
                 (self.base.recipe.epochs) " epochs, chosen by " (report.sampler) ", cut short by " (report.pruner)
@@ -91,8 +113,7 @@ impl Search {
                     (slices(report, &self.space))
                 }
             }
-        };
-        Ok(page("pelage search", &title, STYLE, &body))
+        } })
     }
 }
 
@@ -183,7 +204,7 @@ fn importance(report: &Report) -> Markup {
                 div.bars {
                     @for one in &report.importance {
                         span { (one.setting) }
-                        i style={ "width: " (fixed(100.0 * one.share, 1)) "%" } {}
+                        progress max="1" value=(fixed(one.share, 4)) aria-label=(one.setting) {}
                         span { (percent(one.share, 0)) }
                     }
                 }

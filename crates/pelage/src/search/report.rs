@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::confirm::Confirmed;
 use super::importance::{Importance, importance};
 use super::job::{BASELINE, reason};
+use super::journal::Journal;
 use super::settings::Search;
 use super::study::{State, Trial, best_first};
 use crate::Result;
@@ -81,7 +82,7 @@ impl Search {
     /// # Errors
     /// A record that cannot be read.
     pub fn report(&self) -> Result<Report> {
-        let journal = self.journal()?;
+        let journal = Journal::read(&self.record())?;
         let (trials, metric) = (journal.trials(), self.settings.metric);
         let best = best_first(trials, metric);
         let rest = trials
@@ -222,5 +223,69 @@ impl Report {
             );
         }
         note
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report(metric: &'static str, values: [f64; 3], confirmed: Option<(f64, Option<f64>)>) -> Report {
+        let row = |(trial, value): (usize, f64)| Row {
+            trial,
+            state: "complete",
+            value: Some(value),
+            epochs: 3,
+            settings: BTreeMap::new(),
+            run: PathBuf::new(),
+            is_baseline: trial == 0,
+            failure: None,
+        };
+        Report {
+            folder: PathBuf::new(),
+            metric,
+            sampler: "tpe",
+            pruner: "none",
+            trials: [2, 1, 0].into_iter().zip(values).map(row).collect(),
+            differing: Vec::new(),
+            importance: Vec::new(),
+            chance: None,
+            confirmed: confirmed.map(|(mean, baseline)| Confirmed {
+                trial: 2,
+                runs: vec![],
+                selected: values[0],
+                mean,
+                baseline,
+                difference: None,
+            }),
+        }
+    }
+
+    #[test]
+    fn the_note_says_how_much_of_the_gain_was_selection() {
+        let loss = |confirmed| report("validation-loss", [0.3, 0.4, 0.5], confirmed).note();
+        assert!(loss(None).contains("Trial 2 is the best of 3") && loss(None).contains("a part of its 0.3000 is luck"));
+        // 0.04 of a gain of 0.2.
+        let told = loss(Some((0.34, Some(0.5))));
+        assert!(
+            told.contains("20 % of the gain over the first trial, 0.0400 of 0.2000, was selection"),
+            "{told}"
+        );
+        // No better than what it began from, once it is trained again.
+        let told = loss(Some((0.6, Some(0.5))));
+        assert!(told.contains("100 % of the gain"), "{told}");
+        let told = loss(Some((0.29, Some(0.5))));
+        assert!(told.contains("nothing of it was selection"), "{told}");
+        // There is no gain where the best trial is the first.
+        assert!(loss(Some((0.34, Some(0.3)))).contains("0.0400 of it was selection"));
+        assert!(loss(Some((0.34, None))).contains("0.0400 of it was selection"));
+        // Of an accuracy, higher is better.
+        let told = report("validation-accuracy", [0.9, 0.8, 0.7], Some((0.85, Some(0.7)))).note();
+        assert!(
+            told.contains("25 % of the gain over the first trial, 0.0500 of 0.2000, was selection"),
+            "{told}"
+        );
+        let told = report("validation-accuracy", [0.9, 0.8, 0.7], Some((0.95, Some(0.7)))).note();
+        assert!(told.contains("nothing of it was selection"), "{told}");
     }
 }

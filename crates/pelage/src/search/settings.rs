@@ -125,6 +125,20 @@ impl Search {
     /// No search there, or one that cannot be read.
     pub fn open(folder: &Path, trials: Option<usize>) -> Result<Search> {
         check(trials)?;
+        let mut search = Search::read(folder)?;
+        journal_lock::sweep(&folder.join(JOURNAL));
+        if trials.is_some() && trials != search.settings.trials {
+            search.settings.trials = trials;
+            write(folder, &search.settings, &search.base)?;
+        }
+        Ok(search)
+    }
+
+    /// The search in `folder`, to look at: nothing is written, whoever works on it.
+    ///
+    /// # Errors
+    /// No search there, or one that cannot be read.
+    pub fn read(folder: &Path) -> Result<Search> {
         let path = folder.join(SEARCH);
         if !path.exists() {
             return Err(Error::model(folder, format!("holds no search (no {SEARCH})")));
@@ -141,15 +155,10 @@ impl Search {
                 )));
             }
         };
-        let mut settings: Settings = table.try_into().map_err(refused)?;
+        let settings: Settings = table.try_into().map_err(refused)?;
         let file = folder.join(SPACE);
         let told = |reason: String| Error::Settings(format!("{}: {reason}", shown::path(&file)));
         let space = Space::read(&read(&file)?, &base.recipe).map_err(told)?;
-        journal_lock::sweep(&folder.join(JOURNAL));
-        if trials.is_some() && trials != settings.trials {
-            settings.trials = trials;
-            write(folder, &settings, &base)?;
-        }
         Ok(Search {
             folder: folder.to_path_buf(),
             settings,
@@ -158,12 +167,22 @@ impl Search {
         })
     }
 
+    /// Whether `folder` is that of a search.
+    pub fn is_in(folder: &Path) -> bool {
+        folder.join(SEARCH).is_file()
+    }
+
+    /// The file of its record.
+    pub fn record(&self) -> PathBuf {
+        self.folder.join(JOURNAL)
+    }
+
     /// Its record.
     ///
     /// # Errors
     /// A file that cannot be read or written, or is damaged.
     pub fn journal(&self) -> Result<Journal> {
-        Journal::open(&self.folder.join(JOURNAL))
+        Journal::open(&self.record())
     }
 
     /// The run folder of a trial.

@@ -148,6 +148,11 @@ impl Space {
             let told = |allowed: String| Error::Settings(format!("{name} is {text}; it must be {allowed}"));
             recipe.assign(&name, &text).map_err(told)?;
         }
+        if recipe.epochs != base.epochs {
+            // Sizes of images are a plan over epochs, of which a trial has no more and no fewer than another.
+            let told = |allowed: String| Error::Settings(format!("epochs must be {allowed}"));
+            recipe.assign("epochs", &base.epochs.to_string()).map_err(told)?;
+        }
         recipe.validate()?;
         recipe.check_augmentation()?;
         Ok(recipe)
@@ -176,7 +181,7 @@ impl Space {
             let searched = self.settings.iter().find(|one| one.name == *name);
             let now = match searched {
                 Some(searched) => chosen.get(name).map(|&value| searched.distribution.text(value)),
-                None => text_of(base, name),
+                None => base.text_of(name),
             };
             now.is_some_and(|now| values.iter().any(|value| same(value, &now)))
         })
@@ -186,7 +191,7 @@ impl Space {
     pub fn of(&self, base: &Recipe) -> (Parameters, bool) {
         let mut same = true;
         let chosen = self.choose(base, |setting| {
-            let now = text_of(base, &setting.name).unwrap_or_default();
+            let now = base.text_of(&setting.name).unwrap_or_default();
             let inside = setting.distribution.inside(&now);
             same &= inside.is_some();
             let number = now.parse().unwrap_or(0.0);
@@ -245,20 +250,6 @@ impl Space {
         }
         text
     }
-}
-
-/// What `recipe` has for the setting `name`, as it is written.
-fn text_of(recipe: &Recipe, name: &str) -> Option<String> {
-    if name == "model" {
-        return Some(recipe.model.name().into());
-    }
-    let now = recipe.value_of(name)?;
-    Some(match now {
-        serde_json::Value::String(text) => text,
-        serde_json::Value::Array(items) if items.is_empty() => "none".into(),
-        serde_json::Value::Array(items) => items.iter().map(ToString::to_string).collect::<Vec<_>>().join(","),
-        other => other.to_string(),
-    })
 }
 
 fn setting(name: &str, written: Written) -> std::result::Result<Setting, String> {

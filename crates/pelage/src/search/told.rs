@@ -18,7 +18,12 @@ pub enum Told<'a> {
         to: usize,
     },
     /// It is trained.
-    Training(&'a Event),
+    Training {
+        /// Its number.
+        number: usize,
+        /// What happens.
+        event: &'a Event,
+    },
     /// It has come to where it is looked at, or to its end.
     Ended {
         /// Its number.
@@ -32,7 +37,7 @@ pub enum Told<'a> {
         /// Why it failed.
         reason: Option<String>,
     },
-    /// Other processes have trials in hand on which it depends what comes next.
+    /// Others have trials in hand on which it depends what comes next.
     Waiting,
 }
 

@@ -49,7 +49,7 @@ impl Search {
         let run = self.opened(&self.run(number), recipe, progress)?;
         let (mut state, mut stopped, mut failure) = (None, Control::Continue, None);
         let trained = run.train(&mut |event| {
-            if observe(&Told::Training(event)) == Control::Stop {
+            if observe(&Told::Training { number, event }) == Control::Stop {
                 stopped = Control::Stop;
             }
             if let Event::EpochEnd { history, .. } = event {

@@ -252,60 +252,6 @@ impl Recipe {
         self.transfer.as_ref().is_some_and(|transfer| transfer.logistic)
     }
 
-    /// Sets the setting `name` (a field of the recipe, its augmentation, its transfer or its described network) to the
-    /// value of `text`, written as in a configuration file; lists are comma-separated.
-    ///
-    /// # Errors
-    /// [`Error::Setting`] if there is no such setting, or `text` is not one of its values. [`Recipe::validate`] checks
-    /// ranges.
-    pub fn set(&mut self, name: &'static str, text: &str) -> Result<()> {
-        let refused = |allowed: String| Error::setting(name, format!("'{text}'"), allowed);
-        self.assign(name, text).map_err(refused)
-    }
-
-    /// The same for a name that comes from a file.
-    ///
-    /// # Errors
-    /// What the setting must be, in words.
-    pub fn assign(&mut self, name: &str, text: &str) -> std::result::Result<(), String> {
-        let failed = |failure: serde_json::Error| failure.to_string();
-        let mut recipe = serde_json::to_value(&*self).map_err(failed)?;
-        let Some(place) = place(&mut recipe, name) else {
-            return Err(match DESCRIBED.contains(&name) {
-                true => format!("left out but for the network cnn; this one is {}", self.model.name()),
-                false => "a setting of training, which this is not".into(),
-            });
-        };
-        let kind = kind(place);
-        *place = value(place, text);
-        let before = self.epochs;
-        *self = serde_json::from_value(recipe).map_err(|failure| {
-            let told = failure.to_string();
-            let range = told.strip_prefix(&format!("{name} must be "));
-            match (range, kind) {
-                (Some(range), _) => range.into(),
-                (None, "another value") => format!("{kind}: {told}"),
-                (None, _) => kind.into(),
-            }
-        })?;
-        self.keep_plan(name, before);
-        Ok(())
-    }
-
-    /// In a run of several sizes, epochs and sizes are one plan: where one changes, so does the other, and the warm-up
-    /// keeps its share.
-    fn keep_plan(&mut self, changed: &str, epochs_before: usize) {
-        if self.image_sizes.is_empty() {
-            return;
-        }
-        match changed {
-            "image_sizes" => self.epochs = self.image_sizes.epochs(),
-            "epochs" => self.image_sizes = self.image_sizes.scaled(self.epochs),
-            _ => return,
-        }
-        self.warm_up *= self.epochs as f64 / epochs_before.max(1) as f64;
-    }
-
     /// Checks the values, one by one and together.
     ///
     /// # Errors
@@ -332,75 +278,18 @@ impl Recipe {
             }
         }
         match &self.transfer {
+            Some(_) if self.head_rate != 1.0 => {
+                let allowed = "1 with pretrained weights, where the backbone has a rate of its own";
+                Err(Error::setting("head_rate", self.head_rate, allowed))
+            }
             Some(transfer) => transfer.validate(self.model),
             None => Ok(()),
         }
     }
 }
 
-impl Recipe {
-    /// The setting called `name`, of augmentation, transfer or a network from a description too, as JSON.
-    pub(crate) fn value_of(&self, name: &str) -> Option<serde_json::Value> {
-        // Through text, where an f32 is as short as it was written.
-        let text = serde_json::to_string(self).ok()?;
-        let mut recipe = serde_json::from_str(&text).ok()?;
-        place(&mut recipe, name).cloned()
-    }
-}
-
-/// The settings of a network from a description.
-pub const DESCRIBED: [&str; 4] = ["blocks", "kernel", "dense", "dropout"];
-
-/// The value called `name` in a recipe as JSON.
-fn place<'a>(recipe: &'a mut serde_json::Value, name: &str) -> Option<&'a mut serde_json::Value> {
-    let tables = recipe.as_object_mut()?;
-    if tables.contains_key(name) {
-        return tables.get_mut(name);
-    }
-    // A network from a description is a table, as these are.
-    let parts = ["augmentation", "transfer", "model"];
-    let (_, part) = tables
-        .iter_mut()
-        .find(|(part, inner)| parts.contains(&part.as_str()) && inner.get(name).is_some())?;
-    part.get_mut(name)
-}
-
-/// `text` as JSON of the same kind as `now`; a list where there is a comma.
-fn value(now: &serde_json::Value, text: &str) -> serde_json::Value {
-    match now {
-        serde_json::Value::String(_) => text.into(),
-        _ if text.contains(',') => text.split(',').map(scalar).collect(),
-        _ => scalar(text),
-    }
-}
-
-/// A number, `true` or `false`, or else text.
-fn scalar(text: &str) -> serde_json::Value {
-    let text = text.trim();
-    if let Ok(whole) = text.parse::<u64>() {
-        return whole.into();
-    }
-    if let Ok(truth) = text.parse::<bool>() {
-        return truth.into();
-    }
-    text.parse::<f64>()
-        .map_or_else(|_| text.into(), serde_json::Value::from)
-}
-
-/// The values that may take the place of `now`, in words.
-fn kind(now: &serde_json::Value) -> &'static str {
-    match now {
-        serde_json::Value::Bool(_) => "true or false",
-        serde_json::Value::Number(number) if number.is_f64() => "a number",
-        serde_json::Value::Number(_) => "a whole number, 0 or more",
-        _ => "another value",
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use pelage_model::networks::{Cnn, cnn::Widths};
-
     use super::*;
 
     #[test]
@@ -418,70 +307,5 @@ mod tests {
         assert!(named(|r| r.image_size = 4).starts_with("image_size is 4"));
         assert!(named(|r| r.learning_rate = f64::NAN).starts_with("learning_rate is"));
         assert!(Recipe::default().validate().is_ok());
-    }
-
-    #[test]
-    fn settings_are_set_by_name_wherever_they_lie() {
-        let mut recipe = Recipe::default();
-        for (name, text) in [
-            ("learning_rate", ".001"),
-            ("momentum", "1."),
-            ("seed", "007"),
-            ("learning_rate", "3e-4"),
-            ("momentum", "0.9"),
-            ("seed", "+0"),
-            ("epochs", "7"),
-            ("optimizer", "adamw"),
-            ("nesterov", "true"),
-            ("resize_filter", "nearest"),
-            ("zoom_range", "0.5"),
-            ("brightness_range", "0.5,1.5"),
-            ("fill_mode", "wrap"),
-            ("model", "cnn"),
-            ("blocks", "16"),
-            ("kernel", "5"),
-            ("dense", "none"),
-            ("dropout", "0.25"),
-        ] {
-            recipe
-                .set(name, text)
-                .unwrap_or_else(|failure| panic!("{name}: {failure}"));
-        }
-        let described = Cnn {
-            blocks: Widths::new(&[16]),
-            kernel: 5,
-            dense: Widths::new(&[]),
-            dropout: 0.25,
-        };
-        let expected = Recipe {
-            model: Architecture::Cnn(described),
-            learning_rate: 3e-4,
-            epochs: 7,
-            optimizer: OptimizerKind::AdamW,
-            nesterov: true,
-            resize_filter: Some(ResizeFilter::Nearest),
-            augmentation: Augmentation {
-                zoom_range: 0.5,
-                brightness_range: Some([0.5, 1.5]),
-                fill_mode: pelage_data::augment::FillMode::Wrap,
-                ..Augmentation::article()
-            },
-            ..Recipe::default()
-        };
-        assert_eq!(recipe, expected);
-        for (name, text) in [
-            ("epochs", "many"),
-            ("epochs", "-1"),
-            ("optimizer", "sdg"),
-            ("colour", "red"),
-            ("kernel", "4"),
-            ("blocks", "1,x"),
-        ] {
-            let refused = recipe.set(name, text).unwrap_err().to_string();
-            assert!(refused.contains(name) && refused.contains(text), "{refused}");
-        }
-        assert_eq!(recipe, expected);
-        let refused = Recipe::default().set("blocks", "8").unwrap_err().to_string();
-        assert!(refused.contains("left out but for the network cnn"), "{refused}");
     }
 }

@@ -147,6 +147,10 @@ impl Transfer {
                 format!("at most {MOST}"),
             ));
         }
+        if let (Some(path), Unfreeze::None) = (&self.head_from, self.unfreeze) {
+            let allowed = "left out where the backbone is frozen: its head begins anew";
+            return Err(Error::setting("head_from", path.display(), allowed));
+        }
         let flipped = "where features are averaged with the mirror image's";
         match (self.flip, self.head.pooling, self.unfreeze) {
             (true, Pooling::Flatten, _) => {

@@ -283,11 +283,7 @@ const SOLVED: [&str; 7] = [
 /// How to start from the backbones `architectures`.
 fn transfer(arguments: &Arguments, architectures: &[Architecture]) -> Result<Transfer, Failure> {
     let asked = &arguments.transferring;
-    let head = match asked.head.as_deref() {
-        Some("article") => Head::article(),
-        Some("mlp") => Head::mlp(),
-        _ => Head::linear(),
-    };
+    let head = asked.head.as_deref().and_then(Head::named).unwrap_or(Head::linear());
     let mut transfer = asked.choosing.transfer(architectures, head)?;
     transfer.logistic = asked.head.as_deref() == Some("logistic");
     transfer.head_from = asked.head_from.clone();
@@ -295,6 +291,9 @@ fn transfer(arguments: &Arguments, architectures: &[Architecture]) -> Result<Tra
         transfer.unfreeze = Unfreeze::All;
     }
     set(&mut transfer.unfreeze, &asked.unfreeze);
+    if asked.backbone_rate.is_some() && transfer.unfreeze == Unfreeze::None {
+        return Err(Failure::usage("--backbone-rate has no effect on a frozen backbone").help("add `--unfreeze all`"));
+    }
     set(&mut transfer.backbone_rate, &asked.backbone_rate);
     Ok(transfer)
 }

@@ -100,7 +100,7 @@ impl FromArgMatches for Settings {
 mod tests {
     use std::collections::BTreeSet;
 
-    use pelage::train::recipe::DESCRIBED;
+    use pelage::train::named::DESCRIBED;
 
     use super::*;
 
