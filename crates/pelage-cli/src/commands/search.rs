@@ -1,7 +1,7 @@
 //! `pelage search`.
 
 mod described;
-mod shown;
+mod progress;
 
 use pelage::data::shown;
 use std::path::{Path, PathBuf};
@@ -26,7 +26,7 @@ use crate::signals::{interrupted, stop_on_signal};
 use crate::table::count;
 use crate::terminal::{answer, is_json, quoted, tell};
 use described::described;
-use shown::Shown;
+use progress::Shown;
 
 /// Search the settings of training: many runs, and what they tell
 ///
