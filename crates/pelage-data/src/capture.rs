@@ -94,9 +94,10 @@ fn degrees(exif: &Exif, tag: Tag, side: Tag, negative: &str) -> Option<f64> {
 fn read(bytes: &[u8]) -> Option<Exif> {
     // Of a TIFF all of it is copied.
     let is_tiff = bytes.starts_with(b"II*\0") || bytes.starts_with(b"MM\0*");
-    let bytes_of_it = bytes.len() as u64;
-    let copied = is_tiff.then(|| Limits::default().hold_copy(bytes_of_it, bytes_of_it));
-    let _held = copied.transpose().ok()?;
+    let length = bytes.len() as u64;
+    let copied = is_tiff.then(|| Limits::default().hold_copy(length, length));
+    let refused = |reason: &String| log::warn!("a TIFF's time and place are not read: {reason}");
+    let _held = copied.transpose().inspect_err(refused).ok()?;
     let mut reader = Reader::new();
     // One field that is damaged says nothing about the others.
     let read = reader

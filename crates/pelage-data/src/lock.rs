@@ -84,8 +84,9 @@ pub fn first_free(names: impl Iterator<Item = PathBuf>) -> Result<Claimed> {
             match std::fs::create_dir(&folder) {
                 Ok(()) => {
                     // A folder in use and none without pictures, should it lie among these.
-                    std::fs::write(folder.join(NAME), b"").map_err(Error::io(&folder))?;
-                    return Ok(Claimed { folder, parent: made });
+                    let claimed = Claimed { folder, parent: made };
+                    std::fs::write(claimed.join(NAME), b"").map_err(Error::io(&*claimed))?;
+                    return Ok(claimed);
                 }
                 Err(failure) if failure.kind() == std::io::ErrorKind::AlreadyExists => break,
                 Err(failure) => match folder.parent() {

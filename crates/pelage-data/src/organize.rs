@@ -228,7 +228,7 @@ fn read_all(
     let read = |item: &Item| {
         let read = item
             .location
-            .read_with(|bytes| known_format(&bytes).map(|()| blake3::hash(&bytes)));
+            .read_whole(|bytes| known_format(&bytes).map(|()| blake3::hash(&bytes)));
         counter.count();
         read.map_err(|failure| failure.reason()).and_then(|content| content)
     };

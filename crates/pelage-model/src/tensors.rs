@@ -1,7 +1,6 @@
 //! Named tensors of f32, or rounded to f16, and a description with a checksum of all of it, in a safetensors file.
 
 use std::collections::HashMap;
-use std::str::FromStr;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use half::f16;
@@ -32,41 +31,23 @@ struct Description {
     checksum: Option<String>,
 }
 
-/// How numbers are written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Precision {
-    /// As they are.
-    #[default]
-    F32,
-    /// Rounded to f16 where that saves something and loses little: weights of several axes, unless one is larger than
-    /// the largest f16. Biases and such stay as they are.
-    F16,
+pelage_data::choices! {
+    /// How numbers are written.
+    Precision {
+        /// As they are.
+        F32 = "f32",
+        /// Rounded to f16 where that saves something and loses little: weights of several axes, unless one is larger
+        /// than the largest f16. Biases and such stay as they are.
+        F16 = "f16",
+    }
 }
 
 impl Precision {
-    /// The names of both.
-    pub const NAMES: [&str; 2] = ["f32", "f16"];
-
     fn of(self, values: &Values) -> Dtype {
         let fits = |value: &f32| value.abs() <= f16::MAX.to_f32();
         match self == Precision::F16 && values.shape.len() > 1 && values.data.iter().all(fits) {
             true => Dtype::F16,
             false => Dtype::F32,
-        }
-    }
-}
-
-impl FromStr for Precision {
-    type Err = String;
-
-    fn from_str(name: &str) -> Result<Self, String> {
-        match name {
-            "f32" => Ok(Precision::F32),
-            "f16" => Ok(Precision::F16),
-            other => Err(format!(
-                "there is no '{other}'; there are {}",
-                Precision::NAMES.join(", ")
-            )),
         }
     }
 }

@@ -52,6 +52,9 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     let compute = arguments.caching.compute();
     compute.open()?;
     let (_claimed, out) = match &arguments.out {
+        Some(out) if std::fs::read_dir(out).is_ok_and(|mut inside| inside.next().is_some()) => {
+            return Err(Failure::usage(format!("{} is not empty", quoted(out))).help("give another --out"));
+        }
         Some(out) => (None, out.clone()),
         None => {
             // An earlier demo's run may be of use to somebody by now.
@@ -62,12 +65,9 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
             (Some(claimed), out)
         }
     };
-    if std::fs::read_dir(&out).is_ok_and(|mut inside| inside.next().is_some()) {
-        return Err(Failure::usage(format!("{} is not empty", quoted(&out))).help("give another --out"));
-    }
-
+    // Removes its file in the end.
+    let _lock = lock::FolderLock::take(&out)?;
     // The pictures in it are nobody's data, should it lie among some.
-    std::fs::create_dir_all(&out).map_err(|failure| Failure::failed(format!("{}: {failure}", quoted(&out))))?;
     source::mark(&out)?;
     let [drawn, data, folder] = ["drawn", "data", "run"].map(|name| out.join(name));
     step(

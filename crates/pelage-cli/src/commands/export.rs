@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 use pelage::Model;
 use pelage::data::output::Format;
-use pelage::data::preprocess::{Fit, Preprocessing};
+use pelage::data::preprocess::{Fit, Preprocessing, ResizeFilter};
 use pelage::export::{self, Input};
 use pelage::model::weights::Layout;
 use serde::Serialize;
@@ -179,7 +179,10 @@ fn resized(preprocessing: &Preprocessing) -> String {
         Fit::Squash => "the whole picture, squashed",
         Fit::Crop => "the largest middle part of the right shape, resized",
     };
-    format!("{part} by a {} filter with antialiasing", preprocessing.filter.name())
+    match preprocessing.filter {
+        ResizeFilter::Nearest => format!("{part} by the nearest pixel"),
+        filter => format!("{part} by a {} filter with antialiasing", filter.name()),
+    }
 }
 
 fn described(exported: &Exported) -> String {

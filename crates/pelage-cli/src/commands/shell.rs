@@ -11,7 +11,7 @@ use super::Cli;
 use super::written::exactly;
 use crate::failure::{Failure, Outcome};
 use crate::options::new_folder;
-use crate::terminal::answer;
+use crate::terminal::{answer, quoted};
 
 /// Print the completions of a shell, to be saved where it looks for them
 #[derive(Args)]
@@ -46,7 +46,7 @@ pub(super) fn manual(arguments: &Manual) -> Outcome {
     written.map_err(|failure| Failure::failed(format!("{}: {failure}", shown::path(out))))?;
     let pages = Pages { folder: out };
     Ok(answer(&pages, |Pages { folder }| {
-        let folder = shown::path(folder);
-        format!("{folder}: try `man {folder}/pelage.1`\n")
+        let first = quoted(&folder.join("pelage.1"));
+        format!("{}: try `man {first}`\n", shown::path(folder))
     })?)
 }

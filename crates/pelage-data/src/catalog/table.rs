@@ -57,15 +57,17 @@ pub(super) fn labels(
         let named = files.find(name).map_err(wrong)?;
         let one = named.ok_or_else(|| wrong(format!("there is no file '{shown}' in the source")))?;
         if label.is_empty() {
-            return Err(wrong(format!("'{shown}' has an empty label")));
+            // Nobody has said yet what it is: it is a picture without a label, as those that the table does not name.
+            continue;
         }
         let part = match found.split.map(|parts| (parts, cell(row, parts.column))) {
             None => None,
             Some((parts, "")) => return Err(wrong(without_part(&table, shown, parts))),
             Some((parts, text)) => Some(parts.part(text).ok_or_else(|| {
                 wrong(format!(
-                    "'{}' is no part of a data set: train, validation or test",
-                    shortened(text)
+                    "'{}' is no part of a data set: {}",
+                    shortened(text),
+                    parts.allowed()
                 ))
             })?),
         };
@@ -106,9 +108,10 @@ fn without_part(table: &Table, shown: String, parts: Parts) -> String {
         }
     };
     format!(
-        "'{shown}' is in no part of the data set: its cell in the column '{}' is empty{more}; write train, validation or \
-         test there, or leave the row out",
-        shortened(column)
+        "'{shown}' is in no part of the data set: its cell in the column '{}' is empty{more}; write {} there, or leave \
+         the row out",
+        shortened(column),
+        parts.allowed()
     )
 }
 

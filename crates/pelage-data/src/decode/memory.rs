@@ -8,7 +8,7 @@
 //!   only one of its kind: none is read before it has what it needs;
 //! - who has all that an image needs never waits for more before it gives that back;
 //! - one that holds a large file, or a file that is decoded once more, goes first; and where all that hold something
-//!   wait, one of them goes on.
+//!   wait, one of them goes on, above the limit by what it needs, which is less than twice the limit in all.
 //!
 //! Everybody else is served in turn, so that a large image is not passed over for ever.
 
@@ -129,7 +129,11 @@ impl Held {
             true => !shared.is_large_read && shared.has_room(0, bytes, limit),
             false => shared.files + bytes <= most,
         };
-        let mut shared = in_turn(|shared| &mut shared.readers, may_read);
+        // A large file counts among the images, and waits in their line: past it, it would keep a large image waiting.
+        let mut shared = match is_large {
+            true => in_turn(|shared| &mut shared.decoders, may_read),
+            false => in_turn(|shared| &mut shared.readers, may_read),
+        };
         if is_large {
             shared.held += bytes;
             shared.holders += 1;
@@ -146,7 +150,7 @@ impl Held {
     }
 
     /// Waits until an image that needs `bytes`, its file included, can be decoded, of `limit` in all.
-    pub(super) fn to_decode(bytes: u64, limit: u64) -> Held {
+    pub(crate) fn to_decode(bytes: u64, limit: u64) -> Held {
         let place = PLACE.get();
         let file = place.file.map(|file| file.min(bytes));
         match place.stage {
@@ -170,7 +174,7 @@ impl Held {
                     shared = wait(shared);
                 }
                 shared.growing -= 1;
-                shared.held = (shared.held - own).saturating_add(bytes);
+                shared.held = shared.held.saturating_sub(own).saturating_add(bytes);
                 shared.is_large_read &= !place.is_large;
                 CHANGED.notify_all();
             }
@@ -226,7 +230,7 @@ impl Drop for Held {
         match (self.what, place.stage, place.file) {
             (What::Within, ..) => shared.held -= self.bytes.min(shared.held),
             (What::Image, _, Some(file)) => {
-                shared.held -= (self.bytes - file).min(shared.held);
+                shared.held -= self.bytes.saturating_sub(file).min(shared.held);
                 let stage = Stage::Keeping;
                 PLACE.set(Place { stage, ..place });
             }
@@ -238,7 +242,7 @@ impl Drop for Held {
             // The image outlives the copy.
             (What::Copy { before }, Stage::Decoding, _) => PLACE.set(Place { file: before, ..place }),
             (What::Copy { before }, ..) => {
-                shared.held -= (self.bytes - before.unwrap_or(0)).min(shared.held);
+                shared.held -= self.bytes.saturating_sub(before.unwrap_or(0)).min(shared.held);
                 PLACE.set(Place { file: before, ..place });
                 if before.is_none() {
                     shared.holders -= 1;
@@ -267,7 +271,7 @@ impl Shared {
     /// Whether one that has `own` bytes of what is held can have `bytes`. One alone always can, or the limit would have
     /// refused it.
     fn has_room(&self, own: u64, bytes: u64, limit: u64) -> bool {
-        let others = self.held - own;
+        let others = self.held.saturating_sub(own);
         others == 0 || others.saturating_add(bytes) <= limit
     }
 }

@@ -168,7 +168,7 @@ impl Target {
                 let allowed = "copy, since pictures in an archive cannot be linked";
                 return Err(Error::setting("link", link.name(), allowed));
             }
-            (from, _) => from.read_with(|bytes| write_whole(target, &bytes))??,
+            (from, _) => from.read_whole(|bytes| write_whole(target, &bytes))??,
         }
         Ok(true)
     }

@@ -5,6 +5,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 use serde::Serialize;
 
 use super::archive::Archive;
@@ -59,7 +60,7 @@ impl Location {
     /// A file that cannot be read, a damaged archive, more bytes than [`Limits`] allow, or a large file of something
     /// else than a picture, which is not read to its end.
     pub fn read(&self) -> Result<Vec<u8>> {
-        self.read_with(|bytes| bytes)
+        self.read_whole(|bytes| bytes)
     }
 
     /// What `use_` makes of the image's bytes, which count among the memory that threads share meanwhile.
@@ -67,6 +68,15 @@ impl Location {
     /// # Errors
     /// As [`Location::read`].
     pub fn read_with<T>(&self, use_: impl FnOnce(Vec<u8>) -> T) -> Result<T> {
+        self.read_holding(Held::to_read, use_)
+    }
+
+    /// The same for what decodes nothing, and so never waits for more than the file takes.
+    pub(crate) fn read_whole<T>(&self, use_: impl FnOnce(Vec<u8>) -> T) -> Result<T> {
+        self.read_holding(Held::to_decode, use_)
+    }
+
+    fn read_holding<T>(&self, hold: impl FnOnce(u64, u64) -> Held, use_: impl FnOnce(Vec<u8>) -> T) -> Result<T> {
         let limits = Limits::default();
         let refused = |reason| Error::data(self.to_string(), reason);
         let told = self.length()?;
@@ -78,7 +88,7 @@ impl Location {
             }
         }
         // Of a pipe nobody knows how much will come.
-        let _held = Held::to_read(told.unwrap_or(limits.max_alloc_bytes), limits.max_alloc_bytes);
+        let _held = hold(told.unwrap_or(limits.max_alloc_bytes), limits.max_alloc_bytes);
         let most = told.unwrap_or(limits.max_alloc_bytes);
         let bytes = self.read_up_to(most.saturating_add(1))?;
         if bytes.len() as u64 > most {
@@ -96,7 +106,8 @@ impl Location {
             }
             Location::Zip { archive, member, .. } => Ok(Some(archive.members()[*member].size())),
             Location::Tar { archive, target, .. } => Ok(Some(archive.size(*target))),
-            Location::Closed { .. } => Ok(None),
+            // Nothing will come.
+            Location::Closed { .. } => Ok(Some(0)),
         }
     }
 
@@ -242,9 +253,12 @@ impl Found {
         {
             return self;
         }
-        let (own, others) = self.entries.drain(..).partition(Entry::is_own_figure);
+        // Of some the first bytes are read.
+        let are_own: Vec<bool> = self.entries.par_iter().map(Entry::is_own_figure).collect();
+        let mut are_own = are_own.into_iter();
+        let (own, others): (Vec<Entry>, Vec<Entry>) =
+            self.entries.drain(..).partition(|_| are_own.next().unwrap_or(false));
         self.entries = others;
-        let own: Vec<Entry> = own;
         own.iter().for_each(|entry| self.leave_out(&entry.location, WRITTEN));
         self
     }

@@ -149,7 +149,7 @@ impl Transfer {
         }
         if let (Some(path), Unfreeze::None) = (&self.head_from, self.unfreeze) {
             let allowed = "left out where the backbone is frozen: its head begins anew";
-            return Err(Error::setting("head_from", path.display(), allowed));
+            return Err(Error::setting("head_from", shown::path(path), allowed));
         }
         let flipped = "where features are averaged with the mirror image's";
         match (self.flip, self.head.pooling, self.unfreeze) {

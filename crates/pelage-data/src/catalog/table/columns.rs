@@ -52,6 +52,15 @@ pub(super) struct Parts {
 }
 
 impl Parts {
+    /// What a cell may say.
+    pub(super) fn allowed(self) -> &'static str {
+        if self.flag.is_some() {
+            "yes or no"
+        } else {
+            "train, validation or test"
+        }
+    }
+
     /// The part that a cell tells.
     pub(super) fn part(self, cell: &str) -> Option<Part> {
         match (self.flag, usual::truth(cell)) {

@@ -68,13 +68,14 @@ fn apart<T: Send>(work: impl FnOnce() -> T + Send) -> Option<T> {
         let threads = ThreadPoolBuilder::new().num_threads(rayon::current_num_threads());
         threads.build().ok()
     };
-    let pool = POOL.get_or_init(make).as_ref()?;
+    // As many as the program has, made by a thread that belongs to no pool: one of a few would make it as small.
+    let outside = || POOL.get_or_init(make).as_ref().map(|pool| pool.install(work));
     if rayon::current_thread_index().is_none() {
-        return Some(pool.install(work));
+        return outside();
     }
     std::thread::scope(|scope| {
-        let started = std::thread::Builder::new().spawn_scoped(scope, || pool.install(work));
-        started.ok()?.join().ok()
+        let started = std::thread::Builder::new().spawn_scoped(scope, outside);
+        started.ok()?.join().ok().flatten()
     })
 }
 

@@ -8,7 +8,7 @@ use super::translate::{Map, Order, Seen, Translation};
 use crate::export::messages::Node;
 
 /// Refuses any other axis of `map` than that of its channels.
-fn along_channels(at: &Translation, map: Map, axis: i64) -> Result<(), String> {
+pub(super) fn along_channels(at: &Translation, map: Map, axis: i64) -> Result<(), String> {
     one_value_a_channel(at, map)?;
     let known = match map.order {
         Order::ChannelsFirst => [1, -3],
@@ -54,15 +54,24 @@ pub(super) fn split<'a>(at: &mut Translation<'a>, node: &'a Node) -> Result<Vec<
     Ok(made)
 }
 
-/// Some channels of a map that lie side by side.
-pub(super) fn slice<'a>(at: &mut Translation<'a>, node: &'a Node, map: Map) -> Result<Seen, String> {
+/// Where a slice of one axis begins and ends, of which axis it is, and the step from one to the next.
+pub(super) fn ends<'a>(at: &mut Translation<'a>, node: &'a Node) -> Result<[i64; 4], String> {
     let mut single = |kind: &str, index: usize, usual: Option<i64>| match (at.wholes(node, kind, index)?, usual) {
         (Some(found), _) if found.len() == 1 => Ok(found[0]),
         (None, Some(usual)) => Ok(usual),
         _ => Err("of more than one axis it is not supported".to_string()),
     };
-    let (start, end) = (single("starts", 1, None)?, single("ends", 2, None)?);
-    let (axis, step) = (single("axes", 3, Some(0))?, single("steps", 4, Some(1))?);
+    Ok([
+        single("starts", 1, None)?,
+        single("ends", 2, None)?,
+        single("axes", 3, Some(0))?,
+        single("steps", 4, Some(1))?,
+    ])
+}
+
+/// Some channels of a map that lie side by side.
+pub(super) fn slice<'a>(at: &mut Translation<'a>, node: &'a Node, map: Map) -> Result<Seen, String> {
+    let [start, end, axis, step] = ends(at, node)?;
     along_channels(at, map, axis)?;
     let channels = at.layers.channels(map.layer) as i64;
     let place = |at: i64| if at < 0 { at.saturating_add(channels) } else { at }.clamp(0, channels);

@@ -179,7 +179,9 @@ impl Layers {
         }
         // Of what was scaled and scaled back, nothing is left.
         match self.scaled(layer) {
-            Some((input, 1.0, 0.0)) if matches!(self.all[input].operation, Operation::Function(_)) => Ok(input),
+            Some((input, 1.0, 0.0)) if matches!(self.all[input].operation, Operation::Function(Function::Gelu)) => {
+                Ok(input)
+            }
             _ => Ok(layer),
         }
     }

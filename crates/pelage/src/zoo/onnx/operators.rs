@@ -4,7 +4,8 @@ use pelage_model::networks::Function;
 use pelage_model::networks::added::LARGEST_KERNEL;
 use pelage_model::networks::graph::{Convolution, Operation, Padding, Pool};
 
-use super::arithmetic::{arithmetic, one_value_a_channel};
+use super::arithmetic::arithmetic;
+use super::channels::along_channels;
 use super::node::{input, layer_name, real, same, small, text, whole, wholes};
 use super::norms;
 use super::translate::{Order, Seen, Translation};
@@ -324,18 +325,8 @@ fn concatenation<'a>(at: &mut Translation<'a>, node: &'a Node, name: &str) -> Re
         maps.push(at.map(node, index)?);
     }
     let first = maps[0];
-    let axis = whole(node, "axis", 1);
-    let along_channels = match first.order {
-        Order::ChannelsFirst => [1, -3].contains(&axis),
-        Order::ChannelsLast => [3, -1].contains(&axis),
-        Order::Flat | Order::FlatLast => [1, -1].contains(&axis),
-        Order::Grouped { .. } | Order::Row => false,
-    };
-    if !along_channels {
-        return Err(format!("axis {axis} is not supported; the channels are"));
-    }
+    along_channels(at, first, whole(node, "axis", 1))?;
     let size = at.layers.size(first.layer);
-    one_value_a_channel(at, first)?;
     if maps
         .iter()
         .any(|map| map.order != first.order || at.layers.size(map.layer) != size)

@@ -110,13 +110,7 @@ fn table(from: &Constant, shape: &[i64]) -> Result<Constant, String> {
 
 /// Rows of whole numbers from one place to another, forwards or backwards.
 fn slice<'a>(at: &mut Translation<'a>, node: &'a Node, from: &Constant) -> Result<Seen, String> {
-    let mut single = |name: &str, index: usize, usual: Option<i64>| match (at.wholes(node, name, index)?, usual) {
-        (Some(found), _) if found.len() == 1 => Ok(found[0]),
-        (None, Some(usual)) => Ok(usual),
-        _ => Err("of more than one axis it is not supported".to_string()),
-    };
-    let (start, end) = (single("starts", 1, None)?, single("ends", 2, None)?);
-    let (axis, step) = (single("axes", 3, Some(0))?, single("steps", 4, Some(1))?);
+    let [start, end, axis, step] = channels::ends(at, node)?;
     let (numbers, Some(&rows)) = (from.few()?, from.shape.first()) else {
         return Err("of a single number it is not supported".into());
     };
@@ -247,16 +241,6 @@ fn reshaped(at: &Translation, map: Map, shape: &[i64], keeps_zeros: bool) -> Res
     if lengths.len() == 1 {
         return Ok(Seen::Map(flat(map)));
     }
-    // ShuffleNet parts the channels into groups, exchanges these with their channels, and joins them again.
-    if let (Order::ChannelsFirst, &[groups, each, ref pixels @ ..]) = (map.order, &lengths[..])
-        && groups.saturating_mul(each) == before[1]
-    {
-        let (apart, joined) = (&before[2..], before[2] * before[3]);
-        if pixels == apart || pixels == [joined] {
-            let joined = pixels != apart;
-            return Ok(Seen::Map(map.ordered(Order::Grouped { groups, joined })));
-        }
-    }
     let orders = match map.order {
         Order::ChannelsFirst | Order::Flat | Order::Grouped { .. } | Order::Row => {
             [Order::ChannelsFirst, Order::ChannelsLast]
@@ -267,7 +251,20 @@ fn reshaped(at: &Translation, map: Map, shape: &[i64], keeps_zeros: bool) -> Res
     let pixel = at.layers.size(map.layer) == [1, 1];
     let fits = |order: &Order| axes(at, map.ordered(*order))[1..] == lengths;
     let found = orders.into_iter().take(if pixel { 2 } else { 1 }).find(fits);
-    found.map(|order| Seen::Map(map.ordered(order))).ok_or_else(told)
+    if let Some(order) = found {
+        return Ok(Seen::Map(map.ordered(order)));
+    }
+    // ShuffleNet parts the channels into groups, exchanges these with their channels, and joins them again.
+    if let (Order::ChannelsFirst, &[groups, each, ref pixels @ ..]) = (map.order, &lengths[..])
+        && groups.saturating_mul(each) == before[1]
+    {
+        let (apart, joined) = (&before[2..], before[2] * before[3]);
+        if pixels == apart || pixels == [joined] {
+            let joined = pixels != apart;
+            return Ok(Seen::Map(map.ordered(Order::Grouped { groups, joined })));
+        }
+    }
+    Err(told())
 }
 
 /// Axes of length one taken away or put in.
