@@ -8,7 +8,7 @@ use pelage::draw::network;
 use super::figure::Replacing;
 use super::named::{Found, Named};
 use crate::failure::Outcome;
-use crate::terminal::answer;
+use crate::terminal::{answer, quoted};
 
 /// Draw a network: layers, shapes, parameters
 ///
@@ -33,5 +33,5 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         ..
     } = arguments.model.find()?;
     let written = figure.write(network::svg(architecture.name(), &graph, size))?;
-    Ok(answer(&written, |written| format!("{}\n", written.file.display()))?)
+    Ok(answer(&written, |written| format!("{}\n", quoted(&written.file)))?)
 }

@@ -142,7 +142,7 @@ fn a_path_with_blanks_is_in_quotes_wherever_it_is_told() {
         .says("on 'my pets', 2 classes");
     for (verb, path) in [
         ("inspect 'my cats'", "'my cats'"),
-        ("train 'my pets'", "'my pets' has no pictures in folders named"),
+        ("train 'my pets'", "my pets' has no pictures in folders named"),
         ("train 'my pets' --config 'my c.toml'", "'my c.toml'"),
         ("train --resume 'my cats'", "'my cats': holds no run"),
         ("organize 'my pets' --out 'my run'", "'my run'"),

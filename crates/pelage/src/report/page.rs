@@ -62,9 +62,17 @@ fn name(found: &Findings) -> String {
 fn subtitle(found: &Findings) -> String {
     let architecture = found.facts.name();
     let classes = found.scores.classes.len();
+    let (pictures, out) = (thousands(found.scores.len() as u64), found.trained_out);
+    let (part, left_out) = match found.part {
+        Some(part) => (format!("{} ", part.name()), String::new()),
+        None if out > 0 => (
+            "unseen ".into(),
+            format!(", without {} that the model was trained on", thousands(out as u64)),
+        ),
+        None => (String::new(), String::new()),
+    };
     format!(
-        "{architecture}, {classes} classes, on the {} readable validation pictures of {}",
-        thousands(found.scores.len() as u64),
+        "{architecture}, {classes} classes, on the {pictures} readable {part}pictures of {}{left_out}",
         found.data.display()
     )
 }
@@ -92,7 +100,17 @@ fn tiles(found: &Findings) -> Markup {
                 (tile(
                     "In training too",
                     thousands(leaks as u64),
-                    "groups of the same pictures, which flatter the accuracy: see Data".into()
+                    match leaks {
+                        1 => "group of the same pictures, which flatters the accuracy: see Data".into(),
+                        _ => "groups of the same pictures, which flatter the accuracy: see Data".into(),
+                    }
+                ))
+            }
+            @if found.trained_in > 0 {
+                (tile(
+                    "Trained on",
+                    thousands(found.trained_in as u64),
+                    "of these pictures, which flatters the accuracy".into()
                 ))
             }
             @if evaluation.is_uneven() {

@@ -25,7 +25,9 @@ pub(super) fn classes(found: &Findings) -> Markup {
             thead { tr { @for head in heads { th scope="col" { (head) } } } }
             tbody { @for class in &found.evaluation.classes { tr {
                 td { (class.name) } td data-value=(class.support) { (thousands(class.support as u64)) }
-                @for figure in [class.precision, class.recall, class.f1] { td { (format!("{figure:.4}")) } }
+                @for figure in [class.precision, class.recall, class.f1] {
+                    td { @if class.support == 0 { "-" } @else { (format!("{figure:.4}")) } }
+                }
                 td { (optional(class.auc)) } td { (optional(class.average_precision)) }
             } } }
         } }
