@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 use pelage::Model;
 use pelage::data::output::Format;
-use pelage::data::preprocess::{Fit, Preprocessing, ResizeFilter};
 use pelage::export::{self, Input};
 use pelage::model::weights::Layout;
 use serde::Serialize;
@@ -152,28 +151,13 @@ fn onnx(arguments: &Onnx) -> Outcome {
         file: out.path(),
         bytes: bytes.len(),
         takes: match arguments.input {
-            Input::Tensor => format!(
-                "images: f32, 0 to 1, RGB, [batch, 3, {height}, {width}], {}",
-                resized(&model.facts.preprocessing)
-            ),
+            Input::Tensor => format!("images: f32, 0 to 1, RGB, [batch, 3, {height}, {width}]"),
             Input::Pixels => "pixels: u8, RGB, [batch, rows, columns, 3]".into(),
         },
         gives: format!("{}: f32, [batch, {}]", gives.name(), model.facts.classes.len()),
         classes: &model.facts.classes,
     };
     Ok(answer(&exported, described)?)
-}
-
-/// How a picture gets its size, where that is left to others.
-fn resized(preprocessing: &Preprocessing) -> String {
-    let filter = match preprocessing.filter {
-        ResizeFilter::Nearest => "nearest".to_string(),
-        filter => format!("{}, antialiased", filter.name()),
-    };
-    match preprocessing.fit {
-        Fit::Squash => format!("the whole picture resized ({filter})"),
-        Fit::Crop => format!("the largest middle part of that shape resized ({filter})"),
-    }
 }
 
 /// What was written.

@@ -106,7 +106,9 @@ fn epoch_in(row: &HistoryRow, epochs: usize, is_best: bool, columns: Option<usiz
         format!("loss {}", figures(row.train_loss, row.train_accuracy)),
         format!("validation {}", figures(row.validation_loss, row.validation_accuracy)),
         match row.seconds {
-            short @ 0.0..100.0 => format!("{short:.1} s"),
+            // Of a head on kept features an epoch takes milliseconds.
+            shortest @ 0.0..1.0 => format!("{shortest:.3} s"),
+            short @ 1.0..100.0 => format!("{short:.1} s"),
             long => duration(long),
         },
     ];

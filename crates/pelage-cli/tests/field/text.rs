@@ -112,6 +112,9 @@ fn no_error_is_as_long_as_its_input() {
 #[test]
 fn settings_that_ask_for_nonsense_are_refused() {
     let place = Place::new("pets/{cat,dog}/{1..6}.png");
+    // No number of threads is all of them, as the help says.
+    place.train("pets", "--validation-split 0.3 --threads 0").succeeds();
+    std::fs::remove_dir_all(place.path("run")).unwrap();
     for (setting, range) in [("--warm-up 1e18", "0 to 10000"), ("--cutmix 1e-30", "0.01 to 100")] {
         place
             .train("pets", &format!("--validation-split 0.3 {setting}"))
