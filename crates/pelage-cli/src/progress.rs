@@ -294,7 +294,9 @@ impl Training {
                 let Some(row) = history.last() else {
                     return Control::Continue;
                 };
-                let line = room::epoch(row, *epochs, *improved);
+                let is_lowest = history.iter().all(|one| one.validation_loss >= row.validation_loss);
+                let mark = improved.then_some(if is_lowest { "best" } else { "kept" });
+                let line = room::epoch(row, *epochs, mark);
                 let quiet = self.last_line.elapsed() > Duration::from_secs(PLAIN_SECONDS);
                 if self.detail == Detail::EachEpoch || (quiet && !self.terminal) {
                     self.last_line = Instant::now();

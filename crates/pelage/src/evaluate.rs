@@ -22,8 +22,8 @@ use pelage_model::saved::Member;
 use serde::Serialize;
 
 use crate::compute::Compute;
-use crate::runs::images;
 pub use crate::runs::images::{Labelled, Wanted};
+use crate::runs::{images, own};
 use crate::train::facts::Training;
 use crate::{Model, Result};
 pub use metrics::{Evaluation, PerClass, wilson};
@@ -43,6 +43,9 @@ pub struct Report {
     /// it was validated on look like one of these, if that was looked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub near_copies: Option<NearCopies>,
+    /// Whether these are the images that the model was validated on, in groups: an interval takes each for itself.
+    #[serde(skip)]
+    pub is_grouped: bool,
     /// Whether it is not known which of the images it was trained on: the model is not in its run's folder, or of
     /// several runs.
     pub unrecorded: bool,
@@ -134,6 +137,7 @@ pub fn evaluate(
         trained_out,
         trained_in,
         near_copies: NearCopies::of(&model).filter(|_| is_own),
+        is_grouped: is_own && own::settings(&model.facts).is_ok_and(|settings| settings.group_by.is_some()),
         unrecorded: !unrecorded.is_empty(),
         left_out,
         evaluation: Evaluation::of(&scores),

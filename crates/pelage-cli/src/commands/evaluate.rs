@@ -76,6 +76,9 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
 fn everything(report: &Report, data: Option<&Path>) -> String {
     let mut text = told(report, data);
     text += &described(&report.evaluation);
+    if report.is_grouped {
+        text += &format!("{GROUPED}\n");
+    }
     let scaled = report
         .calibrated
         .as_ref()
@@ -113,6 +116,10 @@ fn told(report: &Report, data: Option<&Path>) -> String {
     }
     text + &flattered(report.near_copies, "")
 }
+
+/// What an interval over pictures takes no notice of.
+pub(super) const GROUPED: &str =
+    "the pictures of a group are alike, and the interval takes each for itself: it is too narrow";
 
 /// That a figure is flattered, where it is; `whose` says of which run.
 pub(super) fn flattered(near_copies: Option<NearCopies>, whose: &str) -> String {
@@ -234,19 +241,15 @@ pub(super) fn described(evaluation: &Evaluation) -> String {
         ),
         false => "\n".into(),
     };
-    let mut classes: Vec<_> = evaluation.classes.iter().collect();
+    let mut classes: Vec<_> = evaluation.classes.iter().zip(evaluation.called()).collect();
     let left_out = classes.len().saturating_sub(MATRIX);
     if left_out > 0 {
-        classes.sort_by(|a, b| (a.support == 0).cmp(&(b.support == 0)).then(a.f1.total_cmp(&b.f1)));
+        classes.sort_by(|(a, _), (b, _)| (a.support == 0).cmp(&(b.support == 0)).then(a.f1.total_cmp(&b.f1)));
         classes.truncate(WORST);
     }
-    let rows = classes.into_iter().map(|class| {
-        // Of no pictures nothing is known.
-        let known = |share: f64| match class.support {
-            0 => "-".to_string(),
-            _ => format!("{share:.4}"),
-        };
-        let shares = [class.precision, class.recall, class.f1].map(known);
+    let rows = classes.into_iter().map(|(class, called)| {
+        let shares = class.known(called);
+        let shares = shares.map(|share| share.map_or("-".into(), |share| format!("{share:.4}")));
         [
             vec![class.name.clone()],
             shares.to_vec(),

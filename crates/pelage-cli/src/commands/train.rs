@@ -14,11 +14,11 @@ use clap::Parser;
 use pelage::runs::{Extension, fine_tune, free_folder};
 use pelage::train::advice::{self, Advice, Majority};
 use pelage::train::forecast::Forecast;
-use pelage::train::recipe::ClassWeights;
-use pelage::train::{EndReason, Outcome as Trained, Samples};
+use pelage::train::history::HistoryRow;
+use pelage::train::{EndReason, Outcome as Trained, Samples, loss};
 use pelage::{Config, Model, Recipe, Run};
 
-use super::evaluate::{accuracy, near};
+use super::evaluate::{GROUPED, accuracy, near};
 use crate::failure::{Failure, Outcome};
 use crate::progress::{self, Detail, Task};
 use crate::signals::{end_on_signal, interrupted, stop_on_signal};
@@ -328,14 +328,23 @@ fn described(run: &Run, trained: &Trained) -> String {
         0 => String::new(),
         leaked => format!("\nflattered: {} in training", near(leaked, run.data.validation.len())),
     };
-    // Each picture's loss is multiplied by its class's weight: no mean over the pictures.
-    let weighted = match run.config.recipe.class_weights {
-        ClassWeights::None => "",
-        ClassWeights::Balanced => "class-weighted ",
+    let grouped = match run.config.group_by {
+        Some(_) => format!("\n{GROUPED}"),
+        None => String::new(),
+    };
+    // No mean over the pictures of what `evaluate` calls log loss.
+    let kind = loss::adjectives(&run.config.recipe);
+    // Averaged weights, or those of another size, are kept though an earlier loss was lower.
+    let is_lowest = |row: &HistoryRow| {
+        trained
+            .history
+            .iter()
+            .all(|one| one.validation_loss >= row.validation_loss)
     };
     if let Some(row) = best {
+        let best = if is_lowest(row) { "best" } else { "kept" };
         text += &format!(
-            "\nbest epoch {}: {weighted}validation loss {}, {}{flattered}\n\
+            "\n{best} epoch {}: {kind}validation loss {}, {}{flattered}{grouped}\n\
              {folder}: best.safetensors, history.csv, curves.png\n\
              next: `pelage evaluate {folder}`, `pelage predict {folder} PICTURE`",
             row.epoch,

@@ -88,17 +88,18 @@ impl Room {
 }
 
 /// An epoch in one line, as wide as the terminal has room for.
-pub(super) fn epoch(row: &HistoryRow, epochs: usize, is_best: bool) -> String {
-    epoch_in(row, epochs, is_best, columns(&Term::stderr()))
+/// It ends in `mark` where its weights are kept.
+pub(super) fn epoch(row: &HistoryRow, epochs: usize, mark: Option<&str>) -> String {
+    epoch_in(row, epochs, mark, columns(&Term::stderr()))
 }
 
 /// The same in `columns`, where there are so many: a narrow line leaves out words that the numbers say as well, and is
 /// broken between the figures of training and those of validation.
-fn epoch_in(row: &HistoryRow, epochs: usize, is_best: bool, columns: Option<usize>) -> String {
-    let (whole, best) = (record::line(row, epochs), is_best.then_some("best"));
+fn epoch_in(row: &HistoryRow, epochs: usize, mark: Option<&str>, columns: Option<usize>) -> String {
+    let whole = record::line(row, epochs);
     // All lines of a run look alike, whether they are the best or not.
     if columns.is_none_or(|columns| fits(&format!("{whole}  best"), columns)) {
-        return best.map_or(whole.clone(), |best| format!("{whole}  {best}"));
+        return mark.map_or(whole.clone(), |mark| format!("{whole}  {mark}"));
     }
     let figures = |loss: f64, accuracy: f64| format!("{}, {:.2} %", fixed(loss, 4), 100.0 * accuracy);
     let parts = [
@@ -113,7 +114,7 @@ fn epoch_in(row: &HistoryRow, epochs: usize, is_best: bool, columns: Option<usiz
         },
     ];
     let mut lines = String::new();
-    for part in parts.into_iter().chain(best.map(String::from)) {
+    for part in parts.into_iter().chain(mark.map(String::from)) {
         let joint = match lines.lines().last().unwrap_or_default() {
             "" => "",
             last if columns.is_none_or(|columns| fits(&format!("{last}  {part}"), columns)) => "  ",
@@ -186,7 +187,7 @@ mod tests {
         };
         let whole = "epoch  7/25  loss 0.6123  accuracy 71.54 %  |  validation loss 0.5000  accuracy 81.00 %  |  \
                      12.3 s, 812 images/s  best";
-        assert_eq!(epoch_in(&row, 25, true, None), whole);
+        assert_eq!(epoch_in(&row, 25, Some("best"), None), whole);
         for (columns, is_best, golden) in [
             (120, true, whole),
             (120, false, whole.trim_end_matches("  best")),
@@ -206,7 +207,11 @@ mod tests {
                 "epoch  7/25  loss 0.6123, 71.54 %\n    validation 0.5000, 81.00 %  12.3 s",
             ),
         ] {
-            assert_eq!(epoch_in(&row, 25, is_best, Some(columns)), golden, "{columns}");
+            assert_eq!(
+                epoch_in(&row, 25, is_best.then_some("best"), Some(columns)),
+                golden,
+                "{columns}"
+            );
         }
         // With the most digits that there are usually.
         let long = HistoryRow {
@@ -216,7 +221,7 @@ mod tests {
             seconds: 5000.0,
             ..row
         };
-        let line = epoch_in(&long, 100, false, Some(80));
+        let line = epoch_in(&long, 100, None, Some(80));
         assert_eq!(
             line,
             "epoch 100/100  loss 0.6123, 100.00 %  validation 0.5000, 100.00 %  1 h 23 min"

@@ -128,7 +128,18 @@ fn training_tells_of_near_copies_on_both_sides_of_its_split() {
         .train("traps", "--validation-split 0.25 --group-by near-duplicates")
         .succeeds()
         .says_nothing_of("near cop");
-    place.run("evaluate run").succeeds().says_nothing_of("flattered");
+    place
+        .run("evaluate run")
+        .succeeds()
+        .says_nothing_of("flattered")
+        .prints("it is too narrow");
+    let folds = "train traps --folds 2 --epochs 1 --image-size 32 --out folds";
+    place
+        .run(folds)
+        .succeeds()
+        .prints("of 80 validation pictures have near copies in training");
+    // Nor is it forgotten when there is nothing left to do.
+    place.run(folds).succeeds().prints("flattered: ");
     place.run("organize traps --out data").succeeds();
     std::fs::remove_dir_all(place.path("run")).unwrap();
     place

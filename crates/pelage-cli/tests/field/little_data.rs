@@ -55,4 +55,9 @@ fn what_would_serve_is_told_before_training_and_luck_after() {
     weighted
         .prints("class-weighted validation loss")
         .says_nothing_of("--class-weights");
+    std::fs::remove_dir_all(place.path("run")).unwrap();
+    place
+        .train("pets", "--validation-split 0.3 --label-smoothing 0.1")
+        .succeeds()
+        .prints(": label-smoothed validation loss");
 }

@@ -128,10 +128,14 @@ fn tiles(found: &Findings) -> Markup {
     }
 }
 
-/// What the loss of training is called: with class weights it is not the mean over the pictures.
+/// What the loss of training is called: with class weights or smoothed labels it is no log loss of the pictures.
 fn loss_then(found: &Findings) -> &'static str {
-    match found.training.settings["class_weights"].as_str() {
-        Some("balanced") => "Validation loss then, weighted by class",
+    let settings = &found.training.settings;
+    let is_smoothed = settings["label_smoothing"].as_f64().is_some_and(|share| share > 0.0);
+    match (settings["class_weights"].as_str(), is_smoothed) {
+        (Some("balanced"), false) => "Validation loss then, weighted by class",
+        (Some("balanced"), true) => "Validation loss then, weighted by class, of smoothed labels",
+        (_, true) => "Validation loss then, of smoothed labels",
         _ => "Validation loss then",
     }
 }
