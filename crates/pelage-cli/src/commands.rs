@@ -54,7 +54,9 @@ use crate::terminal::{Options, is_json, tell};
     arg_required_else_help = true
 )]
 #[command(
-    after_help = "Begin with `pelage demo`, or with `pelage organize train.zip --out data` and `pelage train data`."
+    after_help = "Begin with `pelage demo`, or with `pelage organize train.zip --out data` and `pelage train data`. \
+                  With few pictures a pretrained network does best: `pelage weights fetch mobilenet_v2`, then \
+                  `pelage train data --backbone mobilenet_v2`."
 )]
 pub(crate) struct Cli {
     #[command(subcommand)]

@@ -1,22 +1,25 @@
 //! Progress on stderr: bars on a terminal, plain lines elsewhere.
 
+mod room;
+
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use console::Term;
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 use pelage::data::Progress;
 use pelage::features::PHASE;
-use pelage::runs::record;
-use pelage::train::history::HistoryRow;
 use pelage::train::{Control, Event};
 
 use crate::signals::interrupted;
-use crate::table::{count, duration, fits, fixed, megabytes};
-use crate::terminal::{BARS, columns, has_bars, tell};
+use crate::table::{count, duration, fixed, megabytes};
+use crate::terminal::{BARS, has_bars, tell};
+use room::Room;
 
 /// Seconds between two plain lines.
 const PLAIN_SECONDS: u64 = 10;
+
+/// What is done in a test of learning rates; all else is done to pictures.
+const STEPS: &str = "steps";
 
 /// A bar, or a line now and then, for a long task.
 pub(crate) struct Task {
@@ -72,7 +75,7 @@ impl Pace {
 
 impl Task {
     pub(crate) fn new() -> Self {
-        let bar = has_bars().then(|| bar("{msg:11} {bar:30.cyan} {human_pos}/{human_len}  {per_sec}  {eta} left"));
+        let bar = has_bars().then(|| bar(Room::of_terminal().task()));
         Task {
             bar,
             pace: Mutex::new(Pace::new(Instant::now())),
@@ -90,6 +93,7 @@ impl Task {
             // Two sets decoded in turn are two bars' worth; the bar starts anew.
             bar.set_length(total as u64);
             bar.set_message(what);
+            bar.set_prefix(if what == STEPS { "steps" } else { "pictures" });
             bar.set_position(done as u64);
             if done == total {
                 bar.reset();
@@ -133,9 +137,8 @@ pub(crate) struct Download {
 
 impl Download {
     pub(crate) fn new() -> Self {
-        let style = "download {bar:24.cyan} {bytes}/{total_bytes}  {bytes_per_sec}  {msg}";
         Download {
-            bar: has_bars().then(|| bar(style)),
+            bar: has_bars().then(|| bar(Room::of_terminal().download())),
             started: None,
             last_line: Instant::now(),
         }
@@ -186,6 +189,7 @@ pub(crate) enum Detail {
 /// Training as it goes on; asks to stop after Ctrl-C or SIGTERM.
 pub(crate) struct Training {
     detail: Detail,
+    room: Room,
     /// The line of the last epoch, where it was not printed.
     unprinted: Option<String>,
     terminal: bool,
@@ -202,12 +206,14 @@ pub(crate) struct Training {
 
 impl Training {
     pub(crate) fn new(detail: Detail) -> Self {
+        let room = Room::of_terminal();
         Training {
             detail,
+            room,
             unprinted: None,
             terminal: has_bars(),
-            epochs: bar("epoch   {bar:24.cyan} {pos}/{len}  {msg}"),
-            batches: bar("{prefix:7} {bar:24.cyan} {pos}/{len}  {msg}"),
+            epochs: bar(room.epochs()),
+            batches: bar(room.batches()),
             epoch_started: Instant::now(),
             last_line: Instant::now(),
             images: 0,
@@ -250,27 +256,23 @@ impl Training {
                 let elapsed = self.epoch_started.elapsed().as_secs_f64();
                 let rate = self.images as f64 / elapsed.max(1e-9);
                 let left = elapsed * (batches - batch) as f64 / (batch - self.done).max(1) as f64;
-                let facts = format!(
-                    "loss {}  accuracy {:.1} %  {rate:.0} images/s",
-                    fixed(*loss, 4),
-                    100.0 * accuracy
-                );
                 let left = duration(left);
                 if self.terminal {
                     self.batches.set_position(*batch as u64);
-                    self.batches.set_message(format!("{facts}  {left} left"));
+                    self.batches.set_message(self.room.facts(*loss, *accuracy, rate, &left));
                 } else if self.last_line.elapsed() > Duration::from_secs(PLAIN_SECONDS) {
                     self.last_line = Instant::now();
-                    tell(format_args!(
-                        "  batch {batch}/{batches}  {facts}  {left} left in this epoch\n"
-                    ));
+                    let facts = Room::Wide.facts(*loss, *accuracy, rate, &left);
+                    tell(format_args!("  batch {batch}/{batches}  {facts} in this epoch\n"));
                 }
             }
             Event::Solved {
                 strength,
                 cross_validated,
             } => tell(match cross_validated {
-                None => format!("strength of regularization {strength:.1e}: too few pictures to choose another by\n"),
+                None => format!(
+                    "strength of regularization {strength:.1e}: too few pictures, or groups of them, to choose another by\n"
+                ),
                 Some(loss) => format!(
                     "strength of regularization {strength:.1e}, chosen by cross-validation among the training \
                      pictures: log loss {}\n",
@@ -292,7 +294,9 @@ impl Training {
                 let Some(row) = history.last() else {
                     return Control::Continue;
                 };
-                let line = epoch(row, *epochs, *improved, columns(&Term::stderr()));
+                let is_lowest = history.iter().all(|one| one.validation_loss >= row.validation_loss);
+                let mark = improved.then_some(if is_lowest { "best" } else { "kept" });
+                let line = room::epoch(row, *epochs, mark);
                 let quiet = self.last_line.elapsed() > Duration::from_secs(PLAIN_SECONDS);
                 if self.detail == Detail::EachEpoch || (quiet && !self.terminal) {
                     self.last_line = Instant::now();
@@ -307,7 +311,7 @@ impl Training {
                 let left = duration(left);
                 self.epochs.set_message(match self.detail {
                     Detail::EachEpoch => format!("at most {left} left"),
-                    Detail::Whole => format!("validation loss {}  {left} left", fixed(row.validation_loss, 4)),
+                    Detail::Whole => self.room.whole(&fixed(row.validation_loss, 4), &left),
                 });
             }
         }
@@ -334,99 +338,21 @@ impl Training {
     }
 }
 
-/// An epoch in one line, of `columns` where there are so many: a narrow one leaves out words that the numbers say as
-/// well, and is broken between the figures of training and those of validation.
-fn epoch(row: &HistoryRow, epochs: usize, is_best: bool, columns: Option<usize>) -> String {
-    let (whole, best) = (record::line(row, epochs), is_best.then_some("best"));
-    // All lines of a run look alike, whether they are the best or not.
-    if columns.is_none_or(|columns| fits(&format!("{whole}  best"), columns)) {
-        return best.map_or(whole.clone(), |best| format!("{whole}  {best}"));
-    }
-    let figures = |loss: f64, accuracy: f64| format!("{}, {:.2} %", fixed(loss, 4), 100.0 * accuracy);
-    let parts = [
-        format!("epoch {:>2}/{epochs}", row.epoch),
-        format!("loss {}", figures(row.train_loss, row.train_accuracy)),
-        format!("validation {}", figures(row.validation_loss, row.validation_accuracy)),
-        match row.seconds {
-            short @ 0.0..100.0 => format!("{short:.1} s"),
-            long => duration(long),
-        },
-    ];
-    let mut lines = String::new();
-    for part in parts.into_iter().chain(best.map(String::from)) {
-        let last = lines.lines().last().unwrap_or_default();
-        let joint = match last {
-            "" => "",
-            last if columns.is_none_or(|columns| fits(&format!("{last}  {part}"), columns)) => "  ",
-            _ => "\n    ",
-        };
-        lines += &format!("{joint}{part}");
-    }
-    lines
-}
-
 /// One more bar, below the others.
 fn bar(template: &str) -> ProgressBar {
     // The templates above are constants; a wrong one would show at first sight.
     let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    let style = style.with_key("rate", |state: &ProgressState, out: &mut dyn std::fmt::Write| {
+        let rate = state.per_sec();
+        // As a string has it there is always room.
+        let _ = write!(out, "{rate:.*}", if rate < 10.0 { 1 } else { 0 });
+    });
     BARS.add(ProgressBar::no_length().with_style(style.progress_chars("━╸─")))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_epoch_is_one_line_as_wide_as_there_is_room() {
-        let row = HistoryRow {
-            epoch: 7,
-            step: 700,
-            learning_rate: 0.01,
-            train_loss: 0.61234,
-            train_accuracy: 0.7154,
-            validation_loss: 0.5,
-            validation_accuracy: 0.81,
-            seconds: 12.34,
-            images_per_second: 812.4,
-        };
-        let whole = "epoch  7/25  loss 0.6123  accuracy 71.54 %  |  validation loss 0.5000  accuracy 81.00 %  |  \
-                     12.3 s, 812 images/s  best";
-        assert_eq!(epoch(&row, 25, true, None), whole);
-        for (columns, is_best, golden) in [
-            (120, true, whole),
-            (120, false, whole.trim_end_matches("  best")),
-            (
-                80,
-                true,
-                "epoch  7/25  loss 0.6123, 71.54 %  validation 0.5000, 81.00 %  12.3 s  best",
-            ),
-            (
-                50,
-                true,
-                "epoch  7/25  loss 0.6123, 71.54 %\n    validation 0.5000, 81.00 %  12.3 s  best",
-            ),
-            (
-                50,
-                false,
-                "epoch  7/25  loss 0.6123, 71.54 %\n    validation 0.5000, 81.00 %  12.3 s",
-            ),
-        ] {
-            assert_eq!(epoch(&row, 25, is_best, Some(columns)), golden, "{columns}");
-        }
-        // With the most digits that there are usually.
-        let long = HistoryRow {
-            epoch: 100,
-            train_accuracy: 1.0,
-            validation_accuracy: 1.0,
-            seconds: 5000.0,
-            ..row
-        };
-        let line = epoch(&long, 100, false, Some(80));
-        assert_eq!(
-            line,
-            "epoch 100/100  loss 0.6123, 100.00 %  validation 0.5000, 100.00 %  1 h 23 min"
-        );
-    }
 
     #[test]
     fn a_phase_is_forecast_by_what_was_done_in_it() {

@@ -154,7 +154,18 @@ fn a_copy_of_the_model_alone_answers_the_same_and_every_verb_shows_the_same_numb
     let loss = evaluation["calibrated"]["log_loss"].as_f64().unwrap();
     assert!(page.contains(&format!("{loss:.4}")), "{loss}");
     // A training that goes on finds what it began with, and what it replaces is not calibrated.
-    succeed(folder, &["train", "--resume", "run", "--epochs", "7"]);
+    let resumed = common::run(
+        folder,
+        &["train", "--resume", "run", "--epochs", "7", "--patience", "0"],
+    );
+    let told = String::from_utf8(resumed.stderr).unwrap();
+    assert!(resumed.status.success(), "{told}");
+    let plain = json(folder, &["predict", "run", "pictures/1.png"]);
+    assert_eq!(
+        told.contains("is gone with them: `pelage calibrate run`"),
+        plain[0].get("temperature").is_none(),
+        "{told}"
+    );
 
     for coverage in ["0", "1.5", "-1", "nan"] {
         let option = format!("--coverage={coverage}");

@@ -45,6 +45,9 @@ fn help_names_every_verb_and_no_arguments_is_wrong_usage() {
         assert!(help.contains(&format!("\n  {verb}")), "{verb}: {help}");
         assert!(succeed(folder.path(), &[verb, "--help"]).contains("Usage"), "{verb}");
     }
+    // The way to a good model of few pictures is not hidden.
+    let words = help.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words.contains("`pelage train data --backbone mobilenet_v2`"), "{help}");
     assert_eq!(run(folder.path(), &[]).status.code(), Some(2));
     assert!(
         fail(folder.path(), &["trian"], 2).contains("train"),

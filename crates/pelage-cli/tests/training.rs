@@ -48,6 +48,12 @@ fn a_run_folder_holds_all_that_is_promised() {
         assert!(run.join(file).metadata().unwrap().len() > 50, "{file}");
     }
     assert_eq!(std::fs::read_dir(run.join("tensorboard")).unwrap().count(), 1);
+    // Which nobody reads as the program has it.
+    let log = std::fs::read_to_string(run.join("log.txt")).unwrap();
+    assert!(!log.contains("Some(") && !log.contains("None"), "{log}");
+    // Its figure is called after the network, the pictures and the run, and after nothing that is in the settings.
+    let curves = std::fs::read_to_string(run.join("curves.svg")).unwrap();
+    assert!(curves.contains("<title>cnn3 on data: run</title>"), "{curves}");
     let history = std::fs::read_to_string(run.join("history.csv")).unwrap();
     let head = "epoch,step,learning_rate,train_loss,train_accuracy,validation_loss,validation_accuracy,seconds,\
                 images_per_second";

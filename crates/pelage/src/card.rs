@@ -7,7 +7,7 @@ use pelage_data::preprocess::Preprocessing;
 use pelage_model::paths;
 use serde::Serialize;
 
-use crate::evaluate::wilson;
+use crate::evaluate::{NearCopies, wilson};
 use crate::runs::{history, own};
 use crate::train::facts::Training;
 use crate::train::history::HistoryRow;
@@ -40,6 +40,8 @@ pub struct Card {
     pub validation_images: usize,
     /// Validation accuracy, 0 to 1, and its 95 % interval.
     pub accuracy: Option<(f64, [f64; 2])>,
+    /// How many validation pictures look like training pictures, which flatters that; `None` if unknown.
+    pub near_copies: Option<NearCopies>,
     /// Validation loss.
     pub loss: Option<f64>,
     /// The data set that it was trained on, as its settings name it.
@@ -96,6 +98,7 @@ impl Card {
             train_images: training.train_images,
             validation_images: images,
             accuracy: (share.is_finite() && images > 0).then(|| (share, wilson(share, images))),
+            near_copies: NearCopies::of(model),
             loss: Some(training.validation_loss).filter(|loss| loss.is_finite()),
             data: data.filter(|data| !data.is_empty()),
             written: written.and_then(|at| Some(at.duration_since(UNIX_EPOCH).ok()?.as_secs())),

@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use crate::compute::Compute;
 use crate::draw::comparison::{Curve, comparison_svg};
-use crate::evaluate::{self, Calibrated, Embeddings, Evaluation, Scores};
+use crate::evaluate::{self, Calibrated, Embeddings, Evaluation, NearCopies, Scores};
 use crate::runs::history;
 use crate::runs::images::{self, Labelled, Wanted};
 use crate::train::facts::Training;
@@ -89,6 +89,9 @@ pub struct Line {
     pub accuracy_interval: [f64; 2],
     /// Its log loss on them, as trained.
     pub log_loss: f64,
+    /// See [`evaluate::Report::near_copies`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub near_copies: Option<NearCopies>,
     /// For a calibrated model: its probabilities after calibration.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub calibrated: Option<Calibrated>,
@@ -139,6 +142,7 @@ pub fn compare(
         };
         lines.push(Line {
             summary: Summary::new(run, &model.facts, history.as_deref()),
+            near_copies: NearCopies::of(model).filter(|_| scored.is_own),
             accuracy: evaluation.accuracy,
             accuracy_interval: evaluate::wilson(evaluation.accuracy, evaluation.images),
             calibrated: model

@@ -22,8 +22,9 @@ use pelage_model::saved::Member;
 use serde::Serialize;
 
 use crate::compute::Compute;
-use crate::runs::images;
 pub use crate::runs::images::{Labelled, Wanted};
+use crate::runs::{images, own};
+use crate::train::facts::Training;
 use crate::{Model, Result};
 pub use metrics::{Evaluation, PerClass, wilson};
 use rejection::Rejection;
@@ -38,6 +39,13 @@ pub struct Report {
     pub trained_out: usize,
     /// Number of images that the model was trained on and that count nevertheless.
     pub trained_in: usize,
+    /// Of images that the model was validated on, or that lie beside those that it was trained on: how many of all that
+    /// it was validated on look like one of these, if that was looked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub near_copies: Option<NearCopies>,
+    /// Whether these are the images that the model was validated on, in groups: an interval takes each for itself.
+    #[serde(skip)]
+    pub is_grouped: bool,
     /// Whether it is not known which of the images it was trained on: the model is not in its run's folder, or of
     /// several runs.
     pub unrecorded: bool,
@@ -52,6 +60,26 @@ pub struct Report {
     /// If answers are rejected: the effect.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rejection: Option<Rejection>,
+}
+
+/// How many images that a model was validated on look like ones that it was trained on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct NearCopies {
+    /// How many do.
+    pub found: usize,
+    /// Of so many.
+    pub of: usize,
+}
+
+impl NearCopies {
+    /// As the training of `model` has found; `None` where it has not looked.
+    pub fn of(model: &Model) -> Option<NearCopies> {
+        let training = Training::of(&model.facts);
+        training.near_copies.map(|found| NearCopies {
+            found,
+            of: training.validation_images,
+        })
+    }
 }
 
 /// How good the probabilities are after calibration.
@@ -87,6 +115,7 @@ pub fn evaluate(
         trained_out,
         trained_in,
         unrecorded,
+        is_own,
         ..
     } = images::to_evaluate(&[(run, &model.facts)], wanted)?;
     let left_out = images.left_out.clone();
@@ -107,6 +136,8 @@ pub fn evaluate(
         part,
         trained_out,
         trained_in,
+        near_copies: NearCopies::of(&model).filter(|_| is_own),
+        is_grouped: is_own && own::settings(&model.facts).is_ok_and(|settings| settings.group_by.is_some()),
         unrecorded: !unrecorded.is_empty(),
         left_out,
         evaluation: Evaluation::of(&scores),

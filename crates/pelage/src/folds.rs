@@ -13,7 +13,7 @@ use serde::Serialize;
 use toml::Table;
 
 use crate::compute::Compute;
-use crate::evaluate::{self, Embeddings, Evaluation, Scores};
+use crate::evaluate::{self, Embeddings, Evaluation, NearCopies, Scores};
 use crate::runs::Config;
 use crate::runs::own::{self, Needed};
 use crate::runs::run::foreign;
@@ -36,6 +36,9 @@ pub struct Report {
     pub mean_accuracy: f64,
     /// Their standard deviation, as of a sample.
     pub standard_deviation: f64,
+    /// How many of all images look like ones that the run which judges them was trained on, if all runs know.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub near_copies: Option<NearCopies>,
     /// All images, each by the run that was not trained on it.
     pub together: Evaluation,
     /// The table of these predictions.
@@ -144,6 +147,7 @@ pub fn together(
     let (mut models, mut folds, mut parts) = (Vec::new(), Vec::new(), Vec::new());
     let (mut all, mut probabilities) = (Scores::default(), Vec::new());
     let (mut rows, mut networks) = (Vec::new(), 0);
+    let mut near_copies = Some(NearCopies { found: 0, of: 0 });
     for (run, number) in runs.iter().zip(1..) {
         let model = Model::open_on(run, &device, None)?;
         let fold = own::trained_on(run, &model.facts, None, Needed::Validation)?
@@ -151,6 +155,10 @@ pub fn together(
             .validation;
         let (cache, drop) = (compute.cache, Embeddings::Drop);
         let scores = evaluate::open_and_score(&model, Arc::new(fold), cache, drop, "scoring the fold", progress)?;
+        near_copies = near_copies.zip(NearCopies::of(&model)).map(|(all, one)| NearCopies {
+            found: all.found + one.found,
+            of: all.of + one.of,
+        });
         let temperature = model.judge.temperature().unwrap_or(1.0);
         let own = scores.probabilities(temperature);
         let alone = Evaluation::new(&scores.classes, &scores.labels, &own, Vec::new());
@@ -206,6 +214,7 @@ pub fn together(
         folds,
         mean_accuracy,
         standard_deviation,
+        near_copies,
         together,
         predictions,
         model,

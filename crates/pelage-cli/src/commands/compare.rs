@@ -6,6 +6,7 @@ use clap::Args;
 use pelage::compare::{self, Line, Report};
 
 use super::compute::Caching;
+use super::evaluate::flattered;
 use super::figure::Replacing;
 use crate::failure::Outcome;
 use crate::options::LABEL_LEVEL;
@@ -131,6 +132,9 @@ fn told(report: &Report) -> String {
     if report.trained_in > 0 {
         let into = thousands(report.trained_in as u64);
         text += &format!("a run was trained on {into} of these: the figures flatter it\n");
+    }
+    for line in &report.runs {
+        text += &flattered(line.near_copies, &format!("{}: ", quoted(&line.summary.run)));
     }
     for run in &report.unrecorded {
         text += &format!(

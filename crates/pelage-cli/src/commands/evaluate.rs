@@ -7,7 +7,7 @@ use console::Term;
 use pelage::data::output::Format;
 use pelage::evaluate::metrics::wilson;
 use pelage::evaluate::rejection::Rejection;
-use pelage::evaluate::{self, Calibrated, Evaluation, Labelled, Report, Wanted};
+use pelage::evaluate::{self, Calibrated, Evaluation, Labelled, NearCopies, Report, Wanted};
 
 use super::compute::Caching;
 use super::written::output;
@@ -76,6 +76,9 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
 fn everything(report: &Report, data: Option<&Path>) -> String {
     let mut text = told(report, data);
     text += &described(&report.evaluation);
+    if report.is_grouped {
+        text += &format!("{GROUPED}\n");
+    }
     let scaled = report
         .calibrated
         .as_ref()
@@ -111,7 +114,30 @@ fn told(report: &Report, data: Option<&Path>) -> String {
             thousands(into as u64)
         );
     }
-    text
+    text + &flattered(report.near_copies, "")
+}
+
+/// What an interval over pictures takes no notice of.
+pub(super) const GROUPED: &str =
+    "the pictures of a group are alike, and the interval takes each for itself: it is too narrow";
+
+/// That a figure is flattered, where it is; `whose` says of which run.
+pub(super) fn flattered(near_copies: Option<NearCopies>, whose: &str) -> String {
+    match near_copies {
+        None | Some(NearCopies { found: 0, .. }) => String::new(),
+        Some(NearCopies { found, of }) => format!("flattered: {whose}{} in training\n", near(found, of)),
+    }
+}
+
+/// `3 of 40 validation pictures have near copies`.
+pub(super) fn near(found: usize, images: usize) -> String {
+    let has = if found == 1 {
+        "has a near copy"
+    } else {
+        "have near copies"
+    };
+    let images = count(images, "validation picture");
+    format!("{} of {images} {has}", thousands(found as u64))
 }
 
 fn described_calibrated(calibrated: &Calibrated) -> String {
@@ -215,14 +241,15 @@ pub(super) fn described(evaluation: &Evaluation) -> String {
         ),
         false => "\n".into(),
     };
-    let mut classes: Vec<_> = evaluation.classes.iter().collect();
+    let mut classes: Vec<_> = evaluation.classes.iter().zip(evaluation.called()).collect();
     let left_out = classes.len().saturating_sub(MATRIX);
     if left_out > 0 {
-        classes.sort_by(|a, b| a.f1.total_cmp(&b.f1));
+        classes.sort_by(|(a, _), (b, _)| (a.support == 0).cmp(&(b.support == 0)).then(a.f1.total_cmp(&b.f1)));
         classes.truncate(WORST);
     }
-    let rows = classes.into_iter().map(|class| {
-        let shares = [class.precision, class.recall, class.f1].map(|share| format!("{share:.4}"));
+    let rows = classes.into_iter().map(|(class, called)| {
+        let shares = class.known(called);
+        let shares = shares.map(|share| share.map_or("-".into(), |share| format!("{share:.4}")));
         [
             vec![class.name.clone()],
             shares.to_vec(),

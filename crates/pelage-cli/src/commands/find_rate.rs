@@ -112,10 +112,14 @@ fn described(found: Option<&Suggestions>, tested: &Tested) -> String {
         ),
         (None, None) => String::new(),
     };
+    let valley = match tested.is_learnt() {
+        Some(false) => "little more than a guess",
+        _ => "the one to take",
+    };
     match found {
         None => format!("the loss fell at no learning rate in {steps} steps; more of them may tell: --steps\n"),
         Some(found) => format!(
-            "learning rate, by {steps} steps:\n  valley            {:.2e}  the one to take\n  \
+            "learning rate, by {steps} steps:\n  valley            {:.2e}  {valley}\n  \
              steepest          {:.2e}\n  minimum over ten  {:.2e}\n{chance}",
             found.valley, found.steepest, found.minimum_over_ten
         ),

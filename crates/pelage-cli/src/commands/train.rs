@@ -14,11 +14,11 @@ use clap::Parser;
 use pelage::runs::{Extension, fine_tune, free_folder};
 use pelage::train::advice::{self, Advice, Majority};
 use pelage::train::forecast::Forecast;
-use pelage::train::recipe::ClassWeights;
-use pelage::train::{EndReason, Outcome as Trained, Samples};
-use pelage::{Config, Recipe, Run};
+use pelage::train::history::HistoryRow;
+use pelage::train::{EndReason, Outcome as Trained, Samples, loss};
+use pelage::{Config, Model, Recipe, Run};
 
-use super::evaluate::accuracy;
+use super::evaluate::{GROUPED, accuracy, near};
 use crate::failure::{Failure, Outcome};
 use crate::progress::{self, Detail, Task};
 use crate::signals::{end_on_signal, interrupted, stop_on_signal};
@@ -79,7 +79,15 @@ pub(super) fn run(arguments: Arguments) -> Outcome {
         let task = Task::new();
         let run = Run::resume(folder, extension(&arguments)?, &|progress| task.show(progress));
         task.finish();
-        return ended(&run.map_err(failed)?, lines);
+        let (run, was_calibrated) = (run.map_err(failed)?, is_calibrated(folder));
+        let ended = ended(&run, lines);
+        if was_calibrated && !is_calibrated(folder) {
+            let folder = quoted(folder);
+            tell(format_args!(
+                "note: the calibration was of the weights before, and is gone with them: `pelage calibrate {folder}`\n"
+            ));
+        }
+        return ended;
     }
     let mut config = config(&arguments)?;
     if arguments.finds_rate() && arguments.transferring.fine_tune {
@@ -106,6 +114,11 @@ pub(super) fn run(arguments: Arguments) -> Outcome {
     let again = again(&folder);
     let run = created(config, &folder, arguments.transferring.fine_tune, &again, lines)?;
     ended(&run, lines)
+}
+
+/// Whether the model of a run has a calibration, which better weights do not take over.
+fn is_calibrated(run: &Path) -> bool {
+    Model::open(run).is_ok_and(|model| model.judge.calibration().is_some())
 }
 
 /// How to go on with what is not yet a run that can be resumed.
@@ -257,7 +270,7 @@ fn advised(advice: &Advice, run: &Run) -> String {
     match advice {
         Advice::Leaked { leaked, images } => format!(
             "note: {} in training, which flatters every accuracy; {} keeps such pictures on one side\n",
-            near_copies(*leaked, *images),
+            near(*leaked, *images),
             match run.config.is_split() {
                 true => "`--group-by near-duplicates`",
                 false => "`pelage organize SOURCE --out DATA --group-by near-duplicates`",
@@ -283,17 +296,6 @@ fn advised(advice: &Advice, run: &Run) -> String {
             100.0 * margin
         ),
     }
-}
-
-/// `3 of 40 validation pictures have near copies`.
-fn near_copies(leaked: usize, images: usize) -> String {
-    let has = if leaked == 1 {
-        "has a near copy"
-    } else {
-        "have near copies"
-    };
-    let images = count(images, "validation picture");
-    format!("{} of {images} {has}", thousands(leaked as u64))
 }
 
 fn described(run: &Run, trained: &Trained) -> String {
@@ -324,19 +326,25 @@ fn described(run: &Run, trained: &Trained) -> String {
     }
     let flattered = match run.leaked().unwrap_or(0) {
         0 => String::new(),
-        leaked => format!(
-            "\nflattered: {} in training",
-            near_copies(leaked, run.data.validation.len())
-        ),
+        leaked => format!("\nflattered: {} in training", near(leaked, run.data.validation.len())),
     };
-    // Each picture's loss is multiplied by its class's weight: no mean over the pictures.
-    let weighted = match run.config.recipe.class_weights {
-        ClassWeights::None => "",
-        ClassWeights::Balanced => "class-weighted ",
+    let grouped = match run.config.group_by {
+        Some(_) => format!("\n{GROUPED}"),
+        None => String::new(),
+    };
+    // No mean over the pictures of what `evaluate` calls log loss.
+    let kind = loss::adjectives(&run.config.recipe);
+    // Averaged weights, or those of another size, are kept though an earlier loss was lower.
+    let is_lowest = |row: &HistoryRow| {
+        trained
+            .history
+            .iter()
+            .all(|one| one.validation_loss >= row.validation_loss)
     };
     if let Some(row) = best {
+        let best = if is_lowest(row) { "best" } else { "kept" };
         text += &format!(
-            "\nbest epoch {}: {weighted}validation loss {}, {}{flattered}\n\
+            "\n{best} epoch {}: {kind}validation loss {}, {}{flattered}{grouped}\n\
              {folder}: best.safetensors, history.csv, curves.png\n\
              next: `pelage evaluate {folder}`, `pelage predict {folder} PICTURE`",
             row.epoch,

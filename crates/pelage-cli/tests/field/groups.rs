@@ -114,12 +114,32 @@ fn training_tells_of_near_copies_on_both_sides_of_its_split() {
             "note: {leaked}, which flatters every accuracy; `--group-by near-duplicates` keeps such pictures on one side"
         ))
         .prints(&format!("flattered: {leaked}"));
+        // And as long as it is judged by these pictures.
+        for verb in ["evaluate run", "evaluate run traps"] {
+            place.run(verb).succeeds().prints(&format!("flattered: {leaked}"));
+        }
+        place
+            .run("compare run run")
+            .succeeds()
+            .prints(&format!("flattered: run: {leaked}"));
         std::fs::remove_dir_all(place.path("run")).unwrap();
     }
     place
         .train("traps", "--validation-split 0.25 --group-by near-duplicates")
         .succeeds()
         .says_nothing_of("near cop");
+    place
+        .run("evaluate run")
+        .succeeds()
+        .says_nothing_of("flattered")
+        .prints("it is too narrow");
+    let folds = "train traps --folds 2 --epochs 1 --image-size 32 --out folds";
+    place
+        .run(folds)
+        .succeeds()
+        .prints("of 80 validation pictures have near copies in training");
+    // Nor is it forgotten when there is nothing left to do.
+    place.run(folds).succeeds().prints("flattered: ");
     place.run("organize traps --out data").succeeds();
     std::fs::remove_dir_all(place.path("run")).unwrap();
     place
@@ -359,4 +379,30 @@ fn what_is_in_no_group_is_told() {
         .says("none of the pictures");
     let ran = place.run(&format!("{verb} regex:cat/[12]")).succeeds();
     ran.says("10 pictures do not match the pattern and are in no group");
+}
+
+/// Wherever the pictures lie, a report looks for copies among those that its run was trained on.
+#[test]
+fn a_report_finds_copies_wherever_the_pictures_lie() {
+    let place = bursts();
+    place.train("traps", "--validation-split 0.25").succeeds();
+    let reported = |arguments: &str| {
+        place.run(&format!("report {arguments} --out r.html")).succeeds();
+        place.text("r.html")
+    };
+    let own = reported("run");
+    let groups = own.matches("class=\"group\"").count();
+    assert!(groups > 0 && own.contains("In training too"), "{own}");
+    std::fs::rename(place.path("traps"), place.path("moved")).unwrap();
+    let moved = reported("run moved");
+    assert!(moved.contains("In training too"));
+    assert_eq!(moved.matches("class=\"group\"").count(), groups);
+    assert!(moved.contains(", without 60 that the model was trained on"), "{moved}");
+    // Where none of them is, nothing is looked for, and nothing said of it.
+    place.add("new/{fox,hare}/{1..4}.png");
+    let other = reported("run new");
+    assert!(
+        other.contains("Not looked for") && !other.contains("None found"),
+        "{other}"
+    );
 }

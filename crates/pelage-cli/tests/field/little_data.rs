@@ -31,7 +31,8 @@ fn a_range_test_tells_whether_it_is_better_than_chance() {
         .run(told)
         .succeeds()
         .prints("the loss never came clearly below 0.5623")
-        .prints("nothing was learnt in");
+        .prints("nothing was learnt in")
+        .says_nothing_of("the one to take");
     assert_eq!(found("--batch-size 64")["is_learnt"], false);
 }
 
@@ -50,5 +51,13 @@ fn what_would_serve_is_told_before_training_and_luck_after() {
     let weighted = place
         .train("pets", "--validation-split 0.3 --class-weights balanced")
         .succeeds();
-    weighted.says_nothing_of("--class-weights");
+    // No mean over the pictures, and not called so.
+    weighted
+        .prints("class-weighted validation loss")
+        .says_nothing_of("--class-weights");
+    std::fs::remove_dir_all(place.path("run")).unwrap();
+    place
+        .train("pets", "--validation-split 0.3 --label-smoothing 0.1")
+        .succeeds()
+        .prints(": label-smoothed validation loss");
 }

@@ -112,6 +112,9 @@ fn no_error_is_as_long_as_its_input() {
 #[test]
 fn settings_that_ask_for_nonsense_are_refused() {
     let place = Place::new("pets/{cat,dog}/{1..6}.png");
+    // No number of threads is all of them, as the help says.
+    place.train("pets", "--validation-split 0.3 --threads 0").succeeds();
+    std::fs::remove_dir_all(place.path("run")).unwrap();
     for (setting, range) in [("--warm-up 1e18", "0 to 10000"), ("--cutmix 1e-30", "0.01 to 100")] {
         place
             .train("pets", &format!("--validation-split 0.3 {setting}"))
@@ -142,7 +145,7 @@ fn a_path_with_blanks_is_in_quotes_wherever_it_is_told() {
         .says("on 'my pets', 2 classes");
     for (verb, path) in [
         ("inspect 'my cats'", "'my cats'"),
-        ("train 'my pets'", "'my pets' has no pictures in folders named"),
+        ("train 'my pets'", "my pets' has no pictures in folders named"),
         ("train 'my pets' --config 'my c.toml'", "'my c.toml'"),
         ("train --resume 'my cats'", "'my cats': holds no run"),
         ("organize 'my pets' --out 'my run'", "'my run'"),

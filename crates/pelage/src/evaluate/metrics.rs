@@ -127,7 +127,27 @@ impl Evaluation {
     }
 }
 
+impl PerClass {
+    /// Precision, recall and F1, each where there is something to know it from: of a class that so many images are
+    /// `called`.
+    pub fn known(&self, called: usize) -> [Option<f64>; 3] {
+        [
+            (called > 0).then_some(self.precision),
+            (self.support > 0).then_some(self.recall),
+            (called > 0 && self.support > 0).then_some(self.f1),
+        ]
+    }
+}
+
 impl Evaluation {
+    /// Number of images that are called each class.
+    pub fn called(&self) -> Vec<usize> {
+        let rows = &self.confusion_matrix;
+        (0..rows.len())
+            .map(|class| rows.iter().map(|row| row[class]).sum())
+            .collect()
+    }
+
     /// Whether one class has more than one and a half times as many images as another, so that the accuracy says
     /// little about the rarer one.
     pub fn is_uneven(&self) -> bool {
@@ -157,6 +177,25 @@ pub fn wilson(share: f64, n: usize) -> [f64; 2] {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_nothing_nothing_is_known() {
+        let names = ["a", "b", "c", "d"].map(String::from);
+        let probabilities: Vec<f32> = [[0.7, 0.3, 0.0, 0.0], [0.6, 0.4, 0.0, 0.0], [0.1, 0.0, 0.0, 0.9]].concat();
+        let e = Evaluation::new(&names, &[0, 1, 1], &probabilities, Vec::new());
+        assert_eq!(e.called(), [2, 0, 0, 1]);
+        let known: Vec<_> = e
+            .classes
+            .iter()
+            .zip(e.called())
+            .map(|(class, called)| class.known(called))
+            .collect();
+        // Never called, and rightly so never; neither; called wrongly alone.
+        assert_eq!(known[1], [None, Some(0.0), None]);
+        assert_eq!(known[2], [None; 3]);
+        assert_eq!(known[3], [Some(0.0), None, None]);
+        assert!(known[0].iter().all(Option::is_some));
+    }
 
     #[test]
     fn wilson_agrees_with_statsmodels() {

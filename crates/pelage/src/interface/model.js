@@ -22,6 +22,7 @@ function card(model, drawing) {
       [text("network"), model.architecture],
       [text("classes"), model.classes.length > 20 ? `${count(model.classes.length)}: ${model.classes.slice(0, 20).join(", ")} …` : model.classes.join(", ")],
       [text("accuracy"), accuracy],
+      [text("flattered"), model.near_copies?.found ? text("flatteredValue", count(model.near_copies.found), count(model.near_copies.of)) : null],
       [text("loss"), model.loss?.toFixed(4)],
       [text("trainedOn"), model.train_images ? text("trainedOnValue", count(model.train_images), count(model.validation_images)) : null],
       [text("data"), model.data],

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use pelage_data::Progress;
 use pelage_data::Unreadable;
 use pelage_data::cache::DecodedImages;
-use pelage_data::catalog::{Catalog, Item};
+use pelage_data::catalog::{Catalog, Item, Part};
 use pelage_data::dataset::Dataset;
 use pelage_data::inspect;
 use pelage_model::input;
@@ -62,8 +62,14 @@ pub struct Findings {
     pub certain: Vec<[Vec<Seen>; 2]>,
     /// Images of one class predicted as another, the most frequent pairs first.
     pub confusions: Vec<Confusion>,
-    /// Number of training images that are gone, in which nothing was looked for.
-    pub gone: usize,
+    /// Number of training images that are gone, in which nothing was looked for; `None` if none are known.
+    pub gone: Option<usize>,
+    /// The part of the data set that the images are, if it has parts.
+    pub part: Option<Part>,
+    /// Number of images of the data set that were left out because the model was trained on them.
+    pub trained_out: usize,
+    /// Number of images that the model was trained on and that count nevertheless.
+    pub trained_in: usize,
     /// Groups of images that are in both train and validation, with thumbnails.
     pub leaks: Vec<Vec<Leaked>>,
     /// Files that could not be read.
@@ -119,6 +125,9 @@ impl Findings {
             validation,
             train,
             gone,
+            part,
+            trained_out,
+            trained_in,
         } = open(run, &model.facts, data)?;
         let looked = inspect::inspect(&data, level, progress)?;
         let preprocessing = &model.facts.preprocessing;
@@ -142,8 +151,14 @@ impl Findings {
         });
         let mut found = Findings {
             run: run.to_path_buf(),
-            leaks: leaks(&looked, &train, &validation, &model),
-            gone,
+            leaks: match &train {
+                Some(train) => leaks(&looked, train, &validation, &model),
+                None => Vec::new(),
+            },
+            gone: train.as_ref().map(|_| gone),
+            part,
+            trained_out,
+            trained_in,
             data,
             layers: model.facts.layers(),
             history,
@@ -204,9 +219,12 @@ struct Opened {
     data: PathBuf,
     validation: Catalog,
     /// Those for training, as far as they are known and there.
-    train: Catalog,
+    train: Option<Catalog>,
     /// Number of those for training that are gone.
     gone: usize,
+    part: Option<Part>,
+    trained_out: usize,
+    trained_in: usize,
 }
 
 fn open(run: &Path, facts: &Facts, data: Option<Labelled>) -> Result<Opened> {
@@ -218,8 +236,11 @@ fn open(run: &Path, facts: &Facts, data: Option<Labelled>) -> Result<Opened> {
     Ok(Opened {
         data: path,
         validation: scored.images,
-        train: scored.train.unwrap_or_default(),
+        train: scored.train,
         gone: scored.gone,
+        part: scored.part,
+        trained_out: scored.trained_out,
+        trained_in: scored.trained_in,
     })
 }
 

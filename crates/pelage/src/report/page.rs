@@ -62,9 +62,17 @@ fn name(found: &Findings) -> String {
 fn subtitle(found: &Findings) -> String {
     let architecture = found.facts.name();
     let classes = found.scores.classes.len();
+    let (pictures, out) = (thousands(found.scores.len() as u64), found.trained_out);
+    let (part, left_out) = match found.part {
+        Some(part) => (format!("{} ", part.name()), String::new()),
+        None if out > 0 => (
+            "unseen ".into(),
+            format!(", without {} that the model was trained on", thousands(out as u64)),
+        ),
+        None => (String::new(), String::new()),
+    };
     format!(
-        "{architecture}, {classes} classes, on the {} readable validation pictures of {}",
-        thousands(found.scores.len() as u64),
+        "{architecture}, {classes} classes, on the {pictures} readable {part}pictures of {}{left_out}",
         found.data.display()
     )
 }
@@ -92,7 +100,17 @@ fn tiles(found: &Findings) -> Markup {
                 (tile(
                     "In training too",
                     thousands(leaks as u64),
-                    "groups of the same pictures, which flatter the accuracy: see Data".into()
+                    match leaks {
+                        1 => "group of the same pictures, which flatters the accuracy: see Data".into(),
+                        _ => "groups of the same pictures, which flatter the accuracy: see Data".into(),
+                    }
+                ))
+            }
+            @if found.trained_in > 0 {
+                (tile(
+                    "Trained on",
+                    thousands(found.trained_in as u64),
+                    "of these pictures, which flatters the accuracy".into()
                 ))
             }
             @if evaluation.is_uneven() {
@@ -110,10 +128,14 @@ fn tiles(found: &Findings) -> Markup {
     }
 }
 
-/// What the loss of training is called: with class weights it is not the mean over the pictures.
+/// What the loss of training is called: with class weights or smoothed labels it is no log loss of the pictures.
 fn loss_then(found: &Findings) -> &'static str {
-    match found.training.settings["class_weights"].as_str() {
-        Some("balanced") => "Validation loss then, weighted by class",
+    let settings = &found.training.settings;
+    let is_smoothed = settings["label_smoothing"].as_f64().is_some_and(|share| share > 0.0);
+    match (settings["class_weights"].as_str(), is_smoothed) {
+        (Some("balanced"), false) => "Validation loss then, weighted by class",
+        (Some("balanced"), true) => "Validation loss then, weighted by class, of smoothed labels",
+        (_, true) => "Validation loss then, of smoothed labels",
         _ => "Validation loss then",
     }
 }

@@ -7,7 +7,7 @@ use pelage_model::paths;
 
 use super::config::Config;
 use crate::train::checkpoint::Snapshot;
-use crate::train::facts::facts;
+use crate::train::facts::{NEAR_COPIES, facts};
 use crate::train::progress::Progress;
 use crate::train::{Data, Keep};
 use crate::{Error, Model, Result, atomic, save};
@@ -23,6 +23,8 @@ pub struct Folder<'a> {
     pub config: &'a Config,
     /// The run's images, or their features.
     pub data: &'a Data,
+    /// How many validation images look like training images, if that was looked for.
+    pub leaked: Option<usize>,
 }
 
 impl Keep for Folder<'_> {
@@ -36,7 +38,10 @@ impl Keep for Folder<'_> {
         let path = self.path.join(paths::BEST);
         let settings = serde_json::to_value(self.config.to_table()?)
             .map_err(|failure| Error::model(&path, failure.to_string()))?;
-        let facts = facts(&self.config.recipe, progress, self.data, settings);
+        let mut facts = facts(&self.config.recipe, progress, self.data, settings);
+        if let Some(leaked) = self.leaked {
+            facts.training[NEAR_COPIES] = leaked.into();
+        }
         save(&Model::new(networks, facts), &path)
     }
 

@@ -53,6 +53,9 @@ pub struct Scored {
     pub train: Option<Catalog>,
     /// Number of images that are gone from it.
     pub gone: usize,
+    /// Whether they are those that the run was validated on, or lie beside what it was trained on: what of them looks
+    /// like that flatters it.
+    pub is_own: bool,
     /// Number of images that were left out because the run was trained on them.
     pub trained_out: usize,
     /// Number of images that are among these although the run was trained on files of the same content.
@@ -110,6 +113,7 @@ pub fn to_evaluate(runs: &[(&Path, &Facts)], wanted: Wanted) -> Result<Scored> {
                 images: split.validation,
                 train: Some(split.train),
                 gone,
+                is_own: true,
                 trained_out: 0,
                 trained_in: 0,
                 unrecorded: Vec::new(),
@@ -134,11 +138,15 @@ pub fn to_evaluate(runs: &[(&Path, &Facts)], wanted: Wanted) -> Result<Scored> {
     };
     let trained = learnt::among(&images, &seen);
     let count = trained.iter().filter(|trained| **trained).count();
+    let data_of_run = settings(facts).ok().map(|settings| settings.data.canonicalize());
+    let beside =
+        count > 0 || matches!(data_of_run, Some(Ok(own)) if data.path.canonicalize().is_ok_and(|at| at == own));
     let told = Scored {
         part,
         images: Catalog::default(),
         train,
         gone: 0,
+        is_own: beside && part != Some(Part::Test),
         trained_out: 0,
         trained_in: 0,
         unrecorded,
@@ -158,9 +166,17 @@ pub fn to_evaluate(runs: &[(&Path, &Facts)], wanted: Wanted) -> Result<Scored> {
         )));
     }
     let mut trained = trained.into_iter();
-    images.items.retain(|_| !trained.next().unwrap_or(false));
+    let (learnt, unseen) = images.items.into_iter().partition(|_| trained.next().unwrap_or(false));
+    images.items = unseen;
+    let train = Catalog {
+        classes: images.classes.clone(),
+        items: learnt,
+        left_out: Vec::new(),
+    };
     Ok(Scored {
         images,
+        // Those that it was trained on are the training part.
+        train: Some(train),
         trained_out: count,
         ..told
     })

@@ -121,11 +121,14 @@ impl Recorder {
                 confusion_matrix,
             } => {
                 let Some(row) = history.last() else { return Ok(()) };
-                self.log(&format!(
-                    "{}{}",
-                    line(row, *epochs),
-                    if *improved { ", best so far" } else { "" }
-                ))?;
+                let is_lowest = history.iter().all(|one| one.validation_loss >= row.validation_loss);
+                let mark = match (*improved, is_lowest) {
+                    (false, _) => "",
+                    (true, true) => ", best so far",
+                    // Averaged weights, or those of another size.
+                    (true, false) => ", kept",
+                };
+                self.log(&format!("{}{mark}", line(row, *epochs)))?;
                 self.scalars(
                     row.step,
                     &[

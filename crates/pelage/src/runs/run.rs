@@ -254,6 +254,7 @@ impl Run {
             path: &self.folder,
             config: &self.config,
             data: &self.data,
+            leaked: self.leaked.get().copied(),
         };
         let outcome = folder::checkpoint(&self.folder).and_then(|from| {
             let (recipe, start) = (&self.config.recipe, &self.start);

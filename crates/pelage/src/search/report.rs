@@ -206,6 +206,10 @@ impl Report {
             .filter(|gain| *gain > 0.0)
         {
             _ if worse <= 0.0 => "nothing of it was selection.".into(),
+            // A share of two digits takes more than one or two other seeds.
+            Some(gain) if runs.len() < 3 => format!(
+                "{lost:.4} of the gain over the first trial, {gain:.4}, was selection, as far as so few seeds tell."
+            ),
             Some(gain) => format!(
                 "{:.0} % of the gain over the first trial, {lost:.4} of {gain:.4}, was selection.",
                 100.0 * (worse / gain).min(1.0)

@@ -22,9 +22,14 @@ pub struct Training {
     pub validation_loss: f64,
     /// Validation accuracy of these weights, 0 to 1; NaN if unknown.
     pub validation_accuracy: f64,
+    /// How many validation images look like training images; `None` if unknown.
+    pub near_copies: Option<usize>,
     /// The settings, as JSON.
     pub settings: Value,
 }
+
+/// The name of that number among the facts.
+pub(crate) const NEAR_COPIES: &str = "near_copies";
 
 impl Training {
     /// Reads `facts`; missing or malformed entries count as unknown.
@@ -37,6 +42,7 @@ impl Training {
             validation_images: count("validation_images"),
             validation_loss: figure("validation_loss"),
             validation_accuracy: figure("validation_accuracy"),
+            near_copies: facts.training[NEAR_COPIES].as_u64().map(|count| count as usize),
             settings: facts.training["recipe"].clone(),
         }
     }

@@ -7,6 +7,21 @@ use pelage_model::ops::{self, Wanted};
 
 use super::recipe::{ClassWeights, Loss, Recipe};
 
+/// What the loss by `recipe` is beside the log loss of the images, as adjectives of it: `class-weighted, label-smoothed `;
+/// nothing where it is that.
+pub fn adjectives(recipe: &Recipe) -> String {
+    let kinds = [
+        (recipe.class_weights == ClassWeights::Balanced, "class-weighted"),
+        (recipe.label_smoothing > 0.0, "label-smoothed"),
+        (recipe.loss == Loss::Focal, "focal"),
+    ];
+    let kinds: Vec<_> = kinds.into_iter().filter_map(|(is, kind)| is.then_some(kind)).collect();
+    match kinds.is_empty() {
+        true => String::new(),
+        false => kinds.join(", ") + " ",
+    }
+}
+
 /// The mean loss of `logits` `[n, classes]` against `truth`, as a tensor of one value.
 ///
 /// Binary cross-entropy is Keras's: of the softmax outputs against the one-hot labels, averaged over the classes; for

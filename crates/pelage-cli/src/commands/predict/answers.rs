@@ -194,7 +194,14 @@ fn rows(predictions: &[Prediction]) -> String {
         };
         vec![unbroken(&prediction.path), answer, rest]
     });
-    table(&["picture", "class", "others"], 0..0, rows)
+    let mut rows: Vec<_> = rows.collect();
+    let mut head = vec!["picture", "class", "others"];
+    // As where one class is asked for.
+    if rows.iter().all(|row: &Vec<String>| row[2].is_empty()) {
+        head.truncate(2);
+        rows.iter_mut().for_each(|row| row.truncate(2));
+    }
+    table(&head, 0..0, rows.into_iter())
 }
 
 /// How many of each class, where there is more than one picture.

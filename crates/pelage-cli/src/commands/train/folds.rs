@@ -10,7 +10,7 @@ use pelage::{Config, Run};
 use super::arguments::Arguments;
 use super::lines::Lines;
 use super::{again, created, failed, rate, trained};
-use crate::commands::evaluate::accuracy;
+use crate::commands::evaluate::{GROUPED, accuracy, flattered};
 use crate::failure::{Failure, Outcome};
 use crate::progress::Task;
 use crate::table::{count, fixed, table};
@@ -46,7 +46,7 @@ pub(super) fn run(mut config: Config, folds: usize, folder: &Path, arguments: &A
     task.finish();
     let report = report?;
     lines.folds(folder, &report);
-    let text = described(&report, config.recipe.is_solved());
+    let text = described(&report, config.recipe.is_solved(), config.group_by.is_some());
     match is_json() {
         true => {
             tell(text);
@@ -70,7 +70,12 @@ fn resumed(folder: &Path, settings: &Config) -> Result<Run, Failure> {
     run.map_err(failed)
 }
 
-fn described(report: &Report, is_solved: bool) -> String {
+fn described(report: &Report, is_solved: bool, is_grouped: bool) -> String {
+    let flattered = flattered(report.near_copies, "");
+    let grouped = match is_grouped {
+        true => format!("{GROUPED}\n"),
+        false => String::new(),
+    };
     let percent = |share: f64| format!("{:.2} %", 100.0 * share);
     let rows = report.folds.iter().map(|fold| {
         vec![
@@ -97,7 +102,7 @@ fn described(report: &Report, is_solved: bool) -> String {
         "{}mean of the folds: {}, standard deviation {:.2} points\n\
          each picture by the run that was not trained on it: {} on {}, log loss {}; always the most frequent class: \
          {}\n\
-         {chosen}{predictions}: all predictions\n{model}",
+         {flattered}{grouped}{chosen}{predictions}: all predictions\n{model}",
         table(&["run", "pictures", "accuracy", "log loss"], 1..4, rows),
         percent(report.mean_accuracy),
         100.0 * report.standard_deviation,

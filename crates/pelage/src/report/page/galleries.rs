@@ -6,6 +6,19 @@ use crate::draw::text::{fixed, percent, thousands};
 use crate::evaluate::doubtful::Seen;
 use crate::report::findings::{CLASSES, Findings, LABEL_ERRORS};
 
+/// The name of an image, in which a line is broken behind a folder rather than anywhere.
+fn path(name: &str) -> Markup {
+    html! { @for part in name.split_inclusive('/') { (part) wbr; } }
+}
+
+/// So many of something, of which one is called `one`.
+fn number(count: usize, one: &str, many: &str) -> String {
+    match count {
+        1 => format!("1 {one}"),
+        _ => format!("{} {many}", thousands(count as u64)),
+    }
+}
+
 /// One image with its prediction; with `explained`, Grad-CAM of the predicted class beside it.
 fn card(found: &Findings, one: &Seen, explained: bool) -> Markup {
     let (name, classes) = (&found.scores.names[one.image], &found.scores.classes);
@@ -29,9 +42,10 @@ fn card(found: &Findings, one: &Seen, explained: bool) -> Markup {
             }
             figcaption {
                 "called " b { (predicted) } " (" (percent(one.confidence, 1)) "), "
-                @if one.label == one.predicted { span.correct { "is " (label) } } @else { span.wrong { "is " (label) } }
+                @if one.label == one.predicted { span.correct { "is\u{a0}" (label) } }
+                @else { span.wrong { "is\u{a0}" (label) } }
                 @if explained { ", loss " (fixed(one.loss, 2)) }
-                br; (name)
+                br; (path(name))
             }
         }
     }
@@ -60,8 +74,8 @@ pub(super) fn label_errors(found: &Findings) -> Markup {
             p { "None: no picture gets another class with the confidence that this class usually gets." }
         } @else {
             p {
-                (thousands(suspects.len() as u64))
-                " pictures get another class with at least the confidence that this class usually gets on its own \
+                (number(suspects.len(), "picture gets", "pictures get"))
+                " another class with at least the confidence that this class usually gets on its own \
                  pictures (confident learning, Northcutt et al. 2021). The most confident come first; look before you \
                  believe it: a model that is often wrong suspects many."
             }
@@ -117,22 +131,24 @@ pub(super) fn data(found: &Findings) -> Markup {
             } }
         }
         h3 { "The same picture in training and validation" }
-        @if found.gone > 0 {
-            p {
+        @match found.gone {
+            None => p { "Not looked for: there are no pictures here that the model is known to be trained on." },
+            Some(0) => {},
+            Some(gone) => p {
                 "Looked for among the training pictures that are still there; "
-                (thousands(found.gone as u64)) @if found.gone == 1 { " is gone." } @else { " are gone." }
-            }
+                (number(gone, "is gone", "are gone")) "."
+            },
         }
-        @if found.leaks.is_empty() { p { "None found." } } @else {
+        @if found.leaks.is_empty() { @if found.gone.is_some() { p { "None found." } } } @else {
             p {
-                (thousands(found.leaks.len() as u64))
-                " groups of pictures that are identical, or look the same, lie on both sides of the split; the \
-                 validation then rewards memorizing."
+                (number(found.leaks.len(), "group of pictures", "groups of pictures"))
+                " that are identical, or look the same, lie on both sides of the split; the validation then rewards \
+                 memorizing."
             }
             div.groups { @for group in &found.leaks {
                 div.group { @for (name, address) in group { figure {
                     @if let Some(address) = address { div.pictures { img src=(address) alt=(name) loading="lazy"; } }
-                    figcaption { (name) }
+                    figcaption { (path(name)) }
                 } } }
             } }
         }

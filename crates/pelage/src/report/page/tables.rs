@@ -23,9 +23,11 @@ pub(super) fn classes(found: &Findings) -> Markup {
         div.scroll { table.sortable {
             caption { "Click a heading to sort." }
             thead { tr { @for head in heads { th scope="col" { (head) } } } }
-            tbody { @for class in &found.evaluation.classes { tr {
+            tbody { @for (class, called) in found.evaluation.classes.iter().zip(found.evaluation.called()) { tr {
                 td { (class.name) } td data-value=(class.support) { (thousands(class.support as u64)) }
-                @for figure in [class.precision, class.recall, class.f1] { td { (format!("{figure:.4}")) } }
+                @for figure in class.known(called) {
+                    td { (figure.map_or("-".into(), |figure| format!("{figure:.4}"))) }
+                }
                 td { (optional(class.auc)) } td { (optional(class.average_precision)) }
             } } }
         } }
