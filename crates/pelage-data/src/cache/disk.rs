@@ -4,12 +4,12 @@
 //! the JSON's length and checksum in 8 bytes each (little-endian), and [`MARK`]. Two runs at once each see a whole file
 //! or none.
 
-use crate::shown;
 use std::fs::File;
 use std::io::{BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::shown;
 use rayon::prelude::*;
 
 use super::folder::{make_room, note_use, remove_abandoned};

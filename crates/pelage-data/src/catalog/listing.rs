@@ -1,9 +1,9 @@
 //! The files of a source, and how they are laid out.
 
-use crate::shown;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
+use crate::shown;
 use rayon::prelude::*;
 
 use super::items::Catalog;

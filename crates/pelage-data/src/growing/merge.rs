@@ -1,11 +1,11 @@
 //! Parts of a table put together.
 
-use crate::shown;
 use std::collections::HashSet;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 
+use crate::shown;
 use serde::Serialize;
 
 use super::paths::{of_table, part};

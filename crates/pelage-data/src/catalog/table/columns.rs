@@ -1,8 +1,8 @@
 //! Which column of a CSV holds what.
 
-use crate::shown;
 use std::path::Path;
 
+use crate::shown;
 use csv::StringRecord;
 
 use super::files::Files;

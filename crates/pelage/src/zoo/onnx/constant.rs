@@ -1,11 +1,11 @@
 //! The constants of a file: weights, and the numbers that say what an operator does.
 
-use pelage_data::shown;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Component, Path};
 
 use crate::export::messages::{F32, F64, I32, I64, Tensor};
+use pelage_data::shown;
 
 /// A tensor that is known before the network runs.
 #[derive(Clone, Debug, PartialEq)]
