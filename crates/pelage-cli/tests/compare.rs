@@ -86,7 +86,7 @@ fn runs_are_compared_on_the_same_images() {
     assert!(fail(folder, &["compare", "good", "poor", "--out", "c.gif"], 2).contains(".svg"));
     assert!(fail(folder, &["compare", "good", "nowhere"], 1).contains("there is no model"));
     fs::rename(folder.join("data"), folder.join("moved")).unwrap();
-    assert!(fail(folder, &["compare", "good", "poor"], 2).contains("--data"));
+    assert!(fail(folder, &["compare", "good", "poor"], 1).contains("--data"));
     succeed(folder, &["compare", "good", "poor", "--data", "moved"]);
     succeed(folder, &["organize", "moved/train", "--out", "other"]);
     let elsewhere = [

@@ -136,7 +136,7 @@ fn what_a_newer_pelage_adds_to_the_training_facts_is_read_over_and_what_changes_
     });
     succeed(folder.path(), &["predict", "run", "pics/cat.0.jpg"]);
     // Where the pictures are is then not known, and must be said.
-    let told = fail(folder.path(), &["calibrate", "run"], 2);
+    let told = fail(folder.path(), &["calibrate", "run"], 1);
     assert!(told.contains("name them"), "{told}");
 
     rewritten(&run, |description| {

@@ -454,11 +454,11 @@ fn several_at_once_stop_together() {
     while lines() < 8 {
         std::thread::sleep(Duration::from_millis(1));
     }
-    let kill = ["-INT", &child.id().to_string()].map(String::from);
+    let kill = ["-TERM", &child.id().to_string()].map(String::from);
     std::process::Command::new("kill").args(kill).status().unwrap();
     let output = child.wait_with_output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(130), "{said}");
+    assert_eq!(output.status.code(), Some(143), "{said}");
     assert!(said.contains("pelage search --resume s"), "{said}");
     assert!(!folder.join("s/working/0").exists() && !folder.join("s/working/1").exists());
 }

@@ -88,7 +88,7 @@ fn figures_of_ours_are_predicted_only_by_their_names() {
         .run("predict run pets")
         .succeeds()
         .prints("16 pictures:")
-        .says("2 written by pelage");
+        .prints("2 written by pelage");
     place
         .run("predict run pets/cnn3.png")
         .succeeds()
