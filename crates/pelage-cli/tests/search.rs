@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
-use common::{data, fail, pelage, succeed};
+use common::{data, fail, pelage, stripes, succeed};
 use serde_json::Value;
 
 mod common;
@@ -402,6 +402,27 @@ fn several_trials_at_once_find_what_one_at_a_time_does() {
     );
     trained_once(&folder.join("s"));
     assert!(!folder.join("s/working/0").exists());
+}
+
+#[test]
+fn several_at_once_decode_the_pictures_once() {
+    let place = made();
+    let folder = place.path();
+    // So large that the others come while the first decodes.
+    for (set, first) in [("train", 0), ("validation", 100)] {
+        for (class, name) in ["upright", "level"].into_iter().enumerate() {
+            for i in 0..8 {
+                let file = folder.join(format!("data/{set}/{name}/large-{i}.png"));
+                stripes(class, first + i, 300).save(file).unwrap();
+            }
+        }
+    }
+    let begin = format!("{SMALL} {APART} --jobs 3 --threads 3 --verbose --out s");
+    let output = pelage(folder).args(words(&begin)).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{said}");
+    // Those of the training and those of the validation part.
+    assert_eq!(said.matches("not decoded before").count(), 2, "{said}");
 }
 
 #[test]

@@ -28,6 +28,7 @@
 //! ```
 
 pub mod confirm;
+pub mod digits;
 pub mod distribution;
 mod figures;
 mod forest;

@@ -22,7 +22,7 @@ use super::train;
 use crate::failure::{Failure, Outcome};
 use crate::options::one_of;
 use crate::progress::{Detail, Task, Training};
-use crate::signals::{interrupted, stop_on_signal};
+use crate::signals::{end_on_signal, interrupted, stop_on_signal};
 use crate::table::count;
 use crate::terminal::{answer, is_json, quoted, tell};
 use described::described;
@@ -59,7 +59,7 @@ pub(super) struct Arguments {
     /// Stop after this time, such as 90s, 20min or 8h [default: 1h, without --trials]
     #[arg(long, value_name = "TIME", value_parser = time)]
     time: Option<Duration>,
-    /// Trials at once, which share the threads
+    /// Trials at once, each on its share of the threads, one at least; with --cache ram each has pictures of its own
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=64))]
     jobs: u8,
     /// How settings are chosen: by what good trials have in common (tree-structured Parzen estimator), at random, or as
@@ -250,6 +250,7 @@ fn goes_on(search: &Search) -> String {
 
 /// What was found, on the page and as the answer.
 fn told(search: &Search, stopped: bool, more: &str, task: &Task) -> Outcome {
+    end_on_signal();
     let mut report = search.report()?;
     report.confirmed = search.confirmed(&|progress| task.show(progress))?;
     task.finish();

@@ -62,7 +62,11 @@ async fn searches(State(app): State<Arc<App>>) -> Result<Response, Problem> {
 }
 
 async fn events(State(app): State<Arc<App>>) -> Result<Response, Problem> {
-    watch::stream(app, |app| app.options.runs.read_searches(), SearchStatus::name)
+    watch::stream(
+        app,
+        |app| app.options.runs.read_searches(),
+        |search: &SearchStatus| &search.name,
+    )
 }
 
 async fn part(State(app): State<Arc<App>>, request: Request) -> Result<Response, Problem> {
@@ -71,8 +75,9 @@ async fn part(State(app): State<Arc<App>>, request: Request) -> Result<Response,
     let draw = move || {
         let missing = || Problem::new(Cause::NotFound, "there is no such search");
         let read = app.options.runs.search(&name).ok_or_else(missing)?;
-        let part = read.search.part(&read.report);
-        part.map_err(|failure| Problem::new(Cause::Failed, failure.to_string()))
+        let failed = |failure: String| Problem::new(Cause::Failed, failure);
+        let report = read.report().map_err(failed)?;
+        read.search.part(report).map_err(|failure| failed(failure.to_string()))
     };
     let drawn = tokio::task::spawn_blocking(draw).await;
     let part = drawn.map_err(|failure| Problem::new(Cause::Failed, failure.to_string()))??;

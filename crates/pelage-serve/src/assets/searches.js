@@ -7,9 +7,10 @@ import { count, date, text } from "./text.js";
 const searches = new Map();
 let chosen = "";
 let watching = null;
-// Which search is drawn, and whether another drawing of it is asked for.
+// Which search is drawn, whether it is being drawn, and whether it has changed meanwhile.
 let drawn = null;
 let drawing = false;
+let again = false;
 
 export const offered = (server) => server.searches;
 
@@ -40,7 +41,9 @@ async function part() {
   const place = find("#search-part");
   if (drawn !== chosen) place.replaceChildren();
   drawn = chosen;
-  if (!searches.has(chosen) || drawing) return;
+  if (!searches.has(chosen)) return;
+  again = drawing;
+  if (drawing) return;
   drawing = true;
   const name = chosen;
   try {
@@ -55,12 +58,12 @@ async function part() {
     }
   } catch { /* With the next change it is asked for again. */ }
   drawing = false;
-  if (name !== chosen) part();
+  if (again) part();
 }
 
 const number = (search) => Object.values(search.trials).reduce((sum, one) => sum + one, 0);
 
-const best = (search) => search.best && text("bestTrial", search.best.trial, text(search.metric), search.best.value.toFixed(4), search.best.epochs);
+const best = (search) => search.best && text("bestTrial", search.best.trial, text(search.metric), search.best.value.toPrecision(4), search.best.epochs);
 
 const states = (search) => Object.entries(search.trials).filter(([, many]) => many)
   .map(([state, many]) => text("trialsThat", count(many), text(`trial-${state}`))).join(", ");

@@ -1,10 +1,12 @@
 //! How one search stands, as its record tells.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
 
-use pelage::search::study::State as Trial;
+use pelage::runs::folder::CHECKPOINT;
+use pelage::search::journal::Journal;
+use pelage::search::study::{self, Trial, best_first};
 use pelage::search::{Report, Search};
 use serde::Serialize;
 
@@ -33,12 +35,6 @@ pub struct SearchStatus {
     pub best: Option<Best>,
     /// When it last wrote, in seconds since 1970.
     pub updated: u64,
-}
-
-impl SearchStatus {
-    pub(crate) fn name(&self) -> &str {
-        &self.name
-    }
 }
 
 /// How many trials there are of each state.
@@ -71,7 +67,9 @@ pub struct Best {
 #[derive(Debug)]
 pub(crate) struct Read {
     pub(crate) search: Search,
-    pub(crate) report: Report,
+    trials: Vec<Trial>,
+    /// Made for whoever looks at it, since that takes longer than counting; or why it cannot be.
+    report: OnceLock<Result<Report, String>>,
     /// The length of the record, and when it was written.
     stamp: Option<(u64, SystemTime)>,
 }
@@ -91,27 +89,39 @@ impl Read {
         let search = Search::read(folder).ok()?;
         // Before it is read: what is added meanwhile is read the next time.
         let stamp = stamp(search.record());
-        let report = search.report().ok()?;
-        Some(Arc::new(Read { search, report, stamp }))
+        let trials = Journal::read(&search.record()).ok()?.trials().to_vec();
+        let report = OnceLock::new();
+        Some(Arc::new(Read {
+            search,
+            trials,
+            report,
+            stamp,
+        }))
+    }
+
+    /// What it has found, for its page; who asks meanwhile waits for the same one.
+    pub(crate) fn report(&self) -> Result<&Report, String> {
+        let make = || self.search.report().map_err(|failure| failure.to_string());
+        self.report.get_or_init(make).as_ref().map_err(String::clone)
     }
 
     pub(super) fn status(&self, name: String) -> SearchStatus {
-        let Read { search, report, .. } = self;
+        let (search, settings) = (&self.search, &self.search.settings);
         let mut trials = Trials::default();
         let mut updated = written(&search.record()).unwrap_or(0.0);
-        for row in &report.trials {
-            *match row.state {
-                state if state == Trial::Running.name() => {
+        for trial in &self.trials {
+            *match trial.state {
+                study::State::Running => {
                     // Its epochs may be long.
-                    let files = ["log.txt", "history.csv", pelage::runs::folder::CHECKPOINT];
-                    let signs = files.iter().filter_map(|file| written(&row.run.join(file)));
+                    let (run, files) = (search.run(trial.number), ["log.txt", "history.csv", CHECKPOINT]);
+                    let signs = files.iter().filter_map(|file| written(&run.join(file)));
                     updated = signs.fold(updated, f64::max);
                     &mut trials.running
                 }
-                state if state == Trial::Complete.name() => &mut trials.complete,
-                state if state == Trial::Pruned.name() => &mut trials.pruned,
-                state if state == Trial::Failed.name() => &mut trials.failed,
-                _ => &mut trials.paused,
+                study::State::Complete => &mut trials.complete,
+                study::State::Pruned => &mut trials.pruned,
+                study::State::Failed => &mut trials.failed,
+                study::State::Waiting => &mut trials.paused,
             } += 1;
         }
         let silent = seconds(SystemTime::now()) - updated;
@@ -121,24 +131,122 @@ impl Read {
             Trials { paused: 1.., .. } => State::Interrupted,
             _ => State::Finished,
         };
-        let best = report.trials.first();
+        let best = best_first(&self.trials, settings.metric).into_iter().next();
         SearchStatus {
             name,
             state,
-            metric: report.metric,
-            sampler: report.sampler,
-            pruner: report.pruner,
+            metric: settings.metric.name(),
+            sampler: settings.sampler.name(),
+            pruner: settings.pruner.name(),
             data: search.base.data.display().to_string(),
-            most: search.settings.trials,
+            most: settings.trials,
             trials,
-            best: best.and_then(|row| {
+            best: best.and_then(|trial| {
                 Some(Best {
-                    trial: row.trial,
-                    value: row.value?,
-                    epochs: row.epochs,
+                    trial: trial.number,
+                    value: trial.value()?,
+                    epochs: trial.epochs(),
                 })
             }),
             updated: updated as u64,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use pelage::Config;
+    use pelage::search::journal::Entry;
+    use pelage::search::pruner::Pruner;
+    use pelage::search::sampler::Sampler;
+    use pelage::search::study::Metric;
+    use pelage::search::{Settings, Space};
+
+    use super::*;
+
+    fn begun(folder: &Path) -> Search {
+        for place in ["train/cat", "train/dog", "validation/cat", "validation/dog"] {
+            let place = folder.join("data").join(place);
+            std::fs::create_dir_all(&place).unwrap();
+            image::RgbImage::new(8, 8).save(place.join("0.png")).unwrap();
+        }
+        let base = Config::new(folder.join("data"));
+        let space = Space::built_in(&base.recipe).unwrap();
+        let settings = Settings {
+            sampler: Sampler::Tpe,
+            pruner: Pruner::Hyperband,
+            metric: Metric::ValidationAccuracy,
+            trials: Some(9),
+            seed: 0,
+        };
+        Search::create(&folder.join("one"), base, space, settings).unwrap()
+    }
+
+    fn trial() -> Entry {
+        Entry::Trial {
+            parameters: Default::default(),
+            distributions: Default::default(),
+            notes: Default::default(),
+        }
+    }
+
+    #[test]
+    fn counting_trials_takes_no_report() {
+        let folder = tempfile::tempdir().unwrap();
+        let search = begun(folder.path());
+        let mut journal = search.journal().unwrap();
+        let epoch = |number, value| Entry::Epoch {
+            number,
+            epoch: 3,
+            value,
+        };
+        let state = |number, state| Entry::State {
+            number,
+            state,
+            value: None,
+        };
+        journal.append((0..5).map(|_| trial()).collect()).unwrap();
+        let states = [
+            study::State::Complete,
+            study::State::Waiting,
+            study::State::Pruned,
+            study::State::Failed,
+        ];
+        let values = [epoch(0, 0.7), epoch(1, 0.8), epoch(2, 0.6), epoch(3, 0.9)].into_iter();
+        let ends = (0..).zip(states).map(|(number, one)| state(number, one));
+        journal.append(values.chain(ends).collect()).unwrap();
+
+        let read = Read::of(&search.folder, None).unwrap();
+        let told = read.status("one".into());
+        let each = Trials {
+            running: 1,
+            complete: 1,
+            paused: 1,
+            pruned: 1,
+            failed: 1,
+        };
+        assert_eq!((told.trials, told.state, told.most), (each, State::Running, Some(9)));
+        assert_eq!(
+            (told.metric, told.sampler, told.pruner),
+            ("validation-accuracy", "tpe", "hyperband")
+        );
+        // One that has failed is none of them.
+        let best = Best {
+            trial: 1,
+            value: 0.8,
+            epochs: 3,
+        };
+        assert_eq!(told.best, Some(best));
+        assert!(read.report.get().is_none());
+        assert_eq!(read.report().unwrap().trials.len(), 5);
+        // It is kept as long as the record stays as it is.
+        assert!(Arc::ptr_eq(
+            &read,
+            &Read::of(&search.folder, Some(read.clone())).unwrap()
+        ));
+        journal.append(vec![trial()]).unwrap();
+        let more = Read::of(&search.folder, Some(read)).unwrap();
+        assert_eq!(more.status("one".into()).trials.running, 2);
+        assert_eq!(more.report().unwrap().trials.len(), 6);
     }
 }

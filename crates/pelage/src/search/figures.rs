@@ -2,6 +2,7 @@
 
 use maud::{Markup, html};
 
+use super::digits::significant;
 use super::distribution::Distribution;
 use super::report::{Report, Row};
 use super::space::{Setting, Space};
@@ -89,7 +90,7 @@ fn class(rank: f64) -> &'static str {
 }
 
 fn title(row: &Row, value: f64) -> Markup {
-    html! { title { "trial " (row.trial) ": " (fixed(value, 4)) " after " (row.epochs) " epochs" } }
+    html! { title { "trial " (row.trial) ": " (significant(value)) " after " (row.epochs) " epochs" } }
 }
 
 /// A line a trial over an axis for each setting, and one for the metric.

@@ -52,22 +52,26 @@ impl Search {
                 return Ok((Vec::new(), Next::Train(job(trial, target, lock))));
             }
         }
-        if let Some(number) = plan.promoted(trials, metric)
-            && let Some(lock) = self.lock(number)?
-        {
-            return Ok(self.resumed(&trials[number], lock));
+        // Who has just paused it holds it a moment longer.
+        let mut is_held = false;
+        if let Some(number) = plan.promoted(trials, metric) {
+            match self.lock(number)? {
+                Some(lock) => return Ok(self.resumed(&trials[number], lock)),
+                None => is_held = true,
+            }
         }
         let wanted = self.settings.trials.is_none_or(|most| trials.len() < most);
         if wanted && let Some((entry, job)) = self.new_trial(trials)? {
             return Ok((vec![entry], Next::Train(job)));
         }
-        if running().next().is_some() {
+        if is_held || running().next().is_some() {
             return Ok((Vec::new(), Next::Wait));
         }
-        if let Some(number) = plan.last_resort(trials, metric)
-            && let Some(lock) = self.lock(number)?
-        {
-            return Ok(self.resumed(&trials[number], lock));
+        if let Some(number) = plan.last_resort(trials, metric) {
+            return Ok(match self.lock(number)? {
+                Some(lock) => self.resumed(&trials[number], lock),
+                None => (Vec::new(), Next::Wait),
+            });
         }
         let left = trials
             .iter()
@@ -208,5 +212,78 @@ fn job(trial: &Trial, target: usize, lock: FolderLock) -> Job {
         parameters: trial.parameters.clone(),
         target,
         _lock: lock,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::path::Path;
+
+    use super::super::pruner::Pruner;
+    use super::super::sampler::Sampler;
+    use super::super::settings::Settings;
+    use super::super::space::Space;
+    use super::super::study::Metric;
+    use super::*;
+    use crate::runs::Config;
+
+    /// A search of so many trials, of three epochs at most.
+    fn search(folder: &Path, trials: usize) -> Search {
+        let mut base = Config::new("data");
+        base.recipe.epochs = 3;
+        let settings = Settings {
+            sampler: Sampler::Random,
+            pruner: Pruner::Hyperband,
+            metric: Metric::ValidationLoss,
+            trials: Some(trials),
+            seed: 0,
+        };
+        Search {
+            folder: folder.to_path_buf(),
+            settings,
+            space: Space::read("[learning_rate]\nlow = 0.001\nhigh = 0.1\n", &base.recipe).unwrap(),
+            base,
+        }
+    }
+
+    fn trial(number: usize, state: State, values: &[f64]) -> Trial {
+        Trial {
+            number,
+            state,
+            parameters: BTreeMap::new(),
+            distributions: BTreeMap::new(),
+            values: (1..).zip(values.iter().copied()).collect(),
+            notes: BTreeMap::from([(PLANNED.into(), 1.into())]),
+            started: None,
+            ended: None,
+        }
+    }
+
+    #[test]
+    fn a_paused_trial_that_somebody_holds_still_is_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let plan = search(folder.path(), 1).plan();
+        // Those that pause after an epoch: of three the best goes on, and one alone does as the last resort.
+        let pausing: Vec<usize> = (1..).filter(|&number| plan.bracket(number) == 0).take(3).collect();
+        let (best, last) = (pausing[0], pausing[2]);
+        for many in [3, 1] {
+            let mut trials: Vec<_> = (0..=last).map(|number| trial(number, State::Failed, &[])).collect();
+            trials[0] = trial(0, State::Complete, &[0.9; 3]);
+            for &number in &pausing[..many] {
+                trials[number] = trial(number, State::Waiting, &[0.01 * number as f64]);
+            }
+            let search = search(folder.path(), trials.len());
+            assert_eq!(plan.promoted(&trials, search.settings.metric).is_some(), many == 3);
+            let held = FolderLock::take(&folder.path().join(format!("working/{best}"))).unwrap();
+            let (entries, next) = search.next(&trials).unwrap();
+            assert!(entries.is_empty() && matches!(next, Next::Wait), "{many}: {entries:?}");
+            drop(held);
+            let (entries, next) = search.next(&trials).unwrap();
+            assert!(
+                matches!(&next, Next::Train(job) if job.number == best),
+                "{many}: {entries:?}"
+            );
+        }
     }
 }

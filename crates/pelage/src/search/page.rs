@@ -2,9 +2,11 @@
 
 use maud::{Markup, PreEscaped, html};
 
+use super::digits::{cell, significant};
 use super::figures::{parallel, slices, spread};
 use super::report::{Report, Row};
 use super::settings::Search;
+use super::space::Space;
 use crate::draw::chart::{self, Axis, Chart, Mark, Series};
 use crate::draw::text::{fixed, percent};
 use crate::page::page;
@@ -95,7 +97,7 @@ impl Search {
             section {
                 h2 { "The best" }
                 p { (report.note()) }
-                (table(report))
+                (table(report, &self.space))
             }
             @if valued > 1 {
                 section { h2 { "Best so far" } (best_so_far(report, self.settings.metric.words())?) }
@@ -117,10 +119,10 @@ impl Search {
     }
 }
 
-fn table(report: &Report) -> Markup {
+fn table(report: &Report, space: &Space) -> Markup {
     let cells = |row: &Row| {
-        let cell = |name: &String| row.settings.get(name).map_or("-", String::as_str).to_string();
-        report.differing.iter().map(cell).collect::<Vec<_>>()
+        let one = |name: &String| cell(space, name, row.settings.get(name).map_or("-", String::as_str));
+        report.differing.iter().map(one).collect::<Vec<_>>()
     };
     html! {
         div.wide { table {
@@ -130,7 +132,7 @@ fn table(report: &Report) -> Markup {
             } }
             tbody { @for row in &report.trials { tr title=[row.failure.as_ref()] {
                 td.number { (row.trial) @if row.is_baseline { " (base)" } }
-                td.number { (row.value.map_or("-".into(), |value| fixed(value, 4))) }
+                td.number { (row.value.map_or("-".into(), significant)) }
                 td.number { (row.epochs) }
                 td { (row.state) }
                 @for cell in cells(row) { td { (cell) } }

@@ -1,8 +1,10 @@
 //! A trial, trained to where it is looked at.
 
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
 use pelage_data::Progress;
+use pelage_data::cache::CacheMode;
 
 use super::job::{Job, REASON};
 use super::journal::{Entry, Journal};
@@ -15,11 +17,12 @@ use crate::train::{Control, EndReason, Event, Recipe};
 use crate::{Config, Error, Result};
 
 impl Search {
-    /// Trains a trial to where it is looked at.
+    /// Trains a trial to where it is looked at; `opening` is held while its images are decoded.
     pub(super) fn train(
         &self,
         job: &Job,
         journal: &mut Journal,
+        opening: &Mutex<()>,
         over: &dyn Fn() -> bool,
         progress: &(dyn Fn(Progress) + Sync),
         observe: &mut dyn FnMut(&Told) -> Control,
@@ -30,12 +33,16 @@ impl Search {
         let done = values(&done.unwrap_or_default(), metric);
         journal.decide(|trials| Ok((added(&trials[number], &done), ())))?;
         let epochs = journal.trials()[number].epochs();
-        observe(&Told::Began {
+        let began = Told::Began {
             number,
             settings: self.space.texts(&job.parameters),
             from: epochs,
             to: job.target,
-        });
+        };
+        // It stays as it is, and whoever resumes the search begins with it.
+        if observe(&began) == Control::Stop {
+            return Ok(Control::Stop);
+        }
         if epochs >= job.target && job.target < self.plan().epochs {
             return self.ended(journal, job, State::Waiting, None, observe);
         }
@@ -46,7 +53,12 @@ impl Search {
             Ok(recipe) => recipe,
             Err(refused) => return self.ended(journal, job, State::Failed, failed(refused), observe),
         };
-        let run = self.opened(&self.run(number), recipe, progress)?;
+        let run = {
+            // Whoever comes next finds what the first has decoded, where that is kept for others.
+            let shares = self.base.compute.cache == CacheMode::Disk;
+            let _first = shares.then(|| opening.lock().unwrap_or_else(PoisonError::into_inner));
+            self.opened(&self.run(number), recipe, progress)?
+        };
         let (mut state, mut stopped, mut failure) = (None, Control::Continue, None);
         let trained = run.train(&mut |event| {
             if observe(&Told::Training { number, event }) == Control::Stop {
@@ -78,15 +90,15 @@ impl Search {
         };
         let done = values(&outcome.history, metric);
         journal.decide(|trials| Ok((added(&trials[number], &done), ())))?;
-        match (outcome.reason, state) {
-            (EndReason::Finished | EndReason::EarlyStop, _) => {
-                self.ended(journal, job, State::Complete, None, observe)?;
-            }
-            (EndReason::Interrupted, Some(state)) => {
-                self.ended(journal, job, state, None, observe)?;
-            }
-            // It stays as it is, and whoever resumes the search begins with it.
-            (EndReason::Interrupted, None) => {}
+        let state = match outcome.reason {
+            EndReason::Finished | EndReason::EarlyStop => Some(State::Complete),
+            // Without a state it stays as it is, as above.
+            EndReason::Interrupted => state,
+        };
+        if let Some(state) = state
+            && self.ended(journal, job, state, None, observe)? == Control::Stop
+        {
+            stopped = Control::Stop;
         }
         Ok(stopped)
     }

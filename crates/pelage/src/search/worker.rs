@@ -35,7 +35,7 @@ impl Search {
         observe: &mut (dyn FnMut(&Told) -> Control + Send),
     ) -> Result<End> {
         match jobs {
-            1 => self.worker(until, progress, observe),
+            1 => self.worker(&Mutex::new(()), until, progress, observe),
             2..=MOST => self.workers(jobs, until, progress, observe),
             _ => Err(Error::setting("jobs", jobs, format!("1 to {MOST}"))),
         }
@@ -57,9 +57,9 @@ impl Search {
             built.map_err(|failure| Error::Settings(format!("no threads for a trial: {failure}")))
         };
         let pools = (0..jobs).map(pool).collect::<Result<Vec<_>>>()?;
-        let (observe, stop) = (Mutex::new(observe), AtomicBool::new(false));
+        let (observe, stop, opening) = (Mutex::new(observe), AtomicBool::new(false), Mutex::new(()));
         let work = || {
-            let ended = self.worker(until, progress, &mut |told| {
+            let ended = self.worker(&opening, until, progress, &mut |told| {
                 if stop.load(Ordering::SeqCst) {
                     return Control::Stop;
                 }
@@ -89,9 +89,10 @@ impl Search {
         Ok(all.unwrap_or(End::Done))
     }
 
-    /// One trial at a time.
+    /// One trial at a time; `opening` is held by whoever decodes.
     fn worker(
         &self,
+        opening: &Mutex<()>,
         until: Option<Instant>,
         progress: &(dyn Fn(Progress) + Sync),
         observe: &mut dyn FnMut(&Told) -> Control,
@@ -111,7 +112,7 @@ impl Search {
                     std::thread::sleep(PAUSE);
                 }
                 Next::Train(job) => {
-                    if self.train(&job, &mut journal, &over, progress, observe)? == Control::Stop {
+                    if self.train(&job, &mut journal, opening, &over, progress, observe)? == Control::Stop {
                         return Ok(End::Stopped);
                     }
                 }

@@ -1,10 +1,11 @@
 //! What a search has found, as a table and a few sentences.
 
 use pelage::search::Search;
+use pelage::search::digits::{cell, significant};
 use pelage::search::page::PAGE;
 use pelage::search::report::{Report, Row};
 
-use crate::table::{count, fixed, table};
+use crate::table::{count, table};
 use crate::terminal::quoted;
 
 /// Trials in the table.
@@ -14,17 +15,17 @@ const SHOWN: usize = 20;
 pub(super) fn described(search: &Search, report: &Report) -> String {
     let cells = |row: &Row| {
         let base = if row.is_baseline { " (base)" } else { "" };
-        let fixed_cells = [
+        let own = [
             format!("{}{base}", row.trial),
-            row.value.map_or_else(|| "-".into(), |value| fixed(value, 4)),
+            row.value.map_or_else(|| "-".into(), significant),
             row.epochs.to_string(),
             row.state.to_string(),
         ];
         let settings = report
             .differing
             .iter()
-            .map(|name| row.settings.get(name).cloned().unwrap_or("-".into()));
-        fixed_cells.into_iter().chain(settings.map(short)).collect::<Vec<_>>()
+            .map(|name| cell(&search.space, name, row.settings.get(name).map_or("-", String::as_str)));
+        own.into_iter().chain(settings).collect::<Vec<_>>()
     };
     let head = ["trial", report.metric, "epochs", "state"];
     let head: Vec<&str> = head
@@ -46,30 +47,17 @@ pub(super) fn described(search: &Search, report: &Report) -> String {
         text += &format!("what matters (permutation importance): {}\n", shares.join(", "));
     }
     text += &format!("{}: figures\n", quoted(&search.folder.join(PAGE)));
-    if let Some(best) = report.trials.first().filter(|row| row.value.is_some()) {
+    let best = report.trials.first().filter(|row| row.value.is_some());
+    if let Some(best) = best {
         let config = quoted(&best.run.join("config.toml"));
         text += &format!("next: `pelage train --config {config} --out RUN`\n");
     }
-    if report.confirmed.is_none() {
+    // Where nothing was gained, nothing is luck.
+    if report.confirmed.is_none() && best.is_some() && report.gain().is_none_or(|gain| gain > 0.0) {
         text += &format!(
             "how much is luck: `pelage search --resume {} --confirm 2`\n",
             quoted(&search.folder)
         );
     }
     text
-}
-
-/// Numbers with as many digits as tell something.
-fn short(text: String) -> String {
-    match text.parse::<f64>() {
-        Ok(number) if text.len() > 7 => {
-            let size = number.abs();
-            if size > 0.0 && !(0.001..10_000.0).contains(&size) {
-                format!("{number:.2e}")
-            } else {
-                fixed(number, 4)
-            }
-        }
-        _ => text,
-    }
 }

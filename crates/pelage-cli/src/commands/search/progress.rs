@@ -1,13 +1,16 @@
 //! What is shown of a search while it goes on.
 
+use std::time::{Duration, Instant};
+
 use pelage::search::Search;
+use pelage::search::digits::significant;
 use pelage::search::study::State;
 use pelage::search::worker::Told;
 use pelage::train::Control;
 
 use crate::progress::{Detail, Training};
 use crate::signals::interrupted;
-use crate::table::{count, fixed};
+use crate::table::count;
 use crate::terminal::tell;
 
 /// Lines for what happens, bars for a trial that is trained alone, and the page, kept up to date.
@@ -20,6 +23,10 @@ pub(super) struct Shown<'a> {
     waits: bool,
     /// Whether it was said that it stops.
     stops: bool,
+    /// Whether the page lacks something, when it was drawn, and how long that took.
+    is_old: bool,
+    drawn: Instant,
+    took: Duration,
 }
 
 impl<'a> Shown<'a> {
@@ -30,11 +37,26 @@ impl<'a> Shown<'a> {
             training: None,
             waits: false,
             stops: false,
+            is_old: false,
+            drawn: Instant::now(),
+            took: Duration::ZERO,
         }
+    }
+
+    /// Brings the page up to date, if that is due: all trials wait meanwhile, a twentieth of the time at most. What
+    /// cannot be drawn or written now is told at the end, when the page is written anyway.
+    fn draw(&mut self) {
+        if !self.is_old || self.drawn.elapsed() < 20 * self.took {
+            return;
+        }
+        let began = Instant::now();
+        let _ = self.search.report().and_then(|report| self.search.write_page(&report));
+        (self.is_old, self.drawn, self.took) = (false, Instant::now(), began.elapsed());
     }
 
     /// Shows it; asks to stop after Ctrl-C or SIGTERM.
     pub(super) fn observe(&mut self, told: &Told) -> Control {
+        self.draw();
         match told {
             Told::Began {
                 number,
@@ -68,16 +90,15 @@ impl<'a> Shown<'a> {
                     training.clear();
                 }
                 let metric = self.search.settings.metric.words();
-                let value = value.map_or(String::new(), |value| format!(", {metric} {}", fixed(value, 4)));
+                let value = value.map_or(String::new(), |value| format!(", {metric} {}", significant(value)));
                 let reason = reason.as_ref().map_or(String::new(), |reason| format!(": {reason}"));
                 let how = match state {
                     State::Failed => format!("failed{reason}"),
                     state => format!("{} after {}{value}", state.name(), count(*epochs, "epoch")),
                 };
                 tell(format_args!("trial {number}: {how}\n"));
-                // What cannot be drawn or written now is told at the end.
-                let report = self.search.report();
-                let _ = report.and_then(|report| self.search.write_page(&report));
+                self.is_old = true;
+                self.draw();
             }
             Told::Waiting => {
                 if !std::mem::replace(&mut self.waits, true) && self.alone {
