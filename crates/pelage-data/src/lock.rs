@@ -103,8 +103,8 @@ pub fn first_free(names: impl Iterator<Item = PathBuf>) -> Result<Claimed> {
     Err(Error::Dataset("every name for a new folder is taken".into()))
 }
 
-/// A folder that was created for this process, with a lock in it that nobody holds; removed with this where nothing else
-/// was written into it, and so is the folder around it that had to be created.
+/// A folder that was created for this process, with a lock in it that nobody holds; removed with this where nothing
+/// else was written into it, and so is the folder around it that had to be created.
 #[derive(Debug)]
 pub struct Claimed {
     folder: PathBuf,

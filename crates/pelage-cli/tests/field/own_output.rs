@@ -44,7 +44,7 @@ fn notes_of_our_own_are_nobodys_business() {
 }
 
 #[test]
-fn a_search_a_demo_and_a_site_among_the_pictures_are_no_class() {
+fn a_search_and_a_site_among_the_pictures_are_no_class() {
     let place = Place::new("pets/{cat,dog}/{1..8}.png");
     let small = "--validation-split 0.25 --image-size 32 --epochs 1";
     for _ in 0..2 {
@@ -57,12 +57,9 @@ fn a_search_a_demo_and_a_site_among_the_pictures_are_no_class() {
     place.run("export web run --out pets/web").succeeds();
     // A second one takes the place of the first, and one that was begun goes on.
     place.run("export web run --out pets/web").succeeds();
-    place.run("demo --out pets/demo").succeeds();
     let more = place.run(&format!("train pets --out more {small}")).succeeds();
     more.says("2 classes (cat, dog), 12 training and 4 validation pictures")
         .says("written by pelage");
-    // By its own name it is what it is.
-    place.run("inspect pets/demo/data").succeeds().prints("train cat");
 }
 
 #[test]

@@ -101,8 +101,8 @@ impl Layout {
         layout
     }
 
-    /// The layout where the `empty` folders, named as parts are, may be parts too: that, if it gives every image a class
-    /// that has one, or else the same.
+    /// The layout where the `empty` folders, named as parts are, may be parts too: that, if every image that has a
+    /// class has one still, or else the same.
     pub(super) fn with_empty_parts(self, names: &[&str], empty: &[String], source: &str) -> Layout {
         let all: Vec<&str> = names.iter().copied().chain(empty.iter().map(String::as_str)).collect();
         let with = Layout::of(&all, source);

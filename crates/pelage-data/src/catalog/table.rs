@@ -88,7 +88,7 @@ pub(super) fn labels(
     Ok(labels)
 }
 
-/// What is wrong with the first row whose cell for the part is empty: a picture of no part would be lost without a word.
+/// What is wrong with the first row whose cell for the part is empty: such a picture would be lost without a word.
 fn without_part(table: &Table, shown: String, parts: Parts) -> String {
     const LISTED: usize = 10;
     let column = table.head.as_ref().map_or("", |head| cell(head, parts.column));

@@ -101,8 +101,8 @@ pub(super) struct Budget<'a> {
 }
 
 impl Budget<'_> {
-    /// Holds what an image of `size` (width, height) needs, or refuses one that costs too much: `decoding` bytes to make
-    /// an RGB image of the size `made`, these included.
+    /// Holds what an image of `size` (width, height) needs, or refuses one that costs too much: `decoding` bytes to
+    /// make an RGB image of the size `made`, these included.
     pub(super) fn hold(&self, size: [u32; 2], made: [u32; 2], decoding: u64) -> Result<Held, String> {
         let needed = self.check(size, made, decoding)?;
         Ok(Held::to_decode(needed, self.limits.max_alloc_bytes))

@@ -1,8 +1,8 @@
 //! The memory that images may take together, shared by all threads that read and decode some.
 //!
-//! A thread takes what its image will need, known from the header, and waits where others have too much of it. Where the
-//! image is a file, that comes in two steps, first what the file takes, then all of it, and whoever holds a part while
-//! it waits for more could wait for ever. Nobody does, since
+//! A thread takes what its image will need, known from the header, and waits where others have too much of it. Where
+//! the image is a file, that comes in two steps, first what the file takes, then all of it, and whoever holds a part
+//! while it waits for more could wait for ever. Nobody does, since
 //!
 //! - all files that wait to be decoded have little room of their own, beside what images have, and a larger one is the
 //!   only one of its kind: none is read before it has what it needs;

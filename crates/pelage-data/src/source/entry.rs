@@ -244,8 +244,8 @@ pub struct Found {
 }
 
 impl Found {
-    /// Passes over figures that pelage has written, where this was found at `path`: whoever names a folder or an archive
-    /// means its pictures, and only who names a figure means that.
+    /// Passes over figures that pelage has written, where this was found at `path`: whoever names a folder or an
+    /// archive means its pictures, and only who names a figure means that.
     #[must_use]
     pub fn without_own_figures(mut self, path: &Path) -> Found {
         if let [one] = &self.entries[..]

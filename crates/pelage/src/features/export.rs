@@ -91,8 +91,8 @@ fn into(
     Ok(exported)
 }
 
-/// Makes a folder for features, or finds one with nothing but what we have written, and has `write` write into it. Where
-/// that fails before it has written anything, the folder is as it was.
+/// Makes a folder for features, or finds one with nothing but what we have written, and has `write` write into it.
+/// Where that fails before it has written anything, the folder is as it was.
 pub(super) fn into_folder<T>(out: &Path, write: impl FnOnce() -> Result<T>) -> Result<T> {
     let (was_there, was_marked) = (out.exists(), out.join(source::MARK).exists());
     create_folder(out)?;
