@@ -1,8 +1,8 @@
 //! What can go wrong on the way from files to batches.
 
-use crate::shown;
 use std::path::PathBuf;
 
+use crate::shown;
 use serde::{Deserialize, Serialize};
 
 /// The result of everything in this crate that can fail.

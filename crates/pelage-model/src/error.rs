@@ -1,7 +1,8 @@
 //! Everything that can go wrong with a model, its data and its training.
 
-use pelage_data::shown;
 use std::path::PathBuf;
+
+use pelage_data::shown;
 
 /// The result of every fallible function in pelage.
 pub type Result<T> = std::result::Result<T, Error>;

@@ -8,7 +8,6 @@ pub mod growing;
 pub mod merged;
 mod npy;
 
-use pelage_data::shown;
 use std::ops::Deref;
 use std::path::Path;
 use std::sync::Arc;
@@ -21,6 +20,7 @@ use pelage_data::dataset::Dataset;
 use pelage_data::loader::{self, Batch, Pass};
 use pelage_data::preprocess::Preprocessing;
 use pelage_data::readable::Readable;
+use pelage_data::shown;
 use pelage_data::source;
 use pelage_data::targets::Targets;
 use pelage_model::input;

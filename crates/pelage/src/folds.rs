@@ -1,12 +1,12 @@
 //! Cross-validation: a run for each fold, and what they say together of images that none of them was trained on.
 
-use pelage_data::shown;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use pelage_data::Progress;
 use pelage_data::catalog::Fold;
 use pelage_data::lock::create_folder;
+use pelage_data::shown;
 use pelage_data::source;
 use pelage_model::saved::MOST;
 use serde::Serialize;

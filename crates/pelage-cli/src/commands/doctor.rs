@@ -1,10 +1,10 @@
 //! `pelage doctor`.
 
-use pelage::data::shown;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use pelage::data::cache;
+use pelage::data::shown;
 use pelage::zoo::store::Store;
 use pelage::{bench, device};
 use serde::Serialize;

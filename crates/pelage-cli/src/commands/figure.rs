@@ -1,10 +1,10 @@
 //! The figure that a verb writes to a file, as its name ends.
 
-use pelage::data::shown;
 use std::path::Path;
 
 use clap::Args;
 use pelage::data::output::{Format, Output};
+use pelage::data::shown;
 use pelage::data::source;
 use pelage::draw::png::svg_to_png;
 

@@ -3,7 +3,6 @@
 mod answers;
 mod inputs;
 
-use pelage::data::shown;
 use std::io::Write;
 use std::path::PathBuf;
 
@@ -13,6 +12,7 @@ use pelage::data::Progress;
 use pelage::data::growing::{Found, Growing, Opened};
 use pelage::data::output::{Format, Output};
 use pelage::data::shard::Shard;
+use pelage::data::shown;
 use pelage::predict::{self, BATCH};
 
 use super::compute::Computing;

@@ -2,13 +2,13 @@
 
 mod described;
 
-use pelage::data::shown;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use clap::Args;
 use pelage::data::groups::seconds;
 use pelage::data::lock::first_free;
+use pelage::data::shown;
 use pelage::search::pruner::Pruner;
 use pelage::search::sampler::Sampler;
 use pelage::search::study::{Metric, State};

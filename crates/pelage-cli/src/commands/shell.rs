@@ -1,10 +1,10 @@
 //! `pelage completions` and `pelage man`: what a shell and `man` read, made from the command line's own description.
 
-use pelage::data::shown;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, CommandFactory};
 use clap_complete::Shell;
+use pelage::data::shown;
 use serde::Serialize;
 
 use super::Cli;

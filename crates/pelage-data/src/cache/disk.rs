@@ -4,7 +4,6 @@
 //! the JSON's length and checksum in 8 bytes each (little-endian), and [`MARK`]. Two runs at once each see a whole file
 //! or none.
 
-use crate::shown;
 use std::fs::File;
 use std::io::{BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -17,6 +16,7 @@ use crate::atomic::Unfinished;
 use crate::dataset::{self, Dataset};
 use crate::decode::Damaged;
 use crate::preprocess::Preprocessing;
+use crate::shown;
 use crate::source::read_at;
 use crate::{Error, Result};
 

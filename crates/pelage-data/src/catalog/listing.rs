@@ -1,6 +1,5 @@
 //! The files of a source, and how they are laid out.
 
-use crate::shown;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
@@ -11,6 +10,7 @@ use super::layout::Layout;
 use super::part::Part;
 use super::table::{self, Columns};
 use crate::error::shortened;
+use crate::shown;
 use crate::source::{self, Entry, Found, LeftOut, Location};
 use crate::{Error, Result};
 

@@ -1,12 +1,12 @@
 //! Which part of a data set is meant where one is to be scored.
 
-use crate::shown;
 use std::path::{Path, PathBuf};
 
 use super::checks::{match_classes, no_labels};
 use super::items::Catalog;
 use super::listing::Listing;
 use super::part::Part;
+use crate::shown;
 use crate::{Error, Result};
 
 /// A data set as its parts, or as a whole.

@@ -1,6 +1,5 @@
 //! Parts of a table put together.
 
-use crate::shown;
 use std::collections::HashSet;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
@@ -12,6 +11,7 @@ use super::paths::{of_table, part};
 use super::record::Record;
 use crate::output::Output;
 use crate::shard::Shard;
+use crate::shown;
 use crate::{Error, Result};
 
 /// What was put together.

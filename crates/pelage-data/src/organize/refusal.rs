@@ -1,7 +1,8 @@
 //! Why a folder is not organized into.
 
-use crate::shown;
 use std::path::PathBuf;
+
+use crate::shown;
 
 /// Why a folder is not organized into, or an image not put there; nothing is lost.
 #[derive(Debug, thiserror::Error)]

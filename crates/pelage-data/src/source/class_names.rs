@@ -1,11 +1,11 @@
 //! Names of classes that a data set gives by number, where it has a list of them beside its archives.
 
-use crate::shown;
 use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 use std::sync::Arc;
 
 use super::entry::{Entry, Location};
+use crate::shown;
 
 /// Files with a name a line, or a JSON array of names, or an object of names and numbers.
 const FILES: [&str; 4] = ["classnames.txt", "classes.txt", "classnames.json", "classes.json"];

@@ -1,10 +1,10 @@
 //! A model, on Burn.
 
-use pelage_data::shown;
 use std::path::Path;
 
 use burn::Tensor;
 use burn::tensor::{Device, activation};
+use pelage_data::shown;
 
 use super::facts::Facts;
 use super::parts::{Parts, read};

@@ -1,9 +1,9 @@
 //! A model's calibration: fitted after training, part of the model file. Older ones lie in a file beside it.
 
-use pelage_data::shown;
 use std::ops::RangeInclusive;
 use std::path::Path;
 
+use pelage_data::shown;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 

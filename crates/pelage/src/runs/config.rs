@@ -1,12 +1,12 @@
 //! Everything needed to repeat a run: written into it as `config.toml`.
 
-use pelage_data::shown;
 use std::path::{Component, Path, PathBuf};
 
 use pelage_data::Progress;
 use pelage_data::catalog::{Catalog, Fold, Opening, Split};
 use pelage_data::decode::Damaged;
 use pelage_data::groups::{self, GroupBy};
+use pelage_data::shown;
 use serde::de::Error as _;
 use toml::{Table, Value};
 

@@ -2,12 +2,12 @@
 //! images by name and content, so that neither another working directory nor images that were added, moved or
 //! replaced lets a training image pass for one of validation.
 
-use pelage_data::shown;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use pelage_data::catalog::{self, Catalog, Part, Parts, Split};
 use pelage_data::dataset::Dataset;
+use pelage_data::shown;
 use pelage_model::saved::Facts;
 use serde::Serialize;
 

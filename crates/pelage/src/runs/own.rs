@@ -1,13 +1,13 @@
 //! The images of a run, as its record names them by name and content, where they lie now: so that neither another
 //! working directory nor images that were added, moved or replaced lets a training image pass for one of validation.
 
-use pelage_data::shown;
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use pelage_data::catalog::{self, Catalog, Item, Split};
 use pelage_data::dataset::Dataset;
 use pelage_data::decode::Damaged;
+use pelage_data::shown;
 use pelage_data::source;
 use pelage_model::saved::Facts;
 use rayon::prelude::*;

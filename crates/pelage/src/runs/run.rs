@@ -1,6 +1,5 @@
 //! A run: settings, their images, and the folder that keeps the results.
 
-use pelage_data::shown;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
@@ -10,6 +9,7 @@ use pelage_data::cache::CacheMode;
 use pelage_data::decode::Damaged;
 use pelage_data::groups::GroupBy;
 use pelage_data::lock::{self, Claimed, FolderLock};
+use pelage_data::shown;
 
 use super::config::Config;
 use super::folder::{self, Folder};

@@ -1,9 +1,9 @@
 //! Training images that are left out because their labels are likely wrong, as a table names them.
 
-use pelage_data::shown;
 use std::path::Path;
 
 use pelage_data::catalog::{self, Catalog};
+use pelage_data::shown;
 
 use crate::{Error, Result};
 

@@ -1,10 +1,10 @@
 //! A search: what is searched and how, and its folder.
 
-use pelage_data::shown;
 use std::path::{Path, PathBuf};
 
 use pelage_data::cache::CacheMode;
 use pelage_data::lock::FolderLock;
+use pelage_data::shown;
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 

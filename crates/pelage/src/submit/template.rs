@@ -1,9 +1,9 @@
 //! A competition's `sample_submission.csv`: its columns and ids, to be filled in.
 
-use pelage_data::shown;
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
+use pelage_data::shown;
 use pelage_data::source::Entry;
 
 use super::{Columns, Label, Layout, file_name, refuse, stem};

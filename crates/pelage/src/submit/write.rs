@@ -1,10 +1,10 @@
 //! From a model and a test set to the submitted file.
 
-use pelage_data::shown;
 use std::path::PathBuf;
 
 use pelage_data::Progress;
 use pelage_data::output::Output;
+use pelage_data::shown;
 
 use super::template::Template;
 use super::{Columns, Label, Layout, Unreadable, check_clip, images};

@@ -1,9 +1,9 @@
 //! Transfer learning: which pretrained weights, under which head, and what to unfreeze.
 
-use pelage_data::shown;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use pelage_data::shown;
 use pelage_model::networks::{Architecture, Head, Pooling};
 use pelage_model::saved;
 use serde::{Deserialize, Serialize};

@@ -1,9 +1,9 @@
 //! Networks of other people in the store: added from an ONNX file under a name, and found by it.
 
-use pelage_data::shown;
 use std::path::Path;
 
 use pelage_data::preprocess::{Fit, Preprocessing, ResizeFilter};
+use pelage_data::shown;
 use pelage_model::networks::Architecture;
 use pelage_model::networks::described::check_name;
 use pelage_model::weights::added::{self, Facts, Source};

@@ -3,12 +3,12 @@
 //! A partial download is kept beside the file as `<file>.part`. A later attempt requests the rest (`Range`, RFC 9110
 //! section 14); whether it belongs to the same file need not be known, since the checksum covers everything.
 
-use pelage_data::shown;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use pelage_data::shown;
 use sha2::{Digest, Sha256};
 use ureq::http::{HeaderMap, StatusCode, header};
 use ureq::{Agent, Timeout};

@@ -1,11 +1,11 @@
 //! The pretrained weights on this machine: one checked file per architecture, in the user's cache folder.
 
-use pelage_data::shown;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use pelage_data::cache;
 use pelage_data::preprocess::Preprocessing;
+use pelage_data::shown;
 use pelage_model::error::Wanted;
 use pelage_model::networks::{Architecture, described};
 use pelage_model::weights::Pretrained;

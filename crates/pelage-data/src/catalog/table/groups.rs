@@ -1,12 +1,12 @@
 //! Groups from a CSV.
 
-use crate::shown;
 use std::path::Path;
 
 use super::files::Files;
 use super::rows::{Table, cell, wrong};
 use super::usual::{path_column, plain};
 use crate::error::{listed, shortened};
+use crate::shown;
 use crate::{Error, Result};
 
 /// What the CSV at `path` says in its column `group` of the files of `source` with these `names`. Other files may be

@@ -1,9 +1,10 @@
 //! The constants of a file: weights, and the numbers that say what an operator does.
 
-use pelage_data::shown;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Component, Path};
+
+use pelage_data::shown;
 
 use crate::export::messages::{F32, F64, I32, I64, Tensor};
 
