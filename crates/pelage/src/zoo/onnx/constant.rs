@@ -4,6 +4,8 @@ use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Component, Path};
 
+use pelage_data::shown;
+
 use crate::export::messages::{F32, F64, I32, I64, Tensor};
 use pelage_data::shown;
 
