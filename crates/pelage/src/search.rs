@@ -2,8 +2,8 @@
 //!
 //! A search is a folder. `journal.log` in it is the record and the truth ([`journal`]); `search.toml` and `space.toml`
 //! say what is searched and how; `trial-N` is the run of trial N. Any number of processes may work on it, and each on
-//! several trials at once: each worker decides what to do next while it alone may write the record ([`worker`]). A trial
-//! that is paused, or that a killed process left, goes on from its checkpoint, and is never trained anew.
+//! several trials at once: each worker decides what to do next while it alone may write the record ([`worker`]). A
+//! trial that is paused, or that a killed process left, goes on from its checkpoint, and is never trained anew.
 //!
 //! What is tried is up to a [`sampler`], what is given up to a [`pruner`].
 //!

@@ -27,8 +27,8 @@ pub(super) fn routes() -> Vec<Route> {
         "layers": ["conv1"], "temperature": 1.2, "rejects": false,
         "train_images": 12_800, "validation_images": 3_200, "accuracy": [0.874, [0.862, 0.885]], "loss": 0.29,
         "data": "data", "written": 1_790_000_000, "epoch": 45,
-    }], "picture_bytes": 20_971_520, "pictures": 64, "collects": false, "runs": true, "searches": false, "teaches": "mobilenet_v2",
-        "least": 5, "token": false});
+    }], "picture_bytes": 20_971_520, "pictures": 64, "collects": false, "runs": true,
+        "searches": false, "teaches": "mobilenet_v2", "least": 5, "token": false});
     vec![
         Route {
             path: "/api/models",
