@@ -17,7 +17,6 @@ use crate::atomic::Unfinished;
 use crate::dataset::{self, Dataset};
 use crate::decode::Damaged;
 use crate::preprocess::Preprocessing;
-use crate::shown;
 use crate::source::read_at;
 use crate::{Error, Result};
 

@@ -11,7 +11,6 @@ use super::layout::Layout;
 use super::part::{self, Part};
 use super::table::{self, Columns};
 use crate::error::shortened;
-use crate::shown;
 use crate::source::{self, Entry, Found, LeftOut, Location};
 use crate::{Error, Result};
 

@@ -12,7 +12,6 @@ use super::paths::{of_table, part};
 use super::record::Record;
 use crate::output::Output;
 use crate::shard::Shard;
-use crate::shown;
 use crate::{Error, Result};
 
 /// What was put together.

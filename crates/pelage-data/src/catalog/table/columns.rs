@@ -10,7 +10,6 @@ use super::rows::{Table, cell, is_one};
 use super::usual::{self, FOLDS, LABELS, PATHS, SPLITS, part_of, plain};
 use crate::catalog::part::Part;
 use crate::error::shortened;
-use crate::shown;
 use crate::{Error, Result};
 
 /// The names of a CSV's columns, or their numbers from 1, where the usual names do not tell which holds what.

@@ -7,7 +7,6 @@ use std::path::{Component, Path};
 use pelage_data::shown;
 
 use crate::export::messages::{F32, F64, I32, I64, Tensor};
-use pelage_data::shown;
 
 /// A tensor that is known before the network runs.
 #[derive(Clone, Debug, PartialEq)]
