@@ -271,7 +271,7 @@ impl Training {
                 cross_validated,
             } => tell(match cross_validated {
                 None => format!(
-                    "strength of regularization {strength:.1e}: too few pictures, or groups of them, to choose another by\n"
+                    "strength of regularization {strength:.1e}: too few pictures or groups to choose another by\n"
                 ),
                 Some(loss) => format!(
                     "strength of regularization {strength:.1e}, chosen by cross-validation among the training \

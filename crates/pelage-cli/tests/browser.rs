@@ -146,7 +146,8 @@ for (const scroll of document.querySelectorAll(".scroll"))
     const words = scroll.textContent.trim().slice(0, 40);
     faults.push(`to be scrolled, ${scroll.scrollWidth} of ${scroll.clientWidth}: ${words}`);
   }
-for (const part of document.querySelectorAll("nav a, table.confusion th, table.confusion td, figcaption, dl.tiles div")) {
+const parts = "nav a, table.confusion th, table.confusion td, figcaption, dl.tiles div";
+for (const part of document.querySelectorAll(parts)) {
   if (!part.checkVisibility()) continue;
   const box = part.getBoundingClientRect();
   const isCut = part.scrollWidth > part.clientWidth + 1 && getComputedStyle(part).display !== "inline";
@@ -191,7 +192,8 @@ fn a_report_on_five_classes_is_whole_on_a_desk() {
     assert_eq!(columns, 6);
     // Below a picture stands which it is: names of files recur in classes.
     let named = "return [...document.querySelectorAll('.gallery figcaption')].every(\
-                 (caption) => /\\/[^/]+-a_long_name_without_any_place_to_break_it_[0-4].png$/.test(caption.innerText.trim()))";
+                 (caption) => /\\/[^/]+-a_long_name_without_any_place_to_break_it_[0-4].png$/.test(\
+                 caption.innerText.trim()))";
     assert_eq!(browser.run(named), true);
     let first = browser.run("return document.querySelector('.gallery figcaption').innerText");
     assert!(first.as_str().unwrap().contains("\nvalidation/"), "{first}");

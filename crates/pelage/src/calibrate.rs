@@ -35,9 +35,10 @@ pub struct Calibrated {
     pub path: PathBuf,
 }
 
-/// Calibrates the model of `run` on the images in `data` (by default those that it was trained on, those for training as
-/// far as they are still there), and writes the result into the model file. `coverage` is the fraction of the validation images, above 0 and at most 1, that should
-/// be near enough to be answered. A temperature is kept only if it makes the probabilities better, see [`Scaling`].
+/// Calibrates the model of `run` on the images in `data` (by default those that it was trained on, those for training
+/// as far as they are still there), and writes the result into the model file. `coverage` is the fraction of the
+/// validation images, above 0 and at most 1, that should be near enough to be answered. A temperature is kept only if
+/// it makes the probabilities better, see [`Scaling`].
 ///
 /// # Errors
 /// A coverage out of range; a run that another process trains; missing images; embeddings that are too wide or all the

@@ -111,7 +111,8 @@ fn training_tells_of_near_copies_on_both_sides_of_its_split() {
             "{ran}"
         );
         ran.says(&format!(
-            "note: {leaked}, which flatters every accuracy; `--group-by near-duplicates` keeps such pictures on one side"
+            "note: {leaked}, which flatters every accuracy; `--group-by near-duplicates` keeps such pictures on one \
+             side"
         ))
         .prints(&format!("flattered: {leaked}"));
         // And as long as it is judged by these pictures.

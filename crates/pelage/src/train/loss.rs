@@ -7,8 +7,8 @@ use pelage_model::ops::{self, Wanted};
 
 use super::recipe::{ClassWeights, Loss, Recipe};
 
-/// What the loss by `recipe` is beside the log loss of the images, as adjectives of it: `class-weighted, label-smoothed `;
-/// nothing where it is that.
+/// What the loss by `recipe` is where it is not the log loss of the images, as adjectives before its name, with a blank
+/// behind them; else nothing.
 pub fn adjectives(recipe: &Recipe) -> String {
     let kinds = [
         (recipe.class_weights == ClassWeights::Balanced, "class-weighted"),
