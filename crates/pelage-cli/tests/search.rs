@@ -417,7 +417,8 @@ fn several_at_once_decode_the_pictures_once() {
             }
         }
     }
-    let begin = format!("{SMALL} {APART} --jobs 3 --verbose --out s");
+    // Another number of threads than most machines have: it is set before anything is done on them.
+    let begin = format!("{SMALL} {APART} --jobs 3 --threads 3 --verbose --out s");
     let output = pelage(folder).args(words(&begin)).output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
     assert!(output.status.success(), "{said}");

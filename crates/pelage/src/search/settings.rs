@@ -77,6 +77,8 @@ impl Search {
             )));
         }
         base.make_absolute()?;
+        // Before images are looked at, which would be done on all threads there are, and those then stay.
+        base.compute.open()?;
         // Images that are not there are no reason to begin.
         base.without_suspects(&|_| {})?;
         if base.compute.cache == CacheMode::Auto {
