@@ -3,7 +3,7 @@
 use std::path::Path;
 
 /// A path as a part of a sentence: in quotes where its end, or what is in it, could not be seen without.
-pub fn path(path: impl AsRef<Path>) -> String {
+pub fn path(path: &(impl AsRef<Path> + ?Sized)) -> String {
     let path = path.as_ref().display().to_string();
     let plain = |c: char| !c.is_whitespace() && !c.is_control() && !"'\"`".contains(c);
     match !path.is_empty() && path.chars().all(plain) {

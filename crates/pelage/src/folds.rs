@@ -132,6 +132,23 @@ pub fn planned(config: &Config, folds: usize, folder: &Path) -> Result<Vec<(Path
     Ok(folds.into_iter().map(of).collect())
 }
 
+/// Takes back what [`planned`] has written into `folder`, unless a run has begun there: of a cross-validation that
+/// cannot be, nothing is in the way of the next.
+pub fn forget(folder: &Path) {
+    let begun = std::fs::read_dir(folder).is_ok_and(|inside| {
+        let names = inside
+            .flatten()
+            .map(|entry| entry.file_name().to_string_lossy().into_owned());
+        names.into_iter().any(|name| name != SETTINGS && !name.starts_with('.'))
+    });
+    if !begun {
+        // What cannot be removed is in the way, and is told then.
+        let _ = std::fs::remove_file(folder.join(SETTINGS));
+        let _ = std::fs::remove_file(folder.join(source::MARK));
+        let _ = std::fs::remove_dir(folder);
+    }
+}
+
 /// Scores each of `runs`, which are trained, on the images of its fold; writes the table of these predictions and the
 /// mean of the runs as a model into `folder`.
 ///

@@ -134,7 +134,7 @@ mod tests {
         for (columns, most) in [(50, 50), (79, 50), (80, 80), (109, 80), (110, 110), (200, 110)] {
             let room = Room::of(Some(columns));
             let left = duration(3599.0);
-            let facts = room.facts(0.693_147, 1.0, 12_345.0, &left);
+            let facts = room.facts(0.612_345, 1.0, 12_345.0, &left);
             let whole = room.whole("0.6931", &left);
             for (template, message) in [
                 (room.task(), "decoding"),

@@ -58,7 +58,7 @@ fn what_is_missing_has_one_exit_code_for_all_verbs() {
     let split = "train pets --validation-split 0.3";
     for missing in [
         "inspect nowhere",
-        "inspect nowhere --shard 1/2",
+        "inspect nowhere --table out --shard 1/2",
         "features nowhere --backbone resnet18 --weights random --out out",
         "organize nowhere --out out",
         "organize pets --labels nowhere.csv --out out",

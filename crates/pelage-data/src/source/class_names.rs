@@ -33,11 +33,11 @@ pub(super) fn give(entries: &mut [Entry]) {
     if !numbers.all(|number| names.contains_key(number)) {
         log::info!(
             "data: {} does not name every class, so it is not used",
-            shown::path(file)
+            shown::path(&file)
         );
         return;
     }
-    log::info!("data: names of classes from {}", shown::path(file));
+    log::info!("data: names of classes from {}", shown::path(&file));
     entries
         .iter_mut()
         .filter_map(|entry| entry.label.as_mut())

@@ -62,7 +62,7 @@ impl Model {
         log::info!(
             "model: {} from {}, {} classes, {} x {} pixels, {}",
             model.facts.name(),
-            shown::path(paths::model(path)),
+            shown::path(&paths::model(path)),
             model.facts.classes.len(),
             size.width,
             size.height,

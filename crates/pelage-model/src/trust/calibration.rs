@@ -134,6 +134,6 @@ pub fn load_beside(run: &Path) -> Result<Option<Calibration>> {
     let loaded = Calibration::decode(&bytes, &blake3::hash(&model).to_hex());
     loaded.map(Some).map_err(|reason| Error::Calibration {
         model: run.to_path_buf(),
-        reason: format!("{} {reason}; calibrate again, or remove that file", shown::path(path)),
+        reason: format!("{} {reason}; calibrate again, or remove that file", shown::path(&path)),
     })
 }

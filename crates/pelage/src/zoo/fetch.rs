@@ -160,7 +160,7 @@ impl Part {
         match is_taken {
             true => Err(Error::weights(format!(
                 "{}: another process is downloading this file",
-                shown::path(path)
+                shown::path(&path)
             ))),
             false => Ok(Part { path, file }),
         }

@@ -236,7 +236,7 @@ impl Store {
             reason: format!(
                 "there are no pretrained weights of {} in {}{none}",
                 architecture.name(),
-                shown::path(self.place(architecture.name()))
+                shown::path(&self.place(architecture.name()))
             ),
             wanted: first.map(|weights| wanted(architecture, &weights)),
         }

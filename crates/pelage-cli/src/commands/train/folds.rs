@@ -34,7 +34,8 @@ pub(super) fn run(mut config: Config, folds: usize, folder: &Path, arguments: &A
         tell(format_args!("fold {} of {total}\n", runs.len() + 1));
         let run = match at.join("config.toml").exists() {
             true => resumed(&at, &settings)?,
-            false => created(settings, &at, arguments.transferring.fine_tune, &again, lines)?,
+            false => created(settings, &at, arguments.transferring.fine_tune, &again, lines)
+                .inspect_err(|_| folds::forget(folder))?,
         };
         if run.complete.is_none() {
             trained(&run, Some(again.clone()), lines)?;
