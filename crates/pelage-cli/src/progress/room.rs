@@ -63,7 +63,7 @@ impl Room {
     pub(super) fn batches(self) -> &'static str {
         match self {
             Room::Narrow => "{prefix:7} {pos}/{len}  {msg}",
-            Room::Usual => "{prefix:7} {bar:10.cyan} {pos}/{len}  {msg}",
+            Room::Usual => "{prefix:7} {bar:8.cyan} {pos}/{len}  {msg}",
             Room::Wide => "{prefix:7} {bar:24.cyan} {pos}/{len}  {msg}",
         }
     }

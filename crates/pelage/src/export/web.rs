@@ -54,8 +54,8 @@ struct Site<'a> {
 }
 
 /// The files of a site with the model of `run`, its weights in this precision. `reject`: answers below this calibrated
-/// confidence, and those for pictures unlike all of training, are "unknown". What is public with them: weights, classes,
-/// and what the page says about the model; not where its data lay, nor its pictures' names.
+/// confidence, and those for pictures unlike all of training, are "unknown". What is public with them: weights,
+/// classes, and what the page says about the model; not where its data lay, nor its pictures' names.
 ///
 /// # Errors
 /// As [`Model::open_on`].
