@@ -301,10 +301,10 @@ fn models_and_routes_are_described_as_they_are() {
     );
     let problem = server.get("/nothing").json();
     fits(&problem, &document["components"]["schemas"]["Problem"]);
-    // Every path is there, with its method; the one that never ends is tested by itself.
+    // Every path is there, with its method; those that never end are tested by themselves.
     for (path, methods) in document["paths"].as_object().unwrap() {
         for method in methods.as_object().unwrap().keys() {
-            if path != "/api/runs/events" {
+            if !path.ends_with("/events") {
                 let answer = server.ask(&method.to_uppercase(), path, &[], b"");
                 let nowhere = answer.status == 405 || answer.text().contains("see /api/openapi.json");
                 assert!(!nowhere, "{method} {path}: {answer:?}");
