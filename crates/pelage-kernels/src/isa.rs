@@ -151,7 +151,7 @@ macro_rules! for_each_isa {
         vectors $name:ident, $body:ident,
         $([
             avx512: $($avx512:literal),*; avx2: $($avx2:literal),*;
-            neon: $($neon:literal),*; simd128: $($simd128:literal),*; portable: $($portable:literal),*
+            neon: $($neon:literal),*; simd128: $($simd128:tt),*; portable: $($portable:literal),*
         ],)?
         ($($arguments:tt)*)
     ) => {

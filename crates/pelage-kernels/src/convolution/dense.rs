@@ -14,8 +14,16 @@ use rayon::prelude::*;
 /// Values of input and output per block: half of a typical 512 KiB L2 cache.
 const BLOCK: usize = 1 << 16;
 
-/// Work items per thread, if there are fewer images than that.
+/// Work items per thread, if there is more than one.
 const PIECES: usize = 4;
+
+/// How many of `all` pixels or rows a work item has at most.
+fn share(all: usize) -> usize {
+    match rayon::current_num_threads() {
+        1 => all,
+        threads => all.div_ceil(PIECES * threads),
+    }
+}
 
 /// Directly from the input: no padding, one group. A block is any range of output pixels.
 pub(super) fn direct(
@@ -34,10 +42,9 @@ pub(super) fn direct(
         // Treat all pixels of all images as one row.
         (height, width) = (1, pixels);
     }
-    let share = pixels.div_ceil(PIECES * rayon::current_num_threads());
     let many = (BLOCK / (g.stride[0] * g.stride[1] * g.in_channels + co))
         .clamp(48, 960)
-        .min(share.max(12));
+        .min(share(pixels).max(12));
     output
         .par_chunks_mut(many * co)
         .enumerate()
@@ -79,7 +86,7 @@ pub(super) fn copied(
 ) {
     let (height, width, co, ci) = (g.output_height(), g.output_width(), g.out_channels, g.group_inputs());
     let padded = (width - 1) * g.stride[1] + g.kernel[1];
-    let share = height.div_ceil((PIECES * rayon::current_num_threads()).div_ceil(g.batch));
+    let share = share(g.batch * height);
     let fit = (BLOCK / (padded * ci)).saturating_sub(g.kernel[0]) / g.stride[0] + 1;
     let rows = fit.min(share);
     let image = g.output_image_len();

@@ -129,10 +129,12 @@ fn rows_body<V: Vector, const P: usize>(
                         stride: co,
                     },
                 };
-                match g.stride[1] {
-                    1 => line.over::<V, P, 1>(simd, x, count, output),
-                    2 => line.over::<V, P, 2>(simd, x, count, output),
-                    _ => line.over::<V, P, 0>(simd, x, count, output),
+                match (g.kernel[1], g.stride[1]) {
+                    (3, 1) => line.over::<V, P, 3, 1>(simd, x, count, output),
+                    (3, 2) => line.over::<V, P, 3, 2>(simd, x, count, output),
+                    (5, 1) => line.over::<V, P, 5, 1>(simd, x, count, output),
+                    (5, 2) => line.over::<V, P, 5, 2>(simd, x, count, output),
+                    _ => line.over::<V, P, 0, 1>(simd, x, count, output),
                 }
             }
             x += count;
@@ -157,23 +159,19 @@ struct Line<'a> {
 }
 
 impl Line<'_> {
-    /// `count` pixels starting at pixel `x`, at most `P`; stride `S`, or any stride if `S` is 0.
+    /// `count` pixels starting at pixel `x`, at most `P`; windows of `K` columns at stride `S`, or any if `K` is 0.
     #[inline(always)]
-    fn over<V: Vector, const P: usize, const S: usize>(
+    fn over<V: Vector, const P: usize, const K: usize, const S: usize>(
         &self,
         simd: Simd<V>,
         x: usize,
         count: usize,
         output: &mut [MaybeUninit<f32>],
     ) {
-        let g = self.g;
-        let stride = if S == 0 { g.stride[1] } else { S };
-        let inside = x * stride >= g.padding[1] && (x + count - 1) * stride + g.kernel[1] <= g.width + g.padding[1];
         macro_rules! one_of {
             ($($n:literal)*) => {
                 match count {
-                    $($n if $n <= P && inside => self.pixels::<V, $n, S, true>(simd, x, output),
-                    $n if $n <= P => self.pixels::<V, $n, S, false>(simd, x, output),)*
+                    $($n if $n <= P => self.pixels::<V, $n, K, S>(simd, x, output),)*
                     _ => unreachable!("no code for a tile of this many pixels"),
                 }
             };
@@ -181,46 +179,84 @@ impl Line<'_> {
         one_of!(1 2 3 4 5 6 7);
     }
 
-    /// `P` pixels starting at pixel `x`; `INSIDE` means that no column of their windows is in the padding.
+    /// `P` pixels starting at pixel `x`.
     #[inline(always)]
-    fn pixels<V: Vector, const P: usize, const S: usize, const INSIDE: bool>(
+    fn pixels<V: Vector, const P: usize, const K: usize, const S: usize>(
         &self,
         simd: Simd<V>,
         x: usize,
         output: &mut [MaybeUninit<f32>],
     ) {
         let (g, tile) = (self.g, 2 * V::LANES);
-        let stride = if S == 0 { g.stride[1] } else { S };
-        let kw = g.kernel[1];
         assert!(
-            self.bias.len() == tile && self.weights.len() == g.kernel[0] * kw * tile && self.rows[1] <= g.kernel[0]
+            self.bias.len() == tile
+                && self.weights.len() == g.kernel[0] * g.kernel[1] * tile
+                && self.rows[1] <= g.kernel[0]
+                && (K == 0 || [K, S] == [g.kernel[1], g.stride[1]])
         );
+        let stride = if K == 0 { g.stride[1] } else { S };
         let mut sums = [[V::load(simd, self.bias), V::load(simd, &self.bias[V::LANES..])]; P];
+        let left = (x * stride).wrapping_sub(g.padding[1]);
         // SAFETY: `weights` has two vectors for each row and column of the window. Only input rows below `height` (by
-        // `rows`) and columns below `width` (by the comparison, or because the windows are inside) are read, two
-        // vectors starting at the tile's first channel, and a pixel is at least that long.
+        // `rows`) and columns below `width` are read, two vectors starting at the tile's first channel, and a pixel is
+        // at least that long.
         unsafe {
             for ky in self.rows[0]..self.rows[1] {
                 let y = self.top + ky - g.padding[0];
                 let line = self.input.as_ptr().add(y * g.width * self.pixel);
-                for kx in 0..kw {
-                    let weights = self.weights.as_ptr().add((ky * kw + kx) * tile);
-                    let weights = [V::load_at(simd, weights), V::load_at(simd, weights.add(V::LANES))];
-                    let first = (x * stride + kx).wrapping_sub(g.padding[1]);
-                    for p in 0..P {
-                        let column = first.wrapping_add(p * stride);
-                        let values = match INSIDE || column < g.width {
-                            true => line.add(column * self.pixel),
-                            false => ZEROS.as_ptr(),
-                        };
-                        for n in 0..2 {
-                            sums[p][n] =
-                                sums[p][n].multiply_add(V::load_at(simd, values.add(n * V::LANES)), weights[n]);
+                let weights = self.weights.as_ptr().add(ky * g.kernel[1] * tile);
+                if K == 0 {
+                    for kx in 0..g.kernel[1] {
+                        for p in 0..P {
+                            let values = self.column(line, left.wrapping_add(p * stride + kx));
+                            for n in 0..2 {
+                                let weight = V::load_at(simd, weights.add(kx * tile + n * V::LANES));
+                                sums[p][n] =
+                                    sums[p][n].multiply_add(V::load_at(simd, values.add(n * V::LANES)), weight);
+                            }
                         }
                     }
+                    continue;
                 }
+                let mut row = [[V::splat(simd, 0.0); 2]; K];
+                for kx in 0..K {
+                    for n in 0..2 {
+                        row[kx][n] = V::load_at(simd, weights.add(kx * tile + n * V::LANES));
+                    }
+                }
+                // Each column is read once, for all windows that it is in. Not a loop: `sums` would be in memory.
+                macro_rules! columns {
+                    ($($column:literal)*) => {
+                        $(if $column < (P - 1) * S + K {
+                            let values = self.column(line, left.wrapping_add($column));
+                            let values = [V::load_at(simd, values), V::load_at(simd, values.add(V::LANES))];
+                            for kx in 0..K {
+                                if kx <= $column && ($column - kx) % S == 0 && ($column - kx) / S < P {
+                                    let p = ($column - kx) / S;
+                                    for n in 0..2 {
+                                        sums[p][n] = sums[p][n].multiply_add(values[n], row[kx][n]);
+                                    }
+                                }
+                            }
+                        })*
+                    };
+                }
+                columns!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16);
             }
         }
         self.finish.pixels(simd, sums, x, output);
+    }
+
+    /// Where the values of a column are: in the row that begins at `line`, or zeros in the padding.
+    ///
+    /// # Safety
+    /// `line` must point to a row of the input.
+    #[inline(always)]
+    unsafe fn column(&self, line: *const f32, column: usize) -> *const f32 {
+        match column < self.g.width {
+            // SAFETY: the row has that many pixels.
+            true => unsafe { line.add(column * self.pixel) },
+            false => ZEROS.as_ptr(),
+        }
     }
 }

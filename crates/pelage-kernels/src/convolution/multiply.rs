@@ -3,8 +3,9 @@
 
 use crate::vector::{Simd, Vector};
 
-/// Window values per iteration.
-const UNROLL: usize = 4;
+/// Window values per iteration. Compiled for WebAssembly, more than one is computed by as many dependent operations at
+/// once, for which there are too few registers; engines unroll the loop.
+const UNROLL: usize = if cfg!(target_arch = "wasm32") { 1 } else { 4 };
 
 /// `len` values of each of `P` pixels times their weights `[len][N vectors]`.
 ///

@@ -30,9 +30,14 @@ pub(super) const WAITING: usize = PART * 32;
 /// Pixels whose partial sums stay in the L1 cache until the next piece of the window.
 const PART: usize = 96;
 
+/// Pixels in a tile of two vectors in WebAssembly: engines on x86 have 15 registers for sums, two vectors of weights, a
+/// value, and the product where multiplying and adding are two instructions.
+#[cfg(target_arch = "wasm32")]
+const WEB: usize = if cfg!(target_feature = "relaxed-simd") { 6 } else { 4 };
+
 // The vector type; pixels in a tile of two vectors, and in one of one vector.
 for_each_isa!(vectors block, block_body,
-    [avx512: 12, 12; avx2: 6, 12; neon: 8, 12; simd128: 4, 8; portable: 4, 8],
+    [avx512: 12, 12; avx2: 6, 12; neon: 8, 12; simd128: WEB, 8; portable: 4, 8],
     (g: &Geometry, packed: &Packed, group: usize, block: &Block, waiting: &mut [f32], output: &mut [MaybeUninit<f32>]));
 
 #[inline(always)]
