@@ -2,7 +2,7 @@
 
     deploy.py write                        puts user-data.yaml into cloudformation.yaml, and its job into skypilot.yaml
     deploy.py texts                        checks that they are there
-    deploy.py keys SCHEMA FILE             keys of user data that cloud-init does not know, which its own check passes over
+    deploy.py keys SCHEMA FILE             keys of user data that cloud-init does not know; its own check lets them pass
     deploy.py job PELAGE DATA PLACE        runs the job on the folder DATA, with a bucket that is a folder
 """
 
@@ -149,8 +149,8 @@ def run_job(pelage, data, place):
     assert bucket.machine("late", minutes="0.03").wait() == 124, bucket.log("late")
     assert bucket.machine("late").wait() == 0, bucket.log("late")
     assert bucket.epochs("late") == 6
-    print("deploy: the job trains; taken away after two epochs it goes on to the same weights; a failure and a time that is")
-    print("deploy: over end it, with the log and what was trained in the bucket (run, with a folder for a bucket)")
+    print("deploy: the job trains; taken away after two epochs it goes on to the same weights; a failure and a time")
+    print("deploy: that is over end it, with log and run in the bucket (it was run; the bucket was a folder)")
 
 
 if __name__ == "__main__":
