@@ -5,9 +5,9 @@ use std::path::Path;
 
 use super::archive_kind::{Inner, Kind};
 use super::entry::{Entry, Found, Location};
-use super::shared_file::SharedFile;
 #[cfg(feature = "parquet")]
 use super::parquet_rows;
+use super::shared_file::SharedFile;
 use super::{tarred, zipped};
 use crate::{Error, Result};
 

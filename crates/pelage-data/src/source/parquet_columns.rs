@@ -37,13 +37,17 @@ impl Columns {
             .map(|leaf| (leaf.path().string(), leaf.physical_type()))
             .collect();
         let told = file.key_value_metadata().into_iter().flatten();
-        let told = told.filter(|pair| pair.key == METADATA).find_map(|pair| pair.value.as_ref());
+        let told = told
+            .filter(|pair| pair.key == METADATA)
+            .find_map(|pair| pair.value.as_ref());
         Columns::among(&leaves, told.map(String::as_str))
     }
 
     /// Those among leaves by their dotted names, and what Hugging Face's library tells of them.
     fn among(leaves: &[(String, Type)], told: Option<&str>) -> Result<Columns, String> {
-        let told: serde_json::Value = told.and_then(|told| serde_json::from_str(told).ok()).unwrap_or_default();
+        let told: serde_json::Value = told
+            .and_then(|told| serde_json::from_str(told).ok())
+            .unwrap_or_default();
         let features = told["info"]["features"].as_object();
         let of_type = |wanted: &str| -> Vec<&str> {
             let all = features.into_iter().flatten();
@@ -64,7 +68,10 @@ impl Columns {
         let pictures = of_type("Image");
         let picture = match usual(&pictures, &PICTURES) {
             Some(name) => Some(name).filter(|name| plain(name).is_some()),
-            None => PICTURES.iter().find(|name| plain(name).is_some()).map(|name| name.to_string()),
+            None => PICTURES
+                .iter()
+                .find(|name| plain(name).is_some())
+                .map(|name| name.to_string()),
         };
         let Some(picture) = picture else {
             let names: Vec<&str> = leaves.iter().map(|(name, _)| name.as_str()).collect();
@@ -75,7 +82,10 @@ impl Columns {
             ));
         };
         if pictures.len() > 1 {
-            log::info!("data: of the columns {} pictures are taken from {picture}", pictures.join(", "));
+            log::info!(
+                "data: of the columns {} pictures are taken from {picture}",
+                pictures.join(", ")
+            );
         }
         let stored = [Type::BYTE_ARRAY, Type::INT32, Type::INT64];
         let classes = of_type("ClassLabel");
@@ -83,8 +93,14 @@ impl Columns {
             let known = KEYS.iter().find(|name| leaf(name, &stored).is_some());
             known.map(|name| name.to_string())
         });
-        let names = label.iter().flat_map(|name| told["info"]["features"][name]["names"].as_array());
-        let names = names.flatten().filter_map(|name| name.as_str()).map(Arc::from).collect();
+        let names = label
+            .iter()
+            .flat_map(|name| told["info"]["features"][name]["names"].as_array());
+        let names = names
+            .flatten()
+            .filter_map(|name| name.as_str())
+            .map(Arc::from)
+            .collect();
         Ok(Columns {
             bytes: plain(&picture).expect("it was found"),
             path: leaf(&format!("{picture}.path"), &[Type::BYTE_ARRAY]),
@@ -103,7 +119,10 @@ impl Columns {
             Ok(number) if self.names.is_empty() => Ok(Some(number.to_string().into())),
             Ok(number) => match self.names.get(number) {
                 Some(name) => Ok(Some(name.clone())),
-                None => Err(format!("a picture is of class {number}, and {} are named", self.names.len())),
+                None => Err(format!(
+                    "a picture is of class {number}, and {} are named",
+                    self.names.len()
+                )),
             },
         }
     }

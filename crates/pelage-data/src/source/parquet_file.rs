@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
+use parquet::basic::Compression;
 use parquet::column::page::PageReader;
 use parquet::column::reader::{ColumnReader, ColumnReaderImpl, get_column_reader};
 use parquet::data_type::ByteArrayType;
@@ -66,7 +67,15 @@ impl ParquetFile {
         let mut starts = vec![0];
         for group in told.row_groups() {
             let column = group.column(columns.bytes);
-            let most = column.compressed_size().saturating_mul(MOST_TIMES).saturating_add(ANY_BYTES);
+            if let Compression::BROTLI(_) | Compression::LZO = column.compression() {
+                let reason = "packed by Brotli or LZO, which pelage does not read; write it again, packed by Snappy or \
+                              Zstandard";
+                return Err(Error::data(name, reason));
+            }
+            let most = column
+                .compressed_size()
+                .saturating_mul(MOST_TIMES)
+                .saturating_add(ANY_BYTES);
             if column.uncompressed_size() > most {
                 let reason = format!("pictures in it unpack to over {MOST_TIMES} times their size; not opened");
                 return Err(Error::data(name, reason));
@@ -75,7 +84,14 @@ impl ParquetFile {
             starts.push(starts[starts.len() - 1] + rows);
         }
         let id = OPENED.fetch_add(1, Ordering::Relaxed);
-        Ok(ParquetFile { name, file, told, columns, starts, id })
+        Ok(ParquetFile {
+            name,
+            file,
+            told,
+            columns,
+            starts,
+            id,
+        })
     }
 
     /// Where it is.
@@ -132,7 +148,12 @@ impl ParquetFile {
         let mut cursor = match taken(self.id, group, within) {
             Some(cursor) => cursor,
             None => match get_column_reader_of(self, group, self.columns.bytes).map_err(std::io::Error::other)? {
-                ColumnReader::ByteArrayColumnReader(reader) => Cursor { file: self.id, group, next: 0, reader },
+                ColumnReader::ByteArrayColumnReader(reader) => Cursor {
+                    file: self.id,
+                    group,
+                    next: 0,
+                    reader,
+                },
                 _ => return Err(std::io::Error::other("pictures are no bytes")),
             },
         };
@@ -148,7 +169,9 @@ impl ParquetFile {
         match values.pop() {
             Some(value) if value.data().is_empty() => Err(std::io::Error::other("nothing: 0 bytes")),
             Some(value) => Ok(Bytes::copy_from_slice(value.data())),
-            None => Err(std::io::Error::other("a row without a picture, or with no more than its name")),
+            None => Err(std::io::Error::other(
+                "a row without a picture, or with no more than its name",
+            )),
         }
     }
 }
@@ -156,7 +179,10 @@ impl ParquetFile {
 impl Drop for ParquetFile {
     fn drop(&mut self) {
         let id = self.id;
-        CURSORS.lock().unwrap_or_else(PoisonError::into_inner).retain(|cursor| cursor.file != id);
+        CURSORS
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .retain(|cursor| cursor.file != id);
     }
 }
 
@@ -207,11 +233,7 @@ fn put_back(cursor: Cursor) {
 }
 
 /// A reader of one column of a group of rows.
-fn get_column_reader_of(
-    file: &ParquetFile,
-    group: usize,
-    column: usize,
-) -> std::result::Result<ColumnReader, String> {
+fn get_column_reader_of(file: &ParquetFile, group: usize, column: usize) -> std::result::Result<ColumnReader, String> {
     tried(|| {
         let told = file.told.row_group(group).column(column);
         let rows = file.starts[group + 1] - file.starts[group];
@@ -247,7 +269,10 @@ impl ChunkReader for SharedFile {
     fn get_bytes(&self, start: u64, length: usize) -> parquet::errors::Result<Bytes> {
         let left = SharedFile::len(self).saturating_sub(start);
         if length as u64 > left {
-            return Err(ParquetError::EOF(format!("it ends {} bytes early", length as u64 - left)));
+            return Err(ParquetError::EOF(format!(
+                "it ends {} bytes early",
+                length as u64 - left
+            )));
         }
         let mut bytes = Vec::with_capacity(length);
         self.part(start, length as u64).read_to_end(&mut bytes)?;

@@ -29,7 +29,10 @@ pub(super) fn list(file: SharedFile, file_name: String, stem: &str, found: &mut 
             Some(names) => names[row].clone(),
             None => format!("{number}{separator}{row:06}"),
         };
-        let location = Location::Parquet { file: file.clone(), row };
+        let location = Location::Parquet {
+            file: file.clone(),
+            row,
+        };
         let label = labels.as_ref().and_then(|labels| labels[row].clone());
         found.entries.push(Entry { name, location, label });
     }
