@@ -1,5 +1,5 @@
-//! Where images come from: a folder, a zip, a tar, archives inside of these, shards of a data set, or one file. Nothing
-//! here is ever written to.
+//! Where images come from: a folder, a zip, a tar, archives inside of these, shards of a data set, a Parquet file, or one
+//! file. Nothing here is ever written to.
 
 mod archive;
 mod archive_kind;
@@ -13,6 +13,12 @@ mod member_names;
 mod members;
 mod order;
 mod packed;
+#[cfg(feature = "parquet")]
+mod parquet_columns;
+#[cfg(feature = "parquet")]
+mod parquet_file;
+#[cfg(feature = "parquet")]
+mod parquet_rows;
 mod samples;
 mod shards;
 mod shared_file;
@@ -33,6 +39,8 @@ pub(crate) use leftovers::is_leftover;
 pub use mark::{MARK, is_ours, mark, mark_png, mark_svg, note_written, remove_written, written};
 pub(crate) use mark::{ORIGINS, ORIGINS_HEADING, PLAN, is_cache_file, is_marked_png, is_marked_svg};
 pub use order::natural_order;
+#[cfg(feature = "parquet")]
+pub use parquet_file::ParquetFile;
 pub(crate) use shared_file::read_at;
 pub use tar_archive::TarArchive;
 
@@ -53,8 +61,8 @@ pub fn on_disk(path: &Path) -> PathBuf {
 
 /// Every file of `path` (a folder with all below it, a zip, a tar, or one file) in natural order (2 before 10), and
 /// what was passed over. A folder below, or an archive within, that cannot be opened is one of the entries. Shards of a
-/// data set may be given by a pattern, `train-{000..009}.tar`, or as a folder that holds tars and no pictures beside
-/// them.
+/// data set may be given by a pattern, `train-{000..009}.tar`, or as a folder that holds tars or Parquet files and no
+/// pictures beside them.
 ///
 /// # Errors
 /// A path that does not exist or cannot be read, a damaged archive.
@@ -72,7 +80,7 @@ pub fn find(path: &Path) -> Result<Found> {
     };
     if kind.is_dir() {
         list_folder(path, "", &mut Vec::new(), &mut found).map_err(Error::io(path))?;
-        shards::open(&mut found);
+        shards::open(&mut found)?;
     } else if let Some(kind) = Kind::of_file(path) {
         packed::list(path, kind, &mut found)?;
     } else {

@@ -168,6 +168,11 @@ impl Target {
                 let allowed = "copy, since pictures in an archive cannot be linked";
                 return Err(Error::setting("link", link.name(), allowed));
             }
+            #[cfg(feature = "parquet")]
+            (Location::Parquet { .. }, Link::Hard | Link::Symbolic) => {
+                let allowed = "copy, since pictures in a Parquet file cannot be linked";
+                return Err(Error::setting("link", link.name(), allowed));
+            }
             (from, _) => from.read_whole(|bytes| write_whole(target, &bytes))??,
         }
         Ok(true)

@@ -14,6 +14,8 @@ pub(crate) enum Kind {
     Zip,
     /// Members one behind the other, each with a header.
     Tar,
+    /// A table whose rows hold pictures, as Hugging Face publishes data sets.
+    Parquet,
 }
 
 impl Kind {
@@ -23,8 +25,15 @@ impl Kind {
         match extension {
             _ if extension.eq_ignore_ascii_case("zip") => Some(Kind::Zip),
             _ if extension.eq_ignore_ascii_case("tar") => Some(Kind::Tar),
+            _ if extension.eq_ignore_ascii_case("parquet") => Some(Kind::Parquet),
             _ => None,
         }
+    }
+
+    /// What a member of this name of an archive is meant to be, if that is an archive itself. A table beside pictures
+    /// tells of them, as a rule.
+    pub(super) fn of_member(name: &str) -> Option<Kind> {
+        Kind::of_name(name).filter(|kind| *kind != Kind::Parquet)
     }
 
     /// What the file at `path` is, by its name or else by how it begins.
@@ -32,6 +41,7 @@ impl Kind {
         let by_content = || match () {
             _ if is_zip(path) => Some(Kind::Zip),
             _ if is_tar(path) => Some(Kind::Tar),
+            _ if begins(path).is_some_and(|head| head.starts_with(b"PAR1")) => Some(Kind::Parquet),
             _ => None,
         };
         Kind::of_name(&path.to_string_lossy()).or_else(by_content)

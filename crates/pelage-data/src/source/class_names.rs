@@ -15,6 +15,8 @@ const FILES: [&str; 4] = ["classnames.txt", "classes.txt", "classnames.json", "c
 pub(super) fn give(entries: &mut [Entry]) {
     let archives = entries.iter().filter_map(|entry| match &entry.location {
         Location::Tar { archive, .. } if entry.label.is_some() => Some(archive.name()),
+        #[cfg(feature = "parquet")]
+        Location::Parquet { file, .. } if entry.label.is_some() => Some(file.name()),
         _ => None,
     });
     let archives: BTreeSet<&str> = archives.collect();

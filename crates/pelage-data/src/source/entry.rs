@@ -44,6 +44,14 @@ pub enum Location {
         /// The member that has the bytes: another one where this is a link.
         target: usize,
     },
+    /// A row of a Parquet file.
+    #[cfg(feature = "parquet")]
+    Parquet {
+        /// The file.
+        file: Arc<super::ParquetFile>,
+        /// Which of its rows, from 0.
+        row: usize,
+    },
     /// A folder or an archive that cannot be opened; what it holds is not known.
     Closed {
         /// Where it is.
@@ -79,6 +87,15 @@ impl Location {
     fn read_holding<T>(&self, hold: impl FnOnce(u64, u64) -> Held, use_: impl FnOnce(Vec<u8>) -> T) -> Result<T> {
         let limits = Limits::default();
         let refused = |reason| Error::data(self.to_string(), reason);
+        // How long a row is turns out when it is read; it lies in memory then, as a part of its page.
+        #[cfg(feature = "parquet")]
+        if let Location::Parquet { file, row } = self {
+            let bytes = file.picture(*row).map_err(Error::io(self.to_string()))?;
+            let length = bytes.len() as u64;
+            limits.check_file(length).map_err(refused)?;
+            let _held = hold(length, limits.max_alloc_bytes);
+            return Ok(use_(bytes.into()));
+        }
         let told = self.length()?;
         limits.check_file(told.unwrap_or(0)).map_err(refused)?;
         if told.is_some_and(|length| length > LARGE) {
@@ -106,6 +123,8 @@ impl Location {
             }
             Location::Zip { archive, member, .. } => Ok(Some(archive.members()[*member].size())),
             Location::Tar { archive, target, .. } => Ok(Some(archive.size(*target))),
+            #[cfg(feature = "parquet")]
+            Location::Parquet { .. } => Ok(None),
             // Nothing will come.
             Location::Closed { .. } => Ok(Some(0)),
         }
@@ -133,6 +152,12 @@ impl Location {
             }
             Location::Zip { archive, member, .. } => archive.read(*member, limit).map_err(Error::io(self.to_string())),
             Location::Tar { archive, target, .. } => archive.read(*target, limit).map_err(Error::io(self.to_string())),
+            #[cfg(feature = "parquet")]
+            Location::Parquet { file, row } => {
+                let bytes = file.picture(*row).map_err(Error::io(self.to_string()))?;
+                let length = bytes.len().min(usize::try_from(limit).unwrap_or(usize::MAX));
+                Ok(bytes.slice(..length).into())
+            }
             Location::Closed { reason, .. } => Err(Error::io(self.to_string())(std::io::Error::other(reason.clone()))),
         }
     }
@@ -144,6 +169,8 @@ impl std::fmt::Display for Location {
             Location::File(path) => write!(f, "{}", legible(path.as_os_str())),
             Location::Zip { archive, name, .. } => write!(f, "{}!{name}", archive.name()),
             Location::Tar { archive, member, .. } => write!(f, "{}!{}", archive.name(), archive.member_name(*member)),
+            #[cfg(feature = "parquet")]
+            Location::Parquet { file, row } => write!(f, "{}!row {row}", file.name()),
             Location::Closed { name, .. } => write!(f, "{name}"),
         }
     }
@@ -191,8 +218,19 @@ impl Entry {
         self.why_no_image().is_none()
     }
 
+    /// Whether this is a row of a table, in a column of pictures: nobody has to look whether it is one.
+    fn is_row(&self) -> bool {
+        #[cfg(feature = "parquet")]
+        return matches!(self.location, Location::Parquet { .. });
+        #[cfg(not(feature = "parquet"))]
+        return false;
+    }
+
     /// Whether this is a figure that pelage has written, by a mark in it.
     pub fn is_own_figure(&self) -> bool {
+        if self.is_row() {
+            return false;
+        }
         let extension = self.name.rsplit_once('.').map_or("", |(_, extension)| extension);
         let marked: fn(&[u8]) -> bool = match extension.to_ascii_lowercase().as_str() {
             "png" => is_marked_png,
@@ -208,7 +246,7 @@ impl Entry {
         if self.is_own_figure() {
             return Some(WRITTEN.into());
         }
-        if named || matches!(self.location, Location::Closed { .. }) {
+        if named || self.is_row() || matches!(self.location, Location::Closed { .. }) {
             return None;
         }
         match self.location.head() {

@@ -5,6 +5,8 @@ use std::path::Path;
 
 use super::archive_kind::{Inner, Kind};
 use super::entry::{Entry, Found, Location};
+#[cfg(feature = "parquet")]
+use super::parquet_rows;
 use super::shared_file::SharedFile;
 use super::{tarred, zipped};
 use crate::{Error, Result};
@@ -13,7 +15,12 @@ use crate::{Error, Result};
 pub(super) fn list(path: &Path, kind: Kind, found: &mut Found) -> Result<()> {
     let file = File::open(path).and_then(SharedFile::new).map_err(Error::io(path))?;
     let mut within = Vec::new();
-    add(kind, file, path.display().to_string(), "", found, Some(&mut within))?;
+    // What lies in an archive is not called by that; rows may need it.
+    let stem = match kind {
+        Kind::Parquet => path.file_stem().unwrap_or_default().to_string_lossy(),
+        _ => "".into(),
+    };
+    add(kind, file, path.display().to_string(), &stem, found, Some(&mut within))?;
     for inner in within {
         let stem = &inner.name[..inner.name.rfind('.').unwrap_or(inner.name.len())];
         let location = inner.location.clone();
@@ -39,7 +46,19 @@ fn add(
     match kind {
         Kind::Zip => zipped::list(file, name, stem, found, within),
         Kind::Tar => tarred::list(file, name, stem, found, within),
+        #[cfg(feature = "parquet")]
+        Kind::Parquet => parquet_rows::list(file, name, stem, found),
+        #[cfg(not(feature = "parquet"))]
+        Kind::Parquet => Err(not_built(name)),
     }
+}
+
+/// What this build does not read.
+#[cfg(not(feature = "parquet"))]
+pub(super) fn not_built(path: impl Into<std::path::PathBuf>) -> Error {
+    let reason = "a Parquet file, which this build of pelage does not read; build it with the feature `parquet` \
+                  (`cargo build --release --package pelage-cli --features parquet`)";
+    Error::data(path, reason)
 }
 
 /// What cannot be opened, and why.

@@ -13,7 +13,7 @@ const MOST_NAME: u64 = 4096;
 const MOST_TOLD: u64 = 1 << 20;
 
 /// By which of these a JSON object tells a class.
-const KEYS: [&str; 5] = ["cls", "label", "class", "class_name", "label_name"];
+pub(super) const KEYS: [&str; 5] = ["cls", "label", "class", "class_name", "label_name"];
 
 /// The classes of an archive's pictures.
 #[derive(Default)]

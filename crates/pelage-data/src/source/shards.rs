@@ -1,4 +1,4 @@
-//! Data sets in many tars: named by a pattern, or all of a folder.
+//! Data sets in many tars or Parquet files: named by a pattern, or all of a folder.
 
 use std::collections::{BTreeMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
@@ -53,7 +53,7 @@ pub(super) fn list(paths: &[PathBuf], found: &mut Found) -> Result<()> {
         let Some(kind) = kind else {
             return Err(Error::data(
                 path,
-                "a pattern names archives, and this is neither a tar nor a zip",
+                "a pattern names archives, and this is neither a tar nor a zip nor a Parquet file",
             ));
         };
         packed::list(path, kind, &mut shard)?;
@@ -64,19 +64,27 @@ pub(super) fn list(paths: &[PathBuf], found: &mut Found) -> Result<()> {
     Ok(())
 }
 
-/// Opens the tars among the files of a folder, where no picture lies beside them: shards of a data set. Beside pictures
-/// they are copies of these, as a rule.
-pub(super) fn open(found: &mut Found) {
-    let is_tar = |entry: &Entry| Kind::of_name(&entry.name) == Some(Kind::Tar);
-    if !found.entries.iter().any(is_tar) || found.entries.iter().any(|entry| is_image_name(&entry.name)) {
-        return;
+/// Opens the tars and Parquet files among the files of a folder, where no picture lies beside them: shards of a data
+/// set. Beside pictures they are copies of these, or tables of them, as a rule.
+///
+/// # Errors
+/// Parquet files, in a build that does not read them.
+pub(super) fn open(found: &mut Found) -> Result<()> {
+    let kind = |entry: &Entry| Kind::of_name(&entry.name).filter(|kind| *kind != Kind::Zip);
+    let is_shard = |entry: &Entry| kind(entry).is_some();
+    if !found.entries.iter().any(is_shard) || found.entries.iter().any(|entry| is_image_name(&entry.name)) {
+        return Ok(());
     }
-    let (tars, others): (Vec<_>, Vec<_>) = std::mem::take(&mut found.entries).into_iter().partition(is_tar);
+    #[cfg(not(feature = "parquet"))]
+    if let Some(entry) = found.entries.iter().find(|entry| kind(entry) == Some(Kind::Parquet)) {
+        return Err(packed::not_built(entry.location.to_string()));
+    }
+    let (shards, others): (Vec<_>, Vec<_>) = std::mem::take(&mut found.entries).into_iter().partition(is_shard);
     found.entries = others;
-    let opened = tars.into_iter().map(|entry| {
+    let opened = shards.into_iter().map(|entry| {
         let mut shard = Found::default();
-        let listed = match &entry.location {
-            Location::File(path) => packed::list(path, Kind::Tar, &mut shard),
+        let listed = match (&entry.location, kind(&entry)) {
+            (Location::File(path), Some(kind)) => packed::list(path, kind, &mut shard),
             _ => Ok(()),
         };
         if let Err(failure) = listed {
@@ -88,31 +96,33 @@ pub(super) fn open(found: &mut Found) {
         (entry.name, shard)
     });
     add(opened.collect(), found);
+    Ok(())
 }
 
 /// Adds shards, each by its name. What is in them is called by what all shards of one row are called, `train` for
 /// `train-000.tar`; by its shard's own name where a name is in two of these.
 fn add(shards: Vec<(String, Found)>, found: &mut Found) {
-    let mut rows: BTreeMap<String, Vec<(String, Found)>> = BTreeMap::new();
+    let mut rows: BTreeMap<String, Vec<(String, String, Found)>> = BTreeMap::new();
     for (name, shard) in shards {
-        let stem = name.rsplit_once('.').map_or(&*name, |(stem, _)| stem).to_string();
-        rows.entry(row(&stem)).or_default().push((stem, shard));
+        let (stem, extension) = name.rsplit_once('.').unwrap_or((&name, ""));
+        let (stem, extension) = (stem.to_string(), extension.to_string());
+        rows.entry(row(&stem)).or_default().push((stem, extension, shard));
     }
     let hasher = RandomState::new();
     for (row, shards) in rows {
         let mut names = HashSet::new();
         let own = |entry: &Entry| hasher.hash_one(&entry.name);
         // Twice within one shard is another matter.
-        let is_double = shards.iter().any(|(_, shard)| {
+        let is_double = shards.iter().any(|(_, _, shard)| {
             let own: HashSet<u64> = shard.entries.iter().map(own).collect();
             own.into_iter().any(|name| !names.insert(name))
         });
-        for (stem, shard) in shards {
+        for (stem, extension, shard) in shards {
             let prefix = if is_double { &stem } else { &row };
             for mut entry in shard.entries {
                 entry.name = match (entry.name.is_empty(), prefix.is_empty()) {
                     // One that cannot be opened.
-                    (true, _) => format!("{stem}.tar"),
+                    (true, _) => format!("{stem}.{extension}"),
                     (false, true) => entry.name,
                     (false, false) => format!("{prefix}/{}", entry.name),
                 };
@@ -145,6 +155,13 @@ fn row(stem: &str) -> String {
         // n01440764: a name that ends with digits.
         Some(_) => stem.to_string(),
     }
+}
+
+/// The number of a shard in its row, as it is written: `00003` of `train-00003-of-00010`.
+#[cfg(feature = "parquet")]
+pub(super) fn number(stem: &str) -> &str {
+    let rest = stem[row(stem).len()..].trim_start_matches(['-', '_', '.', '/']);
+    rest.split_once("-of-").map_or(rest, |(number, _)| number)
 }
 
 #[cfg(test)]

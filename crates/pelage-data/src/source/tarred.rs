@@ -56,7 +56,7 @@ pub(super) fn list(
             found.entries.push(Entry::new(full, Location::Closed { name, reason }));
             continue;
         }
-        match (Kind::of_name(name), &mut within) {
+        match (Kind::of_member(name), &mut within) {
             (Some(kind), Some(within)) => within.push(Inner {
                 name: full,
                 location: shown(),

@@ -49,7 +49,7 @@ pub(super) fn list(
                 continue;
             }
         };
-        match (Kind::of_name(&name), &mut within) {
+        match (Kind::of_member(&name), &mut within) {
             (Some(kind), Some(within)) => {
                 let unpacked = archive.unpack(target, &location);
                 let file = unpacked.and_then(|file| SharedFile::new(file).map_err(Error::io(&location)));
