@@ -335,6 +335,7 @@ fn every_document_is_what_is_described() {
     checked.verb("weights list", "");
     checked.verb("models", "");
     checked.verb("doctor", "");
+    checked.verb("devices", "");
     checked.verb("weights remove", "resnet18");
     checked.verb("cache show", "");
     checked.verb("cache clear", "");
