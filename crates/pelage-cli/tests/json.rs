@@ -339,7 +339,7 @@ fn every_document_is_what_is_described() {
     checked.verb("weights remove", "resnet18");
     checked.verb("cache show", "");
     checked.verb("cache clear", "");
-    checked.verb("bench", "inference --model cnn3 --threads 1");
+    checked.verb("bench", "inference steps --model cnn3 --batch-size 2 --threads 1");
     checked.verb("man", "--out pages");
 
     for (name, schema) in &checked.schemas {

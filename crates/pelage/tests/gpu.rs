@@ -28,8 +28,8 @@ fn gpu() -> Option<Device> {
     }
 }
 
-fn pixels(device: &Device) -> Tensor<4> {
-    let shape = [BATCH, SIDE, SIDE, 3];
+fn pixels(side: usize, device: &Device) -> Tensor<4> {
+    let shape = [BATCH, side, side, 3];
     Tensor::from_data(TensorData::new(formula::pixels(shape.iter().product()), shape), device)
 }
 
@@ -57,48 +57,51 @@ fn summary(errors: &BTreeMap<String, f64>) -> (f64, f64, &str) {
 fn first_step(architecture: Architecture, device: &Device) -> (Vec<f32>, BTreeMap<String, Vec<f32>>) {
     let device = device.clone().autodiff();
     let network = Network::new(architecture, [SIDE; 2], CLASSES, 1, &device);
-    let logits = network.forward(pixels(&device), TRAINING);
+    let logits = network.forward(pixels(SIDE, &device), TRAINING);
     let upstream: Vec<f32> = (0..BATCH * CLASSES).map(|i| ((i * 7) % 11) as f32 / 11.0).collect();
     let upstream = Tensor::from_data(TensorData::new(upstream, [BATCH, CLASSES]), &device);
     let loss = (activation::log_softmax(logits.clone(), 1) * upstream).mean().neg();
     (to_vec(logits.inner()), gradients(&network, loss.backward()))
 }
 
-/// Logits, and the median and the worst of all gradients, relative to the CPU's.
-const TOLERANCES: [(Architecture, [f64; 3]); 3] = [
-    (Architecture::Cnn3, [1e-5, 1e-4, 1e-3]),
-    (Architecture::ResNet18, [1e-4, 1e-3, 1e-2]),
-    (Architecture::MobileNetV2, [1e-4, 1e-3, 1e-2]),
-];
+/// Most that logits, the median and the worst of all gradients that do not vanish may differ by, relative to the CPU's.
+fn tolerances(architecture: Architecture) -> [f64; 3] {
+    match architecture {
+        Architecture::Cnn3 | Architecture::Cnn(_) | Architecture::Vgg16 | Architecture::Vgg19 => [1e-4, 1e-4, 1e-3],
+        _ => [1e-3, 1e-3, 1e-2],
+    }
+}
 
 #[test]
 fn a_first_step_of_each_network_equals_that_of_the_cpu() {
     let Some(gpu) = gpu() else { return };
     for architecture in Architecture::ALL {
-        let ((logits, found), (truth, expected)) = (
-            first_step(architecture, &gpu),
-            first_step(architecture, &Device::flex()),
-        );
+        let (logits, found) = first_step(architecture, &gpu);
+        let (truth, expected) = first_step(architecture, &Device::flex());
         assert!(expected.keys().eq(found.keys()), "{}", architecture.name());
-        let errors = found
-            .iter()
-            .map(|(name, gradient)| (name.clone(), error(gradient, &wide(&expected[name]))))
-            .collect();
-        let (median, largest, name) = summary(&errors);
-        let forward = error(&logits, &wide(&truth));
+        let errors = found.iter().filter(|(name, _)| !vanishes(name));
+        let errors = errors.map(|(name, gradient)| (name.clone(), error(gradient, &wide(&expected[name]))));
+        let errors = errors.collect();
+        let ((median, largest, name), forward) = (summary(&errors), error(&logits, &wide(&truth)));
         println!(
             "{}: logits {forward:.1e}, gradients: median {median:.1e}, worst {largest:.1e} ({name})",
+            architecture.name()
+        );
+        let most = tolerances(architecture);
+        assert!(
+            forward < most[0] && median < most[1] && largest < most[2],
+            "{}",
             architecture.name()
         );
     }
 }
 
-/// The gradients of MobileNetV2's parameters before its head.
-fn of_mobilenet(device: &Device) -> (Vec<f32>, BTreeMap<String, Vec<f32>>) {
+/// The pooled features of MobileNetV2 for pictures of `side` pixels, and the gradients of its parameters before the head.
+fn of_mobilenet(side: usize, device: &Device) -> (Vec<f32>, BTreeMap<String, Vec<f32>>) {
     let device = device.clone().autodiff();
-    let network = Network::new(Architecture::MobileNetV2, [SIDE; 2], CLASSES, 1, &device);
+    let network = Network::new(Architecture::MobileNetV2, [side; 2], CLASSES, 1, &device);
     let mut pooled = None;
-    network.forward_with(pixels(&device), TRAINING, &mut |name, value| {
+    network.forward_with(pixels(side, &device), TRAINING, &mut |name, value| {
         if name == "pool" {
             pooled = Some(value.clone());
         }
@@ -117,33 +120,35 @@ fn upstream() -> Vec<f32> {
         .collect()
 }
 
-/// Batch norms that differ least are the sum of hundreds of products, and a first step of RMSprop takes the sign alone.
+/// Parameters whose gradient is zero but for rounding, or nearly so: the shift of a norm after which only convolutions of
+/// one pixel and another norm come, which takes a constant away again, and the scale of one whose map is not clipped,
+/// which the next norm takes away. Measured against itself, what f32 leaves of such a gradient is noise.
+fn vanishes(name: &str) -> bool {
+    name.ends_with("project.norm.bias") || name.ends_with("expand.norm.weight") || name == "stem.norm.weight"
+}
+
 #[test]
-fn the_first_gradients_of_mobilenet_equal_f64() {
-    let network = Network::new(Architecture::MobileNetV2, [SIDE; 2], CLASSES, 1, &Device::flex());
-    let graph = network.graph();
-    let pool = graph.nodes().iter().position(|node| node.name == "pool").unwrap();
-    let input = Map::new([BATCH, SIDE, SIDE, 3], wide(&formula::pixels(BATCH * SIDE * SIDE * 3)));
-    let (map, truth) = wide::gradients(graph, pool, &parameters::read(&network), input, &wide(&upstream()));
-    let devices = [Some(("cpu", Device::flex())), gpu().map(|gpu| ("gpu", gpu))];
-    for (what, device) in devices.into_iter().flatten() {
-        let (pooled, found) = of_mobilenet(&device);
-        let errors: BTreeMap<String, f64> = truth
-            .iter()
-            .map(|(name, truth)| (name.clone(), error(&found[name], truth)))
-            .collect();
-        let (median, largest, name) = summary(&errors);
-        println!(
-            "{what}: map {:.1e}, gradients: median {median:.1e}, worst {largest:.1e} ({name})",
-            error(&pooled, &map.values)
-        );
-        for (node, error) in &errors {
-            let flipped = found[node]
+fn first_gradients_of_mobilenet_are_those_of_f64() {
+    for (side, tolerance) in [(64, 1e-4), (32, 1e-1)] {
+        let network = Network::new(Architecture::MobileNetV2, [side; 2], CLASSES, 1, &Device::flex());
+        let graph = network.graph();
+        let pool = graph.nodes().iter().position(|node| node.name == "pool").unwrap();
+        let input = Map::new([BATCH, side, side, 3], wide(&formula::pixels(BATCH * side * side * 3)));
+        let (map, truth) = wide::gradients(graph, pool, &parameters::read(&network), input, &wide(&upstream()));
+        let devices = [Some(("CPU", Device::flex())), gpu().map(|gpu| ("GPU", gpu))];
+        for (what, device) in devices.into_iter().flatten() {
+            let (pooled, found) = of_mobilenet(side, &device);
+            let (vanishing, errors): (BTreeMap<_, _>, BTreeMap<_, _>) = truth
                 .iter()
-                .zip(&truth[node])
-                .filter(|(a, b)| (**a > 0.0) != (**b > 0.0))
-                .count();
-            println!("  {node}: {error:.1e}, {flipped} of {} signs", truth[node].len());
+                .map(|(name, truth)| (name.clone(), error(&found[name], truth)))
+                .partition(|(name, _)| vanishes(name));
+            let ((median, largest, name), (vague, ..)) = (summary(&errors), summary(&vanishing));
+            println!(
+                "{what}, {side} pixels: map {:.1e}, gradients: median {median:.1e}, worst {largest:.1e} ({name}); \
+                 of those that vanish: median {vague:.1e}",
+                error(&pooled, &map.values)
+            );
+            assert!(largest < tolerance, "{name}: {largest}");
         }
     }
 }
