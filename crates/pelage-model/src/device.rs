@@ -39,7 +39,7 @@ const GPUS: [Kind; 5] = [
     Kind {
         name: "vulkan",
         built: cfg!(feature = "vulkan"),
-        driver: "a Vulkan driver and its loader: NVIDIA's own, or for others Debian's mesa-vulkan-drivers and libvulkan1",
+        driver: "a Vulkan driver and its loader: NVIDIA's own, for others Debian's mesa-vulkan-drivers and libvulkan1",
     },
     Kind {
         name: "wgpu",

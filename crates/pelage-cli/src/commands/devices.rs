@@ -33,7 +33,6 @@ struct Usable {
     memory_bytes: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     free_memory_bytes: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     largest_tensor_bytes: Option<u64>,
 }
 
