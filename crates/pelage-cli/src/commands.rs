@@ -6,6 +6,7 @@ mod calibrate;
 mod compare;
 mod compute;
 mod demo;
+mod devices;
 mod doctor;
 mod ensemble;
 mod evaluate;
@@ -104,6 +105,7 @@ enum Verb {
     Weights(weights::Arguments),
     Cache(cache::Arguments),
     Bench(bench::Arguments),
+    Devices(devices::Arguments),
     Doctor(doctor::Arguments),
     Completions(shell::Completions),
     Man(shell::Manual),
@@ -120,7 +122,8 @@ impl Cli {
             Limits::raise(pixels);
         }
         self.damaged.unwrap_or_default().set();
-        let outcome = self.verb.run();
+        // Where a GPU fails, whatever the verb, it is told as any failure is.
+        let outcome = pelage::device::caught(|| self.verb.run()).unwrap_or_else(|failure| Err(failure.into()));
         match Damaged::taken() {
             0 => {}
             taken => tell(format_args!("note: {} taken as is\n", count(taken, "damaged picture"))),
@@ -163,6 +166,7 @@ impl Verb {
             Verb::Weights(arguments) => weights::run(arguments),
             Verb::Cache(arguments) => cache::run(&arguments),
             Verb::Bench(arguments) => bench::run(&arguments),
+            Verb::Devices(devices::Arguments {}) => devices::run(),
             Verb::Doctor(doctor::Arguments {}) => doctor::run(),
             Verb::Completions(arguments) => shell::completions(&arguments),
             Verb::Man(arguments) => shell::manual(&arguments),

@@ -128,6 +128,11 @@ impl From<pelage::Error> for Failure {
             Error::Diverged { rate, .. } => {
                 failed().help(format!("`--learning-rate {:.0e}`, `pelage inspect`", rate / 10.0))
             }
+            Error::Device { name, reason, remedy } => Failure::failed(format!("device {name}: {reason}"))
+                .help(remedy)
+                .help("`pelage devices` lists what is here, `--device cpu` does without"),
+            Error::DeviceMemory { .. } => failed()
+                .help("smaller batches by `--batch-size`, smaller pictures by `--image-size`, or `--device cpu`"),
             Error::Calibration { ref model, .. } => failed().help(format!("`pelage calibrate {}`", quoted(model))),
             Error::Weights {
                 wanted: Some(ref wanted),

@@ -38,6 +38,7 @@ fn help_names_every_verb_and_no_arguments_is_wrong_usage() {
         "ensemble",
         "suspects",
         "recipes",
+        "devices",
         "doctor",
         "completions",
         "man",

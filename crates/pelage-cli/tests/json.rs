@@ -335,10 +335,11 @@ fn every_document_is_what_is_described() {
     checked.verb("weights list", "");
     checked.verb("models", "");
     checked.verb("doctor", "");
+    checked.verb("devices", "");
     checked.verb("weights remove", "resnet18");
     checked.verb("cache show", "");
     checked.verb("cache clear", "");
-    checked.verb("bench", "inference --model cnn3 --threads 1");
+    checked.verb("bench", "inference steps --model cnn3 --batch-size 2 --threads 1");
     checked.verb("man", "--out pages");
 
     for (name, schema) in &checked.schemas {

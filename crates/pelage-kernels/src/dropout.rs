@@ -29,23 +29,29 @@ pub fn apply_in_place(isa: Isa, seed: u64, probability: f32, values: &mut [f32])
     pieces.for_each(|(piece, values)| scale_piece(isa, Draw::new(seed, probability, piece), values));
 }
 
-/// The factors only, for a device whose memory the kernels cannot access.
-pub fn mask(seed: u64, probability: f32, out: &mut [f32]) {
-    out.fill(1.0);
-    apply_in_place(Isa::best(), seed, probability, out);
-}
-
-/// What the factors of a chunk are drawn from.
-#[derive(Clone, Copy)]
-pub(crate) struct Draw {
-    keys: [u32; 2],
+/// What the factors are drawn from; for a device whose memory the kernels cannot access, too: there the factor of value
+/// `i` below 2^32 is 0 where `mix(mix(i ^ keys[0]) ^ keys[1]) >> 8` is less than `threshold`, else `keep`. `mix` goes
+/// over [`ROUNDS`] and ends with an exclusive or of its value and that value shifted right by 15.
+#[derive(Clone, Copy, Debug)]
+pub struct Draw {
+    /// One of each half of a hash of the seed.
+    pub keys: [u32; 2],
     first: u32,
     /// Out of 2^24, the resolution of f32 probabilities.
-    threshold: u32,
-    keep: f32,
+    pub threshold: u32,
+    /// The factor of what is kept.
+    pub keep: f32,
 }
 
+/// Shift to the right, exclusive or of both, times the factor: twice.
+pub const ROUNDS: [(u32, u32); 2] = [(16, 0x21F0_AAAD), (15, 0x735A_2D97)];
+
 impl Draw {
+    /// Of the first 2^32 values.
+    pub fn of(seed: u64, probability: f32) -> Self {
+        Draw::new(seed, probability, 0)
+    }
+
     fn new(seed: u64, probability: f32, piece: usize) -> Self {
         let first = (piece * PIECE) as u64;
         // Counters have 32 bits; each further 2^32 values have their own keys.
@@ -76,7 +82,8 @@ fn scale_body<const FUSED: bool>(draw: Draw, values: &mut [f32]) {
 /// other.
 #[inline(always)]
 fn mix32(mut x: u32) -> u32 {
-    x = (x ^ (x >> 16)).wrapping_mul(0x21F0_AAAD);
-    x = (x ^ (x >> 15)).wrapping_mul(0x735A_2D97);
+    for (shift, factor) in ROUNDS {
+        x = (x ^ (x >> shift)).wrapping_mul(factor);
+    }
     x ^ (x >> 15)
 }

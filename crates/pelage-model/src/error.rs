@@ -53,6 +53,26 @@ pub enum Error {
         /// The learning rate of that step.
         rate: f64,
     },
+    /// A device that this build or machine does not have, or that failed.
+    #[cfg(feature = "burn")]
+    #[error("device {name}: {reason}; {remedy}")]
+    Device {
+        /// Its name, as it was asked for.
+        name: String,
+        /// What is wrong.
+        reason: String,
+        /// What to do about it.
+        remedy: String,
+    },
+    /// A device has too little memory for what it was to compute.
+    #[cfg(feature = "burn")]
+    #[error("device {name} has too little memory: {reason}")]
+    DeviceMemory {
+        /// Its name, as it was asked for.
+        name: String,
+        /// What was asked of it.
+        reason: String,
+    },
     /// A figure or page could not be drawn.
     #[error("cannot draw {what}: {reason}")]
     Rendering {

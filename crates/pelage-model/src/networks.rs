@@ -27,6 +27,8 @@ mod pieces;
 #[cfg(feature = "burn")]
 pub mod pooled;
 pub mod resnet;
+#[cfg(feature = "burn")]
+pub mod room;
 pub mod shapes;
 pub mod summary;
 #[cfg(feature = "burn")]

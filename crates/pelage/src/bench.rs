@@ -3,6 +3,7 @@
 pub mod inference;
 pub mod kernels;
 mod machine;
+pub mod steps;
 mod timing;
 pub mod training;
 

@@ -4,6 +4,7 @@ use clap::{Args, ValueEnum};
 use pelage::Architecture;
 use pelage::bench::inference::{self, Inference};
 use pelage::bench::kernels::{self, Speed};
+use pelage::bench::steps::{self, Step};
 use pelage::bench::training::{self, Training};
 use pelage::bench::{self, Machine};
 use pelage::data::Progress;
@@ -20,16 +21,19 @@ use crate::terminal::answer;
 ///
 /// Measures kernels against the machine's multiply-add peak; the reference recipe's training step, input pipeline and
 /// epoch on drawn pictures; and inference of every architecture. Everything takes about a minute. Other work on the
-/// machine lowers the figures.
+/// machine lowers the figures. `steps`, which is not among them, measures training steps of the same architectures.
 #[derive(Args)]
 pub(super) struct Arguments {
-    /// What to measure [default: all]
+    /// What to measure [default: all but steps]
     #[arg(value_enum)]
     parts: Vec<Part>,
-    /// Architectures for inference [default: cnn3, vgg16, resnet50, mobilenet_v2, efficientnet_lite0]
+    /// Architectures for inference and steps [default: cnn3, vgg16, resnet50, mobilenet_v2, efficientnet_lite0]
     #[arg(long = "model", value_name = "NAME",
         value_parser = one_of::<Architecture>(Architecture::ALL.map(Architecture::name)))]
     models: Vec<Architecture>,
+    /// Batch size of inference and steps [default: 1 and 16 in inference, 32 in steps]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    batch_size: Option<u16>,
     #[command(flatten)]
     computing: Computing,
 }
@@ -42,6 +46,8 @@ enum Part {
     Training,
     /// Inference by architecture and batch size
     Inference,
+    /// Training steps by architecture
+    Steps,
 }
 
 /// The measurements.
@@ -54,6 +60,8 @@ struct Measured {
     training: Option<Training>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     inference: Vec<Inference>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    steps: Vec<Step>,
 }
 
 /// The networks measured by default.
@@ -67,7 +75,12 @@ const USUAL: [Architecture; 5] = [
 
 pub(super) fn run(arguments: &Arguments) -> Outcome {
     let device = arguments.computing.compute().open()?;
-    let wanted = |part| arguments.parts.is_empty() || arguments.parts.contains(&part);
+    let wanted = |part| match arguments.parts.is_empty() {
+        true => part != Part::Steps,
+        false => arguments.parts.contains(&part),
+    };
+    let batch = arguments.batch_size.map(usize::from);
+    let batches = batch.map_or(inference::BATCHES.to_vec(), |batch| vec![batch]);
     let models = if arguments.models.is_empty() {
         &USUAL[..]
     } else {
@@ -76,7 +89,8 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     let total = [
         (Part::Kernels, kernels::COUNT),
         (Part::Training, training::STAGES),
-        (Part::Inference, models.len() * inference::BATCHES.len()),
+        (Part::Inference, models.len() * batches.len()),
+        (Part::Steps, models.len()),
     ];
     let total = total
         .iter()
@@ -93,6 +107,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         kernels: Vec::new(),
         training: None,
         inference: Vec::new(),
+        steps: Vec::new(),
     };
     if wanted(Part::Kernels) {
         measured.kernels = kernels::kernels(&measured.machine, &mut |_| show("measuring kernels"));
@@ -101,7 +116,11 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         measured.training = Some(training::training(&device, &mut show)?);
     }
     if wanted(Part::Inference) {
-        measured.inference = inference::inference(models, &device, &mut |_| show("measuring inference"));
+        measured.inference = inference::inference(models, &batches, &device, &mut |_| show("measuring inference"));
+    }
+    if wanted(Part::Steps) {
+        let batch = batch.unwrap_or(steps::BATCH);
+        measured.steps = steps::steps(models, batch, &device, &mut |_| show("measuring training steps"));
     }
     task.finish();
     Ok(answer(&measured, described)?)
@@ -140,20 +159,25 @@ fn described(measured: &Measured) -> String {
             .map(|(name, speed)| vec![name.to_string(), format!("{speed:.0}")]);
         text += &table(&["cnn3, 150 px, batches of 32", "images/s"], 1..2, rows);
     }
-    if !measured.inference.is_empty() {
-        let row = |one: &Inference| {
-            vec![
-                one.architecture.to_string(),
-                format!("{}", one.size),
-                format!("{}", one.batch),
-                format!("{:.1}", one.images_per_second),
-            ]
-        };
-        text += &table(
-            &["inference", "px", "batch", "images/s"],
-            1..4,
-            measured.inference.iter().map(row),
-        );
+    let inference = measured.inference.iter();
+    let steps = measured.steps.iter();
+    let inference = inference.map(|one| (one.architecture, one.size, one.batch, one.images_per_second));
+    let steps = steps.map(|one| (one.architecture, one.size, one.batch, one.images_per_second));
+    text + &by_architecture("inference", inference) + &by_architecture("training steps", steps)
+}
+
+/// Architecture, side, batch and images a second, as a table, if there are any.
+fn by_architecture(what: &str, measured: impl ExactSizeIterator<Item = (&'static str, usize, usize, f64)>) -> String {
+    if measured.len() == 0 {
+        return String::new();
     }
-    text
+    let row = |(name, size, batch, speed): (&str, usize, usize, f64)| {
+        vec![
+            name.to_string(),
+            size.to_string(),
+            batch.to_string(),
+            format!("{speed:.1}"),
+        ]
+    };
+    table(&[what, "px", "batch", "images/s"], 1..4, measured.map(row))
 }

@@ -7,8 +7,9 @@ use pelage::{Compute, device};
 /// The device and the threads.
 #[derive(Args)]
 pub(super) struct Computing {
-    /// Where to compute: cpu, or a GPU that this build supports [default: cpu]
-    #[arg(long, hide_short_help = true, value_parser = clap::builder::PossibleValuesParser::new(device::names()))]
+    /// Where to compute: cpu, or a GPU as cuda, rocm, metal, vulkan or wgpu, with a number where there are several, as
+    /// cuda:1; `pelage devices` lists those that are here [default: cpu]
+    #[arg(long, hide_short_help = true, value_parser = name_of_device)]
     pub(super) device: Option<String>,
     /// CPU threads, at most 1024; 0 means all [default: all]
     #[arg(long, hide_short_help = true, value_name = "N")]
@@ -23,6 +24,11 @@ pub(super) struct Caching {
     /// Where decoded pictures, and a frozen backbone's features, are cached [default: auto]
     #[arg(long, hide_short_help = true, value_parser = one_of::<CacheMode>(CacheMode::NAMES.iter().copied()))]
     pub(super) cache: Option<CacheMode>,
+}
+
+/// Refuses what is the name of no device anywhere.
+fn name_of_device(name: &str) -> Result<String, pelage::Error> {
+    device::check(name).map(|()| name.to_string())
 }
 
 impl Computing {

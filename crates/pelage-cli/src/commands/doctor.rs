@@ -94,7 +94,7 @@ fn look() -> Findings {
 }
 
 /// Bytes of memory, as Linux tells them; elsewhere nothing is known.
-fn memory(name: &str) -> Option<u64> {
+pub(super) fn memory(name: &str) -> Option<u64> {
     let text = std::fs::read_to_string("/proc/meminfo").ok()?;
     let (_, value) = text.lines().find(|line| line.starts_with(name))?.split_once(':')?;
     let kilobytes: u64 = value.split_whitespace().next()?.parse().ok()?;

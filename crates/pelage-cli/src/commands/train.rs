@@ -232,13 +232,17 @@ fn trained(run: &Run, again: Option<String>, lines: Lines) -> Result<Trained, Fa
         Samples::Features(_) => Detail::Whole,
     };
     let mut display = progress::Training::new(detail);
-    let trained = run.train(&mut |event| {
-        lines.observe(event);
-        display.observe(event)
-    });
+    let train = || {
+        run.train(&mut |event| {
+            lines.observe(event);
+            display.observe(event)
+        })
+    };
+    // Here too, so that what is on the screen is finished.
+    let trained = pelage::device::caught(train).and_then(|trained| trained);
     end_on_signal();
     display.finish();
-    let trained = trained?;
+    let trained = trained.map_err(|failure| stopped(failure, run))?;
     lines.finished(run, &trained);
     match (trained.reason, interrupted()) {
         (EndReason::Interrupted, Some(signal)) => {
@@ -246,6 +250,19 @@ fn trained(run: &Run, again: Option<String>, lines: Lines) -> Result<Trained, Fa
             Err(Failure::interrupted(signal, kept))
         }
         _ => Ok(trained),
+    }
+}
+
+/// The failure of a run; where a device failed, what was trained before is kept.
+fn stopped(error: pelage::Error, run: &Run) -> Failure {
+    let of_device = matches!(error, pelage::Error::Device { .. } | pelage::Error::DeviceMemory { .. });
+    let failure = Failure::from(error);
+    match of_device {
+        true => failure.help(format!(
+            "`pelage train --resume {}` goes on from the last checkpoint, also on another device",
+            quoted(&run.folder)
+        )),
+        false => failure,
     }
 }
 

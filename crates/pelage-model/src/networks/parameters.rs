@@ -1,5 +1,7 @@
 //! A network's parameters by name, in plain memory.
 
+use std::collections::BTreeMap;
+
 use burn::Tensor;
 use burn::module::{Module, ModuleVisitor, Param};
 
@@ -13,6 +15,13 @@ pub fn read(network: &Network) -> Named {
     let mut reader = Reader::default();
     network.visit(&mut reader);
     reader.found
+}
+
+/// Shape and values, flattened, of every tensor that [`read`] copies, where it is; without autodiff.
+pub fn tensors(network: &Network) -> BTreeMap<String, (Vec<usize>, Tensor<1>)> {
+    let mut holder = Holder::default();
+    network.visit(&mut holder);
+    holder.found
 }
 
 /// Loads `values` into `network`; frozen layers stay frozen.
@@ -84,5 +93,25 @@ impl ModuleVisitor for Reader {
             data: to_vec(param.val()),
         };
         self.found.insert(self.path.name(), values);
+    }
+}
+
+#[derive(Default)]
+struct Holder {
+    path: Path,
+    found: BTreeMap<String, (Vec<usize>, Tensor<1>)>,
+}
+
+impl ModuleVisitor for Holder {
+    fn enter_module(&mut self, name: &str, _container: &str) {
+        self.path.enter(name);
+    }
+    fn exit_module(&mut self, _name: &str, _container: &str) {
+        self.path.exit();
+    }
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        let (shape, values) = (param.val().dims().to_vec(), param.val().without_autodiff());
+        let count = shape.iter().product::<usize>();
+        self.found.insert(self.path.name(), (shape, values.reshape([count])));
     }
 }

@@ -8,7 +8,7 @@ use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
 use burn::backend::flex::FlexTensor;
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, Backend, Dispatch, Flex, backend_extension};
-use burn::tensor::TensorData;
+use burn::tensor::{DType, Device, Int};
 use pelage_kernels::dropout as kernel;
 use pelage_kernels::isa::Isa;
 
@@ -26,9 +26,7 @@ pub(crate) trait DropoutBackend: Backend {
 /// depends on `seed` and the position alone.
 pub fn dropout(input: Tensor<2>, seed: u64, probability: f32) -> Tensor<2> {
     if !runs_on_kernels(&input) {
-        let mut mask = vec![0.0; input.dims().iter().product()];
-        kernel::mask(seed, probability, &mut mask);
-        let mask = Tensor::from_data(TensorData::new(mask, input.dims()), &input.device());
+        let mask = mask(input.dims(), seed, probability, &input.device());
         return input * mask;
     }
     Tensor::from_dispatch(<Dispatch as DropoutBackend>::counter_dropout(
@@ -36,6 +34,29 @@ pub fn dropout(input: Tensor<2>, seed: u64, probability: f32) -> Tensor<2> {
         seed,
         probability,
     ))
+}
+
+/// The factors, made where they are needed: the same as the kernel's. At most 2^32 of them.
+fn mask(shape: [usize; 2], seed: u64, probability: f32, device: &Device) -> Tensor<2> {
+    let draw = kernel::Draw::of(seed, probability);
+    let xor = |values: Tensor<1, Int>, key: u32| values.bitwise_xor_scalar(i64::from(key));
+    let mix = |values: Tensor<1, Int>| {
+        let round = |values: Tensor<1, Int>, (shift, factor): (u32, u32)| {
+            shifted(values.clone(), shift).bitwise_xor(values) * i64::from(factor)
+        };
+        let mixed = kernel::ROUNDS.into_iter().fold(values, round);
+        shifted(mixed.clone(), 15).bitwise_xor(mixed)
+    };
+    let count = (shape[0] * shape[1]) as i64;
+    let places = Tensor::<1, Int>::arange(0..count, (device, DType::U32));
+    let random = shifted(mix(xor(mix(xor(places, draw.keys[0])), draw.keys[1])), 8);
+    let kept = random.greater_equal_elem(i64::from(draw.threshold)).float();
+    // Where nothing is kept the factor is infinite, and the product of zero and infinity no number.
+    (kept * draw.keep.min(f32::MAX)).reshape(shape)
+}
+
+fn shifted(values: Tensor<1, Int>, bits: u32) -> Tensor<1, Int> {
+    values.bitwise_right_shift_scalar(i64::from(bits))
 }
 
 impl DropoutBackend for Flex {
@@ -66,6 +87,23 @@ impl<B: DropoutBackend, C: CheckpointStrategy> DropoutBackend for Autodiff<B, C>
         match CounterDropout.prepare::<C>(nodes).compute_bound().stateful() {
             OpsKind::Tracked(prepared) => prepared.finish((seed, probability), output),
             OpsKind::UnTracked(prepared) => prepared.finish(output),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::values::to_vec;
+
+    #[test]
+    fn factors_that_a_device_makes_are_those_of_the_kernel() {
+        let shape = [37, 512];
+        for (seed, probability) in [(0, 0.5), (7, 0.2), (u64::MAX, 0.9), (3, 0.0), (5, 1.0)] {
+            let made = to_vec(mask(shape, seed, probability, &Device::flex()));
+            let mut expected = vec![1.0; shape[0] * shape[1]];
+            kernel::apply_in_place(Isa::best(), seed, probability, &mut expected);
+            assert_eq!(made, expected, "seed {seed}, probability {probability}");
         }
     }
 }

@@ -20,25 +20,31 @@ pub struct Inference {
     pub images_per_second: f64,
 }
 
-/// The measured batch sizes.
+/// The batch sizes where none is given.
 pub const BATCHES: [usize; 2] = [1, 16];
 
-/// Measures `architectures` with random weights and folded batch norms; `observe` gets each result as it is ready.
+/// Side in pixels of the images that a network is measured with.
+pub(super) fn side(architecture: Architecture) -> usize {
+    match architecture {
+        // The size of the reference recipe, also for the tutorial's VGG16.
+        Architecture::Vgg16 => 150,
+        _ => architecture.input_size() as usize,
+    }
+}
+
+/// Measures `architectures` at each of `batches`, with random weights and folded batch norms; `observe` gets each result as it is ready.
 pub fn inference(
     architectures: &[Architecture],
+    batches: &[usize],
     device: &Device,
     observe: &mut dyn FnMut(&Inference),
 ) -> Vec<Inference> {
     let mut found = Vec::new();
     for &architecture in architectures {
         let scratch = !architecture.is_backbone();
-        let size = match architecture {
-            // The size of the reference recipe, also for the tutorial's VGG16.
-            Architecture::Vgg16 => 150,
-            _ => architecture.input_size() as usize,
-        };
+        let size = side(architecture);
         let network = Network::new(architecture, [size; 2], 1000, 0, device).folded(|_| true);
-        for batch in BATCHES {
+        for &batch in batches {
             let pixels = TensorData::new(noise(1, batch * size * size * 3), [batch, size, size, 3]);
             let pixels = Tensor::<4>::from_data(pixels, device);
             let seconds = median_seconds(1.0, || {

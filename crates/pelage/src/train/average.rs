@@ -2,8 +2,12 @@
 //! network (Polyak and Juditsky 1992; Izmailov et al. 2018). A running average of all steps, or the plain mean of the
 //! last ones.
 
+use std::collections::BTreeMap;
+
+use burn::Tensor;
+use burn::tensor::TensorData;
 use pelage_model::networks::{Network, parameters};
-use pelage_model::values::Named;
+use pelage_model::values::{Named, Values, to_vec};
 
 use super::recipe::Recipe;
 
@@ -44,11 +48,11 @@ impl Averaging {
     }
 }
 
-/// Averaged weights.
+/// Averaged weights, on the device of the network.
 #[derive(Clone, Debug, Default)]
 pub struct Average {
-    /// The averaged tensors by name; empty before the first update.
-    pub values: Named,
+    /// Shape and values of the averaged tensors by name; empty before the first update.
+    averages: BTreeMap<String, (Vec<usize>, Tensor<1>)>,
 }
 
 impl Average {
@@ -63,7 +67,31 @@ impl Average {
             (false, true) => {}
             (false, false) => return Err("has an average of weights that training has not begun".into()),
         }
-        Ok(Average { values })
+        let device = network.device().without_autodiff();
+        let put = |(name, Values { shape, data }): (String, Values)| {
+            let length = data.len();
+            (
+                name,
+                (shape, Tensor::from_data(TensorData::new(data, [length]), &device)),
+            )
+        };
+        Ok(Average {
+            averages: values.into_iter().map(put).collect(),
+        })
+    }
+
+    /// The averaged tensors by name; none before the first update.
+    pub fn read(&self) -> Named {
+        let one = |(name, (shape, values)): (&String, &(Vec<usize>, Tensor<1>))| {
+            let (shape, data) = (shape.clone(), to_vec(values.clone()));
+            (name.clone(), Values { shape, data })
+        };
+        self.averages.iter().map(one).collect()
+    }
+
+    /// Whether nothing was averaged yet.
+    pub fn is_empty(&self) -> bool {
+        self.averages.is_empty()
     }
 
     /// Adds `network` as it is after `steps` steps. The decay of a running average is lower at first, so that the
@@ -73,19 +101,17 @@ impl Average {
         if !steps.is_multiple_of(EVERY) || updates == 0.0 {
             return;
         }
-        let now = parameters::read(network);
-        if self.values.is_empty() {
-            self.values = now;
+        let now = parameters::tensors(network);
+        if self.averages.is_empty() {
+            self.averages = now;
             return;
         }
         let kept = match averaging {
             Averaging::Running(momentum) => momentum.powi(EVERY as i32).min((1.0 + updates) / (10.0 + updates)),
             _ => 1.0 - 1.0 / updates,
         } as f32;
-        for (average, now) in self.values.values_mut().zip(now.values()) {
-            for (average, now) in average.data.iter_mut().zip(&now.data) {
-                *average += (now - *average) * (1.0 - kept);
-            }
+        for ((_, average), (_, now)) in self.averages.values_mut().zip(now.into_values()) {
+            *average = average.clone() + (now - average.clone()) * (1.0 - kept);
         }
     }
 }
@@ -115,7 +141,7 @@ mod tests {
                 kept * expected + (1.0 - kept) * now
             };
         }
-        assert!((f64::from(average.values["conv2.weight"].data[5]) - expected).abs() < 1e-6);
+        assert!((f64::from(average.read()["conv2.weight"].data[5]) - expected).abs() < 1e-6);
     }
 
     #[test]
@@ -125,13 +151,13 @@ mod tests {
         let one = |network: &Network| f64::from(parameters::read(network)["conv2.weight"].data[5]);
         let (mut average, averaging) = (Average::default(), Averaging::Last(20));
         average.update(&networks[0], 16, averaging);
-        assert!(average.values.is_empty());
+        assert!(average.is_empty());
         for (network, steps) in networks.iter().zip([24, 32, 40]) {
             average.update(network, steps, averaging);
             average.update(&networks[0], steps + 1, averaging);
         }
         let expected = networks.iter().map(one).sum::<f64>() / 3.0;
-        assert!((f64::from(average.values["conv2.weight"].data[5]) - expected).abs() < 1e-6);
+        assert!((f64::from(average.read()["conv2.weight"].data[5]) - expected).abs() < 1e-6);
 
         let recipe = Recipe {
             average_last: 0.25,
@@ -140,8 +166,8 @@ mod tests {
             ..Recipe::default()
         };
         assert_eq!(Averaging::of(&recipe, 320), Averaging::Last(75));
-        let restored = |averaging| Average::restore(average.values.clone(), 40, averaging, &networks[0]);
-        assert_eq!(restored(averaging).unwrap().values.len(), average.values.len());
+        let restored = |averaging| Average::restore(average.read(), 40, averaging, &networks[0]);
+        assert_eq!(restored(averaging).unwrap().read(), average.read());
         assert!(restored(Averaging::Last(100)).is_err());
     }
 }

@@ -40,7 +40,7 @@ impl Snapshot {
         };
         Snapshot {
             network: parameters::read(&learner.network),
-            average: learner.average.values.clone(),
+            average: learner.average.read(),
             optimizer,
             state,
         }

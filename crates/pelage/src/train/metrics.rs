@@ -1,6 +1,7 @@
 //! Running loss and accuracy, in training and validation.
 
 use burn::Tensor;
+use burn::tensor::{Int, TensorData};
 use pelage_data::targets::Targets;
 use pelage_model::probability::argmax;
 use pelage_model::values::to_vec;
@@ -43,7 +44,32 @@ pub fn answers(logits: Tensor<2>, targets: &Targets) -> Vec<(usize, usize)> {
     rows.map(|(row, label)| (label, argmax(row))).collect()
 }
 
+/// How many images have their largest logit at their label, as a tensor of one value where the logits are.
+pub fn correct(logits: Tensor<2>, targets: &Targets) -> Tensor<1> {
+    let labels: Vec<i32> = targets.labels().into_iter().map(|label| label as i32).collect();
+    let length = labels.len();
+    let labels = Tensor::<2, Int>::from_data(TensorData::new(labels, [length, 1]), &logits.device());
+    logits.argmax(1).equal(labels).float().sum()
+}
+
 /// How many of `answers` are correct.
 pub fn count_correct(answers: &[(usize, usize)]) -> usize {
     answers.iter().filter(|(label, predicted)| label == predicted).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::Device;
+
+    use super::*;
+
+    #[test]
+    fn what_a_device_counts_is_what_is_counted_here() {
+        let values: Vec<f32> = (0..60).map(|i| ((i * 37) % 53) as f32).collect();
+        let logits = Tensor::<2>::from_data(TensorData::new(values, [20, 3]), &Device::flex());
+        let targets = Targets::Classes((0..20).map(|i| i % 3).collect());
+        let counted = count_correct(&answers(logits.clone(), &targets));
+        assert!(counted > 0 && counted < 20);
+        assert_eq!(to_vec(correct(logits, &targets)), [counted as f32]);
+    }
 }

@@ -8,7 +8,7 @@ use pelage_data::Progress;
 use pelage_data::cache::{Cache, CacheMode, DecodedImages};
 use pelage_data::dataset::{self, Dataset};
 use pelage_data::preprocess::Preprocessing;
-use pelage_model::networks::{Architecture, Network, parameters};
+use pelage_model::networks::{Architecture, Network, parameters, pooled};
 use pelage_model::saved;
 use pelage_model::values::Values;
 
@@ -129,6 +129,7 @@ pub fn open(
     let Some(transfer) = &recipe.transfer else {
         let size = [recipe.image_size as usize; 2];
         let network = Network::new(recipe.model, size, classes, recipe.seed, &learning);
+        check_room(recipe, &network, device)?;
         let data = images(&recipe.preprocessing(made_for(recipe.model)))?;
         return Ok((
             Start {
@@ -148,6 +149,7 @@ pub fn open(
         Some(path) => with_head_of(&backbone.network, path, transfer, sets.train.classes())?,
     };
     let network = thawed(network, transfer.unfreeze);
+    check_room(recipe, &network, device)?;
     Ok((
         Start {
             network,
@@ -156,6 +158,17 @@ pub fn open(
         },
         images(&backbone.preprocessing)?,
     ))
+}
+
+/// Refuses batches that a device is known to be too small for, before images are decoded. Frozen layers keep nothing.
+fn check_room(recipe: &Recipe, network: &Network, device: &Device) -> Result<()> {
+    let (graph, size) = (network.graph(), [recipe.largest_side() as usize; 2]);
+    let learns = graph.nodes().iter().all(|node| !network.is_frozen(&node.name));
+    let room = match learns {
+        true => graph.training_room(size, recipe.batch_size),
+        false => graph.inference_room(size, recipe.batch_size),
+    };
+    room.check(device)
 }
 
 /// How a network that starts from scratch wants its images; the size is the recipe's.
@@ -183,6 +196,14 @@ fn on_features(
 ) -> Result<(Start, Data)> {
     let classes = sets.train.classes().len();
     let backbones = backbones(transfer, recipe, classes, device)?;
+    for backbone in &backbones {
+        let size = [backbone.preprocessing.height, backbone.preprocessing.width].map(|side| side as usize);
+        backbone
+            .network
+            .graph()
+            .inference_room(size, pooled::BATCH)
+            .check(device)?;
+    }
     // Frozen batch norms are folded, which saves computing them.
     let folded: Vec<_> = backbones
         .iter()

@@ -34,6 +34,40 @@ pub struct Learner<'a> {
     class_weights: Option<Vec<f32>>,
 }
 
+/// Loss and number of images classified correctly, before a batch is learnt from, where they were computed: reading
+/// them waits for the device.
+pub struct Scores {
+    images: usize,
+    loss: Tensor<1>,
+    correct: Correct,
+}
+
+/// How many images are classified correctly.
+enum Correct {
+    Counted(usize),
+    /// On the device, one value.
+    There(Tensor<1>),
+}
+
+impl Scores {
+    fn read(self) -> Learnt {
+        let first = |tensor: Tensor<1>| f64::from(to_vec(tensor)[0]);
+        let (loss, correct) = match self.correct {
+            Correct::Counted(correct) => (first(self.loss), correct),
+            Correct::There(correct) => {
+                let both = to_vec(Tensor::cat(vec![self.loss, correct], 0));
+                (f64::from(both[0]), both[1] as usize)
+            }
+        };
+        Learnt {
+            batches: 1,
+            images: self.images,
+            loss,
+            correct,
+        }
+    }
+}
+
 /// The result of a step.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Learnt {
@@ -74,42 +108,57 @@ impl<'a> Learner<'a> {
         step: u64,
         learning_rate: f64,
     ) -> Result<(Self, Learnt)> {
-        let mut sum: Option<(Gradients, Learnt)> = None;
+        let (mut sum, mut scores) = (None, Vec::new());
         for (i, batch) in batches.enumerate() {
             let mode = Mode::Train {
                 seed: self.recipe.seed,
                 step: step * self.recipe.accumulate as u64 + i as u64,
             };
-            let (gradients, learnt) = self.gradients(batch?, shape, mode);
-            if !learnt.loss.is_finite() {
-                return Err(Error::Diverged {
-                    step,
-                    rate: learning_rate,
-                });
-            }
+            let (gradients, score) = self.gradients(batch?, shape, mode);
+            let images = score.images;
+            scores.push(score);
             sum = Some(match sum {
-                None => (gradients, learnt),
-                Some(sum) => mean(sum, (gradients, learnt)),
+                None => (gradients, images),
+                Some(sum) => mean(sum, (gradients, images)),
             });
         }
-        match sum {
-            None => Ok((self, Learnt::default())),
-            Some((gradients, learnt)) => Ok((self.apply(gradients, step, learning_rate), learnt)),
+        let Some((gradients, images)) = sum else {
+            return Ok((self, Learnt::default()));
+        };
+        // Read last: until here a GPU was only told what to do.
+        let learner = self.apply(gradients, step, learning_rate);
+        let mut learnt = Learnt::default();
+        for score in scores {
+            let one = score.read();
+            learnt.batches += 1;
+            learnt.images += one.images;
+            learnt.correct += one.correct;
+            learnt.loss += one.loss * (one.images as f64 / images as f64);
+        }
+        match learnt.loss.is_finite() {
+            true => Ok((learner, learnt)),
+            false => Err(Error::Diverged {
+                step,
+                rate: learning_rate,
+            }),
         }
     }
 
     /// Forward, loss and backward for one batch.
-    pub fn gradients(&self, batch: Batch, shape: [usize; 3], mode: Mode) -> (Gradients, Learnt) {
+    pub fn gradients(&self, batch: Batch, shape: [usize; 3], mode: Mode) -> (Gradients, Scores) {
         let input = input::tensor(batch.pixels, shape, &self.device.clone().autodiff());
         let logits = self.network.forward(input, mode);
         let loss = self.loss(logits.clone(), &batch.targets);
-        let learnt = Learnt {
-            batches: 1,
+        let logits = logits.inner();
+        let scores = Scores {
             images: batch.targets.len(),
-            loss: f64::from(to_vec(loss.clone().inner())[0]),
-            correct: metrics::count_correct(&metrics::answers(logits.inner(), &batch.targets)),
+            loss: loss.clone().inner(),
+            correct: match self.device == Device::flex() {
+                true => Correct::Counted(metrics::count_correct(&metrics::answers(logits, &batch.targets))),
+                false => Correct::There(metrics::correct(logits, &batch.targets)),
+            },
         };
-        (Gradients::of(&self.network, loss.backward()), learnt)
+        (Gradients::of(&self.network, loss.backward()), scores)
     }
 
     /// Clips the gradients, updates the weights, and adds them to the average.
@@ -128,9 +177,9 @@ impl<'a> Learner<'a> {
     /// A message if the average is that of another network.
     pub fn evaluated(&self) -> std::result::Result<Network, String> {
         let network = self.network.valid();
-        match self.average.values.is_empty() {
+        match self.average.is_empty() {
             true => Ok(network),
-            false => parameters::write(network, self.average.values.clone()),
+            false => parameters::write(network, self.average.read()),
         }
     }
 
@@ -140,20 +189,13 @@ impl<'a> Learner<'a> {
     }
 }
 
-/// Merges two batches: gradients and loss are means over the images of both.
-fn mean((mut sum, one): (Gradients, Learnt), (mut next, two): (Gradients, Learnt)) -> (Gradients, Learnt) {
-    let images = one.images + two.images;
-    let [first, second] = [one.images, two.images].map(|part| part as f64 / images as f64);
-    sum.scale(first);
-    next.scale(second);
+/// Merges the gradients of two batches of so many images, means over them, into the mean over both.
+fn mean((mut sum, one): (Gradients, usize), (mut next, two): (Gradients, usize)) -> (Gradients, usize) {
+    let images = one + two;
+    sum.scale(one as f64 / images as f64);
+    next.scale(two as f64 / images as f64);
     sum.add(next);
-    let learnt = Learnt {
-        batches: one.batches + two.batches,
-        images,
-        loss: one.loss * first + two.loss * second,
-        correct: one.correct + two.correct,
-    };
-    (sum, learnt)
+    (sum, images)
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 
 pub(crate) mod formula;
 pub(crate) mod naive_onnx;
+pub(crate) mod wide;
 
 use std::collections::BTreeMap;
 

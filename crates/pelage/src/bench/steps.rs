@@ -1,0 +1,72 @@
+//! Training steps, by architecture: on a GPU what the network costs, without the pictures.
+
+use burn::tensor::{Device, Tensor, TensorData};
+use pelage_data::targets::Targets;
+use pelage_model::networks::{Architecture, Mode, Network};
+use pelage_model::values::to_vec;
+use serde::Serialize;
+
+use super::inference::side;
+use super::timing::{median_seconds, noise};
+use crate::train::Recipe;
+use crate::train::gradients::Gradients;
+use crate::train::loss::loss;
+use crate::train::optimizer::Optimizer;
+
+/// Steps of one architecture.
+#[derive(Clone, Debug, Serialize)]
+pub struct Step {
+    /// Its name.
+    pub architecture: &'static str,
+    /// Side of the input in pixels.
+    pub size: usize,
+    /// Batch size.
+    pub batch: usize,
+    /// Images per second: forward, loss, backward, update with momentum, from pixels in the host's memory until the
+    /// loss is there.
+    pub images_per_second: f64,
+}
+
+/// The batch size where none is given.
+pub const BATCH: usize = 32;
+
+/// Measures `architectures` with random weights, all of which learn; `observe` gets each result as it is ready.
+pub fn steps(
+    architectures: &[Architecture],
+    batch: usize,
+    device: &Device,
+    observe: &mut dyn FnMut(&Step),
+) -> Vec<Step> {
+    let (mut found, recipe, learning) = (Vec::new(), Recipe::default(), device.clone().autodiff());
+    for &architecture in architectures {
+        let size = side(architecture);
+        let pixels = TensorData::new(noise(1, batch * size * size * 3), [batch, size, size, 3]);
+        let targets = Targets::Classes((0..batch).map(|i| i % CLASSES).collect());
+        let mut network = Some(Network::new(architecture, [size; 2], CLASSES, 0, &learning));
+        let (mut optimizer, mut step) = (Optimizer::new(), 0);
+        let seconds = median_seconds(3.0, || {
+            let Some(now) = network.take() else { return };
+            let logits = now.forward(
+                Tensor::from_data(pixels.clone(), &learning),
+                Mode::Train { seed: 0, step },
+            );
+            let loss = loss(&recipe, logits, &targets, None);
+            let gradients = Gradients::of(&now, loss.clone().backward());
+            network = Some(optimizer.step(&recipe, 1e-4, now, gradients));
+            step += 1;
+            std::hint::black_box(to_vec(loss.inner()));
+        });
+        let one = Step {
+            architecture: architecture.name(),
+            size,
+            batch,
+            images_per_second: batch as f64 / seconds,
+        };
+        observe(&one);
+        found.push(one);
+    }
+    found
+}
+
+/// As many as ImageNet has.
+const CLASSES: usize = 1000;
