@@ -28,6 +28,7 @@ mod pieces;
 pub mod pooled;
 pub mod resnet;
 pub mod shapes;
+mod statistics;
 pub mod summary;
 #[cfg(feature = "burn")]
 mod variants;

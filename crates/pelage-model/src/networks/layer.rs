@@ -7,7 +7,7 @@ use burn::tensor::{Device, TensorData};
 use super::graph::Convolution;
 use crate::ops;
 use crate::options::{Activation, Options};
-use crate::values::{Named, Values};
+use crate::values::{Named, Values, to_vec};
 
 /// A layer with parameters.
 #[derive(Module, Debug)]
@@ -123,6 +123,17 @@ impl ConvolutionLayer {
     }
 }
 
+impl Layer {
+    /// Its batch norm, if it has one.
+    pub(super) fn norm(&self) -> Option<&BatchNorm> {
+        match self {
+            Layer::Convolution(layer) => layer.norm.as_ref(),
+            Layer::Norm(norm) => Some(norm),
+            Layer::Dense(_) => None,
+        }
+    }
+}
+
 impl ConvolutionLayer {
     /// The weights, `[co, ci / groups, kh, kw]`.
     pub(super) fn kernel(&self) -> Tensor<4> {
@@ -197,6 +208,25 @@ impl BatchNorm {
             state.value_sync();
         }
         done.output
+    }
+
+    /// The running means, then the running variances.
+    pub(super) fn statistics(&self) -> Vec<f32> {
+        [&self.running_mean, &self.running_var]
+            .map(|state| to_vec(state.value_sync()))
+            .concat()
+    }
+
+    /// Replaces them by the first of `values`, and returns the others.
+    pub(super) fn set_statistics<'a>(&self, mut values: &'a [f32]) -> &'a [f32] {
+        for state in [&self.running_mean, &self.running_var] {
+            let now = state.value_sync();
+            let (own, rest) = values.split_at(now.dims()[0]);
+            state.update(Tensor::from_data(TensorData::new(own.to_vec(), [own.len()]), &now.device()));
+            state.value_sync();
+            values = rest;
+        }
+        values
     }
 
     /// The `a` and `b` of the norm by running statistics, `a * x + b`.

@@ -23,6 +23,8 @@ pub enum Mode {
         seed: u64,
         /// The step, counted over the whole run.
         step: u64,
+        /// The place of the first image, from 0, in a batch of which this may be a part.
+        first: usize,
     },
 }
 

@@ -15,33 +15,52 @@ use pelage_kernels::isa::Isa;
 use super::backward::propagate;
 use super::flex::{runs_on_kernels, values_mut};
 
+/// What is drawn.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Draw {
+    seed: u64,
+    probability: f32,
+    /// The place of the first value among all of a batch that is shared out.
+    first: usize,
+}
+
 /// Dropout as a Burn backend extension; it is its own backward pass.
 #[backend_extension(Flex, Autodiff)]
 pub(crate) trait DropoutBackend: Backend {
-    /// `input` with the values dropped that `seed` selects.
-    fn counter_dropout(input: FloatTensor<Self>, seed: u64, probability: f32) -> FloatTensor<Self>;
+    /// `input` with the values dropped that `draw` selects.
+    fn counter_dropout(input: FloatTensor<Self>, draw: Draw) -> FloatTensor<Self>;
 }
 
 /// `input` with each value set to 0 with `probability` (0 to 1), the others scaled by 1 / (1 - probability). Which ones
-/// depends on `seed` and the position alone.
-pub fn dropout(input: Tensor<2>, seed: u64, probability: f32) -> Tensor<2> {
+/// depends on `seed` and the position alone. `input` may be a part of a batch, from row `first` on.
+pub fn dropout(input: Tensor<2>, seed: u64, probability: f32, first: usize) -> Tensor<2> {
+    let first = first * input.dims()[1];
     if !runs_on_kernels(&input) {
         let mut mask = vec![0.0; input.dims().iter().product()];
-        kernel::mask(seed, probability, &mut mask);
+        kernel::mask(seed, probability, first, &mut mask);
         let mask = Tensor::from_data(TensorData::new(mask, input.dims()), &input.device());
         return input * mask;
     }
     Tensor::from_dispatch(<Dispatch as DropoutBackend>::counter_dropout(
         input.into_dispatch(),
-        seed,
-        probability,
+        Draw {
+            seed,
+            probability,
+            first,
+        },
     ))
 }
 
 impl DropoutBackend for Flex {
-    fn counter_dropout(input: FlexTensor, seed: u64, probability: f32) -> FlexTensor {
+    fn counter_dropout(input: FlexTensor, draw: Draw) -> FlexTensor {
         let mut output = input.to_contiguous();
-        kernel::apply_in_place(Isa::best(), seed, probability, values_mut(&mut output));
+        kernel::apply_from(
+            Isa::best(),
+            draw.seed,
+            draw.probability,
+            draw.first,
+            values_mut(&mut output),
+        );
         output
     }
 }
@@ -50,21 +69,19 @@ impl DropoutBackend for Flex {
 struct CounterDropout;
 
 impl<B: DropoutBackend> Backward<B, 1> for CounterDropout {
-    type State = (u64, f32);
+    type State = Draw;
 
     fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _checkpointer: &mut Checkpointer) {
-        propagate::<B, _, _>(ops, grads, |(seed, probability), gradient, _| {
-            [B::counter_dropout(gradient, seed, probability)]
-        });
+        propagate::<B, _, _>(ops, grads, |draw, gradient, _| [B::counter_dropout(gradient, draw)]);
     }
 }
 
 impl<B: DropoutBackend, C: CheckpointStrategy> DropoutBackend for Autodiff<B, C> {
-    fn counter_dropout(input: FloatTensor<Self>, seed: u64, probability: f32) -> FloatTensor<Self> {
+    fn counter_dropout(input: FloatTensor<Self>, draw: Draw) -> FloatTensor<Self> {
         let nodes = [input.node()];
-        let output = B::counter_dropout(input.into_primitive(), seed, probability);
+        let output = B::counter_dropout(input.into_primitive(), draw);
         match CounterDropout.prepare::<C>(nodes).compute_bound().stateful() {
-            OpsKind::Tracked(prepared) => prepared.finish((seed, probability), output),
+            OpsKind::Tracked(prepared) => prepared.finish(draw, output),
             OpsKind::UnTracked(prepared) => prepared.finish(output),
         }
     }

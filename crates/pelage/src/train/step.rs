@@ -13,6 +13,7 @@ use super::gradients::Gradients;
 use super::loss;
 use super::metrics;
 use super::optimizer::Optimizer;
+use super::ranks::Ranks;
 use super::recipe::Recipe;
 use super::samples::Data;
 use crate::{Error, Result};
@@ -31,6 +32,8 @@ pub struct Learner<'a> {
     pub device: Device,
     /// The settings.
     pub recipe: &'a Recipe,
+    /// The processes that learn together, each on its part of every batch.
+    pub ranks: Ranks,
     class_weights: Option<Vec<f32>>,
 }
 
@@ -58,7 +61,16 @@ impl<'a> Learner<'a> {
             averaging: Averaging::of(recipe, data.train.len()),
             device: device.clone(),
             recipe,
+            ranks: Ranks::alone(),
             class_weights: loss::class_weights(recipe.class_weights, data.train.labels(), classes),
+        }
+    }
+
+    /// The same as one of several processes, which all call the same functions of it.
+    pub fn among(self, ranks: &Ranks) -> Self {
+        Learner {
+            ranks: ranks.clone(),
+            ..self
         }
     }
 
@@ -66,7 +78,7 @@ impl<'a> Learner<'a> {
     /// `shape` is that of one sample; `step` counts over the whole run and seeds dropout together with the seed.
     ///
     /// # Errors
-    /// A loss that became NaN or infinite; batches that cannot be read.
+    /// A loss that became NaN or infinite; batches that cannot be read; another rank that has failed.
     pub fn step(
         self,
         batches: impl Iterator<Item = pelage_data::Result<Batch>>,
@@ -75,41 +87,72 @@ impl<'a> Learner<'a> {
         learning_rate: f64,
     ) -> Result<(Self, Learnt)> {
         let mut sum: Option<(Gradients, Learnt)> = None;
+        let mut images = 0;
         for (i, batch) in batches.enumerate() {
+            let batch = batch?;
             let mode = Mode::Train {
                 seed: self.recipe.seed,
                 step: step * self.recipe.accumulate as u64 + i as u64,
+                first: batch.first,
             };
-            let (gradients, learnt) = self.gradients(batch?, shape, mode);
-            if !learnt.loss.is_finite() {
-                return Err(Error::Diverged {
-                    step,
-                    rate: learning_rate,
-                });
-            }
+            images += batch.targets.len();
+            let (gradients, learnt) = self.gradients(batch, shape, mode);
             sum = Some(match sum {
                 None => (gradients, learnt),
                 Some(sum) => mean(sum, (gradients, learnt)),
             });
         }
-        match sum {
-            None => Ok((self, Learnt::default())),
-            Some((gradients, learnt)) => Ok((self.apply(gradients, step, learning_rate), learnt)),
+        let Some((mut gradients, mut learnt)) = sum else {
+            return Ok((self, Learnt::default()));
+        };
+        self.gather(&mut gradients, &mut learnt, images)?;
+        if !learnt.loss.is_finite() {
+            return Err(Error::Diverged {
+                step,
+                rate: learning_rate,
+            });
         }
+        Ok((self.apply(gradients, step, learning_rate), learnt))
     }
 
-    /// Forward, loss and backward for one batch.
-    pub fn gradients(&self, batch: Batch, shape: [usize; 3], mode: Mode) -> (Gradients, Learnt) {
+    /// Adds what the other ranks have learnt of the same batches, of which `images` were this one's. The running
+    /// statistics of batch norms become the means over all images.
+    fn gather(&self, gradients: &mut Gradients, learnt: &mut Learnt, images: usize) -> Result<()> {
+        if self.ranks.is_alone() {
+            return Ok(());
+        }
+        let mut sums = [learnt.loss, learnt.correct as f64];
+        self.ranks.agree(&mut sums)?;
+        (learnt.loss, learnt.correct) = (sums[0], sums[1] as usize);
+        let share = images as f32 / learnt.images as f32;
+        let mut flat = gradients.flat();
+        flat.extend(self.network.statistics().iter().map(|value| value * share));
+        self.ranks.sum(&mut flat);
+        self.network.set_statistics(gradients.set_flat(&flat));
+        Ok(())
+    }
+
+    /// Forward, loss and backward for one batch, or for a part of it: then they are its share of the whole one's.
+    pub fn gradients(&self, mut batch: Batch, shape: [usize; 3], mode: Mode) -> (Gradients, Learnt) {
+        let share = batch.targets.len() as f64 / batch.whole as f64;
+        if batch.targets.is_empty() {
+            // A blank image, which counts nothing, has gradients too: of the same parameters as the others'.
+            batch.pixels = vec![0.0; shape.iter().product()];
+            batch.targets = Targets::Classes(vec![0]);
+        }
         let input = input::tensor(batch.pixels, shape, &self.device.clone().autodiff());
         let logits = self.network.forward(input, mode);
         let loss = self.loss(logits.clone(), &batch.targets);
         let learnt = Learnt {
             batches: 1,
-            images: batch.targets.len(),
-            loss: f64::from(to_vec(loss.clone().inner())[0]),
-            correct: metrics::count_correct(&metrics::answers(logits.inner(), &batch.targets)),
+            images: batch.whole,
+            loss: f64::from(to_vec(loss.clone().inner())[0]) * share,
+            correct: match share > 0.0 {
+                true => metrics::count_correct(&metrics::answers(logits.inner(), &batch.targets)),
+                false => 0,
+            },
         };
-        (Gradients::of(&self.network, loss.backward()), learnt)
+        (Gradients::of(&self.network, (loss * share).backward()), learnt)
     }
 
     /// Clips the gradients, updates the weights, and adds them to the average.
@@ -174,6 +217,7 @@ mod tests {
             averaging: Averaging::of(recipe, 8),
             device,
             recipe,
+            ranks: Ranks::alone(),
             class_weights: None,
         };
         let mut next = 0;
@@ -187,6 +231,8 @@ mod tests {
                     .collect(),
                 targets: Targets::Classes(samples.clone().map(|i| i % 2).collect()),
                 indices: samples.collect(),
+                first: 0,
+                whole: size,
             })
         });
         let (learner, learnt) = learner.step(batches, [1, 1, 6], 0, 0.1).unwrap();
