@@ -226,9 +226,7 @@ impl Work {
             })?;
         let labels: Vec<_> = chosen.iter().map(|&index| self.images.label(index)).collect();
         let mut targets = match mixture {
-            Some(mixture) if !chosen.is_empty() => {
-                mixture.apply(&mut pixels, to, &labels, self.images.classes().len())
-            }
+            Some(mixture) if !chosen.is_empty() => mixture.apply(&mut pixels, to, &labels, self.images.classes().len()),
             _ => Targets::Classes(labels),
         };
         if before.is_some() {

@@ -229,9 +229,17 @@ fn parts_of_batches_are_the_batches() {
             part,
             ..Pass::default()
         };
-        let made = |part| batches(images.clone(), pass(part)).map(Result::unwrap).collect::<Vec<_>>();
+        let made = |part| {
+            batches(images.clone(), pass(part))
+                .map(Result::unwrap)
+                .collect::<Vec<_>>()
+        };
         let whole = made(Shard::WHOLE);
-        assert!(whole.iter().all(|batch| (batch.first, batch.whole) == (0, batch.indices.len())));
+        assert!(
+            whole
+                .iter()
+                .all(|batch| (batch.first, batch.whole) == (0, batch.indices.len()))
+        );
         // The last batch has three images, which are fewer than the parts.
         for count in [2, 3, 4] {
             let parts: Vec<_> = (1..=count).map(|number| made(Shard { number, count })).collect();

@@ -78,7 +78,10 @@ fn a_prefix_does_not_depend_on_the_length() {
 fn parts_draw_what_the_whole_draws() {
     let mut whole = vec![0.0; LEN];
     mask(5, 0.5, 0, &mut whole);
-    for ends in [&[1, 777, 1 << 14, 3 << 14, LEN][..], &[(1 << 14) + 5, (1 << 15) - 1, LEN]] {
+    for ends in [
+        &[1, 777, 1 << 14, 3 << 14, LEN][..],
+        &[(1 << 14) + 5, (1 << 15) - 1, LEN],
+    ] {
         let mut first = 0;
         for &end in ends {
             let mut part = vec![1.0; end - first];

@@ -82,7 +82,7 @@ pub fn fit(
     ranks: &Ranks,
 ) -> Result<Outcome> {
     recipe.validate()?;
-    recipe.check_ranks(ranks.size(), device)?;
+    recipe.check_ranks(ranks.size(), data.train.len(), device)?;
     if recipe.is_solved() {
         return solve(recipe, start, data, device, from, keep, observe);
     }
@@ -269,17 +269,18 @@ fn validate(
         }
         let correct = metrics::count_correct(&answers);
         running.add(batch.targets.len(), f64::from(to_vec(loss)[0]), correct);
-        observe(&Event::Validation {
-            images: seen,
-            total,
-        });
+        observe(&Event::Validation { images: seen, total });
     }
     running.gather(&learner.ranks)?;
     if let Some(matrix) = &mut confusion_matrix {
         let mut counts: Vec<_> = matrix.iter().flatten().map(|&count| count as f64).collect();
         learner.ranks.sum_counts(&mut counts);
         let mut counts = counts.into_iter();
-        matrix.iter_mut().flatten().zip(&mut counts).for_each(|(cell, count)| *cell = count as usize);
+        matrix
+            .iter_mut()
+            .flatten()
+            .zip(&mut counts)
+            .for_each(|(cell, count)| *cell = count as usize);
     }
     Ok((running, confusion_matrix))
 }

@@ -160,7 +160,10 @@ fn created(mut config: Config, folder: &Path, fine_tune: bool, again: &str, line
         config = whole;
         task.finish();
         if let Some(head) = head {
-            tell(described(&head, &trained(&head, Some(again.into()), lines, &Ranks::alone())?));
+            tell(described(
+                &head,
+                &trained(&head, Some(again.into()), lines, &Ranks::alone())?,
+            ));
         }
     }
     let run = Run::create(config, folder, &show);
@@ -199,7 +202,9 @@ fn trained(run: &Run, again: Option<String>, lines: Lines, ranks: &Ranks) -> Res
     tell(format_args!("{}\n", run.describe()));
     if !ranks.is_alone() {
         let size = ranks.size();
-        tell(format_args!("{size} processes train together, each on its part of every batch\n"));
+        tell(format_args!(
+            "{size} processes train together, each on its part of every batch\n"
+        ));
     }
     lines.started(run);
     let Recipe { model, transfer, .. } = &run.config.recipe;

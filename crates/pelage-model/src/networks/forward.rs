@@ -121,7 +121,8 @@ impl Network {
     pub fn node(&self, i: usize, mut inputs: Vec<Tensor<4>>, mode: Mode) -> Tensor<4> {
         let node = &self.graph.nodes[i];
         let x = inputs.remove(0);
-        let training = matches!(mode, Mode::Train { .. }) && !self.is_frozen(&node.name);
+        let learns = matches!(mode, Mode::Train { .. }) && !self.is_frozen(&node.name);
+        let training = learns.then_some(&self.batch);
         match (&node.operation, self.layers.get(&node.name)) {
             (Operation::Convolution(convolution), Some(Layer::Convolution(layer))) => {
                 layer.forward(x, inputs.pop(), convolution, training)

@@ -1,6 +1,6 @@
 //! The running statistics of batch norms that learn, for processes that train together.
 
-use super::layer::{BatchNorm, Layer};
+use super::layer::BatchNorm;
 use super::network::Network;
 
 impl Network {
@@ -43,7 +43,14 @@ mod tests {
         let all = read(&copy);
         let statistics = all.iter().filter(|(name, _)| is_statistic(name));
         let (frozen, learning): (Vec<_>, Vec<_>) = statistics.partition(|(name, _)| name.starts_with("layer1"));
-        assert_eq!(learning.iter().map(|(_, values)| values.data.len()).sum::<usize>(), count);
-        assert!(frozen.iter().all(|(_, values)| values.data.iter().all(|&value| value == 0.0 || value == 1.0)));
+        assert_eq!(
+            learning.iter().map(|(_, values)| values.data.len()).sum::<usize>(),
+            count
+        );
+        assert!(
+            frozen
+                .iter()
+                .all(|(_, values)| values.data.iter().all(|&value| value == 0.0 || value == 1.0))
+        );
     }
 }

@@ -298,7 +298,16 @@ impl Run {
         if self.lock.is_none() {
             let from = folder::checkpoint(&self.folder)?;
             let (recipe, start) = (&self.config.recipe, &self.start);
-            return fit(recipe, start, &self.data, &self.device, from, &mut Nothing, observe, ranks);
+            return fit(
+                recipe,
+                start,
+                &self.data,
+                &self.device,
+                from,
+                &mut Nothing,
+                observe,
+                ranks,
+            );
         }
         let mut recorder = Recorder::open(&self.folder, &self.config, self.data.validation.classes())?;
         recorder.log(&self.describe())?;
@@ -324,7 +333,16 @@ impl Run {
         };
         let outcome = folder::checkpoint(&self.folder).and_then(|from| {
             let (recipe, start) = (&self.config.recipe, &self.start);
-            fit(recipe, start, &self.data, &self.device, from, &mut keep, &mut record, ranks)
+            fit(
+                recipe,
+                start,
+                &self.data,
+                &self.device,
+                from,
+                &mut keep,
+                &mut record,
+                ranks,
+            )
         });
         match (outcome, failure) {
             (_, Some(failure)) => Err(failure),

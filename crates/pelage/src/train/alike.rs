@@ -21,7 +21,10 @@ pub fn check(learner: &Learner, data: &Data) -> Result<()> {
     let mut weights = blake3::Hasher::new();
     for (name, values) in parameters::read(&learner.network) {
         weights.update(name.as_bytes());
-        values.data.iter().for_each(|value| _ = weights.update(&value.to_le_bytes()));
+        values
+            .data
+            .iter()
+            .for_each(|value| _ = weights.update(&value.to_le_bytes()));
     }
     learner.ranks.check_same([
         (

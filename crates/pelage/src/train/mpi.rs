@@ -34,7 +34,9 @@ impl World {
     /// A process that has joined before.
     pub fn join() -> Result<World> {
         let Some((universe, _)) = mpi::initialize_with_threading(Threading::Serialized) else {
-            return Err(Error::Settings("this process trains together with others already".into()));
+            return Err(Error::Settings(
+                "this process trains together with others already".into(),
+            ));
         };
         let world = universe.world();
         Ok(World {

@@ -7,11 +7,11 @@ use super::recipe::Recipe;
 use crate::{Error, Result};
 
 impl Recipe {
-    /// Refuses what `size` processes cannot train together.
+    /// Refuses what `size` processes cannot train together, on so many training images.
     ///
     /// # Errors
     /// Which setting it is, and why.
-    pub fn check_ranks(&self, size: usize, device: &Device) -> Result<()> {
+    pub fn check_ranks(&self, size: usize, images: usize, device: &Device) -> Result<()> {
         if size == 1 {
             return Ok(());
         }
@@ -22,6 +22,14 @@ impl Recipe {
         }
         if self.batch_size < size {
             let allowed = format!("{size} or more, so that each of {size} processes has a part of every batch");
+            return Err(Error::setting("batch_size", self.batch_size, allowed));
+        }
+        let last = images % self.batch_size;
+        if self.sync_batch_norm && (1..size).contains(&last) {
+            let allowed = format!(
+                "another: with it the last of {images} training pictures are a batch of {last}, of which not each of \
+                 {size} processes has one for its batch norms"
+            );
             return Err(Error::setting("batch_size", self.batch_size, allowed));
         }
         match *device == Device::flex() {

@@ -7,6 +7,7 @@
 use std::sync::Arc;
 
 use pelage_data::shard::Shard;
+use pelage_model::ops::Gather;
 
 use crate::{Error, Result};
 
@@ -104,6 +105,11 @@ impl Ranks {
         }
     }
 
+    /// What batch norms sum their statistics over, where there are others.
+    pub fn gather(&self) -> Option<Gather> {
+        self.sums.as_ref().map(|(_, doubles)| Gather(doubles.clone()))
+    }
+
     /// The same of counts.
     pub fn sum_counts(&self, counts: &mut [f64]) {
         if let Some((_, doubles)) = &self.sums {
@@ -139,7 +145,10 @@ mod tests {
 
     /// What each of `size` threads, as a rank, returns by `work`.
     fn among<T: Send>(size: usize, work: impl Fn(Ranks) -> T + Sync) -> Vec<T> {
-        let (barrier, shared) = (Arc::new(Barrier::new(size)), Arc::new(Mutex::new(vec![Vec::new(); size])));
+        let (barrier, shared) = (
+            Arc::new(Barrier::new(size)),
+            Arc::new(Mutex::new(vec![Vec::new(); size])),
+        );
         let doubles = |rank: usize| -> Sum<f64> {
             let (barrier, shared) = (barrier.clone(), shared.clone());
             Arc::new(move |values: &mut [f64]| {

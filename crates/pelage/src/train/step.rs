@@ -68,7 +68,12 @@ impl<'a> Learner<'a> {
 
     /// The same as one of several processes, which all call the same functions of it.
     pub fn among(self, ranks: &Ranks) -> Self {
+        let network = match ranks.gather().filter(|_| self.recipe.sync_batch_norm) {
+            Some(all) => self.network.with_norms_over(all),
+            None => self.network,
+        };
         Learner {
+            network,
             ranks: ranks.clone(),
             ..self
         }
@@ -126,9 +131,15 @@ impl<'a> Learner<'a> {
         (learnt.loss, learnt.correct) = (sums[0], sums[1] as usize);
         let share = images as f32 / learnt.images as f32;
         let mut flat = gradients.flat();
-        flat.extend(self.network.statistics().iter().map(|value| value * share));
+        // Taken over all images, they are the same everywhere already.
+        if !self.recipe.sync_batch_norm {
+            flat.extend(self.network.statistics().iter().map(|value| value * share));
+        }
         self.ranks.sum(&mut flat);
-        self.network.set_statistics(gradients.set_flat(&flat));
+        let statistics = gradients.set_flat(&flat);
+        if !self.recipe.sync_batch_norm {
+            self.network.set_statistics(statistics);
+        }
         Ok(())
     }
 
