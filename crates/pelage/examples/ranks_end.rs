@@ -14,7 +14,12 @@ fn main() -> pelage::Result<()> {
         (1, "panic") => panic!("as asked"),
         (1, _) => world.fail(3, || eprintln!("rank 1 says why")),
         (_, "busy") => std::thread::sleep(Duration::from_secs(600)),
-        (_, _) => println!("rank {} of {}: {:?}", ranks.rank(), world.host(), ranks.agree(&mut [1.0])),
+        (_, _) => println!(
+            "rank {} of {}: {:?}",
+            ranks.rank(),
+            world.host(),
+            ranks.agree(&mut [1.0])
+        ),
     }
     Ok(())
 }

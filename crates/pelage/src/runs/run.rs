@@ -296,7 +296,11 @@ impl Run {
     /// As [`Run::train`]; ranks that cannot train together, or another one that has failed.
     pub fn train_among(&self, ranks: &Ranks, observe: &mut dyn FnMut(&Event) -> Control) -> Result<Outcome> {
         if self.lock.is_none() {
-            let from = folder::checkpoint(&self.folder)?;
+            // A new run has no folder here.
+            let from = match self.folder.as_os_str().is_empty() {
+                true => None,
+                false => folder::checkpoint(&self.folder)?,
+            };
             let (recipe, start) = (&self.config.recipe, &self.start);
             return fit(
                 recipe,

@@ -165,7 +165,7 @@ mod tests {
                 .map(|rank| {
                     let ranks = (rank, doubles(rank));
                     let work = &work;
-                    scope.spawn(move || work(Ranks::new(ranks.0, size, Arc::new(|_| {}), ranks.1)))
+                    scope.spawn(move || work(Ranks::new(ranks.0, size, Arc::new(|_: &mut [f32]| {}), ranks.1)))
                 })
                 .collect();
             started.into_iter().map(|thread| thread.join().unwrap()).collect()
@@ -209,8 +209,11 @@ mod tests {
 
     #[test]
     fn alone_nothing_is_summed() {
-        let never: Sum<f64> = Arc::new(|_| panic!("nobody is there to sum with"));
-        for ranks in [Ranks::alone(), Ranks::new(0, 1, Arc::new(|_| panic!()), never)] {
+        let never: Sum<f64> = Arc::new(|_: &mut [f64]| panic!("nobody is there to sum with"));
+        for ranks in [
+            Ranks::alone(),
+            Ranks::new(0, 1, Arc::new(|_: &mut [f32]| panic!()), never),
+        ] {
             let mut numbers = [0.1];
             ranks.agree(&mut numbers).unwrap();
             ranks.sum(&mut [0.5]);

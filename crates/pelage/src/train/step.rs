@@ -95,6 +95,10 @@ impl<'a> Learner<'a> {
         let mut images = 0;
         for (i, batch) in batches.enumerate() {
             let batch = batch?;
+            // Batch norms sum in the forward pass already, where none may have failed.
+            if self.recipe.sync_batch_norm {
+                self.ranks.agree(&mut [])?;
+            }
             let mode = Mode::Train {
                 seed: self.recipe.seed,
                 step: step * self.recipe.accumulate as u64 + i as u64,
