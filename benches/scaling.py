@@ -4,8 +4,8 @@
     python3 benches/scaling.py STEP_MS PARAMETERS PICTURES [LATENCY_US:GIGABYTES_PER_SECOND ...]
 
 STEP_MS is a measured step of one machine on PICTURES pictures, PARAMETERS what `pelage summary` counts. A step of n
-machines is that step, on as many pictures each, and then: two agreements of a few bytes, ceil(log2 n) messages each; the
-sum of 4 bytes a parameter by reduce-scatter and all-gather (Rabenseifner 2004), 2 ceil(log2 n) messages and
+machines is that step, on as many pictures each, and then: two agreements of a few bytes, ceil(log2 n) messages each;
+the sum of 4 bytes a parameter by reduce-scatter and all-gather (Rabenseifner 2004), 2 ceil(log2 n) messages and
 2 (n - 1) / n of the bytes over each machine's link. What waits for the slowest machine, and switches that are not as
 fast as all of their ports, are left out: real ones are slower.
 """
@@ -23,13 +23,15 @@ def main():
     if sys.argv[4:]:
         networks = {text: tuple(map(float, text.split(":"))) for text in sys.argv[4:]}
     print(f"{pictures} pictures and {1e3 * step:.0f} ms a step, {4e-6 * parameters:.1f} MB of gradients\n")
-    print("| network | machines | sums | step | pictures a second | of n times one |\n| --- | --- | --- | --- | --- | --- |")
+    print("| network | machines | sums | step | pictures a second | of n times one |")
+    print("| --- | --- | --- | --- | --- | --- |")
     for name, (latency, bandwidth) in networks.items():
         for n in MACHINES:
             messages = 4 * math.ceil(math.log2(n)) * latency * 1e-6
             sums = messages + 2 * (n - 1) / n * 4 * parameters / (bandwidth * 1e9)
             took = step + sums
-            print(f"| {name} | {n} | {1e3 * sums:.1f} ms | {1e3 * took:.0f} ms | {n * pictures / took:.0f} | {100 * step / took:.0f} % |")
+            cells = [name, n, f"{1e3 * sums:.1f} ms", f"{1e3 * took:.0f} ms", f"{n * pictures / took:,.0f}"]
+            print(f"| {' | '.join(map(str, cells))} | {100 * step / took:.0f} % |")
 
 
 main()

@@ -87,7 +87,7 @@ impl ConvolutionLayer {
         }
     }
 
-    /// `[n, h, w, ci]` to `[n, h', w', co]`. In `training`, a batch norm uses the statistics of the batch and updates its
+    /// `[n, h, w, ci]` to `[n, h', w', co]`. In `training`, a batch norm uses the batch's statistics and updates its
     /// running ones; otherwise the running ones are folded into the convolution.
     pub(super) fn forward(
         &self,
