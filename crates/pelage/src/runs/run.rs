@@ -104,7 +104,7 @@ impl Run {
     /// # Errors
     /// Settings or images that training cannot use; a folder that already holds a run, that another process writes, or
     /// that cannot be written.
-    pub fn create(mut config: Config, folder: impl AsRef<Path>, progress: &(dyn Fn(Progress) + Sync)) -> Result<Run> {
+    pub fn create(config: Config, folder: impl AsRef<Path>, progress: &(dyn Fn(Progress) + Sync)) -> Result<Run> {
         let folder = folder.as_ref();
         config.validate()?;
         config.recipe.check_augmentation()?;

@@ -13,7 +13,7 @@ use crate::Result;
 ///
 /// # Errors
 /// What differs; another rank that has failed.
-pub fn check(learner: &Learner, data: &Data) -> Result<()> {
+pub(super) fn check(learner: &Learner, data: &Data) -> Result<()> {
     if learner.ranks.is_alone() {
         return Ok(());
     }
