@@ -62,8 +62,8 @@ fn all(images: &Arc<DecodedImages>, batch_size: usize, order: Order, first_batch
         batch_size,
         order,
         augmentation,
-        size: None,
         first_batch,
+        ..Pass::default()
     };
     batches(images.clone(), pass).map(Result::unwrap).collect()
 }

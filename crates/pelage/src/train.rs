@@ -94,7 +94,8 @@ pub fn fit(
         None => (fresh, Progress::default()),
     };
     learner = learner.among(ranks);
-    alike::check(&learner, data)?;
+    let pictures = alike::pictures(ranks, data)?;
+    alike::check(&learner, pictures)?;
     let mut reason = progress.finished(recipe);
 
     while reason.is_none() {
@@ -167,7 +168,7 @@ pub fn fit(
             improved,
             confusion_matrix,
         });
-        alike::check(&learner, data)?;
+        alike::check(&learner, pictures)?;
         if any(ranks, control == Control::Stop)? && reason.is_none() {
             reason = Some(EndReason::Interrupted);
         }
