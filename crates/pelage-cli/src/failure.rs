@@ -25,6 +25,8 @@ enum Kind {
     Failed,
     /// The signal of this number stopped it; what was done is kept, and the message says how to go on.
     Interrupted(u8),
+    /// What failed was told already, here or by another process; the exit code.
+    Told(u8),
 }
 
 impl Failure {
@@ -41,6 +43,11 @@ impl Failure {
     /// A signal stopped it: its number, and what is kept and how to go on.
     pub(crate) fn interrupted(signal: u8, kept: impl Into<String>) -> Failure {
         Failure::new(Kind::Interrupted(signal), kept)
+    }
+
+    /// Nothing is left to say of it.
+    pub(crate) fn told(code: u8) -> Failure {
+        Failure::new(Kind::Told(code), "")
     }
 
     fn new(kind: Kind, message: impl Into<String>) -> Failure {
@@ -61,7 +68,20 @@ impl Failure {
             Kind::Failed => 1,
             // What shells give to a command that a signal ended.
             Kind::Interrupted(signal) => 128 + signal,
+            Kind::Told(code) => code,
         }
+    }
+
+    /// Whether nothing is left to say of it.
+    #[cfg(feature = "mpi")]
+    pub(crate) fn is_told(&self) -> bool {
+        matches!(self.kind, Kind::Told(_))
+    }
+
+    /// Whether a signal stopped it.
+    #[cfg(feature = "mpi")]
+    pub(crate) fn is_interruption(&self) -> bool {
+        matches!(self.kind, Kind::Interrupted(_))
     }
 
     /// What is wrong.
@@ -94,6 +114,9 @@ fn short(text: &str) -> String {
 /// As it is told: `error: ...`, then `help: ...` for each remedy.
 impl std::fmt::Display for Failure {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if let Kind::Told(_) = self.kind {
+            return Ok(());
+        }
         if !matches!(self.kind, Kind::Interrupted(_)) {
             f.write_str("error: ")?;
         }
@@ -118,6 +141,7 @@ impl From<pelage::Error> for Failure {
             Error::Data(error) => error.into(),
             Error::Setting { name, value, allowed } => setting(name, &value, &allowed),
             Error::Settings(_) | Error::Folder { .. } => usage(),
+            Error::Elsewhere { .. } => Failure::told(1),
             Error::Frozen => usage().help("`--no-augmentation`, or `--unfreeze last-3`"),
             Error::Images(_) => failed().help("DATA after the run, or `--data DATA` where there are several"),
             Error::DifferentImages => usage().help("`pelage compare --data DATA` compares them on others"),

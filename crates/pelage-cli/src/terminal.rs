@@ -11,6 +11,8 @@ use indicatif::MultiProgress;
 use pelage::data::shown;
 
 use options::settled;
+#[cfg(feature = "mpi")]
+pub(crate) use options::silence;
 pub(crate) use options::{Options, begin, is_json, is_quiet, is_verbose};
 
 /// All bars: text is written above them, never through them.

@@ -13,6 +13,7 @@ use rayon::prelude::*;
 use crate::augment::mix::Mixture;
 use crate::augment::{Augmentation, Random};
 use crate::cache::DecodedImages;
+use crate::shard::Shard;
 use crate::targets::Targets;
 use crate::{Error, Result};
 use augmented::{Which, key};
@@ -26,6 +27,10 @@ pub struct Batch {
     pub targets: Targets,
     /// Which images they are.
     pub indices: Vec<usize>,
+    /// The place of the first of them, from 0, in the whole batch, of which this may be a part.
+    pub first: usize,
+    /// Images in the whole batch.
+    pub whole: usize,
 }
 
 /// In which order images come.
@@ -55,6 +60,8 @@ pub struct Pass {
     pub size: Option<[u32; 2]>,
     /// The batch to begin with, from 0.
     pub first_batch: usize,
+    /// Which part of each batch is made, of images that are what they are in the whole; there may be none in it.
+    pub part: Shard,
 }
 
 impl Default for Pass {
@@ -66,6 +73,7 @@ impl Default for Pass {
             augmentation: None,
             size: None,
             first_batch: 0,
+            part: Shard::WHOLE,
         }
     }
 }
@@ -175,9 +183,15 @@ const MIXTURE: u64 = 7;
 
 impl Work {
     fn batch(&self, number: usize) -> Result<Batch> {
-        let Pass { batch_size, order, .. } = self.pass;
-        let chosen = &self.indices[number * batch_size..];
-        let chosen = &chosen[..chosen.len().min(batch_size)];
+        let Pass {
+            batch_size,
+            order,
+            part,
+            ..
+        } = self.pass;
+        let whole = &self.indices[number * batch_size..];
+        let whole = &whole[..whole.len().min(batch_size)];
+        let rows = part.range(whole.len());
         let preprocessing = self.images.preprocessing();
         let normalization = preprocessing.normalization();
         let size = self.size()?;
@@ -186,10 +200,15 @@ impl Work {
         }
         let (kept, to) = (rows_and_columns(self.images.kept_size()), rows_and_columns(size));
         let each = to[0] * to[1] * 3;
+        let mixture = self.mixture(number, to);
+        // Each image is mixed with the one before it, which another part may begin or end with.
+        let before = mixture.filter(|_| !rows.is_empty() && rows.len() < whole.len());
+        let before = before.map(|_| whole[(rows.start + whole.len() - 1) % whole.len()]);
+        let chosen: Vec<_> = before.into_iter().chain(whole[rows.clone()].iter().copied()).collect();
         let mut pixels = vec![0.0; chosen.len() * each];
         pixels
             .par_chunks_mut(each)
-            .zip(chosen)
+            .zip(&chosen)
             .try_for_each(|(out, &index)| -> Result<()> {
                 match (&self.pass.augmentation, order) {
                     (Some(augmentation), Order::Shuffled { seed, epoch }) => {
@@ -206,13 +225,22 @@ impl Work {
                 Ok(())
             })?;
         let labels: Vec<_> = chosen.iter().map(|&index| self.images.label(index)).collect();
+        let mut targets = match mixture {
+            Some(mixture) if !chosen.is_empty() => mixture.apply(&mut pixels, to, &labels, self.images.classes().len()),
+            _ => Targets::Classes(labels),
+        };
+        if before.is_some() {
+            pixels.drain(..each);
+            if let Targets::Distributions { classes, values } = &mut targets {
+                values.drain(..*classes);
+            }
+        }
         Ok(Batch {
-            targets: match self.mixture(number, to) {
-                Some(mixture) => mixture.apply(&mut pixels, to, &labels, self.images.classes().len()),
-                None => Targets::Classes(labels),
-            },
+            targets,
             pixels,
-            indices: chosen.to_vec(),
+            indices: whole[rows.clone()].to_vec(),
+            first: rows.start,
+            whole: whole.len(),
         })
     }
 

@@ -10,6 +10,8 @@ use pelage_data::cache::{Cache, CacheMode, DecodedImages};
 use pelage_data::catalog::Catalog;
 use pelage_data::loader::{Batch, Order, Pass, batches};
 use pelage_data::preprocess::Preprocessing;
+use pelage_data::shard::Shard;
+use pelage_data::targets::Targets;
 
 const COUNT: usize = 23;
 const SHUFFLED: Order = Order::Shuffled { seed: 5, epoch: 2 };
@@ -60,8 +62,8 @@ fn all(images: &Arc<DecodedImages>, batch_size: usize, order: Order, first_batch
         batch_size,
         order,
         augmentation,
-        size: None,
         first_batch,
+        ..Pass::default()
     };
     batches(images.clone(), pass).map(Result::unwrap).collect()
 }
@@ -198,6 +200,63 @@ fn ranges_that_make_no_sense_are_an_error() {
             .contains("rotation_range")
     );
     assert!(source.next().is_none());
+}
+
+/// Of each image its target, as a distribution over the two classes.
+fn distributions(targets: &Targets) -> Vec<f32> {
+    match targets {
+        Targets::Classes(labels) => labels
+            .iter()
+            .flat_map(|&label| [0, 1].map(|class| f32::from(u8::from(class == label))))
+            .collect(),
+        Targets::Distributions { values, .. } => values.clone(),
+    }
+}
+
+#[test]
+fn parts_of_batches_are_the_batches() {
+    let images = images();
+    let mixed = |mixup, cutmix| Augmentation {
+        mixup,
+        cutmix,
+        ..Augmentation::article()
+    };
+    for augmentation in [mixed(0.0, 0.0), mixed(0.4, 0.0), mixed(0.0, 1.0)] {
+        let pass = |part| Pass {
+            batch_size: 5,
+            order: SHUFFLED,
+            augmentation: Some(augmentation.clone()),
+            part,
+            ..Pass::default()
+        };
+        let made = |part| {
+            batches(images.clone(), pass(part))
+                .map(Result::unwrap)
+                .collect::<Vec<_>>()
+        };
+        let whole = made(Shard::WHOLE);
+        assert!(
+            whole
+                .iter()
+                .all(|batch| (batch.first, batch.whole) == (0, batch.indices.len()))
+        );
+        // The last batch has three images, which are fewer than the parts.
+        for count in [2, 3, 4] {
+            let parts: Vec<_> = (1..=count).map(|number| made(Shard { number, count })).collect();
+            for (number, whole) in whole.iter().enumerate() {
+                let (mut pixels, mut targets, mut indices) = (Vec::new(), Vec::new(), Vec::new());
+                for part in parts.iter().map(|part| &part[number]) {
+                    assert_eq!((part.first, part.whole), (indices.len(), whole.indices.len()));
+                    assert_eq!(part.targets.len(), part.indices.len());
+                    pixels.extend_from_slice(&part.pixels);
+                    targets.extend(distributions(&part.targets));
+                    indices.extend_from_slice(&part.indices);
+                }
+                assert_eq!((&pixels, &indices), (&whole.pixels, &whole.indices), "{count} parts");
+                assert_eq!(targets, distributions(&whole.targets), "{count} parts");
+            }
+        }
+    }
 }
 
 #[test]

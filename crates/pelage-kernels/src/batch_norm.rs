@@ -54,6 +54,39 @@ pub struct Gradients {
     pub sum: Vec<f32>,
 }
 
+/// Other processes that normalize their parts of the same batch, so that all of it counts as one.
+#[derive(Clone, Copy)]
+pub struct Together<'a> {
+    /// Pixels of all parts.
+    pub pixels: usize,
+    /// Replaces numbers by their sums over all parts.
+    pub sum: &'a dyn Fn(&mut [f64]),
+}
+
+impl Together<'_> {
+    /// The statistics of all parts, given those of this one over so many pixels.
+    pub fn statistics(&self, own: &Statistics, pixels: usize) -> Statistics {
+        let (own_share, mean) = (
+            pixels as f64 / self.pixels as f64,
+            own.mean.iter().map(|&mean| f64::from(mean)),
+        );
+        let mut means: Vec<f64> = mean.clone().map(|mean| mean * own_share).collect();
+        (self.sum)(&mut means);
+        let variances = own.variance.iter().map(|&variance| f64::from(variance));
+        let about = variances
+            .zip(mean)
+            .zip(&means)
+            .map(|((variance, mean), all)| variance + (mean - all).powi(2));
+        let mut variances: Vec<f64> = about.map(|about| about * own_share).collect();
+        (self.sum)(&mut variances);
+        let narrow = |values: Vec<f64>| values.into_iter().map(|value| value as f32).collect();
+        Statistics {
+            mean: narrow(means),
+            variance: narrow(variances),
+        }
+    }
+}
+
 /// A row of channels, repeated a whole number of times to about [`WIDE`] values.
 fn wide(channels: usize) -> usize {
     channels * WIDE.div_ceil(channels)
@@ -153,7 +186,8 @@ pub fn forward(
 }
 
 /// Gradients, given that of the output; `output` is what [`forward`] returned. SiLU is not supported: its gradient
-/// cannot be computed from its output.
+/// cannot be computed from its output. Of a part of a batch, `together` with the others, those of scale and shift are
+/// the part's own.
 ///
 /// # Panics
 /// If the lengths do not match, or the activation is SiLU.
@@ -164,6 +198,7 @@ pub fn backward(
     affine: &Affine,
     output: &[f32],
     gradient: &[f32],
+    together: Option<Together>,
 ) -> Gradients {
     let channels = affine.scale.len();
     check(channels, input.len());
@@ -201,12 +236,17 @@ pub fn backward(
             .for_each(|(sum, &part)| *sum += f64::from(part));
     }
     let (sum, product) = sums.split_at(channels);
-    let pixels = (input.len() / channels) as f64;
+    let (mut all, mut pixels) = (sums.clone(), input.len() / channels);
+    if let Some(together) = together {
+        (together.sum)(&mut all);
+        pixels = together.pixels;
+    }
+    let pixels = pixels as f64;
     let deviation = |c: usize| 1.0 / (f64::from(statistics.variance[c]) + f64::from(affine.epsilon)).sqrt();
     // Input gradient: factor * (gradient - its mean - normalized input * mean of (gradient * normalized input)).
     let factor = |c: usize| f64::from(affine.scale[c]) * deviation(c);
-    let slope = |c: usize| -factor(c) * deviation(c).powi(2) * product[c] / pixels;
-    let constant = |c: usize| -factor(c) * sum[c] / pixels;
+    let slope = |c: usize| -factor(c) * deviation(c).powi(2) * all[channels + c] / pixels;
+    let constant = |c: usize| -factor(c) * all[c] / pixels;
     let row = |value: &dyn Fn(usize) -> f64| repeated((0..channels).map(|c| value(c) as f32), wide);
     let (factors, slopes, constants) = (row(&factor), row(&slope), row(&constant));
     let mut grad_input = Fresh::new(input.len());

@@ -25,8 +25,17 @@ pub fn apply(isa: Isa, seed: u64, probability: f32, input: &[f32], output: &mut 
 
 /// [`apply`] in place.
 pub fn apply_in_place(isa: Isa, seed: u64, probability: f32, values: &mut [f32]) {
-    let pieces = values.par_chunks_mut(PIECE).enumerate();
-    pieces.for_each(|(piece, values)| scale_piece(isa, Draw::new(seed, probability, piece), values));
+    apply_from(isa, seed, probability, 0, values);
+}
+
+/// The same for a part of the values, which begins at value `first` of all of them.
+pub fn apply_from(isa: Isa, seed: u64, probability: f32, first: usize, values: &mut [f32]) {
+    // Pieces begin where those of all values do.
+    let (begun, into) = (first / PIECE, first % PIECE);
+    let (head, rest) = values.split_at_mut(values.len().min(PIECE - into));
+    scale_piece(isa, Draw::new(seed, probability, begun).skip(into), head);
+    let pieces = rest.par_chunks_mut(PIECE).enumerate();
+    pieces.for_each(|(piece, values)| scale_piece(isa, Draw::new(seed, probability, begun + 1 + piece), values));
 }
 
 /// What the factors are drawn from; for a device whose memory the kernels cannot access, too: there the factor of value
@@ -61,6 +70,14 @@ impl Draw {
             first: first as u32,
             threshold: (f64::from(probability) * f64::from(1 << 24)).round() as u32,
             keep: 1.0 / (1.0 - probability),
+        }
+    }
+
+    /// The same from value `count` of its chunk on.
+    fn skip(self, count: usize) -> Self {
+        Draw {
+            first: self.first + count as u32,
+            ..self
         }
     }
 }

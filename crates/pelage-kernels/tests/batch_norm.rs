@@ -1,6 +1,6 @@
 //! Batch normalization against naive f64 loops, on every instruction set of this CPU.
 
-use pelage_kernels::batch_norm::{Affine, Statistics, backward, forward, statistics};
+use pelage_kernels::batch_norm::{Affine, Statistics, Together, backward, forward, statistics};
 use pelage_kernels::convolution::Activation;
 use pelage_kernels::isa::Isa;
 use proptest::prelude::*;
@@ -113,7 +113,7 @@ proptest! {
             close("variance", &found.variance, &truth.variance);
             let output = forward(isa, &x, &found, &affine, residual);
             close("output", &output, &truth.output);
-            let gradients = backward(isa, &x, &found, &affine, &output, &gradient);
+            let gradients = backward(isa, &x, &found, &affine, &output, &gradient, None);
             close("gradient of the sum", &gradients.sum, &truth.sum);
             close("gradient of the shift", &gradients.shift, &truth.shift);
             close("gradient of the scale", &gradients.scale, &truth.scale);
@@ -140,7 +140,7 @@ fn bit_identical_on_any_number_of_threads() {
             let isa = Isa::best();
             let found = statistics(isa, channels, &x);
             let output = forward(isa, &x, &found, &affine, None);
-            let gradients = backward(isa, &x, &found, &affine, &output, &gradient);
+            let gradients = backward(isa, &x, &found, &affine, &output, &gradient, None);
             (found, output, gradients.input, gradients.scale, gradients.shift)
         })
     };
@@ -163,4 +163,71 @@ fn lengths_are_checked() {
         variance: vec![1.0; 4],
     };
     forward(Isa::best(), &[1.0; 8], &found, &affine, Some(&[0.0; 4]));
+}
+
+#[test]
+fn parts_that_normalize_together_are_one_batch() {
+    let (channels, ends) = (5, [0, 7, 100, 240]);
+    let pixels = ends[3];
+    let (x, gradient) = (noise(1, channels * pixels), noise(2, channels * pixels));
+    let (scale, shift) = (noise(3, channels), noise(4, channels));
+    let affine = Affine {
+        scale: &scale,
+        shift: &shift,
+        epsilon: 1e-3,
+        activation: Activation::Relu,
+    };
+    let isa = Isa::best();
+    let whole = statistics(isa, channels, &x);
+    let output = forward(isa, &x, &whole, &affine, None);
+    let expected = backward(isa, &x, &whole, &affine, &output, &gradient, None);
+    let part = |i: usize| ends[i] * channels..ends[i + 1] * channels;
+    // What the parts sum, one sum after the other: each part begins again until it has met the others at all of them.
+    let (mut met, mut found): (Vec<Vec<f64>>, Vec<_>) = (Vec::new(), Vec::new());
+    for round in 0.. {
+        let given = std::cell::RefCell::new(Vec::new());
+        found = (0..3)
+            .map(|i| {
+                let number = std::cell::Cell::new(0);
+                let sum = |values: &mut [f64]| {
+                    match met.get(number.get()) {
+                        Some(sums) => values.copy_from_slice(sums),
+                        None if number.get() == met.len() => given.borrow_mut().push(values.to_vec()),
+                        None => {}
+                    }
+                    number.set(number.get() + 1);
+                };
+                let together = Together { pixels, sum: &sum };
+                let x = &x[part(i)];
+                let own = statistics(isa, channels, x);
+                let all = together.statistics(&own, x.len() / channels);
+                let output = forward(isa, x, &all, &affine, None);
+                let gradients = backward(isa, x, &all, &affine, &output, &gradient[part(i)], Some(together));
+                (all, output, gradients)
+            })
+            .collect();
+        let given = given.into_inner();
+        if given.is_empty() {
+            assert_eq!(round, 3, "means, variances, gradients");
+            break;
+        }
+        met.push(
+            (0..given[0].len())
+                .map(|i| given.iter().map(|one| one[i]).sum())
+                .collect(),
+        );
+    }
+    let wide = |values: &[f32]| values.iter().map(|&value| f64::from(value)).collect::<Vec<_>>();
+    let mut sums = [vec![0.0; channels], vec![0.0; channels]];
+    for (i, (all, own, gradients)) in found.iter().enumerate() {
+        close("mean", &all.mean, &wide(&whole.mean), 1e-6);
+        close("variance", &all.variance, &wide(&whole.variance), 1e-6);
+        close("output", own, &wide(&output[part(i)]), 1e-5);
+        close("input", &gradients.input, &wide(&expected.input[part(i)]), 1e-5);
+        for (sum, own) in sums.iter_mut().zip([&gradients.scale, &gradients.shift]) {
+            sum.iter_mut().zip(own).for_each(|(sum, own)| *sum += own);
+        }
+    }
+    close("scale", &sums[0], &wide(&expected.scale), 1e-5);
+    close("shift", &sums[1], &wide(&expected.shift), 1e-5);
 }

@@ -1,6 +1,6 @@
 //! Dropout: the fraction dropped, the scale, and that draws look independent.
 
-use pelage_kernels::dropout::{apply, apply_in_place};
+use pelage_kernels::dropout::{apply, apply_from, apply_in_place};
 use pelage_kernels::isa::Isa;
 
 mod support;
@@ -8,15 +8,15 @@ use support::noise;
 
 const LEN: usize = 200_000;
 
-/// The factors alone.
-fn mask(seed: u64, probability: f32, values: &mut [f32]) {
+/// The factors alone, from that of value `first` on.
+fn mask(seed: u64, probability: f32, first: usize, values: &mut [f32]) {
     values.fill(1.0);
-    apply_in_place(Isa::best(), seed, probability, values);
+    apply_from(Isa::best(), seed, probability, first, values);
 }
 
 fn kept(seed: u64, probability: f32) -> Vec<bool> {
     let mut values = vec![0.0; LEN];
-    mask(seed, probability, &mut values);
+    mask(seed, probability, 0, &mut values);
     values.iter().map(|value| *value > 0.0).collect()
 }
 
@@ -38,7 +38,7 @@ fn assert_independent(what: &str, a: &[bool], b: &[bool]) {
 fn fraction_and_scale() {
     for probability in [0.0, 0.1, 0.25, 0.5, 0.9] {
         let mut values = vec![0.0; LEN];
-        mask(7, probability, &mut values);
+        mask(7, probability, 0, &mut values);
         let keep = 1.0 / (1.0 - probability);
         assert!(values.iter().all(|v| *v == 0.0 || *v == keep));
         let dropped = values.iter().filter(|v| **v == 0.0).count() as f64 / LEN as f64;
@@ -61,7 +61,7 @@ fn probability_one_drops_everything() {
 fn every_instruction_set_draws_the_same() {
     let input = noise(1, 50_001);
     let mut expected = vec![0.0; input.len()];
-    mask(3, 0.25, &mut expected);
+    mask(3, 0.25, 0, &mut expected);
     expected.iter_mut().zip(&input).for_each(|(mask, value)| *mask *= value);
     for isa in Isa::available() {
         let (mut output, mut in_place) = (vec![f32::NAN; input.len()], input.clone());
@@ -75,9 +75,34 @@ fn every_instruction_set_draws_the_same() {
 #[test]
 fn a_prefix_does_not_depend_on_the_length() {
     let (mut short, mut long) = (vec![0.0; 777], vec![0.0; LEN]);
-    mask(5, 0.5, &mut short);
-    mask(5, 0.5, &mut long);
+    mask(5, 0.5, 0, &mut short);
+    mask(5, 0.5, 0, &mut long);
     assert_eq!(short, long[..777]);
+}
+
+#[test]
+fn parts_draw_what_the_whole_draws() {
+    let mut whole = vec![0.0; LEN];
+    mask(5, 0.5, 0, &mut whole);
+    for ends in [
+        &[1, 777, 1 << 14, 3 << 14, LEN][..],
+        &[(1 << 14) + 5, (1 << 15) - 1, LEN],
+    ] {
+        let mut first = 0;
+        for &end in ends {
+            let mut part = vec![1.0; end - first];
+            apply_from(Isa::best(), 5, 0.5, first, &mut part);
+            assert_eq!(part, whole[first..end], "{first}..{end}");
+            first = end;
+        }
+    }
+    // Beyond 2^32 values, where counters begin again under other keys.
+    let (first, mut far) = ((1 << 32) - 20_000, vec![0.0; 40_000]);
+    mask(5, 0.5, first, &mut far);
+    let mut beyond = vec![0.0; 20_000];
+    mask(5, 0.5, 1 << 32, &mut beyond);
+    assert_eq!(far[20_000..], beyond);
+    assert_ne!(beyond, whole[..20_000]);
 }
 
 #[test]

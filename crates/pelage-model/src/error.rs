@@ -73,6 +73,18 @@ pub enum Error {
         /// What was asked of it.
         reason: String,
     },
+    /// Of several processes that train together another one has failed, and says why.
+    #[error("process {rank} of those that train together has failed, and with it all of them")]
+    Elsewhere {
+        /// Its number, from 0.
+        rank: usize,
+    },
+    /// Processes that train together are not alike.
+    #[error("the processes that train together differ in {what}; they must have the same")]
+    Apart {
+        /// In what.
+        what: &'static str,
+    },
     /// A figure or page could not be drawn.
     #[error("cannot draw {what}: {reason}")]
     Rendering {

@@ -16,7 +16,7 @@ pub mod optimizer;
 mod pooling;
 
 pub use crate::options::{Activation, Options};
-pub use batch_norm::{Normalized, batch_norm, batch_norm_composed};
+pub use batch_norm::{Gather, Normalized, batch_norm, batch_norm_composed};
 pub use chain::{Link, convolution_chain};
 pub use conv_block::{PackedBlock, conv_block, conv_block_composed};
 pub use convolution::{Packed, convolution, convolution_composed, convolution_packed};

@@ -234,6 +234,8 @@ impl Features {
                 .collect(),
             targets: Targets::Classes(indices.iter().map(|&i| self.label(i)).collect()),
             indices: indices.to_vec(),
+            first: 0,
+            whole: indices.len(),
         }
     }
 }

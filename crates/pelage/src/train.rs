@@ -2,6 +2,7 @@
 //! it to stop. It writes nothing itself: results to keep go to a [`Keep`].
 
 pub mod advice;
+mod alike;
 pub mod average;
 pub mod backbone;
 pub mod checkpoint;
@@ -15,12 +16,15 @@ pub mod keep;
 pub mod loss;
 pub mod memory;
 pub mod metrics;
+#[cfg(feature = "mpi")]
+pub mod mpi;
 pub mod named;
 pub mod optimizer;
 pub mod outcome;
 mod passes;
 pub mod progress;
 pub mod range_test;
+pub mod ranks;
 pub mod recipe;
 pub mod recipes;
 pub mod samples;
@@ -49,6 +53,7 @@ pub use memory::train;
 use metrics::Metrics;
 pub use outcome::{EndReason, Outcome};
 use progress::Progress;
+use ranks::Ranks;
 pub use recipe::Recipe;
 pub use samples::{Data, Samples, Sets};
 use schedule::Scheduler;
@@ -59,11 +64,13 @@ use step::Learner;
 const CHECKPOINT_SECONDS: f64 = 60.0;
 
 /// Trains the network of `start` by `recipe` on `device`; continues from the checkpoint `from`, if given. Results to
-/// keep go to `keep`, events to `observe`.
+/// keep go to `keep`, events to `observe`. Of several processes that train together, the `ranks`, each calls this, and
+/// all go the same way; one that returns an error has to tell the others by [`Ranks::fail`], unless it was told by them
+/// ([`Error::Elsewhere`]).
 ///
 /// # Errors
 /// A checkpoint of another network or other images, a loss that became NaN, images that can no longer be read, and any
-/// error of `keep`.
+/// error of `keep`; ranks that cannot train together, or another one that has failed.
 pub fn fit(
     recipe: &Recipe,
     start: &Start,
@@ -72,8 +79,10 @@ pub fn fit(
     from: Option<Snapshot>,
     keep: &mut dyn Keep,
     observe: &mut dyn FnMut(&Event) -> Control,
+    ranks: &Ranks,
 ) -> Result<Outcome> {
     recipe.validate()?;
+    recipe.check_ranks(ranks.size(), data.train.len(), device)?;
     if recipe.is_solved() {
         return solve(recipe, start, data, device, from, keep, observe);
     }
@@ -84,6 +93,9 @@ pub fn fit(
         Some(snapshot) => snapshot.restore(fresh, data).map_err(|reason| keep.refused(reason))?,
         None => (fresh, Progress::default()),
     };
+    learner = learner.among(ranks);
+    let pictures = alike::pictures(ranks, data)?;
+    alike::check(&learner, pictures)?;
     let mut reason = progress.finished(recipe);
 
     while reason.is_none() {
@@ -99,6 +111,7 @@ pub fn fit(
         });
         let mut source = data.train.batches(Pass {
             first_batch: progress.batch,
+            part: ranks.part(),
             ..recipe.training_pass(progress.epoch, side)
         });
         while progress.batch < batches {
@@ -119,7 +132,7 @@ pub fn fit(
                 step: progress.step,
                 learning_rate,
             });
-            let stop = control == Control::Stop;
+            let stop = any(ranks, control == Control::Stop)?;
             if stop || last_saved.elapsed().as_secs_f64() > CHECKPOINT_SECONDS {
                 let mut so_far = progress.clone();
                 so_far.seconds += started.elapsed().as_secs_f64();
@@ -155,7 +168,8 @@ pub fn fit(
             improved,
             confusion_matrix,
         });
-        if control == Control::Stop && reason.is_none() {
+        alike::check(&learner, pictures)?;
+        if any(ranks, control == Control::Stop)? && reason.is_none() {
             reason = Some(EndReason::Interrupted);
         }
     }
@@ -207,6 +221,13 @@ fn solve(
     Ok(progress.outcome(EndReason::Finished))
 }
 
+/// Whether any rank asks for it.
+fn any(ranks: &Ranks, asks: bool) -> Result<bool> {
+    let mut asking = [f64::from(u8::from(asks))];
+    ranks.agree(&mut asking)?;
+    Ok(asking[0] > 0.0)
+}
+
 fn evaluated(learner: &Learner) -> Result<pelage_model::networks::Network> {
     learner.evaluated().map_err(|reason| Error::model("checkpoint", reason))
 }
@@ -222,11 +243,19 @@ fn validate(
     let (network, total) = (evaluated(learner)?, data.validation.len());
     let (side, flip) = learner.recipe.validation(epoch);
     let shape = data.validation.shape_at(side);
-    let mut running = Metrics::default();
+    let (mut running, mut seen) = (Metrics::default(), 0);
     let classes = data.validation.classes().len();
     let mut confusion_matrix = (classes <= CONFUSED_CLASSES).then(|| vec![vec![0; classes]; classes]);
-    for batch in data.validation.batches(learner.recipe.validation_pass(side)) {
+    let pass = Pass {
+        part: learner.ranks.part(),
+        ..learner.recipe.validation_pass(side)
+    };
+    for batch in data.validation.batches(pass) {
         let batch = batch?;
+        seen += batch.whole;
+        if batch.targets.is_empty() {
+            continue;
+        }
         let pixels = input::tensor(batch.pixels, shape, &learner.device);
         let logits = match flip {
             true => {
@@ -241,10 +270,18 @@ fn validate(
         }
         let correct = metrics::count_correct(&answers);
         running.add(batch.targets.len(), f64::from(to_vec(loss)[0]), correct);
-        observe(&Event::Validation {
-            images: running.images,
-            total,
-        });
+        observe(&Event::Validation { images: seen, total });
+    }
+    running.gather(&learner.ranks)?;
+    if let Some(matrix) = &mut confusion_matrix {
+        let mut counts: Vec<_> = matrix.iter().flatten().map(|&count| count as f64).collect();
+        learner.ranks.sum_counts(&mut counts);
+        let mut counts = counts.into_iter();
+        matrix
+            .iter_mut()
+            .flatten()
+            .zip(&mut counts)
+            .for_each(|(cell, count)| *cell = count as usize);
     }
     Ok((running, confusion_matrix))
 }

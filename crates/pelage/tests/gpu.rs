@@ -12,7 +12,11 @@ use support::{formula, gradients};
 
 mod support;
 
-const TRAINING: Mode = Mode::Train { seed: 0, step: 0 };
+const TRAINING: Mode = Mode::Train {
+    seed: 0,
+    step: 0,
+    first: 0,
+};
 const CLASSES: usize = 5;
 const BATCH: usize = 4;
 const SIDE: usize = 64;

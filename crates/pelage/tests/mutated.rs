@@ -17,6 +17,7 @@ use pelage::model::trust::Judge;
 use pelage::model::values::{Named, Values};
 use pelage::train::checkpoint::Snapshot;
 use pelage::train::progress::Progress;
+use pelage::train::ranks::Ranks;
 use pelage::train::recipe::OptimizerKind;
 use pelage::train::step::Learner;
 use pelage::train::{Control, Data, Keep, Sets, Start, fit, start};
@@ -296,9 +297,17 @@ impl Trained {
         let sets: Sets = split(images, 0.25, 0).unwrap().into();
         let (start, data) = start::open(&recipe, &sets, CacheMode::Ram, &device, &|_| {}).unwrap();
         let mut last = Last(Vec::new());
-        fit(&recipe, &start, &data, &device, None, &mut last, &mut |_| {
-            Control::Continue
-        })
+        let mut go_on = |_: &_| Control::Continue;
+        fit(
+            &recipe,
+            &start,
+            &data,
+            &device,
+            None,
+            &mut last,
+            &mut go_on,
+            &Ranks::alone(),
+        )
         .unwrap();
         Trained {
             recipe,

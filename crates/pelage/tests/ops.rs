@@ -198,14 +198,14 @@ fn the_dense_layer_equals_its_composition() {
 fn dropout_uses_the_same_mask_forward_and_backward() {
     let device = Device::flex().autodiff();
     let x = Tensor::<2>::ones([40, 500], &device).require_grad();
-    let y = ops::dropout(x.clone(), 7, 0.25);
+    let y = ops::dropout(x.clone(), 7, 0.25, 0);
     let mut gradients = y.clone().sum().backward();
     let (y, gradient) = (to_vec(y.inner()), to_vec(x.grad_remove(&mut gradients).unwrap()));
     assert_eq!(y, gradient);
     let dropped = y.iter().filter(|value| **value == 0.0).count() as f64 / y.len() as f64;
     assert!((dropped - 0.25).abs() < 0.02, "{dropped}");
     assert!(y.iter().all(|value| *value == 0.0 || (*value - 4.0 / 3.0).abs() < 1e-6));
-    let other = to_vec(ops::dropout(x.inner(), 8, 0.25));
+    let other = to_vec(ops::dropout(x.inner(), 8, 0.25, 0));
     assert!(other != y);
 }
 

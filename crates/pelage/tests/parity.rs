@@ -153,7 +153,14 @@ fn a_training_step_of_resnet18_equals_torchvision() {
         .unwrap();
     let (truth, device) = (training().resnet18, Device::flex().autodiff());
     let network = pretrained(record).network(&device).unwrap();
-    let logits = network.forward(pixels([4, 32, 48], &device), Mode::Train { seed: 0, step: 0 });
+    let logits = network.forward(
+        pixels([4, 32, 48], &device),
+        Mode::Train {
+            seed: 0,
+            step: 0,
+            first: 0,
+        },
+    );
     assert_close(&to_vec(logits.clone().inner()), &truth.logits, "logits in training");
     let mut one_hot = vec![0.0; truth.labels.len() * CLASSES];
     truth

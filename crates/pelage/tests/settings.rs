@@ -122,8 +122,9 @@ fn cases() -> Vec<Case> {
     ]
 }
 
-/// Settings that are files, or lists of tables; `what_lies_elsewhere_changes_something` is about them.
-const ELSEWHERE: [&str; 3] = ["weights", "head_from", "beside"];
+/// Settings that are files, or lists of tables; `what_lies_elsewhere_changes_something` is about them. The last one
+/// means something among several processes, see `ranks.rs`.
+const ELSEWHERE: [&str; 4] = ["weights", "head_from", "beside", "sync_batch_norm"];
 /// What is no setting: tables whose parts are, and a record of what a run began with.
 const NO_SETTING: [&str; 3] = ["augmentation", "transfer", "weights_hash"];
 

@@ -12,7 +12,11 @@ mod support;
 
 const SIZE: [usize; 2] = [40, 48];
 const CLASSES: usize = 3;
-const TRAINING: Mode = Mode::Train { seed: 7, step: 1 };
+const TRAINING: Mode = Mode::Train {
+    seed: 7,
+    step: 1,
+    first: 0,
+};
 
 fn pixels(count: usize, device: &Device) -> Tensor<4> {
     let numbers = (0..count * SIZE[0] * SIZE[1] * 3).map(|i| (((i * 2_654_435_761) >> 7) % 2001) as f32 / 1000.0 - 1.0);

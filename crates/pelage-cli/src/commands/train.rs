@@ -4,6 +4,7 @@ mod arguments;
 mod flags;
 mod folds;
 mod lines;
+mod ranks;
 pub(super) mod rate;
 mod settings;
 
@@ -15,6 +16,7 @@ use pelage::runs::{Extension, fine_tune, free_folder};
 use pelage::train::advice::{self, Advice, Majority};
 use pelage::train::forecast::Forecast;
 use pelage::train::history::HistoryRow;
+use pelage::train::ranks::Ranks;
 use pelage::train::{EndReason, Outcome as Trained, Samples, loss};
 use pelage::{Config, Model, Recipe, Run};
 
@@ -74,13 +76,33 @@ pub fn training(arguments: Vec<OsString>) -> Result<Training, Failure> {
 }
 
 pub(super) fn run(arguments: Arguments) -> Outcome {
+    ranks::among(|ranks| {
+        ranks::check(&arguments, ranks)?;
+        match ranks.is_first() {
+            true => first(&arguments, ranks),
+            false => joined(&arguments, ranks),
+        }
+    })
+}
+
+/// As one of the processes that write and tell nothing.
+fn joined(arguments: &Arguments, ranks: &Ranks) -> Outcome {
+    let run = match &arguments.resume {
+        Some(folder) => Run::join_resumed(folder, extension(arguments)?, &|_| {}),
+        None => Run::join(config(arguments)?, &|_| {}),
+    };
+    ranks::follow(&run?, ranks).map(|_| String::new())
+}
+
+/// As the only process, or the first of several.
+fn first(arguments: &Arguments, ranks: &Ranks) -> Outcome {
     let lines = Lines::asked();
     if let Some(folder) = &arguments.resume {
         let task = Task::new();
-        let run = Run::resume(folder, extension(&arguments)?, &|progress| task.show(progress));
+        let run = Run::resume(folder, extension(arguments)?, &|progress| task.show(progress));
         task.finish();
         let (run, was_calibrated) = (run.map_err(failed)?, is_calibrated(folder));
-        let ended = ended(&run, lines);
+        let ended = ended(&run, lines, ranks);
         if was_calibrated && !is_calibrated(folder) {
             let folder = quoted(folder);
             tell(format_args!(
@@ -89,7 +111,7 @@ pub(super) fn run(arguments: Arguments) -> Outcome {
         }
         return ended;
     }
-    let mut config = config(&arguments)?;
+    let mut config = config(arguments)?;
     if arguments.finds_rate() && arguments.transferring.fine_tune {
         let told = "--learning-rate auto finds one rate, and --fine-tune trains by two";
         return Err(Failure::usage(told).help("give --learning-rate RATE"));
@@ -104,7 +126,7 @@ pub(super) fn run(arguments: Arguments) -> Outcome {
         }
     };
     if let Some(count) = arguments.folds {
-        return folds::run(config, usize::from(count), &folder, &arguments, lines);
+        return folds::run(config, usize::from(count), &folder, arguments, lines);
     }
     if arguments.finds_rate() {
         // Another's run is refused before the test, not after it.
@@ -113,7 +135,7 @@ pub(super) fn run(arguments: Arguments) -> Outcome {
     }
     let again = again(&folder);
     let run = created(config, &folder, arguments.transferring.fine_tune, &again, lines)?;
-    ended(&run, lines)
+    ended(&run, lines, ranks)
 }
 
 /// Whether the model of a run has a calibration, which better weights do not take over.
@@ -138,7 +160,10 @@ fn created(mut config: Config, folder: &Path, fine_tune: bool, again: &str, line
         config = whole;
         task.finish();
         if let Some(head) = head {
-            tell(described(&head, &trained(&head, Some(again.into()), lines)?));
+            tell(described(
+                &head,
+                &trained(&head, Some(again.into()), lines, &Ranks::alone())?,
+            ));
         }
     }
     let run = Run::create(config, folder, &show);
@@ -147,8 +172,8 @@ fn created(mut config: Config, folder: &Path, fine_tune: bool, again: &str, line
 }
 
 /// Trains `run`; its description is the result, or where lines are wanted, these are.
-fn ended(run: &Run, lines: Lines) -> Outcome {
-    let described = train(run, lines)?;
+fn ended(run: &Run, lines: Lines, ranks: &Ranks) -> Outcome {
+    let described = described(run, &trained(run, None, lines, ranks)?);
     match is_json() {
         true => {
             tell(described);
@@ -169,12 +194,18 @@ fn failed(error: pelage::Error) -> Failure {
 
 /// Trains `run` under progress bars, and describes the result.
 pub(super) fn train(run: &Run, lines: Lines) -> Outcome {
-    Ok(described(run, &trained(run, None, lines)?))
+    Ok(described(run, &trained(run, None, lines, &Ranks::alone())?))
 }
 
 /// Trains `run`; where a signal ends it, the failure says how to go on: by `again`, or by resuming it.
-fn trained(run: &Run, again: Option<String>, lines: Lines) -> Result<Trained, Failure> {
+fn trained(run: &Run, again: Option<String>, lines: Lines, ranks: &Ranks) -> Result<Trained, Failure> {
     tell(format_args!("{}\n", run.describe()));
+    if !ranks.is_alone() {
+        let size = ranks.size();
+        tell(format_args!(
+            "{size} processes train together, each on its part of every batch\n"
+        ));
+    }
     lines.started(run);
     let Recipe { model, transfer, .. } = &run.config.recipe;
     if transfer.is_none() && model.is_backbone() {
@@ -220,7 +251,8 @@ fn trained(run: &Run, again: Option<String>, lines: Lines) -> Result<Trained, Fa
             lines.note(&note);
             tell(note);
         }
-        if !run.config.recipe.is_solved() {
+        // What one process takes says little of several.
+        if !run.config.recipe.is_solved() && ranks.is_alone() {
             let forecast = run.forecast()?;
             lines.forecast(&forecast, run.config.recipe.epochs);
             tell(forecasted(&forecast, &run.config.recipe));
@@ -233,7 +265,7 @@ fn trained(run: &Run, again: Option<String>, lines: Lines) -> Result<Trained, Fa
     };
     let mut display = progress::Training::new(detail);
     let train = || {
-        run.train(&mut |event| {
+        run.train_among(ranks, &mut |event| {
             lines.observe(event);
             display.observe(event)
         })

@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anstream::ColorChoice;
 use clap::{Args, ValueEnum};
@@ -50,9 +51,18 @@ pub(super) fn settled() -> Options {
     SETTLED.get().copied().unwrap_or_default()
 }
 
+/// Whether another process of the same work tells how it goes.
+static SILENT: AtomicBool = AtomicBool::new(false);
+
+/// From now on errors alone are told.
+#[cfg(feature = "mpi")]
+pub(crate) fn silence() {
+    SILENT.store(true, Ordering::Relaxed);
+}
+
 /// Whether results and errors alone are wanted.
 pub(crate) fn is_quiet() -> bool {
-    settled().quiet
+    settled().quiet || SILENT.load(Ordering::Relaxed)
 }
 
 /// Whether decisions are told.

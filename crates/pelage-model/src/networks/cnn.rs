@@ -132,7 +132,14 @@ mod tests {
         assert_eq!(one.graph(), other.graph());
         assert_eq!(parameters::read(&one), parameters::read(&other));
         let pixels = drawn([2, 33, 40, 3], 0.0, 1.0, &mut 1);
-        for mode in [Mode::Infer, Mode::Train { seed: 3, step: 5 }] {
+        for mode in [
+            Mode::Infer,
+            Mode::Train {
+                seed: 3,
+                step: 5,
+                first: 0,
+            },
+        ] {
             let [a, b] = [&one, &other].map(|network| to_vec(network.forward(pixels.clone(), mode)));
             assert_eq!(a, b);
         }

@@ -121,7 +121,8 @@ impl Network {
     pub fn node(&self, i: usize, mut inputs: Vec<Tensor<4>>, mode: Mode) -> Tensor<4> {
         let node = &self.graph.nodes[i];
         let x = inputs.remove(0);
-        let training = matches!(mode, Mode::Train { .. }) && !self.is_frozen(&node.name);
+        let learns = matches!(mode, Mode::Train { .. }) && !self.is_frozen(&node.name);
+        let training = learns.then_some(&self.batch);
         match (&node.operation, self.layers.get(&node.name)) {
             (Operation::Convolution(convolution), Some(Layer::Convolution(layer))) => {
                 layer.forward(x, inputs.pop(), convolution, training)
@@ -182,12 +183,12 @@ fn padded(x: Tensor<4>, [top, left, bottom, right]: [usize; 4]) -> Tensor<4> {
 
 /// Inverted dropout (Srivastava et al. 2014): a counter-based mask, so that a resumed run draws the same one.
 fn drop(x: Tensor<4>, probability: f32, layer: u64, mode: Mode) -> Tensor<4> {
-    let Mode::Train { seed, step } = mode else {
+    let Mode::Train { seed, step, first } = mode else {
         return x;
     };
     let key = mask_key(seed, step, layer);
     let shape = x.dims();
-    ops::dropout(x.flatten(1, 3), key, probability).reshape(shape)
+    ops::dropout(x.flatten(1, 3), key, probability, first).reshape(shape)
 }
 
 /// A distinct key for every mask of a run.
@@ -234,7 +235,11 @@ mod tests {
             };
             network.forward_with(
                 Tensor::ones([1, 1, 1, 8], &device),
-                Mode::Train { seed: 7, step },
+                Mode::Train {
+                    seed: 7,
+                    step,
+                    first: 0,
+                },
                 &mut tap,
             );
         }

@@ -7,7 +7,7 @@ use burn::tensor::{Device, TensorData};
 use super::graph::Convolution;
 use crate::ops;
 use crate::options::{Activation, Options};
-use crate::values::{Named, Values};
+use crate::values::{Named, Values, to_vec};
 
 /// A layer with parameters.
 #[derive(Module, Debug)]
@@ -54,6 +54,11 @@ pub(super) struct DenseLayer {
     bias: Param<Tensor<1>>,
 }
 
+/// The batch that norms take their statistics of in training: what is computed here, or that together with the parts of
+/// other processes.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Batch(pub(super) Option<ops::Gather>);
+
 /// Weight of a batch in the running statistics: PyTorch's default.
 const MOMENTUM: f64 = 0.1;
 
@@ -82,14 +87,14 @@ impl ConvolutionLayer {
         }
     }
 
-    /// `[n, h, w, ci]` to `[n, h', w', co]`. In training, a batch norm uses the statistics of the batch and updates its
+    /// `[n, h, w, ci]` to `[n, h', w', co]`. In `training`, a batch norm uses the batch's statistics and updates its
     /// running ones; otherwise the running ones are folded into the convolution.
     pub(super) fn forward(
         &self,
         input: Tensor<4>,
         residual: Option<Tensor<4>>,
         convolution: &Convolution,
-        training: bool,
+        training: Option<&Batch>,
     ) -> Tensor<4> {
         let [_, h, w, _] = input.dims();
         let (options, weight) = (convolution.options([h, w]), self.weight.val());
@@ -103,13 +108,13 @@ impl ConvolutionLayer {
             };
             return ops::convolution_packed(input, weight, bias, &options, residual, packed);
         };
-        if training {
+        if let Some(batch) = training {
             let plain = Options {
                 activation: Activation::None,
                 ..options
             };
             let convolved = ops::convolution(input, weight, None, &plain, None);
-            return norm.train(convolved, epsilon, residual, options.activation);
+            return norm.train(convolved, epsilon, residual, options.activation, batch);
         }
         let (scale, shift) = norm.scale_and_shift(epsilon);
         let channels = scale.dims()[0];
@@ -120,6 +125,17 @@ impl ConvolutionLayer {
             &options,
             residual,
         )
+    }
+}
+
+impl Layer {
+    /// Its batch norm, if it has one.
+    pub(super) fn norm(&self) -> Option<&BatchNorm> {
+        match self {
+            Layer::Convolution(layer) => layer.norm.as_ref(),
+            Layer::Norm(norm) => Some(norm),
+            Layer::Dense(_) => None,
+        }
     }
 }
 
@@ -167,9 +183,15 @@ impl BatchNorm {
     }
 
     /// By the batch's statistics in training, otherwise by the running ones; then the activation.
-    pub(super) fn forward(&self, x: Tensor<4>, epsilon: f64, activation: Activation, training: bool) -> Tensor<4> {
-        if training {
-            return self.train(x, epsilon, None, activation);
+    pub(super) fn forward(
+        &self,
+        x: Tensor<4>,
+        epsilon: f64,
+        activation: Activation,
+        training: Option<&Batch>,
+    ) -> Tensor<4> {
+        if let Some(batch) = training {
+            return self.train(x, epsilon, None, activation, batch);
         }
         let (scale, shift) = self.scale_and_shift(epsilon);
         let channels = scale.dims()[0];
@@ -185,11 +207,18 @@ impl BatchNorm {
     }
 
     /// Normalizes by the batch's mean and variance per channel, adds the residual, and applies the activation.
-    fn train(&self, x: Tensor<4>, epsilon: f64, residual: Option<Tensor<4>>, activation: Activation) -> Tensor<4> {
-        let [n, h, w, _] = x.dims();
-        let done = ops::batch_norm(x, self.scale(), self.bias.val(), epsilon, residual, activation);
+    fn train(
+        &self,
+        x: Tensor<4>,
+        epsilon: f64,
+        residual: Option<Tensor<4>>,
+        activation: Activation,
+        batch: &Batch,
+    ) -> Tensor<4> {
+        let (scale, shift) = (self.scale(), self.bias.val());
+        let done = ops::batch_norm(x, scale, shift, epsilon, residual, activation, batch.0.as_ref());
         // The running variance is the unbiased one, as in PyTorch.
-        let count = (n * h * w) as f64;
+        let count = done.pixels as f64;
         let unbiased = done.variance * (count / (count - 1.0).max(1.0));
         for (state, new) in [(&self.running_mean, done.mean), (&self.running_var, unbiased)] {
             state.update(state.value_sync() * (1.0 - MOMENTUM) + new * MOMENTUM);
@@ -197,6 +226,28 @@ impl BatchNorm {
             state.value_sync();
         }
         done.output
+    }
+
+    /// The running means, then the running variances.
+    pub(super) fn statistics(&self) -> Vec<f32> {
+        [&self.running_mean, &self.running_var]
+            .map(|state| to_vec(state.value_sync()))
+            .concat()
+    }
+
+    /// Replaces them by the first of `values`, and returns the others.
+    pub(super) fn set_statistics<'a>(&self, mut values: &'a [f32]) -> &'a [f32] {
+        for state in [&self.running_mean, &self.running_var] {
+            let now = state.value_sync();
+            let (own, rest) = values.split_at(now.dims()[0]);
+            state.update(Tensor::from_data(
+                TensorData::new(own.to_vec(), [own.len()]),
+                &now.device(),
+            ));
+            state.value_sync();
+            values = rest;
+        }
+        values
     }
 
     /// The `a` and `b` of the norm by running statistics, `a * x + b`.

@@ -8,7 +8,7 @@ use burn::module::{Devices, Module, ModuleMapper, ModuleVisitor};
 use burn::tensor::Device;
 
 use super::graph::{Graph, Norm, Operation};
-use super::layer::{BatchNorm, ConvolutionLayer, DenseLayer, Layer};
+use super::layer::{Batch, BatchNorm, ConvolutionLayer, DenseLayer, Layer};
 use super::{Architecture, head::Head, init};
 use crate::values::Named;
 
@@ -23,6 +23,8 @@ pub enum Mode {
         seed: u64,
         /// The step, counted over the whole run.
         step: u64,
+        /// The place of the first image, from 0, in a batch of which this may be a part.
+        first: usize,
     },
 }
 
@@ -39,6 +41,8 @@ pub struct Network {
     pub(super) blocks: Arc<BTreeSet<usize>>,
     /// Chains of fused convolutions, by their last one.
     pub(super) chains: Arc<BTreeMap<usize, Vec<usize>>>,
+    /// What batch norms take their statistics of.
+    pub(super) batch: Batch,
 }
 
 impl Network {
@@ -90,6 +94,7 @@ impl Network {
             layers,
             frozen: BTreeSet::new(),
             blocks: Arc::new(blocks),
+            batch: Batch::default(),
         }
     }
 

@@ -6,8 +6,10 @@ use burn::module::Module;
 
 use super::graph::{Node, Operation};
 use super::head::Head;
+use super::layer::Batch;
 use super::network::Network;
 use super::{init, parameters};
+use crate::ops::Gather;
 use crate::options::Activation;
 
 impl Network {
@@ -50,6 +52,15 @@ impl Network {
         Network {
             graph: Arc::new(graph),
             ..self.clone().unfused()
+        }
+    }
+
+    /// The same network whose batch norms take their statistics in training over the parts of a batch that several
+    /// processes have.
+    pub fn with_norms_over(self, all: Gather) -> Self {
+        Network {
+            batch: Batch(Some(all)),
+            ..self
         }
     }
 

@@ -1,5 +1,7 @@
 //! Batch normalization in training, fused with the residual sum and activation that usually follow.
 
+use std::sync::Arc;
+
 use burn::Tensor;
 use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
 use burn::backend::autodiff::grads::Gradients;
@@ -8,7 +10,7 @@ use burn::backend::flex::FlexTensor;
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, AutodiffBackend, Backend, Dispatch, Flex, TensorMetadata, backend_extension};
 use burn::tensor::module;
-use pelage_kernels::batch_norm::{self as kernel, Affine, Statistics};
+use pelage_kernels::batch_norm::{self as kernel, Affine, Statistics, Together};
 use pelage_kernels::isa::Isa;
 
 use super::backward::propagate;
@@ -23,10 +25,24 @@ pub struct Normalized {
     pub mean: Tensor<1>,
     /// Biased variance of the batch, `[c]`, without gradient.
     pub variance: Tensor<1>,
+    /// Pixels of the batch.
+    pub pixels: usize,
+}
+
+/// Replaces numbers by their sums over all processes that each normalize a part of the same batch.
+#[derive(Clone)]
+pub struct Gather(pub Arc<dyn Fn(&mut [f64]) + Send + Sync>);
+
+impl std::fmt::Debug for Gather {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Gather")
+    }
 }
 
 /// `activation((input - mean) / sqrt(variance + epsilon) * scale + shift + residual)`, with the mean and variance of
 /// each channel over the batch (Ioffe and Szegedy 2015).
+///
+/// Where there is a `gather`, on the CPU alone, `input` is a part of the batch; mean and variance are those of all of it.
 ///
 /// # Shapes
 /// `input` and `residual` `[n, h, w, c]`; `scale` and `shift` `[c]`.
@@ -37,12 +53,20 @@ pub fn batch_norm(
     epsilon: f64,
     residual: Option<Tensor<4>>,
     activation: Activation,
+    gather: Option<&Gather>,
 ) -> Normalized {
     if !runs_on_kernels(&input) {
         return batch_norm_composed(input, scale, shift, epsilon, residual, activation);
     }
     let (fused, after) = activation.fused();
+    let [n, h, w, _] = input.dims();
+    let mut pixels = [(n * h * w) as f64];
+    if let Some(Gather(sum)) = gather {
+        sum(&mut pixels);
+    }
+    let pixels = pixels[0] as usize;
     let settings = Settings {
+        together: gather.map(|gather| (pixels, gather.clone())),
         epsilon: epsilon as f32,
         activation: fused,
         has_residual: residual.is_some(),
@@ -61,6 +85,7 @@ pub fn batch_norm(
         output: after.apply(Tensor::from_dispatch(output)),
         mean: Tensor::from_dispatch(mean),
         variance: Tensor::from_dispatch(variance),
+        pixels,
     }
 }
 
@@ -73,6 +98,7 @@ pub fn batch_norm_composed(
     residual: Option<Tensor<4>>,
     activation: Activation,
 ) -> Normalized {
+    let [n, h, w, _] = input.dims();
     let done = module::batch_norm_train(input.permute([0, 3, 1, 2]), scale, shift, epsilon);
     let normal = done.output.permute([0, 2, 3, 1]);
     let sum = match residual {
@@ -83,15 +109,27 @@ pub fn batch_norm_composed(
         output: activation.apply(sum),
         mean: done.mean,
         variance: done.variance,
+        pixels: n * h * w,
     }
 }
 
 /// The arguments of a batch norm besides tensors. A missing residual is a tensor of one unused value.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Settings {
     epsilon: f32,
     activation: Activation,
     has_residual: bool,
+    /// Pixels of the batch of which this is a part, and what the other parts know.
+    together: Option<(usize, Gather)>,
+}
+
+impl Settings {
+    fn together(&self) -> Option<Together<'_>> {
+        self.together.as_ref().map(|(pixels, Gather(sum))| Together {
+            pixels: *pixels,
+            sum: &**sum,
+        })
+    }
 }
 
 /// Batch norm in training, as a Burn backend extension.
@@ -130,8 +168,11 @@ impl BatchNormBackend for Flex {
     ) -> (FlexTensor, FlexTensor, FlexTensor) {
         let [input, scale, shift, residual] = [input, scale, shift, residual].map(|tensor| tensor.to_contiguous());
         let channels = scale.shape().num_elements();
-        let statistics = kernel::statistics(Isa::best(), channels, values(&input));
-        let affine = affine(&scale, &shift, settings);
+        let mut statistics = kernel::statistics(Isa::best(), channels, values(&input));
+        if let Some(together) = settings.together() {
+            statistics = together.statistics(&statistics, values(&input).len() / channels);
+        }
+        let affine = affine(&scale, &shift, &settings);
         let residual = settings.has_residual.then(|| values(&residual));
         let output = kernel::forward(Isa::best(), values(&input), &statistics, &affine, residual);
         (
@@ -153,9 +194,10 @@ impl BatchNormBackward for Flex {
             Isa::best(),
             values(&input),
             &statistics,
-            &affine(&scale, &shift, settings),
+            &affine(&scale, &shift, &settings),
             values(&output),
             values(&gradient.to_contiguous()),
+            settings.together(),
         );
         let (shape, channels) = (dims::<4>(&input), [statistics.mean.len()]);
         [
@@ -167,7 +209,7 @@ impl BatchNormBackward for Flex {
     }
 }
 
-fn affine<'a>(scale: &'a FlexTensor, shift: &'a FlexTensor, settings: Settings) -> Affine<'a> {
+fn affine<'a>(scale: &'a FlexTensor, shift: &'a FlexTensor, settings: &Settings) -> Affine<'a> {
     Affine {
         scale: values(scale),
         shift: values(shift),
@@ -201,7 +243,7 @@ impl<B: BatchNormBackend + BatchNormBackward, C: CheckpointStrategy> BatchNormBa
         let (input, scale) = (input.into_primitive(), scale.into_primitive());
         let (shift, residual) = (shift.into_primitive(), residual.into_primitive());
         let (output, mean, variance) =
-            B::normalize_batch(input.clone(), scale.clone(), shift.clone(), residual, settings);
+            B::normalize_batch(input.clone(), scale.clone(), shift.clone(), residual, settings.clone());
         let kept = [input, scale, shift, mean.clone(), variance.clone(), output.clone()];
         let output = match NormalizeBatch.prepare::<C>(nodes).compute_bound().stateful() {
             OpsKind::Tracked(prepared) => prepared.finish((kept, settings), output),
@@ -226,9 +268,12 @@ mod tests {
                 let run = |composed: bool| {
                     let [input, residual] = [&input, &residual].map(|t| Tensor::from_inner(t.clone()).require_grad());
                     let [scale, shift] = [&scale, &shift].map(|t| Tensor::from_inner(t.clone()).require_grad());
-                    let normalize = if composed { batch_norm_composed } else { batch_norm };
                     let more = with_residual.then(|| residual.clone());
-                    let done = normalize(input.clone(), scale.clone(), shift.clone(), 1e-5, more, activation);
+                    let (x, a, b) = (input.clone(), scale.clone(), shift.clone());
+                    let done = match composed {
+                        true => batch_norm_composed(x, a, b, 1e-5, more, activation),
+                        false => batch_norm(x, a, b, 1e-5, more, activation, None),
+                    };
                     // A gradient that varies from value to value, but not with the rounding of the output.
                     let upstream = drawn(done.output.dims(), 0.0, 1.0, &mut 2);
                     let gradients = (done.output.clone() * upstream).sum().backward();

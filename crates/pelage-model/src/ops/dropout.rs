@@ -15,29 +15,42 @@ use pelage_kernels::isa::Isa;
 use super::backward::propagate;
 use super::flex::{runs_on_kernels, values_mut};
 
+/// What is drawn.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Draw {
+    seed: u64,
+    probability: f32,
+    /// The place of the first value among all of a batch that is shared out.
+    first: usize,
+}
+
 /// Dropout as a Burn backend extension; it is its own backward pass.
 #[backend_extension(Flex, Autodiff)]
 pub(crate) trait DropoutBackend: Backend {
-    /// `input` with the values dropped that `seed` selects.
-    fn counter_dropout(input: FloatTensor<Self>, seed: u64, probability: f32) -> FloatTensor<Self>;
+    /// `input` with the values dropped that `draw` selects.
+    fn counter_dropout(input: FloatTensor<Self>, draw: Draw) -> FloatTensor<Self>;
 }
 
 /// `input` with each value set to 0 with `probability` (0 to 1), the others scaled by 1 / (1 - probability). Which ones
-/// depends on `seed` and the position alone.
-pub fn dropout(input: Tensor<2>, seed: u64, probability: f32) -> Tensor<2> {
+/// depends on `seed` and the position alone. `input` may be a part of a batch, from row `first` on.
+pub fn dropout(input: Tensor<2>, seed: u64, probability: f32, first: usize) -> Tensor<2> {
+    let first = first * input.dims()[1];
     if !runs_on_kernels(&input) {
-        let mask = mask(input.dims(), seed, probability, &input.device());
+        let mask = mask(input.dims(), seed, probability, first, &input.device());
         return input * mask;
     }
     Tensor::from_dispatch(<Dispatch as DropoutBackend>::counter_dropout(
         input.into_dispatch(),
-        seed,
-        probability,
+        Draw {
+            seed,
+            probability,
+            first,
+        },
     ))
 }
 
-/// The factors, made where they are needed: the same as the kernel's. At most 2^32 of them.
-fn mask(shape: [usize; 2], seed: u64, probability: f32, device: &Device) -> Tensor<2> {
+/// The factors from that of value `first` on, made where they are needed: the same as the kernel's. At most 2^32 of them.
+fn mask(shape: [usize; 2], seed: u64, probability: f32, first: usize, device: &Device) -> Tensor<2> {
     let draw = kernel::Draw::of(seed, probability);
     let xor = |values: Tensor<1, Int>, key: u32| values.bitwise_xor_scalar(i64::from(key));
     let mix = |values: Tensor<1, Int>| {
@@ -47,8 +60,8 @@ fn mask(shape: [usize; 2], seed: u64, probability: f32, device: &Device) -> Tens
         let mixed = kernel::ROUNDS.into_iter().fold(values, round);
         shifted(mixed.clone(), 15).bitwise_xor(mixed)
     };
-    let count = (shape[0] * shape[1]) as i64;
-    let places = Tensor::<1, Int>::arange(0..count, (device, DType::U32));
+    let [first, count] = [first, shape[0] * shape[1]].map(|number| number as i64);
+    let places = Tensor::<1, Int>::arange(first..first + count, (device, DType::U32));
     let random = shifted(mix(xor(mix(xor(places, draw.keys[0])), draw.keys[1])), 8);
     let kept = random.greater_equal_elem(i64::from(draw.threshold)).float();
     // Where nothing is kept the factor is infinite, and the product of zero and infinity no number.
@@ -60,9 +73,15 @@ fn shifted(values: Tensor<1, Int>, bits: u32) -> Tensor<1, Int> {
 }
 
 impl DropoutBackend for Flex {
-    fn counter_dropout(input: FlexTensor, seed: u64, probability: f32) -> FlexTensor {
+    fn counter_dropout(input: FlexTensor, draw: Draw) -> FlexTensor {
         let mut output = input.to_contiguous();
-        kernel::apply_in_place(Isa::best(), seed, probability, values_mut(&mut output));
+        kernel::apply_from(
+            Isa::best(),
+            draw.seed,
+            draw.probability,
+            draw.first,
+            values_mut(&mut output),
+        );
         output
     }
 }
@@ -71,21 +90,19 @@ impl DropoutBackend for Flex {
 struct CounterDropout;
 
 impl<B: DropoutBackend> Backward<B, 1> for CounterDropout {
-    type State = (u64, f32);
+    type State = Draw;
 
     fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _checkpointer: &mut Checkpointer) {
-        propagate::<B, _, _>(ops, grads, |(seed, probability), gradient, _| {
-            [B::counter_dropout(gradient, seed, probability)]
-        });
+        propagate::<B, _, _>(ops, grads, |draw, gradient, _| [B::counter_dropout(gradient, draw)]);
     }
 }
 
 impl<B: DropoutBackend, C: CheckpointStrategy> DropoutBackend for Autodiff<B, C> {
-    fn counter_dropout(input: FloatTensor<Self>, seed: u64, probability: f32) -> FloatTensor<Self> {
+    fn counter_dropout(input: FloatTensor<Self>, draw: Draw) -> FloatTensor<Self> {
         let nodes = [input.node()];
-        let output = B::counter_dropout(input.into_primitive(), seed, probability);
+        let output = B::counter_dropout(input.into_primitive(), draw);
         match CounterDropout.prepare::<C>(nodes).compute_bound().stateful() {
-            OpsKind::Tracked(prepared) => prepared.finish((seed, probability), output),
+            OpsKind::Tracked(prepared) => prepared.finish(draw, output),
             OpsKind::UnTracked(prepared) => prepared.finish(output),
         }
     }
@@ -100,10 +117,12 @@ mod tests {
     fn factors_that_a_device_makes_are_those_of_the_kernel() {
         let shape = [37, 512];
         for (seed, probability) in [(0, 0.5), (7, 0.2), (u64::MAX, 0.9), (3, 0.0), (5, 1.0)] {
-            let made = to_vec(mask(shape, seed, probability, &Device::flex()));
-            let mut expected = vec![1.0; shape[0] * shape[1]];
-            kernel::apply_in_place(Isa::best(), seed, probability, &mut expected);
-            assert_eq!(made, expected, "seed {seed}, probability {probability}");
+            for first in [0, 1234] {
+                let made = to_vec(mask(shape, seed, probability, first, &Device::flex()));
+                let mut expected = vec![1.0; shape[0] * shape[1]];
+                kernel::apply_from(Isa::best(), seed, probability, first, &mut expected);
+                assert_eq!(made, expected, "seed {seed}, probability {probability}, from {first}");
+            }
         }
     }
 }

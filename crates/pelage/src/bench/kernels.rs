@@ -182,6 +182,7 @@ fn normalization(note: &mut impl FnMut(String, f64, f64)) {
             &affine,
             &output,
             &gradient,
+            None,
         )))
     });
     note(format!("{name}, backward"), 9.0 * values, seconds);

@@ -48,7 +48,11 @@ pub fn steps(
             let Some(now) = network.take() else { return };
             let logits = now.forward(
                 Tensor::from_data(pixels.clone(), &learning),
-                Mode::Train { seed: 0, step },
+                Mode::Train {
+                    seed: 0,
+                    step,
+                    first: 0,
+                },
             );
             let loss = loss(&recipe, logits, &targets, None);
             let gradients = Gradients::of(&now, loss.clone().backward());

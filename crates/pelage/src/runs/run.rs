@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 use burn::tensor::Device;
 use pelage_data::Progress;
 use pelage_data::cache::CacheMode;
+use pelage_data::catalog::Catalog;
 use pelage_data::decode::Damaged;
 use pelage_data::groups::GroupBy;
 use pelage_data::lock::{self, Claimed, FolderLock};
@@ -19,7 +20,9 @@ use super::recorded;
 use crate::train::advice::{self, Advice};
 use crate::train::backbone::note_weights;
 use crate::train::forecast::{self, Forecast};
-use crate::train::{Control, Data, EndReason, Event, Outcome, Recipe, Start, fit, start};
+use crate::train::keep::Nothing;
+use crate::train::ranks::Ranks;
+use crate::train::{Control, Data, EndReason, Event, Outcome, Recipe, Sets, Start, fit, start};
 use crate::{Error, Result, atomic};
 use pelage_data::table;
 
@@ -42,7 +45,8 @@ pub struct Run {
     pub added: usize,
     device: Device,
     leaked: OnceLock<usize>,
-    _lock: FolderLock,
+    /// None where another process writes the folder.
+    lock: Option<FolderLock>,
 }
 
 /// What a resumed run may change; any other change would make it another run.
@@ -100,12 +104,37 @@ impl Run {
     /// # Errors
     /// Settings or images that training cannot use; a folder that already holds a run, that another process writes, or
     /// that cannot be written.
-    pub fn create(mut config: Config, folder: impl AsRef<Path>, progress: &(dyn Fn(Progress) + Sync)) -> Result<Run> {
+    pub fn create(config: Config, folder: impl AsRef<Path>, progress: &(dyn Fn(Progress) + Sync)) -> Result<Run> {
         let folder = folder.as_ref();
         config.validate()?;
         config.recipe.check_augmentation()?;
         // First of all: of two processes with one folder, one ends here.
         let lock = Run::reserve(folder)?;
+        let (mut run, sets, dropped) = Run::opened(config, progress)?;
+        pelage_data::source::mark(folder)?;
+        run.config.record = Some(recorded::write(folder, &*sets.train, &*sets.validation, &dropped)?);
+        write_unreadable(folder, &run.data)?;
+        // Last: a folder with config.toml is a run that can be resumed.
+        atomic::write(&folder.join(CONFIG), run.config.to_toml()?.as_bytes())?;
+        Ok(Run {
+            folder: folder.to_path_buf(),
+            lock: Some(lock),
+            ..run
+        })
+    }
+
+    /// The run that another process creates by `config`, to train it together with that one. Nothing is written.
+    ///
+    /// # Errors
+    /// As [`Run::create`], but for the folder.
+    pub fn join(config: Config, progress: &(dyn Fn(Progress) + Sync)) -> Result<Run> {
+        config.validate()?;
+        config.recipe.check_augmentation()?;
+        Run::opened(config, progress).map(|(run, ..)| run)
+    }
+
+    /// A new run without its folder, its images, and those that are left out as suspects.
+    fn opened(mut config: Config, progress: &(dyn Fn(Progress) + Sync)) -> Result<(Run, Sets, Catalog)> {
         if let Some(transfer) = &mut config.recipe.transfer {
             note_weights(transfer)?;
         }
@@ -115,22 +144,18 @@ impl Run {
         let (split, dropped) = config.without_suspects(progress)?;
         let sets = config.sets(split, progress)?;
         let (start, data) = start::open(&config.recipe, &sets, config.compute.cache, &device, progress)?;
-        pelage_data::source::mark(folder)?;
-        config.record = Some(recorded::write(folder, &*sets.train, &*sets.validation, &dropped)?);
-        write_unreadable(folder, &data)?;
-        // Last: a folder with config.toml is a run that can be resumed.
-        atomic::write(&folder.join(CONFIG), config.to_toml()?.as_bytes())?;
-        Ok(Run {
+        let run = Run {
             config,
             data,
             start,
-            folder: folder.to_path_buf(),
+            folder: PathBuf::new(),
             complete: None,
             added: 0,
             device,
             leaked: OnceLock::new(),
-            _lock: lock,
-        })
+            lock: None,
+        };
+        Ok((run, sets, dropped))
     }
 
     /// Keeps other processes from `folder`, where a run will be created, for as long as the lock lives.
@@ -160,12 +185,36 @@ impl Run {
     /// No run there, settings or images that no longer fit, or a run that another process trains.
     pub fn resume(folder: impl AsRef<Path>, extension: Extension, progress: &(dyn Fn(Progress) + Sync)) -> Result<Run> {
         let folder = folder.as_ref();
-        let path = folder.join(CONFIG);
-        if !path.exists() {
-            return Err(Error::model(folder, "holds no run to resume (no config.toml)"));
-        }
+        Run::check_there(folder)?;
         let lock = FolderLock::take(folder)?;
         atomic::sweep(folder);
+        Run::resumed(folder, extension, Some(lock), progress)
+    }
+
+    /// The run that another process resumes, to go on together with that one. Nothing is written.
+    ///
+    /// # Errors
+    /// As [`Run::resume`].
+    pub fn join_resumed(folder: &Path, extension: Extension, progress: &(dyn Fn(Progress) + Sync)) -> Result<Run> {
+        Run::check_there(folder)?;
+        Run::resumed(folder, extension, None, progress)
+    }
+
+    fn check_there(folder: &Path) -> Result<()> {
+        match folder.join(CONFIG).exists() {
+            true => Ok(()),
+            false => Err(Error::model(folder, "holds no run to resume (no config.toml)")),
+        }
+    }
+
+    /// The run in `folder`, to go on with.
+    fn resumed(
+        folder: &Path,
+        extension: Extension,
+        lock: Option<FolderLock>,
+        progress: &(dyn Fn(Progress) + Sync),
+    ) -> Result<Run> {
+        let path = folder.join(CONFIG);
         let written = Config::read(&path)?;
         extension.check(&written)?;
         let config = extension.of(written.clone());
@@ -186,7 +235,7 @@ impl Run {
         let Images { split, added, .. } = own::of_run(folder, &config, Needed::All)?;
         let sets = config.sets(split, progress)?;
         let (start, data) = start::open(&config.recipe, &sets, config.compute.cache, &device, progress)?;
-        if config != written {
+        if config != written && lock.is_some() {
             atomic::write(&path, config.to_toml()?.as_bytes())?;
         }
         Ok(Run {
@@ -198,7 +247,7 @@ impl Run {
             added,
             device,
             leaked: OnceLock::new(),
-            _lock: lock,
+            lock,
         })
     }
 
@@ -237,8 +286,38 @@ impl Run {
     /// # Errors
     /// See [`fit`]; and a full disk.
     pub fn train(&self, observe: &mut dyn FnMut(&Event) -> Control) -> Result<Outcome> {
+        self.train_among(&Ranks::alone(), observe)
+    }
+
+    /// The same as one of several processes, see [`fit`]: the first of them has created or resumed the run, and the
+    /// others have joined it.
+    ///
+    /// # Errors
+    /// As [`Run::train`]; ranks that cannot train together, or another one that has failed.
+    pub fn train_among(&self, ranks: &Ranks, observe: &mut dyn FnMut(&Event) -> Control) -> Result<Outcome> {
+        if self.lock.is_none() {
+            // A new run has no folder here.
+            let from = match self.folder.as_os_str().is_empty() {
+                true => None,
+                false => folder::checkpoint(&self.folder)?,
+            };
+            let (recipe, start) = (&self.config.recipe, &self.start);
+            return fit(
+                recipe,
+                start,
+                &self.data,
+                &self.device,
+                from,
+                &mut Nothing,
+                observe,
+                ranks,
+            );
+        }
         let mut recorder = Recorder::open(&self.folder, &self.config, self.data.validation.classes())?;
         recorder.log(&self.describe())?;
+        if !ranks.is_alone() {
+            recorder.log(&format!("{} processes train together", ranks.size()))?;
+        }
         let mut failure = None;
         let mut record = |event: &Event| {
             let control = observe(event);
@@ -258,7 +337,16 @@ impl Run {
         };
         let outcome = folder::checkpoint(&self.folder).and_then(|from| {
             let (recipe, start) = (&self.config.recipe, &self.start);
-            fit(recipe, start, &self.data, &self.device, from, &mut keep, &mut record)
+            fit(
+                recipe,
+                start,
+                &self.data,
+                &self.device,
+                from,
+                &mut keep,
+                &mut record,
+                ranks,
+            )
         });
         match (outcome, failure) {
             (_, Some(failure)) => Err(failure),

@@ -132,7 +132,7 @@ impl Snapshot {
 }
 
 /// Identifies a set of images by names, classes and order, all of which a resumed run relies on.
-fn fingerprint(data: &Data) -> String {
+pub(super) fn fingerprint(data: &Data) -> String {
     let mut hash = blake3::Hasher::new();
     let mut add = |samples: &Samples| {
         let entries = (0..samples.len()).map(|i| format!("{}\n{}\n", samples.name(i), samples.label(i)));

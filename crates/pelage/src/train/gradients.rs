@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use burn::Tensor;
 use burn::module::{Module, ModuleVisitor, Param};
-use burn::tensor::Device;
+use burn::tensor::{Device, TensorData};
 use pelage_model::networks::Network;
 use pelage_model::networks::parameters::Path;
 use pelage_model::values::to_vec;
@@ -46,6 +46,21 @@ impl Gradients {
             };
             self.0.insert(name, sum);
         }
+    }
+
+    /// All values one behind the other, by the order of names.
+    pub fn flat(&self) -> Vec<f32> {
+        self.0.values().flat_map(|gradient| to_vec(gradient.clone())).collect()
+    }
+
+    /// Takes its values from what [`Gradients::flat`] has given, and returns what is left behind them.
+    pub fn set_flat<'a>(&mut self, mut flat: &'a [f32]) -> &'a [f32] {
+        for gradient in self.0.values_mut() {
+            let (own, rest) = flat.split_at(gradient.dims()[0]);
+            *gradient = Tensor::from_data(TensorData::new(own.to_vec(), [own.len()]), &gradient.device());
+            flat = rest;
+        }
+        flat
     }
 
     /// The Euclidean norm over all parameters together.
@@ -136,6 +151,18 @@ mod tests {
         let mut none = gradients(&[("a", &[0.0])]);
         none.clip_there(1.0);
         assert_eq!(to_vec(none.0["a"].clone()), [0.0]);
+    }
+
+    #[test]
+    fn one_buffer_holds_them_all_and_more() {
+        let mut ours = gradients(&[("b", &[7.0]), ("a", &[1.0, 2.0])]);
+        let mut flat = ours.flat();
+        assert_eq!(flat, [1.0, 2.0, 7.0]);
+        flat.iter_mut().for_each(|value| *value += 1.0);
+        flat.push(0.5);
+        assert_eq!(ours.set_flat(&flat), [0.5]);
+        assert_eq!(ours.flat(), [2.0, 3.0, 8.0]);
+        assert_eq!(to_vec(ours.take("b").unwrap()), [8.0]);
     }
 
     #[test]

@@ -6,6 +6,19 @@ use super::checkpoint::Snapshot;
 use super::progress::Progress;
 use crate::{Error, Result};
 
+/// Keeps nothing: where another process does.
+pub struct Nothing;
+
+impl Keep for Nothing {
+    fn checkpoint(&mut self, _take: &dyn Fn() -> Snapshot) -> Result<()> {
+        Ok(())
+    }
+
+    fn best(&mut self, _networks: Vec<Network>, _progress: &Progress) -> Result<()> {
+        Ok(())
+    }
+}
+
 /// Keeps the results of training: in a run folder, or in memory.
 pub trait Keep {
     /// Called from time to time, and after every epoch. `take` copies the state; a `Keep` without checkpoints need not

@@ -10,6 +10,7 @@ use super::facts::facts;
 use super::keep::Keep;
 use super::outcome::Outcome;
 use super::progress::Progress;
+use super::ranks::Ranks;
 use super::recipe::Recipe;
 use super::samples::{Data, Sets};
 use super::{fit, start};
@@ -56,7 +57,7 @@ pub fn train(
         data: &data,
         model: None,
     };
-    let outcome = fit(recipe, &start, &data, device, None, &mut best, observe)?;
+    let outcome = fit(recipe, &start, &data, device, None, &mut best, observe, &Ranks::alone())?;
     match best.model {
         Some(model) => Ok((model, outcome)),
         None => Err(pelage_data::Error::Stopped.into()),

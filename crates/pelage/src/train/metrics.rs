@@ -7,6 +7,9 @@ use pelage_model::probability::argmax;
 use pelage_model::values::to_vec;
 use serde::{Deserialize, Serialize};
 
+use super::ranks::Ranks;
+use crate::Result;
+
 /// Sums over images, so that means are exact whatever the size of the last batch.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Metrics {
@@ -22,6 +25,22 @@ impl Metrics {
         self.images += images;
         self.loss_sum += mean_loss * images as f64;
         self.correct += correct;
+    }
+
+    /// Adds what the other ranks have seen.
+    ///
+    /// # Errors
+    /// One of them has failed.
+    pub fn gather(&mut self, ranks: &Ranks) -> Result<()> {
+        let mut sums = [self.images as f64, self.loss_sum, self.correct as f64];
+        ranks.agree(&mut sums)?;
+        let [images, loss_sum, correct] = sums;
+        *self = Metrics {
+            images: images as usize,
+            loss_sum,
+            correct: correct as usize,
+        };
+        Ok(())
     }
 
     /// Mean loss per image.

@@ -102,6 +102,9 @@ settings! {
         patience: usize = 2;
         /// The smallest decrease of the validation loss that counts as an improvement.
         min_delta: f64 = 0.0, |delta| *delta >= 0.0 && delta.is_finite(), "0 or more";
+        /// Whether batch norms take their statistics over all processes that train together, not over the part of a
+        /// batch that each has.
+        sync_batch_norm: bool = false;
         /// Seed for weights, order, augmentation and dropout.
         seed: u64 = 0;
         /// Random changes to training images.

@@ -122,8 +122,13 @@ impl Samples {
                 let (features, indices) = (features.clone(), loader::order(features.len(), pass.order));
                 let size = pass.batch_size.max(1);
                 Box::new((pass.first_batch..indices.len().div_ceil(size)).map(move |number| {
-                    let end = indices.len().min((number + 1) * size);
-                    Ok(features.batch(&indices[number * size..end]))
+                    let whole = &indices[number * size..indices.len().min((number + 1) * size)];
+                    let rows = pass.part.range(whole.len());
+                    Ok(Batch {
+                        first: rows.start,
+                        whole: whole.len(),
+                        ..features.batch(&whole[rows])
+                    })
                 }))
             }
         }

@@ -13,6 +13,7 @@ use super::gradients::Gradients;
 use super::loss;
 use super::metrics;
 use super::optimizer::Optimizer;
+use super::ranks::Ranks;
 use super::recipe::Recipe;
 use super::samples::Data;
 use crate::{Error, Result};
@@ -31,13 +32,18 @@ pub struct Learner<'a> {
     pub device: Device,
     /// The settings.
     pub recipe: &'a Recipe,
+    /// The processes that learn together, each on its part of every batch.
+    pub ranks: Ranks,
     class_weights: Option<Vec<f32>>,
 }
 
 /// Loss and number of images classified correctly, before a batch is learnt from, where they were computed: reading
 /// them waits for the device.
 pub struct Scores {
+    /// Of the whole batch, of which this process may have a part.
     images: usize,
+    /// This part of it, 0 to 1.
+    share: f64,
     loss: Tensor<1>,
     correct: Correct,
 }
@@ -62,10 +68,25 @@ impl Scores {
         Learnt {
             batches: 1,
             images: self.images,
-            loss,
-            correct,
+            loss: loss * self.share,
+            correct: match self.share > 0.0 {
+                true => correct,
+                false => 0,
+            },
         }
     }
+}
+
+/// The result of a step, of the scores of its batches of `images` in all.
+fn read(scores: Vec<Scores>, images: usize) -> Learnt {
+    let mut learnt = Learnt::default();
+    for one in scores.into_iter().map(Scores::read) {
+        learnt.batches += 1;
+        learnt.images += one.images;
+        learnt.correct += one.correct;
+        learnt.loss += one.loss * (one.images as f64 / images as f64);
+    }
+    learnt
 }
 
 /// The result of a step.
@@ -92,7 +113,21 @@ impl<'a> Learner<'a> {
             averaging: Averaging::of(recipe, data.train.len()),
             device: device.clone(),
             recipe,
+            ranks: Ranks::alone(),
             class_weights: loss::class_weights(recipe.class_weights, data.train.labels(), classes),
+        }
+    }
+
+    /// The same as one of several processes, which all call the same functions of it.
+    pub fn among(self, ranks: &Ranks) -> Self {
+        let network = match ranks.gather().filter(|_| self.recipe.sync_batch_norm) {
+            Some(all) => self.network.with_norms_over(all),
+            None => self.network,
+        };
+        Learner {
+            network,
+            ranks: ranks.clone(),
+            ..self
         }
     }
 
@@ -100,7 +135,7 @@ impl<'a> Learner<'a> {
     /// `shape` is that of one sample; `step` counts over the whole run and seeds dropout together with the seed.
     ///
     /// # Errors
-    /// A loss that became NaN or infinite; batches that cannot be read.
+    /// A loss that became NaN or infinite; batches that cannot be read; another rank that has failed.
     pub fn step(
         self,
         batches: impl Iterator<Item = pelage_data::Result<Batch>>,
@@ -108,33 +143,39 @@ impl<'a> Learner<'a> {
         step: u64,
         learning_rate: f64,
     ) -> Result<(Self, Learnt)> {
-        let (mut sum, mut scores) = (None, Vec::new());
+        let (mut sum, mut scores, mut images) = (None, Vec::new(), 0);
         for (i, batch) in batches.enumerate() {
+            let batch = batch?;
+            // Batch norms sum in the forward pass already, where none may have failed.
+            if self.recipe.sync_batch_norm {
+                self.ranks.agree(&mut [])?;
+            }
             let mode = Mode::Train {
                 seed: self.recipe.seed,
                 step: step * self.recipe.accumulate as u64 + i as u64,
+                first: batch.first,
             };
-            let (gradients, score) = self.gradients(batch?, shape, mode);
-            let images = score.images;
+            images += batch.targets.len();
+            let (gradients, score) = self.gradients(batch, shape, mode);
+            let whole = score.images;
             scores.push(score);
             sum = Some(match sum {
-                None => (gradients, images),
-                Some(sum) => mean(sum, (gradients, images)),
+                None => (gradients, whole),
+                Some(sum) => mean(sum, (gradients, whole)),
             });
         }
-        let Some((gradients, images)) = sum else {
+        let Some((mut gradients, whole)) = sum else {
             return Ok((self, Learnt::default()));
         };
-        // Read last: until here a GPU was only told what to do.
-        let learner = self.apply(gradients, step, learning_rate);
-        let mut learnt = Learnt::default();
-        for score in scores {
-            let one = score.read();
-            learnt.batches += 1;
-            learnt.images += one.images;
-            learnt.correct += one.correct;
-            learnt.loss += one.loss * (one.images as f64 / images as f64);
-        }
+        let (learner, learnt) = match self.ranks.is_alone() {
+            // Read last: until then a GPU was only told what to do.
+            true => (self.apply(gradients, step, learning_rate), read(scores, whole)),
+            false => {
+                let mut learnt = read(scores, whole);
+                self.gather(&mut gradients, &mut learnt, images)?;
+                (self.apply(gradients, step, learning_rate), learnt)
+            }
+        };
         match learnt.loss.is_finite() {
             true => Ok((learner, learnt)),
             false => Err(Error::Diverged {
@@ -144,21 +185,48 @@ impl<'a> Learner<'a> {
         }
     }
 
-    /// Forward, loss and backward for one batch.
-    pub fn gradients(&self, batch: Batch, shape: [usize; 3], mode: Mode) -> (Gradients, Scores) {
+    /// Adds what the other ranks have learnt of the same batches, of which `images` were this one's. The running
+    /// statistics of batch norms become the means over all images.
+    fn gather(&self, gradients: &mut Gradients, learnt: &mut Learnt, images: usize) -> Result<()> {
+        let mut sums = [learnt.loss, learnt.correct as f64];
+        self.ranks.agree(&mut sums)?;
+        (learnt.loss, learnt.correct) = (sums[0], sums[1] as usize);
+        let share = images as f32 / learnt.images as f32;
+        let mut flat = gradients.flat();
+        // Taken over all images, they are the same everywhere already.
+        if !self.recipe.sync_batch_norm {
+            flat.extend(self.network.statistics().iter().map(|value| value * share));
+        }
+        self.ranks.sum(&mut flat);
+        let statistics = gradients.set_flat(&flat);
+        if !self.recipe.sync_batch_norm {
+            self.network.set_statistics(statistics);
+        }
+        Ok(())
+    }
+
+    /// Forward, loss and backward for one batch, or for a part of it: then they are its share of the whole one's.
+    pub fn gradients(&self, mut batch: Batch, shape: [usize; 3], mode: Mode) -> (Gradients, Scores) {
+        let share = batch.targets.len() as f64 / batch.whole as f64;
+        if batch.targets.is_empty() {
+            // A blank image, which counts nothing, has gradients too: of the same parameters as the others'.
+            batch.pixels = vec![0.0; shape.iter().product()];
+            batch.targets = Targets::Classes(vec![0]);
+        }
         let input = input::tensor(batch.pixels, shape, &self.device.clone().autodiff());
         let logits = self.network.forward(input, mode);
         let loss = self.loss(logits.clone(), &batch.targets);
         let logits = logits.inner();
         let scores = Scores {
-            images: batch.targets.len(),
+            images: batch.whole,
+            share,
             loss: loss.clone().inner(),
             correct: match self.device == Device::flex() {
                 true => Correct::Counted(metrics::count_correct(&metrics::answers(logits, &batch.targets))),
                 false => Correct::There(metrics::correct(logits, &batch.targets)),
             },
         };
-        (Gradients::of(&self.network, loss.backward()), scores)
+        (Gradients::of(&self.network, (loss * share).backward()), scores)
     }
 
     /// Clips the gradients, updates the weights, and adds them to the average.
@@ -216,6 +284,7 @@ mod tests {
             averaging: Averaging::of(recipe, 8),
             device,
             recipe,
+            ranks: Ranks::alone(),
             class_weights: None,
         };
         let mut next = 0;
@@ -229,6 +298,8 @@ mod tests {
                     .collect(),
                 targets: Targets::Classes(samples.clone().map(|i| i % 2).collect()),
                 indices: samples.collect(),
+                first: 0,
+                whole: size,
             })
         });
         let (learner, learnt) = learner.step(batches, [1, 1, 6], 0, 0.1).unwrap();

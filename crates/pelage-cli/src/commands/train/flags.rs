@@ -102,6 +102,12 @@ const LEARNING: &[Flag] = &[
         Any,
     ),
     Flag(
+        "sync_batch_norm",
+        "BOOL",
+        "Where several processes train together: batch norms see the whole batch, not the part of it that each has",
+        Switch,
+    ),
+    Flag(
         "optimizer",
         "OPTIMIZER",
         "How gradients update the weights",

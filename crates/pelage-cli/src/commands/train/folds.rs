@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use pelage::data::catalog::Fold;
 use pelage::folds::{self, Report};
 use pelage::runs::Extension;
+use pelage::train::ranks::Ranks;
 use pelage::{Config, Run};
 
 use super::arguments::Arguments;
@@ -38,7 +39,7 @@ pub(super) fn run(mut config: Config, folds: usize, folder: &Path, arguments: &A
                 .inspect_err(|_| folds::forget(folder))?,
         };
         if run.complete.is_none() {
-            trained(&run, Some(again.clone()), lines)?;
+            trained(&run, Some(again.clone()), lines, &Ranks::alone())?;
         }
         runs.push(at);
     }
