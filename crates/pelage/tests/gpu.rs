@@ -129,7 +129,7 @@ fn vanishes(name: &str) -> bool {
 
 #[test]
 fn first_gradients_of_mobilenet_are_those_of_f64() {
-    for (side, tolerance) in [(64, 1e-4), (32, 1e-1)] {
+    for (side, tolerance) in [(64, 1e-3), (32, 1e-1)] {
         let network = Network::new(Architecture::MobileNetV2, [side; 2], CLASSES, 1, &Device::flex());
         let graph = network.graph();
         let pool = graph.nodes().iter().position(|node| node.name == "pool").unwrap();
