@@ -1,5 +1,5 @@
-//! `--device` and `pelage devices`: names, what is missing, and, where `PELAGE_TEST_DEVICE` names a GPU (`.ci/lavapipe`
-//! does), work on it.
+//! `--device` and `pelage devices`: names, what is missing, and, where `PELAGE_TEST_DEVICE` names a GPU
+//! (`.ci/lavapipe` does), work on it.
 
 mod common;
 

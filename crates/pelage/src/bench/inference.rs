@@ -32,7 +32,8 @@ pub(super) fn side(architecture: Architecture) -> usize {
     }
 }
 
-/// Measures `architectures` at each of `batches`, with random weights and folded batch norms; `observe` gets each result as it is ready.
+/// Measures `architectures` at each of `batches`, with random weights and folded batch norms; `observe` gets each
+/// result as it is ready.
 pub fn inference(
     architectures: &[Architecture],
     batches: &[usize],

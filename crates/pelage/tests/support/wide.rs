@@ -1,4 +1,5 @@
-//! Gradients of a convolutional network in training, in f64 by naive loops: what f32 on any device is measured against.
+//! Gradients of a convolutional network in training, in f64 by naive loops: what f32 on any device is measured
+//! against.
 
 use std::collections::BTreeMap;
 
