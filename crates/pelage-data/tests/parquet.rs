@@ -2,7 +2,6 @@
 
 mod support;
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use pelage_data::source::find;
@@ -28,6 +27,8 @@ fn a_build_without_it_says_what_to_build() {
 
 #[cfg(feature = "parquet")]
 mod built {
+    use std::collections::BTreeMap;
+
     use pelage_data::catalog::Opening;
     use pelage_data::organize::Link;
     use pelage_data::source::{Entry, list};
