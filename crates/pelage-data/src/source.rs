@@ -4,6 +4,7 @@
 mod archive;
 mod archive_kind;
 mod archives;
+mod class_keys;
 mod class_names;
 mod entry;
 mod leftovers;
@@ -20,6 +21,7 @@ mod parquet_file;
 #[cfg(feature = "parquet")]
 mod parquet_rows;
 mod samples;
+mod shard_names;
 mod shards;
 mod shared_file;
 mod tar_archive;
