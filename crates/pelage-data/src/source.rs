@@ -1,5 +1,5 @@
-//! Where images come from: a folder, a zip, a tar, archives inside of these, shards of a data set, a Parquet file, or one
-//! file. Nothing here is ever written to.
+//! Where images come from: a folder, a zip, a tar, archives inside of these, shards of a data set, a Parquet file, or
+//! one file. Nothing here is ever written to.
 
 mod archive;
 mod archive_kind;
