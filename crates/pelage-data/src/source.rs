@@ -1,9 +1,10 @@
-//! Where images come from: a folder, a zip, a tar, archives inside of these, shards of a data set, a Parquet file, or one
-//! file. Nothing here is ever written to.
+//! Where images come from: a folder, a zip, a tar, archives inside of these, shards of a data set, a Parquet file, or
+//! one file. Nothing here is ever written to.
 
 mod archive;
 mod archive_kind;
 mod archives;
+mod class_keys;
 mod class_names;
 mod entry;
 mod leftovers;
@@ -20,6 +21,7 @@ mod parquet_file;
 #[cfg(feature = "parquet")]
 mod parquet_rows;
 mod samples;
+mod shard_names;
 mod shards;
 mod shared_file;
 mod tar_archive;

@@ -11,6 +11,8 @@ use serde::Serialize;
 use super::archive::Archive;
 use super::legible::legible;
 use super::mark::{WRITTEN, is_marked_png, is_marked_svg};
+#[cfg(feature = "parquet")]
+use super::parquet_file::ParquetFile;
 use super::tar_archive::TarArchive;
 use crate::decode::{self, Held, Limits};
 use crate::{Error, Result};
@@ -48,7 +50,7 @@ pub enum Location {
     #[cfg(feature = "parquet")]
     Parquet {
         /// The file.
-        file: Arc<super::ParquetFile>,
+        file: Arc<ParquetFile>,
         /// Which of its rows, from 0.
         row: usize,
     },

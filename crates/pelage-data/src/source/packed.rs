@@ -56,8 +56,7 @@ fn add(
 /// What this build does not read.
 #[cfg(not(feature = "parquet"))]
 pub(super) fn not_built(path: impl Into<std::path::PathBuf>) -> Error {
-    let reason = "a Parquet file, which this build of pelage does not read; build it with the feature `parquet` \
-                  (`cargo build --release --package pelage-cli --features parquet`)";
+    let reason = "a Parquet file, which this build of pelage does not read; build it with the feature `parquet`";
     Error::data(path, reason)
 }
 

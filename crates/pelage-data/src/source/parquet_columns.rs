@@ -5,7 +5,7 @@ use std::sync::Arc;
 use parquet::basic::Type;
 use parquet::file::metadata::FileMetaData;
 
-use super::samples::KEYS;
+use super::class_keys::KEYS;
 use crate::error::shortened;
 
 /// Under which Hugging Face's library keeps what it knows of the columns, as JSON.

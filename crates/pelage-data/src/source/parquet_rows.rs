@@ -7,7 +7,7 @@ use super::entry::{Entry, Found, Location};
 use super::legible::legible_bytes;
 use super::member_names::plain;
 use super::parquet_file::{ParquetFile, Value};
-use super::shards;
+use super::shard_names;
 use super::shared_file::SharedFile;
 use crate::{Error, Result};
 
@@ -21,7 +21,7 @@ pub(super) fn list(file: SharedFile, file_name: String, stem: &str, found: &mut 
     };
     let names = names(&file).map_err(damaged)?;
     let labels = labels(&file).map_err(damaged)?;
-    let number = shards::number(stem);
+    let number = shard_names::number(stem);
     let separator = if number.is_empty() { "" } else { "-" };
     found.entries.reserve(file.len());
     for row in 0..file.len() {

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use super::class_keys::KEYS;
 use super::entry::is_image_name;
 use super::tar_archive::TarArchive;
 
@@ -11,9 +12,6 @@ const MOST_NAME: u64 = 4096;
 
 /// The most bytes of what is told of one picture.
 const MOST_TOLD: u64 = 1 << 20;
-
-/// By which of these a JSON object tells a class.
-pub(super) const KEYS: [&str; 5] = ["cls", "label", "class", "class_name", "label_name"];
 
 /// The classes of an archive's pictures.
 #[derive(Default)]
