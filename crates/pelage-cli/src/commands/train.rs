@@ -89,7 +89,11 @@ pub(super) fn run(arguments: Arguments) -> Outcome {
 fn joined(arguments: &Arguments, ranks: &Ranks) -> Outcome {
     let run = match &arguments.resume {
         Some(folder) => Run::join_resumed(folder, extension(arguments)?, &|_| {}),
-        None => Run::join(config(arguments)?, &|_| {}),
+        None => {
+            let config = config(arguments)?;
+            config.recipe.check_together(ranks.size())?;
+            Run::join(config, &|_| {})
+        }
     };
     ranks::follow(&run?, ranks).map(|_| String::new())
 }
@@ -112,6 +116,7 @@ fn first(arguments: &Arguments, ranks: &Ranks) -> Outcome {
         return ended;
     }
     let mut config = config(arguments)?;
+    config.recipe.check_together(ranks.size())?;
     if arguments.finds_rate() && arguments.transferring.fine_tune {
         let told = "--learning-rate auto finds one rate, and --fine-tune trains by two";
         return Err(Failure::usage(told).help("give --learning-rate RATE"));

@@ -7,11 +7,11 @@ use super::recipe::Recipe;
 use crate::{Error, Result};
 
 impl Recipe {
-    /// Refuses what `size` processes cannot train together, on so many training images.
+    /// Refuses what `size` processes cannot train together, whatever the images.
     ///
     /// # Errors
     /// Which setting it is, and why.
-    pub fn check_ranks(&self, size: usize, images: usize, device: &Device) -> Result<()> {
+    pub fn check_together(&self, size: usize) -> Result<()> {
         if size == 1 {
             return Ok(());
         }
@@ -23,6 +23,18 @@ impl Recipe {
         if self.batch_size < size {
             let allowed = format!("{size} or more, so that each of {size} processes has a part of every batch");
             return Err(Error::setting("batch_size", self.batch_size, allowed));
+        }
+        Ok(())
+    }
+
+    /// The same on so many training images.
+    ///
+    /// # Errors
+    /// Which setting it is, and why.
+    pub fn check_ranks(&self, size: usize, images: usize, device: &Device) -> Result<()> {
+        self.check_together(size)?;
+        if size == 1 {
+            return Ok(());
         }
         let last = images % self.batch_size;
         if self.sync_batch_norm && (1..size).contains(&last) {
