@@ -1,6 +1,7 @@
 //! Run folders: creating, locking to their settings, resuming, and everything they keep.
 
 pub mod config;
+pub mod extension;
 pub mod fine_tune;
 pub mod folder;
 pub mod history;
@@ -15,4 +16,5 @@ mod suspected;
 pub mod tensorboard;
 
 pub use config::Config;
-pub use run::{Extension, Run, free_folder};
+pub use extension::Extension;
+pub use run::{Run, free_folder};

@@ -42,7 +42,7 @@ impl std::fmt::Debug for Gather {
 /// `activation((input - mean) / sqrt(variance + epsilon) * scale + shift + residual)`, with the mean and variance of
 /// each channel over the batch (Ioffe and Szegedy 2015).
 ///
-/// Where there is a `gather`, on the CPU alone, `input` is a part of the batch; mean and variance are those of all of it.
+/// Where there is a `gather`, on the CPU alone, `input` is a part of the batch; mean and variance are those of it all.
 ///
 /// # Shapes
 /// `input` and `residual` `[n, h, w, c]`; `scale` and `shift` `[c]`.

@@ -6,7 +6,8 @@ use std::path::Path;
 use pelage_data::Progress;
 
 use super::config::Config;
-use super::run::{Extension, HEAD, Run};
+use super::extension::Extension;
+use super::run::{HEAD, Run};
 use crate::Result;
 use crate::train::Recipe;
 use crate::train::transfer::{Transfer, Unfreeze};
