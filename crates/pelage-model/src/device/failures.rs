@@ -46,14 +46,16 @@ pub(super) fn caught<T>(work: impl FnOnce() -> T) -> Result<T> {
         let before = take_hook();
         set_hook(Box::new(move |panic| {
             let mut state = state();
-            let of_device = panic.location().is_some_and(|at| is_of_device(at.file()));
+            let said = panic.payload_as_str().unwrap_or("no reason given");
+            // Reading a tensor blames its caller, which is ours.
+            let of_device = said.starts_with("Error while reading data")
+                || panic.location().is_some_and(|at| is_of_device(at.file()));
             if state.name.is_none() || !of_device {
                 drop(state);
                 return before(panic);
             }
-            let said = panic.payload_as_str().unwrap_or("no reason given").to_string();
             log::debug!("a panic in {}: {said}", panic.location().map_or("", |at| at.file()));
-            state.failure.get_or_insert(said);
+            state.failure.get_or_insert_with(|| said.to_string());
         }));
     });
     state().failure = None;
@@ -95,8 +97,10 @@ fn told(name: String, said: &str) -> Error {
     }
 }
 
-/// The first lines of what was said, as one.
+/// The innermost cause in what was said, as one line, not too long.
 fn short(said: &str) -> String {
+    let cause = said.rsplit("Caused by:").next().unwrap_or(said);
+    let said = cause.split("No backtrace").next().unwrap_or(cause);
     let words = said.split_whitespace().collect::<Vec<_>>().join(" ");
     match words.char_indices().nth(300) {
         Some((end, _)) => format!("{} ...", &words[..end]),
@@ -128,6 +132,11 @@ mod tests {
             lost.starts_with("device vulkan:0: Parent device is lost; the driver has reset it"),
             "{lost}"
         );
+        let said = "Error while reading data: An error happened\nCaused by:\n  An IO error happened\nCaused by:\n  can't \
+                    allocate buffer of size: 240000000\nNo backtrace available\nAsked at:";
+        let told = of(said).to_string();
+        let expected = "device vulkan:0 has too little memory: can't allocate buffer of size: 240000000";
+        assert_eq!(told, expected);
         assert!(of(&"word ".repeat(1000)).to_string().len() < 500);
     }
 }
