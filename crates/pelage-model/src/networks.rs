@@ -30,6 +30,7 @@ pub mod resnet;
 #[cfg(feature = "burn")]
 pub mod room;
 pub mod shapes;
+#[cfg(feature = "burn")]
 mod statistics;
 pub mod summary;
 #[cfg(feature = "burn")]
