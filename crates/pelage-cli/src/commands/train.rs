@@ -80,22 +80,9 @@ pub(super) fn run(arguments: Arguments) -> Outcome {
         ranks::check(&arguments, ranks)?;
         match ranks.is_first() {
             true => first(&arguments, ranks),
-            false => joined(&arguments, ranks),
+            false => ranks::joined(&arguments, ranks),
         }
     })
-}
-
-/// As one of the processes that write and tell nothing.
-fn joined(arguments: &Arguments, ranks: &Ranks) -> Outcome {
-    let run = match &arguments.resume {
-        Some(folder) => Run::join_resumed(folder, extension(arguments)?, &|_| {}),
-        None => {
-            let config = config(arguments)?;
-            config.recipe.check_together(ranks.size())?;
-            Run::join(config, &|_| {})
-        }
-    };
-    ranks::follow(&run?, ranks).map(|_| String::new())
 }
 
 /// As the only process, or the first of several.

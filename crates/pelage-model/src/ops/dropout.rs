@@ -49,7 +49,7 @@ pub fn dropout(input: Tensor<2>, seed: u64, probability: f32, first: usize) -> T
     ))
 }
 
-/// The factors from that of value `first` on, made where they are needed: the same as the kernel's. At most 2^32 of them.
+/// The factors from that of value `first` on, made where they are needed: the same as the kernel's. Below 2^32.
 fn mask(shape: [usize; 2], seed: u64, probability: f32, first: usize, device: &Device) -> Tensor<2> {
     let draw = kernel::Draw::of(seed, probability);
     let xor = |values: Tensor<1, Int>, key: u32| values.bitwise_xor_scalar(i64::from(key));

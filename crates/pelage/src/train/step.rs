@@ -49,6 +49,7 @@ pub struct Scores {
 }
 
 /// How many images are classified correctly.
+#[allow(clippy::large_enum_variant, reason = "there is one for each batch of a step")]
 enum Correct {
     Counted(usize),
     /// On the device, one value.

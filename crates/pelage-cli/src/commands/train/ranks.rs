@@ -1,10 +1,10 @@
 //! `pelage train` as one of several processes, of which the first writes and tells.
 
 use pelage::Run;
+use pelage::train::Control;
 use pelage::train::ranks::Ranks;
-use pelage::train::{Control, Outcome as Trained};
 
-use super::arguments::Arguments;
+use super::arguments::{Arguments, config, extension};
 use crate::failure::{Failure, Outcome};
 use crate::signals::{end_on_signal, interrupted, stop_on_signal};
 
@@ -73,13 +73,22 @@ pub(super) fn check(arguments: &Arguments, ranks: &Ranks) -> Result<(), Failure>
     }
 }
 
-/// Trains `run` as one of the processes that do not tell.
-pub(super) fn follow(run: &Run, ranks: &Ranks) -> Result<Trained, Failure> {
+/// As one of the processes that write and tell nothing.
+pub(super) fn joined(arguments: &Arguments, ranks: &Ranks) -> Outcome {
+    let run = match &arguments.resume {
+        Some(folder) => Run::join_resumed(folder, extension(arguments)?, &|_| {}),
+        None => {
+            let config = config(arguments)?;
+            config.recipe.check_together(ranks.size())?;
+            Run::join(config, &|_| {})
+        }
+    }?;
     stop_on_signal();
     let trained = run.train_among(ranks, &mut |_| match interrupted() {
         Some(_) => Control::Stop,
         None => Control::Continue,
     });
     end_on_signal();
-    Ok(trained?)
+    trained?;
+    Ok(String::new())
 }
