@@ -17,14 +17,7 @@ pub(crate) fn main() -> pelage::Result<()> {
     let mut network = Network::new(Architecture::Cnn3, [32, 32], images.classes().len(), 0, &device);
     let mut optimizer = Optimizer::new();
     for (step, batch) in (0..).zip(batches(images, Pass::default())) {
-        let (batch, mode) = (
-            batch?,
-            Mode::Train {
-                seed: 0,
-                step,
-                first: 0,
-            },
-        );
+        let (batch, mode) = (batch?, Mode::train(0, step));
         let logits = network.forward(input::images(batch.pixels, &size, &device), mode);
         let loss = loss(&recipe, logits, &batch.targets, None);
         println!("step {step}: {:?}", values::to_vec(loss.clone().inner()));

@@ -28,6 +28,13 @@ pub enum Mode {
     },
 }
 
+impl Mode {
+    /// Training on whole batches.
+    pub fn train(seed: u64, step: u64) -> Self {
+        Mode::Train { seed, step, first: 0 }
+    }
+}
+
 /// A network of any architecture.
 ///
 /// A clone shares the running statistics of its batch norms with the original, as Burn's own batch norm does.

@@ -46,14 +46,7 @@ pub fn steps(
         let (mut optimizer, mut step) = (Optimizer::new(), 0);
         let seconds = median_seconds(3.0, || {
             let Some(now) = network.take() else { return };
-            let logits = now.forward(
-                Tensor::from_data(pixels.clone(), &learning),
-                Mode::Train {
-                    seed: 0,
-                    step,
-                    first: 0,
-                },
-            );
+            let logits = now.forward(Tensor::from_data(pixels.clone(), &learning), Mode::train(0, step));
             let loss = loss(&recipe, logits, &targets, None);
             let gradients = Gradients::of(&now, loss.clone().backward());
             network = Some(optimizer.step(&recipe, 1e-4, now, gradients));
