@@ -220,29 +220,37 @@ fn batch_norms_by_the_parts_of_a_batch_are_the_same_on_every_rank() {
 
 #[test]
 fn batch_norms_over_all_ranks_learn_what_one_does() {
-    let recipe = |sync_batch_norm| Recipe {
-        model: Architecture::Lynx,
-        sync_batch_norm,
-        epochs: 1,
-        learning_rate: 1e-3,
-        ..recipe()
-    };
-    let (alone, weights) = learnt(&recipe(true), 1);
-    assert_eq!(
-        (&alone, &weights),
-        (&learnt(&recipe(false), 1).0, &learnt(&recipe(false), 1).1)
-    );
-    for size in [2, 3] {
-        let (several, others) = learnt(&recipe(true), size);
-        let far = [0, 1].map(|which| (alone[0][which] - several[0][which]).abs());
-        assert!(far.iter().all(|far| *far < 1e-4), "{size} ranks: {far:?}");
-        for (name, values) in weights.iter().filter(|(name, _)| parameters::is_statistic(name)) {
-            for (a, b) in values.data.iter().zip(&others[name].data) {
-                assert!((a - b).abs() < 1e-3 * (1.0 + a.abs()), "{name}: {a} {b}");
+    // A second step of ResNet's says little: there the losses of AVX-512 and of the portable source are 1e-2 apart.
+    for (model, image_size, batch_size) in [(Architecture::Lynx, 32, 16), (Architecture::ResNet18, 64, 38)] {
+        let recipe = |sync_batch_norm| Recipe {
+            model,
+            image_size,
+            batch_size,
+            sync_batch_norm,
+            epochs: 1,
+            learning_rate: 1e-3,
+            ..recipe()
+        };
+        let (alone, weights) = learnt(&recipe(true), 1);
+        assert_eq!(
+            (&alone, &weights),
+            (&learnt(&recipe(false), 1).0, &learnt(&recipe(false), 1).1)
+        );
+        for size in [2, 3] {
+            let (several, others) = learnt(&recipe(true), size);
+            let far = [0, 1].map(|which| (alone[0][which] - several[0][which]).abs());
+            assert!(far.iter().all(|far| *far < 1e-4), "{model:?}, {size} ranks: {far:?}");
+            for (name, values) in weights.iter().filter(|(name, _)| parameters::is_statistic(name)) {
+                for (a, b) in values.data.iter().zip(&others[name].data) {
+                    assert!((a - b).abs() < 1e-3 * (1.0 + a.abs()), "{model:?} {name}: {a} {b}");
+                }
             }
+            let local = learnt(&recipe(false), size).0;
+            assert!(
+                (local[0][0] - alone[0][0]).abs() > 10.0 * far[0],
+                "{model:?}: {local:?} {alone:?}"
+            );
         }
-        let local = learnt(&recipe(false), size).0;
-        assert!((local[0][0] - alone[0][0]).abs() > 10.0 * far[0], "{local:?} {alone:?}");
     }
 }
 
