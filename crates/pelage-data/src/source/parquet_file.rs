@@ -80,7 +80,8 @@ impl ParquetFile {
                 let reason = format!("pictures in it unpack to over {MOST_TIMES} times their size; not opened");
                 return Err(Error::data(name, reason));
             }
-            let rows = usize::try_from(group.num_rows()).unwrap_or(0);
+            let rows = rows_of(group.num_rows(), column.compressed_size(), file.len())
+                .map_err(|reason| Error::data(&name, reason))?;
             starts.push(starts[starts.len() - 1] + rows);
         }
         let id = OPENED.fetch_add(1, Ordering::Relaxed);
@@ -186,6 +187,21 @@ impl Drop for ParquetFile {
     }
 }
 
+/// The rows of a group, whose pictures take `packed` bytes of a file of `length`: a picture takes one at the least, so
+/// that no more memory is asked for than a file of this length may need.
+///
+/// # Errors
+/// Numbers that cannot be, in words.
+fn rows_of(rows: i64, packed: i64, length: u64) -> std::result::Result<usize, String> {
+    let packed = u64::try_from(packed).unwrap_or(u64::MAX);
+    match usize::try_from(rows) {
+        Ok(rows) if packed <= length && rows as u64 <= packed => Ok(rows),
+        _ => Err(format!(
+            "it claims {rows} pictures in {packed} of {length} bytes; is the download complete?"
+        )),
+    }
+}
+
 /// A value of a column.
 pub(super) enum Value<'a> {
     /// Text, or bytes.
@@ -277,5 +293,29 @@ impl ChunkReader for SharedFile {
         let mut bytes = Vec::with_capacity(length);
         self.part(start, length as u64).read_to_end(&mut bytes)?;
         Ok(bytes.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::rows_of;
+
+    #[test]
+    fn what_a_file_claims_is_bounded_by_its_length() {
+        assert_eq!(rows_of(3, 300, 1000), Ok(3));
+        assert_eq!(rows_of(0, 0, 12), Ok(0));
+        for (rows, packed) in [
+            (i64::MAX, 300),
+            (301, 300),
+            (3, 1001),
+            (3, -1),
+            (-1, 300),
+            (2000, i64::MAX),
+        ] {
+            assert!(
+                rows_of(rows, packed, 1000).unwrap_err().contains("claims"),
+                "{rows} in {packed}"
+            );
+        }
     }
 }
