@@ -7,6 +7,7 @@ mod gpu;
 
 use burn::tensor::Device;
 use pelage_kernels::isa::Isa;
+use serde::Serialize;
 
 use crate::{Error, Result};
 
@@ -68,7 +69,7 @@ pub struct Found {
 }
 
 /// A kind of GPU without one that can be used.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Missing {
     /// Its name.
     pub kind: &'static str,

@@ -2,11 +2,9 @@
 
 use clap::{Args, ValueEnum};
 use pelage::Architecture;
-use pelage::bench::inference::{self, Inference};
 use pelage::bench::kernels::{self, Speed};
-use pelage::bench::steps::{self, Step};
 use pelage::bench::training::{self, Training};
-use pelage::bench::{self, Machine};
+use pelage::bench::{self, Machine, Throughput, inference, steps};
 use pelage::data::Progress;
 use serde::Serialize;
 
@@ -59,9 +57,9 @@ struct Measured {
     #[serde(skip_serializing_if = "Option::is_none")]
     training: Option<Training>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    inference: Vec<Inference>,
+    inference: Vec<Throughput>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    steps: Vec<Step>,
+    steps: Vec<Throughput>,
 }
 
 /// The networks measured by default.
@@ -159,25 +157,21 @@ fn described(measured: &Measured) -> String {
             .map(|(name, speed)| vec![name.to_string(), format!("{speed:.0}")]);
         text += &table(&["cnn3, 150 px, batches of 32", "images/s"], 1..2, rows);
     }
-    let inference = measured.inference.iter();
-    let steps = measured.steps.iter();
-    let inference = inference.map(|one| (one.architecture, one.size, one.batch, one.images_per_second));
-    let steps = steps.map(|one| (one.architecture, one.size, one.batch, one.images_per_second));
-    text + &by_architecture("inference", inference) + &by_architecture("training steps", steps)
+    text + &throughputs("inference", &measured.inference) + &throughputs("training steps", &measured.steps)
 }
 
-/// Architecture, side, batch and images a second, as a table, if there are any.
-fn by_architecture(what: &str, measured: impl ExactSizeIterator<Item = (&'static str, usize, usize, f64)>) -> String {
-    if measured.len() == 0 {
+/// A table of them, if there are any.
+fn throughputs(what: &str, measured: &[Throughput]) -> String {
+    if measured.is_empty() {
         return String::new();
     }
-    let row = |(name, size, batch, speed): (&str, usize, usize, f64)| {
+    let row = |one: &Throughput| {
         vec![
-            name.to_string(),
-            size.to_string(),
-            batch.to_string(),
-            format!("{speed:.1}"),
+            one.architecture.to_string(),
+            one.size.to_string(),
+            one.batch.to_string(),
+            format!("{:.1}", one.images_per_second),
         ]
     };
-    table(&[what, "px", "batch", "images/s"], 1..4, measured.map(row))
+    table(&[what, "px", "batch", "images/s"], 1..4, measured.iter().map(row))
 }

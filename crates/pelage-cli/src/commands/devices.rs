@@ -18,7 +18,7 @@ pub(super) struct Arguments {}
 #[derive(Serialize)]
 struct Devices {
     devices: Vec<Usable>,
-    missing: Vec<Missing>,
+    missing: Vec<device::Missing>,
 }
 
 /// A device of this machine.
@@ -34,15 +34,6 @@ struct Usable {
     #[serde(skip_serializing_if = "Option::is_none")]
     free_memory_bytes: Option<u64>,
     largest_tensor_bytes: Option<u64>,
-}
-
-/// A kind of GPU of which there is none to use.
-#[derive(Serialize)]
-struct Missing {
-    kind: &'static str,
-    built: bool,
-    reason: String,
-    remedy: String,
 }
 
 pub(super) fn run() -> Outcome {
@@ -65,15 +56,9 @@ pub(super) fn run() -> Outcome {
         free_memory_bytes: None,
         largest_tensor_bytes: Some(gpu.largest),
     });
-    let missing = missing.into_iter().map(|missing| Missing {
-        kind: missing.kind,
-        built: missing.built,
-        reason: missing.reason,
-        remedy: missing.remedy,
-    });
     let devices = Devices {
         devices: std::iter::once(cpu).chain(gpus).collect(),
-        missing: missing.collect(),
+        missing,
     };
     Ok(answer(&devices, described)?)
 }

@@ -62,12 +62,7 @@ pub fn training(arguments: Vec<OsString>) -> Result<Training, Failure> {
     if let Some(folder) = &arguments.resume {
         return Ok(Training::Resumed(folder.clone(), Box::new(extension(&arguments)?)));
     }
-    let several = [
-        ("--folds", arguments.folds.is_some()),
-        ("--fine-tune", arguments.transferring.fine_tune),
-        ("--learning-rate auto", arguments.finds_rate()),
-    ];
-    if let Some((option, _)) = several.iter().find(|(_, is_given)| *is_given) {
+    if let Some(option) = arguments.of_several_runs() {
         return Err(
             Failure::usage(format!("{option} takes more than one run")).help("the command `pelage train` has it")
         );

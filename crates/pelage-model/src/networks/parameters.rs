@@ -12,16 +12,26 @@ use crate::values::{Named, Values, to_vec};
 
 /// Copies every tensor of `network`: parameters, and running statistics of batch norms.
 pub fn read(network: &Network) -> Named {
-    let mut reader = Reader::default();
-    network.visit(&mut reader);
-    reader.found
+    copied(&tensors(network))
 }
 
-/// Shape and values, flattened, of every tensor that [`read`] copies, where it is; without autodiff.
-pub fn tensors(network: &Network) -> BTreeMap<String, (Vec<usize>, Tensor<1>)> {
+/// Shapes and values, flattened, of tensors by name, where they are.
+pub type Held = BTreeMap<String, (Vec<usize>, Tensor<1>)>;
+
+/// Every tensor that [`read`] copies; without autodiff.
+pub fn tensors(network: &Network) -> Held {
     let mut holder = Holder::default();
     network.visit(&mut holder);
     holder.found
+}
+
+/// Tensors in plain memory.
+pub fn copied(held: &Held) -> Named {
+    let one = |(name, (shape, values)): (&String, &(Vec<usize>, Tensor<1>))| {
+        let (shape, data) = (shape.clone(), to_vec(values.clone()));
+        (name.clone(), Values { shape, data })
+    };
+    held.iter().map(one).collect()
 }
 
 /// Loads `values` into `network`; frozen layers stay frozen.
@@ -75,31 +85,9 @@ impl Path {
 }
 
 #[derive(Default)]
-struct Reader {
-    path: Path,
-    found: Named,
-}
-
-impl ModuleVisitor for Reader {
-    fn enter_module(&mut self, name: &str, _container: &str) {
-        self.path.enter(name);
-    }
-    fn exit_module(&mut self, _name: &str, _container: &str) {
-        self.path.exit();
-    }
-    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        let values = Values {
-            shape: param.val().dims().to_vec(),
-            data: to_vec(param.val()),
-        };
-        self.found.insert(self.path.name(), values);
-    }
-}
-
-#[derive(Default)]
 struct Holder {
     path: Path,
-    found: BTreeMap<String, (Vec<usize>, Tensor<1>)>,
+    found: Held,
 }
 
 impl ModuleVisitor for Holder {

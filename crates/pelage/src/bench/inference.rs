@@ -2,44 +2,21 @@
 
 use burn::tensor::{Device, Tensor, TensorData};
 use pelage_model::networks::{Architecture, Mode, Network};
-use serde::Serialize;
 
+use super::throughput::{Throughput, side};
 use super::timing::{median_seconds, noise};
-
-/// One architecture at one batch size.
-#[derive(Clone, Debug, Serialize)]
-pub struct Inference {
-    /// Its name.
-    pub architecture: &'static str,
-    /// Side of the input in pixels.
-    pub size: usize,
-    /// Batch size.
-    pub batch: usize,
-    /// Images per second, from pixels in memory to the channel means of the last feature map (backbones) or logits
-    /// (cnn3).
-    pub images_per_second: f64,
-}
 
 /// The batch sizes where none is given.
 pub const BATCHES: [usize; 2] = [1, 16];
 
-/// Side in pixels of the images that a network is measured with.
-pub(super) fn side(architecture: Architecture) -> usize {
-    match architecture {
-        // The size of the reference recipe, also for the tutorial's VGG16.
-        Architecture::Vgg16 => 150,
-        _ => architecture.input_size() as usize,
-    }
-}
-
-/// Measures `architectures` at each of `batches`, with random weights and folded batch norms; `observe` gets each
-/// result as it is ready.
+/// Measures `architectures` at each of `batches`, with random weights and folded batch norms, from pixels in memory to
+/// the channel means of the last feature map (backbones) or logits (cnn3); `observe` gets each result as it is ready.
 pub fn inference(
     architectures: &[Architecture],
     batches: &[usize],
     device: &Device,
-    observe: &mut dyn FnMut(&Inference),
-) -> Vec<Inference> {
+    observe: &mut dyn FnMut(&Throughput),
+) -> Vec<Throughput> {
     let mut found = Vec::new();
     for &architecture in architectures {
         let scratch = !architecture.is_backbone();
@@ -55,12 +32,7 @@ pub fn inference(
                 };
                 drop(std::hint::black_box(done.into_data()));
             });
-            let one = Inference {
-                architecture: architecture.name(),
-                size,
-                batch,
-                images_per_second: batch as f64 / seconds,
-            };
+            let one = Throughput::of(architecture, batch, seconds);
             observe(&one);
             found.push(one);
         }

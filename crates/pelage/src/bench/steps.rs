@@ -4,39 +4,25 @@ use burn::tensor::{Device, Tensor, TensorData};
 use pelage_data::targets::Targets;
 use pelage_model::networks::{Architecture, Mode, Network};
 use pelage_model::values::to_vec;
-use serde::Serialize;
 
-use super::inference::side;
+use super::throughput::{Throughput, side};
 use super::timing::{median_seconds, noise};
 use crate::train::Recipe;
 use crate::train::gradients::Gradients;
 use crate::train::loss::loss;
 use crate::train::optimizer::Optimizer;
 
-/// Steps of one architecture.
-#[derive(Clone, Debug, Serialize)]
-pub struct Step {
-    /// Its name.
-    pub architecture: &'static str,
-    /// Side of the input in pixels.
-    pub size: usize,
-    /// Batch size.
-    pub batch: usize,
-    /// Images per second: forward, loss, backward, update with momentum, from pixels in the host's memory until the
-    /// loss is there.
-    pub images_per_second: f64,
-}
-
 /// The batch size where none is given.
 pub const BATCH: usize = 32;
 
-/// Measures `architectures` with random weights, all of which learn; `observe` gets each result as it is ready.
+/// Measures `architectures` with random weights, all of which learn: forward, loss, backward and update, from pixels in
+/// the host's memory until the loss is there; `observe` gets each result as it is ready.
 pub fn steps(
     architectures: &[Architecture],
     batch: usize,
     device: &Device,
-    observe: &mut dyn FnMut(&Step),
-) -> Vec<Step> {
+    observe: &mut dyn FnMut(&Throughput),
+) -> Vec<Throughput> {
     let (mut found, recipe, learning) = (Vec::new(), Recipe::default(), device.clone().autodiff());
     for &architecture in architectures {
         let size = side(architecture);
@@ -53,12 +39,7 @@ pub fn steps(
             step += 1;
             std::hint::black_box(to_vec(loss.inner()));
         });
-        let one = Step {
-            architecture: architecture.name(),
-            size,
-            batch,
-            images_per_second: batch as f64 / seconds,
-        };
+        let one = Throughput::of(architecture, batch, seconds);
         observe(&one);
         found.push(one);
     }

@@ -20,7 +20,7 @@ use super::recorded;
 use crate::train::advice::{self, Advice};
 use crate::train::backbone::note_weights;
 use crate::train::forecast::{self, Forecast};
-use crate::train::keep::Nothing;
+use crate::train::keep::{Keep, Nothing};
 use crate::train::ranks::Ranks;
 use crate::train::{Control, Data, EndReason, Event, Outcome, Recipe, Sets, Start, fit, start};
 use crate::{Error, Result, atomic};
@@ -247,23 +247,17 @@ impl Run {
     /// # Errors
     /// As [`Run::train`]; ranks that cannot train together, or another one that has failed.
     pub fn train_among(&self, ranks: &Ranks, observe: &mut dyn FnMut(&Event) -> Control) -> Result<Outcome> {
+        let (recipe, start) = (&self.config.recipe, &self.start);
+        let fit = |from, keep: &mut dyn Keep, observe: &mut dyn FnMut(&Event) -> Control| {
+            fit(recipe, start, &self.data, &self.device, from, keep, observe, ranks)
+        };
         if self.lock.is_none() {
             // A new run has no folder here.
             let from = match self.folder.as_os_str().is_empty() {
                 true => None,
                 false => folder::checkpoint(&self.folder)?,
             };
-            let (recipe, start) = (&self.config.recipe, &self.start);
-            return fit(
-                recipe,
-                start,
-                &self.data,
-                &self.device,
-                from,
-                &mut Nothing,
-                observe,
-                ranks,
-            );
+            return fit(from, &mut Nothing, observe);
         }
         let mut recorder = Recorder::open(&self.folder, &self.config, self.data.validation.classes())?;
         recorder.log(&self.describe())?;
@@ -287,19 +281,7 @@ impl Run {
             data: &self.data,
             leaked: self.leaked.get().copied(),
         };
-        let outcome = folder::checkpoint(&self.folder).and_then(|from| {
-            let (recipe, start) = (&self.config.recipe, &self.start);
-            fit(
-                recipe,
-                start,
-                &self.data,
-                &self.device,
-                from,
-                &mut keep,
-                &mut record,
-                ranks,
-            )
-        });
+        let outcome = folder::checkpoint(&self.folder).and_then(|from| fit(from, &mut keep, &mut record));
         match (outcome, failure) {
             (_, Some(failure)) => Err(failure),
             (Err(failure), None) => {

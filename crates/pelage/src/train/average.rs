@@ -2,12 +2,11 @@
 //! network (Polyak and Juditsky 1992; Izmailov et al. 2018). A running average of all steps, or the plain mean of the
 //! last ones.
 
-use std::collections::BTreeMap;
-
 use burn::Tensor;
 use burn::tensor::TensorData;
-use pelage_model::networks::{Network, parameters};
-use pelage_model::values::{Named, Values, to_vec};
+use pelage_model::networks::Network;
+use pelage_model::networks::parameters::{self, Held};
+use pelage_model::values::{Named, Values};
 
 use super::recipe::Recipe;
 
@@ -52,7 +51,7 @@ impl Averaging {
 #[derive(Clone, Debug, Default)]
 pub struct Average {
     /// Shape and values of the averaged tensors by name; empty before the first update.
-    averages: BTreeMap<String, (Vec<usize>, Tensor<1>)>,
+    averages: Held,
 }
 
 impl Average {
@@ -82,11 +81,7 @@ impl Average {
 
     /// The averaged tensors by name; none before the first update.
     pub fn read(&self) -> Named {
-        let one = |(name, (shape, values)): (&String, &(Vec<usize>, Tensor<1>))| {
-            let (shape, data) = (shape.clone(), to_vec(values.clone()));
-            (name.clone(), Values { shape, data })
-        };
-        self.averages.iter().map(one).collect()
+        parameters::copied(&self.averages)
     }
 
     /// Whether nothing was averaged yet.

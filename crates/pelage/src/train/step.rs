@@ -78,8 +78,9 @@ impl Scores {
     }
 }
 
-/// The result of a step, of the scores of its batches of `images` in all.
-fn read(scores: Vec<Scores>, images: usize) -> Learnt {
+/// The result of a step, of the scores of its batches.
+fn read(scores: Vec<Scores>) -> Learnt {
+    let images: usize = scores.iter().map(|one| one.images).sum();
     let mut learnt = Learnt::default();
     for one in scores.into_iter().map(Scores::read) {
         learnt.batches += 1;
@@ -165,14 +166,14 @@ impl<'a> Learner<'a> {
                 Some(sum) => mean(sum, (gradients, whole)),
             });
         }
-        let Some((mut gradients, whole)) = sum else {
+        let Some((mut gradients, _)) = sum else {
             return Ok((self, Learnt::default()));
         };
         let (learner, learnt) = match self.ranks.is_alone() {
             // Read last: until then a GPU was only told what to do.
-            true => (self.apply(gradients, step, learning_rate), read(scores, whole)),
+            true => (self.apply(gradients, step, learning_rate), read(scores)),
             false => {
-                let mut learnt = read(scores, whole);
+                let mut learnt = read(scores);
                 self.gather(&mut gradients, &mut learnt, images)?;
                 (self.apply(gradients, step, learning_rate), learnt)
             }

@@ -131,6 +131,16 @@ impl Arguments {
         self.settings.finds_rate()
     }
 
+    /// An option that takes more than one run, if one is given.
+    pub(super) fn of_several_runs(&self) -> Option<&'static str> {
+        let options = [
+            ("--folds", self.folds.is_some()),
+            ("--fine-tune", self.transferring.fine_tune),
+            ("--learning-rate auto", self.finds_rate()),
+        ];
+        options.into_iter().find(|(_, given)| *given).map(|(option, _)| option)
+    }
+
     /// An option that means something only where a run is kept, and its learning rate is not being looked for.
     pub(in crate::commands) fn only_of_a_run(&self) -> Option<&'static str> {
         let options = [

@@ -58,13 +58,8 @@ pub(super) fn among(work: impl FnOnce(&Ranks) -> Outcome) -> Outcome {
 
 /// Refuses what several processes cannot do together.
 pub(super) fn check(arguments: &Arguments, ranks: &Ranks) -> Result<(), Failure> {
-    let several = [
-        ("--folds", arguments.folds.is_some()),
-        ("--fine-tune", arguments.transferring.fine_tune),
-        ("--learning-rate auto", arguments.finds_rate()),
-    ];
-    match several.iter().find(|(_, is_given)| *is_given && !ranks.is_alone()) {
-        Some((option, _)) => Err(Failure::usage(format!(
+    match arguments.of_several_runs().filter(|_| !ranks.is_alone()) {
+        Some(option) => Err(Failure::usage(format!(
             "{option} takes more than one run, and {} processes train one",
             ranks.size()
         ))
