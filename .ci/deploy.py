@@ -110,7 +110,7 @@ class Bucket:
             "PELAGE_PROGRAM": "s3://bucket/pelage.tar.gz",
             "PELAGE_DATA": f"s3://bucket/{data}",
             "PELAGE_RUN": f"s3://bucket/runs/{run}",
-            "PELAGE_OPTIONS": "--image-size 32 --epochs 6 --patience 0",
+            "PELAGE_OPTIONS": "--image-size 64 --epochs 6 --patience 0",
             "PELAGE_MINUTES": minutes,
         }
         script = job().replace("while sleep 60;", f"while sleep {sleep};")
@@ -146,7 +146,7 @@ def run_job(pelage, data, place):
     assert bucket.machine("none", data="none.tar").wait() != 0
     assert "ended with 1" in bucket.log("none"), bucket.log("none")
 
-    assert bucket.machine("late", minutes="0.03").wait() == 124, bucket.log("late")
+    assert bucket.machine("late", minutes="0.015").wait() == 124, bucket.log("late")
     assert bucket.machine("late").wait() == 0, bucket.log("late")
     assert bucket.epochs("late") == 6
     print("deploy: the job trains; taken away after two epochs it goes on to the same weights; a failure and a time")
