@@ -1,11 +1,11 @@
-"""search.py PELAGE DATA OUT [--time 2h] [--seeds 0,1,2] [-- FLAG...]: TPE with Hyperband against random search without pruning, at
-equal time, one after the other and in turns: tpe seed 0, random seed 0, tpe seed 1, and so on. What follows `--` goes to both, such as
-`--image-size 96 --threads 2`. Each search trains on DATA from an own folder in OUT, which is kept: a call that was stopped goes on with
+"""search.py PELAGE DATA OUT [--time 2h] [--seeds 0,1,2] [--together] [-- FLAG...]: TPE with Hyperband against random search without
+pruning, at equal time, one after the other and in turns: tpe seed 0, random seed 0, tpe seed 1, and so on; or both of a seed at once,
+so that whatever else the machine does slows both. What follows `--` goes to both, such as `--image-size 96 --threads 1`. Each search trains on DATA from an own folder in OUT, which is kept: a call that was stopped goes on with
 what is left. All of them share the decoded pictures, which a search of one trial makes first.
 
 Writes OUT/search.json (for each search: seconds and value of every epoch done, the best so far; medians over the seeds) and
 OUT/search.svg (the best so far over time: medians, and the range of the seeds). Standard library alone."""
-import argparse, datetime, json, pathlib, statistics, subprocess, sys, time
+import argparse, datetime, json, os, pathlib, statistics, subprocess, sys, time
 
 arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 arguments.add_argument("pelage")
@@ -14,6 +14,7 @@ arguments.add_argument("out", type=pathlib.Path)
 arguments.add_argument("--time", default="2h", help="of each search, such as 90s, 20min or 2h")
 arguments.add_argument("--seeds", default="0,1,2")
 own = sys.argv[1:sys.argv.index("--")] if "--" in sys.argv else sys.argv[1:]
+arguments.add_argument("--together", action="store_true", help="both searches of a seed at once, half of the threads each")
 asked = arguments.parse_args(own)
 flags = sys.argv[sys.argv.index("--") + 1:] if "--" in sys.argv else []
 seeds = [int(seed) for seed in asked.seeds.split(",")]
@@ -21,18 +22,25 @@ KINDS = {"TPE with Hyperband": ["tpe", "hyperband"], "random, none pruned": ["ra
 asked.out.mkdir(parents=True, exist_ok=True)
 
 def searched(folder, sampler, pruner, seed, *more):
-    """One search, unless it was whole already."""
+    """Starts a search, unless it was whole already, and returns what waits for its end."""
     done = folder.with_suffix(".done")
     if done.exists():
-        return
+        return lambda: None
     if folder.exists():
         # Time that has been spent cannot be told from time that was lost: it begins anew.
         folder.rename(folder.with_suffix(f".left-{int(time.time())}"))
     command = [asked.pelage, "search", asked.data, "--sampler", sampler, "--pruner", pruner, "--seed", str(seed), "--out", folder]
     print(" ".join(map(str, [*command, *more, *flags])), flush=True)
     with folder.with_suffix(".log").open("w") as log:
-        subprocess.run([*command, *more, *flags], check=True, stdout=log, stderr=log)
-    done.touch()
+        running = subprocess.Popen([*command, *more, *flags], stdout=log, stderr=log)
+
+    def finish():
+        _, status, used = os.wait4(running.pid, 0)
+        if status != 0:
+            sys.exit(f"{folder.with_suffix('.log')}: status {status}")
+        done.write_text(f"{used.ru_utime + used.ru_stime:.1f} seconds of processor time\n")
+
+    return finish
 
 def curve(folder):
     """Seconds since the search began, and the best value by then, after each epoch; and how many trials there are."""
@@ -64,17 +72,22 @@ def curve(folder):
     return steps, trials, sum(epochs.values()), lower
 
 warm = asked.out / "warm"
-searched(warm, "random", "none", 0, "--trials", "1", "--time", "1s")
+searched(warm, "random", "none", 0, "--trials", "1", "--time", "1s")()
 for seed in seeds:
-    for name, (sampler, pruner) in KINDS.items():
-        searched(asked.out / f"{sampler}-{seed}", sampler, pruner, seed, "--time", asked.time)
+    begun = []
+    for sampler, pruner in KINDS.values():
+        begun.append(searched(asked.out / f"{sampler}-{seed}", sampler, pruner, seed, "--time", asked.time))
+        if not asked.together:
+            begun.pop()()
+    for finish in begun:
+        finish()
 
 found, lower = {}, True
 for name, (sampler, pruner) in KINDS.items():
     found[name] = []
     for seed in seeds:
         steps, trials, epochs, lower = curve(asked.out / f"{sampler}-{seed}")
-        found[name].append({"seed": seed, "trials": trials, "epochs": epochs, "best": steps[-1][1] if steps else None, "best_so_far": steps})
+        found[name].append({"seed": seed, "trials": trials, "epochs": epochs, "processor": (asked.out / f"{sampler}-{seed}.done").read_text().strip(), "best": steps[-1][1] if steps else None, "best_so_far": steps})
 end = max(run["best_so_far"][-1][0] for runs in found.values() for run in runs if run["best_so_far"])
 unit = {"s": 1, "m": 60, "h": 3600}
 end = max(end, float(asked.time.rstrip("hmins")) * unit[asked.time.lstrip("0123456789.")[:1] or "s"])
