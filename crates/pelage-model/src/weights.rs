@@ -3,6 +3,7 @@
 
 pub mod added;
 mod layout;
+mod names;
 #[cfg(feature = "pytorch")]
 mod pickle;
 #[cfg(feature = "pytorch")]
@@ -237,12 +238,14 @@ impl Match {
     }
 }
 
-/// Whether a tensor can be taken as one of shape `wanted`: a dense layer over a 7x7 map is a 7x7 convolution, and one
-/// over a single pixel a 1x1 convolution; the values lie in the same order.
+/// Whether a tensor can be taken as one of shape `wanted`: a dense layer over a 7x7 map is a 7x7 convolution, one over
+/// a single pixel a 1x1 convolution, and a factor for each channel a depthwise one; the values lie in the same order.
 fn fits(shape: &[usize], wanted: &[usize]) -> bool {
     let is_dense = |shape: &[usize]| shape.len() == 2;
     let columns = |shape: &[usize]| shape[1..].iter().try_fold(1usize, |product, &n| product.checked_mul(n));
+    let each = |wanted: &[usize]| matches!((shape, wanted), ([c] | [c, 1, 1], [w, 1, 1, 1]) if c == w);
     shape == wanted
+        || each(wanted)
         || shape.len() > 1
             && shape[0] == wanted[0]
             && is_dense(shape) != is_dense(wanted)

@@ -88,6 +88,8 @@ fn kind(node: &Node) -> String {
         Activation::Relu => what + " + ReLU",
         Activation::Relu6 => what + " + ReLU6",
         Activation::Silu => what + " + SiLU",
+        Activation::HardSwish => what + " + hard swish",
+        Activation::Gelu => what + " + GELU",
     };
     match &node.operation {
         Operation::Input => "pixels".into(),

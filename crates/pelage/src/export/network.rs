@@ -174,10 +174,9 @@ fn activation(writer: &mut Writer, name: &str, x: String, activation: Activation
                 [("zero", 0.0), ("six", 6.0)].map(|(end, value)| writer.numbers(&part(name, end), &[], &[value]));
             writer.node("Clip", name, &[&x, &zero, &six], Vec::new())
         }
-        Activation::Silu => {
-            let gate = writer.node("Sigmoid", &part(name, "gate"), &[&x], Vec::new());
-            writer.node("Mul", name, &[&x, &gate], Vec::new())
-        }
+        Activation::Silu => function(writer, name, &x, Function::Silu),
+        Activation::HardSwish => function(writer, name, &x, Function::HardSwish),
+        Activation::Gelu => function(writer, name, &x, Function::Gelu),
     }
 }
 
