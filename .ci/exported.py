@@ -35,6 +35,8 @@ NETWORKS = [
     ("efficientnet_lite0", "timm"),
     ("efficientnet_lite1", "timm"),
     ("efficientnet_lite2", "timm"),
+    ("efficientnet_b0", "torchvision"),
+    ("efficientnet_v2_s", "torchvision"),
 ]
 
 

@@ -40,12 +40,10 @@ impl Exported<'_> {
                 Operation::Input => input.clone(),
                 Operation::Convolution(convolution) => {
                     let [weight, bias] = self.parameters(writer, name);
-                    let mut x = writer.node(
-                        "Conv",
-                        &part(name, "convolution"),
-                        &[inputs[0], &weight, &bias],
-                        attributes(convolution, from),
-                    );
+                    let parts = [inputs[0], &weight, &bias];
+                    let parts = &parts[..if convolution.bias { 3 } else { 2 }];
+                    let attributes = attributes(convolution, from);
+                    let mut x = writer.node("Conv", &part(name, "convolution"), parts, attributes);
                     if let Some(residual) = inputs.get(1) {
                         x = writer.node("Add", &part(name, "sum"), &[&x, residual], Vec::new());
                     }
@@ -54,8 +52,8 @@ impl Exported<'_> {
                 Operation::Norm(norm) => activation(writer, name, inputs[0].to_string(), norm.activation),
                 Operation::MaxPool(pool) => writer.node("MaxPool", name, &inputs, windows(pool, from)),
                 Operation::Concatenate => writer.node("Concat", name, &inputs, vec![integer("axis", 1)]),
-                // Within the backbone a map of one pixel stays a map: squeeze and excitation multiplies by it.
-                Operation::AveragePool { side: 1 } if i <= graph.features() => {
+                // A map of one pixel stays a map where squeeze and excitation multiplies by it, or a convolution follows.
+                Operation::AveragePool { side: 1 } if i <= graph.features() || self.convolves_after(i) => {
                     writer.node("GlobalAveragePool", name, &inputs, Vec::new())
                 }
                 Operation::AveragePool { side: 1 } => {
@@ -106,13 +104,20 @@ impl Exported<'_> {
         values.pop().unwrap_or_default()
     }
 
-    /// Writes weight and bias of a layer.
+    /// Writes weight and bias of a layer; the name of a bias that it does not have is nobody's.
     fn parameters(&mut self, writer: &mut Writer, layer: &str) -> [String; 2] {
         ["weight", "bias"].map(|parameter| {
             let name = format!("{layer}.{parameter}");
-            let Values { shape, data } = self.values.remove(&name).unwrap_or_default();
-            writer.numbers(&name, &shape, &data)
+            match self.values.remove(&name) {
+                Some(Values { shape, data }) => writer.numbers(&name, &shape, &data),
+                None => name,
+            }
         })
+    }
+
+    fn convolves_after(&self, i: usize) -> bool {
+        let mut after = self.graph.nodes()[i + 1..].iter();
+        after.any(|node| matches!(node.operation, Operation::Convolution(_)))
     }
 
     /// Reorders the weights of a dense layer over a flattened map `[h, w, c]` for one `[c, h, w]`.
@@ -199,9 +204,13 @@ fn function(writer: &mut Writer, name: &str, x: &str, function: Function) -> Str
             let twice = writer.node("Mul", &part(name, "twice"), &[x, &gate], Vec::new());
             writer.node("Mul", name, &[&twice, &half], Vec::new())
         }
+        // OpenCV 5.0 takes the operator of this name and a product after it for a hard swish, of whatever is multiplied.
         Function::HardSigmoid { slope, shift } => {
-            let attributes = vec![number("alpha", slope), number("beta", shift)];
-            writer.node("HardSigmoid", name, &[x], attributes)
+            let [slope, shift, zero, one] = [("slope", slope), ("shift", shift), ("zero", 0.0), ("one", 1.0)]
+                .map(|(end, value)| writer.numbers(&part(name, end), &[], &[value]));
+            let scaled = writer.node("Mul", &part(name, "scaled"), &[x, &slope], Vec::new());
+            let shifted = writer.node("Add", &part(name, "shifted"), &[&scaled, &shift], Vec::new());
+            writer.node("Clip", name, &[&shifted, &zero, &one], Vec::new())
         }
         Function::HardSwish => {
             let attributes = vec![number("alpha", 1.0 / 6.0), number("beta", 0.5)];
