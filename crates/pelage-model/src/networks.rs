@@ -29,17 +29,22 @@ pub mod parameters;
 mod pieces;
 #[cfg(feature = "burn")]
 pub mod pooled;
+pub mod positions;
 pub mod resnet;
 #[cfg(feature = "burn")]
 pub mod room;
+mod scaled;
 pub mod shapes;
 mod squeeze;
 #[cfg(feature = "burn")]
 mod statistics;
 pub mod summary;
 #[cfg(feature = "burn")]
+mod tokens;
+#[cfg(feature = "burn")]
 mod variants;
 pub mod vgg;
+pub mod vision_transformer;
 mod windows;
 
 pub use added::Added;
@@ -92,12 +97,14 @@ pub enum Architecture {
     EfficientNetV2S,
     /// See [`convnext`].
     ConvNextTiny,
+    /// The small one of DINOv2, with patches of 14 pixels, see [`vision_transformer`].
+    DinoV2Small,
     /// A graph that somebody else made, see [`added`].
     Added(&'static Added),
 }
 
 /// The architectures with pretrained weights.
-pub const BACKBONES: [Architecture; 14] = {
+pub const BACKBONES: [Architecture; 15] = {
     let [_cnn3, _cnn, _lynx, backbones @ ..] = Architecture::ALL;
     backbones
 };
@@ -105,7 +112,7 @@ pub const BACKBONES: [Architecture; 14] = {
 impl Architecture {
     /// Every architecture that has a name here, so none that was added; of the descriptions the one that is meant
     /// where none is given.
-    pub const ALL: [Architecture; 17] = [
+    pub const ALL: [Architecture; 18] = [
         Architecture::Cnn3,
         Architecture::Cnn(Cnn::THREE_BLOCKS),
         Architecture::Lynx,
@@ -123,6 +130,7 @@ impl Architecture {
         Architecture::EfficientNetB0,
         Architecture::EfficientNetV2S,
         Architecture::ConvNextTiny,
+        Architecture::DinoV2Small,
     ];
 
     /// The name in settings and model files.
@@ -145,6 +153,7 @@ impl Architecture {
             Architecture::EfficientNetB0 => "efficientnet_b0",
             Architecture::EfficientNetV2S => "efficientnet_v2_s",
             Architecture::ConvNextTiny => "convnext_tiny",
+            Architecture::DinoV2Small => "dinov2_vits14",
             Architecture::Added(added) => added.name(),
         }
     }
@@ -156,6 +165,7 @@ impl Architecture {
             Architecture::Cnn(cnn) => cnn.smallest_size(),
             // Those that it does take are told by `check_size`.
             Architecture::Added(_) => 1,
+            Architecture::DinoV2Small => vision_transformer::PATCH,
             // Five halvings leave one pixel.
             _ => 32,
         }
@@ -219,6 +229,7 @@ impl Architecture {
             Architecture::EfficientNetB0 => efficientnet::graph(efficientnet::B0, classes),
             Architecture::EfficientNetV2S => efficientnet::graph(efficientnet::V2_S, classes),
             Architecture::ConvNextTiny => convnext::graph(classes),
+            Architecture::DinoV2Small => vision_transformer::graph(classes),
             Architecture::Added(added) => added.graph(size, classes),
         }
     }

@@ -23,9 +23,15 @@ const TOLERANCE: f32 = 1e-4;
 struct Record {
     architecture: Architecture,
     layout: Layout,
+    #[serde(default = "usual")]
+    size: [usize; 2],
     tensors: Vec<(String, Vec<usize>)>,
     pooled: Vec<f32>,
     logits: Vec<f32>,
+}
+
+fn usual() -> [usize; 2] {
+    SIZE
 }
 
 fn pixels([n, h, w]: [usize; 3], device: &Device) -> Tensor<4> {
@@ -74,7 +80,7 @@ fn check(wanted: impl Fn(Architecture) -> bool) {
 }
 
 fn compare(network: &Network, record: &Record, what: &str) {
-    let pixels = pixels([1, SIZE[0], SIZE[1]], &network.device());
+    let pixels = pixels([1, record.size[0], record.size[1]], &network.device());
     let pooled: Vec<f32> = to_vec(network.pooled_features(pixels.clone()))
         .into_iter()
         .step_by(16)
@@ -125,6 +131,11 @@ fn efficientnet_equals_torchvision() {
 #[test]
 fn convnext_equals_torchvision() {
     check(|architecture| architecture == Architecture::ConvNextTiny);
+}
+
+#[test]
+fn dinov2_equals_timm() {
+    check(|architecture| architecture == Architecture::DinoV2Small);
 }
 
 #[derive(Deserialize)]

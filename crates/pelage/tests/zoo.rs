@@ -161,7 +161,8 @@ contracts!(
     mobilenet_v3_large: MobileNetV3Large,
     efficientnet_b0: EfficientNetB0,
     efficientnet_v2_s: EfficientNetV2S,
-    convnext_tiny: ConvNextTiny
+    convnext_tiny: ConvNextTiny,
+    dinov2_vits14: DinoV2Small
 );
 
 #[test]

@@ -8,7 +8,7 @@ use crate::networks::Architecture::{self, *};
 use super::names::{self, Prefixes};
 use crate::networks::efficientnet;
 use crate::networks::efficientnet_lite::{LITE0, LITE1, LITE2};
-use crate::networks::graph::{Graph, Node, Operation};
+use crate::networks::graph::{Graph, Node};
 use crate::networks::mobilenet_v2::STAGES;
 
 /// A project whose files pelage reads.
@@ -51,6 +51,7 @@ impl Layout {
                 format!("tf_{}", architecture.name())
             }
             (Layout::Timm, MobileNetV2) => "mobilenetv2_100".into(),
+            (Layout::Timm, DinoV2Small) => "vit_small_patch14_dinov2".into(),
             _ => architecture.name().into(),
         }
     }
@@ -62,6 +63,7 @@ impl Layout {
             Vgg16 | Vgg19 => self != Layout::EfficientNetLitePort,
             ResNet18 | ResNet34 | ResNet50 | GoogLeNet | MobileNetV3Large | EfficientNetB0 | EfficientNetV2S
             | ConvNextTiny => self == Layout::Torchvision,
+            DinoV2Small => self == Layout::Timm,
             MobileNetV2 => matches!(self, Layout::Torchvision | Layout::Timm),
             EfficientNetLite0 | EfficientNetLite1 | EfficientNetLite2 => {
                 matches!(self, Layout::Timm | Layout::EfficientNetLitePort)
@@ -72,7 +74,7 @@ impl Layout {
     /// Each layer of `graph` that has parameters, with the names that this project gives its tensors.
     pub(super) fn layers(self, architecture: Architecture, graph: &Graph) -> Vec<(&Node, Prefixes)> {
         let with_parameters =
-            |node: &&Node| matches!(node.operation, Operation::Convolution(_) | Operation::Dense { .. });
+            |node: &&Node| !graph.tensors(node).is_empty();
         let nodes = graph.nodes().iter().filter(with_parameters);
         match architecture {
             Cnn3 | Cnn(_) | Lynx | Added(_) => Vec::new(),
@@ -87,6 +89,9 @@ impl Layout {
                 };
                 nodes.map(|node| (node, names::efficientnet(variant, &node.name))).collect()
             }
+            DinoV2Small => nodes
+                .map(|node| (node, names::vision_transformer(&node.name)))
+                .collect(),
             ConvNextTiny => nodes.map(|node| (node, names::convnext(&node.name))).collect(),
             MobileNetV2 | EfficientNetLite0 | EfficientNetLite1 | EfficientNetLite2 => nodes
                 .map(|node| (node, self.inverted_residual(architecture, &node.name)))
@@ -97,6 +102,7 @@ impl Layout {
     /// Whether a tensor may be present without being used.
     pub(super) fn is_known_surplus(self, architecture: Architecture, name: &str) -> bool {
         name.ends_with(".num_batches_tracked")
+            || architecture == DinoV2Small && name == "mask_token"
             || architecture == GoogLeNet && (name.starts_with("aux1.") || name.starts_with("aux2."))
     }
 

@@ -1,4 +1,5 @@
-//! The names that torchvision gives the tensors of its networks, and their shapes where they are others than here.
+//! The names that torchvision gives the tensors of its networks, and timm those of a transformer, and their shapes where
+//! they are others than here.
 
 use crate::networks::{convnext, efficientnet::Variant, mobilenet_v3};
 
@@ -23,6 +24,10 @@ enum Form {
     Vector,
     /// The same as a parameter of its own, `[c, 1, 1]`, whose name is all of the prefix.
     Parameter,
+    /// The same, `[c]`.
+    Gamma,
+    /// Positions `[1, n, c]` and the first token `[1, 1, c]`, whose names are the two prefixes.
+    Tokens,
 }
 
 impl Prefixes {
@@ -59,7 +64,8 @@ impl Prefixes {
     pub(super) fn tensor(&self, ours: &str) -> String {
         match ours.strip_prefix("norm.") {
             Some(rest) => format!("{}.{rest}", self.norm),
-            None if self.form == Form::Parameter => self.layer.clone(),
+            None if self.form == Form::Tokens && ours == "bias" => self.norm.clone(),
+            None if matches!(self.form, Form::Parameter | Form::Gamma | Form::Tokens) => self.layer.clone(),
             None => format!("{}.{ours}", self.layer),
         }
     }
@@ -69,8 +75,10 @@ impl Prefixes {
         match (self.form, shape) {
             (Form::Dense, [rows, channels, height, width]) => vec![*rows, channels * height * width],
             (Form::Kernel, [rows, columns]) => vec![*rows, *columns, 1, 1],
-            (Form::Vector, [channels, 1, 1, 1]) => vec![*channels],
+            (Form::Vector | Form::Gamma, [channels, 1, 1, 1]) => vec![*channels],
             (Form::Parameter, [channels, 1, 1, 1]) => vec![*channels, 1, 1],
+            (Form::Tokens, [channels]) => vec![1, 1, *channels],
+            (Form::Tokens, [tokens, channels]) => vec![1, *tokens, *channels],
             _ => shape.to_vec(),
         }
     }
@@ -170,5 +178,35 @@ pub(super) fn convnext(name: &str) -> Prefixes {
         }
         ["top", _] => vector("classifier.0".into()),
         _ => Prefixes::plain("classifier.2"),
+    }
+}
+
+/// The vision transformer, as timm and DINOv2 itself name its layers.
+pub(super) fn vision_transformer(name: &str) -> Prefixes {
+    let form = |form: Form, layer: String| Prefixes {
+        form,
+        ..Prefixes::plain(layer)
+    };
+    let parts: Vec<&str> = name.split('.').collect();
+    match parts[..] {
+        ["patches"] => Prefixes::plain("patch_embed.proj"),
+        ["tokens"] => Prefixes {
+            form: Form::Tokens,
+            ..Prefixes::new("pos_embed", "cls_token")
+        },
+        ["top", _] => form(Form::Vector, "norm".into()),
+        ["blocks", i, half, part] => {
+            let (number, layers) = match half {
+                "attention" => (1, ["attn.qkv", "attn.proj"]),
+                _ => (2, ["mlp.fc1", "mlp.fc2"]),
+            };
+            match part {
+                "norm_scale" => form(Form::Vector, format!("blocks.{i}.norm{number}")),
+                "qkv" | "expand" => form(Form::Dense, format!("blocks.{i}.{}", layers[0])),
+                "project" => form(Form::Dense, format!("blocks.{i}.{}", layers[1])),
+                _ => form(Form::Gamma, format!("blocks.{i}.ls{number}.gamma")),
+            }
+        }
+        _ => Prefixes::plain("head"),
     }
 }

@@ -8,7 +8,8 @@ use pelage_model::ops::Activation;
 use pelage_model::values::{Named, Values};
 
 use super::messages::Attribute;
-use super::writer::{Writer, integer, integers, number};
+use super::tokens;
+use super::writer::{Writer, integer, integers, number, part};
 
 /// A network, with its parameters.
 pub(super) struct Exported<'a> {
@@ -93,11 +94,20 @@ impl Exported<'_> {
                 Operation::Multiply => writer.node("Mul", name, &inputs, Vec::new()),
                 Operation::Function(function) => self::function(writer, name, inputs[0], *function),
                 Operation::Pad(sides) => pad(writer, name, inputs[0], *sides),
-                Operation::Channels { first, count } => channels(writer, name, inputs[0], [*first, first + count]),
+                Operation::Channels { first, count } => tokens::slice(writer, name, inputs[0], 1, [*first, first + count]),
                 Operation::Shuffle { groups } => {
                     shuffle(writer, name, inputs[0], *groups, [node.channels, from[0], from[1]])
                 }
                 Operation::LayerNorm { epsilon } => layer_norm(writer, name, inputs[0], *epsilon),
+                Operation::Tokens { grid } => {
+                    let mut take = |part: &str| self.values.remove(&format!("{name}.{part}")).unwrap_or_default().data;
+                    let (positions, first) = (take("weight"), take("bias"));
+                    tokens::tokens(writer, name, inputs[0], (&positions, *grid), &first, from)
+                }
+                Operation::Attention { heads } => {
+                    tokens::attention(writer, name, inputs[0], *heads, [node.channels, from[0] * from[1]])
+                }
+                Operation::First => tokens::first(writer, name, inputs[0]),
             };
             values.push(value);
         }
@@ -143,11 +153,6 @@ fn read<'a>(graph: &'a Graph, sizes: &[[usize; 2]], node: usize) -> (&'a Operati
     let map = nodes[before].inputs.first().copied().unwrap_or(before);
     let [h, w] = sizes[map];
     (&nodes[before].operation, [h, w, nodes[map].channels])
-}
-
-/// The name of one of several nodes that together do what is called `name`; the last of them has that name itself.
-fn part(name: &str, part: &str) -> String {
-    format!("{name}/{part}")
 }
 
 fn attributes(convolution: &Convolution, size: [usize; 2]) -> Vec<Attribute> {
@@ -223,14 +228,6 @@ fn function(writer: &mut Writer, name: &str, x: &str, function: Function) -> Str
             writer.node("Mul", name, &[x, &gate], Vec::new())
         }
     }
-}
-
-/// The channels from the first to before the second of `ends`.
-fn channels(writer: &mut Writer, name: &str, x: &str, ends: [usize; 2]) -> String {
-    let [start, end] = ends.map(|end| end as i64);
-    let [start, end, axis] = [("start", start), ("end", end), ("axis", 1)]
-        .map(|(kind, value)| writer.integers(&part(name, kind), &[1], &[value]));
-    writer.node("Slice", name, &[x, &start, &end, &axis], Vec::new())
 }
 
 /// The channels of a map `[c, h, w]` as the first of each group, then the second of each, and so on.

@@ -98,6 +98,7 @@ fn paper(architecture: Architecture) -> &'static str {
             "Tan and Le 2019, EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks"
         }
         Architecture::EfficientNetV2S => "Tan and Le 2021, EfficientNetV2: Smaller Models and Faster Training",
+        Architecture::DinoV2Small => "Oquab et al. 2024, DINOv2: Learning Robust Visual Features without Supervision",
         Architecture::ConvNextTiny => "Liu et al. 2022, A ConvNet for the 2020s",
         Architecture::EfficientNetLite0 | Architecture::EfficientNetLite1 | Architecture::EfficientNetLite2 => {
             "Tan and Le 2019, EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks; Lite: Liu 2020"
@@ -151,6 +152,8 @@ fn weights(architecture: Architecture) -> Vec<Weights> {
     };
     match architecture {
         Architecture::Cnn3 | Architecture::Cnn(_) | Architecture::Lynx | Architecture::Added(_) => Vec::new(),
+        // They are Apache-2.0, but the checksum of `dinov2_vits14_pretrain.pth` is not known here.
+        Architecture::DinoV2Small => Vec::new(),
         Architecture::Vgg16 => vec![torchvision("397923af", 71.592)],
         Architecture::Vgg19 => vec![torchvision("dcbb9e9d", 72.376)],
         Architecture::ResNet18 => vec![torchvision("f37072fd", 69.758)],
