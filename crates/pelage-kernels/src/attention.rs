@@ -71,7 +71,11 @@ fn attend_body<const FUSED: bool>(shape: Shape, image: &[f32], head: usize, outp
         values[token * deep..][..depth].copy_from_slice(part(token, 2));
     }
     let scale = 1.0 / (depth as f32).sqrt();
-    let (mut queries, mut scores, mut sums) = (vec![0.0; ROWS * depth], vec![0.0; ROWS * across], vec![0.0; ROWS * deep]);
+    let (mut queries, mut scores, mut sums) = (
+        vec![0.0; ROWS * depth],
+        vec![0.0; ROWS * across],
+        vec![0.0; ROWS * deep],
+    );
     for first in (0..tokens).step_by(ROWS) {
         let rows = ROWS.min(tokens - first);
         for row in 0..rows {
@@ -89,8 +93,8 @@ fn attend_body<const FUSED: bool>(shape: Shape, image: &[f32], head: usize, outp
     }
 }
 
-/// `[ROWS, inner]` times `[inner, columns]`, where a row of the first is `stride` long, and of columns there is a multiple
-/// of `WIDE`.
+/// `[ROWS, inner]` times `[inner, columns]`, where a row of the first is `stride` long, and of columns there is a
+/// multiple of `WIDE`.
 #[inline(always)]
 fn multiply<const FUSED: bool>(a: &[f32], stride: usize, b: &[f32], inner: usize, output: &mut [f32]) {
     let columns = output.len() / ROWS;
@@ -113,7 +117,9 @@ fn multiply<const FUSED: bool>(a: &[f32], stride: usize, b: &[f32], inner: usize
 
 #[inline(always)]
 fn softmax<const FUSED: bool>(row: &mut [f32]) {
-    let largest = row.iter().fold(f32::NEG_INFINITY, |largest, &x| if x > largest { x } else { largest });
+    let largest = row
+        .iter()
+        .fold(f32::NEG_INFINITY, |largest, &x| if x > largest { x } else { largest });
     row.iter_mut().for_each(|x| *x = exp::<FUSED>(*x - largest));
     // In the order of the tokens: on every instruction set the same sum.
     let sum: f32 = row.iter().sum();

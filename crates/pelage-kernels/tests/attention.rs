@@ -39,7 +39,13 @@ fn naive(shape: Shape, input: &[f32]) -> Vec<f64> {
 
 #[test]
 fn forward_equals_the_definition() {
-    for (batch, tokens, heads, depth) in [(1, 1, 1, 1), (2, 5, 3, 4), (1, 6, 1, 16), (2, 33, 2, 20), (1, 50, 6, 64)] {
+    for (batch, tokens, heads, depth) in [
+        (1, 1, 1, 1),
+        (2, 5, 3, 4),
+        (1, 6, 1, 16),
+        (2, 33, 2, 20),
+        (1, 50, 6, 64),
+    ] {
         let shape = Shape {
             batch,
             tokens,
@@ -47,7 +53,10 @@ fn forward_equals_the_definition() {
             depth,
         };
         // Wide enough that some tokens attend to few others.
-        let input: Vec<f32> = noise(7, 3 * batch * tokens * heads * depth).iter().map(|x| 8.0 * x).collect();
+        let input: Vec<f32> = noise(7, 3 * batch * tokens * heads * depth)
+            .iter()
+            .map(|x| 8.0 * x)
+            .collect();
         let truth = naive(shape, &input);
         for isa in Isa::available() {
             let ours = forward(isa, shape, &input);
@@ -64,11 +73,16 @@ fn scores_of_any_size_give_shares() {
         heads: 1,
         depth: 2,
     };
-    let input = [1e4, 0.0, 1e4, 0.0, 1.0, 2.0, -1e4, 0.0, -1e4, 0.0, 3.0, 4.0, 0.0, 0.0, 0.0, 0.0, 5.0, 6.0];
+    let input = [
+        1e4, 0.0, 1e4, 0.0, 1.0, 2.0, -1e4, 0.0, -1e4, 0.0, 3.0, 4.0, 0.0, 0.0, 0.0, 0.0, 5.0, 6.0,
+    ];
     for isa in Isa::available() {
         let found = forward(isa, shape, &input);
         assert_eq!(found[..4], [1.0, 2.0, 3.0, 4.0], "{}", isa.name());
-        assert!((found[4] - 3.0).abs() < 1e-6 && (found[5] - 4.0).abs() < 1e-6, "{found:?}");
+        assert!(
+            (found[4] - 3.0).abs() < 1e-6 && (found[5] - 4.0).abs() < 1e-6,
+            "{found:?}"
+        );
     }
 }
 

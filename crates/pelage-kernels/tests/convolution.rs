@@ -394,7 +394,10 @@ fn silu_over_its_whole_range() {
 fn gelu_and_hard_swish_over_their_whole_range() {
     let x: Vec<f32> = (-40_000..40_000).map(|i| i as f32 / 400.0).collect();
     let curves = [Activation::Gelu, Activation::HardSwish];
-    for (isa, activation) in Isa::available().into_iter().flat_map(|isa| curves.map(|curve| (isa, curve))) {
+    for (isa, activation) in Isa::available()
+        .into_iter()
+        .flat_map(|isa| curves.map(|curve| (isa, curve)))
+    {
         let mut y = x.clone();
         convolution::activate(isa, activation, &mut y);
         for (x, y) in x.iter().zip(&y) {

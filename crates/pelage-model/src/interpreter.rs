@@ -10,8 +10,8 @@ use pelage_kernels::convolution::{self, Geometry, Link};
 use pelage_kernels::isa::Isa;
 use pelage_kernels::{conv_block, dense, pooling};
 
-use crate::networks::positions::resampled;
 use crate::networks::graph::{Convolution, Graph, Node, Norm, Operation, Pool};
+use crate::networks::positions::resampled;
 use crate::options::Activation;
 use crate::values::Named;
 use map::Map;

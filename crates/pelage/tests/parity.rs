@@ -125,7 +125,12 @@ fn mobilenet_v3_large_equals_torchvision() {
 
 #[test]
 fn efficientnet_equals_torchvision() {
-    check(|architecture| matches!(architecture, Architecture::EfficientNetB0 | Architecture::EfficientNetV2S));
+    check(|architecture| {
+        matches!(
+            architecture,
+            Architecture::EfficientNetB0 | Architecture::EfficientNetV2S
+        )
+    });
 }
 
 #[test]

@@ -104,7 +104,10 @@ impl Map {
     /// A token that is nothing and those of all pixels, in a row, with `positions` added.
     pub(super) fn tokens(&self, positions: &[f32]) -> Map {
         let (first, others) = positions.split_at(self.channels);
-        let others = others.iter().zip(&self.values).map(|(position, value)| position + value);
+        let others = others
+            .iter()
+            .zip(&self.values)
+            .map(|(position, value)| position + value);
         Map {
             size: [1, 1 + self.size[0] * self.size[1]],
             channels: self.channels,

@@ -282,6 +282,6 @@ impl DenseLayer {
     }
 }
 
-pub(super) fn tensor<const D: usize>(values: Values, device: &Device) -> Tensor<D> {
+fn tensor<const D: usize>(values: Values, device: &Device) -> Tensor<D> {
     Tensor::from_data(TensorData::new(values.data, values.shape), device)
 }

@@ -1,5 +1,5 @@
-//! Positions of patches that were learnt on one grid, for another: resampled by cubic interpolation that averages where the
-//! grid is coarser, as `torch.nn.functional.interpolate` does with `antialias`, and as timm does it.
+//! Positions of patches that were learnt on one grid, for another: resampled by cubic interpolation that averages where
+//! the grid is coarser, as `torch.nn.functional.interpolate` does with `antialias`, and as timm does it.
 
 /// The weights `[to, from]` by which a row of `from` values becomes one of `to`; each row of them sums to 1.
 pub(crate) fn weights(from: usize, to: usize) -> Vec<f32> {
@@ -43,12 +43,18 @@ pub fn resampled(positions: &[f32], grid: usize, [h, w]: [usize; 2]) -> Vec<f32>
         // The columns of this row of the new grid.
         let mut columns = vec![0.0f32; grid * channels];
         for (weight, line) in row.iter().zip(placed.chunks(grid * channels)) {
-            columns.iter_mut().zip(line).for_each(|(sum, value)| *sum += weight * value);
+            columns
+                .iter_mut()
+                .zip(line)
+                .for_each(|(sum, value)| *sum += weight * value);
         }
         for row in across.chunks(grid) {
             let mut pixel = vec![0.0f32; channels];
             for (weight, column) in row.iter().zip(columns.chunks(channels)) {
-                pixel.iter_mut().zip(column).for_each(|(sum, value)| *sum += weight * value);
+                pixel
+                    .iter_mut()
+                    .zip(column)
+                    .for_each(|(sum, value)| *sum += weight * value);
             }
             all.extend(pixel);
         }
@@ -77,7 +83,9 @@ mod tests {
         let values = [0.0f32, 1.0, 4.0, 9.0, 16.0];
         let of = |to: usize| -> Vec<f32> {
             let rows = weights(5, to);
-            rows.chunks(5).map(|row| row.iter().zip(values).map(|(w, v)| w * v).sum()).collect()
+            rows.chunks(5)
+                .map(|row| row.iter().zip(values).map(|(w, v)| w * v).sum())
+                .collect()
         };
         for (to, expected) in [(2, &PYTORCH_2[..]), (3, &PYTORCH_3), (8, &PYTORCH_8)] {
             let found = of(to);
@@ -89,5 +97,7 @@ mod tests {
 
     const PYTORCH_2: [f32; 2] = [1.135134, 10.280912];
     const PYTORCH_3: [f32; 3] = [0.169231, 4.195349, 13.338459];
-    const PYTORCH_8: [f32; 8] = [-0.071956, 0.243749, 1.128906, 2.847656, 5.347656, 8.628906, 13.488184, 16.503689];
+    const PYTORCH_8: [f32; 8] = [
+        -0.071956, 0.243749, 1.128906, 2.847656, 5.347656, 8.628906, 13.488184, 16.503689,
+    ];
 }

@@ -19,7 +19,8 @@ pub struct Layer {
     pub output_shape: Vec<usize>,
     /// Number of trainable values, without the running statistics of batch norms.
     pub parameters: u64,
-    /// Multiply-adds of convolutions, dense layers and attention for one image; batch norms count as part of the convolution.
+    /// Multiply-adds of convolutions, dense layers and attention for one image; batch norms count as part of the
+    /// convolution.
     pub multiply_adds: u64,
 }
 

@@ -4,9 +4,8 @@ use burn::Tensor;
 use burn::module::{Module, Param};
 use burn::tensor::{Device, TensorData};
 
-use super::layer::tensor;
 use super::positions::weights;
-use crate::values::Named;
+use crate::values::{Named, Values};
 
 /// Positions `[1 + grid * grid, c]`, and the first token `[c]`.
 #[derive(Module, Debug)]
@@ -20,8 +19,8 @@ impl TokensLayer {
     pub(super) fn take(name: &str, values: &mut Named, device: &Device) -> Self {
         let mut named = |suffix: &str| values.remove(&format!("{name}.{suffix}")).unwrap_or_default();
         TokensLayer {
-            weight: Param::from_tensor(tensor(named("weight"), device)),
-            bias: Param::from_tensor(tensor(named("bias"), device)),
+            weight: Param::from_tensor(Tensor::from_data(data(named("weight")), device)),
+            bias: Param::from_tensor(Tensor::from_data(data(named("bias")), device)),
         }
     }
 
@@ -45,4 +44,8 @@ impl TokensLayer {
         let patches = x.reshape([n, 1, h * w, c]) + placed.reshape([1, 1, h * w, c]);
         Tensor::cat(vec![first.expand([n, 1, 1, c]), patches], 2)
     }
+}
+
+fn data(values: Values) -> TensorData {
+    TensorData::new(values.data, values.shape)
 }

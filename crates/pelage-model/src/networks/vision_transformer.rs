@@ -1,5 +1,5 @@
-//! Vision transformer: Dosovitskiy et al. 2021, *An Image is Worth 16x16 Words*, figure 1, with the factors of Touvron et
-//! al. 2021, as DINOv2 has it (Oquab et al. 2024, *DINOv2: Learning Robust Visual Features without Supervision*).
+//! Vision transformer: Dosovitskiy et al. 2021, *An Image is Worth 16x16 Words*, figure 1, with the factors of Touvron
+//! et al. 2021, as DINOv2 has it (Oquab et al. 2024, *DINOv2: Learning Robust Visual Features without Supervision*).
 
 use super::graph::{Convolution, Graph, Operation, Padding, Value};
 use super::scaled::{norm, scaled_residual};
@@ -20,7 +20,9 @@ const EPSILON: f32 = 1e-6;
 /// is the first token, which stands for the image.
 pub fn graph(classes: usize) -> Graph {
     let (mut g, x) = Graph::new();
-    let patches = Convolution::new(PATCH, CHANNELS).stride(PATCH).padding(Padding::Each(0));
+    let patches = Convolution::new(PATCH, CHANNELS)
+        .stride(PATCH)
+        .padding(Padding::Each(0));
     let x = g.convolution("patches", x, patches);
     let mut x = g.put("tokens", Operation::Tokens { grid: GRID }, &[x]);
     for i in 0..BLOCKS {

@@ -62,7 +62,9 @@ mod tests {
     #[test]
     fn the_kernel_equals_the_composition() {
         let count = 2 * 3 * 7 * 36;
-        let numbers: Vec<f32> = (0..count).map(|i| ((i * 37 + i / 11) % 101) as f32 / 25.0 - 2.0).collect();
+        let numbers: Vec<f32> = (0..count)
+            .map(|i| ((i * 37 + i / 11) % 101) as f32 / 25.0 - 2.0)
+            .collect();
         let input = Tensor::<4>::from_data(TensorData::new(numbers, [2, 3, 7, 36]), &Device::flex());
         let ours = to_vec(attention(input.clone(), 4));
         let theirs = to_vec(attention_composed(input, 4));

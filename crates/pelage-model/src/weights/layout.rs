@@ -4,8 +4,8 @@
 use pelage_data::preprocess::{Fit, Preprocessing, ResizeFilter};
 use serde::{Deserialize, Serialize};
 
-use crate::networks::Architecture::{self, *};
 use super::names::{self, Prefixes};
+use crate::networks::Architecture::{self, *};
 use crate::networks::efficientnet;
 use crate::networks::efficientnet_lite::{LITE0, LITE1, LITE2};
 use crate::networks::graph::{Graph, Node};
@@ -73,8 +73,7 @@ impl Layout {
 
     /// Each layer of `graph` that has parameters, with the names that this project gives its tensors.
     pub(super) fn layers(self, architecture: Architecture, graph: &Graph) -> Vec<(&Node, Prefixes)> {
-        let with_parameters =
-            |node: &&Node| !graph.tensors(node).is_empty();
+        let with_parameters = |node: &&Node| !graph.tensors(node).is_empty();
         let nodes = graph.nodes().iter().filter(with_parameters);
         match architecture {
             Cnn3 | Cnn(_) | Lynx | Added(_) => Vec::new(),
@@ -87,7 +86,9 @@ impl Layout {
                     EfficientNetB0 => efficientnet::B0,
                     _ => efficientnet::V2_S,
                 };
-                nodes.map(|node| (node, names::efficientnet(variant, &node.name))).collect()
+                nodes
+                    .map(|node| (node, names::efficientnet(variant, &node.name)))
+                    .collect()
             }
             DinoV2Small => nodes
                 .map(|node| (node, names::vision_transformer(&node.name)))

@@ -1,5 +1,5 @@
-//! The names that torchvision gives the tensors of its networks, and timm those of a transformer, and their shapes where
-//! they are others than here.
+//! The names that torchvision gives the tensors of its networks, and timm those of a transformer, and their shapes
+//! where they are others than here.
 
 use crate::networks::{convnext, efficientnet::Variant, mobilenet_v3};
 

@@ -94,7 +94,9 @@ impl Exported<'_> {
                 Operation::Multiply => writer.node("Mul", name, &inputs, Vec::new()),
                 Operation::Function(function) => self::function(writer, name, inputs[0], *function),
                 Operation::Pad(sides) => pad(writer, name, inputs[0], *sides),
-                Operation::Channels { first, count } => tokens::slice(writer, name, inputs[0], 1, [*first, first + count]),
+                Operation::Channels { first, count } => {
+                    tokens::slice(writer, name, inputs[0], 1, [*first, first + count])
+                }
                 Operation::Shuffle { groups } => {
                     shuffle(writer, name, inputs[0], *groups, [node.channels, from[0], from[1]])
                 }

@@ -35,7 +35,13 @@ pub(super) fn tokens(
 }
 
 /// Attention among the tokens of a row `[n, 3 * c, 1, t]`: `[n, c, 1, t]`.
-pub(super) fn attention(writer: &mut Writer, name: &str, x: &str, heads: usize, [channels, tokens]: [usize; 2]) -> String {
+pub(super) fn attention(
+    writer: &mut Writer,
+    name: &str,
+    x: &str,
+    heads: usize,
+    [channels, tokens]: [usize; 2],
+) -> String {
     let depth = channels / heads;
     let shape = [0, 3 * heads as i64, depth as i64, tokens as i64];
     let parts = reshape(writer, &part(name, "parts"), x, &shape);

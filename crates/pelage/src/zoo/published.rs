@@ -187,8 +187,8 @@ mod tests {
 
     /// Parameters as published by torchvision's model cards and timm, and multiply-adds as PyTorch's `FlopCounterMode`
     /// counts them in their networks (Google's figures for EfficientNet-Lite, 407 million and so on, include the batch
-    /// norms and activations); it does not count ConvNeXt's factors for each channel, the second number there.
-    const PUBLISHED: [(Architecture, u64, u64); 14] = [
+    /// norms and activations); it does not count factors for each channel, the second number where there are two.
+    const PUBLISHED: [(Architecture, u64, u64); 15] = [
         (Architecture::Vgg16, 138_357_544, 15_470_264_320),
         (Architecture::Vgg19, 143_667_240, 19_632_062_464),
         (Architecture::ResNet18, 11_689_512, 1_814_073_344),
@@ -202,6 +202,7 @@ mod tests {
         (Architecture::MobileNetV3Large, 5_483_032, 216_589_760),
         (Architecture::EfficientNetB0, 5_288_548, 385_814_752),
         (Architecture::EfficientNetV2S, 21_458_488, 8_365_617_152),
+        (Architecture::DinoV2Small, 22_441_192, 6_123_945_984 + 4_835_712),
         (Architecture::ConvNextTiny, 28_589_128, 4_455_531_264 + 5_118_720),
     ];
 
