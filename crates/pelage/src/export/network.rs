@@ -53,7 +53,7 @@ impl Exported<'_> {
                 Operation::Norm(norm) => activation(writer, name, inputs[0].to_string(), norm.activation),
                 Operation::MaxPool(pool) => writer.node("MaxPool", name, &inputs, windows(pool, from)),
                 Operation::Concatenate => writer.node("Concat", name, &inputs, vec![integer("axis", 1)]),
-                // A map of one pixel stays a map where squeeze and excitation multiplies by it, or a convolution follows.
+                // A map of one pixel stays one where squeeze and excitation multiplies by it, or a convolution follows.
                 Operation::AveragePool { side: 1 } if i <= graph.features() || self.convolves_after(i) => {
                     writer.node("GlobalAveragePool", name, &inputs, Vec::new())
                 }
@@ -211,7 +211,7 @@ fn function(writer: &mut Writer, name: &str, x: &str, function: Function) -> Str
             let twice = writer.node("Mul", &part(name, "twice"), &[x, &gate], Vec::new());
             writer.node("Mul", name, &[&twice, &half], Vec::new())
         }
-        // OpenCV 5.0 takes the operator of this name and a product after it for a hard swish, of whatever is multiplied.
+        // OpenCV 5.0 takes the operator of this name and a product after it for a hard swish, whatever is multiplied.
         Function::HardSigmoid { slope, shift } => {
             let [slope, shift, zero, one] = [("slope", slope), ("shift", shift), ("zero", 0.0), ("one", 1.0)]
                 .map(|(end, value)| writer.numbers(&part(name, end), &[], &[value]));
