@@ -25,6 +25,8 @@ from safetensors import safe_open
 
 PELAGE = str(Path(sys.argv[1]).resolve())
 SIDE = 64
+# Not of EfficientNetV2-S: with weights drawn at random it enlarges rounding so much that PyTorch itself gives other
+# answers in double precision.
 NETWORKS = [
     ("resnet18", "torchvision"),
     ("resnet34", "torchvision"),
@@ -35,6 +37,7 @@ NETWORKS = [
     ("efficientnet_lite0", "timm"),
     ("efficientnet_lite1", "timm"),
     ("efficientnet_lite2", "timm"),
+    ("efficientnet_b0", "torchvision"),
 ]
 
 

@@ -12,6 +12,11 @@ ZOO = {
     "resnet50": (models.resnet50, 224),
     "mobilenet_v2": (models.mobilenet_v2, 224),
     "efficientnet_lite0": (lambda: timm.create_model("efficientnet_lite0"), 224),
+    "mobilenet_v3_large": (models.mobilenet_v3_large, 224),
+    "efficientnet_b0": (models.efficientnet_b0, 224),
+    "efficientnet_v2_s": (models.efficientnet_v2_s, 384),
+    "dinov2_vits14": (lambda: timm.create_model("vit_small_patch14_dinov2", img_size=224), 224),
+    "convnext_tiny": (models.convnext_tiny, 224),
 }
 
 

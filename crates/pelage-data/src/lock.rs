@@ -218,8 +218,11 @@ mod tests {
         let different: std::collections::HashSet<_> = claims.iter().map(|claim| claim.to_path_buf()).collect();
         assert_eq!(different.len(), 8);
         drop(claims);
-        assert_eq!(std::fs::read_dir(outer.path().join("runs")).unwrap().count(), 0);
-        std::fs::remove_dir(outer.path().join("runs")).unwrap();
+        // Whoever made it takes it away, if it is the last to go.
+        if let Ok(left) = std::fs::read_dir(outer.path().join("runs")) {
+            assert_eq!(left.count(), 0);
+            std::fs::remove_dir(outer.path().join("runs")).unwrap();
+        }
         drop(first_free(names()).unwrap());
         assert!(!outer.path().join("runs").exists());
     }

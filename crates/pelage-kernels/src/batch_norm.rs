@@ -190,7 +190,7 @@ pub fn forward(
 /// the part's own.
 ///
 /// # Panics
-/// If the lengths do not match, or the activation is SiLU.
+/// If the lengths do not match, or the activation's gradient cannot be computed from its output.
 pub fn backward(
     isa: Isa,
     input: &[f32],
@@ -205,8 +205,9 @@ pub fn backward(
     assert_eq!(output.len(), input.len(), "length of output");
     assert_eq!(gradient.len(), input.len(), "length of gradient");
     assert!(
-        affine.activation != Activation::Silu,
-        "the gradient of SiLU cannot be computed from its output"
+        affine.activation.is_known_by_output(),
+        "the gradient of {:?} cannot be computed from its output",
+        affine.activation
     );
     let (wide, size) = (wide(channels), piece(channels));
     let mean = repeated(statistics.mean.iter().copied(), wide);

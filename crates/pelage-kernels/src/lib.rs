@@ -6,11 +6,13 @@
 //! project is here.
 
 pub mod allocator;
+pub mod attention;
 pub mod batch_norm;
 pub mod conv_block;
 pub mod convolution;
 pub mod dense;
 pub mod dropout;
+mod exponential;
 mod fresh;
 pub mod isa;
 pub mod loss;

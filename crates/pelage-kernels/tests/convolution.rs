@@ -140,13 +140,17 @@ fn geometries() -> impl Strategy<Value = Geometry> {
     })
 }
 
+const ALL: [Activation; 6] = [
+    Activation::None,
+    Activation::Relu,
+    Activation::Relu6,
+    Activation::Silu,
+    Activation::HardSwish,
+    Activation::Gelu,
+];
+
 fn activations() -> impl Strategy<Value = Activation> {
-    prop_oneof![
-        Just(Activation::None),
-        Just(Activation::Relu),
-        Just(Activation::Relu6),
-        Just(Activation::Silu)
-    ]
+    proptest::sample::select(&ALL[..])
 }
 
 proptest! {
@@ -385,15 +389,37 @@ fn silu_over_its_whole_range() {
     }
 }
 
+/// What is lost far below zero is small beside the input, not beside the output.
+#[test]
+fn gelu_and_hard_swish_over_their_whole_range() {
+    let x: Vec<f32> = (-40_000..40_000).map(|i| i as f32 / 400.0).collect();
+    let curves = [Activation::Gelu, Activation::HardSwish];
+    for (isa, activation) in Isa::available()
+        .into_iter()
+        .flat_map(|isa| curves.map(|curve| (isa, curve)))
+    {
+        let mut y = x.clone();
+        convolution::activate(isa, activation, &mut y);
+        for (x, y) in x.iter().zip(&y) {
+            let error = (f64::from(*y) - activated(activation, f64::from(*x))).abs();
+            assert!(
+                error <= 2.5e-7 * f64::from(x.abs()),
+                "{}: {activation:?} of {x} is {y}, off by {error}",
+                isa.name()
+            );
+        }
+    }
+}
+
 #[test]
 fn gradients_of_activations_equal_finite_differences() {
     let x = noise(1, 10_000).iter().map(|x| x * 20.0).collect::<Vec<f32>>();
-    for activation in [Activation::None, Activation::Relu, Activation::Relu6, Activation::Silu] {
+    for activation in ALL {
         let mut grad = vec![2.0; x.len()];
         convolution::activation_backward(Isa::best(), activation, &x, &mut grad);
         for (x, grad) in x.iter().map(|x| f64::from(*x)).zip(grad) {
             let slope = (activated(activation, x + 1e-5) - activated(activation, x - 1e-5)) / 2e-5;
-            let corner = x.abs() < 1e-4 || (x - 6.0).abs() < 1e-4;
+            let corner = [-3.0, 0.0, 3.0, 6.0].iter().any(|corner| (x - corner).abs() < 1e-4);
             assert!(
                 corner || (f64::from(grad) - 2.0 * slope).abs() < 1e-4,
                 "{activation:?} at {x}: {grad}"

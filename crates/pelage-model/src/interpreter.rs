@@ -11,6 +11,7 @@ use pelage_kernels::isa::Isa;
 use pelage_kernels::{conv_block, dense, pooling};
 
 use crate::networks::graph::{Convolution, Graph, Node, Norm, Operation, Pool};
+use crate::networks::positions::resampled;
 use crate::options::Activation;
 use crate::values::Named;
 use map::Map;
@@ -41,6 +42,8 @@ enum Layer {
         weight: Vec<f32>,
         bias: Vec<f32>,
     },
+    /// What is added to each token, and to nothing for the first one.
+    Tokens(Vec<f32>),
 }
 
 /// What a network says about an image.
@@ -223,6 +226,9 @@ impl Interpreter {
                 self.activate(*activation, &mut values);
                 Map::flat(values)
             }
+            (Operation::Tokens { .. }, Some(Layer::Tokens(positions))) => x.tokens(positions),
+            (Operation::Attention { heads }, _) => x.attended(self.isa, *heads),
+            (Operation::First, _) => Map::flat(x.values[..x.channels].to_vec()),
             (Operation::Concatenate, _) => Map::concatenated(inputs),
             (Operation::MeanPool(pool), _) => x.mean_pool(pool),
             (Operation::Add, _) => x.with(inputs[1], |a, b| a + b),
@@ -302,6 +308,12 @@ fn layer(
         }
         Operation::Norm(Norm { epsilon: Some(_), .. }) => {
             return Err(format!("the batch norm '{}' follows no convolution", node.name));
+        }
+        Operation::Tokens { grid } => {
+            let mut positions = resampled(&take("weight").unwrap_or_default(), *grid, from);
+            let first = positions.iter_mut().zip(take("bias").unwrap_or_default());
+            first.for_each(|(position, token)| *position += token);
+            Some(Layer::Tokens(positions))
         }
         Operation::Dense { .. } => Some(Layer::Dense {
             weight: take("weight").unwrap_or_default(),

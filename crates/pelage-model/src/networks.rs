@@ -2,7 +2,9 @@
 
 pub mod added;
 pub mod cnn;
+pub mod convnext;
 pub mod described;
+pub mod efficientnet;
 pub mod efficientnet_lite;
 mod fold;
 #[cfg(feature = "burn")]
@@ -18,6 +20,7 @@ mod init;
 mod layer;
 pub mod lynx;
 pub mod mobilenet_v2;
+pub mod mobilenet_v3;
 #[cfg(feature = "burn")]
 pub mod network;
 #[cfg(feature = "burn")]
@@ -26,16 +29,22 @@ pub mod parameters;
 mod pieces;
 #[cfg(feature = "burn")]
 pub mod pooled;
+pub mod positions;
 pub mod resnet;
 #[cfg(feature = "burn")]
 pub mod room;
+mod scaled;
 pub mod shapes;
+mod squeeze;
 #[cfg(feature = "burn")]
 mod statistics;
 pub mod summary;
 #[cfg(feature = "burn")]
+mod tokens;
+#[cfg(feature = "burn")]
 mod variants;
 pub mod vgg;
+pub mod vision_transformer;
 mod windows;
 
 pub use added::Added;
@@ -80,12 +89,22 @@ pub enum Architecture {
     EfficientNetLite1,
     /// See [`efficientnet_lite`].
     EfficientNetLite2,
+    /// The large one, see [`mobilenet_v3`].
+    MobileNetV3Large,
+    /// See [`efficientnet`].
+    EfficientNetB0,
+    /// See [`efficientnet`].
+    EfficientNetV2S,
+    /// See [`convnext`].
+    ConvNextTiny,
+    /// The small one of DINOv2, with patches of 14 pixels, see [`vision_transformer`].
+    DinoV2Small,
     /// A graph that somebody else made, see [`added`].
     Added(&'static Added),
 }
 
 /// The architectures with pretrained weights.
-pub const BACKBONES: [Architecture; 10] = {
+pub const BACKBONES: [Architecture; 15] = {
     let [_cnn3, _cnn, _lynx, backbones @ ..] = Architecture::ALL;
     backbones
 };
@@ -93,7 +112,7 @@ pub const BACKBONES: [Architecture; 10] = {
 impl Architecture {
     /// Every architecture that has a name here, so none that was added; of the descriptions the one that is meant
     /// where none is given.
-    pub const ALL: [Architecture; 13] = [
+    pub const ALL: [Architecture; 18] = [
         Architecture::Cnn3,
         Architecture::Cnn(Cnn::THREE_BLOCKS),
         Architecture::Lynx,
@@ -107,6 +126,11 @@ impl Architecture {
         Architecture::EfficientNetLite0,
         Architecture::EfficientNetLite1,
         Architecture::EfficientNetLite2,
+        Architecture::MobileNetV3Large,
+        Architecture::EfficientNetB0,
+        Architecture::EfficientNetV2S,
+        Architecture::ConvNextTiny,
+        Architecture::DinoV2Small,
     ];
 
     /// The name in settings and model files.
@@ -125,6 +149,11 @@ impl Architecture {
             Architecture::EfficientNetLite0 => "efficientnet_lite0",
             Architecture::EfficientNetLite1 => "efficientnet_lite1",
             Architecture::EfficientNetLite2 => "efficientnet_lite2",
+            Architecture::MobileNetV3Large => "mobilenet_v3_large",
+            Architecture::EfficientNetB0 => "efficientnet_b0",
+            Architecture::EfficientNetV2S => "efficientnet_v2_s",
+            Architecture::ConvNextTiny => "convnext_tiny",
+            Architecture::DinoV2Small => "dinov2_vits14",
             Architecture::Added(added) => added.name(),
         }
     }
@@ -136,6 +165,7 @@ impl Architecture {
             Architecture::Cnn(cnn) => cnn.smallest_size(),
             // Those that it does take are told by `check_size`.
             Architecture::Added(_) => 1,
+            Architecture::DinoV2Small => vision_transformer::PATCH,
             // Five halvings leave one pixel.
             _ => 32,
         }
@@ -148,6 +178,7 @@ impl Architecture {
             Architecture::Lynx => 160,
             Architecture::EfficientNetLite1 => 240,
             Architecture::EfficientNetLite2 => 260,
+            Architecture::EfficientNetV2S => 384,
             Architecture::Added(added) => added.input_size(),
             _ => 224,
         }
@@ -194,6 +225,11 @@ impl Architecture {
             Architecture::EfficientNetLite0 => efficientnet_lite::graph(efficientnet_lite::LITE0, classes),
             Architecture::EfficientNetLite1 => efficientnet_lite::graph(efficientnet_lite::LITE1, classes),
             Architecture::EfficientNetLite2 => efficientnet_lite::graph(efficientnet_lite::LITE2, classes),
+            Architecture::MobileNetV3Large => mobilenet_v3::graph(classes),
+            Architecture::EfficientNetB0 => efficientnet::graph(efficientnet::B0, classes),
+            Architecture::EfficientNetV2S => efficientnet::graph(efficientnet::V2_S, classes),
+            Architecture::ConvNextTiny => convnext::graph(classes),
+            Architecture::DinoV2Small => vision_transformer::graph(classes),
             Architecture::Added(added) => added.graph(size, classes),
         }
     }

@@ -3,6 +3,7 @@
 //! On the CPU (Burn's Flex backend) they run `pelage-kernels` with a handwritten backward pass; on every other device
 //! they are composed of Burn's own operations, with the same result. All tensors are channels last.
 
+mod attention;
 mod backward;
 mod batch_norm;
 mod chain;
@@ -16,6 +17,7 @@ pub mod optimizer;
 mod pooling;
 
 pub use crate::options::{Activation, Options};
+pub use attention::{attention, attention_composed};
 pub use batch_norm::{Gather, Normalized, batch_norm, batch_norm_composed};
 pub use chain::{Link, convolution_chain};
 pub use conv_block::{PackedBlock, conv_block, conv_block_composed};

@@ -14,15 +14,31 @@ pub enum Activation {
     Relu6,
     /// x * sigmoid(x).
     Silu,
+    /// x * min(max(x / 6 + 1 / 2, 0), 1), Howard et al. 2019.
+    HardSwish,
+    /// x * (1 + erf(x / sqrt(2))) / 2, Hendrycks and Gimpel 2016.
+    Gelu,
 }
 
 impl Activation {
+    /// All there are.
+    pub const ALL: [Activation; 6] = [
+        Activation::None,
+        Activation::Relu,
+        Activation::Relu6,
+        Activation::Silu,
+        Activation::HardSwish,
+        Activation::Gelu,
+    ];
+
     pub(crate) fn of_kernel(self) -> kernel::Activation {
         match self {
             Activation::None => kernel::Activation::None,
             Activation::Relu => kernel::Activation::Relu,
             Activation::Relu6 => kernel::Activation::Relu6,
             Activation::Silu => kernel::Activation::Silu,
+            Activation::HardSwish => kernel::Activation::HardSwish,
+            Activation::Gelu => kernel::Activation::Gelu,
         }
     }
 }

@@ -3,6 +3,7 @@
 
 pub mod added;
 mod layout;
+mod names;
 #[cfg(feature = "pytorch")]
 mod pickle;
 #[cfg(feature = "pytorch")]
@@ -179,7 +180,8 @@ impl Match {
         let last = layout.layers(architecture, &graph).pop();
         // Rows of the last layer; if it is missing, the check below names it.
         let rows = last.and_then(|(_, prefixes)| file.get(&prefixes.tensor("weight"))?.shape.first().copied());
-        let classes = (layout != Layout::Keras).then(|| rows.unwrap_or(1000));
+        let has_head = layout != Layout::Keras && (rows.is_some() || architecture != Architecture::DinoV2Small);
+        let classes = has_head.then(|| rows.unwrap_or(1000));
         match classes {
             Some(classes) => graph = architecture.graph(size, classes),
             None => drop(graph.behead()),
@@ -237,12 +239,13 @@ impl Match {
     }
 }
 
-/// Whether a tensor can be taken as one of shape `wanted`: a dense layer over a 7x7 map is a 7x7 convolution, and one
-/// over a single pixel a 1x1 convolution; the values lie in the same order.
+/// Whether a tensor can be taken as one of shape `wanted`: a dense layer over a 7x7 map is a 7x7 convolution, one over
+/// a single pixel a 1x1 convolution, and a factor for each channel a depthwise one; the values lie in the same order.
 fn fits(shape: &[usize], wanted: &[usize]) -> bool {
     let is_dense = |shape: &[usize]| shape.len() == 2;
     let columns = |shape: &[usize]| shape[1..].iter().try_fold(1usize, |product, &n| product.checked_mul(n));
-    shape == wanted
+    let longer = |shape: &[usize]| shape.iter().copied().filter(|&n| n != 1).collect::<Vec<_>>();
+    longer(shape) == longer(wanted)
         || shape.len() > 1
             && shape[0] == wanted[0]
             && is_dense(shape) != is_dense(wanted)

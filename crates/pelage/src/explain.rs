@@ -95,7 +95,7 @@ fn shown(image: &RgbImage, preprocessing: &Preprocessing) -> RgbImage {
 }
 
 /// The nodes of `graph` whose outputs are maps to look at: convolutions, max poolings and concatenations up to the last
-/// feature map.
+/// feature map, or up to where it becomes a row of tokens.
 pub fn layers(graph: &Graph) -> Vec<usize> {
     let is_map = |i: &usize| {
         let operation = &graph.nodes()[*i].operation;
@@ -104,7 +104,22 @@ pub fn layers(graph: &Graph) -> Vec<usize> {
             Operation::Convolution(_) | Operation::MaxPool(_) | Operation::Concatenate
         )
     };
-    (1..=graph.features()).filter(is_map).collect()
+    let end = tokens(graph).unwrap_or(graph.features() + 1);
+    (1..end).filter(is_map).collect()
+}
+
+/// The node that makes a row of tokens of a map, in a transformer.
+fn tokens(graph: &Graph) -> Option<usize> {
+    let is_row = |node: &Node| matches!(node.operation, Operation::Tokens { .. });
+    graph.nodes().iter().position(is_row)
+}
+
+/// Rows and columns of the patches that the tokens of node `layer` stand for, but for the first one, in a network for
+/// images of `size` `[h, w]`; none where the node's output is a map.
+pub(crate) fn patches(graph: &Graph, layer: usize, size: [usize; 2]) -> Option<[usize; 2]> {
+    let sizes = graph.sizes(size);
+    let [h, w] = sizes[graph.nodes()[tokens(graph)?].inputs[0]];
+    (sizes[layer] == [1, 1 + h * w]).then_some([h, w])
 }
 
 /// The node of that name, which must be one of [`layers`]; without a name, that of the last feature map, or of the last
@@ -129,12 +144,21 @@ pub fn layer(graph: &Graph, name: Option<&str>) -> Result<usize> {
 }
 
 /// The node of the last map of several pixels: that of the last feature map, or, of a backbone that takes means over
-/// the map itself and goes on from these, what these are of.
+/// the map itself and goes on from these, what these are of; of a transformer that goes on from the first token alone,
+/// what the others were when it read them last.
 fn last_map(graph: &Graph) -> usize {
     let (nodes, mut at) = (graph.nodes(), graph.features());
     loop {
         at = match (&nodes[at].operation, nodes[at].inputs.first()) {
             (Operation::AveragePool { side: 1 }, Some(&input)) => return input,
+            (Operation::First, _) => {
+                let is_attention = |node: &Node| matches!(node.operation, Operation::Attention { .. });
+                let mut read = nodes.iter().rposition(is_attention).unwrap_or(at);
+                while !matches!(nodes[read].operation, Operation::LayerNorm { .. } | Operation::Input) {
+                    read = nodes[read].inputs[0];
+                }
+                return nodes[read].inputs.first().copied().unwrap_or(read);
+            }
             // Of a sum or a product both are of the same map.
             (
                 Operation::Convolution(Convolution { kernel: 1, .. })

@@ -8,6 +8,7 @@ mod metadata;
 mod network;
 mod resize;
 mod safetensors;
+mod tokens;
 pub mod web;
 mod writer;
 

@@ -47,20 +47,24 @@ fn cnn3(size: [usize; 2]) -> Network {
     of_graph(Architecture::Cnn3.graph(size, 3))
 }
 
-fn resnet18() -> Network {
+fn of_zoo(architecture: Architecture) -> Network {
     let records: serde_json::Value = serde_json::from_str(include_str!("fixtures/torch/zoo.json")).unwrap();
     let records = records.as_array().unwrap();
     let record = records
         .iter()
-        .find(|record| record["architecture"] == "resnet18")
+        .find(|record| record["architecture"] == architecture.name())
         .unwrap();
     let tensors: Vec<(String, Vec<usize>)> = serde_json::from_value(record["tensors"].clone()).unwrap();
     let named: Named = tensors
         .into_iter()
         .map(|(name, shape)| (name.clone(), formula::values(&name, &shape)))
         .collect();
-    let found = weights::from_named(named, Architecture::ResNet18).unwrap();
+    let found = weights::from_named(named, architecture).unwrap();
     found.network(&Device::flex()).unwrap().folded(|_| true)
+}
+
+fn resnet18() -> Network {
+    of_zoo(Architecture::ResNet18)
 }
 
 fn model(network: Network, [h, w]: [usize; 2]) -> Model {
@@ -157,6 +161,23 @@ fn grad_cam_equals_pytorch() {
             .unwrap_err()
             .to_string()
             .contains("class is 3")
+    );
+}
+
+#[test]
+fn a_transformer_is_explained_by_what_its_last_block_reads() {
+    let network = of_zoo(Architecture::DinoV2Small);
+    let graph = network.graph();
+    let last = layer(graph, None).unwrap();
+    assert_eq!(graph.nodes()[last].name, "blocks.10.mlp.scale");
+    assert_eq!(layers(graph).len(), 1, "rows of tokens are no maps to look at");
+    let maps = heatmaps(&network, pixels([70, 84]), &[CLASS], last, Variant::GradCam).unwrap();
+    assert_eq!([maps[0].height, maps[0].width], [5, 6]);
+    assert_close(
+        &maps[0].values,
+        &Recorded::read().get("dinov2/grad-cam"),
+        1e-4,
+        "dinov2",
     );
 }
 
@@ -408,14 +429,21 @@ fn a_deconvnet_is_left_out_where_it_knows_nothing_of_the_image() {
         let network = of_graph(architecture.graph_with(head, size, 3)).folded(|_| true);
         let last = network.graph().features();
         let name = architecture.name();
-        let pools = !name.starts_with("mobilenet") && !name.starts_with("efficientnet");
+        let pools = !["mobilenet", "efficientnet", "convnext", "dinov2"]
+            .iter()
+            .any(|family| name.starts_with(family));
         assert_eq!(
             Stop::useful(network.graph(), last).contains(&Stop::Deconvnet),
             pools,
             "{name}"
         );
         assert!(Stop::useful(network.graph(), last).contains(&Stop::Guided));
-        if pools {
+        // What else there is of the image in these is in a few factors.
+        if pools
+            || !["mobilenet_v2", "efficientnet_lite"]
+                .iter()
+                .any(|family| name.starts_with(family))
+        {
             continue;
         }
         // The claim itself: in two images a peak at the same place has the same projection, but for its scale.

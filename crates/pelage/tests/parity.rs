@@ -23,9 +23,15 @@ const TOLERANCE: f32 = 1e-4;
 struct Record {
     architecture: Architecture,
     layout: Layout,
+    #[serde(default = "usual")]
+    size: [usize; 2],
     tensors: Vec<(String, Vec<usize>)>,
     pooled: Vec<f32>,
     logits: Vec<f32>,
+}
+
+fn usual() -> [usize; 2] {
+    SIZE
 }
 
 fn pixels([n, h, w]: [usize; 3], device: &Device) -> Tensor<4> {
@@ -74,7 +80,7 @@ fn check(wanted: impl Fn(Architecture) -> bool) {
 }
 
 fn compare(network: &Network, record: &Record, what: &str) {
-    let pixels = pixels([1, SIZE[0], SIZE[1]], &network.device());
+    let pixels = pixels([1, record.size[0], record.size[1]], &network.device());
     let pooled: Vec<f32> = to_vec(network.pooled_features(pixels.clone()))
         .into_iter()
         .step_by(16)
@@ -109,7 +115,32 @@ fn mobilenet_v2_equals_torchvision_and_timm() {
 
 #[test]
 fn efficientnet_lite_equals_timm_and_the_port() {
-    check(|architecture| architecture.name().starts_with("efficientnet"));
+    check(|architecture| architecture.name().starts_with("efficientnet_lite"));
+}
+
+#[test]
+fn mobilenet_v3_large_equals_torchvision() {
+    check(|architecture| architecture == Architecture::MobileNetV3Large);
+}
+
+#[test]
+fn efficientnet_equals_torchvision() {
+    check(|architecture| {
+        matches!(
+            architecture,
+            Architecture::EfficientNetB0 | Architecture::EfficientNetV2S
+        )
+    });
+}
+
+#[test]
+fn convnext_equals_torchvision() {
+    check(|architecture| architecture == Architecture::ConvNextTiny);
+}
+
+#[test]
+fn dinov2_equals_timm() {
+    check(|architecture| architecture == Architecture::DinoV2Small);
 }
 
 #[derive(Deserialize)]
@@ -236,9 +267,9 @@ fn weights_go_out_under_the_names_that_they_came_in_by() {
             assert!(values.data == expected[name].data, "{what}: {name}");
         }
 
-        let vgg = record.architecture.name().starts_with("vgg");
+        let deeper = ["vgg16", "mobilenet_v3_large", "convnext_tiny"].contains(&record.architecture.name());
         let linear = renamed(&network.with_head(&Head::linear(), SIZE, CLASSES, 0));
-        assert_eq!(linear.is_ok(), !vgg, "{what}: {:?}", linear.err());
+        assert_eq!(linear.is_ok(), !deeper, "{what}: {:?}", linear.err());
         let refused = renamed(&network.with_head(&Head::mlp(), SIZE, CLASSES, 0)).unwrap_err();
         assert!(refused.contains("head"), "{refused}");
     }

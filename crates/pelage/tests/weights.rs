@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use burn::tensor::{Device, Tensor, TensorData};
 use pelage::Architecture;
-use pelage::model::networks::Mode;
+use pelage::model::networks::{Head, Mode};
 use pelage::model::values::{Named, to_vec};
 use pelage::model::weights::{self, Layout};
 use pelage::zoo;
@@ -170,10 +170,14 @@ struct Record {
 
 /// The tensors of ResNet-18 as torchvision names them.
 fn resnet18() -> Named {
+    recorded(Architecture::ResNet18)
+}
+
+fn recorded(architecture: Architecture) -> Named {
     let records: Vec<Record> = serde_json::from_str(include_str!("fixtures/torch/zoo.json")).unwrap();
     let record = records
         .into_iter()
-        .find(|record| record.architecture == Architecture::ResNet18)
+        .find(|record| record.architecture == architecture)
         .unwrap();
     record
         .tensors
@@ -205,6 +209,24 @@ fn every_tensor_is_accounted_for() {
     assert!(nan.starts_with("tensor 'layer2.0.bn1.running_mean' holds NaN"), "{nan}");
     let short = tell(&|t| t.get_mut("fc.bias").unwrap().data.truncate(3));
     assert!(short.contains("'fc.bias'"), "{short}");
+}
+
+/// DINOv2's own file has no head, and a token that only its training needed.
+#[test]
+fn a_backbone_without_a_head_is_one() {
+    let architecture = Architecture::DinoV2Small;
+    let mut whole = recorded(architecture);
+    let found = weights::from_named(whole.clone(), architecture).unwrap();
+    assert_eq!(found.classes, Some(10));
+    whole.remove("head.weight");
+    let left = weights::from_named(whole.clone(), architecture).unwrap_err();
+    assert_eq!(left, "has a tensor 'head.bias' that dinov2_vits14 does not know");
+    whole.remove("head.bias");
+    whole.insert("mask_token".into(), formula::values("mask_token", &[1, 384]));
+    let found = weights::from_named(whole, architecture).unwrap();
+    assert_eq!(found.classes, None);
+    let network = found.with_head(&Head::linear(), [28, 28], 2, 0, &Device::flex());
+    assert!(network.graph().averages());
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::mem::MaybeUninit;
 
 use super::Activation;
-use super::activation::silu;
+use super::activation::curve;
 use crate::vector::{Simd, Vector};
 
 /// Maximum number of values per pixel in a tile: two vectors of 16.
@@ -36,7 +36,7 @@ impl Finish<'_> {
         // The end of all accesses below; this one check covers them all.
         let end = start + (P - 1) * self.stride + self.valid;
         assert!(end <= output.len() && self.residual.is_none_or(|residual| end <= residual.len()));
-        let [low, high] = self.activation.limits();
+        let [low, high] = self.activation.limits().unwrap_or([f32::NEG_INFINITY, f32::INFINITY]);
         if self.valid == N * V::LANES {
             // SAFETY: pixel p's N vectors begin at start + p * stride and end by `end`, which is within both slices.
             unsafe {
@@ -81,15 +81,15 @@ impl Finish<'_> {
                 }
             }
         }
-        if self.activation == Activation::Silu {
+        if self.activation.limits().is_none() {
             for p in 0..P {
                 let values = &mut output[start + p * self.stride..][..self.valid];
                 // SAFETY: all were written above.
                 let values = unsafe { values.assume_init_mut() };
                 if V::FUSED {
-                    silu::<true>(values)
+                    curve::<true>(self.activation, values)
                 } else {
-                    silu::<false>(values)
+                    curve::<false>(self.activation, values)
                 }
             }
         }

@@ -2,7 +2,8 @@
 
 use std::ops::Range;
 
-use pelage_kernels::pooling;
+use pelage_kernels::isa::Isa;
+use pelage_kernels::{attention, pooling};
 
 use crate::networks::graph::Pool;
 
@@ -97,6 +98,36 @@ impl Map {
             size,
             channels: self.channels,
             values,
+        }
+    }
+
+    /// A token that is nothing and those of all pixels, in a row, with `positions` added.
+    pub(super) fn tokens(&self, positions: &[f32]) -> Map {
+        let (first, others) = positions.split_at(self.channels);
+        let others = others
+            .iter()
+            .zip(&self.values)
+            .map(|(position, value)| position + value);
+        Map {
+            size: [1, 1 + self.size[0] * self.size[1]],
+            channels: self.channels,
+            values: first.iter().copied().chain(others).collect(),
+        }
+    }
+
+    /// Attention among all pixels.
+    pub(super) fn attended(&self, isa: Isa, heads: usize) -> Map {
+        let channels = self.channels / 3;
+        let shape = attention::Shape {
+            batch: 1,
+            tokens: self.size[0] * self.size[1],
+            heads,
+            depth: channels / heads,
+        };
+        Map {
+            channels,
+            values: attention::forward(isa, shape, &self.values),
+            ..*self
         }
     }
 

@@ -33,7 +33,8 @@ pub const LITE2: Variant = Variant {
     dropout: 0.3,
 };
 
-const STAGES: [Stage; 7] = [
+/// Those of EfficientNet-B0.
+pub(super) const STAGES: [Stage; 7] = [
     Stage::row(1, 16, 1, 1, 3),
     Stage::row(6, 24, 2, 2, 3),
     Stage::row(6, 40, 2, 2, 5),

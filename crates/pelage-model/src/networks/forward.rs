@@ -131,6 +131,12 @@ impl Network {
                 (Some(epsilon), Some(Layer::Norm(layer))) => layer.forward(x, epsilon, norm.activation, training),
                 _ => norm.activation.apply(x),
             },
+            (Operation::Tokens { grid }, Some(Layer::Tokens(layer))) => layer.forward(x, *grid),
+            (Operation::Attention { heads }, _) => ops::attention(x, *heads),
+            (Operation::First, _) => {
+                let [n, _, _, c] = x.dims();
+                x.slice([0..n, 0..1, 0..1, 0..c])
+            }
             (Operation::Dense { activation }, Some(Layer::Dense(layer))) => layer.forward(x, *activation),
             (Operation::MaxPool(pool), _) => {
                 let [_, h, w, _] = x.dims();

@@ -77,6 +77,20 @@ pub enum Operation {
         /// Added to the variance.
         epsilon: f32,
     },
+    /// `[n, h, w, c]` to a row of tokens `[n, 1, 1 + h * w, c]`, each with its position added; the first one is a
+    /// parameter. Positions are learnt on a grid of `grid` x `grid`, see [`positions`](super::positions).
+    Tokens {
+        /// Rows and columns of the grid.
+        grid: usize,
+    },
+    /// Attention among all pixels (Vaswani et al. 2017, section 3.2) by queries, keys and values that lie side by side
+    /// in the channels, of which a third is left.
+    Attention {
+        /// How many parts of the channels attend independently.
+        heads: usize,
+    },
+    /// The first pixel alone.
+    First,
 }
 
 /// A convolution with what follows it: batch norm or bias, residual sum, activation.
@@ -127,7 +141,8 @@ impl Node {
             Operation::Convolution(c) => c.output_size(from),
             Operation::MaxPool(pool) | Operation::MeanPool(pool) => pool.output_size(from),
             Operation::AveragePool { side } => [*side; 2],
-            Operation::Flatten => [1, 1],
+            Operation::Flatten | Operation::First => [1, 1],
+            Operation::Tokens { .. } => [1, 1 + from[0] * from[1]],
             Operation::Pad([top, left, bottom, right]) => [from[0] + top + bottom, from[1] + left + right],
             Operation::Input
             | Operation::Norm(_)
@@ -139,6 +154,7 @@ impl Node {
             | Operation::Channels { .. }
             | Operation::Shuffle { .. }
             | Operation::LayerNorm { .. }
+            | Operation::Attention { .. }
             | Operation::Function(_) => from,
         }
     }
@@ -325,6 +341,7 @@ impl Graph {
         let channels = match &operation {
             Operation::Convolution(convolution) => convolution.channels,
             Operation::Channels { count, .. } => *count,
+            Operation::Attention { .. } => inputs.first().map_or(0, |&input| self.channels(input) / 3),
             // Of graphs that are not checked yet too.
             Operation::Concatenate => inputs
                 .iter()

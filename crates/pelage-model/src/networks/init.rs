@@ -44,6 +44,8 @@ fn draw(graph: &Graph, nodes: &[Node], init: Init, seed: u64) -> Named {
         let data = match shape[..] {
             [_] if name.ends_with("norm.weight") || name.ends_with("running_var") => vec![1.0; count],
             [_] => vec![0.0; count],
+            // A factor for each channel, as norms have it.
+            [_, 1, 1, 1] if init != Init::Dirac => vec![1.0; count],
             _ => {
                 let receptive: usize = shape[2..].iter().product();
                 let (inputs, outputs) = (shape[1] * receptive, shape[0] * receptive);

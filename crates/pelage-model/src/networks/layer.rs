@@ -5,6 +5,7 @@ use burn::module::{Module, Param, RunningState};
 use burn::tensor::{Device, TensorData};
 
 use super::graph::Convolution;
+use super::tokens::TokensLayer;
 use crate::ops;
 use crate::options::{Activation, Options};
 use crate::values::{Named, Values, to_vec};
@@ -22,6 +23,8 @@ pub(super) enum Layer {
     Norm(BatchNorm),
     /// A dense layer.
     Dense(DenseLayer),
+    /// The first token and the positions of all.
+    Tokens(TokensLayer),
 }
 
 /// Weights of a convolution `[co, ci / groups, kh, kw]`, and a bias `[co]`, a batch norm, or neither.
@@ -134,7 +137,7 @@ impl Layer {
         match self {
             Layer::Convolution(layer) => layer.norm.as_ref(),
             Layer::Norm(norm) => Some(norm),
-            Layer::Dense(_) => None,
+            Layer::Dense(_) | Layer::Tokens(_) => None,
         }
     }
 }

@@ -9,6 +9,7 @@ use burn::tensor::Device;
 
 use super::graph::{Graph, Norm, Operation};
 use super::layer::{Batch, BatchNorm, ConvolutionLayer, DenseLayer, Layer};
+use super::tokens::TokensLayer;
 use super::{Architecture, head::Head, init};
 use crate::values::Named;
 
@@ -89,6 +90,7 @@ impl Network {
                 Operation::Norm(Norm { epsilon: Some(_), .. }) => {
                     Layer::Norm(BatchNorm::take(&node.name, &mut values, device))
                 }
+                Operation::Tokens { .. } => Layer::Tokens(TokensLayer::take(&node.name, &mut values, device)),
                 Operation::Dense { .. } => Layer::Dense(DenseLayer::take(&node.name, &mut values, device)),
                 _ => continue,
             };

@@ -22,6 +22,10 @@ impl Graph {
             Operation::Norm(Norm { epsilon: Some(_), .. }) => ["bias", "running_mean", "running_var"]
                 .map(|name| named(name, &[node.channels]))
                 .to_vec(),
+            Operation::Tokens { grid } => vec![
+                named("weight", &[1 + grid * grid, node.channels]),
+                named("bias", &[node.channels]),
+            ],
             Operation::Dense { .. } => {
                 vec![
                     named("weight", &[node.channels, inputs()]),

@@ -19,7 +19,8 @@ pub struct Layer {
     pub output_shape: Vec<usize>,
     /// Number of trainable values, without the running statistics of batch norms.
     pub parameters: u64,
-    /// Multiply-adds of convolutions and dense layers for one image; batch norms count as part of the convolution.
+    /// Multiply-adds of convolutions, dense layers and attention for one image; batch norms count as part of the
+    /// convolution.
     pub multiply_adds: u64,
 }
 
@@ -63,14 +64,19 @@ fn layer(graph: &Graph, node: &Node, [h, w]: [usize; 2]) -> Layer {
             .filter(|(name, _)| !is_statistic(name))
             .map(|(_, shape)| count(shape))
             .sum(),
-        multiply_adds: weights.map_or(0, |(_, shape)| count(shape) * (h * w) as u64),
+        multiply_adds: match node.operation {
+            // Scores, and what they weigh.
+            Operation::Attention { .. } => (2 * h * w * h * w * node.channels) as u64,
+            Operation::Tokens { .. } => 0,
+            _ => weights.map_or(0, |(_, shape)| count(shape) * (h * w) as u64),
+        },
     }
 }
 
 /// Whether a node's output is a vector, not a map.
 fn is_flat(graph: &Graph, node: &Node) -> bool {
     match node.operation {
-        Operation::Flatten | Operation::Dense { .. } | Operation::AveragePool { side: 1 } => true,
+        Operation::Flatten | Operation::First | Operation::Dense { .. } | Operation::AveragePool { side: 1 } => true,
         Operation::Dropout(_)
         | Operation::Function(_)
         | Operation::Add
@@ -88,6 +94,8 @@ fn kind(node: &Node) -> String {
         Activation::Relu => what + " + ReLU",
         Activation::Relu6 => what + " + ReLU6",
         Activation::Silu => what + " + SiLU",
+        Activation::HardSwish => what + " + hard swish",
+        Activation::Gelu => what + " + GELU",
     };
     match &node.operation {
         Operation::Input => "pixels".into(),
@@ -138,6 +146,9 @@ fn kind(node: &Node) -> String {
         Operation::Channels { count, .. } => format!("{count} of the channels"),
         Operation::Shuffle { groups } => format!("channel shuffle, {groups} groups"),
         Operation::LayerNorm { .. } => "layer norm".into(),
+        Operation::Tokens { .. } => "tokens + positions".into(),
+        Operation::Attention { heads } => format!("attention, {heads} heads"),
+        Operation::First => "first token".into(),
     }
 }
 

@@ -26,15 +26,17 @@ impl Activation {
             Activation::Relu => activation::relu(x),
             Activation::Relu6 => x.clamp(0.0, 6.0),
             Activation::Silu => activation::silu(x),
+            Activation::HardSwish => x.clone() * (x / 6.0 + 0.5).clamp(0.0, 1.0),
+            Activation::Gelu => activation::gelu(x),
         }
     }
 
-    /// The activation that the kernel applies, and the one that is applied to its output. SiLU cannot be inverted from
-    /// its output, and nothing else is saved for the backward pass.
-    pub(super) fn fused(self) -> (Activation, Activation) {
-        match self {
-            Activation::Silu => (Activation::None, Activation::Silu),
-            other => (other, Activation::None),
+    /// The activation that the kernel applies, and the one that is applied to its output. Nothing but the output is
+    /// saved for the backward pass, from which not every gradient can be computed.
+    pub(super) fn fused(self, is_tracked: bool) -> (Activation, Activation) {
+        match is_tracked && !self.of_kernel().is_known_by_output() {
+            true => (Activation::None, self),
+            false => (self, Activation::None),
         }
     }
 }
@@ -79,7 +81,7 @@ pub fn convolution_packed(
     if !runs_on_kernels(&input) || is_dense(&input, &weight, options) {
         return convolution_composed(input, weight, bias, options, residual);
     }
-    let (fused, after) = options.activation.fused();
+    let (fused, after) = options.activation.fused(input.is_autodiff() || weight.is_autodiff());
     let settings = Settings {
         options: Options {
             activation: fused,
@@ -331,7 +333,7 @@ mod tests {
             (4, 8, 3, 1, 2, [1; 4]),
         ];
         for (ci, co, k, stride, groups, padding) in shapes {
-            for activation in [Activation::None, Activation::Relu, Activation::Relu6, Activation::Silu] {
+            for activation in Activation::ALL {
                 for all in [false, true] {
                     let options = Options {
                         stride,

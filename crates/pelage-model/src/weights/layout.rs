@@ -4,9 +4,11 @@
 use pelage_data::preprocess::{Fit, Preprocessing, ResizeFilter};
 use serde::{Deserialize, Serialize};
 
+use super::names::{self, Prefixes};
 use crate::networks::Architecture::{self, *};
+use crate::networks::efficientnet;
 use crate::networks::efficientnet_lite::{LITE0, LITE1, LITE2};
-use crate::networks::graph::{Graph, Node, Operation};
+use crate::networks::graph::{Graph, Node};
 use crate::networks::mobilenet_v2::STAGES;
 
 /// A project whose files pelage reads.
@@ -21,30 +23,6 @@ pub enum Layout {
     EfficientNetLitePort,
     /// Keras's applications without their heads ("notop").
     Keras,
-}
-
-/// The prefixes of a layer's tensor names, before `.weight` and so on.
-#[derive(Debug, PartialEq)]
-pub(super) struct Prefixes {
-    layer: String,
-    norm: String,
-}
-
-impl Prefixes {
-    fn new(layer: impl Into<String>, norm: impl Into<String>) -> Self {
-        Prefixes {
-            layer: layer.into(),
-            norm: norm.into(),
-        }
-    }
-
-    /// The file's name for our `weight`, `bias`, `norm.weight`, `norm.running_mean` and so on.
-    pub(super) fn tensor(&self, ours: &str) -> String {
-        match ours.strip_prefix("norm.") {
-            Some(rest) => format!("{}.{rest}", self.norm),
-            None => format!("{}.{ours}", self.layer),
-        }
-    }
 }
 
 impl Layout {
@@ -73,6 +51,7 @@ impl Layout {
                 format!("tf_{}", architecture.name())
             }
             (Layout::Timm, MobileNetV2) => "mobilenetv2_100".into(),
+            (Layout::Timm, DinoV2Small) => "vit_small_patch14_dinov2".into(),
             _ => architecture.name().into(),
         }
     }
@@ -82,7 +61,9 @@ impl Layout {
         match architecture {
             Cnn3 | Cnn(_) | Lynx | Added(_) => false,
             Vgg16 | Vgg19 => self != Layout::EfficientNetLitePort,
-            ResNet18 | ResNet34 | ResNet50 | GoogLeNet => self == Layout::Torchvision,
+            ResNet18 | ResNet34 | ResNet50 | GoogLeNet | MobileNetV3Large | EfficientNetB0 | EfficientNetV2S
+            | ConvNextTiny => self == Layout::Torchvision,
+            DinoV2Small => self == Layout::Timm,
             MobileNetV2 => matches!(self, Layout::Torchvision | Layout::Timm),
             EfficientNetLite0 | EfficientNetLite1 | EfficientNetLite2 => {
                 matches!(self, Layout::Timm | Layout::EfficientNetLitePort)
@@ -92,14 +73,27 @@ impl Layout {
 
     /// Each layer of `graph` that has parameters, with the names that this project gives its tensors.
     pub(super) fn layers(self, architecture: Architecture, graph: &Graph) -> Vec<(&Node, Prefixes)> {
-        let with_parameters =
-            |node: &&Node| matches!(node.operation, Operation::Convolution(_) | Operation::Dense { .. });
+        let with_parameters = |node: &&Node| !graph.tensors(node).is_empty();
         let nodes = graph.nodes().iter().filter(with_parameters);
         match architecture {
             Cnn3 | Cnn(_) | Lynx | Added(_) => Vec::new(),
             Vgg16 | Vgg19 => self.vgg(graph),
-            ResNet18 | ResNet34 | ResNet50 => nodes.map(|node| (node, resnet(&node.name))).collect(),
-            GoogLeNet => nodes.map(|node| (node, googlenet(&node.name))).collect(),
+            ResNet18 | ResNet34 | ResNet50 => nodes.map(|node| (node, names::resnet(&node.name))).collect(),
+            GoogLeNet => nodes.map(|node| (node, names::googlenet(&node.name))).collect(),
+            MobileNetV3Large => nodes.map(|node| (node, names::mobilenet_v3(&node.name))).collect(),
+            EfficientNetB0 | EfficientNetV2S => {
+                let variant = match architecture {
+                    EfficientNetB0 => efficientnet::B0,
+                    _ => efficientnet::V2_S,
+                };
+                nodes
+                    .map(|node| (node, names::efficientnet(variant, &node.name)))
+                    .collect()
+            }
+            DinoV2Small => nodes
+                .map(|node| (node, names::vision_transformer(&node.name)))
+                .collect(),
+            ConvNextTiny => nodes.map(|node| (node, names::convnext(&node.name))).collect(),
             MobileNetV2 | EfficientNetLite0 | EfficientNetLite1 | EfficientNetLite2 => nodes
                 .map(|node| (node, self.inverted_residual(architecture, &node.name)))
                 .collect(),
@@ -109,6 +103,7 @@ impl Layout {
     /// Whether a tensor may be present without being used.
     pub(super) fn is_known_surplus(self, architecture: Architecture, name: &str) -> bool {
         name.ends_with(".num_batches_tracked")
+            || architecture == DinoV2Small && name == "mask_token"
             || architecture == GoogLeNet && (name.starts_with("aux1.") || name.starts_with("aux2."))
     }
 
@@ -133,7 +128,17 @@ impl Layout {
                 }
             };
             index += 2;
-            layers.push((node, Prefixes::new(name, "")));
+            let dense = name.starts_with("classifier.");
+            let kernel = name.starts_with("pre_logits.");
+            let prefixes = Prefixes::new(name, "");
+            layers.push((
+                node,
+                match () {
+                    () if dense => prefixes.dense(),
+                    () if kernel => prefixes.kernel(),
+                    () => prefixes,
+                },
+            ));
         }
         layers
     }
@@ -229,6 +234,7 @@ impl Layout {
             Layout::Keras => ([123.68 / 255.0, 116.779 / 255.0, 103.939 / 255.0], [1.0 / 255.0; 3]),
         };
         let filter = match self {
+            Layout::Torchvision if architecture == EfficientNetB0 => ResizeFilter::Bicubic,
             Layout::Torchvision | Layout::Keras => ResizeFilter::Bilinear,
             Layout::Timm if matches!(architecture, Vgg16 | Vgg19) => ResizeFilter::Bilinear,
             Layout::Timm | Layout::EfficientNetLitePort => ResizeFilter::Bicubic,
@@ -240,21 +246,5 @@ impl Layout {
             std,
             ..Preprocessing::new(size)
         }
-    }
-}
-
-/// torchvision's names for ResNet: a convolution has the number of its batch norm.
-fn resnet(name: &str) -> Prefixes {
-    match name.ends_with("downsample") {
-        true => Prefixes::new(format!("{name}.0"), format!("{name}.1")),
-        false => Prefixes::new(name, name.replace("conv", "bn")),
-    }
-}
-
-/// torchvision's names for GoogLeNet.
-fn googlenet(name: &str) -> Prefixes {
-    match name {
-        "fc" => Prefixes::new(name, ""),
-        _ => Prefixes::new(format!("{name}.conv"), format!("{name}.bn")),
     }
 }

@@ -46,14 +46,7 @@ pub fn renamed(mut values: Named, classes: usize, architecture: Architecture, la
                 .filter(|tensor| tensor.shape == shape)
                 .ok_or_else(other)?;
             let theirs = prefixes.tensor(part);
-            // Of VGG's dense layers the first is a convolution here, in timm two are; the values lie in the same order.
-            match tensor.shape[..] {
-                [rows, channels, height, width] if theirs.starts_with("classifier.") => {
-                    tensor.shape = vec![rows, channels * height * width];
-                }
-                [rows, columns] if theirs.starts_with("pre_logits.") => tensor.shape = vec![rows, columns, 1, 1],
-                _ => {}
-            }
+            tensor.shape = prefixes.shape(&tensor.shape);
             renamed.insert(theirs, tensor);
         }
     }

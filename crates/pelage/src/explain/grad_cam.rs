@@ -64,6 +64,8 @@ pub fn heatmaps(
             format!("below {count}, the model's number of classes"),
         ));
     }
+    let [_, rows, columns, _] = pixels.dims();
+    let patches = super::patches(network.graph(), layer, [rows, columns]);
     let network = network.clone().unfused().train().with_frozen(|_| true);
     let mut leaf = None;
     let logits = network.forward_with(Tensor::from_inner(pixels), Mode::Infer, &mut |name, value| {
@@ -87,10 +89,14 @@ pub fn heatmaps(
     let gradient = map.grad(&gradients).map(to_vec).unwrap_or_default();
     let map = to_vec(map.inner());
     let each = height * width * channels;
+    // The first token is of no place.
+    let (first, [height, width]) = patches.map_or((0, [height, width]), |patches| (channels, patches));
+    let of_places = |values: &[f32]| values[first..].to_vec();
     let maps = map.chunks(each).zip(gradient.chunks(each));
+    let maps = maps.map(|(map, gradient)| (of_places(map), of_places(gradient)));
     Ok(maps
         .map(|(map, gradient)| {
-            let weights = weights(map, gradient, channels, variant);
+            let weights = weights(&map, &gradient, channels, variant);
             let heat = |at: &[f32]| at.iter().zip(&weights).map(|(&a, w)| f64::from(a) * w).sum::<f64>();
             let values = map.chunks(channels).map(|at| heat(at).max(0.0) as f32).collect();
             Heatmap::scaled(height, width, values)

@@ -8,7 +8,8 @@ use pelage_model::ops::Activation;
 use pelage_model::values::{Named, Values};
 
 use super::messages::Attribute;
-use super::writer::{Writer, integer, integers, number};
+use super::tokens;
+use super::writer::{Writer, integer, integers, number, part};
 
 /// A network, with its parameters.
 pub(super) struct Exported<'a> {
@@ -40,12 +41,10 @@ impl Exported<'_> {
                 Operation::Input => input.clone(),
                 Operation::Convolution(convolution) => {
                     let [weight, bias] = self.parameters(writer, name);
-                    let mut x = writer.node(
-                        "Conv",
-                        &part(name, "convolution"),
-                        &[inputs[0], &weight, &bias],
-                        attributes(convolution, from),
-                    );
+                    let parts = [inputs[0], &weight, &bias];
+                    let parts = &parts[..if convolution.bias { 3 } else { 2 }];
+                    let attributes = attributes(convolution, from);
+                    let mut x = writer.node("Conv", &part(name, "convolution"), parts, attributes);
                     if let Some(residual) = inputs.get(1) {
                         x = writer.node("Add", &part(name, "sum"), &[&x, residual], Vec::new());
                     }
@@ -54,8 +53,8 @@ impl Exported<'_> {
                 Operation::Norm(norm) => activation(writer, name, inputs[0].to_string(), norm.activation),
                 Operation::MaxPool(pool) => writer.node("MaxPool", name, &inputs, windows(pool, from)),
                 Operation::Concatenate => writer.node("Concat", name, &inputs, vec![integer("axis", 1)]),
-                // Within the backbone a map of one pixel stays a map: squeeze and excitation multiplies by it.
-                Operation::AveragePool { side: 1 } if i <= graph.features() => {
+                // A map of one pixel stays one where squeeze and excitation multiplies by it, or a convolution follows.
+                Operation::AveragePool { side: 1 } if i <= graph.features() || self.convolves_after(i) => {
                     writer.node("GlobalAveragePool", name, &inputs, Vec::new())
                 }
                 Operation::AveragePool { side: 1 } => {
@@ -95,24 +94,42 @@ impl Exported<'_> {
                 Operation::Multiply => writer.node("Mul", name, &inputs, Vec::new()),
                 Operation::Function(function) => self::function(writer, name, inputs[0], *function),
                 Operation::Pad(sides) => pad(writer, name, inputs[0], *sides),
-                Operation::Channels { first, count } => channels(writer, name, inputs[0], [*first, first + count]),
+                Operation::Channels { first, count } => {
+                    tokens::slice(writer, name, inputs[0], 1, [*first, first + count])
+                }
                 Operation::Shuffle { groups } => {
                     shuffle(writer, name, inputs[0], *groups, [node.channels, from[0], from[1]])
                 }
                 Operation::LayerNorm { epsilon } => layer_norm(writer, name, inputs[0], *epsilon),
+                Operation::Tokens { grid } => {
+                    let mut take = |part: &str| self.values.remove(&format!("{name}.{part}")).unwrap_or_default().data;
+                    let (positions, first) = (take("weight"), take("bias"));
+                    tokens::tokens(writer, name, inputs[0], (&positions, *grid), &first, from)
+                }
+                Operation::Attention { heads } => {
+                    tokens::attention(writer, name, inputs[0], *heads, [node.channels, from[0] * from[1]])
+                }
+                Operation::First => tokens::first(writer, name, inputs[0]),
             };
             values.push(value);
         }
         values.pop().unwrap_or_default()
     }
 
-    /// Writes weight and bias of a layer.
+    /// Writes weight and bias of a layer; the name of a bias that it does not have is nobody's.
     fn parameters(&mut self, writer: &mut Writer, layer: &str) -> [String; 2] {
         ["weight", "bias"].map(|parameter| {
             let name = format!("{layer}.{parameter}");
-            let Values { shape, data } = self.values.remove(&name).unwrap_or_default();
-            writer.numbers(&name, &shape, &data)
+            match self.values.remove(&name) {
+                Some(Values { shape, data }) => writer.numbers(&name, &shape, &data),
+                None => name,
+            }
         })
+    }
+
+    fn convolves_after(&self, i: usize) -> bool {
+        let mut after = self.graph.nodes()[i + 1..].iter();
+        after.any(|node| matches!(node.operation, Operation::Convolution(_)))
     }
 
     /// Reorders the weights of a dense layer over a flattened map `[h, w, c]` for one `[c, h, w]`.
@@ -138,11 +155,6 @@ fn read<'a>(graph: &'a Graph, sizes: &[[usize; 2]], node: usize) -> (&'a Operati
     let map = nodes[before].inputs.first().copied().unwrap_or(before);
     let [h, w] = sizes[map];
     (&nodes[before].operation, [h, w, nodes[map].channels])
-}
-
-/// The name of one of several nodes that together do what is called `name`; the last of them has that name itself.
-fn part(name: &str, part: &str) -> String {
-    format!("{name}/{part}")
 }
 
 fn attributes(convolution: &Convolution, size: [usize; 2]) -> Vec<Attribute> {
@@ -174,10 +186,9 @@ fn activation(writer: &mut Writer, name: &str, x: String, activation: Activation
                 [("zero", 0.0), ("six", 6.0)].map(|(end, value)| writer.numbers(&part(name, end), &[], &[value]));
             writer.node("Clip", name, &[&x, &zero, &six], Vec::new())
         }
-        Activation::Silu => {
-            let gate = writer.node("Sigmoid", &part(name, "gate"), &[&x], Vec::new());
-            writer.node("Mul", name, &[&x, &gate], Vec::new())
-        }
+        Activation::Silu => function(writer, name, &x, Function::Silu),
+        Activation::HardSwish => function(writer, name, &x, Function::HardSwish),
+        Activation::Gelu => function(writer, name, &x, Function::Gelu),
     }
 }
 
@@ -200,9 +211,13 @@ fn function(writer: &mut Writer, name: &str, x: &str, function: Function) -> Str
             let twice = writer.node("Mul", &part(name, "twice"), &[x, &gate], Vec::new());
             writer.node("Mul", name, &[&twice, &half], Vec::new())
         }
+        // OpenCV 5.0 takes the operator of this name and a product after it for a hard swish, whatever is multiplied.
         Function::HardSigmoid { slope, shift } => {
-            let attributes = vec![number("alpha", slope), number("beta", shift)];
-            writer.node("HardSigmoid", name, &[x], attributes)
+            let [slope, shift, zero, one] = [("slope", slope), ("shift", shift), ("zero", 0.0), ("one", 1.0)]
+                .map(|(end, value)| writer.numbers(&part(name, end), &[], &[value]));
+            let scaled = writer.node("Mul", &part(name, "scaled"), &[x, &slope], Vec::new());
+            let shifted = writer.node("Add", &part(name, "shifted"), &[&scaled, &shift], Vec::new());
+            writer.node("Clip", name, &[&shifted, &zero, &one], Vec::new())
         }
         Function::HardSwish => {
             let attributes = vec![number("alpha", 1.0 / 6.0), number("beta", 0.5)];
@@ -215,14 +230,6 @@ fn function(writer: &mut Writer, name: &str, x: &str, function: Function) -> Str
             writer.node("Mul", name, &[x, &gate], Vec::new())
         }
     }
-}
-
-/// The channels from the first to before the second of `ends`.
-fn channels(writer: &mut Writer, name: &str, x: &str, ends: [usize; 2]) -> String {
-    let [start, end] = ends.map(|end| end as i64);
-    let [start, end, axis] = [("start", start), ("end", end), ("axis", 1)]
-        .map(|(kind, value)| writer.integers(&part(name, kind), &[1], &[value]));
-    writer.node("Slice", name, &[x, &start, &end, &axis], Vec::new())
 }
 
 /// The channels of a map `[c, h, w]` as the first of each group, then the second of each, and so on.

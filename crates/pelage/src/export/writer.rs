@@ -56,6 +56,11 @@ impl Writer {
     }
 }
 
+/// The name of one of several nodes that together do what is called `name`; the last of them has that name itself.
+pub(super) fn part(name: &str, part: &str) -> String {
+    format!("{name}/{part}")
+}
+
 /// The attribute `name`, a whole number.
 pub(super) fn integer(name: &str, value: usize) -> Attribute {
     Attribute {

@@ -93,6 +93,13 @@ fn paper(architecture: Architecture) -> &'static str {
         }
         Architecture::GoogLeNet => "Szegedy et al. 2015, Going Deeper with Convolutions",
         Architecture::MobileNetV2 => "Sandler et al. 2018, MobileNetV2: Inverted Residuals and Linear Bottlenecks",
+        Architecture::MobileNetV3Large => "Howard et al. 2019, Searching for MobileNetV3",
+        Architecture::EfficientNetB0 => {
+            "Tan and Le 2019, EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks"
+        }
+        Architecture::EfficientNetV2S => "Tan and Le 2021, EfficientNetV2: Smaller Models and Faster Training",
+        Architecture::DinoV2Small => "Oquab et al. 2024, DINOv2: Learning Robust Visual Features without Supervision",
+        Architecture::ConvNextTiny => "Liu et al. 2022, A ConvNet for the 2020s",
         Architecture::EfficientNetLite0 | Architecture::EfficientNetLite1 | Architecture::EfficientNetLite2 => {
             "Tan and Le 2019, EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks; Lite: Liu 2020"
         }
@@ -103,8 +110,8 @@ fn paper(architecture: Architecture) -> &'static str {
 /// SHA-256 in the name, as timm's do (1.0, `timm/models/efficientnet.py`); the accuracies of EfficientNet-Lite are
 /// those of Google's `tensorflow/tpu/models/official/efficientnet/lite`, from which both files come.
 fn weights(architecture: Architecture) -> Vec<Weights> {
-    let torchvision = |sha256: &'static str, top1: f64| {
-        let file = format!("{}-{sha256}.pth", architecture.name());
+    let called = |name: &str, sha256: &'static str, top1: f64| {
+        let file = format!("{name}-{sha256}.pth");
         let source = Source::Url(format!("https://download.pytorch.org/models/{file}"));
         Weights {
             layout: Layout::Torchvision,
@@ -115,6 +122,7 @@ fn weights(architecture: Architecture) -> Vec<Weights> {
             licence: "BSD-3-Clause",
         }
     };
+    let torchvision = |sha256, top1| called(architecture.name(), sha256, top1);
     let lite = |number: u8, port: &'static str, timm: &'static str, top1: f64| {
         let licence = "Apache-2.0";
         let file = format!("efficientnet_lite{number}.pth");
@@ -144,6 +152,8 @@ fn weights(architecture: Architecture) -> Vec<Weights> {
     };
     match architecture {
         Architecture::Cnn3 | Architecture::Cnn(_) | Architecture::Lynx | Architecture::Added(_) => Vec::new(),
+        // They are Apache-2.0, but the checksum of `dinov2_vits14_pretrain.pth` is not known here.
+        Architecture::DinoV2Small => Vec::new(),
         Architecture::Vgg16 => vec![torchvision("397923af", 71.592)],
         Architecture::Vgg19 => vec![torchvision("dcbb9e9d", 72.376)],
         Architecture::ResNet18 => vec![torchvision("f37072fd", 69.758)],
@@ -164,6 +174,10 @@ fn weights(architecture: Architecture) -> Vec<Weights> {
             "dcccb7df",
             77.6,
         ),
+        Architecture::MobileNetV3Large => vec![torchvision("8738ca79", 74.042), torchvision("5c1a4163", 75.274)],
+        Architecture::EfficientNetB0 => vec![called("efficientnet_b0_rwightman", "7f5810bc", 77.692)],
+        Architecture::EfficientNetV2S => vec![torchvision("dd5fe13b", 84.228)],
+        Architecture::ConvNextTiny => vec![torchvision("983f1562", 82.520)],
     }
 }
 
@@ -173,8 +187,8 @@ mod tests {
 
     /// Parameters as published by torchvision's model cards and timm, and multiply-adds as PyTorch's `FlopCounterMode`
     /// counts them in their networks (Google's figures for EfficientNet-Lite, 407 million and so on, include the batch
-    /// norms and activations).
-    const PUBLISHED: [(Architecture, u64, u64); 10] = [
+    /// norms and activations); it does not count factors for each channel, the second number where there are two.
+    const PUBLISHED: [(Architecture, u64, u64); 15] = [
         (Architecture::Vgg16, 138_357_544, 15_470_264_320),
         (Architecture::Vgg19, 143_667_240, 19_632_062_464),
         (Architecture::ResNet18, 11_689_512, 1_814_073_344),
@@ -185,6 +199,11 @@ mod tests {
         (Architecture::EfficientNetLite0, 4_652_008, 385_187_552),
         (Architecture::EfficientNetLite1, 5_416_680, 600_185_232),
         (Architecture::EfficientNetLite2, 6_092_072, 859_736_272),
+        (Architecture::MobileNetV3Large, 5_483_032, 216_589_760),
+        (Architecture::EfficientNetB0, 5_288_548, 385_814_752),
+        (Architecture::EfficientNetV2S, 21_458_488, 8_365_617_152),
+        (Architecture::DinoV2Small, 22_441_192, 6_123_945_984 + 4_835_712),
+        (Architecture::ConvNextTiny, 28_589_128, 4_455_531_264 + 5_118_720),
     ];
 
     #[test]

@@ -21,6 +21,7 @@ pub(crate) fn values(name: &str, shape: &[usize]) -> Values {
     let inputs: usize = shape.iter().skip(1).product();
     let limit = (6.0 / inputs as f64).sqrt();
     let kind = |u: f64| match shape.len() {
+        _ if name == "pos_embed" => u / 2.0,
         2.. => u * limit,
         _ if name.ends_with("running_var") => 1.0 + u / 2.0,
         1 if name.ends_with("weight") => 0.75 + u / 4.0,

@@ -100,6 +100,8 @@ fn activation(activation: Activation) -> &'static str {
         Activation::Relu => "relu",
         Activation::Relu6 => "relu6",
         Activation::Silu => "silu",
+        Activation::HardSwish => "hard_swish",
+        Activation::Gelu => "gelu",
     }
 }
 
@@ -167,7 +169,7 @@ impl<'a> Options<'a> {
 
     fn activation(&mut self) -> Result<Activation, String> {
         let text = self.text("activation")?;
-        let all = [Activation::None, Activation::Relu, Activation::Relu6, Activation::Silu];
+        let all = Activation::ALL;
         let found = all.into_iter().find(|known| activation(*known) == text);
         found.ok_or_else(|| "has an activation that is none".into())
     }

@@ -239,6 +239,8 @@ impl Layers {
             Function::RELU => Some(Activation::Relu),
             Function::Clip { low: 0.0, high: 6.0 } => Some(Activation::Relu6),
             Function::Silu => Some(Activation::Silu),
+            Function::HardSwish => Some(Activation::HardSwish),
+            Function::Gelu => Some(Activation::Gelu),
             _ => None,
         };
         let open = self.open_convolution(x);
