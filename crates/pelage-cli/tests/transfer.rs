@@ -244,6 +244,12 @@ fn what_does_not_go_together_is_refused() {
         (&["--model", "cnn3"], "--model"),
         (&["--head-from", "nowhere"], "--unfreeze"),
         (&["--backbone-rate", "0.5"], "no effect on a frozen backbone"),
+        (
+            &["--layer-rate", "0.5"],
+            "--layer-rate has no effect on a frozen backbone",
+        ),
+        (&["--fixed-norms"], "--fixed-norms has no effect on a frozen backbone"),
+        (&["--unfreeze", "all", "--layer-rate", "1.5"], "above 0 and at most 1"),
         (&["--head-rate", "0.5"], "--head-rate"),
     ] {
         let refused = fail(folder.path(), &train(more), 2);

@@ -6,6 +6,7 @@ mod alike;
 pub mod average;
 pub mod backbone;
 pub mod checkpoint;
+mod depth;
 pub mod events;
 pub mod facts;
 pub mod forecast;

@@ -75,6 +75,8 @@ fn cases() -> Vec<Case> {
         case("flip", Frozen, &[], switch),
         case("unfreeze", Unfrozen, &[], ["none", "last-2", "all"]),
         case("backbone_rate", Unfrozen, &[], ["0.1", "0.5"]),
+        case("layer_rate", Unfrozen, &[], ["1.0", "0.5"]),
+        case("fixed_norms", Unfrozen, &[], switch),
         case("image_size", Scratch, &[], ["16", "24"]),
         case("image_sizes", Scratch, ANY_SIZE, ["32:1,48:1", "48:1,32:1"]),
         case("evaluation_size", Scratch, ANY_SIZE, ["none", "48"]),

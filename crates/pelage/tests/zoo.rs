@@ -195,6 +195,18 @@ fn step(network: Network) -> (Named, Named, Network) {
 }
 
 #[test]
+fn fixed_norms_keep_their_statistics_and_learn() {
+    let device = Device::flex().autodiff();
+    let network = Network::new(Architecture::ResNet18, SIZE, CLASSES, 1, &device).with_fixed_norms(true);
+    let logits = |mode| bits(to_vec(network.forward(pixels(2, &device), mode).inner()));
+    assert_eq!(logits(TRAINING), logits(Mode::Infer));
+    let (before, after, _) = step(network.clone());
+    for (name, values) in &before {
+        assert_eq!(after[name] == *values, is_statistic(name), "{name}");
+    }
+}
+
+#[test]
 fn frozen_layers_do_not_change() {
     let device = Device::flex().autodiff();
     for architecture in [

@@ -122,7 +122,7 @@ impl Network {
         let node = &self.graph.nodes[i];
         let x = inputs.remove(0);
         let learns = matches!(mode, Mode::Train { .. }) && !self.is_frozen(&node.name);
-        let training = learns.then_some(&self.batch);
+        let training = (learns && !self.fixed_norms).then_some(&self.batch);
         match (&node.operation, self.layers.get(&node.name)) {
             (Operation::Convolution(convolution), Some(Layer::Convolution(layer))) => {
                 layer.forward(x, inputs.pop(), convolution, training)

@@ -51,6 +51,8 @@ pub struct Network {
     pub(super) chains: Arc<BTreeMap<usize, Vec<usize>>>,
     /// What batch norms take their statistics of.
     pub(super) batch: Batch,
+    /// Whether batch norms go by their running statistics in training too.
+    pub(super) fixed_norms: bool,
 }
 
 impl Network {
@@ -104,6 +106,7 @@ impl Network {
             frozen: BTreeSet::new(),
             blocks: Arc::new(blocks),
             batch: Batch::default(),
+            fixed_norms: false,
         }
     }
 

@@ -72,6 +72,12 @@ impl Network {
         Network { frozen, ..network }
     }
 
+    /// The same network where batch norms go by their running statistics, and keep them, in training too; their scales
+    /// and shifts learn all the same.
+    pub fn with_fixed_norms(self, fixed_norms: bool) -> Self {
+        Network { fixed_norms, ..self }
+    }
+
     /// The same network with another, freshly initialized head for `classes`; `size` `[h, w]` is that of the images.
     pub fn with_head(&self, head: &Head, size: [usize; 2], classes: usize, seed: u64) -> Self {
         let mut graph = (*self.graph).clone();

@@ -11,6 +11,7 @@ use pelage_model::ops::optimizer::{self, Adam, Muon, Rate, RmsProp, Sgd};
 use pelage_model::tensors;
 use pelage_model::values::{Named, Values, to_vec};
 
+use super::depth::distances;
 use super::gradients::Gradients;
 use super::recipe::{OptimizerKind, Recipe};
 
@@ -55,6 +56,10 @@ impl Optimizer {
             learning_rate,
             gradients,
             normalized,
+            distances: match &recipe.transfer {
+                Some(transfer) if transfer.layer_rate < 1.0 => distances(network.graph()),
+                _ => BTreeMap::new(),
+            },
             last: network
                 .graph()
                 .nodes()
@@ -179,20 +184,24 @@ struct Step<'a> {
     gradients: Gradients,
     /// The weights whose length means nothing.
     normalized: BTreeSet<String>,
+    /// How far from the head each parameter is, where that matters.
+    distances: BTreeMap<String, i32>,
     /// The last layer's name.
     last: String,
     path: Path,
 }
 
-/// The parameter group of `name`: its learning rate and weight decay. `last` is the name of the last layer.
-fn rate(recipe: &Recipe, name: &str, last: &str, learning_rate: f64) -> Rate {
+/// The parameter group of `name`: its learning rate and weight decay. `last` is the name of the last layer, `distance`
+/// how many blocks are between it and the head.
+fn rate(recipe: &Recipe, name: &str, last: &str, distance: i32, learning_rate: f64) -> Rate {
     let of_last = name.strip_prefix(last).is_some_and(|rest| rest.starts_with('.'));
     let share = match &recipe.transfer {
-        Some(transfer) if !name.starts_with("head") => transfer.backbone_rate,
+        Some(transfer) if !name.starts_with("head") => transfer.backbone_rate * transfer.layer_rate.powi(distance),
         None if of_last => recipe.head_rate,
         _ => 1.0,
     };
-    let is_norm_or_bias = name.ends_with(".bias") || name.contains(".norm.");
+    let parts = [".bias", "norm.weight", "norm_scale.weight", ".scale.weight"];
+    let is_norm_or_bias = parts.iter().any(|part| name.ends_with(part));
     Rate {
         learning_rate: learning_rate * share,
         weight_decay: match recipe.decay_norms || !is_norm_or_bias {
@@ -218,9 +227,10 @@ impl ModuleMapper for Step<'_> {
         let shape = value.dims();
         let count = shape.iter().product::<usize>();
         let rescale = self.normalized.contains(&name);
+        let distance = self.distances.get(&name).copied().unwrap_or(0);
         let updated = self.optimizer.update(
             self.recipe,
-            rate(self.recipe, &name, &self.last, self.learning_rate),
+            rate(self.recipe, &name, &self.last, distance, self.learning_rate),
             name,
             &shape,
             rescale,
@@ -245,12 +255,13 @@ mod tests {
         let network = Network::new(Architecture::ResNet18, [32, 32], 2, 0, &device);
         let network = network.with_head(&Head::linear(), [32, 32], 2, 0);
         let before = read(&network);
-        let moved = |backbone_rate| {
+        let moved = |backbone_rate, layer_rate| {
             let recipe = Recipe {
                 optimizer: OptimizerKind::Sgd,
                 momentum: 0.0,
                 transfer: Some(Transfer {
                     backbone_rate,
+                    layer_rate,
                     ..Transfer::new(None)
                 }),
                 ..Recipe::default()
@@ -266,12 +277,20 @@ mod tests {
             };
             ["conv1.weight", "layer4.1.conv2.weight", "head.weight"].map(distance)
         };
-        let (whole, part) = (moved(1.0), moved(0.25));
-        for (i, share) in [0.25, 0.25, 1.0].into_iter().enumerate() {
-            assert!(
-                whole[i] > 0.0 && (part[i] / whole[i] - share).abs() < 1e-2,
-                "{i}: {part:?} {whole:?}"
-            );
+        let whole = moved(1.0, 1.0);
+        // Eight blocks lie after the first layer.
+        let far = 0.5f64.powi(8);
+        for (part, shares) in [
+            (moved(0.25, 1.0), [0.25, 0.25, 1.0]),
+            (moved(1.0, 0.5), [far, 1.0, 1.0]),
+        ] {
+            for (i, share) in shares.into_iter().enumerate() {
+                let found = part[i] / whole[i];
+                assert!(
+                    whole[i] > 0.0 && (found / share - 1.0).abs() < 4e-2,
+                    "{i}: {part:?} {whole:?}"
+                );
+            }
         }
     }
 
@@ -284,7 +303,7 @@ mod tests {
                 ..Recipe::default()
             };
             ["conv1.weight", "conv1.norm.weight", "conv1.norm.bias", "head.bias"]
-                .map(|name| rate(&recipe, name, "dense", 0.1).weight_decay)
+                .map(|name| rate(&recipe, name, "dense", 0, 0.1).weight_decay)
         };
         assert_eq!(decays(true), [0.5; 4]);
         assert_eq!(decays(false), [0.5, 0.0, 0.0, 0.0]);
@@ -297,7 +316,7 @@ mod tests {
             ..Recipe::default()
         };
         let rates = ["dense2.weight", "dense2.bias", "dense20.weight", "conv1.weight"]
-            .map(|name| rate(&recipe, name, "dense2", 1.0).learning_rate);
+            .map(|name| rate(&recipe, name, "dense2", 0, 1.0).learning_rate);
         assert_eq!(rates, [0.1, 0.1, 1.0, 1.0]);
     }
 }

@@ -148,7 +148,7 @@ pub fn open(
         None => backbone.network,
         Some(path) => with_head_of(&backbone.network, path, transfer, sets.train.classes())?,
     };
-    let network = thawed(network, transfer.unfreeze);
+    let network = thawed(network, transfer.unfreeze).with_fixed_norms(transfer.fixed_norms);
     check_room(recipe, &network, device)?;
     Ok((
         Start {

@@ -29,11 +29,21 @@ pub struct Transfer {
     pub unfreeze: Unfreeze,
     /// The learning rate of the backbone relative to the head's.
     pub backbone_rate: f64,
+    /// The learning rate of each block of the backbone relative to that of the block after it.
+    #[serde(default = "same")]
+    pub layer_rate: f64,
+    /// Whether the batch norms of what is trained keep their running statistics and go by them, as in prediction.
+    #[serde(default)]
+    pub fixed_norms: bool,
     /// A run or model whose head to start with; `None`: a fresh one.
     pub head_from: Option<PathBuf>,
     /// Further backbones, whose features stand beside those of the first one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub beside: Vec<Beside>,
+}
+
+fn same() -> f64 {
+    1.0
 }
 
 /// A further backbone. It takes images of the size that it was made for if the first one does, else of the same size.
@@ -108,6 +118,8 @@ impl Transfer {
             flip: false,
             unfreeze: Unfreeze::None,
             backbone_rate: 0.1,
+            layer_rate: same(),
+            fixed_norms: false,
             head_from: None,
             beside: Vec::new(),
         }
@@ -124,6 +136,9 @@ impl Transfer {
         }
         if !(self.backbone_rate > 0.0 && self.backbone_rate.is_finite()) {
             return Err(Error::setting("backbone_rate", self.backbone_rate, "above 0"));
+        }
+        if !(self.layer_rate > 0.0 && self.layer_rate <= 1.0) {
+            return Err(Error::setting("layer_rate", self.layer_rate, "above 0 and at most 1"));
         }
         saved::check_head(&self.head).map_err(|allowed| {
             let Head { hidden, dropout, .. } = &self.head;

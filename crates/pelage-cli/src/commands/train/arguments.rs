@@ -101,6 +101,12 @@ pub(in crate::commands) struct Transferring {
     /// Learning rate of the backbone relative to the head's [default: 0.1]
     #[arg(long, hide_short_help = true, value_name = "SHARE", requires = "backbone")]
     backbone_rate: Option<f64>,
+    /// Learning rate of each block of the backbone relative to the one after it [default: 1]
+    #[arg(long, hide_short_help = true, value_name = "SHARE", requires = "backbone")]
+    layer_rate: Option<f64>,
+    /// Batch norms of what is trained go by their running statistics, as in prediction
+    #[arg(long, hide_short_help = true, requires = "backbone")]
+    fixed_norms: bool,
     /// First train the head on frozen features, in RUN/head, then everything from there at a lower rate
     #[arg(long, requires = "backbone", conflicts_with_all = ["unfreeze", "head_from"])]
     pub(in crate::commands) fine_tune: bool,
@@ -301,10 +307,21 @@ fn transfer(arguments: &Arguments, architectures: &[Architecture]) -> Result<Tra
         transfer.unfreeze = Unfreeze::All;
     }
     set(&mut transfer.unfreeze, &asked.unfreeze);
-    if asked.backbone_rate.is_some() && transfer.unfreeze == Unfreeze::None {
-        return Err(Failure::usage("--backbone-rate has no effect on a frozen backbone").help("add `--unfreeze all`"));
+    let idle = [
+        ("--backbone-rate", asked.backbone_rate.is_some()),
+        ("--layer-rate", asked.layer_rate.is_some()),
+        ("--fixed-norms", asked.fixed_norms),
+    ];
+    let idle = idle
+        .into_iter()
+        .find(|(_, asked)| *asked && transfer.unfreeze == Unfreeze::None);
+    if let Some((flag, _)) = idle {
+        let told = format!("{flag} has no effect on a frozen backbone");
+        return Err(Failure::usage(told).help("add `--unfreeze all`"));
     }
     set(&mut transfer.backbone_rate, &asked.backbone_rate);
+    set(&mut transfer.layer_rate, &asked.layer_rate);
+    transfer.fixed_norms = asked.fixed_norms;
     Ok(transfer)
 }
 
