@@ -11,13 +11,19 @@ mod support;
 use support::{noise, products};
 
 fn bytes(seed: u64, len: usize) -> Vec<u8> {
-    noise(seed, len).iter().map(|value| ((value + 0.5) * 256.0) as u8).collect()
+    noise(seed, len)
+        .iter()
+        .map(|value| ((value + 0.5) * 256.0) as u8)
+        .collect()
 }
 
 /// A map of `[pixels, channels]`, with rubbish where nothing is meant.
 fn map(channels: usize, values: &[u8]) -> Vec<u8> {
     let mut map = vec![173; map_len(values.len() / channels, channels)];
-    for (pixel, values) in map.chunks_exact_mut(stride(channels)).zip(values.chunks_exact(channels)) {
+    for (pixel, values) in map
+        .chunks_exact_mut(stride(channels))
+        .zip(values.chunks_exact(channels))
+    {
         pixel[..channels].copy_from_slice(values);
     }
     map
@@ -53,26 +59,42 @@ impl Case {
                 residual: has_residual.then_some((zeros[2], 0.37)),
             },
             input: bytes(seed, g.input_len()),
-            weights: bytes(seed + 1, g.weight_len()).into_iter().map(|byte| byte as i8).collect(),
-            bias: noise(seed + 2, g.out_channels).iter().map(|value| (value * 9000.0) as i32).collect(),
-            multipliers: noise(seed + 3, g.out_channels).iter().map(|value| (value + 0.6) * usual).collect(),
+            weights: bytes(seed + 1, g.weight_len())
+                .into_iter()
+                .map(|byte| byte as i8)
+                .collect(),
+            bias: noise(seed + 2, g.out_channels)
+                .iter()
+                .map(|value| (value * 9000.0) as i32)
+                .collect(),
+            multipliers: noise(seed + 3, g.out_channels)
+                .iter()
+                .map(|value| (value + 0.6) * usual)
+                .collect(),
             residual: has_residual.then(|| bytes(seed + 4, g.output_len())),
         }
     }
 
     fn computed(&self, isa: Isa, alone: bool) -> Vec<u8> {
-        let packed =
-            quantized::pack(isa, &self.g, &self.weights, &self.bias, &self.multipliers, self.scheme).unwrap();
+        let packed = quantized::pack(isa, &self.g, &self.weights, &self.bias, &self.multipliers, self.scheme).unwrap();
         let input = map(self.g.in_channels, &self.input);
-        let residual = self.residual.as_ref().map(|residual| map(self.g.out_channels, residual));
+        let residual = self
+            .residual
+            .as_ref()
+            .map(|residual| map(self.g.out_channels, residual));
         let output = quantized::forward(&self.g, &input, &packed, residual.as_deref(), alone);
-        assert_eq!(output.len(), map_len(self.g.output_len() / self.g.out_channels, self.g.out_channels));
+        assert_eq!(
+            output.len(),
+            map_len(self.g.output_len() / self.g.out_channels, self.g.out_channels)
+        );
         values(self.g.out_channels, &output)
     }
 
     fn truth(&self) -> Vec<u8> {
         let (g, scheme) = (&self.g, &self.scheme);
-        let mut sums: Vec<i64> = (0..g.output_len()).map(|i| self.bias[i % g.out_channels].into()).collect();
+        let mut sums: Vec<i64> = (0..g.output_len())
+            .map(|i| self.bias[i % g.out_channels].into())
+            .collect();
         products(g, |o, i, k| {
             sums[o] += (i64::from(self.input[i]) - i64::from(scheme.input_zero)) * i64::from(self.weights[k]);
         });
@@ -170,7 +192,15 @@ fn numbers_that_no_sum_holds_are_refused() {
             limits,
             ..case.scheme
         };
-        quantized::pack(Isa::best(), &case.g, &case.weights, &[bias; 8], &[multiplier; 8], scheme).map(drop)
+        quantized::pack(
+            Isa::best(),
+            &case.g,
+            &case.weights,
+            &[bias; 8],
+            &[multiplier; 8],
+            scheme,
+        )
+        .map(drop)
     };
     assert_eq!(pack(0, 1e-3, 1.0, [0, 255]), Ok(()));
     for (bias, multiplier, factor, limits) in [
@@ -184,13 +214,29 @@ fn numbers_that_no_sum_holds_are_refused() {
         (0, 1e-3, 1e12, [0, 255]),
         (0, 1e-3, 1.0, [2, 1]),
     ] {
-        assert!(pack(bias, multiplier, factor, limits).is_err(), "{bias} {multiplier} {factor}");
+        assert!(
+            pack(bias, multiplier, factor, limits).is_err(),
+            "{bias} {multiplier} {factor}"
+        );
     }
 }
 
 #[test]
 fn numbers_become_the_nearest_bytes_and_come_back() {
-    let given = [0.0, 0.24, 0.25, 0.26, -0.75, 1e9, -1e9, f32::INFINITY, f32::NEG_INFINITY, 100.0, -60.1, f32::NAN];
+    let given = [
+        0.0,
+        0.24,
+        0.25,
+        0.26,
+        -0.75,
+        1e9,
+        -1e9,
+        f32::INFINITY,
+        f32::NEG_INFINITY,
+        100.0,
+        -60.1,
+        f32::NAN,
+    ];
     // Steps of a half, of which 0.25 and -0.75 are in the middle between two.
     let wanted = [128, 128, 128, 129, 126, 255, 0, 255, 0, 255, 8, 0];
     for isa in Isa::available() {
@@ -199,7 +245,10 @@ fn numbers_become_the_nearest_bytes_and_come_back() {
             assert_eq!(map.len(), map_len(given.len() / channels, channels));
             assert_eq!(values(channels, &map), wanted, "{}", isa.name());
             let back = quantized::dequantize(channels, &map, 0.5, 128);
-            let truth: Vec<f32> = wanted.iter().map(|&byte| (f32::from(byte as u8) - 128.0) * 0.5).collect();
+            let truth: Vec<f32> = wanted
+                .iter()
+                .map(|&byte| (f32::from(byte as u8) - 128.0) * 0.5)
+                .collect();
             assert_eq!(back, truth);
         }
     }
@@ -211,7 +260,12 @@ fn means_are_those_of_the_numbers() {
         let given = bytes(1, 49 * channels);
         let means = quantized::averages(channels, &map(channels, &given), 0.03, 17);
         for (channel, mean) in means.iter().enumerate() {
-            let sum: f64 = given.iter().skip(channel).step_by(channels).map(|&byte| (f64::from(byte) - 17.0) * 0.03).sum();
+            let sum: f64 = given
+                .iter()
+                .skip(channel)
+                .step_by(channels)
+                .map(|&byte| (f64::from(byte) - 17.0) * 0.03)
+                .sum();
             assert!((f64::from(*mean) - sum / 49.0).abs() < 1e-6);
         }
     }

@@ -22,7 +22,9 @@ pub(super) fn forward(
     let (height, width, bytes) = (g.output_height(), g.output_width(), stride(g.out_channels));
     let rows = match alone {
         true => height,
-        false => (g.batch * height).div_ceil(PIECES * rayon::current_num_threads()).min(height),
+        false => (g.batch * height)
+            .div_ceil(PIECES * rayon::current_num_threads())
+            .min(height),
     };
     let (blocks, row) = (height.div_ceil(rows), width * bytes);
     each(output, [height * row, rows * row], alone, |i, output| {
@@ -38,7 +40,7 @@ pub(super) fn forward(
     });
 }
 
-struct Block<'a> {
+pub(super) struct Block<'a> {
     /// One image and what follows it.
     input: &'a [u8],
     /// The first output row.
@@ -130,7 +132,10 @@ impl Line<'_> {
         for (r, row) in rows.iter_mut().enumerate() {
             let y = (self.top + from + r).wrapping_sub(g.padding[0]);
             if from + r < g.kernel[0] && y < g.height {
-                *row = (self.block.input[y * g.width * bytes + self.tile.first..].as_ptr(), bytes);
+                *row = (
+                    self.block.input[y * g.width * bytes + self.tile.first..].as_ptr(),
+                    bytes,
+                );
             }
         }
         rows

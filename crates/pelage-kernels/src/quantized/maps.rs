@@ -10,7 +10,10 @@ use crate::pooling;
 /// # Panics
 /// If the values are not a whole number of pixels.
 pub fn quantize(isa: Isa, channels: usize, values: &[f32], scale: f32, zero: u8) -> Vec<u8> {
-    assert!(channels > 0 && values.len().is_multiple_of(channels), "length of values");
+    assert!(
+        channels > 0 && values.len().is_multiple_of(channels),
+        "length of values"
+    );
     let pixels = values.len() / channels;
     let mut map = vec![zero; map_len(pixels, channels)];
     if stride(channels) == channels {
@@ -73,7 +76,9 @@ pub fn averages(channels: usize, map: &[u8], scale: f32, zero: u8) -> Vec<f32> {
     assert!(pixels > 0, "no pixels");
     let mut sums = vec![0u32; each];
     for pixel in bytes.chunks_exact(each) {
-        sums.iter_mut().zip(pixel).for_each(|(sum, &byte)| *sum += u32::from(byte));
+        sums.iter_mut()
+            .zip(pixel)
+            .for_each(|(sum, &byte)| *sum += u32::from(byte));
     }
     let mean = |&sum: &u32| ((f64::from(sum) / pixels as f64 - f64::from(zero)) * f64::from(scale)) as f32;
     sums[..channels].iter().map(mean).collect()
@@ -102,7 +107,10 @@ pub fn max_pool(geometry: &pooling::Geometry, input: &[u8]) -> Vec<u8> {
         for iy in within(y, 0, g.height) {
             for ix in within(x, 1, g.width) {
                 let values = &input[((n * g.height + iy) * g.width + ix) * each..][..each];
-                output.iter_mut().zip(values).for_each(|(most, &byte)| *most = (*most).max(byte));
+                output
+                    .iter_mut()
+                    .zip(values)
+                    .for_each(|(most, &byte)| *most = (*most).max(byte));
             }
         }
     }

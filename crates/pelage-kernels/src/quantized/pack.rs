@@ -144,7 +144,10 @@ fn starts(
     if scheme.limits[0] > scheme.limits[1] {
         return Err("the least byte is greater than the greatest");
     }
-    let channels = weights.chunks_exact(weights.len() / g.out_channels).zip(bias).zip(multipliers);
+    let channels = weights
+        .chunks_exact(weights.len() / g.out_channels)
+        .zip(bias)
+        .zip(multipliers);
     let start = channels.map(|((weights, &bias), &multiplier)| {
         let sum: i64 = weights.iter().map(|&weight| i64::from(weight)).sum();
         let size: i64 = weights.iter().map(|&weight| i64::from(weight).abs()).sum();
@@ -166,7 +169,10 @@ fn tiles(channels: usize, arm: Arm) -> Vec<Tile> {
     let mut tiles = Vec::new();
     while first < bytes {
         let left = (bytes - first).div_ceil(lanes);
-        let vectors = [4, 2].into_iter().find(|&n| n <= arm.widest() && n <= left).unwrap_or(1);
+        let vectors = [4, 2]
+            .into_iter()
+            .find(|&n| n <= arm.widest() && n <= left)
+            .unwrap_or(1);
         tiles.push(Tile {
             first,
             vectors,
@@ -189,6 +195,10 @@ impl Packed {
             ),
             "packed for another kernel"
         );
-        assert_eq!(self.rescale.residual.is_some(), has_residual, "packed for another residual");
+        assert_eq!(
+            self.rescale.residual.is_some(),
+            has_residual,
+            "packed for another residual"
+        );
     }
 }

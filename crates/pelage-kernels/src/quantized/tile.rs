@@ -181,7 +181,13 @@ pub(super) unsafe fn finish<D: Dot, const N: usize>(
             return D::finish(sums, multipliers.as_ptr(), &packed.rescale, residual, to);
         }
         let mut bytes = [0u8; 64];
-        D::finish(sums, multipliers.as_ptr(), &packed.rescale, residual, bytes.as_mut_ptr());
+        D::finish(
+            sums,
+            multipliers.as_ptr(),
+            &packed.rescale,
+            residual,
+            bytes.as_mut_ptr(),
+        );
         std::ptr::copy_nonoverlapping(bytes.as_ptr(), to, valid);
     }
 }

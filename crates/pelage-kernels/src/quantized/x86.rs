@@ -108,8 +108,7 @@ impl Dot for Vnni {
             }
             if let (Some(residual), Some((zero, factor))) = (residual, rescale.residual) {
                 let nothing = _mm512_setzero_si512();
-                let added: [__m512i; N] =
-                    Self::interleaved([Self::spread::<N>(residual), nothing, nothing, nothing]);
+                let added: [__m512i; N] = Self::interleaved([Self::spread::<N>(residual), nothing, nothing, nothing]);
                 let (zero, factor) = (_mm512_set1_epi32(zero.into()), _mm512_set1_ps(factor));
                 for n in 0..N {
                     let added = _mm512_cvtepi32_ps(_mm512_sub_epi32(added[n], zero));
@@ -275,8 +274,7 @@ impl Dot for Avx2 {
             }
             if let (Some(residual), Some((zero, factor))) = (residual, rescale.residual) {
                 let nothing = _mm256_setzero_si256();
-                let added: [__m256i; N] =
-                    Self::interleaved([Self::spread::<N>(residual), nothing, nothing, nothing]);
+                let added: [__m256i; N] = Self::interleaved([Self::spread::<N>(residual), nothing, nothing, nothing]);
                 let (zero, factor) = (_mm256_set1_epi32(zero.into()), _mm256_set1_ps(factor));
                 for n in 0..N {
                     let added = _mm256_cvtepi32_ps(_mm256_sub_epi32(added[n], zero));
