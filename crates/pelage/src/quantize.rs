@@ -143,14 +143,12 @@ pub fn open(run: &Path, device: &Device, reject: Option<f64>, precision: Option<
         };
     }
     let model = Model::open_on(run, device, reject)?;
-    match precision {
-        Some(wanted) if wanted != model.precision() => Err(Error::model(
-            paths::model(run),
-            match wanted {
-                Precision::F32 => "is quantized, and its weights in f32 are in the model it was made of",
-                Precision::Int8 => "is not quantized; that is done once, with pictures to learn the ranges of its maps",
-            },
-        )),
+    match (precision, model.precision()) {
+        (Some(Precision::F32), Precision::Int8) => {
+            let reason = "is quantized, and its weights in f32 are in the model it was made of";
+            Err(Error::model(paths::model(run), reason))
+        }
+        (Some(Precision::Int8), Precision::F32) => Err(Error::Unquantized { model: run.into() }),
         _ => Ok(model),
     }
 }

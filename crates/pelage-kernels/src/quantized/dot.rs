@@ -65,14 +65,14 @@ impl Arm {
         }
     }
 
-    /// Vectors of the widest tile: 4, 2 or 1.
+    /// Vectors of the widest tile.
     pub(super) fn widest(self) -> usize {
         match self {
             #[cfg(target_arch = "x86_64")]
-            Arm::Vnni => 4,
+            Arm::Vnni => super::x86::Vnni::WIDEST,
             #[cfg(target_arch = "x86_64")]
-            Arm::Avx2 => 2,
-            Arm::Portable => 2,
+            Arm::Avx2 => super::x86::Avx2::WIDEST,
+            Arm::Portable => Portable::WIDEST,
         }
     }
 }
@@ -141,6 +141,8 @@ pub(super) struct Rescale {
 /// A vector of sums, one a lane.
 pub(super) trait Dot: Copy {
     const LANES: usize;
+    /// Vectors of the widest tile: 4 or 2.
+    const WIDEST: usize;
     /// Four bytes for each lane, made ready.
     type Values: Copy;
     type Weights: Copy;
@@ -183,6 +185,7 @@ pub(super) struct Portable([i32; 8]);
 
 impl Dot for Portable {
     const LANES: usize = 8;
+    const WIDEST: usize = 2;
     type Values = [[i32; 8]; 4];
     type Weights = [[i32; 8]; 4];
 

@@ -48,7 +48,7 @@ fn block_body<D: Dot, const P4: usize, const P2: usize, const P1: usize>(
     );
     for &tile in &packed.tiles {
         match tile.vectors {
-            4 => over::<D, 4, P4>(has, packed, tile, block, output),
+            4 if const { D::WIDEST == 4 } => over::<D, 4, P4>(has, packed, tile, block, output),
             2 => over::<D, 2, P2>(has, packed, tile, block, output),
             _ => over::<D, 1, P1>(has, packed, tile, block, output),
         }
@@ -83,7 +83,8 @@ fn over<D: Dot, const N: usize, const P: usize>(
                 match count {
                     // SAFETY: `block_body` has checked the end of each window and the lengths of residual and output;
                     // `columns` has what its tile needs.
-                    $($n if $n <= P => unsafe { columns.pixels::<D, N, $n>(has, block, at, output) },)*
+                    // Constants, so that nothing is compiled for what is not there.
+                    $($n if const { $n <= P } => unsafe { columns.pixels::<D, N, $n>(has, block, at, output) },)*
                     _ => unreachable!("no code for a tile of this many pixels"),
                 }
             };

@@ -55,6 +55,7 @@ impl Vnni {
 
 impl Dot for Vnni {
     const LANES: usize = 16;
+    const WIDEST: usize = 4;
     type Values = __m512i;
     type Weights = __m512i;
 
@@ -206,6 +207,7 @@ impl Avx2 {
 
 impl Dot for Avx2 {
     const LANES: usize = 8;
+    const WIDEST: usize = 2;
     type Values = [__m256i; 2];
     type Weights = [__m256i; 2];
 

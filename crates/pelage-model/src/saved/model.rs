@@ -73,9 +73,12 @@ impl Model {
         let judge = model.judge.open(path, reject)?;
         let size = &model.facts.preprocessing;
         log::info!(
-            "model: {} in {} from {}, {} classes, {} x {} pixels, {}",
+            "model: {}{} from {}, {} classes, {} x {} pixels, {}",
             model.facts.name(),
-            precision.name(),
+            match precision {
+                Precision::F32 => "",
+                Precision::Int8 => " in int8",
+            },
             shown::path(&paths::model(path)),
             model.facts.classes.len(),
             size.width,
