@@ -30,7 +30,12 @@ fn a_quantized_run_answers_like_the_run() {
     assert!(refused.contains("pelage quantize run"), "{refused}");
 
     let said = succeed(folder, &["quantize", "run", "--calibrate", "data", "--images", "32"]);
-    for told in ["accuracy", "both say the same of", "32 training pictures", "int8.safetensors"] {
+    for told in [
+        "accuracy",
+        "both say the same of",
+        "32 training pictures",
+        "int8.safetensors",
+    ] {
         assert!(said.contains(told), "{told}: {said}");
     }
     // Again, without a word, over what is only another of its kind.
@@ -39,7 +44,10 @@ fn a_quantized_run_answers_like_the_run() {
     assert_eq!(figure("/calibrated_on"), 80.0);
     assert_eq!(figure("/images"), 40.0);
     assert!(figure("/int8/file_bytes") * 3.0 < figure("/f32/file_bytes"), "{made}");
-    assert!(figure("/agreement") > 0.95 && figure("/f32/accuracy") - figure("/int8/accuracy") <= 0.05, "{made}");
+    assert!(
+        figure("/agreement") > 0.95 && figure("/f32/accuracy") - figure("/int8/accuracy") <= 0.05,
+        "{made}"
+    );
 
     // By the option, and as a file of its own.
     let whole = json(folder, "predict run data/validation --precision f32");
@@ -52,7 +60,11 @@ fn a_quantized_run_answers_like_the_run() {
     assert_eq!(evaluated["accuracy"], made["int8"]["accuracy"]);
     assert_eq!(json(folder, "summary run/int8.safetensors")["precision"], "int8");
     assert!(succeed(folder, &["summary", "run/int8.safetensors"]).contains("quantized"));
-    fs::copy(folder.join("run/int8.safetensors"), folder.join("elsewhere.safetensors")).unwrap();
+    fs::copy(
+        folder.join("run/int8.safetensors"),
+        folder.join("elsewhere.safetensors"),
+    )
+    .unwrap();
     assert_eq!(json(folder, "predict elsewhere.safetensors data/validation"), by_file);
     succeed(folder, &["calibrate", "elsewhere.safetensors", "data"]);
     assert_eq!(json(folder, "summary elsewhere.safetensors")["precision"], "int8");
@@ -61,16 +73,31 @@ fn a_quantized_run_answers_like_the_run() {
 
     // What needs the weights as they were trained says so.
     for (verb, told) in [
-        ("explain run/int8.safetensors data/validation --out explained", "explained"),
+        (
+            "explain run/int8.safetensors data/validation --out explained",
+            "explained",
+        ),
         ("export onnx run/int8.safetensors --out model.onnx", "exported"),
         ("export web run/int8.safetensors --out site", "browser"),
         ("ensemble run run/int8.safetensors --out both.safetensors", "ensemble"),
-        ("quantize run/int8.safetensors --out again.safetensors", "quantized again"),
+        (
+            "quantize run/int8.safetensors --out again.safetensors",
+            "quantized again",
+        ),
     ] {
         let refused = fail(folder, &verb.split(' ').collect::<Vec<_>>(), 2);
-        assert!(refused.contains(told) && refused.contains("quantized"), "{verb}: {refused}");
+        assert!(
+            refused.contains(told) && refused.contains("quantized"),
+            "{verb}: {refused}"
+        );
     }
-    let f32 = ["predict", "run/int8.safetensors", "data/validation", "--precision", "f32"];
+    let f32 = [
+        "predict",
+        "run/int8.safetensors",
+        "data/validation",
+        "--precision",
+        "f32",
+    ];
     assert!(fail(folder, &f32, 1).contains("weights in f32"));
     // No other file than one of its kind is replaced.
     fs::write(folder.join("notes.safetensors"), b"notes").unwrap();

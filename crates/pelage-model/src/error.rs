@@ -125,7 +125,10 @@ pub enum Error {
         model: PathBuf,
     },
     /// A model has to be quantized before this can be done.
-    #[error("{}: int8 wants a model that was quantized, and this one was not", shown::path(model))]
+    #[error(
+        "{}: int8 wants a model that was quantized, and this one was not",
+        shown::path(model)
+    )]
     Unquantized {
         /// The run folder or model file.
         model: PathBuf,

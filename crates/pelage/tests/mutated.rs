@@ -155,7 +155,11 @@ fn a_damaged_model_is_refused_or_answers_the_same() {
 
 /// The same in bytes.
 fn quantized() -> Vec<u8> {
-    let image = |seed: u64| (0..8 * 8 * 3).map(|i| ((i + seed) % 7) as f32 / 7.0).collect::<Vec<f32>>();
+    let image = |seed: u64| {
+        (0..8 * 8 * 3)
+            .map(|i| ((i + seed) % 7) as f32 / 7.0)
+            .collect::<Vec<f32>>()
+    };
     saved::quantized(&model(), &[image(0), image(3)], json!({})).unwrap()
 }
 

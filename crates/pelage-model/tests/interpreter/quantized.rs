@@ -17,11 +17,19 @@ fn size(member: &Member) -> [usize; 2] {
 }
 
 fn pixels(member: &Member, seeds: std::ops::Range<u32>) -> Vec<Vec<f32>> {
-    seeds.map(|seed| input::decode(&picture(seed), &member.preprocessing).unwrap()).collect()
+    seeds
+        .map(|seed| input::decode(&picture(seed), &member.preprocessing).unwrap())
+        .collect()
 }
 
 fn lowered(member: &Member) -> Named {
-    lower(member.graph(CLASSES), trained(member, 7), size(member), &pixels(member, 0..6)).unwrap()
+    lower(
+        member.graph(CLASSES),
+        trained(member, 7),
+        size(member),
+        &pixels(member, 0..6),
+    )
+    .unwrap()
 }
 
 /// The cosine of the angle between two answers.
@@ -40,7 +48,12 @@ fn compare(member: &Member) {
     let answers = quantized.run(&images, member.flip);
     for (image, answer) in images.iter().zip(&answers) {
         let truth = whole.run(image.to_vec(), member.flip);
-        assert!(alike(&answer.embedding, &truth.embedding) > 0.99, "{what}: {:?} {:?}", answer.embedding, truth.embedding);
+        assert!(
+            alike(&answer.embedding, &truth.embedding) > 0.99,
+            "{what}: {:?} {:?}",
+            answer.embedding,
+            truth.embedding
+        );
         // One image at a time, by all threads; and among as many as there are threads, each by one.
         let alone = rayon::ThreadPoolBuilder::new().num_threads(3).build().unwrap();
         let alone = alone.install(|| quantized.run(&[*image], member.flip));
@@ -111,11 +124,16 @@ fn a_quantized_file_answers_like_the_model_it_was_made_of() {
     for (members, voices) in [(vec![small.clone()], None), (vec![small, other], Some(vec![voice]))] {
         let whole = model(&members, voices);
         let bytes = whole.encode().unwrap();
-        let images: Vec<_> = (0..6).map(|seed| whole.prepare(&picture(seed), &Default::default()).unwrap()).collect();
+        let images: Vec<_> = (0..6)
+            .map(|seed| whole.prepare(&picture(seed), &Default::default()).unwrap())
+            .collect();
         let file = saved::quantized(&bytes, &images, json!("told")).unwrap();
         assert!(file.len() * 3 < bytes.len(), "{} {}", file.len(), bytes.len());
         let quantized = Model::decode(&file, &Device::flex()).unwrap();
-        assert_eq!((quantized.precision(), whole.precision()), (Precision::Int8, Precision::F32));
+        assert_eq!(
+            (quantized.precision(), whole.precision()),
+            (Precision::Int8, Precision::F32)
+        );
         assert_eq!(quantized.facts.training["quantized"], "told");
         for seed in 0..4 {
             let [ours, truth] = [&quantized, &whole].map(|model| model.predict_bytes("a", &picture(seed)));
@@ -132,11 +150,18 @@ fn a_quantized_file_answers_like_the_model_it_was_made_of() {
         // What cannot use it says so.
         let refused = saved::quantized(&file, &images, Value::Null).unwrap_err();
         assert!(refused.contains("quantized already"), "{refused}");
-        assert!(saved::quantized(&bytes, &[], Value::Null).unwrap_err().contains("no image"));
+        assert!(
+            saved::quantized(&bytes, &[], Value::Null)
+                .unwrap_err()
+                .contains("no image")
+        );
         let refused = interpreter::Model::decode(&file, None).unwrap_err();
         assert!(refused.contains("quantized"), "{refused}");
         let refused = quantized.alone("explained").unwrap_err().to_string();
-        assert!(refused.contains("quantized") && refused.contains("explained"), "{refused}");
+        assert!(
+            refused.contains("quantized") && refused.contains("explained"),
+            "{refused}"
+        );
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("m.safetensors");
         std::fs::write(&path, &file).unwrap();
@@ -155,9 +180,7 @@ fn tensors_that_are_no_network_in_bytes_are_refused() {
         change(&mut values);
         Quantized::new(&graph, values, [16, 16]).map(drop).unwrap_err()
     };
-    let set = |name: &'static str, value: f32| {
-        move |values: &mut Named| values.get_mut(name).unwrap().data[0] = value
-    };
+    let set = |name: &'static str, value: f32| move |values: &mut Named| values.get_mut(name).unwrap().data[0] = value;
     fn boxed(change: impl Fn(&mut Named) + 'static) -> Box<dyn Fn(&mut Named)> {
         Box::new(change)
     }
@@ -165,8 +188,14 @@ fn tensors_that_are_no_network_in_bytes_are_refused() {
         ("conv1.scale", boxed(|values| drop(values.remove("conv1.scale")))),
         ("conv1.bias", boxed(|values| drop(values.remove("conv1.bias")))),
         ("ranges", boxed(|values| drop(values.remove("ranges")))),
-        ("ranges", boxed(|values| values.get_mut("ranges").unwrap().shape = vec![1, 2])),
-        ("surplus", boxed(|values| drop(values.insert("surplus".into(), Values::default())))),
+        (
+            "ranges",
+            boxed(|values| values.get_mut("ranges").unwrap().shape = vec![1, 2]),
+        ),
+        (
+            "surplus",
+            boxed(|values| drop(values.insert("surplus".into(), Values::default()))),
+        ),
         ("conv1.scale", boxed(set("conv1.scale", 0.0))),
         ("conv1.scale", boxed(set("conv1.scale", f32::NAN))),
         ("conv1", boxed(set("conv1.scale", 1e30))),
@@ -193,7 +222,9 @@ fn a_file_that_says_one_thing_and_holds_another_is_refused() {
         if let Some(precision) = precision {
             facts["precision"] = precision;
         }
-        let tensors = named.iter().map(|(name, values)| (name.clone(), values, tensors::Precision::F32));
+        let tensors = named
+            .iter()
+            .map(|(name, values)| (name.clone(), values, tensors::Precision::F32));
         let bytes = tensors::encode(tensors, "model", &facts).unwrap();
         Model::decode(&bytes, &Device::flex()).map(|model| model.precision())
     };
