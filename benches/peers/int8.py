@@ -4,7 +4,8 @@ ONNX Runtime per channel, U8S8, on noise, in both of its formats, of which the f
 beside. Random pixels from memory to the answer; pelage measures up to the channel means, for which a head of two classes is nothing."""
 import json, os, pathlib, statistics, subprocess, sys, tempfile, time
 
-import numpy as np, onnxruntime as ort
+import numpy as np, onnx, onnxruntime as ort
+from onnx import version_converter
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
@@ -29,7 +30,9 @@ class Noise(CalibrationDataReader):
 def sessions(name, scratch):
     """The network as exported, and quantized in either format."""
     whole, ready = folder / f"{name}.onnx", scratch / f"{name}.onnx"
-    quant_pre_process(str(whole), str(ready))
+    # Scales of channels want operators of version 13.
+    onnx.save(version_converter.convert_version(onnx.load(whole), 13), ready)
+    quant_pre_process(str(ready), str(ready), skip_symbolic_shape=True)
     made = {"f32": ort.InferenceSession(str(whole), options)}
     given = made["f32"].get_inputs()[0]
     shape = [1, *given.shape[1:]]

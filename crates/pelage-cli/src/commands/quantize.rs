@@ -88,9 +88,10 @@ fn described(made: &Made) -> String {
     let head = ["model", "file", "accuracy", "log loss"];
     let rows = [row("f32", &cost.f32), row("int8", &cost.int8)];
     let points = 100.0 * (cost.f32.accuracy - cost.int8.accuracy);
-    let change = match points > 0.0 {
-        true => format!("{points:.2} points of accuracy lost"),
-        false => format!("no accuracy lost ({:+.2} points)", -points),
+    let change = match points.partial_cmp(&0.0) {
+        Some(std::cmp::Ordering::Greater) => format!("{points:.2} points of accuracy lost"),
+        Some(std::cmp::Ordering::Less) => format!("no accuracy lost ({:.2} points more)", -points),
+        _ => "no accuracy lost".into(),
     };
     let known = match cost.trained_on {
         None => {
