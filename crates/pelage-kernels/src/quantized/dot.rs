@@ -121,8 +121,8 @@ macro_rules! for_each_arm {
 }
 pub(super) use for_each_arm;
 
-/// The channel that a lane of a vector of a tile of `vectors` is, counted from the first of the tile: the order in which
-/// narrowing the vectors to bytes leaves the bytes in order.
+/// The channel that a lane of a vector of a tile of `vectors` is, counted from the first of the tile: the order in
+/// which narrowing the vectors to bytes leaves the bytes in order.
 pub(super) fn channel(vectors: usize, vector: usize, lane: usize) -> usize {
     4 * vectors * (lane / 4) + 4 * vector + lane % 4
 }

@@ -53,8 +53,8 @@ pub struct Scheme {
 /// The greatest value before rounding, far out of the limits, and far from what the conversion to integers cannot do.
 const GREATEST: f64 = (1u32 << 30) as f64;
 
-/// Packs `weights` `[co, ci / groups, kh, kw]` for [`super::forward`]. A channel's output is `multipliers` times (sum of
-/// products plus `bias`), `[co]` both. Only channels, kernel and groups of `geometry` matter.
+/// Packs `weights` `[co, ci / groups, kh, kw]` for [`super::forward`]. A channel's output is `multipliers` times (sum
+/// of products plus `bias`), `[co]` both. Only channels, kernel and groups of `geometry` matter.
 ///
 /// # Errors
 /// A message if sums could leave 32 bits, or multipliers make numbers that nobody means of them.

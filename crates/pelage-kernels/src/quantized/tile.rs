@@ -165,8 +165,8 @@ impl Columns<'_> {
 /// Writes the `valid` first of the bytes that `sums` become.
 ///
 /// # Safety
-/// `multipliers` must have one for each lane; N vectors' lanes of bytes must be readable at `residual`, if there is one,
-/// and `valid` of them writable at `to`, no more than there are.
+/// `multipliers` must have one for each lane; N vectors' lanes of bytes must be readable at `residual`, if there is
+/// one, and `valid` of them writable at `to`, no more than there are.
 #[inline(always)]
 pub(super) unsafe fn finish<D: Dot, const N: usize>(
     sums: [D; N],

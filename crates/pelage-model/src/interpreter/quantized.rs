@@ -2,6 +2,7 @@
 //! between them with a scale each (Jacob et al. 2018); sums are whole numbers. The last dense layer, and operations
 //! that no kernel of bytes computes, run on f32, on what the bytes before them mean. One image at a time.
 
+mod held;
 mod lowered;
 mod ranges;
 
@@ -10,15 +11,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use pelage_kernels::convolution::Geometry;
 use pelage_kernels::isa::Isa;
-use pelage_kernels::pooling;
 use pelage_kernels::quantized::{self as kernel, Scheme};
 use rayon::prelude::*;
 
 use super::map::Map;
 use super::{Answer, Interpreter, dropped, geometry};
-use crate::networks::graph::{Convolution, Graph, Operation, Pool};
+use crate::networks::graph::{Convolution, Graph, Operation};
 use crate::options::Activation;
 use crate::values::Named;
+use held::{Bytes, Held, is_tight, max_pool};
 pub use lowered::lower;
 pub(crate) use lowered::weights_in_f32;
 use ranges::Range;
@@ -34,29 +35,6 @@ pub struct Quantized {
     ranges: Vec<Range>,
     /// Of functions of single values and of concatenations, by node: for each input, the byte for each byte.
     tables: BTreeMap<usize, Vec<[u8; 256]>>,
-}
-
-/// The output of an operation.
-#[derive(Clone, Debug)]
-enum Held {
-    Bytes(Bytes),
-    Floats(Map),
-}
-
-/// A map of bytes.
-#[derive(Clone, Debug)]
-struct Bytes {
-    size: [usize; 2],
-    channels: usize,
-    values: Vec<u8>,
-}
-
-impl Held {
-    fn size(&self) -> [usize; 2] {
-        match self {
-            Held::Bytes(Bytes { size, .. }) | Held::Floats(Map { size, .. }) => *size,
-        }
-    }
 }
 
 impl Quantized {
@@ -396,33 +374,11 @@ fn pixel(inputs: usize, outputs: usize) -> Geometry {
     }
 }
 
-/// Whether the bytes of a map lie as those of one pixel would.
-fn is_tight(channels: usize, size: [usize; 2]) -> bool {
-    size == [1, 1] || kernel::stride(channels) == channels
-}
-
 /// The least and the greatest byte of what an activation leaves. SiLUs are tables.
 fn limits(activation: Activation, range: Range) -> [u8; 2] {
     match activation {
         Activation::None | Activation::Silu => [0, 255],
         Activation::Relu => [range.zero(), 255],
         Activation::Relu6 => [range.zero(), range.byte(6.0)],
-    }
-}
-
-fn max_pool(pool: &Pool, x: &Bytes) -> Bytes {
-    let geometry = pooling::Geometry {
-        batch: 1,
-        height: x.size[0],
-        width: x.size[1],
-        channels: x.channels,
-        kernel: [pool.kernel; 2],
-        stride: [pool.stride; 2],
-        padding: pool.padding(x.size),
-    };
-    Bytes {
-        size: [geometry.output_height(), geometry.output_width()],
-        channels: x.channels,
-        values: kernel::max_pool(&geometry, &x.values),
     }
 }
