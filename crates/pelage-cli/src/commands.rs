@@ -22,6 +22,7 @@ mod named;
 mod organize;
 mod plot_model;
 mod predict;
+mod quantize;
 mod recipes;
 mod report;
 mod search;
@@ -95,6 +96,7 @@ enum Verb {
     Report(report::Arguments),
     Serve(serve::Arguments),
     Calibrate(calibrate::Arguments),
+    Quantize(quantize::Arguments),
     Submit(submit::Arguments),
     Compare(compare::Arguments),
     Ensemble(ensemble::Arguments),
@@ -155,6 +157,7 @@ impl Verb {
             Verb::Report(arguments) => report::run(&arguments),
             Verb::Serve(arguments) => serve::run(arguments),
             Verb::Calibrate(arguments) => calibrate::run(&arguments),
+            Verb::Quantize(arguments) => quantize::run(&arguments),
             Verb::FindRate(arguments) => find_rate::run(&arguments),
             Verb::Submit(arguments) => submit::run(arguments),
             Verb::Compare(arguments) => compare::run(&arguments),

@@ -149,6 +149,9 @@ impl From<pelage::Error> for Failure {
             Error::Uncalibrated { ref model } => {
                 usage().help(format!("calibrate it first: `pelage calibrate {}`", quoted(model)))
             }
+            Error::Unquantized { ref model } => {
+                usage().help(format!("quantize it first: `pelage quantize {}`", quoted(model)))
+            }
             Error::Diverged { rate, .. } => {
                 failed().help(format!("`--learning-rate {:.0e}`, `pelage inspect`", rate / 10.0))
             }

@@ -286,6 +286,7 @@ fn every_document_is_what_is_described() {
     checked.verb("features", "data --backbone resnet18 --weights random --image-size 32");
     checked.verb("predict", "run odd --exif");
     checked.verb("calibrate", "run");
+    checked.verb("quantize", "run --images 16");
     checked.verb("evaluate", "run data --reject 0.5");
     checked.verb("predict", "run odd --reject 0.999");
     checked.verb("explain", "run odd --out explained");

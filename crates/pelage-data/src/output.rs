@@ -24,6 +24,8 @@ pub enum Format<'a> {
     Weights,
     /// A model of ours: hours of work, which nothing takes the place of unasked.
     Model,
+    /// A model of ours in bytes, which is soon made again of the one it was made of.
+    Quantized,
     /// A table that people go through and edit, likewise.
     Edited,
 }
@@ -39,6 +41,7 @@ impl Format<'_> {
             Format::Onnx => "ONNX network",
             Format::Weights => "file of exported weights",
             Format::Model => "model file",
+            Format::Quantized => "quantized model",
         }
     }
 
@@ -65,6 +68,7 @@ impl Format<'_> {
             Format::Html => text().starts_with("<!doctype html") && text().contains(GENERATOR),
             Format::Onnx => is_onnx(head),
             Format::Weights => is_safetensors(head, &format!("\"{EXPORTED}\":")),
+            Format::Quantized => is_safetensors(head, "\"pelage\":") && text().contains(IN_BYTES),
             Format::Model | Format::Edited => false,
         }
     }
@@ -116,6 +120,9 @@ fn is_onnx(head: &[u8]) -> bool {
         _ => false,
     }
 }
+
+/// What the header of a model in bytes says, in a text within a text.
+const IN_BYTES: &str = r#"\"precision\":\"int8\""#;
 
 /// What the header of exported weights says, see [`Format::Weights`].
 pub const EXPORTED: &str = "pelage.export";

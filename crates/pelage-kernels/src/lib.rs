@@ -21,6 +21,7 @@ pub mod orthogonal;
 pub mod peak;
 pub mod pixels;
 pub mod pooling;
+pub mod quantized;
 mod scratch;
 pub mod split_mix;
 mod vector;

@@ -124,6 +124,15 @@ pub enum Error {
         /// The run folder or model file.
         model: PathBuf,
     },
+    /// A model has to be quantized before this can be done.
+    #[error(
+        "{}: int8 wants a model that was quantized, and this one was not",
+        shown::path(model)
+    )]
+    Unquantized {
+        /// The run folder or model file.
+        model: PathBuf,
+    },
     /// A model cannot be calibrated, or has a calibration that cannot be used.
     #[error("{}: {reason}", shown::path(model))]
     Calibration {

@@ -3,8 +3,10 @@
 
 mod map;
 mod model;
+#[cfg(feature = "burn")]
+mod quantized;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use pelage_kernels::convolution::{self, Geometry, Link};
 use pelage_kernels::isa::Isa;
@@ -16,6 +18,10 @@ use crate::options::Activation;
 use crate::values::Named;
 use map::Map;
 pub use model::Model;
+#[cfg(feature = "burn")]
+pub(crate) use quantized::weights_in_f32;
+#[cfg(feature = "burn")]
+pub use quantized::{Quantized, lower};
 
 /// A network, ready to run.
 #[derive(Clone, Debug)]
@@ -64,15 +70,27 @@ impl Interpreter {
         graph.take_folded(&values);
         graph.check(&values)?;
         graph.fold(&mut values, |_| true);
+        let (blocks, chains) = ((0..graph.nodes().len()).filter(|&i| graph.is_block(i)), graph.chains());
+        let blocks = blocks.collect();
+        Self::fused(graph, values, size, &blocks, chains)
+    }
+
+    /// Of a graph without batch norms, with these convolutions fused with their pooling, and these chains fused.
+    fn fused(
+        graph: Graph,
+        mut values: Named,
+        size: [usize; 2],
+        blocks: &BTreeSet<usize>,
+        chains: BTreeMap<usize, Vec<usize>>,
+    ) -> Result<Self, String> {
         let (isa, sizes) = (Isa::best(), graph.sizes(size));
         let mut layers = BTreeMap::new();
         for (i, node) in graph.nodes().iter().enumerate() {
             let from = node.inputs.first().map_or(size, |&input| sizes[input]);
-            if let Some(layer) = layer(isa, &graph, i, node, from, &mut values)? {
+            if let Some(layer) = layer(isa, &graph, node, (from, blocks.contains(&i)), &mut values)? {
                 layers.insert(i, layer);
             }
         }
-        let chains = graph.chains();
         let mut last_readers: Vec<usize> = (0..graph.nodes().len()).collect();
         for (i, node) in graph.nodes().iter().enumerate() {
             // A chain reads its input when its last convolution is due.
@@ -280,21 +298,23 @@ fn dropped(node: usize) -> ! {
     unreachable!("node {node} has been dropped")
 }
 
-/// The parameters of node `i`, if it has some, taken out of `values`; `from` `[h, w]` is what it reads.
+/// The parameters of `node`, if it has some, taken out of `values`; `from` `[h, w]` is what it reads, and it may be
+/// fused with its pooling.
 fn layer(
     isa: Isa,
     graph: &Graph,
-    i: usize,
     node: &Node,
-    from: [usize; 2],
+    (from, is_block): ([usize; 2], bool),
     values: &mut Named,
 ) -> Result<Option<Layer>, String> {
     let mut take = |part: &str| values.remove(&format!("{}.{part}", node.name)).map(|found| found.data);
     let channels = |input: usize| graph.nodes()[node.inputs[input]].channels;
     Ok(match &node.operation {
         Operation::Convolution(convolution) => {
-            let (weight, bias) = (take("weight").unwrap_or_default(), take("bias"));
-            Some(match graph.is_block(i) {
+            // In bytes, it is not among the values.
+            let Some(weight) = take("weight") else { return Ok(None) };
+            let bias = take("bias");
+            Some(match is_block {
                 true => {
                     let bias = bias.unwrap_or_else(|| vec![0.0; node.channels]);
                     let shape = block_shape(convolution, from, channels(0));

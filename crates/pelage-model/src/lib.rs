@@ -27,6 +27,7 @@ pub mod networks;
 pub mod ops;
 pub mod options;
 pub mod paths;
+pub mod precision;
 #[cfg(feature = "burn")]
 pub mod predict;
 pub mod prediction;

@@ -6,8 +6,8 @@
 //! `2/conv1.weight` and so on.
 //!
 //! # Older and newer files
-//! Every file carries a format version; [`crate::tensors::VERSION`] is written, 1 up to it are read, and newer ones are
-//! refused, naming the version. Whatever changes a model's answers (the preprocessing, a head, a calibration) is a
+//! Every file carries a format version; 1 up to [`crate::tensors::VERSION`] are read, and newer ones are refused, naming
+//! the version. What is written is the oldest that can say it: 2, or 3 for a model in bytes. Whatever changes a model's answers (the preprocessing, a head, a calibration) is a
 //! field that a reader must know, or it refuses the file. Everything else, [`Facts::training`] above all, is JSON that
 //! no reader needs: its fields may come and go without a new version, and unknown ones are kept.
 
@@ -18,6 +18,8 @@ mod facts;
 #[cfg(feature = "burn")]
 mod model;
 mod parts;
+#[cfg(feature = "burn")]
+mod quantize;
 mod together;
 
 #[cfg(feature = "burn")]
@@ -28,4 +30,6 @@ pub use facts::Facts;
 pub use model::Model;
 pub(crate) use parts::Parts;
 pub use parts::{trained, with_calibration};
+#[cfg(feature = "burn")]
+pub use quantize::{InBytes, quantized};
 pub use together::{MOST, Member, Together, Voice};

@@ -1,4 +1,4 @@
-//! Named tensors of f32, or rounded to f16, and a description with a checksum of all of it, in a safetensors file.
+//! Named tensors of f32, rounded to f16, or of whole numbers in a byte, and a description with a checksum of all of it, in a safetensors file.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,9 +14,12 @@ use crate::values::{Named, Values};
 /// The only metadata key, with a [`Description`] as JSON: several keys come in no fixed order, and the same run should
 /// write the same bytes.
 const KEY: &str = "pelage";
-/// The format version that is written; 1 up to it are read, see [`crate::saved`]. Since 2, the settings of the run are
-/// part of the training facts, which no reader needs.
-pub const VERSION: u32 = 2;
+/// The newest format version; 1 up to it are read, see [`crate::saved`]. Since 2, the settings of the run are part of the
+/// training facts, which no reader needs. Since 3, tensors may be in bytes; it is written where some are, so that a
+/// program from before refuses these files alone.
+pub const VERSION: u32 = 3;
+/// The format version of a file without tensors in bytes.
+const WITHOUT_BYTES: u32 = 2;
 
 /// The file's description of itself. A field that a reader does not know may be a damaged one, so it is an error.
 #[derive(Serialize, Deserialize)]
@@ -42,12 +45,28 @@ pelage_data::choices! {
     }
 }
 
-impl Precision {
+/// How a tensor is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stored {
+    /// As numbers of this precision.
+    Numbers(Precision),
+    /// As a byte each: whole numbers from -128 to 127.
+    Bytes,
+}
+
+impl From<Precision> for Stored {
+    fn from(precision: Precision) -> Stored {
+        Stored::Numbers(precision)
+    }
+}
+
+impl Stored {
     fn of(self, values: &Values) -> Dtype {
         let fits = |value: &f32| value.abs() <= f16::MAX.to_f32();
-        match self == Precision::F16 && values.shape.len() > 1 && values.data.iter().all(fits) {
-            true => Dtype::F16,
-            false => Dtype::F32,
+        match self {
+            Stored::Bytes => Dtype::I8,
+            Stored::Numbers(Precision::F16) if values.shape.len() > 1 && values.data.iter().all(fits) => Dtype::F16,
+            Stored::Numbers(Precision::F16 | Precision::F32) => Dtype::F32,
         }
     }
 }
@@ -57,11 +76,13 @@ impl Precision {
 /// # Errors
 /// A message if a tensor's shape and length disagree.
 pub fn encode<'a>(
-    tensors: impl Iterator<Item = (String, &'a Values, Precision)>,
+    tensors: impl Iterator<Item = (String, &'a Values, impl Into<Stored>)>,
     kind: &str,
     facts: &impl Serialize,
 ) -> Result<Vec<u8>, String> {
     let tensors = raw(tensors);
+    let has_bytes = tensors.iter().any(|(_, kind, ..)| *kind == Dtype::I8);
+    let version = if has_bytes { VERSION } else { WITHOUT_BYTES };
     let unwritable = |failure: serde_json::Error| format!("cannot be written: {failure}");
     let facts = serde_json::to_value(facts).map_err(unwritable)?;
     let parts = tensors
@@ -69,8 +90,8 @@ pub fn encode<'a>(
         .map(|(name, _, shape, bytes)| (name.as_str(), &shape[..], &bytes[..]));
     let description = Description {
         kind: kind.to_string(),
-        version: VERSION,
-        checksum: Some(checksum(kind, VERSION, &facts, parts.collect())),
+        version,
+        checksum: Some(checksum(kind, version, &facts, parts.collect())),
         facts,
     };
     file(&tensors, KEY, serde_json::to_string(&description).map_err(unwritable)?)
@@ -96,10 +117,11 @@ static TOLD: AtomicBool = AtomicBool::new(false);
 /// Name, kind of numbers, shape and bytes of a tensor.
 type Raw = (String, Dtype, Vec<usize>, Vec<u8>);
 
-fn raw<'a>(tensors: impl Iterator<Item = (String, &'a Values, Precision)>) -> Vec<Raw> {
-    let raw = |(name, values, precision): (String, &Values, Precision)| {
-        let (kind, numbers) = (precision.of(values), values.data.iter());
+fn raw<'a, S: Into<Stored>>(tensors: impl Iterator<Item = (String, &'a Values, S)>) -> Vec<Raw> {
+    let raw = |(name, values, stored): (String, &Values, S)| {
+        let (kind, numbers) = (stored.into().of(values), values.data.iter());
         let bytes = match kind {
+            Dtype::I8 => numbers.map(|&value| (value as i8).cast_unsigned()).collect(),
             Dtype::F16 => numbers.flat_map(|&value| f16::from_f32(value).to_le_bytes()).collect(),
             _ => numbers.flat_map(|value| value.to_le_bytes()).collect(),
         };
@@ -120,8 +142,8 @@ fn file(tensors: &[Raw], key: &str, text: String) -> Result<Vec<u8>, String> {
 /// The tensors and the facts of a file of `kind`.
 ///
 /// # Errors
-/// A message if the file is not a safetensors file, damaged, of another kind or version, or of other numbers than f32
-/// and f16.
+/// A message if the file is not a safetensors file, damaged, of another kind or version, or of other numbers than f32,
+/// f16 and, since version 3, bytes.
 pub fn decode<Facts: DeserializeOwned>(bytes: &[u8], kind: &str) -> Result<(Named, Facts), String> {
     let damaged = |failure: safetensors::SafeTensorError| format!("not a safetensors file, or damaged: {failure}");
     let (_, metadata) = SafeTensors::read_metadata(bytes).map_err(damaged)?;
@@ -169,6 +191,10 @@ pub fn decode<Facts: DeserializeOwned>(bytes: &[u8], kind: &str) -> Result<(Name
             Dtype::F16 => {
                 let numbers = view.data().as_chunks().0.iter();
                 numbers.map(|&bytes| f16::from_le_bytes(bytes).to_f32()).collect()
+            }
+            Dtype::I8 if version > WITHOUT_BYTES => {
+                let numbers = view.data().iter();
+                numbers.map(|&byte| f32::from(byte.cast_signed())).collect()
             }
             other => return Err(format!("tensor '{name}' is {other:?}, expected F32 or F16")),
         };
@@ -271,6 +297,32 @@ mod tests {
         assert_eq!(read["weight"].shape, [2, 4]);
         assert_eq!(read["bias"].data, named["bias"].data);
         assert_eq!(read["large"].data, named["large"].data);
+    }
+
+    #[test]
+    fn bytes_come_back_and_make_a_file_that_older_programs_refuse() {
+        let whole = Values {
+            shape: vec![2, 2],
+            data: vec![-128.0, -1.0, 0.0, 127.0],
+        };
+        let half = Values {
+            shape: vec![1],
+            data: vec![0.5],
+        };
+        let tensors = [
+            ("a".to_string(), &whole, Stored::Bytes),
+            ("b".to_string(), &half, Stored::Numbers(Precision::F32)),
+        ];
+        let file = encode(tensors.into_iter(), "model", &()).unwrap();
+        assert_eq!(
+            decode::<()>(&file, "model").unwrap().0,
+            Named::from([("a".into(), whole), ("b".into(), half.clone())])
+        );
+        let text = String::from_utf8_lossy(&file).into_owned();
+        assert!(text.contains(r#"\"version\":3"#), "{text}");
+        // Others are for any program that reads version 2.
+        let file = encode([("b".to_string(), &half, Precision::F32)].into_iter(), "model", &()).unwrap();
+        assert!(String::from_utf8_lossy(&file).contains(r#"\"version\":2"#));
     }
 
     #[test]

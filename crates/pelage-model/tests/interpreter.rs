@@ -13,6 +13,9 @@ use pelage_model::trust::{Doubt, Judge};
 use pelage_model::values::Named;
 use pelage_model::{Model, input};
 
+#[path = "interpreter/quantized.rs"]
+mod quantized;
+
 const CLASSES: usize = 3;
 
 fn member(architecture: Architecture, head: Option<Head>, flip: bool, [width, height]: [u32; 2]) -> Member {

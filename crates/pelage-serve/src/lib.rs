@@ -4,7 +4,7 @@
 //! # fn main() -> pelage::Result<()> {
 //! use pelage_serve::{App, Audience, Options, bind, models::Models, router, serve};
 //!
-//! let models = Models::open(&["runs/mine".into()], &pelage::Compute::default(), None)?;
+//! let models = Models::open(&["runs/mine".into()], &pelage::Compute::default(), None, None)?;
 //! let audience = Audience::Loopback;
 //! let listener = bind("127.0.0.1", 8000, &audience)?;
 //! let app = App::start(models, Options { audience, ..Options::default() })?;

@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 pub use pelage::card::Card;
-use pelage::{Compute, Error, Model, Result, card};
+use pelage::model::precision::Precision;
+use pelage::{Compute, Error, Model, Result, card, quantize};
 
 use crate::problem::{Cause, Problem};
 
@@ -21,16 +22,22 @@ pub struct Served {
 
 impl Models {
     /// Opens run folders and model files. `reject`: answers below this calibrated confidence, and those for pictures
-    /// unlike all of training, are "unknown"; a model without a calibration cannot tell, and answers all.
+    /// unlike all of training, are "unknown"; a model without a calibration cannot tell, and answers all. They compute
+    /// in `precision`, see [`quantize::open`].
     ///
     /// # Errors
-    /// As [`Model::open`]; a confidence that is none.
-    pub fn open(paths: &[PathBuf], compute: &Compute, reject: Option<f64>) -> Result<Models> {
+    /// As there; a confidence that is none.
+    pub fn open(
+        paths: &[PathBuf],
+        compute: &Compute,
+        reject: Option<f64>,
+        precision: Option<Precision>,
+    ) -> Result<Models> {
         let device = compute.open()?;
         let mut models = Models(Vec::with_capacity(paths.len()));
         for path in paths {
-            let model = match Model::open_on(path, &device, reject) {
-                Err(Error::Uncalibrated { .. }) => Model::open_on(path, &device, None)?,
+            let model = match quantize::open(path, &device, reject, precision) {
+                Err(Error::Uncalibrated { .. }) => quantize::open(path, &device, None, precision)?,
                 opened => opened?,
             };
             models.push(path, model)?;

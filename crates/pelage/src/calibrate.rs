@@ -123,7 +123,11 @@ fn hash_of(file: &Path) -> Result<blake3::Hash> {
     Ok(blake3::hash(&std::fs::read(file).map_err(Error::io(file))?))
 }
 
-fn open(run: &Path, data: Option<Labelled>, model: &Model) -> Result<Split> {
+/// The images to calibrate a model on: those that it was trained on, or those of `data`, in their parts.
+///
+/// # Errors
+/// As [`own::trained_on`] and [`Opening::open`].
+pub(crate) fn open(run: &Path, data: Option<Labelled>, model: &Model) -> Result<Split> {
     let own = |data| {
         let needed = Needed::ValidationBesideTheRest;
         Ok(own::trained_on(run, &model.facts, data, needed)?.split)
@@ -244,6 +248,7 @@ mod tests {
             others: Vec::new(),
             facts,
             judge: Judge::default(),
+            quantized: None,
         }
     }
 

@@ -5,6 +5,7 @@ use std::time::UNIX_EPOCH;
 
 use pelage_data::preprocess::Preprocessing;
 use pelage_model::paths;
+use pelage_model::precision::Precision;
 use serde::Serialize;
 
 use crate::evaluate::{NearCopies, wilson};
@@ -20,6 +21,8 @@ pub struct Card {
     pub name: String,
     /// The name of its network.
     pub architecture: String,
+    /// What it computes in.
+    pub precision: Precision,
     /// Its classes, in the order of its logits.
     pub classes: Vec<String>,
     /// How pictures become its input.
@@ -84,6 +87,7 @@ impl Card {
         Ok(Card {
             name: name.into(),
             architecture: facts.name(),
+            precision: model.precision(),
             classes: facts.classes.clone(),
             preprocessing: facts.preprocessing.clone(),
             parameters: layers.iter().map(|layer| layer.parameters).sum(),

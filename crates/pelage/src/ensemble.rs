@@ -62,6 +62,7 @@ pub fn ensemble(
     let device = compute.open()?;
     let models = runs.iter().map(|run| Model::open_on(run, &device, None));
     let models = models.collect::<Result<Vec<_>>>()?;
+    models.iter().try_for_each(|model| model.whole("part of an ensemble"))?;
     check(runs, &models)?;
     let facts = runs
         .iter()

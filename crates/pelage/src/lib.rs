@@ -110,6 +110,7 @@ pub mod interface;
 pub mod logistic;
 mod page;
 pub mod predict;
+pub mod quantize;
 pub mod report;
 pub mod runs;
 pub mod save;

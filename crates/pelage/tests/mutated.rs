@@ -11,7 +11,7 @@ use pelage::data::memory::InMemory;
 use pelage::data::preprocess::Preprocessing;
 use pelage::evaluate::Scores;
 use pelage::model::networks::Network;
-use pelage::model::saved::Facts;
+use pelage::model::saved::{self, Facts};
 use pelage::model::tensors::{self, Precision};
 use pelage::model::trust::Judge;
 use pelage::model::values::{Named, Values};
@@ -153,6 +153,38 @@ fn a_damaged_model_is_refused_or_answers_the_same() {
     assert!(refused.contains("checksum"), "{refused}");
 }
 
+/// The same in bytes.
+fn quantized() -> Vec<u8> {
+    let image = |seed: u64| {
+        (0..8 * 8 * 3)
+            .map(|i| ((i + seed) % 7) as f32 / 7.0)
+            .collect::<Vec<f32>>()
+    };
+    saved::quantized(&model(), &[image(0), image(3)], json!({})).unwrap()
+}
+
+#[test]
+fn a_mutated_quantized_model_is_refused_or_answers_and_never_panics() {
+    let (whole, device) = (quantized(), Device::flex());
+    let ask = |model: &Model| model.predict_image("p", &picture());
+    let truth = ask(&Model::decode(&whole, &device).unwrap());
+    assert!(truth.error.is_none());
+    // Without a checksum, to reach what is behind it.
+    let open = without_checksum(&whole);
+    for (seed, bytes, is_whole) in [(6, &whole, true), (7, &open, false)] {
+        let mut draws = Draws(seed);
+        for case in 0..2000 {
+            let Ok(model) = Model::decode(&draws.mutated(bytes), &device) else {
+                continue;
+            };
+            let prediction = ask(&model);
+            let sum: f32 = prediction.classes.iter().map(|(_, p)| p).sum();
+            let sound = prediction.error.is_some() || (sum - 1.0).abs() < 1e-4;
+            assert!(sound && (!is_whole || prediction == truth), "{case}: {prediction:?}");
+        }
+    }
+}
+
 #[test]
 fn an_older_model_opens_and_a_mutated_one_gives_finite_answers_or_none() {
     let (whole, device) = (model(), Device::flex());
@@ -245,6 +277,7 @@ fn finite_weights_without_a_finite_answer_are_told_and_others_are_not_written() 
         others: Vec::new(),
         facts,
         judge: Judge::default(),
+        quantized: None,
     };
     let folder = tempfile::tempdir().unwrap();
     let refused = pelage::save(&unwritten, folder.path().join("m.safetensors"))

@@ -6,6 +6,7 @@ use pelage::bench::kernels::{self, Speed};
 use pelage::bench::training::{self, Training};
 use pelage::bench::{self, Machine, Throughput, inference, steps};
 use pelage::data::Progress;
+use pelage::model::precision::Precision;
 use serde::Serialize;
 
 use super::compute::Computing;
@@ -32,6 +33,10 @@ pub(super) struct Arguments {
     /// Batch size of inference and steps [default: 1 and 16 in inference, 32 in steps]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     batch_size: Option<u16>,
+    /// What inference computes in: f32 or int8
+    #[arg(long, hide_possible_values = true, value_name = "f32|int8", default_value = Precision::F32.name(),
+        value_parser = one_of::<Precision>(Precision::NAMES.iter().copied()))]
+    precision: Precision,
     #[command(flatten)]
     computing: Computing,
 }
@@ -52,6 +57,7 @@ enum Part {
 #[derive(Serialize)]
 struct Measured {
     machine: Machine,
+    precision: Precision,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     kernels: Vec<Speed>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -102,6 +108,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
     };
     let mut measured = Measured {
         machine: bench::machine(),
+        precision: arguments.precision,
         kernels: Vec::new(),
         training: None,
         inference: Vec::new(),
@@ -114,7 +121,9 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         measured.training = Some(training::training(&device, &mut show)?);
     }
     if wanted(Part::Inference) {
-        measured.inference = inference::inference(models, &batches, &device, &mut |_| show("measuring inference"));
+        measured.inference = inference::inference(models, &batches, arguments.precision, &device, &mut |_| {
+            show("measuring inference")
+        })?;
     }
     if wanted(Part::Steps) {
         let batch = batch.unwrap_or(steps::BATCH);
@@ -157,7 +166,11 @@ fn described(measured: &Measured) -> String {
             .map(|(name, speed)| vec![name.to_string(), format!("{speed:.0}")]);
         text += &table(&["cnn3, 150 px, batches of 32", "images/s"], 1..2, rows);
     }
-    text + &throughputs("inference", &measured.inference) + &throughputs("training steps", &measured.steps)
+    let inference = match measured.precision {
+        Precision::F32 => "inference",
+        Precision::Int8 => "inference, int8",
+    };
+    text + &throughputs(inference, &measured.inference) + &throughputs("training steps", &measured.steps)
 }
 
 /// A table of them, if there are any.

@@ -2,7 +2,10 @@
 
 use clap::Args;
 use pelage::data::cache::CacheMode;
+use pelage::model::precision::Precision;
 use pelage::{Compute, device};
+
+use crate::options::one_of;
 
 /// The device and the threads.
 #[derive(Args)]
@@ -16,7 +19,17 @@ pub(super) struct Computing {
     pub(super) threads: Option<usize>,
 }
 
-/// The same, and where what was made of the pictures is cached.
+/// What a model computes in.
+#[derive(Args)]
+pub(super) struct Precise {
+    /// What to compute in: f32, or int8 with a model that `pelage quantize` has made, which of a run is found in its
+    /// folder [default: as the model file is]
+    #[arg(long, hide_possible_values = true, value_name = "f32|int8",
+        value_parser = one_of::<Precision>(Precision::NAMES.iter().copied()))]
+    pub(super) precision: Option<Precision>,
+}
+
+/// Device and threads, and where what was made of the pictures is cached.
 #[derive(Args)]
 pub(super) struct Caching {
     #[command(flatten)]
@@ -60,4 +73,3 @@ impl Caching {
         compute.cache = self.cache.unwrap_or(compute.cache);
     }
 }
-use crate::options::one_of;

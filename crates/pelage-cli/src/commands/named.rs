@@ -4,6 +4,7 @@ use std::path::Path;
 
 use clap::Args;
 use pelage::model::networks::graph::Graph;
+use pelage::model::precision::Precision;
 use pelage::train::named::DESCRIBED;
 use pelage::zoo::store::Store;
 use pelage::{Architecture, Model, Recipe};
@@ -43,6 +44,8 @@ pub(super) struct Found {
     /// Rows and columns of the input.
     pub(super) size: [usize; 2],
     pub(super) classes: Vec<String>,
+    /// What a model computes in.
+    pub(super) precision: Precision,
 }
 
 impl Named {
@@ -96,6 +99,7 @@ impl Named {
                     graph: architecture.graph([side; 2], classes),
                     size: [side; 2],
                     classes: (0..classes).map(|i| i.to_string()).collect(),
+                    precision: Precision::F32,
                 })
             }
             // What can only be a file is one that is missing, as for every verb.
@@ -108,7 +112,8 @@ impl Named {
                     return Err(Failure::usage(told).help("leave it out"));
                 }
                 let model = Model::load(Path::new(&self.model), &pelage::device::cpu()?)?;
-                model.alone("shown layer by layer")?;
+                model.single("shown layer by layer")?;
+                let precision = model.precision();
                 let facts = model.facts;
                 let (graph, side) = (facts.graph(), facts.preprocessing);
                 Ok(Found {
@@ -116,6 +121,7 @@ impl Named {
                     graph,
                     size: [side.height as usize, side.width as usize],
                     classes: facts.classes,
+                    precision,
                 })
             }
         }

@@ -14,8 +14,9 @@ use pelage::data::output::{Format, Output};
 use pelage::data::shard::Shard;
 use pelage::data::shown;
 use pelage::predict::{self, BATCH};
+use pelage::quantize;
 
-use super::compute::Computing;
+use super::compute::{Computing, Precise};
 use super::written::{all_there, earlier, output};
 use crate::failure::{Failure, Outcome};
 use crate::progress::Task;
@@ -65,6 +66,8 @@ pub(super) struct Arguments {
     #[arg(long, default_value_t = 5, value_name = "N")]
     top: usize,
     #[command(flatten)]
+    precise: Precise,
+    #[command(flatten)]
     computing: Computing,
 }
 
@@ -82,7 +85,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         .map(|file| output(file, Format::Table(HEADING), arguments.force))
         .transpose()?;
     let device = arguments.computing.compute().open()?;
-    let model = Model::open_on(&arguments.run, &device, arguments.reject)?;
+    let model = quantize::open(&arguments.run, &device, arguments.reject, arguments.precise.precision)?;
     let (inputs, passed_over) = inputs::find(&arguments.paths)?;
     let own = &inputs[arguments.shard.unwrap_or(Shard::WHOLE).range(inputs.len())];
     let mut answers = Answers::new(&model, arguments.top, csv.as_ref());

@@ -14,7 +14,7 @@ use pelage_serve::teach::Backbone;
 use pelage_serve::{App, Audience, Options, Runs, bind, serve};
 use tokio::sync::Notify;
 
-use super::compute::Computing;
+use super::compute::{Computing, Precise};
 use crate::failure::{Failure, Outcome};
 use crate::options::{Networks, new_folder};
 use crate::signals::{interrupted, stop_on_signal};
@@ -74,6 +74,8 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "FILE", requires = "teach")]
     weights: Option<PathBuf>,
     #[command(flatten)]
+    precise: Precise,
+    #[command(flatten)]
     computing: Computing,
 }
 
@@ -103,7 +105,8 @@ pub(super) fn run(arguments: Arguments) -> Outcome {
     if opened.len() > 2 {
         return Err(Failure::usage("at most two models stand side by side"));
     }
-    let models = Models::open(&opened, &arguments.computing.compute(), arguments.reject)?;
+    let (compute, precision) = (arguments.computing.compute(), arguments.precise.precision);
+    let models = Models::open(&opened, &compute, arguments.reject, precision)?;
     let app = App::start(
         models,
         Options {

@@ -2,6 +2,7 @@
 
 use clap::Args;
 use pelage::model::networks::summary::{self, Layer};
+use pelage::model::precision::Precision;
 use serde::Serialize;
 
 use super::named::{Found, Named};
@@ -19,6 +20,7 @@ pub(super) struct Arguments {
 #[derive(Serialize)]
 struct Summary {
     architecture: &'static str,
+    precision: Precision,
     input: [usize; 3],
     classes: Vec<String>,
     layers: Vec<Layer>,
@@ -32,10 +34,12 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         graph,
         size,
         classes,
+        precision,
     } = arguments.model.find()?;
     let layers = summary::of(&graph, size);
     let summary = Summary {
         architecture: architecture.name(),
+        precision,
         input: [size[0], size[1], 3],
         parameters: layers.iter().map(|layer| layer.parameters).sum(),
         multiply_adds: layers.iter().map(|layer| layer.multiply_adds).sum(),
@@ -57,8 +61,12 @@ fn described(summary: &Summary) -> String {
     });
     let head = ["layer", "what", "output", "parameters", "multiply-adds"];
     format!(
-        "{}, input {}\n{}{} parameters, {} multiply-adds per picture\n",
+        "{}{}, input {}\n{}{} parameters, {} multiply-adds per picture\n",
         summary.architecture,
+        match summary.precision {
+            Precision::F32 => "",
+            Precision::Int8 => ", quantized (int8)",
+        },
         shape(&summary.input),
         table_folding(1, &head, 2..5, rows),
         thousands(summary.parameters),

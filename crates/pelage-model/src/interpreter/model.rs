@@ -24,9 +24,13 @@ impl Model {
     pub fn decode(bytes: &[u8], reject: Option<f64>) -> Result<Model, String> {
         let Parts {
             named,
+            in_bytes,
             facts,
             calibration,
         } = Parts::decode(bytes)?;
+        if in_bytes {
+            return Err("is quantized, which this program cannot compute; use the model it was made of".into());
+        }
         let members = facts.members();
         let networks = members.iter().zip(named).map(|(member, named)| {
             let [height, width, _] = input::shape(&member.preprocessing);

@@ -8,6 +8,8 @@ use burn::Tensor;
 #[cfg(feature = "burn")]
 use burn::tensor::activation;
 
+use crate::options::Activation;
+
 /// A function of each value of a map.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Function {
@@ -43,6 +45,16 @@ impl Function {
         low: 0.0,
         high: f32::INFINITY,
     };
+
+    /// The function that an activation is, where it is no clamp.
+    pub(crate) fn of_activation(activation: Activation) -> Option<Function> {
+        match activation {
+            Activation::None | Activation::Relu | Activation::Relu6 => None,
+            Activation::Silu => Some(Function::Silu),
+            Activation::HardSwish => Some(Function::HardSwish),
+            Activation::Gelu => Some(Function::Gelu),
+        }
+    }
 
     /// Of one value.
     pub(crate) fn of(self, x: f32) -> f32 {

@@ -1,18 +1,22 @@
 //! A model, on Burn.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use burn::Tensor;
-use burn::tensor::{Device, activation};
+use burn::tensor::{Device, TensorData, activation};
 use pelage_data::shown;
 
 use super::facts::Facts;
 use super::parts::{Parts, read};
+use super::quantize::InBytes;
 use super::together::Member;
+use crate::interpreter::{Answer, Quantized, weights_in_f32};
 use crate::networks::{Network, Pooling, parameters, pooled};
-use crate::tensors::Precision;
+use crate::precision::Precision;
 use crate::trust::{Judge, UNKNOWN};
-use crate::{Error, Result, paths};
+use crate::values::to_vec;
+use crate::{Error, Result, paths, tensors};
 
 /// A model ready for use, by any number of threads at once.
 #[derive(Clone, Debug)]
@@ -25,6 +29,8 @@ pub struct Model {
     pub facts: Facts,
     /// Calibration and rejection of its answers.
     pub judge: Judge,
+    /// What answers instead of the networks, where they are in bytes: theirs are then those that the bytes stand for.
+    pub quantized: Option<Arc<InBytes>>,
 }
 
 impl Model {
@@ -36,6 +42,7 @@ impl Model {
             others,
             facts,
             judge: Judge::default(),
+            quantized: None,
         }
     }
 
@@ -54,15 +61,24 @@ impl Model {
     /// As [`Model::load`] and [`Judge::open`]; `reject` for a model with a class that is called so.
     pub fn open_on(path: &Path, device: &Device, reject: Option<f64>) -> Result<Model> {
         let model = Model::load(path, device)?;
+        if model.precision() == Precision::Int8 && *device != crate::device::cpu()? {
+            let reason = "is quantized, which is computed on the CPU alone; take the model it was made of for a GPU";
+            return Err(Error::model(path, reason));
+        }
         if let Some(confidence) = reject.filter(|_| model.facts.classes.iter().any(|class| class == UNKNOWN)) {
             let allowed = format!("left out: the model has a class '{UNKNOWN}', from which no rejection could be told");
             return Err(Error::setting("reject", confidence, allowed));
         }
+        let precision = model.precision();
         let judge = model.judge.open(path, reject)?;
         let size = &model.facts.preprocessing;
         log::info!(
-            "model: {} from {}, {} classes, {} x {} pixels, {}",
+            "model: {}{} from {}, {} classes, {} x {} pixels, {}",
             model.facts.name(),
+            match precision {
+                Precision::F32 => "",
+                Precision::Int8 => " in int8",
+            },
             shown::path(&paths::model(path)),
             model.facts.classes.len(),
             size.width,
@@ -89,21 +105,35 @@ impl Model {
     /// # Errors
     /// As [`Model::load`], as a message.
     pub fn decode(bytes: &[u8], device: &Device) -> std::result::Result<Model, String> {
-        let Parts {
-            named,
-            facts,
-            calibration,
-        } = Parts::decode(bytes)?;
+        let parts = Parts::decode(bytes)?;
+        let quantized = match parts.in_bytes {
+            true => Some(Arc::new(InBytes::new(&parts, bytes)?)),
+            false => None,
+        };
+        let facts = parts.facts;
         let mut networks = Vec::new();
-        for (member, named) in facts.members().iter().zip(named) {
-            let network = Network::assemble(member.graph(facts.classes.len()), named, device)?;
+        for (member, named) in facts.members().iter().zip(parts.named) {
+            let graph = member.graph(facts.classes.len());
+            let named = match quantized {
+                Some(_) => weights_in_f32(&graph, named)?,
+                None => named,
+            };
             // A loaded model is not trained, so its batch norms are folded into its convolutions.
-            networks.push(network.folded(|_| true));
+            networks.push(Network::assemble(graph, named, device)?.folded(|_| true));
         }
         Ok(Model {
-            judge: Judge::new(calibration),
+            judge: Judge::new(parts.calibration),
+            quantized,
             ..Model::new(networks, facts)
         })
+    }
+
+    /// What it computes in.
+    pub fn precision(&self) -> Precision {
+        match self.quantized {
+            Some(_) => Precision::Int8,
+            None => Precision::F32,
+        }
     }
 
     /// The bytes of its file, with its calibration, if it has one.
@@ -111,17 +141,22 @@ impl Model {
     /// # Errors
     /// A message if the weights are not finite, or the facts cannot be written as JSON.
     pub fn encode(&self) -> std::result::Result<Vec<u8>, String> {
-        self.encode_as(Precision::F32)
+        self.encode_as(tensors::Precision::F32)
     }
 
-    /// The same with its weights, but not its calibration, in this precision.
+    /// The same with its weights, but not its calibration, in this precision; those in bytes stay so.
     ///
     /// # Errors
     /// As [`Model::encode`].
-    pub fn encode_as(&self, precision: Precision) -> std::result::Result<Vec<u8>, String> {
+    pub fn encode_as(&self, precision: tensors::Precision) -> std::result::Result<Vec<u8>, String> {
         let networks = std::iter::once(&self.network).chain(&self.others);
+        let named = match &self.quantized {
+            Some(quantized) => quantized.named()?,
+            None => networks.map(parameters::read).collect(),
+        };
         let parts = Parts {
-            named: networks.map(parameters::read).collect(),
+            named,
+            in_bytes: self.quantized.is_some(),
             facts: self.facts.clone(),
             calibration: self.judge.calibration().cloned(),
         };
@@ -133,11 +168,33 @@ impl Model {
         self.network.device()
     }
 
+    /// Refuses a model in bytes for what needs its weights as they were trained.
+    ///
+    /// # Errors
+    /// If it is; `what` is what cannot be done with it.
+    pub fn whole(&self, what: &str) -> Result<()> {
+        match self.precision() {
+            Precision::F32 => Ok(()),
+            Precision::Int8 => Err(Error::Settings(format!(
+                "a quantized model (int8) cannot be {what}; take the model it was made of"
+            ))),
+        }
+    }
+
+    /// Refuses a model of several networks, or one in bytes, for what can only be told of one as it was trained.
+    ///
+    /// # Errors
+    /// If it is such; `what` is what cannot be done with it.
+    pub fn alone(&self, what: &str) -> Result<()> {
+        self.whole(what)?;
+        self.single(what)
+    }
+
     /// Refuses a model of several networks for what can only be told of one.
     ///
     /// # Errors
     /// If it has several; `what` is what cannot be done with it.
-    pub fn alone(&self, what: &str) -> Result<()> {
+    pub fn single(&self, what: &str) -> Result<()> {
         match self.others.len() {
             0 => Ok(()),
             others => Err(Error::Settings(format!(
@@ -165,11 +222,37 @@ impl Model {
     /// The logits, and the embedding `[n, d]`, the inputs of the last dense layers side by side, for the pixels of each
     /// network `[n, h, w, 3]`, preprocessed as the facts say.
     pub fn logits_and_embedding(&self, pixels: Vec<Tensor<4>>) -> (Tensor<2>, Tensor<2>) {
+        if let Some(quantized) = &self.quantized {
+            return self.answered(quantized, pixels);
+        }
         let networks = std::iter::once(&self.network).chain(&self.others);
         let seen = networks.zip(self.facts.members()).zip(pixels);
-        let (mut logits, mut embeddings): (Vec<_>, Vec<_>) = seen
+        let (logits, embeddings): (Vec<_>, Vec<_>) = seen
             .map(|((network, member), pixels)| one(network, &member, pixels))
             .unzip();
+        self.joined(logits, embeddings)
+    }
+
+    /// The same by what is in bytes.
+    fn answered(&self, quantized: &InBytes, pixels: Vec<Tensor<4>>) -> (Tensor<2>, Tensor<2>) {
+        let seen = quantized.networks.iter().zip(self.facts.members()).zip(pixels);
+        let one = |((network, member), pixels): ((&Quantized, Member), Tensor<4>)| {
+            let (count, values) = (pixels.dims()[0], to_vec(pixels));
+            let images: Vec<&[f32]> = values.chunks(values.len() / count.max(1)).collect();
+            let answers = network.run(&images, member.flip);
+            let rows = |row: fn(&Answer) -> &Vec<f32>| {
+                let width = answers.first().map_or(0, |answer| row(answer).len());
+                let values = answers.iter().flat_map(row).copied().collect();
+                Tensor::from_data(TensorData::new(values, [count, width]), &self.device())
+            };
+            (rows(|answer| &answer.logits), rows(|answer| &answer.embedding))
+        };
+        let (logits, embeddings): (Vec<_>, Vec<_>) = seen.map(one).unzip();
+        self.joined(logits, embeddings)
+    }
+
+    /// The answer of all networks.
+    fn joined(&self, mut logits: Vec<Tensor<2>>, mut embeddings: Vec<Tensor<2>>) -> (Tensor<2>, Tensor<2>) {
         match &self.facts.together {
             None => (logits.remove(0), embeddings.remove(0)),
             Some(together) => (together.answer(logits), Tensor::cat(embeddings, 1)),

@@ -22,7 +22,7 @@ const ARCHITECTURE: [(&str, &str); 1] = [("model", "the name of a model; by defa
 
 pub(super) fn routes() -> Vec<Route> {
     let example = json!({"models": [{
-        "name": "cnn3-1", "architecture": "cnn3", "classes": ["cat", "dog"],
+        "name": "cnn3-1", "architecture": "cnn3", "precision": "f32", "classes": ["cat", "dog"],
         "parameters": 3_453_634, "multiply_adds": 84_000_000,
         "layers": ["conv1"], "temperature": 1.2, "rejects": false,
         "train_images": 12_800, "validation_images": 3_200, "accuracy": [0.874, [0.862, 0.885]], "loss": 0.29,

@@ -90,7 +90,7 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn start(models: &[PathBuf], options: Options) -> Server {
-        let models = Models::open(models, &Compute::default(), None).unwrap();
+        let models = Models::open(models, &Compute::default(), None, None).unwrap();
         let listener = bind("127.0.0.1", 0, &options.audience).unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopping) = tokio::sync::oneshot::channel::<()>();

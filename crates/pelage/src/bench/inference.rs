@@ -1,41 +1,70 @@
 //! Inference, by architecture and batch size.
 
 use burn::tensor::{Device, Tensor, TensorData};
-use pelage_model::networks::{Architecture, Mode, Network};
+use pelage_model::interpreter::{Quantized, lower};
+use pelage_model::networks::{Architecture, Mode, Network, parameters};
+use pelage_model::precision::Precision;
 
 use super::throughput::{Throughput, side};
 use super::timing::{median_seconds, noise};
+use crate::{Error, Result};
 
 /// The batch sizes where none is given.
 pub const BATCHES: [usize; 2] = [1, 16];
 
-/// Measures `architectures` at each of `batches`, with random weights and folded batch norms, from pixels in memory to
-/// the channel means of the last feature map (backbones) or logits (cnn3); `observe` gets each result as it is ready.
+/// Measures `architectures` at each of `batches` in `precision`, with random weights and folded batch norms, from pixels
+/// in memory to the channel means of the last feature map (backbones) or logits (cnn3); `observe` gets each result as it
+/// is ready. In int8, ranges are learnt from noise.
+///
+/// # Errors
+/// In int8, a network that cannot be quantized.
 pub fn inference(
     architectures: &[Architecture],
     batches: &[usize],
+    precision: Precision,
     device: &Device,
     observe: &mut dyn FnMut(&Throughput),
-) -> Vec<Throughput> {
+) -> Result<Vec<Throughput>> {
     let mut found = Vec::new();
     for &architecture in architectures {
-        let scratch = !architecture.is_backbone();
-        let size = side(architecture);
+        let (size, scratch) = (side(architecture), !architecture.is_backbone());
         let network = Network::new(architecture, [size; 2], 1000, 0, device).folded(|_| true);
+        let quantized = match precision {
+            Precision::F32 => None,
+            Precision::Int8 => Some(quantized(&network, size).map_err(Error::Settings)?),
+        };
         for &batch in batches {
-            let pixels = TensorData::new(noise(1, batch * size * size * 3), [batch, size, size, 3]);
-            let pixels = Tensor::<4>::from_data(pixels, device);
-            let seconds = median_seconds(1.0, || {
-                let done = match scratch {
-                    true => network.forward(pixels.clone(), Mode::Infer),
-                    false => network.pooled_features(pixels.clone()),
-                };
-                drop(std::hint::black_box(done.into_data()));
-            });
+            let pixels = noise(1, batch * size * size * 3);
+            let seconds = match &quantized {
+                Some(quantized) => {
+                    let images: Vec<&[f32]> = pixels.chunks(size * size * 3).collect();
+                    median_seconds(1.0, || match scratch {
+                        true => drop(std::hint::black_box(quantized.run(&images, false))),
+                        false => drop(std::hint::black_box(quantized.means(&images))),
+                    })
+                }
+                None => {
+                    let pixels = TensorData::new(pixels, [batch, size, size, 3]);
+                    let pixels = Tensor::<4>::from_data(pixels, device);
+                    median_seconds(1.0, || {
+                        let done = match scratch {
+                            true => network.forward(pixels.clone(), Mode::Infer),
+                            false => network.pooled_features(pixels.clone()),
+                        };
+                        drop(std::hint::black_box(done.into_data()));
+                    })
+                }
+            };
             let one = Throughput::of(architecture, batch, seconds);
             observe(&one);
             found.push(one);
         }
     }
-    found
+    Ok(found)
+}
+
+fn quantized(network: &Network, size: usize) -> std::result::Result<Quantized, String> {
+    let (graph, images) = (network.graph(), [noise(2, size * size * 3)]);
+    let values = lower(graph.clone(), parameters::read(network), [size; 2], &images)?;
+    Quantized::new(graph, values, [size; 2])
 }

@@ -61,6 +61,7 @@ struct Site<'a> {
 /// As [`Model::open_on`].
 pub fn web(run: &Path, reject: Option<f64>, weights: Precision) -> Result<Vec<File>> {
     let model = Model::open_on(run, &crate::device::cpu()?, reject)?;
+    model.whole("exported for a browser")?;
     let card = Card {
         data: None,
         ..Card::of(&card::name(run), run, &model)?

@@ -195,7 +195,7 @@ impl Findings {
         };
         let small: HashMap<usize, image::RgbImage> = shown.par_iter().filter_map(small).collect();
         // What several networks look at together has no one map.
-        if model.others.is_empty() {
+        if model.alone("explained").is_ok() {
             found.overlays = overlays(&model, images, &found.top_losses, &small, progress)?;
         }
         let address = |(image, small): (&usize, &image::RgbImage)| Some((*image, thumbnail::address(small).ok()?));

@@ -87,7 +87,9 @@ pub(super) fn content(images: &dyn Dataset, index: usize) -> String {
 pub(super) fn of(run: &Path) -> Option<PathBuf> {
     let model = paths::model(run);
     // A model that was copied elsewhere may lie beside a table of the same name.
-    let is_run = model.file_name().is_some_and(|name| name == paths::BEST);
+    let is_run = model
+        .file_name()
+        .is_some_and(|name| name == paths::BEST || name == paths::INT8);
     Some(model.with_file_name(RECORD)).filter(|path| is_run && path.exists())
 }
 

@@ -23,7 +23,10 @@ pub(super) fn distances(graph: &Graph) -> BTreeMap<String, i32> {
         found.extend(tensors.into_iter().map(|(name, _)| (name, number)));
     }
     let last = blocks.len() as i32 - 1;
-    found.into_iter().map(|(name, number)| (name, last - number as i32)).collect()
+    found
+        .into_iter()
+        .map(|(name, number)| (name, last - number as i32))
+        .collect()
 }
 
 /// The block that a layer is part of: its name up to the last number that something comes after, or else up to the
@@ -62,9 +65,19 @@ mod tests {
             assert!(!found.contains_key("head.weight"));
             names.map(|name| found[name])
         };
-        let resnet = ["layer4.1.conv2.norm.weight", "layer4.0.downsample.weight", "layer1.0.conv1.weight", "conv1.weight"];
+        let resnet = [
+            "layer4.1.conv2.norm.weight",
+            "layer4.0.downsample.weight",
+            "layer1.0.conv1.weight",
+            "conv1.weight",
+        ];
         assert_eq!(of(Architecture::ResNet18, resnet), [0, 1, 7, 8]);
-        let mobile = ["top.weight", "blocks.16.project.weight", "blocks.0.depthwise.weight", "stem.weight"];
+        let mobile = [
+            "top.weight",
+            "blocks.16.project.weight",
+            "blocks.0.depthwise.weight",
+            "stem.weight",
+        ];
         assert_eq!(of(Architecture::MobileNetV2, mobile), [0, 1, 17, 18]);
     }
 }
