@@ -55,7 +55,7 @@ impl Case {
             scheme: Scheme {
                 input_zero: zeros[0],
                 output_zero: zeros[1],
-                limits: [[0, 255], [zeros[1], 255], [zeros[1], zeros[1] / 2 + 127]][seed as usize % 3],
+                limits: [[0, 255], [zeros[1], 255], [zeros[1], zeros[1] / 2 + 128]][seed as usize % 3],
                 residual: has_residual.then_some((zeros[2], 0.37)),
             },
             input: bytes(seed, g.input_len()),
