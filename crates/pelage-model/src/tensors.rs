@@ -1,4 +1,5 @@
-//! Named tensors of f32, rounded to f16, or of whole numbers in a byte, and a description with a checksum of all of it, in a safetensors file.
+//! Named tensors of f32, rounded to f16, or of whole numbers in a byte, and a description with a checksum of all of it,
+//! in a safetensors file.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,8 +15,8 @@ use crate::values::{Named, Values};
 /// The only metadata key, with a [`Description`] as JSON: several keys come in no fixed order, and the same run should
 /// write the same bytes.
 const KEY: &str = "pelage";
-/// The newest format version; 1 up to it are read, see [`crate::saved`]. Since 2, the settings of the run are part of the
-/// training facts, which no reader needs. Since 3, tensors may be in bytes; it is written where some are, so that a
+/// The newest format version; 1 up to it are read, see [`crate::saved`]. Since 2, the settings of the run are part of
+/// the training facts, which no reader needs. Since 3, tensors may be in bytes; it is written where some are, so that a
 /// program from before refuses these files alone.
 pub const VERSION: u32 = 3;
 /// The format version of a file without tensors in bytes.
