@@ -6,9 +6,10 @@
 //! `2/conv1.weight` and so on.
 //!
 //! # Older and newer files
-//! Every file carries a format version; 1 up to [`crate::tensors::VERSION`] are read, and newer ones are refused, naming
-//! the version. What is written is the oldest that can say it: 2, or 3 for a model in bytes. Whatever changes a model's answers (the preprocessing, a head, a calibration) is a
-//! field that a reader must know, or it refuses the file. Everything else, [`Facts::training`] above all, is JSON that
+//! Every file carries a format version; 1 up to [`crate::tensors::VERSION`] are read, and newer ones are refused,
+//! naming the version. What is written is the oldest that can say it: 2, or 3 for a model in bytes. Whatever changes a
+//! model's answers (the preprocessing, a head, a calibration) is a field that a reader must know, or it refuses the
+//! file. Everything else, [`Facts::training`] above all, is JSON that
 //! no reader needs: its fields may come and go without a new version, and unknown ones are kept.
 
 #[cfg(feature = "burn")]

@@ -12,9 +12,9 @@ use crate::{Error, Result};
 /// The batch sizes where none is given.
 pub const BATCHES: [usize; 2] = [1, 16];
 
-/// Measures `architectures` at each of `batches` in `precision`, with random weights and folded batch norms, from pixels
-/// in memory to the channel means of the last feature map (backbones) or logits (cnn3); `observe` gets each result as it
-/// is ready. In int8, ranges are learnt from noise.
+/// Measures `architectures` at each of `batches` in `precision`, with random weights and folded batch norms, from
+/// pixels in memory to the channel means of the last feature map (backbones) or logits (cnn3); `observe` gets each
+/// result as it is ready. In int8, ranges are learnt from noise.
 ///
 /// # Errors
 /// In int8, a network that cannot be quantized.

@@ -1,8 +1,8 @@
 //! The tensors of a network in bytes: made of a trained one, and read back.
 //!
 //! Of a layer in bytes `name.weight` holds whole numbers from -127 to 127, `name.scale` what they are multiplied by,
-//! one for each output channel, and `name.bias` the bias as it was. Other layers have their tensors as they were. A tensor
-//! beside them has the ranges of the maps.
+//! one for each output channel, and `name.bias` the bias as it was. Other layers have their tensors as they were. A
+//! tensor beside them has the ranges of the maps.
 
 use std::collections::{BTreeMap, BTreeSet};
 
