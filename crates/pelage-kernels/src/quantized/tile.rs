@@ -133,21 +133,8 @@ impl Columns<'_> {
                 for p in 0..P {
                     values[p] = block.source.as_ptr().add(offsets[p] + row * block.row);
                 }
-                let mut k = 0;
-                while k < block.window[1] {
-                    let mut four = [D::weights(has, weights); N];
-                    for n in 1..N {
-                        four[n] = D::weights(has, weights.add(4 * n * D::LANES));
-                    }
-                    weights = weights.add(4 * N * D::LANES);
-                    for p in 0..P {
-                        let value = D::broadcast(has, values[p].add(k));
-                        for n in 0..N {
-                            sums[p][n] = sums[p][n].add_dot(value, four[n]);
-                        }
-                    }
-                    k += 4;
-                }
+                sums = multiply(has, values, block.window[1], weights, sums);
+                weights = weights.add(block.window[1] * N * D::LANES);
             }
             for p in 0..P {
                 let start = (at + p) * block.stride + self.tile.first;
@@ -160,6 +147,40 @@ impl Columns<'_> {
             }
         }
     }
+}
+
+/// `sums` and `len` bytes of each of `P` pixels times their weights `[len / 4][N vectors][lane][4]`. The sums come and
+/// go by value: the compiler would store those that are later read by number after each product.
+///
+/// # Safety
+/// `len` bytes must be readable at each of `values`, and so many times N vectors' lanes of weights.
+#[inline(always)]
+unsafe fn multiply<D: Dot, const N: usize, const P: usize>(
+    has: Has<D>,
+    values: [*const u8; P],
+    len: usize,
+    mut weights: *const i8,
+    mut sums: [[D; N]; P],
+) -> [[D; N]; P] {
+    let mut k = 0;
+    // SAFETY: guaranteed by the caller, and k stays below `len`.
+    unsafe {
+        while k < len {
+            let mut four = [D::weights(has, weights); N];
+            for n in 1..N {
+                four[n] = D::weights(has, weights.add(4 * n * D::LANES));
+            }
+            weights = weights.add(4 * N * D::LANES);
+            for p in 0..P {
+                let value = D::broadcast(has, values[p].add(k));
+                for n in 0..N {
+                    sums[p][n] = sums[p][n].add_dot(value, four[n]);
+                }
+            }
+            k += 4;
+        }
+    }
+    sums
 }
 
 /// Writes the `valid` first of the bytes that `sums` become.
