@@ -78,11 +78,12 @@ fn a_device_that_is_not_here_fails_before_pictures_are_read() {
         "--device",
     ];
     for kind in ["cuda", "rocm", "metal", "vulkan", "wgpu"] {
-        // On a machine that has drivers of Vulkan it is as if there were none.
+        // On a machine that has drivers of Vulkan or OpenGL it is as if there were none.
         let mut command = pelage(folder.path());
         command
             .env("VK_DRIVER_FILES", "none.json")
-            .env("VK_LOADER_DRIVERS_DISABLE", "*");
+            .env("VK_LOADER_DRIVERS_DISABLE", "*")
+            .env("__EGL_VENDOR_LIBRARY_FILENAMES", "none.json");
         let output = command.args(train).arg(kind).output().unwrap();
         if output.status.success() {
             eprintln!("skipped: {kind} is here");

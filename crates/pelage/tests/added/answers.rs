@@ -7,8 +7,9 @@ use burn::tensor::Device;
 use pelage::data::preprocess::Preprocessing;
 use pelage::export::{Input, Output, onnx};
 use pelage::model::interpreter::Interpreter;
-use pelage::model::networks::graph::Operation;
+use pelage::model::networks::graph::{Node, Operation};
 use pelage::model::networks::{Function, Head, Network, parameters};
+use pelage::model::ops::Activation;
 use pelage::model::saved::Facts;
 use pelage::model::trust::Judge;
 use pelage::model::values::{Named, to_vec};
@@ -117,9 +118,14 @@ fn what_pelage_exports_is_added_again_and_sees_the_same() {
             std: None,
             ..adding("again", None)
         };
-        let added = store
-            .add_onnx(&path, &again)
-            .unwrap_or_else(|failure| panic!("{name}: {failure}"));
+        let added = store.add_onnx(&path, &again);
+        // Version 12 of the format has no layer norm, and of the nodes that do the same none is made.
+        if matches!(architecture, Architecture::ConvNextTiny | Architecture::DinoV2Small) {
+            let refused = added.map(|_| ()).unwrap_err().to_string();
+            assert!(refused.contains("node '"), "{refused}");
+            continue;
+        }
+        let added = added.unwrap_or_else(|failure| panic!("{name}: {failure}"));
         assert!(added.classifier.is_some(), "{name}");
         let own = &model.facts.preprocessing;
         let of = |preprocessing: &Preprocessing| {
@@ -209,11 +215,13 @@ fn functions_spread_over_nodes_are_one_layer_again() {
         let added = store.add_onnx(&folder().join(file), &adding("next", None)).unwrap();
         let network = network(&added);
         let backbone = &network.graph().nodes()[..=network.graph().features()];
-        let functions = backbone.iter().filter_map(|node| match node.operation {
-            Operation::Function(function) => Some(function),
-            _ => None,
-        });
-        assert_eq!(functions.collect::<Vec<_>>(), [Function::Gelu], "{file}");
+        // By the convolution before it, where one exporter writes that next to it.
+        let is_gelu = |node: &&Node| {
+            node.operation == Operation::Function(Function::Gelu) || node.activation() == Activation::Gelu
+        };
+        let is_function = |node: &&Node| matches!(node.operation, Operation::Function(_));
+        assert_eq!(backbone.iter().filter(is_gelu).count(), 1, "{file}");
+        assert!(backbone.iter().filter(is_function).count() <= 1, "{file}");
         assert_eq!(
             backbone
                 .iter()
