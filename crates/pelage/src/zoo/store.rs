@@ -231,7 +231,11 @@ impl Store {
     fn missing(&self, architecture: Architecture) -> Error {
         let known = published::entry(architecture).weights;
         let first = published(architecture, None).ok().or_else(|| known.first().cloned());
-        let none = if known.is_empty() { "; none are published" } else { "" };
+        let none = match known.is_empty() {
+            true if architecture.is_backbone() => "; none are known that can be downloaded, so bring a file of them",
+            true => "; none are published",
+            false => "",
+        };
         Error::Weights {
             reason: format!(
                 "there are no pretrained weights of {} in {}{none}",
