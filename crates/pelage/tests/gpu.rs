@@ -69,11 +69,16 @@ fn first_step(architecture: Architecture, device: &Device) -> (Vec<f32>, BTreeMa
 }
 
 /// Most that logits, the median and the worst of all gradients that do not vanish may differ by, relative to the
-/// CPU's.
+/// CPU's: a few times what was seen on lavapipe. Where an activation bends, a value beside the bend may round to the
+/// other side of it, which norms over few values enlarge; where all are smooth, nothing does.
 fn tolerances(architecture: Architecture) -> [f64; 3] {
     match architecture {
         Architecture::Cnn3 | Architecture::Cnn(_) | Architecture::Vgg16 | Architecture::Vgg19 => [1e-4, 1e-4, 1e-3],
-        _ => [1e-3, 1e-3, 1e-2],
+        Architecture::EfficientNetB0
+        | Architecture::EfficientNetV2S
+        | Architecture::ConvNextTiny
+        | Architecture::DinoV2Small => [1e-4, 1e-3, 1e-2],
+        _ => [1e-3, 1e-1, 2e-1],
     }
 }
 
