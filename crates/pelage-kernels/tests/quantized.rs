@@ -247,7 +247,7 @@ fn numbers_become_the_nearest_bytes_and_come_back() {
             let back = quantized::dequantize(channels, &map, 0.5, 128);
             let truth: Vec<f32> = wanted
                 .iter()
-                .map(|&byte| (f32::from(byte as u8) - 128.0) * 0.5)
+                .map(|&byte| (f32::from(byte) - 128.0) * 0.5)
                 .collect();
             assert_eq!(back, truth);
         }

@@ -251,11 +251,8 @@ impl Line<'_> {
     unsafe fn finish<D: Dot, const N: usize>(&self, sums: [D; N], x: usize, output: &mut [MaybeUninit<u8>]) {
         let start = x * stride(self.g.out_channels) + self.tile.first;
         let multipliers = &self.packed.multipliers[self.tile.lanes..][..N * D::LANES];
-        let residual = match self.residual {
-            // SAFETY: within it, and 64 bytes before its end.
-            Some(residual) => Some(unsafe { residual.as_ptr().add(start) }),
-            None => None,
-        };
+        // SAFETY: within it, and 64 bytes before its end.
+        let residual = self.residual.map(|residual| unsafe { residual.as_ptr().add(start) });
         // SAFETY: pixel `x` is one of the output's, and `valid` channels from the tile's first on are its own.
         unsafe {
             let to = output.as_mut_ptr().cast::<u8>().add(start);

@@ -138,10 +138,7 @@ impl Columns<'_> {
             }
             for p in 0..P {
                 let start = (at + p) * block.stride + self.tile.first;
-                let residual = match block.residual {
-                    Some(residual) => Some(residual.as_ptr().add(start)),
-                    None => None,
-                };
+                let residual = block.residual.map(|residual| residual.as_ptr().add(start));
                 let to = output.as_mut_ptr().cast::<u8>().add(start);
                 finish(sums[p], self.multipliers, self.packed, residual, to, self.tile.valid);
             }
