@@ -245,10 +245,7 @@ fn numbers_become_the_nearest_bytes_and_come_back() {
             assert_eq!(map.len(), map_len(given.len() / channels, channels));
             assert_eq!(values(channels, &map), wanted, "{}", isa.name());
             let back = quantized::dequantize(channels, &map, 0.5, 128);
-            let truth: Vec<f32> = wanted
-                .iter()
-                .map(|&byte| (f32::from(byte) - 128.0) * 0.5)
-                .collect();
+            let truth: Vec<f32> = wanted.iter().map(|&byte| (f32::from(byte) - 128.0) * 0.5).collect();
             assert_eq!(back, truth);
         }
     }
