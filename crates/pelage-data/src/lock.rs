@@ -80,7 +80,8 @@ impl Drop for FolderLock {
 pub fn first_free(names: impl Iterator<Item = PathBuf>) -> Result<Claimed> {
     let mut made = None;
     for folder in names {
-        loop {
+        // Others may make and remove the folder around it at the same time, though not for ever.
+        for attempt in 0.. {
             match std::fs::create_dir(&folder) {
                 Ok(()) => {
                     // A folder in use and none without pictures, should it lie among these.
@@ -91,9 +92,11 @@ pub fn first_free(names: impl Iterator<Item = PathBuf>) -> Result<Claimed> {
                 Err(failure) if failure.kind() == std::io::ErrorKind::AlreadyExists => break,
                 Err(failure) => match folder.parent() {
                     // Missing, or removed by another process whose claim came to nothing.
-                    Some(parent) if failure.kind() == std::io::ErrorKind::NotFound && !parent.exists() => {
-                        std::fs::create_dir_all(parent).map_err(Error::io(parent))?;
-                        made = Some(parent.to_path_buf());
+                    Some(parent) if failure.kind() == std::io::ErrorKind::NotFound && attempt < 100 => {
+                        if !parent.exists() {
+                            std::fs::create_dir_all(parent).map_err(Error::io(parent))?;
+                            made = Some(parent.to_path_buf());
+                        }
                     }
                     _ => return Err(Error::io(folder)(failure)),
                 },
