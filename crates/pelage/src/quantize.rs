@@ -8,6 +8,7 @@ use pelage_data::Progress;
 use pelage_data::catalog::Catalog;
 use pelage_data::loader::{self, Pass};
 use pelage_model::precision::Precision;
+use pelage_model::probability::argmax;
 use pelage_model::{paths, saved};
 use serde::Serialize;
 use serde_json::json;
@@ -214,11 +215,10 @@ fn figures(scores: &Scores, file_bytes: usize) -> Figures {
 fn compared(before: &Scores, after: &Scores) -> (f64, f64) {
     let classes = before.classes.len();
     let [a, b] = [before, after].map(|scores| scores.probabilities(1.0));
-    let called = |row: &[f32]| (0..row.len()).fold(0, |best, i| if row[i] > row[best] { i } else { best });
     let same = a
         .chunks(classes)
         .zip(b.chunks(classes))
-        .filter(|(a, b)| called(a) == called(b));
+        .filter(|(a, b)| argmax(a) == argmax(b));
     let differences = a.iter().zip(&b).map(|(a, b)| f64::from((a - b).abs()));
     (
         same.count() as f64 / before.len() as f64,

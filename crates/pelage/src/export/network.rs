@@ -9,7 +9,7 @@ use pelage_model::values::{Named, Values};
 
 use super::messages::Attribute;
 use super::tokens;
-use super::writer::{Writer, integer, integers, number, part};
+use super::writer::{Writer, integer, integers, number, part, slice};
 
 /// A network, with its parameters.
 pub(super) struct Exported<'a> {
@@ -94,9 +94,7 @@ impl Exported<'_> {
                 Operation::Multiply => writer.node("Mul", name, &inputs, Vec::new()),
                 Operation::Function(function) => self::function(writer, name, inputs[0], *function),
                 Operation::Pad(sides) => pad(writer, name, inputs[0], *sides),
-                Operation::Channels { first, count } => {
-                    tokens::slice(writer, name, inputs[0], 1, [*first, first + count])
-                }
+                Operation::Channels { first, count } => slice(writer, name, inputs[0], 1, [*first, first + count]),
                 Operation::Shuffle { groups } => {
                     shuffle(writer, name, inputs[0], *groups, [node.channels, from[0], from[1]])
                 }

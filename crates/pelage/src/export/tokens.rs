@@ -2,7 +2,7 @@
 
 use pelage_model::networks::positions::resampled;
 
-use super::writer::{Writer, integer, integers, part};
+use super::writer::{Writer, integer, integers, part, slice};
 
 /// A map `[n, c, h, w]` as a row `[n, c, 1, 1 + h * w]` with its positions and, before it, the token `first` `[c]`.
 pub(super) fn tokens(
@@ -61,14 +61,6 @@ pub(super) fn attention(
 /// The first of a row of tokens, `[n, c, 1, 1]`.
 pub(super) fn first(writer: &mut Writer, name: &str, x: &str) -> String {
     slice(writer, name, x, 3, [0, 1])
-}
-
-/// A part of one axis.
-pub(super) fn slice(writer: &mut Writer, name: &str, x: &str, axis: i64, ends: [usize; 2]) -> String {
-    let [start, end] = ends.map(|end| end as i64);
-    let [start, end, axis] = [("start", start), ("end", end), ("axis", axis)]
-        .map(|(kind, value)| writer.integers(&part(name, kind), &[1], &[value]));
-    writer.node("Slice", name, &[x, &start, &end, &axis], Vec::new())
 }
 
 fn reshape(writer: &mut Writer, name: &str, x: &str, shape: &[i64]) -> String {

@@ -61,6 +61,14 @@ pub(super) fn part(name: &str, part: &str) -> String {
     format!("{name}/{part}")
 }
 
+/// The part of `x` from the first to before the second of `ends` along an axis, as a node called `name`.
+pub(super) fn slice(writer: &mut Writer, name: &str, x: &str, axis: i64, ends: [usize; 2]) -> String {
+    let [start, end] = ends.map(|end| end as i64);
+    let [start, end, axis] = [("start", start), ("end", end), ("axis", axis)]
+        .map(|(kind, value)| writer.integers(&part(name, kind), &[1], &[value]));
+    writer.node("Slice", name, &[x, &start, &end, &axis], Vec::new())
+}
+
 /// The attribute `name`, a whole number.
 pub(super) fn integer(name: &str, value: usize) -> Attribute {
     Attribute {
