@@ -50,15 +50,7 @@ fn geometry(size: [usize; 2], channels: [usize; 2], kernel: usize, stride: usize
 
 /// Every path, with numbers of channels and pixels that fill no tile.
 fn convolutions(isa: Isa) {
-    let activations = [
-        Activation::None,
-        Activation::Relu,
-        Activation::Relu6,
-        Activation::Silu,
-        Activation::HardSwish,
-        Activation::Gelu,
-    ];
-    let mut activations = activations.into_iter().cycle();
+    let mut activations = Activation::ALL.into_iter().cycle();
     for channels in [[3, 8], [8, 8], [16, 24], [19, 13], [32, 33]] {
         for size in [[1, 1], [5, 7], [9, 4], [14, 14]] {
             for (kernel, stride) in [(1, 1), (1, 2), (3, 1), (3, 2), (5, 1)] {

@@ -140,17 +140,8 @@ fn geometries() -> impl Strategy<Value = Geometry> {
     })
 }
 
-const ALL: [Activation; 6] = [
-    Activation::None,
-    Activation::Relu,
-    Activation::Relu6,
-    Activation::Silu,
-    Activation::HardSwish,
-    Activation::Gelu,
-];
-
 fn activations() -> impl Strategy<Value = Activation> {
-    proptest::sample::select(&ALL[..])
+    proptest::sample::select(&Activation::ALL[..])
 }
 
 proptest! {
@@ -414,7 +405,7 @@ fn gelu_and_hard_swish_over_their_whole_range() {
 #[test]
 fn gradients_of_activations_equal_finite_differences() {
     let x = noise(1, 10_000).iter().map(|x| x * 20.0).collect::<Vec<f32>>();
-    for activation in ALL {
+    for activation in Activation::ALL {
         let mut grad = vec![2.0; x.len()];
         convolution::activation_backward(Isa::best(), activation, &x, &mut grad);
         for (x, grad) in x.iter().map(|x| f64::from(*x)).zip(grad) {

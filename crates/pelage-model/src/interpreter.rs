@@ -13,7 +13,7 @@ use pelage_kernels::isa::Isa;
 use pelage_kernels::{conv_block, dense, pooling};
 
 use crate::networks::graph::{Convolution, Graph, Node, Norm, Operation, Pool};
-use crate::networks::positions::resampled;
+use crate::networks::positions::beside_patches;
 use crate::options::Activation;
 use crate::values::Named;
 use map::Map;
@@ -231,7 +231,7 @@ impl Interpreter {
             }
             (Operation::Convolution(convolution), Some(Layer::Block(packed))) => self.block(convolution, packed, x),
             (Operation::MaxPool(_), _) if matches!(self.layers.get(&(i - 1)), Some(Layer::Block(_))) => return None,
-            (Operation::MaxPool(pool), _) => max_pool(*pool, x),
+            (Operation::MaxPool(pool), _) => max_pool(pool, x),
             (Operation::Dense { activation }, Some(Layer::Dense { weight, bias })) => {
                 let shape = dense::Shape {
                     batch: 1,
@@ -330,10 +330,8 @@ fn layer(
             return Err(format!("the batch norm '{}' follows no convolution", node.name));
         }
         Operation::Tokens { grid } => {
-            let mut positions = resampled(&take("weight").unwrap_or_default(), *grid, from);
-            let first = positions.iter_mut().zip(take("bias").unwrap_or_default());
-            first.for_each(|(position, token)| *position += token);
-            Some(Layer::Tokens(positions))
+            let [first, positions] = ["bias", "weight"].map(|part| take(part).unwrap_or_default());
+            Some(Layer::Tokens(beside_patches(&first, &positions, *grid, from)))
         }
         Operation::Dense { .. } => Some(Layer::Dense {
             weight: take("weight").unwrap_or_default(),
@@ -365,16 +363,21 @@ fn block_shape(convolution: &Convolution, [height, width]: [usize; 2], channels:
     }
 }
 
-fn max_pool(pool: Pool, x: &Map) -> Map {
-    let geometry = pooling::Geometry {
+/// The windows of `pool` over a map of one image.
+fn windows(pool: &Pool, [height, width]: [usize; 2], channels: usize) -> pooling::Geometry {
+    pooling::Geometry {
         batch: 1,
-        height: x.size[0],
-        width: x.size[1],
-        channels: x.channels,
+        height,
+        width,
+        channels,
         kernel: [pool.kernel; 2],
         stride: [pool.stride; 2],
-        padding: pool.padding(x.size),
-    };
+        padding: pool.padding([height, width]),
+    }
+}
+
+fn max_pool(pool: &Pool, x: &Map) -> Map {
+    let geometry = windows(pool, x.size, x.channels);
     let mut values = vec![0.0; geometry.output_len()];
     let mut winners = vec![0; values.len()];
     pooling::max_forward(&geometry, &x.values, &mut values, &mut winners);

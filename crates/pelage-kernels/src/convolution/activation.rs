@@ -22,6 +22,16 @@ pub enum Activation {
 }
 
 impl Activation {
+    /// All there are.
+    pub const ALL: [Activation; 6] = [
+        Activation::None,
+        Activation::Relu,
+        Activation::Relu6,
+        Activation::Silu,
+        Activation::HardSwish,
+        Activation::Gelu,
+    ];
+
     /// The range that values are clamped to, where that is all there is to it.
     #[inline(always)]
     pub(super) fn limits(self) -> Option<[f32; 2]> {

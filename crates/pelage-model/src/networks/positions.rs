@@ -33,12 +33,17 @@ fn cubic(x: f64) -> f64 {
     }
 }
 
-/// `positions` `[1 + grid * grid, c]`, of which the first is of no place, on a grid of `[h, w]`: `[1 + h * w, c]`.
-pub fn resampled(positions: &[f32], grid: usize, [h, w]: [usize; 2]) -> Vec<f32> {
-    let channels = positions.len() / (1 + grid * grid);
-    let (first, placed) = positions.split_at(channels);
+/// What a row of tokens has beside its patches, `[1 + h * w, c]`: the token `first` `[c]`, and to each its position, of
+/// `positions` `[1 + grid * grid, c]` on a grid of `[h, w]`; the first of these is of no place.
+pub fn beside_patches(first: &[f32], positions: &[f32], grid: usize, [h, w]: [usize; 2]) -> Vec<f32> {
+    let channels = first.len();
+    let (unplaced, placed) = positions.split_at(channels);
     let (down, across) = (weights(grid, h), weights(grid, w));
-    let mut all = first.to_vec();
+    let mut all: Vec<f32> = first
+        .iter()
+        .zip(unplaced)
+        .map(|(token, position)| token + position)
+        .collect();
     for row in down.chunks(grid) {
         // The columns of this row of the new grid.
         let mut columns = vec![0.0f32; grid * channels];
@@ -69,9 +74,11 @@ mod tests {
     #[test]
     fn the_same_grid_changes_nothing_and_constants_stay() {
         let positions: Vec<f32> = (0..2 * 10).map(|i| (i * i % 7) as f32).collect();
-        assert_eq!(resampled(&positions, 3, [3, 3]), positions);
+        assert_eq!(beside_patches(&[0.0; 2], &positions, 3, [3, 3]), positions);
+        let found = beside_patches(&[5.0, -1.0], &positions, 3, [3, 3]);
+        assert_eq!((found[..2].to_vec(), &found[2..]), (vec![5.0, 0.0], &positions[2..]));
         for size in [[2, 5], [1, 1], [7, 3]] {
-            let found = resampled(&[0.25; 2 * 10], 3, size);
+            let found = beside_patches(&[0.0; 2], &[0.25; 2 * 10], 3, size);
             assert_eq!(found.len(), 2 * (1 + size[0] * size[1]));
             assert!(found.iter().all(|value| (value - 0.25).abs() < 1e-6), "{found:?}");
         }

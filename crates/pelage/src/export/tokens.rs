@@ -1,6 +1,6 @@
 //! Tokens and attention as nodes of an ONNX graph, channels first: a row of tokens is a map of one row.
 
-use pelage_model::networks::positions::resampled;
+use pelage_model::networks::positions::beside_patches;
 
 use super::writer::{Writer, integer, integers, part, slice};
 
@@ -14,12 +14,8 @@ pub(super) fn tokens(
     [h, w]: [usize; 2],
 ) -> String {
     let (channels, count) = (first.len(), 1 + h * w);
-    let placed = resampled(positions, grid, [h, w]);
-    let added = (0..channels).flat_map(|channel| {
-        let column = placed[channel..].iter().step_by(channels).copied();
-        let with_first = move |(i, value): (usize, f32)| if i == 0 { value + first[channel] } else { value };
-        column.enumerate().map(with_first)
-    });
+    let beside = beside_patches(first, positions, grid, [h, w]);
+    let added = (0..channels).flat_map(|channel| beside[channel..].iter().step_by(channels).copied());
     let added = writer.numbers(
         &part(name, "positions"),
         &[1, channels, 1, count],

@@ -1,8 +1,9 @@
 //! The output of an operation, in bytes or in f32.
 
-use pelage_kernels::{pooling, quantized as kernel};
+use pelage_kernels::quantized as kernel;
 
 use super::super::map::Map;
+use super::super::windows;
 use crate::networks::graph::Pool;
 
 /// The output of an operation.
@@ -35,15 +36,7 @@ pub(super) fn is_tight(channels: usize, size: [usize; 2]) -> bool {
 
 /// The greatest byte of each window.
 pub(super) fn max_pool(pool: &Pool, x: &Bytes) -> Bytes {
-    let geometry = pooling::Geometry {
-        batch: 1,
-        height: x.size[0],
-        width: x.size[1],
-        channels: x.channels,
-        kernel: [pool.kernel; 2],
-        stride: [pool.stride; 2],
-        padding: pool.padding(x.size),
-    };
+    let geometry = windows(pool, x.size, x.channels);
     Bytes {
         size: [geometry.output_height(), geometry.output_width()],
         channels: x.channels,
