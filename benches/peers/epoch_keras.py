@@ -1,6 +1,6 @@
 """epoch_keras.py DATA EPOCHS [PATIENCE]: the reference recipe in Keras, whole epochs over DATA/train and DATA/validation
-with ImageDataGenerator and fit; with PATIENCE, stopped early as `pelage train` does."""
-import os, sys, time
+with ImageDataGenerator and fit; with PATIENCE, stopped early as `pelage train` does. Its last line is the epochs' seconds."""
+import json, os, sys, time
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # TensorFlow turns it on by itself only with AVX512-VNNI
 import keras
@@ -24,11 +24,12 @@ model = keras.Sequential([
 rate = keras.optimizers.schedules.InverseTimeDecay(0.01, 1, 0.01 / 50)
 optimizer = keras.optimizers.SGD(rate, momentum=0.9)
 model.compile(loss="binary_crossentropy", optimizer=optimizer, metrics=["accuracy"])
-best, best_epoch = float("inf"), 0
+best, best_epoch, took = float("inf"), 0, []
 for epoch in range(1, epochs + 1):
     start = time.time()
     history = model.fit(training, epochs=1, validation_data=validation, verbose=0).history
     seconds = time.time() - start
+    took.append(seconds)
     figures = ", ".join(f"{key} {values[0]:.4f}" for key, values in history.items())
     speed = (training.samples + validation.samples) / seconds
     print(f"keras-tensorflow epoch {epoch}: {seconds:.1f} s, {speed:.0f} img/s, {figures}", flush=True)
@@ -36,3 +37,4 @@ for epoch in range(1, epochs + 1):
         best, best_epoch = history["val_loss"][0], epoch
     if epoch - best_epoch >= patience:
         break
+print(json.dumps(took))

@@ -33,6 +33,9 @@ pub(super) struct Arguments {
     /// Batch size of inference and steps [default: 1 and 16 in inference, 32 in steps]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     batch_size: Option<u16>,
+    /// Side of the images in inference and steps, in pixels [default: each network's own]
+    #[arg(long, value_name = "PX")]
+    image_size: Option<usize>,
     /// What inference computes in: f32 or int8
     #[arg(long, hide_possible_values = true, value_name = "f32|int8", default_value = Precision::F32.name(),
         value_parser = one_of::<Precision>(Precision::NAMES.iter().copied()))]
@@ -84,6 +87,7 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         false => arguments.parts.contains(&part),
     };
     let batch = arguments.batch_size.map(usize::from);
+    let size = arguments.image_size;
     let batches = batch.map_or(inference::BATCHES.to_vec(), |batch| vec![batch]);
     let models = if arguments.models.is_empty() {
         &USUAL[..]
@@ -121,13 +125,13 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         measured.training = Some(training::training(&device, &mut show)?);
     }
     if wanted(Part::Inference) {
-        measured.inference = inference::inference(models, &batches, arguments.precision, &device, &mut |_| {
+        measured.inference = inference::inference(models, &batches, size, arguments.precision, &device, &mut |_| {
             show("measuring inference")
         })?;
     }
     if wanted(Part::Steps) {
         let batch = batch.unwrap_or(steps::BATCH);
-        measured.steps = steps::steps(models, batch, &device, &mut |_| show("measuring training steps"));
+        measured.steps = steps::steps(models, batch, size, &device, &mut |_| show("measuring training steps"))?;
     }
     task.finish();
     Ok(answer(&measured, described)?)

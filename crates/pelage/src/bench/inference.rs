@@ -17,17 +17,18 @@ pub const BATCHES: [usize; 2] = [1, 16];
 /// result as it is ready. In int8, ranges are learnt from noise.
 ///
 /// # Errors
-/// In int8, a network that cannot be quantized.
+/// In int8, a network that cannot be quantized; a size that a network does not take.
 pub fn inference(
     architectures: &[Architecture],
     batches: &[usize],
+    size: Option<usize>,
     precision: Precision,
     device: &Device,
     observe: &mut dyn FnMut(&Throughput),
 ) -> Result<Vec<Throughput>> {
     let mut found = Vec::new();
     for &architecture in architectures {
-        let (size, scratch) = (side(architecture), !architecture.is_backbone());
+        let (size, scratch) = (side(architecture, size)?, !architecture.is_backbone());
         let network = Network::new(architecture, [size; 2], 1000, 0, device).folded(|_| true);
         let quantized = match precision {
             Precision::F32 => None,
@@ -55,7 +56,7 @@ pub fn inference(
                     })
                 }
             };
-            let one = Throughput::of(architecture, batch, seconds);
+            let one = Throughput::of(architecture, size, batch, seconds);
             observe(&one);
             found.push(one);
         }

@@ -7,6 +7,7 @@ use pelage_model::values::to_vec;
 
 use super::throughput::{Throughput, side};
 use super::timing::{median_seconds, noise};
+use crate::Result;
 use crate::train::Recipe;
 use crate::train::gradients::Gradients;
 use crate::train::loss::loss;
@@ -16,16 +17,21 @@ use crate::train::optimizer::Optimizer;
 pub const BATCH: usize = 32;
 
 /// Measures `architectures` with random weights, all of which learn: forward, loss, backward and update, from pixels in
-/// the host's memory until the loss is there; `observe` gets each result as it is ready.
+/// the host's memory until the loss is there; on images of `size` pixels a side, or else of each network's own size.
+/// `observe` gets each result as it is ready.
+///
+/// # Errors
+/// A size that a network does not take.
 pub fn steps(
     architectures: &[Architecture],
     batch: usize,
+    size: Option<usize>,
     device: &Device,
     observe: &mut dyn FnMut(&Throughput),
-) -> Vec<Throughput> {
+) -> Result<Vec<Throughput>> {
     let (mut found, recipe, learning) = (Vec::new(), Recipe::default(), device.clone().autodiff());
     for &architecture in architectures {
-        let size = side(architecture);
+        let size = side(architecture, size)?;
         let pixels = TensorData::new(noise(1, batch * size * size * 3), [batch, size, size, 3]);
         let targets = Targets::Classes((0..batch).map(|i| i % CLASSES).collect());
         let mut network = Some(Network::new(architecture, [size; 2], CLASSES, 0, &learning));
@@ -39,11 +45,11 @@ pub fn steps(
             step += 1;
             std::hint::black_box(to_vec(loss.inner()));
         });
-        let one = Throughput::of(architecture, batch, seconds);
+        let one = Throughput::of(architecture, size, batch, seconds);
         observe(&one);
         found.push(one);
     }
-    found
+    Ok(found)
 }
 
 /// As many as ImageNet has.

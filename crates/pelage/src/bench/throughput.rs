@@ -3,6 +3,8 @@
 use pelage_model::networks::Architecture;
 use serde::Serialize;
 
+use crate::{Error, Result};
+
 /// One architecture at one batch size.
 #[derive(Clone, Debug, Serialize)]
 pub struct Throughput {
@@ -18,21 +20,28 @@ pub struct Throughput {
 
 impl Throughput {
     /// That of a batch in so many seconds.
-    pub(super) fn of(architecture: Architecture, batch: usize, seconds: f64) -> Self {
+    pub(super) fn of(architecture: Architecture, size: usize, batch: usize, seconds: f64) -> Self {
         Throughput {
             architecture: architecture.name(),
-            size: side(architecture),
+            size,
             batch,
             images_per_second: batch as f64 / seconds,
         }
     }
 }
 
-/// Side in pixels of the images that a network is measured with.
-pub(super) fn side(architecture: Architecture) -> usize {
-    match architecture {
+/// Side in pixels of the images that a network is measured with: `asked`, or that of the network.
+///
+/// # Errors
+/// One that the network does not take.
+pub(super) fn side(architecture: Architecture, asked: Option<usize>) -> Result<usize> {
+    if let Some(side) = asked {
+        architecture.check_size([side; 2]).map_err(Error::Settings)?;
+        return Ok(side);
+    }
+    Ok(match architecture {
         // The size of the reference recipe, also for the tutorial's VGG16.
         Architecture::Vgg16 => 150,
         _ => architecture.input_size() as usize,
-    }
+    })
 }
