@@ -10,9 +10,11 @@ def color(peer):
 
 
 def svg(rows):
-    """`rows`: a work's title and a row of it. What is compared with pelage itself is left out."""
-    rows = [(title, row["what"], ratios) for title, row in rows if row.get("charted", True)
-            if (ratios := {name: value for name, value in row["ratios"].items() if not name.startswith(("pelage", "Python"))})]
+    """`rows`: a work's title and a row of it. What is compared with pelage itself is left out; None if nothing is left."""
+    others = lambda row: {name: value for name, value in row["ratios"].items() if not name.startswith(("pelage", "Python"))}
+    rows = [(title, row["what"], others(row)) for title, row in rows if row.get("charted", True) and others(row)]
+    if not rows:
+        return None
     scale = min(72, MOST / max(value for *_, ratios in rows for value in ratios.values()))
     drawn, y, above = [], 48, ""
     for section, title, ratios in rows:

@@ -35,4 +35,5 @@ def measure(bench):
             bar = bars[batch == 1]
             yield row(
                 f"{title}, {size} px, batch {batch}, {threads} thread{'s' * (threads > 1)}",
-                turns(contestants, 5 if bench.full else 3), bars={"ONNX Runtime": bar} if bar else {})
+                turns(contestants, 5 if bench.full else 3), bars={"ONNX Runtime": bar} if bar else {},
+                charted=batch > 1)
