@@ -1,4 +1,5 @@
 """Ratios as a chart in SVG, for benches/draw."""
+
 import html
 
 COLORS = {"Keras": "#d9822b", "TensorFlow": "#d9822b", "ONNX Runtime": "#3f7fbf", "PyTorch": "#c0504d"}
@@ -10,8 +11,10 @@ def color(peer):
 
 
 def svg(rows):
-    """`rows`: a work's title and a row of it. What is compared with pelage itself is left out; None if nothing is left."""
-    others = lambda row: {name: value for name, value in row["ratios"].items() if not name.startswith(("pelage", "Python"))}
+    """`rows`: a work's title and a row of it; None without any. What is compared with pelage itself is left out."""
+    others = lambda row: {
+        name: value for name, value in row["ratios"].items() if not name.startswith(("pelage", "Python"))
+    }
     rows = [(title, row["what"], others(row)) for title, row in rows if row.get("charted", True) and others(row)]
     if not rows:
         return None
@@ -24,7 +27,9 @@ def svg(rows):
         middle = y + BAR * len(ratios) / 2 + 4
         drawn.append(f'<text x="{LEFT - 10}" y="{middle:.0f}" text-anchor="end">{html.escape(title)}</text>')
         for peer, ratio in ratios.items():
-            drawn.append(f'<rect x="{LEFT}" y="{y}" width="{ratio * scale:.0f}" height="{BAR - 2}" fill="{color(peer)}"/>')
+            drawn.append(
+                f'<rect x="{LEFT}" y="{y}" width="{ratio * scale:.0f}" height="{BAR - 2}" fill="{color(peer)}"/>'
+            )
             said, x = f"{ratio:.2f} x {html.escape(peer)}", LEFT + max(ratio, 1) * scale + 6
             drawn.append(f'<text class="value" x="{x:.0f}" y="{y + 11}">{said}</text>')
             y += BAR

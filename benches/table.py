@@ -1,6 +1,7 @@
-"""A work's numbers as a table in Markdown: by benches/run as they come, by benches/draw for the page; and a file's JSON."""
-import json
+"""A work's numbers as a table in Markdown: by benches/run as they come, by benches/draw for the page; and a file's
+JSON."""
 
+import json
 
 
 def number(value):
@@ -27,7 +28,14 @@ def table(work):
     ordered = lambda key: list(dict.fromkeys(name for row in rows for name in row.get(key, {})))
     contestants, ratios, shares, times = (ordered(key) for key in ("medians", "ratios", "shares", "times"))
     bars = any(row["bars"] for row in rows)
-    heads = [f"{work['unit']}, median", *contestants, *(f"against {name}" for name in ratios), *["bar"] * bars, *shares, *times]
+    heads = [
+        f"{work['unit']}, median",
+        *contestants,
+        *(f"against {name}" for name in ratios),
+        *["bar"] * bars,
+        *shares,
+        *times,
+    ]
     lines = [cells(heads), cells(["---"] * len(heads))]
     for row in rows:
         have = lambda key, text: [text(row[key][name]) if name in row.get(key, {}) else "" for name in ordered(key)]

@@ -1,4 +1,5 @@
 """Tests of the harness itself, by `python3 benches/test.py`: no peer and no measurement, a stub in pelage's place."""
+
 import json, pathlib, subprocess, sys, tempfile, unittest
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -10,7 +11,7 @@ from works import common
 STUB = """#!/usr/bin/env python3
 import json, os, sys
 half = 2 if os.environ.get("PELAGE_ISA") == "avx2" else 1
-kernel = lambda name, speed: {"name": name, "milliseconds": 1.0, "gflops": speed / half, "share_of_peak": speed / half / 200}
+kernel = lambda name, speed: {"name": name, "gflops": speed / half, "share_of_peak": speed / half / 200}
 if sys.argv[1] == "bench" and "kernels" in sys.argv:
     print(json.dumps({"kernels": [kernel("3x3", 100.0), kernel("1x1", 50.0)]}))
 elif sys.argv[1] == "bench" and "bf16" in sys.argv:
@@ -21,8 +22,14 @@ else:
     print("pelage stub")
 """
 PAGE = "# Page\n\n<!-- drawn: kernels -->\n<!-- end -->\n\n<!-- drawn: hand -->\n<!-- end -->\n"
-HAND = {"kind": "written", "about": "by hand", "machine": "a machine", "date": "today", "commands": ["pelage"],
-        "parts": [{"columns": ["a", "b"], "rows": [["c", "12 %"]]}, {"note": "A note of 3 ms."}]}
+HAND = {
+    "kind": "written",
+    "about": "by hand",
+    "machine": "a machine",
+    "date": "today",
+    "commands": ["pelage"],
+    "parts": [{"columns": ["a", "b"], "rows": [["c", "12 %"]]}, {"note": "A note of 3 ms."}],
+}
 
 
 class Harness(unittest.TestCase):
@@ -53,7 +60,17 @@ class Harness(unittest.TestCase):
             stub, out, page = folder / "pelage", folder / "results/stub.json", folder / "docs/BENCHMARKS.md"
             stub.write_text(STUB)
             stub.chmod(0o755)
-            run = ["--quick", "--only", "kernels,bf16,inspection", "--pelage", stub, "--python", "nowhere", "--out", out]
+            run = [
+                "--quick",
+                "--only",
+                "kernels,bf16,inspection",
+                "--pelage",
+                stub,
+                "--python",
+                "nowhere",
+                "--out",
+                out,
+            ]
             said = subprocess.run([HERE / "run", *run], capture_output=True, text=True)
             self.assertEqual(said.returncode, 0, said.stderr)
             found = json.loads(out.read_text())
@@ -67,7 +84,8 @@ class Harness(unittest.TestCase):
             page.parent.mkdir()
             page.write_text(PAGE)
             draw = lambda *more: subprocess.run(
-                [HERE / "draw", "--results", out.parent, "--docs", page.parent, *more], capture_output=True, text=True)
+                [HERE / "draw", "--results", out.parent, "--docs", page.parent, *more], capture_output=True, text=True
+            )
             self.assertEqual(draw("--check").returncode, 1, "the page is empty")
             self.assertEqual(draw().returncode, 0)
             text = page.read_text()
@@ -78,7 +96,7 @@ class Harness(unittest.TestCase):
             self.assertIn("is not what", draw("--check").stderr)
             page.write_text(text + "\nTwice as fast, 12 ms.\n")
             self.assertIn("outside of the drawn parts", draw("--check").stderr)
-            page.write_text(text[:text.index("<!-- drawn: hand -->")])
+            page.write_text(text[: text.index("<!-- drawn: hand -->")])
             self.assertIn("no part for hand", draw("--check").stderr)
 
     def test_what_does_not_exist_is_refused(self):

@@ -1,6 +1,9 @@
-"""epoch_keras.py DATA EPOCHS [PATIENCE]: the reference recipe in Keras, whole epochs over DATA/train and DATA/validation
-with ImageDataGenerator and fit; with PATIENCE, stopped early as `pelage train` does. Its last line is the epochs' seconds."""
+"""epoch_keras.py DATA EPOCHS [PATIENCE]: the reference recipe in Keras, whole epochs over DATA/train and
+DATA/validation with ImageDataGenerator and fit; with PATIENCE, stopped early as `pelage train` does. Its last line is
+the epochs' seconds."""
+
 import json, os, sys, time
+
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # TensorFlow turns it on by itself only with AVX512-VNNI
 import keras
@@ -14,13 +17,22 @@ flow = dict(target_size=(150, 150), batch_size=32, class_mode="categorical")
 training = ImageDataGenerator(rescale=1 / 255.0, shear_range=11.46, zoom_range=0.2, horizontal_flip=True)
 training = training.flow_from_directory(root + "/train", **flow)
 validation = ImageDataGenerator(rescale=1 / 255.0).flow_from_directory(root + "/validation", shuffle=False, **flow)
-model = keras.Sequential([
-    L.Input((150, 150, 3)),
-    L.Conv2D(32, 3, padding="same", activation="relu"), L.MaxPooling2D(),
-    L.Conv2D(32, 3, padding="same", activation="relu"), L.MaxPooling2D(),
-    L.Conv2D(64, 3, padding="same", activation="relu"), L.MaxPooling2D(),
-    L.Dropout(0.25), L.Flatten(), L.Dense(64, activation="relu"), L.Dropout(0.5), L.Dense(2, activation="softmax"),
-])
+model = keras.Sequential(
+    [
+        L.Input((150, 150, 3)),
+        L.Conv2D(32, 3, padding="same", activation="relu"),
+        L.MaxPooling2D(),
+        L.Conv2D(32, 3, padding="same", activation="relu"),
+        L.MaxPooling2D(),
+        L.Conv2D(64, 3, padding="same", activation="relu"),
+        L.MaxPooling2D(),
+        L.Dropout(0.25),
+        L.Flatten(),
+        L.Dense(64, activation="relu"),
+        L.Dropout(0.5),
+        L.Dense(2, activation="softmax"),
+    ]
+)
 rate = keras.optimizers.schedules.InverseTimeDecay(0.01, 1, 0.01 / 50)
 optimizer = keras.optimizers.SGD(rate, momentum=0.9)
 model.compile(loss="binary_crossentropy", optimizer=optimizer, metrics=["accuracy"])

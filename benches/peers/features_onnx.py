@@ -1,4 +1,5 @@
 """JPEG files to features in ONNX Runtime: Pillow on threads of its own, which decode the next batches meanwhile."""
+
 import concurrent.futures, time
 
 import numpy, onnxruntime
@@ -24,7 +25,7 @@ def features(files, workers, session):
     with concurrent.futures.ThreadPoolExecutor(workers) as pool:
         starts = iter(range(0, len(files), BATCH))
         for start in starts:
-            waiting.append(pool.submit(batch, files[start:start + BATCH]))
+            waiting.append(pool.submit(batch, files[start : start + BATCH]))
             if len(waiting) == AHEAD:
                 found.append(session.run(None, {"images": waiting.pop(0).result()})[0])
         found += [session.run(None, {"images": one.result()})[0] for one in waiting]

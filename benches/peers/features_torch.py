@@ -1,4 +1,5 @@
 """JPEG files to features in PyTorch: timm's data set, transform and loader, a network in channels last."""
+
 import time
 
 import timm.data, torch
@@ -27,14 +28,23 @@ def features(loader):
 
 
 def loaded(files, workers):
-    return torch.utils.data.DataLoader(Files(files), 16, num_workers=workers, persistent_workers=True, prefetch_factor=4)
+    return torch.utils.data.DataLoader(
+        Files(files), 16, num_workers=workers, persistent_workers=True, prefetch_factor=4
+    )
 
 
 def load(files, threads, path):
     """Workers and threads that were fastest. Writes the network to `path`."""
     model = networks_torch.backbone("mobilenet_v2").eval()
-    torch.onnx.export(model, torch.rand(1, 3, 224, 224), path, dynamo=False, opset_version=17, input_names=["images"],
-                      dynamic_axes={"images": {0: "batch"}})
+    torch.onnx.export(
+        model,
+        torch.rand(1, 3, 224, 224),
+        path,
+        dynamo=False,
+        opset_version=17,
+        input_names=["images"],
+        dynamic_axes={"images": {0: "batch"}},
+    )
     now["model"], times = model.to(memory_format=torch.channels_last), {}
     for workers in (1, threads):
         loader = loaded(files[:160], workers)

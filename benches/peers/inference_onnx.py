@@ -1,4 +1,5 @@
 """A network in ONNX Runtime, as it is or in int8, its batch fixed when it is read."""
+
 import functools
 
 import numpy, onnxruntime
@@ -29,7 +30,9 @@ def quantize(path, into):
     class Noise(CalibrationDataReader):
         def __init__(self, given):
             random = numpy.random.default_rng(0)
-            self.left = [{given.name: random.uniform(0, 1, [1, *given.shape[1:]]).astype(numpy.float32)} for _ in range(4)]
+            self.left = [
+                {given.name: random.uniform(0, 1, [1, *given.shape[1:]]).astype(numpy.float32)} for _ in range(4)
+            ]
 
         def get_next(self):
             return self.left.pop() if self.left else None
@@ -38,8 +41,15 @@ def quantize(path, into):
     quant_pre_process(path, ready, skip_symbolic_shape=True)
     for form in (QuantFormat.QDQ, QuantFormat.QOperator):
         written[str(form)] = f"{into}/{form}.onnx"
-        quantize_static(ready, written[str(form)], Noise(session(path, 1, 1).get_inputs()[0]), quant_format=form,
-                        per_channel=True, activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8)
+        quantize_static(
+            ready,
+            written[str(form)],
+            Noise(session(path, 1, 1).get_inputs()[0]),
+            quant_format=form,
+            per_channel=True,
+            activation_type=QuantType.QUInt8,
+            weight_type=QuantType.QInt8,
+        )
     return written
 
 

@@ -1,4 +1,5 @@
 """Near duplicates by imagededup's perceptual hash, at its own threshold, on as many processes as there are cores."""
+
 import time
 
 from imagededup.methods import PHash

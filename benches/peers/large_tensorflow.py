@@ -1,4 +1,5 @@
 """Large photographs: written, and read by Keras's loader of folders."""
+
 import os, pathlib, time
 
 import numpy as np, tensorflow as tf
@@ -34,7 +35,8 @@ def make(folder, count):
 def read(folder):
     start = time.perf_counter()
     batches = tf.keras.utils.image_dataset_from_directory(
-        folder, image_size=(150, 150), batch_size=8, label_mode=None, verbose=False)
+        folder, image_size=(150, 150), batch_size=8, label_mode=None, verbose=False
+    )
     for batch in batches:
         batch.numpy()
     return time.perf_counter() - start

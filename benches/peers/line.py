@@ -1,4 +1,5 @@
 """How a peer of the harness talks: a line with what to do, a line with the answer, both JSON."""
+
 import json, os, statistics, sys, time
 
 

@@ -1,4 +1,5 @@
 """The networks of the peers in PyTorch, by pelage's names, with random weights."""
+
 import timm, torch
 from torch import nn
 from torchvision import models
@@ -7,10 +8,21 @@ from torchvision import models
 def cnn3(classes):
     """The reference recipe's, for images of 150 px."""
     return nn.Sequential(
-        nn.Conv2d(3, 32, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
-        nn.Conv2d(32, 32, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
-        nn.Conv2d(32, 64, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
-        nn.Dropout(0.25), nn.Flatten(), nn.Linear(20736, 64), nn.ReLU(), nn.Dropout(0.5), nn.Linear(64, classes),
+        nn.Conv2d(3, 32, 3, padding=1),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Conv2d(32, 32, 3, padding=1),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Conv2d(32, 64, 3, padding=1),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Dropout(0.25),
+        nn.Flatten(),
+        nn.Linear(20736, 64),
+        nn.ReLU(),
+        nn.Dropout(0.5),
+        nn.Linear(64, classes),
     )
 
 
@@ -31,8 +43,13 @@ def lynx(classes):
     """pelage's network to train from scratch, see crates/pelage-model/src/networks/lynx.rs."""
     layers, before = [], 3
     for channels, pairs in [(32, 0), (64, 0), (128, 1), (256, 1), (384, 1)]:
-        layers += [nn.Conv2d(before, channels, 3, padding=1, bias=False), nn.MaxPool2d(2), nn.BatchNorm2d(channels),
-                   nn.ReLU(inplace=True), *(Pair(channels) for _ in range(pairs))]
+        layers += [
+            nn.Conv2d(before, channels, 3, padding=1, bias=False),
+            nn.MaxPool2d(2),
+            nn.BatchNorm2d(channels),
+            nn.ReLU(inplace=True),
+            *(Pair(channels) for _ in range(pairs)),
+        ]
         before = channels
     return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(before, classes))
 

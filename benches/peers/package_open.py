@@ -1,4 +1,5 @@
 """The Python package with its model open."""
+
 import time
 
 import pelage

@@ -1,5 +1,6 @@
-"""The peer of `serving.py`: FastAPI, ONNX Runtime and Pillow, as one would write it. Run by uvicorn; MODEL and THREADS (of
-a worker) come in the environment. The model is `pelage export onnx --input tensor`, so that both compute the same."""
+"""The peer of works/serving.py: FastAPI, ONNX Runtime and Pillow, as one would write it. Run by uvicorn; MODEL and THREADS
+(of a worker) come in the environment. The model is `pelage export onnx --input tensor`, so that both compute the
+same."""
 import io, json, os
 import numpy
 import onnxruntime

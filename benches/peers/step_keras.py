@@ -1,4 +1,5 @@
 """A training step in Keras on TensorFlow with oneDNN, of all layers, by SGD with momentum."""
+
 import os
 
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")  # TensorFlow turns it on by itself only with AVX512-VNNI
@@ -60,7 +61,9 @@ def load(network, size, batch, compiled=False):
     now["model"] = keras.Model(given, L.Dense(1000)(globals()[network](given)))
     now["model"].compile(
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        optimizer=keras.optimizers.SGD(1e-4, momentum=0.9), jit_compile=compiled)
+        optimizer=keras.optimizers.SGD(1e-4, momentum=0.9),
+        jit_compile=compiled,
+    )
     now["pixels"] = numpy.random.rand(batch, size, size, 3).astype("float32")
     now["labels"] = numpy.arange(batch) % 1000
     return now["model"].count_params()

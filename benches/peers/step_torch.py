@@ -1,4 +1,5 @@
 """A training step in PyTorch, channels last, of all layers, by SGD with momentum."""
+
 import torch
 from torch import nn
 

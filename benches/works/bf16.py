@@ -1,4 +1,5 @@
 """Frozen networks with random weights, with products of bf16 beside f32 of pelage, where the CPU multiplies bf16."""
+
 from works.common import row, turns
 
 TITLE, UNIT = "Speed in bf16", "images/s"
@@ -14,6 +15,11 @@ def measure(bench):
     # A binary or a CPU that has no bf16 says so here, and the work is skipped with its words.
     own("mobilenet_v2", "bf16")
     for name, title in NETWORKS.items() if bench.full else [("resnet50", "ResNet-50")]:
-        contestants = {f"pelage {precision}": lambda precision=precision: own(name, precision) for precision in ("bf16", "f32")}
-        yield row(f"{title}, 224 px, batch 16, {bench.threads} threads", turns(contestants, 5 if bench.full else 3),
-                  bars={"pelage f32": 1.5})
+        contestants = {
+            f"pelage {precision}": lambda precision=precision: own(name, precision) for precision in ("bf16", "f32")
+        }
+        yield row(
+            f"{title}, 224 px, batch 16, {bench.threads} threads",
+            turns(contestants, 5 if bench.full else 3),
+            bars={"pelage f32": 1.5},
+        )

@@ -1,4 +1,5 @@
 """What all works share: turns, medians, peers that answer line by line, and what the machine is."""
+
 import datetime, json, os, pathlib, platform, re, shutil, statistics, subprocess, tempfile, time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -34,7 +35,9 @@ class Bench:
 
     def say(self, *arguments, **more):
         """What the binary prints; a refusal is a `Skip` with its words."""
-        ran = subprocess.run([self.binary, *map(str, arguments)], env=self.environment | more, capture_output=True, text=True)
+        ran = subprocess.run(
+            [self.binary, *map(str, arguments)], env=self.environment | more, capture_output=True, text=True
+        )
         if ran.returncode:
             raise Skip(f"pelage {arguments[0]}: {told(ran.stderr)}")
         return ran.stdout
@@ -64,7 +67,7 @@ class Bench:
             classes = sorted(path for path in (pathlib.Path(self.data) / "train").iterdir() if path.is_dir())
             for one in classes:
                 (folder / one.name).mkdir(parents=True)
-                for path in sorted(one.iterdir())[:count // len(classes)]:
+                for path in sorted(one.iterdir())[: count // len(classes)]:
                     shutil.copy(path, folder / one.name)
         return folder
 
@@ -73,7 +76,9 @@ class Bench:
         that of any other."""
         if backbone not in self.models:
             run = self.scratch / f"run-{backbone}"
-            flags = ["--backbone", backbone, "--weights", "random", "--head", "logistic"] if backbone else ["--epochs", 1]
+            flags = (
+                ["--backbone", backbone, "--weights", "random", "--head", "logistic"] if backbone else ["--epochs", 1]
+            )
             self.say("train", self.pictures(400), "--validation-split", 0.2, *flags, "--out", run, "--quiet")
             self.models[backbone] = run
         return self.models[backbone]
@@ -86,8 +91,14 @@ class Peer:
         if not (shutil.which(python) or pathlib.Path(python).exists()):
             raise Skip(f"there is no {python}")
         self.script, self.errors = script.name, tempfile.TemporaryFile("w+")
-        self.process = subprocess.Popen([python, script], env=os.environ | environment, text=True,
-                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.errors)
+        self.process = subprocess.Popen(
+            [python, script],
+            env=os.environ | environment,
+            text=True,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self.errors,
+        )
         self.answer()
 
     def ask(self, do, **more):
@@ -121,7 +132,7 @@ def turns(contestants, rounds, warm_up=False):
     that what else the machine does slows all of them alike; after a round that does not count, if `warm_up`."""
     values = {name: [] for name in contestants}
     for turn in range(-1 if warm_up else 0, rounds):
-        order = list(contestants)[::-1 if turn % 2 else 1]
+        order = list(contestants)[:: -1 if turn % 2 else 1]
         for name in order:
             time.sleep(PAUSE)
             value = contestants[name]()
@@ -159,6 +170,7 @@ def output(*command):
 
 def busy():
     """The share of all cores that other processes take, over half a second in which this one sleeps."""
+
     def spent():
         values = [int(value) for value in pathlib.Path("/proc/stat").read_text().splitlines()[0].split()[1:9]]
         return sum(values), values[3] + values[4]
@@ -175,9 +187,14 @@ def machine(bench):
     memory = int(re.search(r"MemTotal:\s*(\d+)", pathlib.Path("/proc/meminfo").read_text())[1])
     looked = bench.pelage("bench", "inference", "--model", "cnn3", "--batch-size", 1)["machine"]
     return {
-        "processor": field("model name"), "family": field("cpu family"), "model": field("model"),
-        "instruction_set": looked["isa"], "peak_gflops": looked["peak_gflops"], "cores": bench.threads,
-        "memory_gib": round(memory / 2**20, 1), "system": platform.platform(),
+        "processor": field("model name"),
+        "family": field("cpu family"),
+        "model": field("model"),
+        "instruction_set": looked["isa"],
+        "peak_gflops": looked["peak_gflops"],
+        "cores": bench.threads,
+        "memory_gib": round(memory / 2**20, 1),
+        "system": platform.platform(),
     }
 
 
@@ -192,4 +209,8 @@ for name in {names + ["pelage"]}:
     except importlib.metadata.PackageNotFoundError: pass
 print(json.dumps(found))"""
     peers = output(bench.python, "-c", code)
-    return {"rustc": output("rustc", "--version"), "binary": bench.say("--version").strip(), "peers": peers and json.loads(peers)}
+    return {
+        "rustc": output("rustc", "--version"),
+        "binary": bench.say("--version").strip(),
+        "peers": peers and json.loads(peers),
+    }

@@ -1,6 +1,7 @@
-"""The first epoch (nothing decoded yet) and the second one of the reference recipe over DATA/train and DATA/validation. All
-that pelage does before its first epoch counts: starting, decoding into the cache, the forecast; Keras is timed from `fit`.
-Keras decodes its pictures anew in each epoch, as its users do."""
+"""The first epoch (nothing decoded yet) and the second one of the reference recipe over DATA/train and
+DATA/validation. All that pelage does before its first epoch counts: starting, decoding into the cache, the forecast;
+Keras is timed from `fit`. Keras decodes its pictures anew in each epoch, as its users do."""
+
 import csv, json, subprocess, tempfile
 
 from works.common import PEERS, Skip, row, timed, told, turns
@@ -28,4 +29,9 @@ def measure(bench):
 
     values = turns({"pelage": own, "Keras": keras}, 2 if bench.full else 1)
     for epoch, (what, bar) in enumerate([("first epoch", 4), ("second epoch", 6)]):
-        yield row(what, {name: [one[epoch] for one in rounds] for name, rounds in values.items()}, less=True, bars={"Keras": bar})
+        yield row(
+            what,
+            {name: [one[epoch] for one in rounds] for name, rounds in values.items()},
+            less=True,
+            bars={"Keras": bar},
+        )

@@ -1,6 +1,7 @@
-"""Features of a frozen MobileNetV2 (random weights, 224 px), from JPEG files to the array. pelage's time is that of a whole
-process, into a file; the peers' starts are left out. Both peers decode on as many workers, and compute on as many threads,
-as was fastest of four combinations on the first pictures."""
+"""Features of a frozen MobileNetV2 (random weights, 224 px), from JPEG files to the array. pelage's time is that of a
+whole process, into a file; the peers' starts are left out. Both peers decode on as many workers, and compute on as
+many threads, as was fastest of four combinations on the first pictures."""
+
 from works.common import row, timed, turns
 
 TITLE, UNIT = "Frozen features, from JPEGs", "pictures/s"
@@ -18,7 +19,9 @@ def measure(bench):
         turn[0] += 1
         flags = ["--backbone", "mobilenet_v2", "--weights", "random", "--threads", bench.threads]
         here = {"PELAGE_CACHE": f"{bench.scratch}/features-cache-{turn[0]}"}
-        return len(files) / timed(lambda: bench.say("features", folder, *flags, "--out", bench.scratch / f"f{turn[0]}", **here))
+        return len(files) / timed(
+            lambda: bench.say("features", folder, *flags, "--out", bench.scratch / f"f{turn[0]}", **here)
+        )
 
     contestants, chosen = {"pelage": own}, {}
     path = bench.scratch / "mobilenet_v2.onnx"

@@ -1,5 +1,6 @@
-"""Frozen networks with random weights, in f32, from pixels in memory to the channel means (VGG16: the last map); batches
-of 16, and single images on one thread and on all."""
+"""Frozen networks with random weights, in f32, from pixels in memory to the channel means (VGG16: the last map);
+batches of 16, and single images on one thread and on all."""
+
 from works.common import Skip, row, turns
 
 TITLE, UNIT = "Speed of frozen networks", "images/s"
@@ -24,6 +25,7 @@ def measure(bench):
         path = bench.scratch / f"{name}.onnx"
         torch.ask("load", network=name, size=size, path=path)
         for batch, threads in sizes if bench.full else sizes[:2]:
+
             def own():
                 flags = ["--model", name, "--batch-size", batch, "--threads", threads]
                 return bench.pelage("bench", "inference", *flags)["inference"][0]["images_per_second"]
@@ -35,5 +37,7 @@ def measure(bench):
             bar = bars[batch == 1]
             yield row(
                 f"{title}, {size} px, batch {batch}, {threads} thread{'s' * (threads > 1)}",
-                turns(contestants, 5 if bench.full else 3), bars={"ONNX Runtime": bar} if bar else {},
-                charted=batch > 1)
+                turns(contestants, 5 if bench.full else 3),
+                bars={"ONNX Runtime": bar} if bar else {},
+                charted=batch > 1,
+            )

@@ -1,5 +1,6 @@
-"""`inspect` on all pictures (sizes, formats, unreadable files, exact and near duplicates, leaks), the whole process, beside
-imagededup's perceptual hash of the same files and its search for duplicates, its start left out."""
+"""`inspect` on all pictures (sizes, formats, unreadable files, exact and near duplicates, leaks), the whole process,
+beside imagededup's perceptual hash of the same files and its search for duplicates, its start left out."""
+
 import pathlib
 
 from works.common import row, timed, turns
@@ -14,7 +15,9 @@ def measure(bench):
 
     def own():
         turn = len(counted)
-        return timed(lambda: counted.append(bench.pelage("inspect", folder, PELAGE_CACHE=f"{bench.scratch}/inspect-{turn}")))
+        return timed(
+            lambda: counted.append(bench.pelage("inspect", folder, PELAGE_CACHE=f"{bench.scratch}/inspect-{turn}"))
+        )
 
     contestants = {"pelage": own}
     if peer := bench.start("imagededup", "inspection_imagededup.py"):

@@ -1,5 +1,6 @@
-"""Frozen networks with random weights in int8, beside ONNX Runtime's int8 (per channel, U8S8, the faster of its two formats)
-and f32 of pelage. Ranges are from noise on both sides: speed does not depend on them."""
+"""Frozen networks with random weights in int8, beside ONNX Runtime's int8 (per channel, U8S8, the faster of its two
+formats) and f32 of pelage. Ranges are from noise on both sides: speed does not depend on them."""
+
 from works.common import Skip, row, turns
 
 TITLE, UNIT = "Speed in int8", "images/s"
@@ -18,6 +19,7 @@ def measure(bench):
         torch.ask("load", network=name, size=224, path=path)
         forms = onnx.ask("quantize", path=path, into=folder)
         for batch in (1, 16):
+
             def own(precision):
                 flags = ["--model", name, "--batch-size", batch, "--threads", threads, "--precision", precision]
                 return bench.pelage("bench", "inference", *flags)["inference"][0]["images_per_second"]
@@ -29,5 +31,9 @@ def measure(bench):
                 "ONNX Runtime int8": lambda: onnx.ask("rate", path=forms[fastest], batch=batch, threads=threads),
                 "pelage f32": lambda: own("f32"),
             }
-            yield row(f"{title}, 224 px, batch {batch}, {threads} threads", turns(contestants, 3),
-                      bars={"ONNX Runtime int8": 1.0}, tried=tried)
+            yield row(
+                f"{title}, 224 px, batch {batch}, {threads} threads",
+                turns(contestants, 3),
+                bars={"ONNX Runtime int8": 1.0},
+                tried=tried,
+            )

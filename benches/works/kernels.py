@@ -1,6 +1,7 @@
-"""`pelage bench kernels`, with the CPU's best instruction set and with AVX2, beside the multiply-add peak. Operations are
-counted as in direct convolution, so that Winograd's layers and gradients over winners alone can exceed the peak. Blocks run
-on 32 pictures, the first one's backward step without the gradient of its input; convolutions on two."""
+"""`pelage bench kernels`, with the CPU's best instruction set and with AVX2, beside the multiply-add peak. Operations
+are counted as in direct convolution, so that Winograd's layers and gradients over winners alone can exceed the peak.
+Blocks run on 32 pictures, the first one's backward step without the gradient of its input; convolutions on two."""
+
 import platform
 
 from works.common import row, turns
@@ -23,6 +24,8 @@ def measure(bench):
     turns(contestants, 3 if bench.full else 1)
     for kernel in kinds["pelage"][0]:
         values = {name: [one[kernel]["gflops"] for one in rounds] for name, rounds in kinds.items()}
-        shares = {f"of peak, {name}": sorted(one[kernel]["share_of_peak"] for one in rounds)[len(rounds) // 2]
-                  for name, rounds in kinds.items()}
+        shares = {
+            f"of peak, {name}": sorted(one[kernel]["share_of_peak"] for one in rounds)[len(rounds) // 2]
+            for name, rounds in kinds.items()
+        }
         yield row(kernel, values) | {"ratios": {}, "shares": shares}

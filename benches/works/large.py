@@ -1,6 +1,7 @@
-"""Photographs of 12 megapixels down to the 150 px that a network takes. pelage's time is the whole process of `predict`,
-prediction included; TensorFlow's is `image_dataset_from_directory`, which decodes and resizes on all cores, its start left
-out."""
+"""Photographs of 12 megapixels down to the 150 px that a network takes. pelage's time is the whole process of
+`predict`, prediction included; TensorFlow's is `image_dataset_from_directory`, which decodes and resizes on all cores,
+its start left out."""
+
 from works.common import Skip, row, timed, turns
 
 TITLE, UNIT = "Large photographs", "pictures/s"
@@ -20,4 +21,7 @@ def measure(bench):
         return COUNT / timed(lambda: bench.pelage("predict", run, folder / "class", "--threads", bench.threads))
 
     contestants = {"pelage": own, "TensorFlow": lambda: COUNT / peer.ask("read", folder=folder)}
-    yield row(f"{COUNT} JPEGs of 12 megapixels, {megabytes:.1f} MB each", turns(contestants, 5 if bench.full else 3, warm_up=True))
+    yield row(
+        f"{COUNT} JPEGs of 12 megapixels, {megabytes:.1f} MB each",
+        turns(contestants, 5 if bench.full else 3, warm_up=True),
+    )

@@ -1,5 +1,6 @@
-"""The largest resident memory of `pelage train`, 150 px, batches of 32, four epochs of 400 pictures: the whole process, as
-the system counts it."""
+"""The largest resident memory of `pelage train`, 150 px, batches of 32, four epochs of 400 pictures: the whole
+process, as the system counts it."""
+
 import os, subprocess
 
 from works.common import Skip, row, turns

@@ -1,6 +1,7 @@
-"""The Python package beside the binary on the same pictures, by MobileNetV2 (random weights): `pelage predict` as a process
-of its own, `import pelage; pelage.open(RUN).predict(paths)` as one, and the same call where the model is open. The package
-is that of the peers' Python (the wheel by `.ci/wheel`). The answers must be the same."""
+"""The Python package beside the binary on the same pictures, by MobileNetV2 (random weights): `pelage predict` as a
+process of its own, `import pelage; pelage.open(RUN).predict(paths)` as one, and the same call where the model is open.
+The package is that of the peers' Python (the wheel by `.ci/wheel`). The answers must be the same."""
+
 import json, subprocess
 
 from works.common import Skip, row, told, timed, turns

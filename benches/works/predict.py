@@ -1,4 +1,5 @@
 """`pelage predict` of one picture as a new process, from its start to its end. Files are in the page cache."""
+
 from works.common import row, timed, turns
 
 TITLE, UNIT = "One picture, a new process", "ms"

@@ -1,7 +1,8 @@
-"""`pelage serve` beside FastAPI with uvicorn, ONNX Runtime and Pillow, which compute what `pelage export onnx` wrote of the
-same model (random weights but for cnn3): 32 connections on loopback, each of which sends a picture and waits for the answer.
-Client and server share the cores. The peer runs as as many workers of one thread as there are cores and as one of all
-threads; the faster is shown. Wants `wrk`, which Debian has."""
+"""`pelage serve` beside FastAPI with uvicorn, ONNX Runtime and Pillow, which compute what `pelage export onnx` wrote
+of the same model (random weights but for cnn3): 32 connections on loopback, each of which sends a picture and waits
+for the answer. Client and server share the cores. The peer runs as as many workers of one thread as there are cores
+and as one of all threads; the faster is shown. Wants `wrk`, which Debian has."""
+
 import pathlib, re, shutil, socket, statistics, subprocess, time, urllib.request
 
 from works.common import PEERS, Skip, row, turns
@@ -37,8 +38,12 @@ def measure(bench):
     (bench.scratch / "files.txt").write_text("\n".join(map(str, files)))
     script = bench.scratch / "post.lua"
     script.write_text(SCRIPT % (bench.scratch / "files.txt"))
-    titles = {None: "cnn3, 150 px", "mobilenet_v2": "MobileNetV2, 224 px", "efficientnet_lite0": "EfficientNet-Lite0, 224 px"}
-    for backbone, title in list(titles.items())[:3 if bench.full else 1]:
+    titles = {
+        None: "cnn3, 150 px",
+        "mobilenet_v2": "MobileNetV2, 224 px",
+        "efficientnet_lite0": "EfficientNet-Lite0, 224 px",
+    }
+    for backbone, title in list(titles.items())[: 3 if bench.full else 1]:
         run, model = bench.model(backbone), bench.scratch / f"serving-{backbone}.onnx"
         bench.say("export", "onnx", run, "--out", model, "--force")
         details = {}
@@ -49,7 +54,15 @@ def measure(bench):
             return rate
 
         def peer(workers, threads):
-            command = [bench.python, "-m", "uvicorn", "serving_fastapi:app", "--no-access-log", "--workers", str(workers)]
+            command = [
+                bench.python,
+                "-m",
+                "uvicorn",
+                "serving_fastapi:app",
+                "--no-access-log",
+                "--workers",
+                str(workers),
+            ]
             kind = f"FastAPI, {workers} x {threads}"
             return kind, lambda: loaded(kind, command, MODEL=str(model), THREADS=str(threads))
 
@@ -57,23 +70,29 @@ def measure(bench):
         contestants = {"pelage": own} | dict([peer(bench.threads, 1), peer(1, bench.threads)])
         values = turns(contestants, 3)
         best = max((kind for kind in contestants if kind != "pelage"), key=lambda kind: statistics.median(values[kind]))
-        times = {f"{what}, {name}": statistics.median(one[key] for one in details[kind])
-                 for what, key in [("median, ms", "median_ms"), ("99th percentile, ms", "p99_ms"),
-                                   ("first answer, ms", "first_answer_ms")]
-                 for name, kind in [("pelage", "pelage"), ("FastAPI", best)]}
+        times = {
+            f"{what}, {name}": statistics.median(one[key] for one in details[kind])
+            for what, key in [
+                ("median, ms", "median_ms"),
+                ("99th percentile, ms", "p99_ms"),
+                ("first answer, ms", "first_answer_ms"),
+            ]
+            for name, kind in [("pelage", "pelage"), ("FastAPI", best)]
+        }
         shown = {"pelage": values["pelage"], "FastAPI": values[best]}
         yield row(title, shown, times=times, fastest_peer=best, all_rounds=values, details=details)
 
 
 def serve(command, environment, picture, script):
-    """Milliseconds from a server's start to its first answer; under load its requests per second, and the median and the
-    99th percentile of their milliseconds."""
+    """Milliseconds from a server's start to its first answer; under load its requests per second, and the median and
+    the 99th percentile of their milliseconds."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
     address, body, start = f"http://127.0.0.1:{port}", pathlib.Path(picture).read_bytes(), time.perf_counter()
-    server = subprocess.Popen([*command, "--port", port], env=environment, cwd=PEERS,
-                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    server = subprocess.Popen(
+        [*command, "--port", port], env=environment, cwd=PEERS, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     try:
         while True:
             try:

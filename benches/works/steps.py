@@ -1,4 +1,6 @@
-"""Training steps of all layers, from pixels in memory to the updated weights: forward, loss, backward, SGD with momentum."""
+"""Training steps of all layers, from pixels in memory to the updated weights: forward, loss, backward, SGD with
+momentum."""
+
 from works.common import row, turns
 
 TITLE, UNIT = "Training steps", "images/s"
@@ -16,6 +18,7 @@ def measure(bench):
     torch = bench.start("PyTorch", "step_torch.py")
     keras = bench.start("Keras", "step_keras.py", THREADS=str(bench.threads))
     for name, title, size, batch, bars in NETWORKS if bench.full else NETWORKS[::2]:
+
         def own():
             flags = ["--model", name, "--image-size", size, "--batch-size", batch, "--threads", bench.threads]
             return bench.pelage("bench", "steps", *flags)["steps"][0]["images_per_second"]
