@@ -17,6 +17,7 @@ flow = dict(target_size=(150, 150), batch_size=32, class_mode="categorical")
 training = ImageDataGenerator(rescale=1 / 255.0, shear_range=11.46, zoom_range=0.2, horizontal_flip=True)
 training = training.flow_from_directory(root + "/train", **flow)
 validation = ImageDataGenerator(rescale=1 / 255.0).flow_from_directory(root + "/validation", shuffle=False, **flow)
+training.workers = validation.workers = os.cpu_count()
 model = keras.Sequential(
     [
         L.Input((150, 150, 3)),

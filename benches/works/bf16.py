@@ -20,6 +20,6 @@ def measure(bench):
         }
         yield row(
             f"{title}, 224 px, batch 16, {bench.threads} threads",
-            turns(contestants, 5 if bench.full else 3),
+            turns(contestants, bench.rounds(5, 3)),
             bars={"pelage f32": 1.5},
         )

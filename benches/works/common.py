@@ -16,18 +16,22 @@ class Bench:
     """One run of the harness: what is measured, and how much of it. `scratch` is an empty folder, `pictures` some of
     those under `data`, a folder with train/CLASS and validation/CLASS, or None."""
 
-    def __init__(self, binary, python, data, full, scratch):
+    def __init__(self, binary, python, data, full, scratch, rounds=None):
         self.binary, self.python, self.full = str(pathlib.Path(binary).resolve()), python, full
         self.folder, self.scratch = data, pathlib.Path(scratch)
         self.threads = len(os.sched_getaffinity(0))
         self.environment = os.environ | {"PELAGE_CACHE": f"{scratch}/cache"}
-        self.skipped, self.started, self.models = [], [], {}
+        self.skipped, self.started, self.models, self.asked_rounds = [], [], {}, rounds
 
     @property
     def data(self):
         if self.folder is None:
             raise Skip("no pictures: --data names an organized folder of them")
         return self.folder
+
+    def rounds(self, full, quick):
+        """How many rounds: as asked, or as a work has it."""
+        return self.asked_rounds or (full if self.full else quick)
 
     def skip(self, what, reason):
         self.skipped.append({"what": what, "reason": str(reason)})

@@ -27,7 +27,7 @@ def measure(bench):
             raise Skip(f"epoch_keras.py: {told(ran.stderr)}")
         return tuple(json.loads(ran.stdout.splitlines()[-1]))
 
-    values = turns({"pelage": own, "Keras": keras}, 2 if bench.full else 1)
+    values = turns({"pelage": own, "Keras": keras}, bench.rounds(2, 1))
     for epoch, (what, bar) in enumerate([("first epoch", 4), ("second epoch", 6)]):
         yield row(
             what,

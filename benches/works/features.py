@@ -30,4 +30,9 @@ def measure(bench):
         if peer and (path.exists() or script == "features_torch.py"):
             chosen[name] = peer.ask("load", files=files, threads=bench.threads, path=path)
             contestants[name] = lambda peer=peer: peer.ask("rate")
-    yield row(f"{len(files)} JPEGs by MobileNetV2", turns(contestants, 3), bars=BARS, workers_and_threads=chosen)
+    yield row(
+        f"{len(files)} JPEGs by MobileNetV2",
+        turns(contestants, bench.rounds(3, 3)),
+        bars=BARS,
+        workers_and_threads=chosen,
+    )

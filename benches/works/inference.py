@@ -37,7 +37,7 @@ def measure(bench):
             bar = bars[batch == 1]
             yield row(
                 f"{title}, {size} px, batch {batch}, {threads} thread{'s' * (threads > 1)}",
-                turns(contestants, 5 if bench.full else 3),
+                turns(contestants, bench.rounds(5, 3)),
                 bars={"ONNX Runtime": bar} if bar else {},
                 charted=batch > 1,
             )

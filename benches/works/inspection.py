@@ -22,7 +22,7 @@ def measure(bench):
     contestants = {"pelage": own}
     if peer := bench.start("imagededup", "inspection_imagededup.py"):
         contestants["imagededup"] = lambda: peer.ask("look", folder=folder, workers=bench.threads)
-    values = turns(contestants, 3 if bench.full else 2)
+    values = turns(contestants, bench.rounds(3, 2))
     yield row(f"{pictures(folder)} pictures", values, less=True, bars={"imagededup": 3})
 
 

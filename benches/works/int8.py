@@ -33,7 +33,7 @@ def measure(bench):
             }
             yield row(
                 f"{title}, 224 px, batch {batch}, {threads} threads",
-                turns(contestants, 3),
+                turns(contestants, bench.rounds(3, 3)),
                 bars={"ONNX Runtime int8": 1.0},
                 tried=tried,
             )

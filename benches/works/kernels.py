@@ -21,7 +21,7 @@ def measure(bench):
     kinds, contestants = {}, {"pelage": kept("pelage")}
     if platform.machine() == "x86_64":
         contestants["pelage, AVX2"] = kept("pelage, AVX2", PELAGE_ISA="avx2")
-    turns(contestants, 3 if bench.full else 1)
+    turns(contestants, bench.rounds(3, 1))
     for kernel in kinds["pelage"][0]:
         values = {name: [one[kernel]["gflops"] for one in rounds] for name, rounds in kinds.items()}
         shares = {

@@ -23,5 +23,5 @@ def measure(bench):
     contestants = {"pelage": own, "TensorFlow": lambda: COUNT / peer.ask("read", folder=folder)}
     yield row(
         f"{COUNT} JPEGs of 12 megapixels, {megabytes:.1f} MB each",
-        turns(contestants, 5 if bench.full else 3, warm_up=True),
+        turns(contestants, bench.rounds(5, 3), warm_up=True),
     )

@@ -24,4 +24,4 @@ def measure(bench):
             raise Skip(f"pelage train ended with {running.returncode}")
         return used.ru_maxrss / 1024
 
-    yield row("pelage train, cnn3", turns({"pelage": own}, 3), less=True, bars={"pelage": 160})
+    yield row("pelage train, cnn3", turns({"pelage": own}, bench.rounds(3, 3)), less=True, bars={"pelage": 160})

@@ -32,7 +32,7 @@ def measure(bench):
         "Python, a process": lambda: len(paths) / timed(process),
         "Python, model open": lambda: len(paths) / peer.ask("predict"),
     }
-    values = turns(contestants, 3, warm_up=True)
+    values = turns(contestants, bench.rounds(3, 3), warm_up=True)
     truth = {answer["path"]: dict(answer["classes"]) for answer in answers[-1]}
     apart = max(abs(truth[path][name] - value) for path, name, value in peer.ask("answers"))
     yield row(f"{len(paths)} JPEGs by MobileNetV2", values, largest_difference=apart)

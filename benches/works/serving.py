@@ -68,7 +68,7 @@ def measure(bench):
 
         own = lambda: loaded("pelage", [bench.binary, "serve", str(run)])
         contestants = {"pelage": own} | dict([peer(bench.threads, 1), peer(1, bench.threads)])
-        values = turns(contestants, 3)
+        values = turns(contestants, bench.rounds(3, 3))
         best = max((kind for kind in contestants if kind != "pelage"), key=lambda kind: statistics.median(values[kind]))
         times = {
             f"{what}, {name}": statistics.median(one[key] for one in details[kind])

@@ -23,11 +23,16 @@ def measure(bench):
             flags = ["--model", name, "--image-size", size, "--batch-size", batch, "--threads", bench.threads]
             return bench.pelage("bench", "steps", *flags)["steps"][0]["images_per_second"]
 
-        contestants = {"pelage": own}
+        contestants, compiled = {"pelage": own}, None
         if keras and "Keras" in bars:
-            keras.ask("load", network=name, size=size, batch=batch)
+            compiled = keras.ask("load", network=name, size=size, batch=batch)
             contestants["Keras"] = lambda: keras.ask("rate")
         if torch:
             torch.ask("load", network=name, size=size, batch=batch, threads=bench.threads)
             contestants["PyTorch"] = lambda: torch.ask("rate")
-        yield row(f"{title}, {size} px, batch {batch}", turns(contestants, 5 if bench.full else 3), bars=bars)
+        yield row(
+            f"{title}, {size} px, batch {batch}",
+            turns(contestants, bench.rounds(5, 3)),
+            bars=bars,
+            keras_by_xla=compiled,
+        )

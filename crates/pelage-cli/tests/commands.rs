@@ -304,4 +304,14 @@ fn a_measurement_is_one_document_with_its_machine() {
     assert_eq!(batches, [1, 16]);
     assert!(measured.get("kernels").is_none(), "only what was asked for");
     assert!(fail(folder.path(), &["bench", "everything"], 2).contains("kernels"));
+
+    let sized = |px| {
+        let asked = "bench inference steps --model cnn3 --batch-size 1 --threads 1 --json --image-size";
+        asked.split(' ').chain([px]).collect::<Vec<_>>()
+    };
+    let measured: serde_json::Value = serde_json::from_str(&succeed(folder.path(), &sized("36"))).unwrap();
+    assert_eq!(measured["inference"][0]["size"], 36);
+    assert_eq!(measured["steps"][0]["size"], 36);
+    let refused = fail(folder.path(), &sized("4"), 2);
+    assert!(refused.contains("cnn3: its input size 4x4"), "{refused}");
 }

@@ -36,7 +36,8 @@ impl Throughput {
 /// One that the network does not take.
 pub(super) fn side(architecture: Architecture, asked: Option<usize>) -> Result<usize> {
     if let Some(side) = asked {
-        architecture.check_size([side; 2]).map_err(Error::Settings)?;
+        let refused = |reason| Error::Settings(format!("{}: {reason}", architecture.name()));
+        architecture.check_size([side; 2]).map_err(refused)?;
         return Ok(side);
     }
     Ok(match architecture {
