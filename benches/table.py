@@ -44,7 +44,8 @@ def table(work):
         if (bar := row["bars"].get(contestants[0])) and row["medians"][contestants[0]] <= bar:
             medians[0] = f"**{medians[0]}**"
         found = [ratio(row, name) if name in row["ratios"] else "" for name in ratios]
-        told = ", ".join(f"{bar:g} x" if name in row["ratios"] else f"{bar:g}" for name, bar in row["bars"].items())
+        told = [f"{bar:g} x" if name in row["ratios"] else f"{bar:g}" for name, bar in row["bars"].items()]
+        told = ", ".join(dict.fromkeys(told))
         shown = have("shares", lambda value: f"{100 * value:.0f} %") + have("times", number)
         lines.append(cells([row["what"], *medians, *found, *[told] * bars, *shown]))
     return lines

@@ -161,8 +161,8 @@ def row(what, values, less=False, bars={}, **extra):
     return {"what": what, "rounds": values, "medians": medians, "ratios": ratios, "bars": bars, **extra}
 
 
-def now():
-    return datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
+def moment(seconds):
+    return datetime.datetime.fromtimestamp(seconds, datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
 
 
 def output(*command):
@@ -172,16 +172,22 @@ def output(*command):
         return None
 
 
-def busy():
-    """The share of all cores that other processes take, over half a second in which this one sleeps."""
+def others():
+    """From now on: a function that tells which share of all cores other processes have taken since. It counts the peers
+    as others until they have ended."""
 
-    def spent():
-        values = [int(value) for value in pathlib.Path("/proc/stat").read_text().splitlines()[0].split()[1:9]]
-        return sum(values), values[3] + values[4]
+    def ticks():
+        user, nice, system, idle, wait, *rest = pathlib.Path("/proc/stat").read_text().splitlines()[0].split()[1:9]
+        busy = sum(map(int, (user, nice, system, *rest)))
+        return busy - sum(os.times()[:4]) * os.sysconf("SC_CLK_TCK"), busy + int(idle) + int(wait)
 
-    (before, idle), _ = spent(), time.sleep(0.5)
-    after, idle_then = spent()
-    return round(1 - (idle_then - idle) / max(after - before, 1), 3)
+    before = ticks()
+
+    def share():
+        after = ticks()
+        return round(max(after[0] - before[0], 0) / max(after[1] - before[1], 1), 3)
+
+    return share
 
 
 def machine(bench):
@@ -198,7 +204,7 @@ def machine(bench):
         "peak_gflops": looked["peak_gflops"],
         "cores": bench.threads,
         "memory_gib": round(memory / 2**20, 1),
-        "system": platform.platform(),
+        "system": " ".join([platform.system(), platform.machine(), *platform.libc_ver()]),
     }
 
 
@@ -216,5 +222,6 @@ print(json.dumps(found))"""
     return {
         "rustc": output("rustc", "--version"),
         "binary": bench.say("--version").strip(),
+        "binary_built": moment(os.path.getmtime(bench.binary)),
         "peers": peers and json.loads(peers),
     }
