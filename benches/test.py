@@ -21,7 +21,7 @@ elif sys.argv[1] == "bench":
 else:
     print("pelage stub")
 """
-PAGE = "# Page\n\n<!-- drawn: kernels -->\n<!-- end -->\n\n<!-- drawn: hand -->\n<!-- end -->\n"
+PAGE = "# Page\n\n<!-- drawn: kernels -->\n<!-- end -->\n\n<!-- drawn: bf16 -->\n<!-- end -->\n\n<!-- drawn: hand -->\n<!-- end -->\n"
 HAND = {
     "kind": "written",
     "about": "by hand",
@@ -89,13 +89,15 @@ class Harness(unittest.TestCase):
             self.assertEqual(draw("--check").returncode, 1, "the page is empty")
             self.assertEqual(draw().returncode, 0)
             text = page.read_text()
-            for cell in ("| 3x3 | 100 |", "50 %", "| c | 12 % |", "A note of 3 ms.", "by hand"):
+            for cell in ("| 3x3 | 100 |", "50 %", "| c | 12 % |", "A note of 3 ms.", "by hand", "no bf16"):
                 self.assertIn(cell, text)
             self.assertEqual(draw("--check").returncode, 0)
             page.write_text(text.replace("| 3x3 | 100 |", "| 3x3 | 101 |"))
             self.assertIn("is not what", draw("--check").stderr)
             page.write_text(text + "\nTwice as fast, 12 ms.\n")
             self.assertIn("outside of the drawn parts", draw("--check").stderr)
+            page.write_text(text.replace("drawn: hand", "drawn: nobody"))
+            self.assertIn("wants nobody", draw("--check").stderr)
             page.write_text(text[: text.index("<!-- drawn: hand -->")])
             self.assertIn("no part for hand", draw("--check").stderr)
 

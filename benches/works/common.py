@@ -121,7 +121,10 @@ class Peer:
         return answer["value"]
 
     def stop(self):
-        self.process.stdin.close()
+        try:
+            self.process.stdin.close()
+        except OSError:
+            pass  # It ended before.
         self.process.wait()
 
 
