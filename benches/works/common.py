@@ -13,11 +13,13 @@ class Skip(Exception):
 
 
 class Bench:
-    """One run of the harness: what is measured, and how much of it. `scratch` is an empty folder, `pictures` some of
-    those under `data`, a folder with train/CLASS and validation/CLASS, or None."""
+    """One run of the harness: `binary` beside the peers of `python`, on the pictures of `data` (train/CLASS and
+    validation/CLASS) if there are any, in the empty folder `scratch`."""
 
     def __init__(self, binary, python, data, full, scratch, rounds=None):
-        self.binary, self.python, self.full = str(pathlib.Path(binary).resolve()), python, full
+        # Servers run in another folder. An environment's Python is a link that must stay one.
+        self.binary, self.python = (os.path.abspath(path) if os.sep in str(path) else path for path in (binary, python))
+        self.full = full
         self.folder, self.scratch = data, pathlib.Path(scratch)
         self.threads = len(os.sched_getaffinity(0))
         self.environment = os.environ | {"PELAGE_CACHE": f"{scratch}/cache"}
@@ -130,7 +132,7 @@ class Peer:
 
 def told(text):
     """What a message says in a line: of Python's the last one, of others the first."""
-    lines = [line.strip() for line in text.splitlines() if line.strip()] or ["no word"]
+    lines = [line.strip().removeprefix("error: ") for line in text.splitlines() if line.strip()] or ["no word"]
     return lines[-1] if any(line.startswith("Traceback") for line in lines) else lines[0]
 
 
