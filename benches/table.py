@@ -15,6 +15,13 @@ def ratio(row, name):
     return f"**{found:.2f} x**" if bar and found >= bar else f"{found:.2f} x"
 
 
+def own(row, unit=""):
+    """The first contestant's median, bold where it has reached a bar for its own value, of which less is better."""
+    name, value = next(iter(row["medians"].items()))
+    text = f"{number(value)} {unit}".strip()
+    return f"**{text}**" if value <= row["bars"].get(name, -1) else text
+
+
 def line(row, unit):
     """A row in one line of text."""
     said = ", ".join(f"{name} {number(value)}" for name, value in row["medians"].items())
@@ -40,9 +47,7 @@ def table(work):
     for row in rows:
         have = lambda key, text: [text(row[key][name]) if name in row.get(key, {}) else "" for name in ordered(key)]
         medians = have("medians", number)
-        # A bar of the first contestant is one for its own value, of which less is better.
-        if (bar := row["bars"].get(contestants[0])) and row["medians"][contestants[0]] <= bar:
-            medians[0] = f"**{medians[0]}**"
+        medians[0] = own(row)
         found = [ratio(row, name) if name in row["ratios"] else "" for name in ratios]
         told = [f"{bar:g} x" if name in row["ratios"] else f"{bar:g}" for name, bar in row["bars"].items()]
         told = ", ".join(dict.fromkeys(told))

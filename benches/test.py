@@ -48,6 +48,9 @@ class Harness(unittest.TestCase):
         self.assertEqual(common.row("times", values, less=True)["ratios"], {"peer": 2.5})
         self.assertEqual(common.row("rates", values)["ratios"], {"peer": 0.4})
         reached = common.row("times", values, less=True, bars={"peer": 2.5, "absent": 9})
+        self.assertEqual(
+            table.own(common.row("size", {"pelage": [9.0]}, less=True, bars={"pelage": 9}), "MiB"), "**9 MiB**"
+        )
         self.assertEqual((table.ratio(reached, "peer"), reached["bars"]), ("**2.50 x**", {"peer": 2.5}))
 
     def test_a_document_is_the_same_value(self):
