@@ -5,7 +5,7 @@ use std::path::Path;
 
 use browser::Browser;
 use common::{data, stripes, succeed, trained};
-use look::{TABLE, answers, look};
+use look::{TABLE, answers, choose_language, look};
 use serde_json::{Value, json};
 use server::Server;
 
@@ -358,6 +358,14 @@ fn a_search_is_watched_as_it_goes_on() {
     assert_eq!(browser.run(scrolled), 40);
     let slices = browser.run("return document.querySelectorAll('#search-part .slices circle').length");
     assert!(slices.as_u64().unwrap() > 14 * 10, "{slices}");
+    // What its best settings come to with another seed is told as well; fixed texts in either language.
+    let again = "search --resume searches/one --confirm 1";
+    succeed(folder.path(), &again.split(' ').collect::<Vec<_>>());
+    browser
+        .wait("return document.querySelector('#search-part').textContent.includes('Trained again with another seed')");
+    choose_language(&browser, "zh");
+    let headings = "return [...document.querySelectorAll('#search-part h2')].map((one) => one.textContent).join()";
+    assert_eq!(browser.run(headings), "最佳试验,目前最佳,平行坐标,什么最重要,切面");
     look(&browser, "serve-search");
     for (width, scheme) in [(360, "dark"), (360, "light"), (1600, "dark"), (1600, "light")] {
         browser.screen(width, 1000, scheme);

@@ -108,6 +108,17 @@ fn a_search_tries_pauses_goes_on_and_tells() {
     let confirmed = document(folder, "search --resume s --confirm 2");
     assert_eq!(confirmed["confirmed"]["runs"].as_array().unwrap().len(), 2);
     assert_eq!(confirmed["trials"].as_array().unwrap().len(), 10);
+    // It is kept, for whoever looks at the search only.
+    let kept = pelage::search::Search::read(&folder.join("s"))
+        .unwrap()
+        .report()
+        .unwrap();
+    assert_eq!(kept.confirmed.as_ref().map(|confirmed| confirmed.runs.len()), Some(2));
+    assert!(
+        kept.note().contains("Trained again with 2 other seeds"),
+        "{}",
+        kept.note()
+    );
     let told = succeed(folder, &["search", "--resume", "s"]);
     assert!(
         told.contains("learning_rate")

@@ -31,14 +31,18 @@ for (let text = texts.nextNode(); text; text = texts.nextNode())
 return faults;
 "#;
 
+pub(crate) fn choose_language(browser: &Browser, language: &str) {
+    browser.run(&format!(
+        "const choice = document.querySelector('#language'); choice.value = '{language}'; \
+         choice.dispatchEvent(new Event('change'));"
+    ));
+}
+
 /// At both widths, in both schemes and languages.
 pub(crate) fn look(browser: &Browser, name: &str) {
     for (language, words) in [("zh", "zh-CN"), ("en", "en")] {
-        let choose = format!(
-            "const choice = document.querySelector('#language'); choice.value = '{language}'; \
-             choice.dispatchEvent(new Event('change')); return document.documentElement.lang;"
-        );
-        assert_eq!(browser.run(&choose), words);
+        choose_language(browser, language);
+        assert_eq!(browser.run("return document.documentElement.lang"), words);
         for (width, height, scheme) in [(360, 800, "dark"), (1600, 1000, "light")] {
             browser.screen(width, height, scheme);
             assert_eq!(browser.run(FAULTS), json!([]), "{name} at {width} in {language}");

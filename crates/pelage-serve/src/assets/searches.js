@@ -2,7 +2,7 @@
 
 import { find, make, pairs } from "./dom.js";
 import { ask, query, watch } from "./server.js";
-import { count, date, text } from "./text.js";
+import { count, date, text, translate } from "./text.js";
 
 const searches = new Map();
 let chosen = "";
@@ -51,6 +51,7 @@ async function part() {
     if (name === chosen) {
       const scrolled = [...place.querySelectorAll(".wide")].map((wide) => wide.scrollLeft);
       place.replaceChildren(...new DOMParser().parseFromString(html, "text/html").body.childNodes);
+      translate(place);
       for (const [i, wide] of place.querySelectorAll(".wide").entries()) {
         wide.tabIndex = 0;
         wide.scrollLeft = scrolled[i] ?? 0;

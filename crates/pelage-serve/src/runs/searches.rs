@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
 
 use pelage::runs::folder::CHECKPOINT;
+use pelage::search::confirm::CONFIRMED;
 use pelage::search::journal::Journal;
 use pelage::search::study::{self, Trial, best_first};
 use pelage::search::{Report, Search};
@@ -63,6 +64,8 @@ pub struct Best {
     pub epochs: usize,
 }
 
+type Stamp = [Option<(u64, SystemTime)>; 2];
+
 /// What was read of a search, until its record changes.
 #[derive(Debug)]
 pub(crate) struct Read {
@@ -70,25 +73,26 @@ pub(crate) struct Read {
     trials: Vec<Trial>,
     /// Made for whoever looks at it, since that takes longer than counting; or why it cannot be.
     report: OnceLock<Result<Report, String>>,
-    /// The length of the record, and when it was written.
-    stamp: Option<(u64, SystemTime)>,
+    /// The lengths of the record and of what other seeds came to, and when they were written.
+    stamp: Stamp,
 }
 
 impl Read {
     /// The search in `folder`, read anew if its record is not what it was `before`; none that cannot be read.
     pub(super) fn of(folder: &Path, before: Option<Arc<Read>>) -> Option<Arc<Read>> {
-        let stamp = |path: PathBuf| {
+        let of = |path: PathBuf| {
             let about = path.metadata().ok()?;
             Some((about.len(), about.modified().ok()?))
         };
+        let stamp = |search: &Search| [search.record(), search.folder.join(CONFIRMED)].map(of);
         if let Some(before) = before
-            && stamp(before.search.record()) == before.stamp
+            && stamp(&before.search) == before.stamp
         {
             return Some(before);
         }
         let search = Search::read(folder).ok()?;
         // Before it is read: what is added meanwhile is read the next time.
-        let stamp = stamp(search.record());
+        let stamp = stamp(&search);
         let trials = Journal::read(&search.record()).ok()?.trials().to_vec();
         let report = OnceLock::new();
         Some(Arc::new(Read {
@@ -108,7 +112,8 @@ impl Read {
     pub(super) fn status(&self, name: String) -> SearchStatus {
         let (search, settings) = (&self.search, &self.search.settings);
         let mut trials = Trials::default();
-        let mut updated = written(&search.record()).unwrap_or(0.0);
+        let files = [search.record(), search.folder.join(CONFIRMED)];
+        let mut updated = files.iter().filter_map(|file| written(file)).fold(0.0, f64::max);
         for trial in &self.trials {
             *match trial.state {
                 study::State::Running => {

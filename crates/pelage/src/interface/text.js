@@ -46,8 +46,12 @@ const words = {
     trialsThat: "{0} {1}", trialsOf: "Trial {0} of {1}", bestSoFar: "Best so far",
     bestTrial: "trial {0}: {1} {2} after {3} epochs", "validation-loss": "validation loss",
     "validation-accuracy": "validation accuracy", "trial-running": "training", "trial-complete": "complete",
-    "trial-paused": "paused", "trial-pruned": "pruned", "trial-failed": "failed",
-
+    "trial-paused": "paused", "trial-pruned": "pruned", "trial-failed": "failed", trial: "trial", epochs: "epochs",
+    trialState: "state", theBest: "The best", parallel: "Parallel coordinates", slices: "Slices",
+    parallelHint: "A line is a trial: the best tenth strong, the best third blue. What does not apply to a trial runs below the axis.",
+    slicesHint: "A dot is a trial: its value over one setting, all others as they were. The worst tenth lies at the edge.",
+    importance: "What matters",
+    importanceHint: "Permutation importance: how much worse a random forest predicts the place of a trial among all, once the values of a setting are exchanged among the trials; as shares of all settings.",
   },
   zh: {
     skip: "跳到内容", views: "视图", language: "语言", try: "试一试", model: "模型", models: "模型",
@@ -86,7 +90,10 @@ const words = {
     trialsThat: "{1} {0} 个", trialsOf: "第 {0} 个试验，共 {1} 个", bestSoFar: "目前最佳",
     bestTrial: "试验 {0}：{1} {2}，{3} 轮之后", "validation-loss": "验证损失", "validation-accuracy": "验证准确率",
     "trial-running": "训练中", "trial-complete": "已完成", "trial-paused": "已暂停", "trial-pruned": "已放弃",
-    "trial-failed": "已失败",
+    "trial-failed": "已失败", trial: "试验", epochs: "轮数", trialState: "状态", theBest: "最佳试验", parallel: "平行坐标",
+    slices: "切面", parallelHint: "每条线是一次试验：最好的十分之一为粗线，最好的三分之一为蓝色。不适用于该试验的设置画在轴的下方。",
+    slicesHint: "每个点是一次试验：横轴为一项设置，其余设置各随其试验。最差的十分之一落在边缘。", importance: "什么最重要",
+    importanceHint: "置换重要性：在各次试验之间交换一项设置的取值之后，随机森林对试验名次的预测变差多少；以占全部设置的比例表示。",
   },
 };
 

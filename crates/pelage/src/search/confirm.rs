@@ -7,7 +7,7 @@
 use std::path::{Path, PathBuf};
 
 use pelage_data::Progress;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::settings::Search;
 use super::study::{Trial, best_first};
@@ -15,10 +15,13 @@ use super::trial::values;
 use crate::compare::{self, Difference};
 use crate::runs::folder;
 use crate::train::{Control, EndReason, Event, Recipe};
-use crate::{Error, Result};
+use crate::{Error, Result, atomic};
+
+/// What [`Search::confirmed`] found, in the search's folder, for whoever looks at it later.
+pub const CONFIRMED: &str = "confirmed.json";
 
 /// The best settings, trained again.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Confirmed {
     /// The trial whose settings these are.
     pub trial: usize,
@@ -54,7 +57,7 @@ impl Confirmed {
 }
 
 /// A run with another seed.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Again {
     /// Its folder.
     pub run: PathBuf,
@@ -89,10 +92,11 @@ impl Search {
         Ok(Control::Continue)
     }
 
-    /// What the runs with other seeds show; none where there are none of the best trial.
+    /// What the runs with other seeds show; none where there are none of the best trial. From then on reports have it,
+    /// as long as the trial stays the best.
     ///
     /// # Errors
-    /// Runs that cannot be read, or whose pictures are gone.
+    /// Runs that cannot be read, or whose pictures are gone; a folder that cannot be written.
     pub fn confirmed(&self, progress: &(dyn Fn(Progress) + Sync)) -> Result<Option<Confirmed>> {
         let journal = self.journal()?;
         let trials = journal.trials();
@@ -120,14 +124,33 @@ impl Search {
             true => self.difference(&runs[0].run, progress)?,
             false => None,
         };
-        Ok(Some(Confirmed {
+        let confirmed = Confirmed {
             trial: best.number,
             selected,
             mean: runs.iter().map(|run| run.value).sum::<f64>() / runs.len() as f64,
             baseline: trials[0].value(),
             difference,
             runs,
-        }))
+        };
+        let file = self.folder.join(CONFIRMED);
+        let told = serde_json::to_vec(&confirmed).map_err(|failure| Error::io(&file)(failure.into()))?;
+        atomic::write(&file, &told)?;
+        Ok(Some(confirmed))
+    }
+
+    /// What [`Search::confirmed`] last found, if that was of these trials as they are now.
+    pub(super) fn kept(&self, trials: &[Trial]) -> Option<Confirmed> {
+        let told = std::fs::read(self.folder.join(CONFIRMED)).ok()?;
+        let mut confirmed: Confirmed = serde_json::from_slice(&told).ok()?;
+        let best = self.best(trials).ok()?;
+        let is_of = |value: f64, trial: &Trial| trial.value().is_some_and(|now| (now - value).abs() < 1e-12);
+        let same = best.number == confirmed.trial && is_of(confirmed.selected, best);
+        let first = confirmed.baseline.is_none_or(|value| is_of(value, &trials[0]));
+        for again in &mut confirmed.runs {
+            // As the folder is named now.
+            again.run = self.again(confirmed.trial, again.seed);
+        }
+        (same && first && confirmed.runs.iter().all(|again| again.run.exists())).then_some(confirmed)
     }
 
     fn difference(&self, run: &Path, progress: &(dyn Fn(Progress) + Sync)) -> Result<Option<Difference>> {

@@ -77,7 +77,8 @@ impl Search {
         Ok(page("pelage search", &title, &[FRAME, STYLE].concat(), &body))
     }
 
-    /// What the page has below its title, as HTML for another page, which has the [`STYLE`]; nothing in it is run.
+    /// What the page has below its title, as HTML for another page, which has the [`STYLE`]; nothing in it is run. What
+    /// has `data-text` is a fixed text of that name, in English, which the other page may put into its own words.
     ///
     /// # Errors
     /// A figure that cannot be drawn.
@@ -89,28 +90,28 @@ impl Search {
         let data = self.base.shown_data().display().to_string();
         let valued = report.trials.iter().filter(|row| row.value.is_some()).count();
         Ok(html! { div.search {
-            p.soft {
+            p.soft lang="en" {
                 (self.base.recipe.name()) " on " (data) ": " (report.trials.len()) " trials of at most "
                 (self.base.recipe.epochs) " epochs, chosen by " (report.sampler) ", cut short by " (report.pruner)
                 "; measured by " (self.settings.metric.words())
             }
             section {
-                h2 { "The best" }
-                p { (report.note()) }
+                h2 data-text="theBest" { "The best" }
+                p lang="en" { (report.note()) }
                 (table(report, &self.space))
             }
             @if valued > 1 {
-                section { h2 { "Best so far" } (best_so_far(report, self.settings.metric.words())?) }
+                section { h2 data-text="bestSoFar" { "Best so far" } (best_so_far(report, self.settings.metric.words())?) }
                 section {
-                    h2 { "Parallel coordinates" }
-                    p.soft { "A line is a trial: the best tenth strong, the best third blue. What does not apply to a \
+                    h2 data-text="parallel" { "Parallel coordinates" }
+                    p.soft data-text="parallelHint" { "A line is a trial: the best tenth strong, the best third blue. What does not apply to a \
                         trial runs below the axis." }
                     div.wide { (parallel(report, &self.space)) }
                 }
                 (importance(report))
                 section {
-                    h2 { "Slices" }
-                    p.soft { "A dot is a trial: its value over one setting, all others as they were. The worst tenth \
+                    h2 data-text="slices" { "Slices" }
+                    p.soft data-text="slicesHint" { "A dot is a trial: its value over one setting, all others as they were. The worst tenth \
                         lies at the edge." }
                     (slices(report, &self.space))
                 }
@@ -127,14 +128,15 @@ fn table(report: &Report, space: &Space) -> Markup {
     html! {
         div.wide { table {
             thead { tr {
-                th.number { "trial" } th.number { (report.metric) } th.number { "epochs" } th { "state" }
+                th.number data-text="trial" { "trial" } th.number data-text=(report.metric) { (report.metric) }
+                th.number data-text="epochs" { "epochs" } th data-text="trialState" { "state" }
                 @for name in &report.differing { th { (name) } }
             } }
             tbody { @for row in &report.trials { tr title=[row.failure.as_ref()] {
                 td.number { (row.trial) @if row.is_baseline { " (base)" } }
                 td.number { (row.value.map_or("-".into(), significant)) }
                 td.number { (row.epochs) }
-                td { (row.state) }
+                td data-text={ "trial-" (row.state) } { (row.state) }
                 @for cell in cells(row) { td { (cell) } }
             } } }
         } }
@@ -200,8 +202,8 @@ fn importance(report: &Report) -> Markup {
     html! {
         @if !report.importance.is_empty() {
             section {
-                h2 { "What matters" }
-                p.soft { "Permutation importance: how much worse a random forest predicts the place of a trial among \
+                h2 data-text="importance" { "What matters" }
+                p.soft data-text="importanceHint" { "Permutation importance: how much worse a random forest predicts the place of a trial among \
                     all, once the values of a setting are exchanged among the trials; as shares of all settings." }
                 div.bars {
                     @for one in &report.importance {

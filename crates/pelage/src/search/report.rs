@@ -78,7 +78,7 @@ pub struct Row {
 }
 
 impl Search {
-    /// What it has found so far, without what [`Search::confirmed`] tells.
+    /// What it has found so far; of runs with other seeds, what [`Search::confirmed`] last told.
     ///
     /// # Errors
     /// A record that cannot be read.
@@ -107,7 +107,7 @@ impl Search {
             differing: names.filter(differs).cloned().collect(),
             importance: importance(&self.space, trials, metric),
             chance: rows.first().and_then(chance),
-            confirmed: None,
+            confirmed: self.kept(trials),
             trials: rows,
         })
     }
