@@ -10,7 +10,7 @@ BARS = {"PyTorch and timm's loader": 1.5, "ONNX Runtime and Pillow": 1.5}
 
 
 def measure(bench):
-    count = 2000 if bench.full else 600
+    count = 2000 if bench.full else 400
     folder = bench.pictures(count)
     files = [str(path) for path in sorted(folder.rglob("*.jpg"))]
     turn = [0]
