@@ -1,7 +1,9 @@
-"""search.py PELAGE DATA OUT [--time 2h] [--seeds 0,1,2] [--together] [-- FLAG...]: TPE with Hyperband against random search without
-pruning, at equal time, one after the other and in turns: tpe seed 0, random seed 0, tpe seed 1, and so on; or both of a seed at once,
-so that whatever else the machine does slows both. What follows `--` goes to both, such as `--image-size 96 --threads 1`. Each search trains on DATA from an own folder in OUT, which is kept: a call that was stopped goes on with
-what is left. All of them share the decoded pictures, which a search of one trial makes first.
+"""search.py PELAGE DATA OUT [--time 2h] [--seeds 0,1,2] [--together] [--more 30min] [-- FLAG...]: TPE with Hyperband against
+random search without pruning, at equal time, one after the other and in turns: tpe seed 0, random seed 0, tpe seed 1, and so on;
+or both of a seed at once, so that whatever else the machine does slows both. What follows `--` goes to both, such as
+`--image-size 96 --threads 1`. Each search trains on DATA from an own folder in OUT, which is kept: a call that was stopped goes
+on with what is left, and `--more` lets all searches go on for so long, all at once. All of them share the decoded pictures, which
+a search of one trial makes first.
 
 Writes OUT/search.json (for each search: seconds and value of every epoch done, the best so far; medians over the seeds) and
 OUT/search.svg (the best so far over time: medians, and the range of the seeds). Standard library alone."""
@@ -15,30 +17,39 @@ arguments.add_argument("--time", default="2h", help="of each search, such as 90s
 arguments.add_argument("--seeds", default="0,1,2")
 own = sys.argv[1:sys.argv.index("--")] if "--" in sys.argv else sys.argv[1:]
 arguments.add_argument("--together", action="store_true", help="both searches of a seed at once, half of the threads each")
+arguments.add_argument("--more", help="time that all searches go on for, all at once")
 asked = arguments.parse_args(own)
 flags = sys.argv[sys.argv.index("--") + 1:] if "--" in sys.argv else []
 seeds = [int(seed) for seed in asked.seeds.split(",")]
 KINDS = {"TPE with Hyperband": ["tpe", "hyperband"], "random, none pruned": ["random", "none"]}
 asked.out.mkdir(parents=True, exist_ok=True)
 
-def searched(folder, sampler, pruner, seed, *more):
-    """Starts a search, unless it was whole already, and returns what waits for its end."""
-    done = folder.with_suffix(".done")
-    if done.exists():
+def legs(folder):
+    """The times in which a search was at work: begin, end, seconds of processor time."""
+    file = folder.with_suffix(".legs")
+    return json.loads(file.read_text()) if file.exists() else []
+
+def searched(folder, sampler, pruner, seed, *more, resume=False):
+    """Starts a search, or lets it go on, unless it is whole, and returns what waits for its end."""
+    before = legs(folder)
+    if before and not resume:
         return lambda: None
-    if folder.exists():
+    if folder.exists() and not before:
         # Time that has been spent cannot be told from time that was lost: it begins anew.
         folder.rename(folder.with_suffix(f".left-{int(time.time())}"))
-    command = [asked.pelage, "search", asked.data, "--sampler", sampler, "--pruner", pruner, "--seed", str(seed), "--out", folder]
-    print(" ".join(map(str, [*command, *more, *flags])), flush=True)
-    with folder.with_suffix(".log").open("w") as log:
-        running = subprocess.Popen([*command, *more, *flags], stdout=log, stderr=log)
+    command = [asked.pelage, "search", asked.data, "--sampler", sampler, "--pruner", pruner, "--seed", str(seed), "--out", folder, *more, *flags]
+    command = [asked.pelage, "search", "--resume", folder, *more] if before else command
+    print(" ".join(map(str, command)), flush=True)
+    begin = time.time()
+    with folder.with_suffix(".log").open("a") as log:
+        running = subprocess.Popen(command, stdout=log, stderr=log)
 
     def finish():
         _, status, used = os.wait4(running.pid, 0)
         if status != 0:
             sys.exit(f"{folder.with_suffix('.log')}: status {status}")
-        done.write_text(f"{used.ru_utime + used.ru_stime:.1f} seconds of processor time\n")
+        leg = [begin, time.time(), round(used.ru_utime + used.ru_stime, 1)]
+        folder.with_suffix(".legs").write_text(json.dumps([*before, leg]))
 
     return finish
 
@@ -46,8 +57,11 @@ def curve(folder):
     """Seconds since the search began, and the best value by then, after each epoch; and how many trials there are."""
     lines = [json.loads(line) for line in (folder / "journal.log").read_text().splitlines()]
     lower = next(line for line in lines if line["op_code"] == 0)["directions"] == [1]
-    seconds = lambda text: datetime.datetime.fromisoformat(text).timestamp()
-    began = min(seconds(line["datetime_start"]) for line in lines if line.get("datetime_start"))
+    def seconds(text):
+        """Of work, until then."""
+        at = datetime.datetime.fromisoformat(text).timestamp()
+        return sum(max(0, min(at, end) - begin) for begin, end, _ in legs(folder))
+
     # The record has no time of an epoch: the run has, in seconds of training, from when the trial began or went on.
     resumed, done, rows, trials, epochs = {}, {}, [], 0, {}
     for line in lines:
@@ -62,7 +76,7 @@ def curve(folder):
             history = (folder / f"trial-{trial}" / "history.csv").read_text().splitlines()
             at = history[0].split(",").index("seconds")
             spent = [float(row.split(",")[at]) for row in history[1 + done.get(trial, 0):1 + epoch]]
-            rows.append((resumed[trial] + sum(spent) - began, line["intermediate_value"]))
+            rows.append((resumed[trial] + sum(spent), line["intermediate_value"]))
             epochs[trial] = epoch
     best, steps = None, []
     for second, value in sorted(rows):
@@ -81,16 +95,20 @@ for seed in seeds:
             begun.pop()()
     for finish in begun:
         finish()
+if asked.more:
+    every = [(f"{sampler}-{seed}", sampler, pruner, seed) for seed in seeds for sampler, pruner in KINDS.values()]
+    begun = [searched(asked.out / name, *kind, "--time", asked.more, resume=True) for name, *kind in every]
+    for finish in begun:
+        finish()
 
 found, lower = {}, True
 for name, (sampler, pruner) in KINDS.items():
     found[name] = []
     for seed in seeds:
         steps, trials, epochs, lower = curve(asked.out / f"{sampler}-{seed}")
-        found[name].append({"seed": seed, "trials": trials, "epochs": epochs, "processor": (asked.out / f"{sampler}-{seed}.done").read_text().strip(), "best": steps[-1][1] if steps else None, "best_so_far": steps})
+        found[name].append({"seed": seed, "trials": trials, "epochs": epochs, "processor_seconds": sum(leg[2] for leg in legs(asked.out / f"{sampler}-{seed}")), "best": steps[-1][1] if steps else None, "best_so_far": steps})
 end = max(run["best_so_far"][-1][0] for runs in found.values() for run in runs if run["best_so_far"])
-unit = {"s": 1, "m": 60, "h": 3600}
-end = max(end, float(asked.time.rstrip("hmins")) * unit[asked.time.lstrip("0123456789.")[:1] or "s"])
+end = max([end, *(sum(leg[1] - leg[0] for leg in legs(folder.with_suffix(""))) for folder in asked.out.glob("*-*.legs"))])
 
 def at(run, second):
     before = [value for when, value in run["best_so_far"] if when <= second]
