@@ -18,7 +18,7 @@ def measure(bench):
     torch, onnx = bench.start("PyTorch", "inference_torch.py"), bench.start("ONNX Runtime", "inference_onnx.py")
     if torch is None:
         raise Skip("PyTorch writes the files that ONNX Runtime reads")
-    sizes = [(16, bench.threads), (1, 1), (1, bench.threads)]
+    sizes = list(dict.fromkeys([(16, bench.threads), (1, 1), (1, bench.threads)]))
     for name, (title, size, *bars) in NETWORKS.items():
         if not bench.full and name in ("efficientnet_lite0", "vgg16"):
             continue
