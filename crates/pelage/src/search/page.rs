@@ -101,18 +101,25 @@ impl Search {
                 (table(report, &self.space))
             }
             @if valued > 1 {
-                section { h2 data-text="bestSoFar" { "Best so far" } (best_so_far(report, self.settings.metric.words())?) }
+                section {
+                    h2 data-text="bestSoFar" { "Best so far" }
+                    (best_so_far(report, self.settings.metric.words())?)
+                }
                 section {
                     h2 data-text="parallel" { "Parallel coordinates" }
-                    p.soft data-text="parallelHint" { "A line is a trial: the best tenth strong, the best third blue. What does not apply to a \
-                        trial runs below the axis." }
+                    p.soft data-text="parallelHint" {
+                        "A line is a trial: the best tenth strong, the best third blue. What does not apply to \
+                        a trial runs below the axis."
+                    }
                     div.wide { (parallel(report, &self.space)) }
                 }
                 (importance(report))
                 section {
                     h2 data-text="slices" { "Slices" }
-                    p.soft data-text="slicesHint" { "A dot is a trial: its value over one setting, all others as they were. The worst tenth \
-                        lies at the edge." }
+                    p.soft data-text="slicesHint" {
+                        "A dot is a trial: its value over one setting, all others as they were. The worst tenth lies \
+                        at the edge."
+                    }
                     (slices(report, &self.space))
                 }
             }
@@ -203,8 +210,10 @@ fn importance(report: &Report) -> Markup {
         @if !report.importance.is_empty() {
             section {
                 h2 data-text="importance" { "What matters" }
-                p.soft data-text="importanceHint" { "Permutation importance: how much worse a random forest predicts the place of a trial among \
-                    all, once the values of a setting are exchanged among the trials; as shares of all settings." }
+                p.soft data-text="importanceHint" {
+                    "Permutation importance: how much worse a random forest predicts the place of a trial among all, \
+                    once the values of a setting are exchanged among the trials; as shares of all settings."
+                }
                 div.bars {
                     @for one in &report.importance {
                         span { (one.setting) }
