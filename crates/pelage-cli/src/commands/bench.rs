@@ -33,8 +33,8 @@ pub(super) struct Arguments {
     /// Batch size of inference and steps [default: 1 and 16 in inference, 32 in steps]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     batch_size: Option<u16>,
-    /// What inference computes in: f32 or int8
-    #[arg(long, hide_possible_values = true, value_name = "f32|int8", default_value = Precision::F32.name(),
+    /// What inference computes in: f32, int8, or, on a CPU with AVX512-BF16, bf16
+    #[arg(long, hide_possible_values = true, value_name = "f32|int8|bf16", default_value = Precision::F32.name(),
         value_parser = one_of::<Precision>(Precision::NAMES.iter().copied()))]
     precision: Precision,
     #[command(flatten)]
@@ -169,6 +169,7 @@ fn described(measured: &Measured) -> String {
     let inference = match measured.precision {
         Precision::F32 => "inference",
         Precision::Int8 => "inference, int8",
+        Precision::Bf16 => "inference, bf16",
     };
     text + &throughputs(inference, &measured.inference) + &throughputs("training steps", &measured.steps)
 }
