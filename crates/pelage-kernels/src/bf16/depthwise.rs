@@ -1,5 +1,5 @@
-//! Depthwise convolution: two rows of a column at once, whose values are interleaved, and a column for all windows that
-//! it is in.
+//! Depthwise convolution: two rows of a column at once, whose values are interleaved, and a column for all windows of
+//! several pixels that it is in.
 
 use std::mem::MaybeUninit;
 
@@ -95,14 +95,40 @@ impl Line<'_> {
         assert!(self.tile.first + self.tile.valid <= values && self.tile.valid <= 2 * LANES);
         assert!(output.len() == g.output_width() * values);
         let weights = self.packed.weights[self.tile.lanes / LANES * window..][..2 * window].as_ptr();
-        // SAFETY: as the functions want it.
+        // SAFETY: as the function wants it.
         unsafe {
-            match (groups, g.kernel[1], g.stride[1]) {
-                (2, 3, 1) => self.slide::<D, 2, 3, 1>(has, weights, output),
-                (2, 3, 2) => self.slide::<D, 2, 3, 2>(has, weights, output),
-                (3, 5, 1) => self.slide::<D, 3, 5, 1>(has, weights, output),
-                (3, 5, 2) => self.slide::<D, 3, 5, 2>(has, weights, output),
-                _ => self.any::<D>(has, weights, output),
+            match (g.kernel[1], g.stride[1]) {
+                (3, 1) => self.strips::<D, 3, 1>(has, weights, output),
+                (3, 2) => self.strips::<D, 3, 2>(has, weights, output),
+                (5, 1) => self.strips::<D, 5, 1>(has, weights, output),
+                (5, 2) => self.strips::<D, 5, 2>(has, weights, output),
+                _ => self.strips::<D, 0, 1>(has, weights, output),
+            }
+        }
+    }
+
+    /// All pixels, several at once; windows of `K` columns at stride `S`, or any if `K` is 0.
+    ///
+    /// # Safety
+    /// `weights` must have the tile's, and what [`Line::over`] checks must hold.
+    #[inline(always)]
+    unsafe fn strips<D: Dot, const K: usize, const S: usize>(
+        &self,
+        has: Has<D>,
+        weights: *const pack::Line,
+        output: &mut [MaybeUninit<u16>],
+    ) {
+        let (width, mut x) = (self.g.output_width(), 0);
+        // SAFETY: guaranteed by the caller, and so many pixels are left.
+        unsafe {
+            while x < width {
+                // The width of a map is often a multiple of 7.
+                x += match width - x {
+                    7.. => self.pixels::<D, 7, K, S>(has, weights, x, output),
+                    4.. => self.pixels::<D, 4, K, S>(has, weights, x, output),
+                    2.. => self.pixels::<D, 2, K, S>(has, weights, x, output),
+                    _ => self.pixels::<D, 1, K, S>(has, weights, x, output),
+                };
             }
         }
     }
@@ -141,76 +167,65 @@ impl Line<'_> {
         unsafe { D::interleave(has, at, self.tile.valid) }
     }
 
-    /// Windows of `K` columns and `G` times two rows at stride `S`; a column is read once.
+    /// `P` pixels from pixel `x` on; how many these are.
     ///
     /// # Safety
-    /// `weights` must have the tile's, and what [`Line::over`] checks must hold.
+    /// As [`Line::strips`], and the output must have so many.
     #[inline(always)]
-    unsafe fn slide<D: Dot, const G: usize, const K: usize, const S: usize>(
+    unsafe fn pixels<D: Dot, const P: usize, const K: usize, const S: usize>(
         &self,
         has: Has<D>,
         weights: *const pack::Line,
+        x: usize,
         output: &mut [MaybeUninit<u16>],
-    ) {
-        let mut rows = [[(ZEROS.as_ptr(), 0); 2]; G];
-        for (i, rows) in rows.iter_mut().enumerate() {
-            *rows = self.rows(2 * i);
-        }
+    ) -> usize {
+        let ([kh, kw], stride) = (self.g.kernel, if K == 0 { self.g.stride[1] } else { S });
+        let mut sums = [self.start::<D>(has); P];
         // SAFETY: guaranteed by the caller.
         unsafe {
-            let mut columns = [[self.column::<D>(has, &rows[0], 0); G]; K];
-            for k in 0..K - S {
-                for i in 0..G {
-                    columns[k + S][i] = self.column(has, &rows[i], k);
-                }
-            }
-            for x in 0..self.g.output_width() {
-                for k in 0..K - S {
-                    columns[k] = columns[k + S];
-                }
-                for k in K - S..K {
-                    for i in 0..G {
-                        columns[k][i] = self.column(has, &rows[i], x * S + k);
-                    }
-                }
-                let mut sums = self.start::<D>(has);
-                for i in 0..G {
-                    for k in 0..K {
-                        for n in 0..2 {
-                            let weights = D::pairs(has, weights.add((i * K + k) * 2 + n).cast());
-                            sums[n] = sums[n].add_dot(columns[k][i][n], weights);
-                        }
-                    }
-                }
-                self.finish(has, sums, x, output);
-            }
-        }
-    }
-
-    /// Any windows.
-    ///
-    /// # Safety
-    /// As [`Line::slide`].
-    #[inline(always)]
-    unsafe fn any<D: Dot>(&self, has: Has<D>, weights: *const pack::Line, output: &mut [MaybeUninit<u16>]) {
-        let [kh, kw] = self.g.kernel;
-        // SAFETY: guaranteed by the caller.
-        unsafe {
-            for x in 0..self.g.output_width() {
-                let mut sums = self.start::<D>(has);
-                for i in 0..kh.div_ceil(2) {
-                    let rows = self.rows(2 * i);
+            for i in 0..kh.div_ceil(2) {
+                let rows = self.rows(2 * i);
+                let weights = weights.add(i * kw * 2);
+                if K == 0 {
                     for k in 0..kw {
-                        let values = self.column::<D>(has, &rows, x * self.g.stride[1] + k);
-                        for n in 0..2 {
-                            let weights = D::pairs(has, weights.add((i * kw + k) * 2 + n).cast());
-                            sums[n] = sums[n].add_dot(values[n], weights);
+                        for p in 0..P {
+                            let values = self.column::<D>(has, &rows, (x + p) * stride + k);
+                            for n in 0..2 {
+                                let weights = D::pairs(has, weights.add(k * 2 + n).cast());
+                                sums[p][n] = sums[p][n].add_dot(values[n], weights);
+                            }
                         }
                     }
+                    continue;
                 }
-                self.finish(has, sums, x, output);
+                let mut row = [[D::pairs(has, weights.cast()); 2]; K];
+                for k in 0..K {
+                    for n in 0..2 {
+                        row[k][n] = D::pairs(has, weights.add(k * 2 + n).cast());
+                    }
+                }
+                // Each column is read once, for all windows that it is in. Not a loop: `sums` would be in memory.
+                macro_rules! columns {
+                    ($($column:literal)*) => {
+                        $(if $column < (P - 1) * S + K {
+                            let values = self.column::<D>(has, &rows, x * S + $column);
+                            for k in 0..K {
+                                if k <= $column && ($column - k) % S == 0 && ($column - k) / S < P {
+                                    let p = ($column - k) / S;
+                                    for n in 0..2 {
+                                        sums[p][n] = sums[p][n].add_dot(values[n], row[k][n]);
+                                    }
+                                }
+                            }
+                        })*
+                    };
+                }
+                columns!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16);
             }
         }
+        // SAFETY: guaranteed by the caller.
+        unsafe { self.finish(has, sums, x, output) };
+        P
     }
 
     /// What the tile's sums begin with.
@@ -227,22 +242,32 @@ impl Line<'_> {
     }
 
     /// # Safety
-    /// What [`Line::over`] checks must hold.
+    /// As [`Line::pixels`].
     #[inline(always)]
-    unsafe fn finish<D: Dot>(&self, has: Has<D>, mut sums: [D; 2], x: usize, output: &mut [MaybeUninit<u16>]) {
-        let start = x * stride(self.g.out_channels) + self.tile.first;
-        // SAFETY: pixel `x` is one of the output's, and of the residual's, which is as long; `valid` channels from the
-        // tile's first on are its own.
+    unsafe fn finish<D: Dot, const P: usize>(
+        &self,
+        has: Has<D>,
+        mut sums: [[D; 2]; P],
+        x: usize,
+        output: &mut [MaybeUninit<u16>],
+    ) {
+        let stride = stride(self.g.out_channels);
+        let start = x * stride + self.tile.first;
+        // SAFETY: these pixels are the output's, and the residual's, which is as long; `valid` channels from the tile's
+        // first on are its own.
         unsafe {
             if let Some(residual) = self.residual {
-                let added = D::interleave(has, [ZEROS.as_ptr(), residual.as_ptr().add(start)], self.tile.valid);
-                for n in 0..2 {
-                    sums[n] = sums[n].add(D::second(added[n]));
+                for p in 0..P {
+                    let from = residual.as_ptr().add(start + p * stride);
+                    let added = D::interleave(has, [ZEROS.as_ptr(), from], self.tile.valid);
+                    for n in 0..2 {
+                        sums[p][n] = sums[p][n].add(D::second(added[n]));
+                    }
                 }
             }
             let to = output.as_mut_ptr().cast::<u16>().add(start);
-            let sums = activated(has, [sums], self.block.activation);
-            store::<D, 2, 1, true>(sums, to, 0, self.tile.valid);
+            let sums = activated(has, sums, self.block.activation);
+            store::<D, 2, P, true>(sums, to, stride, self.tile.valid);
         }
     }
 }

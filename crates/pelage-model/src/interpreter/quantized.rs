@@ -9,7 +9,6 @@ mod ranges;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-use pelage_kernels::convolution::Geometry;
 use pelage_kernels::isa::Isa;
 use pelage_kernels::quantized::{self as kernel, Scheme};
 use rayon::prelude::*;
