@@ -31,9 +31,14 @@ for_each_isa!(fused narrow_piece, narrow_body, (channels: usize, values: &[f32],
 #[inline(always)]
 fn narrow_body<const FUSED: bool>(channels: usize, values: &[f32], map: &mut [u16]) {
     let all = |map: &mut [u16], values: &[f32]| map.iter_mut().zip(values).for_each(|(to, from)| *to = nearest(*from));
-    match stride(channels) == channels {
-        true => all(map, values),
-        false => map
+    match channels {
+        // Pixels of a picture: the compiler knows how many values to store.
+        3 => {
+            let pixels = map.as_chunks_mut().0.iter_mut().zip(values.as_chunks().0);
+            pixels.for_each(|(to, &[r, g, b])| *to = [nearest(r), nearest(g), nearest(b), 0]);
+        }
+        _ if stride(channels) == channels => all(map, values),
+        _ => map
             .chunks_exact_mut(stride(channels))
             .zip(values.chunks_exact(channels))
             .for_each(|(map, values)| all(map, values)),

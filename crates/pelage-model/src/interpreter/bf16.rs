@@ -96,11 +96,10 @@ impl Bf16 {
         }
         let (graph, last) = (&self.rest.graph, self.rest.graph.nodes().len() - 1);
         let read = graph.nodes()[last].inputs.first().copied().unwrap_or(last);
-        let pixels = self.pixels(images);
         let map = match flip {
-            false => self.features(pixels),
+            false => self.features(images, false),
             true => {
-                let [mut one, other] = [pixels.mirrored(), pixels].map(|pixels| self.means_of(&self.features(pixels)));
+                let [mut one, other] = [true, false].map(|mirrored| self.means_of(&self.features(images, mirrored)));
                 one.iter_mut().zip(other).for_each(|(a, b)| *a = (*a + b) * 0.5);
                 Held::Wide(Batch::flat(images.len(), one))
             }
@@ -125,7 +124,7 @@ impl Bf16 {
         if images.is_empty() {
             return Vec::new();
         }
-        let means = self.means_of(&self.features(self.pixels(images)));
+        let means = self.means_of(&self.features(images, false));
         let rows = means.chunks(means.len() / images.len());
         rows.map(<[f32]>::to_vec).collect()
     }
@@ -143,22 +142,28 @@ impl Bf16 {
         }
     }
 
-    /// The last feature maps: as many pieces at once as there are threads; all threads for the batch where there are
-    /// fewer.
-    fn features(&self, pixels: Batch<f32>) -> Held {
-        let (count, mut map, mut from) = (pixels.count, Held::Wide(pixels), 0);
-        for &(to, images) in &self.stages {
-            let pieces = count.div_ceil(images);
-            map = match pieces >= rayon::current_num_threads().max(2) {
-                true => {
-                    let pieces = map.split(count.div_ceil(pieces)).into_par_iter();
-                    Held::joined(pieces.map(|piece| self.between(piece, from, to, true)).collect())
-                }
-                false => self.between(map, from, to, false),
+    /// The last feature maps of images, or of their mirror images: as many pieces at once as there are threads; all
+    /// threads for the batch where there are fewer.
+    fn features(&self, images: &[&[f32]], mirrored: bool) -> Held {
+        let (count, mut map, mut from) = (images.len(), None, 0);
+        let pixels = |images: &[&[f32]]| match mirrored {
+            true => Held::Wide(self.pixels(images).mirrored()),
+            false => Held::Wide(self.pixels(images)),
+        };
+        for &(to, fit) in &self.stages {
+            let pieces = count.div_ceil(fit);
+            let each = match pieces >= rayon::current_num_threads().max(2) {
+                true => count.div_ceil(pieces),
+                false => count,
             };
+            let run = |piece: Held| self.between(piece, from, to, each < count);
+            map = Some(Held::joined(match map {
+                None => images.par_chunks(each).map(|images| run(pixels(images))).collect(),
+                Some(map) => Held::split(map, each).into_par_iter().map(run).collect(),
+            }));
             from = to;
         }
-        map
+        map.unwrap_or_else(|| pixels(images))
     }
 
     fn means_of(&self, held: &Held) -> Vec<f32> {

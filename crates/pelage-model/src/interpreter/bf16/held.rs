@@ -44,13 +44,17 @@ impl Held {
     /// Pieces of `images` each; the last one may have fewer.
     pub(super) fn split(self, images: usize) -> Vec<Held> {
         match self {
+            whole if whole.count() <= images => vec![whole],
             Held::Narrow(batch) => batch.split(images).map(Held::Narrow).collect(),
             Held::Wide(batch) => batch.split(images).map(Held::Wide).collect(),
         }
     }
 
     /// What was split, all in bf16 or all in f32.
-    pub(super) fn joined(pieces: Vec<Held>) -> Held {
+    pub(super) fn joined(mut pieces: Vec<Held>) -> Held {
+        if pieces.len() == 1 {
+            return pieces.remove(0);
+        }
         let (mut narrow, mut wide) = (Vec::new(), Vec::new());
         for piece in pieces {
             match piece {
