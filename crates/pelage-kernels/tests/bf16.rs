@@ -23,13 +23,17 @@ fn wide(value: u16) -> f32 {
     f32::from_bits(u32::from(value) << 16)
 }
 
-/// The nearest value of bf16 by comparing both neighbours.
+/// The nearest value of bf16 by comparing both neighbours; infinity is as far as the number after the largest would be.
 fn nearest(number: f32) -> u16 {
     let below = (number.to_bits() >> 16) as u16;
     if wide(below) == number {
         return below;
     }
-    let [a, b] = [below, below + 1].map(|value| (f64::from(wide(value)) - f64::from(number)).abs());
+    let place = |value: u16| match wide(value) {
+        infinite if infinite.is_infinite() => 2f64.powi(128).copysign(infinite.into()),
+        finite => finite.into(),
+    };
+    let [a, b] = [below, below + 1].map(|value| (place(value) - f64::from(number)).abs());
     match a.total_cmp(&b) {
         std::cmp::Ordering::Less => below,
         std::cmp::Ordering::Greater => below + 1,

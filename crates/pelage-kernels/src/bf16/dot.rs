@@ -55,7 +55,10 @@ impl Instructions {
 /// Compiles `$body`, an `#[inline(always)]` generic function, for each [`Arm`], and defines
 /// `$name(instructions, arguments)`, which dispatches among them. The sizes are those of register tiles.
 macro_rules! for_each_arm {
-    ($name:ident, $body:ident, [avx512: $($avx512:literal),*; portable: $($portable:literal),*], ($($arg:ident: $type:ty),* $(,)?)) => {
+    (
+        $name:ident, $body:ident, [avx512: $($avx512:literal),*; portable: $($portable:literal),*],
+        ($($arg:ident: $type:ty),* $(,)?)
+    ) => {
         pub(super) fn $name(instructions: $crate::bf16::Instructions, $($arg: $type),*) {
             use $crate::bf16::dot::{Arm, Has, Portable};
             #[cfg(target_arch = "x86_64")]
