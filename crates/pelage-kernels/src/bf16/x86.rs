@@ -54,8 +54,8 @@ impl Dot for Avx512 {
                 ],
             };
             [
-                transmute(_mm512_unpacklo_epi16(a, b)),
-                transmute(_mm512_unpackhi_epi16(a, b)),
+                transmute::<__m512i, __m512bh>(_mm512_unpacklo_epi16(a, b)),
+                transmute::<__m512i, __m512bh>(_mm512_unpackhi_epi16(a, b)),
             ]
         }
     }
