@@ -16,7 +16,7 @@ mod pack;
 mod tile;
 pub(crate) mod winograd;
 
-pub(crate) use activation::curve;
+pub(crate) use activation::activate_piece;
 pub use activation::{Activation, activate, activation_backward};
 pub(crate) use chain::{Bands, bands};
 pub use chain::{Link, forward_chain, forward_chain_new};

@@ -6,7 +6,7 @@
 
 use std::marker::PhantomData;
 
-use crate::convolution::{Activation, curve};
+use crate::convolution::{Activation, activate_piece};
 use crate::isa::{Isa, Kind};
 
 /// Proof that this CPU has the instructions of `D`.
@@ -89,11 +89,11 @@ pub(super) fn channel(vector: usize, lane: usize) -> usize {
 
 /// A vector of sums, one a lane.
 pub(super) trait Dot: Copy {
-    /// Whether multiplying and adding rounds once.
-    const FUSED: bool;
     /// Two values for each lane.
     type Pairs: Copy;
 
+    /// The instruction set that goes with it.
+    fn isa(has: Has<Self>) -> Isa;
     /// # Safety
     /// [`LANES`] numbers must be readable at `from`.
     unsafe fn load_at(has: Has<Self>, from: *const f32) -> Self;
@@ -164,10 +164,8 @@ pub(super) fn activated<D: Dot, const N: usize, const P: usize>(
                 sums[p][n].store_at(spread[p][n].as_mut_ptr());
             }
         }
-        match D::FUSED {
-            true => curve::<true>(activation, spread.as_flattened_mut().as_flattened_mut()),
-            false => curve::<false>(activation, spread.as_flattened_mut().as_flattened_mut()),
-        }
+        // A function of its own: here the compiler would not inline its closures.
+        activate_piece(D::isa(has), activation, spread.as_flattened_mut().as_flattened_mut());
         for p in 0..P {
             for n in 0..N {
                 sums[p][n] = D::load_at(has, spread[p][n].as_ptr());
@@ -223,9 +221,11 @@ pub(super) fn number(value: u16) -> f32 {
 pub(super) struct Portable([f32; LANES]);
 
 impl Dot for Portable {
-    const FUSED: bool = false;
     type Pairs = [[f32; 2]; LANES];
 
+    fn isa(_: Has<Self>) -> Isa {
+        Isa::best()
+    }
     unsafe fn load_at(_: Has<Self>, from: *const f32) -> Self {
         // SAFETY: guaranteed by the caller, here and below; an array has the alignment of its elements.
         Portable(unsafe { *from.cast() })

@@ -4,6 +4,7 @@ use std::arch::x86_64::*;
 use std::mem::transmute;
 
 use super::dot::{Dot, Has, LANES};
+use crate::isa::{Isa, Kind};
 
 /// AVX-512 with BF16.
 #[derive(Clone, Copy)]
@@ -19,9 +20,12 @@ fn first(count: usize) -> u32 {
 }
 
 impl Dot for Avx512 {
-    const FUSED: bool = true;
     type Pairs = __m512bh;
 
+    #[inline(always)]
+    fn isa(_: Has<Self>) -> Isa {
+        Isa(Kind::Avx512)
+    }
     #[inline(always)]
     unsafe fn load_at(_: Has<Self>, from: *const f32) -> Self {
         // SAFETY: the CPU has the instruction, and the caller guarantees the numbers; also below.

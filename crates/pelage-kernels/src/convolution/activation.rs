@@ -51,7 +51,7 @@ impl Activation {
 
 /// The function of each value, of those that are no clamp.
 #[inline(always)]
-pub(crate) fn curve<const FUSED: bool>(activation: Activation, values: &mut [f32]) {
+pub(super) fn curve<const FUSED: bool>(activation: Activation, values: &mut [f32]) {
     let values = values.iter_mut();
     match activation {
         Activation::None | Activation::Relu | Activation::Relu6 => {}

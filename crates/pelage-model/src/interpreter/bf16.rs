@@ -53,7 +53,7 @@ impl Bf16 {
         graph.check(&values)?;
         graph.fold(&mut values, |_| true);
         let (isa, sizes) = (Isa::best(), graph.sizes(size));
-        let mut layers = BTreeMap::new();
+        let (mut layers, mut blocks) = (BTreeMap::new(), BTreeSet::new());
         for (i, node) in graph.nodes().iter().enumerate() {
             let Some(&input) = node.inputs.first() else { continue };
             let channels = graph.nodes()[input].channels;
@@ -66,9 +66,15 @@ impl Bf16 {
             if !kernel::computes(&geometry) {
                 continue;
             }
+            let in_f32 = is_faster_in_f32(isa, &geometry);
+            if in_f32 && graph.is_block(i) {
+                // With its pooling, which spares a map.
+                blocks.insert(i);
+                continue;
+            }
             let mut take = |part: &str| values.remove(&format!("{}.{part}", node.name)).map(|found| found.data);
             let (weight, bias) = (take("weight").unwrap_or_default(), take("bias"));
-            let layer = match is_faster_in_f32(isa, &geometry) {
+            let layer = match in_f32 {
                 true => Layer::Winograd(convolution::pack(isa, &geometry, &weight, bias.as_deref())),
                 false => Layer::Narrow(kernel::pack(instructions, &geometry, &weight, bias.as_deref())),
             };
@@ -80,7 +86,7 @@ impl Bf16 {
         Ok(Bf16 {
             isa,
             stages: stages.into_iter().map(|stage| (stage.to, stage.images)).collect(),
-            rest: Interpreter::fused(graph, values, size, &BTreeSet::new(), chains)?,
+            rest: Interpreter::fused(graph, values, size, &blocks, chains)?,
             layers,
         })
     }
@@ -238,6 +244,12 @@ impl Bf16 {
             (Operation::Concatenate, _, Held::Narrow(_)) => {
                 let all: Vec<Cow<Batch<u16>>> = inputs.iter().map(|held| self.narrow(held)).collect();
                 Held::Narrow(concatenated(&all))
+            }
+            (Operation::Add, _, x) => {
+                Held::Wide(self.wide(x).into_owned().combined(&self.wide(inputs[1]), |a, b| a + b))
+            }
+            (Operation::Multiply, _, x) => {
+                Held::Wide(self.wide(x).into_owned().combined(&self.wide(inputs[1]), |a, b| a * b))
             }
             _ if self.is_passed_on(i, x) => return None,
             _ => {

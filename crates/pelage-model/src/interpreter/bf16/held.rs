@@ -123,7 +123,7 @@ impl Batch<f32> {
             count: maps.len(),
             size: maps[0].size,
             channels: maps[0].channels,
-            values: maps.into_iter().flat_map(|map| map.values).collect(),
+            values: maps.iter().map(|map| &map.values[..]).collect::<Vec<_>>().concat(),
         }
     }
 
@@ -135,6 +135,17 @@ impl Batch<f32> {
             values: values.to_vec(),
         };
         self.images().map(map).collect()
+    }
+
+    /// Each value and the other's of its image, which has the same shape or one pixel.
+    pub(super) fn combined(mut self, other: &Batch<f32>, function: impl Fn(f32, f32) -> f32) -> Batch<f32> {
+        let each = self.values.len() / self.count.max(1);
+        for (image, other) in self.values.chunks_mut(each.max(1)).zip(other.images()) {
+            for part in image.chunks_mut(other.len()) {
+                part.iter_mut().zip(other).for_each(|(a, b)| *a = function(*a, *b));
+            }
+        }
+        self
     }
 
     /// Left and right exchanged.
