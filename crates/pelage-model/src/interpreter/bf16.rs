@@ -1,6 +1,6 @@
 //! A network in bf16: weights of convolutions and dense layers, and the maps between them; sums are f32. The last dense
-//! layer, and operations that no kernel of bf16 computes, run on f32, as do convolutions that Winograd's filtering makes
-//! faster there. Batches go through as in [`pieces`](crate::networks::pieces).
+//! layer, and operations that no kernel of bf16 computes, run on f32, as do convolutions where Winograd's filtering is
+//! faster. Batches go through in pieces, as in f32.
 
 mod held;
 

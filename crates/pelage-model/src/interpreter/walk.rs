@@ -3,7 +3,7 @@
 use super::Interpreter;
 
 impl Interpreter {
-    /// Runs the nodes after `from`, whose output is `start`, up to `to`. `compute` gives the output of a node, or of the
+    /// Runs the nodes after `from`, whose output is `start`, up to `to`. `compute` gives the output of a node, or of a
     /// chain that it ends, for its inputs; where it gives none, `changed` makes it of the first of them.
     pub(super) fn walk<M: Clone>(
         &self,

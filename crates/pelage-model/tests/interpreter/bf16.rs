@@ -24,8 +24,8 @@ fn difference(ours: &[f32], truth: &[f32]) -> f64 {
     (lost / squares(&mut truth.iter().copied())).sqrt()
 }
 
-/// How far the features are from those in f32, at most; each image's are the same bits, whatever is computed with it, on
-/// any number of threads.
+/// How far the features are from those in f32, at most; each image's are the same bits, whatever is computed with it,
+/// on any number of threads.
 fn compare(member: &Member) -> f64 {
     let what = format!("{} {:?} flip {}", member.architecture.name(), member.head, member.flip);
     let size = [member.preprocessing.height, member.preprocessing.width].map(|side| side as usize);
