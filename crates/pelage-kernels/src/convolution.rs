@@ -16,7 +16,9 @@ mod pack;
 mod tile;
 pub(crate) mod winograd;
 
+pub(crate) use activation::activate_piece;
 pub use activation::{Activation, activate, activation_backward};
+pub(crate) use chain::{Bands, bands};
 pub use chain::{Link, forward_chain, forward_chain_new};
 pub use pack::{Packed, pack};
 

@@ -7,7 +7,7 @@
 
 use std::mem::MaybeUninit;
 
-/// An element of a result.
+/// An element of a result: a plain number, which any bits are.
 pub(crate) trait Element: Copy {
     /// A value that no kernel writes.
     const UNWRITTEN: Self;
@@ -17,6 +17,9 @@ impl Element for f32 {
 }
 impl Element for u8 {
     const UNWRITTEN: u8 = u8::MAX;
+}
+impl Element for u16 {
+    const UNWRITTEN: u16 = u16::MAX;
 }
 
 /// A vector that is still to be written.

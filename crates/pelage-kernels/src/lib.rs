@@ -8,6 +8,7 @@
 pub mod allocator;
 pub mod attention;
 pub mod batch_norm;
+pub mod bf16;
 pub mod conv_block;
 pub mod convolution;
 pub mod dense;
@@ -16,6 +17,7 @@ mod exponential;
 mod fresh;
 pub mod isa;
 pub mod loss;
+mod narrow;
 pub mod optimizer;
 pub mod orthogonal;
 pub mod peak;

@@ -8,7 +8,6 @@
 //! Maps are channels last, each pixel with as many bytes as [`stride`] says; those beyond the channels mean nothing. A
 //! map is followed by [`SLACK`] more bytes, which vectors may read.
 
-mod dense;
 mod depthwise;
 mod dot;
 mod maps;
@@ -22,10 +21,9 @@ pub use pack::{Packed, Scheme, pack};
 
 use std::mem::MaybeUninit;
 
-use rayon::prelude::*;
-
 use crate::convolution::Geometry;
 use crate::fresh::Fresh;
+use crate::narrow::{Walk, is_depthwise};
 
 /// Bytes behind a map: vectors of 64 read beyond its last channels.
 pub const SLACK: usize = 64;
@@ -43,10 +41,6 @@ pub fn map_len(pixels: usize, channels: usize) -> usize {
 /// Whether [`forward`] computes a convolution of this shape: of one group, or depthwise.
 pub fn computes(geometry: &Geometry) -> bool {
     geometry.groups == 1 || is_depthwise(geometry)
-}
-
-fn is_depthwise(geometry: &Geometry) -> bool {
-    geometry.groups == geometry.in_channels && geometry.groups == geometry.out_channels
 }
 
 /// The convolution of `input` `[n, h, w, stride(ci)]`, plus `residual`, which is a map like the output, as a new map
@@ -68,30 +62,20 @@ pub fn forward(geometry: &Geometry, input: &[u8], packed: &Packed, residual: Opt
     let (map, slack) = output.slots().split_at_mut(length - SLACK);
     slack.fill(MaybeUninit::new(0));
     if !map.is_empty() {
-        match (is_depthwise(geometry), geometry.padding) {
-            (true, _) => depthwise::forward(geometry, input, packed, residual, alone, map),
-            (false, [0, 0, 0, 0]) => dense::direct(geometry, input, packed, residual, alone, map),
-            (false, _) => dense::copied(geometry, input, packed, residual, alone, map),
+        let walk = Walk {
+            geometry,
+            input,
+            strides: [stride(geometry.in_channels), stride(geometry.out_channels)],
+            residual,
+            slack: SLACK,
+            zero: packed.zero,
+            alone,
+        };
+        match is_depthwise(geometry) {
+            true => depthwise::forward(geometry, input, packed, residual, alone, map),
+            false => walk.over(map, |block, output| tile::block(packed.arm, packed, block, output)),
         }
     }
     // SAFETY: the kernels write every pixel of the map, and the slack is written above.
     unsafe { output.into_vec() }
-}
-
-/// Cuts the images of `output`, each of `image` bytes, into pieces of `size`, the last of each image shorter, and calls
-/// `work` with the number of each among all and the piece: on this thread `alone`, or on all.
-fn each(
-    output: &mut [MaybeUninit<u8>],
-    [image, size]: [usize; 2],
-    alone: bool,
-    work: impl Fn(usize, &mut [MaybeUninit<u8>]) + Sync,
-) {
-    let pieces = output.chunks_mut(image).flat_map(|image| image.chunks_mut(size));
-    match alone {
-        true => pieces.enumerate().for_each(|(i, piece)| work(i, piece)),
-        false => {
-            let pieces: Vec<_> = pieces.enumerate().collect();
-            pieces.into_par_iter().for_each(|(i, piece)| work(i, piece));
-        }
-    }
 }

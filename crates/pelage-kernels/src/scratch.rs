@@ -12,6 +12,8 @@
 use std::cell::RefCell;
 use std::ops::{Deref, DerefMut};
 
+use crate::fresh::Element;
+
 /// One cache line, as wide as the widest vector.
 #[derive(Clone, Copy, Debug)]
 #[repr(C, align(64))]
@@ -68,4 +70,13 @@ pub(crate) fn with<R>(len: usize, work: impl FnOnce(&mut [f32]) -> R) -> R {
     let result = work(buffer.get(len));
     FREE.with_borrow_mut(|free| free.push(buffer));
     result
+}
+
+/// [`with`], of values of another kind that are no longer than those.
+pub(crate) fn with_values<T: Element, R>(len: usize, work: impl FnOnce(&mut [T]) -> R) -> R {
+    with((len * size_of::<T>()).div_ceil(size_of::<f32>()), |values| {
+        // SAFETY: an element is a plain number, of any bits, and the memory is aligned for all of them.
+        let (_, values, _) = unsafe { values.align_to_mut::<T>() };
+        work(&mut values[..len])
+    })
 }

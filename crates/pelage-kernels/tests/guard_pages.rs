@@ -6,6 +6,7 @@
 
 use std::ops::{Deref, DerefMut};
 
+use pelage_kernels::bf16::{self, Instructions};
 use pelage_kernels::conv_block::{self, Shape};
 use pelage_kernels::convolution::{self, Activation, Geometry, Link};
 use pelage_kernels::isa::Isa;
@@ -142,6 +143,21 @@ fn convolution(isa: Isa, g: &Geometry, guard: Guard, residual: bool, activation:
     }
 }
 
+/// The same in bf16, where a kernel computes it.
+fn narrow(g: &Geometry, guard: Guard, residual: bool, activation: Activation) {
+    let own = Instructions::of(Isa::best()).unwrap_or(Instructions::portable());
+    if !bf16::computes(g) {
+        return;
+    }
+    let map = |seed, channels, len| bf16::narrow(Isa::best(), channels, &noise(seed, len));
+    let packed = bf16::pack(own, g, &noise(1, g.weight_len()), Some(&noise(2, g.out_channels)));
+    let x = map(3, g.in_channels, g.input_len());
+    let add = residual.then(|| map(4, g.out_channels, g.output_len()));
+    let truth = bf16::forward(g, &x, &packed, add.as_deref(), activation, true);
+    let (x, add) = (Guarded::new(&x, guard), add.map(|add| Guarded::new(&add, guard)));
+    assert_eq!(bf16::forward(g, &x, &packed, add.as_deref(), activation, true), truth);
+}
+
 /// The same for the fused block and its gradients.
 fn block(isa: Isa, s: Shape, guard: Guard) {
     let [x, w, b, dy] = [s.input_len(), s.weight_len(), s.out_channels, s.output_len()].map(|len| noise(1, len));
@@ -176,6 +192,9 @@ proptest! {
             for guard in [Guard::Behind, Guard::Before] {
                 convolution(isa, &g, guard, residual, activation);
             }
+        }
+        for guard in [Guard::Behind, Guard::Before] {
+            narrow(&g, guard, residual, activation);
         }
     }
 

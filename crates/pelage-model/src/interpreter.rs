@@ -1,10 +1,13 @@
 //! A network without Burn: its graph, batch norms folded, run straight on the kernels, one image at a time. For
 //! inference where a tensor library is too much to bring along, as in a browser.
 
+#[cfg(feature = "burn")]
+mod bf16;
 mod map;
 mod model;
 #[cfg(feature = "burn")]
 mod quantized;
+mod walk;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,6 +19,8 @@ use crate::networks::graph::{Convolution, Graph, Node, Norm, Operation, Pool};
 use crate::networks::positions::beside_patches;
 use crate::options::Activation;
 use crate::values::Named;
+#[cfg(feature = "burn")]
+pub use bf16::Bf16;
 use map::Map;
 pub use model::Model;
 #[cfg(feature = "burn")]
@@ -144,49 +149,11 @@ impl Interpreter {
 
     /// Runs the nodes after `from`, whose output is `start`, up to `to`.
     fn run_between(&self, start: Map, from: usize, to: usize) -> Map {
-        let nodes = self.graph.nodes();
-        let mut maps: Vec<Option<Map>> = vec![None; to + 1];
-        maps[from] = Some(start);
-        // Computed together with a later one.
-        let inner = |i: usize| {
-            let mut chains = self.chains.iter().filter(|(last, _)| **last <= to);
-            chains.any(|(&last, chain)| last != i && chain.contains(&i))
+        let compute = |i: usize, inputs: &[&Map]| match self.chains.get(&i) {
+            Some(chain) => Some(self.chain(chain, inputs)),
+            None => self.node(i, inputs),
         };
-        for i in from + 1..=to {
-            if inner(i) {
-                continue;
-            }
-            let first = self.chains.get(&i).map_or(i, |chain| chain[0]);
-            let read: Vec<usize> = nodes[first].inputs[..1]
-                .iter()
-                .chain(nodes[i].inputs.get(1..).unwrap_or_default())
-                .copied()
-                .collect();
-            // A node reads earlier ones, and each is kept until its last reader.
-            let inputs: Vec<&Map> = read
-                .iter()
-                .map(|&input| maps[input].as_ref().unwrap_or_else(|| dropped(input)))
-                .collect();
-            let computed = match self.chains.get(&i) {
-                Some(chain) => Some(self.chain(chain, &inputs)),
-                None => self.node(i, &inputs),
-            };
-            let is_last = |input: usize| self.last_readers[input] == i;
-            let map = computed.unwrap_or_else(|| {
-                let passed_on = match is_last(read[0]) {
-                    true => maps[read[0]].take(),
-                    false => maps[read[0]].clone(),
-                };
-                self.changed(i, passed_on.unwrap_or_else(|| dropped(read[0])))
-            });
-            for input in read.into_iter().filter(|&input| is_last(input)) {
-                maps[input] = None;
-            }
-            maps[i] = Some(map);
-        }
-        maps[to]
-            .take()
-            .unwrap_or_else(|| unreachable!("node {to} was computed"))
+        self.walk(start, (from, to), compute, |i, map| self.changed(i, map))
     }
 
     /// Applies the convolutions of `chain` in order.
@@ -294,10 +261,6 @@ impl Interpreter {
     }
 }
 
-fn dropped(node: usize) -> ! {
-    unreachable!("node {node} has been dropped")
-}
-
 /// The parameters of `node`, if it has some, taken out of `values`; `from` `[h, w]` is what it reads, and it may be
 /// fused with its pooling.
 fn layer(
@@ -311,7 +274,7 @@ fn layer(
     let channels = |input: usize| graph.nodes()[node.inputs[input]].channels;
     Ok(match &node.operation {
         Operation::Convolution(convolution) => {
-            // In bytes, it is not among the values.
+            // In bytes or bf16, it is not among the values.
             let Some(weight) = take("weight") else { return Ok(None) };
             let bias = take("bias");
             Some(match is_block {
@@ -360,6 +323,22 @@ fn block_shape(convolution: &Convolution, [height, width]: [usize; 2], channels:
         width,
         in_channels: channels,
         out_channels: convolution.channels,
+    }
+}
+
+/// A dense layer as a convolution of one pixel.
+#[cfg(feature = "burn")]
+fn pixel(inputs: usize, outputs: usize) -> Geometry {
+    Geometry {
+        batch: 1,
+        height: 1,
+        width: 1,
+        in_channels: inputs,
+        out_channels: outputs,
+        kernel: [1, 1],
+        stride: [1, 1],
+        padding: [0; 4],
+        groups: 1,
     }
 }
 

@@ -7,5 +7,7 @@ pelage_data::choices! {
         F32 = "f32",
         /// In bytes: a model that was quantized.
         Int8 = "int8",
+        /// In the upper halves of f32: any model, where the CPU has instructions for that.
+        Bf16 = "bf16",
     }
 }

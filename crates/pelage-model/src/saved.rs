@@ -18,6 +18,8 @@ mod check;
 mod facts;
 #[cfg(feature = "burn")]
 mod model;
+#[cfg(feature = "burn")]
+mod narrow;
 mod parts;
 #[cfg(feature = "burn")]
 mod quantize;
@@ -29,6 +31,8 @@ pub use check::{check_answer, check_classes, check_head};
 pub use facts::Facts;
 #[cfg(feature = "burn")]
 pub use model::Model;
+#[cfg(feature = "burn")]
+pub use narrow::{Narrow, bf16_instructions};
 pub(crate) use parts::Parts;
 pub use parts::{trained, with_calibration};
 #[cfg(feature = "burn")]

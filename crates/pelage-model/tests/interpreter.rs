@@ -13,6 +13,8 @@ use pelage_model::trust::{Doubt, Judge};
 use pelage_model::values::Named;
 use pelage_model::{Model, input};
 
+#[path = "interpreter/bf16.rs"]
+mod bf16;
 #[path = "interpreter/quantized.rs"]
 mod quantized;
 

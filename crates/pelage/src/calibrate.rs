@@ -248,7 +248,7 @@ mod tests {
             others: Vec::new(),
             facts,
             judge: Judge::default(),
-            quantized: None,
+            narrow: None,
         }
     }
 

@@ -107,7 +107,26 @@ pub fn evaluate(
     compute: &Compute,
     progress: &(dyn Fn(Progress) + Sync),
 ) -> Result<Report> {
-    let model = Model::open_on(run, &compute.open()?, reject)?;
+    of(
+        &Model::open_on(run, &compute.open()?, reject)?,
+        run,
+        wanted,
+        compute,
+        progress,
+    )
+}
+
+/// [`evaluate`], of a model of `run` that is open.
+///
+/// # Errors
+/// As there.
+pub fn of(
+    model: &Model,
+    run: &Path,
+    wanted: Wanted,
+    compute: &Compute,
+    progress: &(dyn Fn(Progress) + Sync),
+) -> Result<Report> {
     let judge = &model.judge;
     let images::Scored {
         part,
@@ -125,7 +144,7 @@ pub fn evaluate(
         Embeddings::Drop
     };
     let scores = open_and_score(
-        &model,
+        model,
         Arc::new(images),
         compute.cache,
         embeddings,
@@ -136,7 +155,7 @@ pub fn evaluate(
         part,
         trained_out,
         trained_in,
-        near_copies: NearCopies::of(&model).filter(|_| is_own),
+        near_copies: NearCopies::of(model).filter(|_| is_own),
         is_grouped: is_own && own::settings(&model.facts).is_ok_and(|settings| settings.group_by.is_some()),
         unrecorded: !unrecorded.is_empty(),
         left_out,

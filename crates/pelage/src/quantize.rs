@@ -124,12 +124,17 @@ pub fn quantize(
 }
 
 /// The model of `run` as [`Model::open_on`] opens it, to compute in `precision`; none: in that of its file. In int8
-/// that is the model which was quantized and lies beside that of the run, if it is not quantized itself.
+/// that is the model which was quantized and lies beside that of the run, if it is not quantized itself. In bf16 it is
+/// any other model, see [`Model::in_bf16`].
 ///
 /// # Errors
 /// As there; a model that is of another precision and was not quantized; a quantized one that was made of an earlier
 /// state of the model beside it.
 pub fn open(run: &Path, device: &Device, reject: Option<f64>, precision: Option<Precision>) -> Result<Model> {
+    if precision == Some(Precision::Bf16) {
+        // Before a model is read that could not be computed.
+        saved::bf16_instructions()?;
+    }
     let beside = paths::quantized(run);
     if precision == Some(Precision::Int8) && beside.exists() {
         let model = Model::open_on(&beside, device, reject)?;
@@ -149,6 +154,12 @@ pub fn open(run: &Path, device: &Device, reject: Option<f64>, precision: Option<
             let reason = "is quantized, and its weights in f32 are in the model it was made of";
             Err(Error::model(paths::model(run), reason))
         }
+        (Some(Precision::Bf16), Precision::Int8) => {
+            let reason =
+                "is quantized (int8); bf16 is computed with the weights of the model it was made of, so take that";
+            Err(Error::model(paths::model(run), reason))
+        }
+        (Some(Precision::Bf16), _) => model.in_bf16(),
         (Some(Precision::Int8), Precision::F32) => Err(Error::Unquantized { model: run.into() }),
         _ => Ok(model),
     }

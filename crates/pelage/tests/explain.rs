@@ -86,7 +86,7 @@ fn model(network: Network, [h, w]: [usize; 2]) -> Model {
             training: serde_json::Value::Null,
         },
         judge: Judge::default(),
-        quantized: None,
+        narrow: None,
     }
 }
 

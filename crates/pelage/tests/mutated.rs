@@ -277,7 +277,7 @@ fn finite_weights_without_a_finite_answer_are_told_and_others_are_not_written() 
         others: Vec::new(),
         facts,
         judge: Judge::default(),
-        quantized: None,
+        narrow: None,
     };
     let folder = tempfile::tempdir().unwrap();
     let refused = pelage::save(&unwritten, folder.path().join("m.safetensors"))

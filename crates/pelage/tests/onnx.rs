@@ -56,7 +56,7 @@ fn model(architecture: Architecture, head: Option<Head>, flip: bool, [height, wi
         others: Vec::new(),
         facts,
         judge: Judge::default(),
-        quantized: None,
+        narrow: None,
     }
 }
 

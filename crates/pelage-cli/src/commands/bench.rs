@@ -36,8 +36,8 @@ pub(super) struct Arguments {
     /// Side of the images in inference and steps, in pixels [default: each network's own]
     #[arg(long, value_name = "PX")]
     image_size: Option<usize>,
-    /// What inference computes in: f32 or int8
-    #[arg(long, hide_possible_values = true, value_name = "f32|int8", default_value = Precision::F32.name(),
+    /// What inference computes in: f32, int8, or, on a CPU with AVX512-BF16, bf16
+    #[arg(long, hide_possible_values = true, value_name = "f32|int8|bf16", default_value = Precision::F32.name(),
         value_parser = one_of::<Precision>(Precision::NAMES.iter().copied()))]
     precision: Precision,
     #[command(flatten)]
@@ -173,6 +173,7 @@ fn described(measured: &Measured) -> String {
     let inference = match measured.precision {
         Precision::F32 => "inference",
         Precision::Int8 => "inference, int8",
+        Precision::Bf16 => "inference, bf16",
     };
     text + &throughputs(inference, &measured.inference) + &throughputs("training steps", &measured.steps)
 }

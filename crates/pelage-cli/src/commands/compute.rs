@@ -22,9 +22,9 @@ pub(super) struct Computing {
 /// What a model computes in.
 #[derive(Args)]
 pub(super) struct Precise {
-    /// What to compute in: f32, or int8 with a model that `pelage quantize` has made, which of a run is found in its
-    /// folder [default: as the model file is]
-    #[arg(long, hide_possible_values = true, value_name = "f32|int8",
+    /// What to compute in: f32; int8 with a model that `pelage quantize` has made, which of a run is found in its
+    /// folder; or bf16, of any other model, on a CPU with AVX512-BF16 [default: as the model file is]
+    #[arg(long, hide_possible_values = true, value_name = "f32|int8|bf16",
         value_parser = one_of::<Precision>(Precision::NAMES.iter().copied()))]
     pub(super) precision: Option<Precision>,
 }

@@ -8,8 +8,9 @@ use pelage::data::output::Format;
 use pelage::evaluate::metrics::wilson;
 use pelage::evaluate::rejection::Rejection;
 use pelage::evaluate::{self, Calibrated, Evaluation, Labelled, NearCopies, Report, Wanted};
+use pelage::quantize;
 
-use super::compute::Caching;
+use super::compute::{Caching, Precise};
 use super::written::output;
 use crate::failure::Outcome;
 use crate::options::LABEL_LEVEL;
@@ -38,6 +39,8 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "CONFIDENCE")]
     reject: Option<f64>,
     #[command(flatten)]
+    precise: Precise,
+    #[command(flatten)]
     caching: Caching,
     /// Write the confusion matrix to a CSV file, or - for standard output
     #[arg(long, value_name = "FILE")]
@@ -60,7 +63,9 @@ pub(super) fn run(arguments: &Arguments) -> Outcome {
         Some(data) if arguments.with_training => Wanted::All(data),
         Some(data) => Wanted::Unseen(data),
     };
-    let report = evaluate::evaluate(&arguments.run, wanted, arguments.reject, &compute, &show);
+    let (run, device, precision) = (&arguments.run, compute.open()?, arguments.precise.precision);
+    let report = quantize::open(run, &device, arguments.reject, precision)
+        .and_then(|model| evaluate::of(&model, run, wanted, &compute, &show));
     task.finish();
     let report = report?;
     if let Some(file) = confusion {

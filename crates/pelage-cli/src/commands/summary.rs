@@ -66,6 +66,7 @@ fn described(summary: &Summary) -> String {
         match summary.precision {
             Precision::F32 => "",
             Precision::Int8 => ", quantized (int8)",
+            Precision::Bf16 => ", in bf16",
         },
         shape(&summary.input),
         table_folding(1, &head, 2..5, rows),

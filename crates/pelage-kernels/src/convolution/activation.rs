@@ -34,7 +34,7 @@ impl Activation {
 
     /// The range that values are clamped to, where that is all there is to it.
     #[inline(always)]
-    pub(super) fn limits(self) -> Option<[f32; 2]> {
+    pub(crate) fn limits(self) -> Option<[f32; 2]> {
         match self {
             Activation::None => Some([f32::NEG_INFINITY, f32::INFINITY]),
             Activation::Relu => Some([0.0, f32::INFINITY]),

@@ -6,7 +6,7 @@ use std::mem::MaybeUninit;
 use std::ops::Range;
 
 use super::{Activation, Geometry, Packed, Path, path, write};
-use crate::fresh::{Fresh, as_uninit};
+use crate::fresh::{Element, Fresh, as_uninit};
 use crate::isa::Isa;
 use crate::scratch;
 use rayon::prelude::*;
@@ -39,9 +39,53 @@ pub fn forward_chain(isa: Isa, links: &[Link], input: &[f32], residual: Option<&
 
 /// [`forward_chain`] into possibly uninitialized memory; writes every element before reading it.
 fn write_chain(isa: Isa, links: &[Link], input: &[f32], residual: Option<&[f32]>, output: &mut [MaybeUninit<f32>]) {
-    let (first, last) = (links[0].geometry, links[links.len() - 1].geometry);
+    let cut = |link: &Link| path(isa, &link.geometry) != Path::Winograd;
+    assert!(links.iter().all(cut), "a link cannot be cut into bands");
+    let geometries: Vec<Geometry> = links.iter().map(|link| link.geometry).collect();
+    let shape = Bands {
+        links: &geometries,
+        values: BAND,
+    };
+    bands(&shape, input, residual, output, &|i, part, input, residual, output| {
+        let link = &links[i];
+        write(isa, part, input, link.packed, residual, link.activation, output);
+    });
+}
+
+/// [`forward_chain`] into a new vector.
+///
+/// # Panics
+/// As [`forward_chain`].
+pub fn forward_chain_new(isa: Isa, links: &[Link], input: &[f32], residual: Option<&[f32]>) -> Vec<f32> {
+    let mut output = Fresh::new(links[links.len() - 1].geometry.output_len());
+    write_chain(isa, links, input, residual, output.slots());
+    // SAFETY: `write_chain` writes every element.
+    unsafe { output.into_vec() }
+}
+
+/// What is computed band by band.
+pub(crate) struct Bands<'a> {
+    /// The shapes of the convolutions; their maps are as long as these say.
+    pub(crate) links: &'a [Geometry],
+    /// Approximate number of values in a band of the intermediate maps.
+    pub(crate) values: usize,
+}
+
+/// Computes rows of a link: its number, its shape for them, its input, what is added, and its output.
+type Compute<'a, T> = dyn Fn(usize, &Geometry, &[T], Option<&[T]>, &mut [MaybeUninit<T>]) + Sync + 'a;
+
+/// Lets `compute` write the `output` of the last link from the `input` of the first, see [`forward_chain`].
+pub(crate) fn bands<T: Element + Send + Sync>(
+    shape: &Bands,
+    input: &[T],
+    residual: Option<&[T]>,
+    output: &mut [MaybeUninit<T>],
+    compute: &Compute<T>,
+) {
+    let links = shape.links;
+    let (first, last) = (links[0], links[links.len() - 1]);
     for pair in links.windows(2) {
-        let (one, next) = (pair[0].geometry, pair[1].geometry);
+        let (one, next) = (pair[0], pair[1]);
         let made = [one.batch, one.output_height(), one.output_width(), one.out_channels];
         assert_eq!(
             made,
@@ -49,8 +93,6 @@ fn write_chain(isa: Isa, links: &[Link], input: &[f32], residual: Option<&[f32]>
             "links of different sizes"
         );
     }
-    let cut = |link: &Link| path(isa, &link.geometry) != Path::Winograd;
-    assert!(links.iter().all(cut), "a link cannot be cut into bands");
     assert_eq!(input.len(), first.input_len(), "length of input");
     assert_eq!(output.len(), last.output_len(), "length of output");
     assert!(
@@ -61,12 +103,9 @@ fn write_chain(isa: Isa, links: &[Link], input: &[f32], residual: Option<&[f32]>
         return;
     }
     let height = last.output_height();
-    let between: usize = links[..links.len() - 1]
-        .iter()
-        .map(|link| link.geometry.output_image_len())
-        .sum();
+    let between: usize = links[..links.len() - 1].iter().map(Geometry::output_image_len).sum();
     let bands = between
-        .div_ceil(BAND)
+        .div_ceil(shape.values)
         .max(rayon::current_num_threads().div_ceil(last.batch));
     let rows = height.div_ceil(bands);
     let row = last.output_width() * last.out_channels;
@@ -84,45 +123,33 @@ fn write_chain(isa: Isa, links: &[Link], input: &[f32], residual: Option<&[f32]>
             let start = n * height * row + i * rows * row;
             let residual = residual.map(|residual| &residual[start..][..output.len()]);
             let wanted = i * rows..i * rows + output.len() / row;
-            band(isa, links, input, residual, wanted, output);
+            band(links, input, residual, wanted, output, compute);
         });
 }
 
-/// [`forward_chain`] into a new vector.
-///
-/// # Panics
-/// As [`forward_chain`].
-pub fn forward_chain_new(isa: Isa, links: &[Link], input: &[f32], residual: Option<&[f32]>) -> Vec<f32> {
-    let mut output = Fresh::new(links[links.len() - 1].geometry.output_len());
-    write_chain(isa, links, input, residual, output.slots());
-    // SAFETY: `write_chain` writes every element.
-    unsafe { output.into_vec() }
-}
-
 /// Rows `wanted` of one image's output.
-fn band(
-    isa: Isa,
-    links: &[Link],
-    input: &[f32],
-    residual: Option<&[f32]>,
+fn band<T: Element>(
+    links: &[Geometry],
+    input: &[T],
+    residual: Option<&[T]>,
     wanted: Range<usize>,
-    output: &mut [MaybeUninit<f32>],
+    output: &mut [MaybeUninit<T>],
+    compute: &Compute<T>,
 ) {
-    let [before @ .., last] = links else { return };
-    let g = &last.geometry;
+    let [before @ .., g] = links else { return };
     let (rows, part) = part(g, wanted);
     let row = g.width * g.in_channels;
     if before.is_empty() {
         let input = &input[rows.start * row..rows.end * row];
-        return write(isa, &part, input, last.packed, residual, last.activation, output);
+        return compute(0, &part, input, residual, output);
     }
-    scratch::with(rows.len() * row, |made| {
+    scratch::with_values(rows.len() * row, |made| {
         // A band entirely within the padding needs no input rows.
         if !rows.is_empty() {
             // SAFETY: only initialized values are written.
-            band(isa, before, input, None, rows, unsafe { as_uninit(made) });
+            band(before, input, None, rows, unsafe { as_uninit(made) }, compute);
         }
-        write(isa, &part, made, last.packed, residual, last.activation, output);
+        compute(before.len(), &part, made, residual, output);
     });
 }
 

@@ -4,12 +4,9 @@
 use std::mem::MaybeUninit;
 
 use super::dot::{Dot, Has, for_each_arm};
-use super::pack::Tile;
-use super::{Packed, SLACK, each, stride, tile};
+use super::{Packed, SLACK, stride, tile};
 use crate::convolution::Geometry;
-
-/// Work items per thread where others are to share in the work.
-const PIECES: usize = 2;
+use crate::narrow::{Tile, each, share};
 
 pub(super) fn forward(
     g: &Geometry,
@@ -20,12 +17,7 @@ pub(super) fn forward(
     output: &mut [MaybeUninit<u8>],
 ) {
     let (height, width, bytes) = (g.output_height(), g.output_width(), stride(g.out_channels));
-    let rows = match alone {
-        true => height,
-        false => (g.batch * height)
-            .div_ceil(PIECES * rayon::current_num_threads())
-            .min(height),
-    };
+    let rows = share(g.batch * height, alone).min(height);
     let (blocks, row) = (height.div_ceil(rows), width * bytes);
     each(output, [height * row, rows * row], alone, |i, output| {
         let (n, first) = (i / blocks, i % blocks * rows);

@@ -1,9 +1,10 @@
 //! Weights of bytes in the order in which the kernels read them.
 
 use super::dot::{Arm, Rescale, channel};
-use super::{is_depthwise, stride};
+use super::stride;
 use crate::convolution::Geometry;
 use crate::isa::Isa;
+use crate::narrow::{Tile, is_depthwise, tiles};
 
 /// Weights of one convolution and what becomes of their sums, packed for one instruction set.
 #[derive(Clone, Debug)]
@@ -22,19 +23,6 @@ pub struct Packed {
     /// The byte that means 0 in the input.
     pub(super) zero: u8,
     pub(super) rescale: Rescale,
-}
-
-/// Consecutive output channels that are computed together.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Tile {
-    /// Its first channel.
-    pub(super) first: usize,
-    /// 4, 2 or 1.
-    pub(super) vectors: usize,
-    /// Bytes of each pixel that are its own: fewer than its lanes where the channels end.
-    pub(super) valid: usize,
-    /// Lanes of the tiles before it.
-    pub(super) lanes: usize,
 }
 
 /// What the bytes of a convolution's maps mean.
@@ -91,7 +79,7 @@ pub fn pack(
         weights: Vec::new(),
         start: Vec::new(),
         multipliers: Vec::new(),
-        tiles: tiles(g.out_channels, arm),
+        tiles: tiles(stride(g.out_channels), lanes, arm.widest()),
         zero: scheme.input_zero,
         rescale: Rescale {
             zero: scheme.output_zero,
@@ -160,29 +148,6 @@ fn starts(
         }
     });
     start.collect()
-}
-
-/// Splits channels into tiles, as wide as they may be.
-fn tiles(channels: usize, arm: Arm) -> Vec<Tile> {
-    let (lanes, mut first, mut filled) = (arm.lanes(), 0, 0);
-    let bytes = stride(channels);
-    let mut tiles = Vec::new();
-    while first < bytes {
-        let left = (bytes - first).div_ceil(lanes);
-        let vectors = [4, 2]
-            .into_iter()
-            .find(|&n| n <= arm.widest() && n <= left)
-            .unwrap_or(1);
-        tiles.push(Tile {
-            first,
-            vectors,
-            valid: (vectors * lanes).min(bytes - first),
-            lanes: filled,
-        });
-        first += vectors * lanes;
-        filled += vectors * lanes;
-    }
-    tiles
 }
 
 impl Packed {

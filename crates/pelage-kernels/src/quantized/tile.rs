@@ -4,35 +4,19 @@ use std::mem::MaybeUninit;
 
 use super::Packed;
 use super::dot::{Dot, Has, for_each_arm};
-use super::pack::Tile;
-
-/// The pixels of a block, and where their windows are.
-pub(super) struct Block<'a> {
-    /// The bytes that the windows are in.
-    pub(super) source: &'a [u8],
-    /// Rows of a window, and bytes of each, a multiple of four.
-    pub(super) window: [usize; 2],
-    /// Distance between rows of a window.
-    pub(super) row: usize,
-    /// Offset of each pixel's window in `source`.
-    pub(super) offsets: &'a [usize],
-    /// Added before rounding: the same pixels of a map, and what follows them.
-    pub(super) residual: Option<&'a [u8]>,
-    /// Bytes of an output pixel.
-    pub(super) stride: usize,
-}
+use crate::narrow::{Block, Tile};
 
 // Pixels in a tile of four vectors, of two, and of one.
 for_each_arm!(block, block_body,
     [vnni: 6, 12, 12; avx2: 1, 4, 6; portable: 1, 2, 4],
-    (packed: &Packed, block: &Block, output: &mut [MaybeUninit<u8>]));
+    (packed: &Packed, block: &Block<u8>, output: &mut [MaybeUninit<u8>]));
 
 /// Computes `output`, all pixels of the block.
 #[inline(always)]
 fn block_body<D: Dot, const P4: usize, const P2: usize, const P1: usize>(
     has: Has<D>,
     packed: &Packed,
-    block: &Block,
+    block: &Block<u8>,
     output: &mut [MaybeUninit<u8>],
 ) {
     let [rows, bytes] = block.window;
@@ -61,7 +45,7 @@ fn over<D: Dot, const N: usize, const P: usize>(
     has: Has<D>,
     packed: &Packed,
     tile: Tile,
-    block: &Block,
+    block: &Block<u8>,
     output: &mut [MaybeUninit<u8>],
 ) {
     let (width, window) = (N * D::LANES, block.window[0] * block.window[1]);
@@ -112,7 +96,7 @@ impl Columns<'_> {
     unsafe fn pixels<D: Dot, const N: usize, const P: usize>(
         &self,
         has: Has<D>,
-        block: &Block,
+        block: &Block<u8>,
         at: usize,
         output: &mut [MaybeUninit<u8>],
     ) {

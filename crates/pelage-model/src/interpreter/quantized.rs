@@ -9,13 +9,12 @@ mod ranges;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-use pelage_kernels::convolution::Geometry;
 use pelage_kernels::isa::Isa;
 use pelage_kernels::quantized::{self as kernel, Scheme};
 use rayon::prelude::*;
 
 use super::map::Map;
-use super::{Answer, Interpreter, dropped, geometry};
+use super::{Answer, Interpreter, geometry, pixel};
 use crate::networks::Function;
 use crate::networks::graph::{Convolution, Graph, Operation};
 use crate::options::Activation;
@@ -192,41 +191,18 @@ impl Quantized {
 
     /// Runs the nodes after `from`, whose output is `start`, up to `to`.
     fn between(&self, start: Held, from: usize, to: usize, alone: bool) -> Held {
-        let nodes = self.rest.graph.nodes();
-        let mut held: Vec<Option<Held>> = vec![None; to + 1];
-        held[from] = Some(start);
-        for (i, node) in nodes.iter().enumerate().take(to + 1).skip(from + 1) {
-            let is_last = |input: usize| self.rest.last_readers[input] == i;
-            let first = node.inputs[0];
-            // What changes in place is taken from where it is, unless it is read again.
-            let map = match self.is_changed(i, held[first].as_ref()) {
-                true => {
-                    let taken = if is_last(first) {
-                        held[first].take()
-                    } else {
-                        held[first].clone()
-                    };
-                    self.changed(i, taken.unwrap_or_else(|| dropped(first)))
-                }
-                false => {
-                    let one = |&input: &usize| (input, held[input].as_ref().unwrap_or_else(|| dropped(input)));
-                    let inputs: Vec<(usize, &Held)> = node.inputs.iter().map(one).collect();
-                    self.node(i, &inputs, alone)
-                }
-            };
-            for &input in node.inputs.iter().filter(|&&input| is_last(input)) {
-                held[input] = None;
-            }
-            held[i] = Some(map);
-        }
-        held[to]
-            .take()
-            .unwrap_or_else(|| unreachable!("node {to} was computed"))
+        let compute = |i: usize, inputs: &[&Held]| {
+            let nodes = self.rest.graph.nodes()[i].inputs.iter().copied();
+            let inputs: Vec<(usize, &Held)> = nodes.zip(inputs.iter().copied()).collect();
+            (!self.is_changed(i, inputs[0].1)).then(|| self.node(i, &inputs, alone))
+        };
+        self.rest
+            .walk(start, (from, to), compute, |i, held| self.changed(i, held))
     }
 
     /// Whether node `i` changes its only input, bytes, in place.
-    fn is_changed(&self, i: usize, input: Option<&Held>) -> bool {
-        let Some(Held::Bytes(bytes)) = input else { return false };
+    fn is_changed(&self, i: usize, input: &Held) -> bool {
+        let Held::Bytes(bytes) = input else { return false };
         let one = self.tables.get(&i).is_some_and(|tables| tables.len() == 1);
         match &self.rest.graph.nodes()[i].operation {
             Operation::Dropout(_) => true,
@@ -360,21 +336,6 @@ impl Quantized {
                 Map::flat(means)
             }
         }
-    }
-}
-
-/// A dense layer as a convolution of one pixel.
-fn pixel(inputs: usize, outputs: usize) -> Geometry {
-    Geometry {
-        batch: 1,
-        height: 1,
-        width: 1,
-        in_channels: inputs,
-        out_channels: outputs,
-        kernel: [1, 1],
-        stride: [1, 1],
-        padding: [0; 4],
-        groups: 1,
     }
 }
 

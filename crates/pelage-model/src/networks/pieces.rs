@@ -11,19 +11,20 @@ use super::network::{Mode, Network};
 
 /// Part of a network, up to a node that everything after it reads through.
 #[derive(Debug, PartialEq)]
-struct Stage {
+pub(crate) struct Stage {
     /// Its last node.
-    to: usize,
+    pub(crate) to: usize,
     /// Images of a piece.
-    images: usize,
+    pub(crate) images: usize,
 }
 
-/// Values of an operation's input and output that stay in a core's cache: 1 MiB.
-const CACHE: usize = 1 << 18;
+/// Bytes of an operation's input and output that stay in a core's cache.
+const CACHE: usize = 1 << 20;
 
 impl Graph {
-    /// The stages between node 0 and `to` for images of `size`; their pieces never become smaller.
-    fn stages(&self, size: [usize; 2], to: usize) -> Vec<Stage> {
+    /// The stages between node 0 and `to` for images of `size`, whose values have so many bytes; their pieces never
+    /// become smaller.
+    pub(crate) fn stages(&self, size: [usize; 2], to: usize, bytes: usize) -> Vec<Stage> {
         let (sizes, chains) = (self.sizes(size), self.chains());
         let values = |i: usize| sizes[i][0] * sizes[i][1] * self.nodes[i].channels;
         let inside = |i: usize| {
@@ -51,7 +52,7 @@ impl Graph {
                 .any(|node| node.inputs.iter().any(|&input| input < i));
             if i == to || !inside(i) && !is_read_over {
                 // As many as the cache holds; more where reading the weights would cost more than reading the maps.
-                let images = (CACHE / largest).max(weights.div_ceil(maps.max(1))).max(1);
+                let images = (CACHE / bytes / largest).max(weights.div_ceil(maps.max(1))).max(1);
                 stages.push(Stage { to: i, images });
                 (weights, maps, largest) = (0, 0, 1);
             }
@@ -78,7 +79,7 @@ impl Network {
             return run(pixels, 0, to);
         }
         let (mut map, mut from) = (pixels, 0);
-        for stage in self.graph.stages([h, w], to) {
+        for stage in self.graph.stages([h, w], to, 4) {
             let count = n.div_ceil(stage.images);
             map = match count >= rayon::current_num_threads().max(2) {
                 true => {
@@ -114,7 +115,7 @@ mod tests {
         for (architecture, size) in NETWORKS {
             let graph = architecture.graph(size, 5);
             let to = graph.nodes.len() - 1;
-            let stages = graph.stages(size, to);
+            let stages = graph.stages(size, to, 4);
             assert_eq!(stages.last().map(|stage| stage.to), Some(to));
             assert!(
                 stages.is_sorted_by(|a, b| a.to < b.to && a.images < b.images),
@@ -134,7 +135,7 @@ mod tests {
             }
         }
         // Large maps and few weights first, small maps and many weights last.
-        let stages = Architecture::ResNet50.graph([224, 224], 5).stages([224, 224], 50);
+        let stages = Architecture::ResNet50.graph([224, 224], 5).stages([224, 224], 50, 4);
         assert!(stages.first().is_some_and(|stage| stage.images == 1), "{stages:?}");
         assert!(stages.last().is_some_and(|stage| stage.images > 4), "{stages:?}");
     }

@@ -8,10 +8,11 @@ use burn::tensor::{Device, TensorData, activation};
 use pelage_data::shown;
 
 use super::facts::Facts;
+use super::narrow::{Narrow, in_bf16};
 use super::parts::{Parts, read};
 use super::quantize::InBytes;
 use super::together::Member;
-use crate::interpreter::{Answer, Quantized, weights_in_f32};
+use crate::interpreter::{Answer, weights_in_f32};
 use crate::networks::{Network, Pooling, parameters, pooled};
 use crate::precision::Precision;
 use crate::trust::{Judge, UNKNOWN};
@@ -29,8 +30,8 @@ pub struct Model {
     pub facts: Facts,
     /// Calibration and rejection of its answers.
     pub judge: Judge,
-    /// What answers instead of the networks, where they are in bytes: theirs are then those that the bytes stand for.
-    pub quantized: Option<Arc<InBytes>>,
+    /// What answers instead of the networks, where that is not f32.
+    pub narrow: Option<Arc<Narrow>>,
 }
 
 impl Model {
@@ -42,7 +43,7 @@ impl Model {
             others,
             facts,
             judge: Judge::default(),
-            quantized: None,
+            narrow: None,
         }
     }
 
@@ -78,6 +79,7 @@ impl Model {
             match precision {
                 Precision::F32 => "",
                 Precision::Int8 => " in int8",
+                Precision::Bf16 => " in bf16",
             },
             shown::path(&paths::model(path)),
             model.facts.classes.len(),
@@ -106,15 +108,15 @@ impl Model {
     /// As [`Model::load`], as a message.
     pub fn decode(bytes: &[u8], device: &Device) -> std::result::Result<Model, String> {
         let parts = Parts::decode(bytes)?;
-        let quantized = match parts.in_bytes {
-            true => Some(Arc::new(InBytes::new(&parts, bytes)?)),
+        let narrow = match parts.in_bytes {
+            true => Some(Arc::new(Narrow::Int8(InBytes::new(&parts, bytes)?))),
             false => None,
         };
         let facts = parts.facts;
         let mut networks = Vec::new();
         for (member, named) in facts.members().iter().zip(parts.named) {
             let graph = member.graph(facts.classes.len());
-            let named = match quantized {
+            let named = match narrow {
                 Some(_) => weights_in_f32(&graph, named)?,
                 None => named,
             };
@@ -123,17 +125,33 @@ impl Model {
         }
         Ok(Model {
             judge: Judge::new(parts.calibration),
-            quantized,
+            narrow,
             ..Model::new(networks, facts)
         })
     }
 
     /// What it computes in.
     pub fn precision(&self) -> Precision {
-        match self.quantized {
-            Some(_) => Precision::Int8,
-            None => Precision::F32,
+        self.narrow.as_ref().map_or(Precision::F32, |narrow| narrow.precision())
+    }
+
+    /// The same model computing in bf16, on the CPU.
+    ///
+    /// # Errors
+    /// A CPU without instructions for it; a quantized model; one that is on a GPU.
+    pub fn in_bf16(self) -> Result<Model> {
+        self.whole("computed in bf16")?;
+        if self.device() != crate::device::cpu()? {
+            let reason = "bf16 is computed on the CPU alone; a GPU computes in f32";
+            return Err(Error::Settings(reason.into()));
         }
+        let networks = std::iter::once(&self.network).chain(&self.others);
+        let narrow = in_bf16(networks, &self.facts.members())?;
+        log::info!("computing in bf16");
+        Ok(Model {
+            narrow: Some(narrow.into()),
+            ..self
+        })
     }
 
     /// The bytes of its file, with its calibration, if it has one.
@@ -150,13 +168,17 @@ impl Model {
     /// As [`Model::encode`].
     pub fn encode_as(&self, precision: tensors::Precision) -> std::result::Result<Vec<u8>, String> {
         let networks = std::iter::once(&self.network).chain(&self.others);
-        let named = match &self.quantized {
-            Some(quantized) => quantized.named()?,
+        let in_bytes = match self.narrow.as_deref() {
+            Some(Narrow::Int8(in_bytes)) => Some(in_bytes),
+            Some(Narrow::Bf16(_)) | None => None,
+        };
+        let named = match in_bytes {
+            Some(in_bytes) => in_bytes.named()?,
             None => networks.map(parameters::read).collect(),
         };
         let parts = Parts {
             named,
-            in_bytes: self.quantized.is_some(),
+            in_bytes: in_bytes.is_some(),
             facts: self.facts.clone(),
             calibration: self.judge.calibration().cloned(),
         };
@@ -174,7 +196,7 @@ impl Model {
     /// If it is; `what` is what cannot be done with it.
     pub fn whole(&self, what: &str) -> Result<()> {
         match self.precision() {
-            Precision::F32 => Ok(()),
+            Precision::F32 | Precision::Bf16 => Ok(()),
             Precision::Int8 => Err(Error::Settings(format!(
                 "a quantized model (int8) cannot be {what}; take the model it was made of"
             ))),
@@ -222,8 +244,8 @@ impl Model {
     /// The logits, and the embedding `[n, d]`, the inputs of the last dense layers side by side, for the pixels of each
     /// network `[n, h, w, 3]`, preprocessed as the facts say.
     pub fn logits_and_embedding(&self, pixels: Vec<Tensor<4>>) -> (Tensor<2>, Tensor<2>) {
-        if let Some(quantized) = &self.quantized {
-            return self.answered(quantized, pixels);
+        if let Some(narrow) = &self.narrow {
+            return self.answered(narrow, pixels);
         }
         let networks = std::iter::once(&self.network).chain(&self.others);
         let seen = networks.zip(self.facts.members()).zip(pixels);
@@ -233,13 +255,13 @@ impl Model {
         self.joined(logits, embeddings)
     }
 
-    /// The same by what is in bytes.
-    fn answered(&self, quantized: &InBytes, pixels: Vec<Tensor<4>>) -> (Tensor<2>, Tensor<2>) {
-        let seen = quantized.networks.iter().zip(self.facts.members()).zip(pixels);
-        let one = |((network, member), pixels): ((&Quantized, Member), Tensor<4>)| {
+    /// The same by what answers instead.
+    fn answered(&self, narrow: &Narrow, pixels: Vec<Tensor<4>>) -> (Tensor<2>, Tensor<2>) {
+        let seen = self.facts.members().into_iter().enumerate().zip(pixels);
+        let one = |((network, member), pixels): ((usize, Member), Tensor<4>)| {
             let (count, values) = (pixels.dims()[0], to_vec(pixels));
             let images: Vec<&[f32]> = values.chunks(values.len() / count.max(1)).collect();
-            let answers = network.run(&images, member.flip);
+            let answers = narrow.run(network, &images, member.flip);
             let rows = |row: fn(&Answer) -> &Vec<f32>| {
                 let width = answers.first().map_or(0, |answer| row(answer).len());
                 let values = answers.iter().flat_map(row).copied().collect();

@@ -1,9 +1,10 @@
 //! Inference, by architecture and batch size.
 
 use burn::tensor::{Device, Tensor, TensorData};
-use pelage_model::interpreter::{Quantized, lower};
+use pelage_model::interpreter::{Answer, Bf16, Quantized, lower};
 use pelage_model::networks::{Architecture, Mode, Network, parameters};
 use pelage_model::precision::Precision;
+use pelage_model::saved::bf16_instructions;
 
 use super::throughput::{Throughput, side};
 use super::timing::{median_seconds, noise};
@@ -17,7 +18,8 @@ pub const BATCHES: [usize; 2] = [1, 16];
 /// result as it is ready. In int8, ranges are learnt from noise.
 ///
 /// # Errors
-/// In int8, a network that cannot be quantized; a size that a network does not take.
+/// In int8, a network that cannot be quantized; in bf16, a CPU without instructions for it; a size that a network does
+/// not take.
 pub fn inference(
     architectures: &[Architecture],
     batches: &[usize],
@@ -30,18 +32,23 @@ pub fn inference(
     for &architecture in architectures {
         let (size, scratch) = (side(architecture, size)?, !architecture.is_backbone());
         let network = Network::new(architecture, [size; 2], 1000, 0, device).folded(|_| true);
-        let quantized = match precision {
+        let narrow = match precision {
             Precision::F32 => None,
-            Precision::Int8 => Some(quantized(&network, size).map_err(Error::Settings)?),
+            Precision::Int8 => Some(Narrow::Int8(quantized(&network, size).map_err(Error::Settings)?)),
+            Precision::Bf16 => {
+                let (graph, values) = (network.graph().clone(), parameters::read(&network));
+                let in_bf16 = Bf16::new(bf16_instructions()?, graph, values, [size; 2]);
+                Some(Narrow::Bf16(in_bf16.map_err(Error::Settings)?))
+            }
         };
         for &batch in batches {
             let pixels = noise(1, batch * size * size * 3);
-            let seconds = match &quantized {
-                Some(quantized) => {
+            let seconds = match &narrow {
+                Some(narrow) => {
                     let images: Vec<&[f32]> = pixels.chunks(size * size * 3).collect();
                     median_seconds(1.0, || match scratch {
-                        true => drop(std::hint::black_box(quantized.run(&images, false))),
-                        false => drop(std::hint::black_box(quantized.means(&images))),
+                        true => drop(std::hint::black_box(narrow.run(&images))),
+                        false => drop(std::hint::black_box(narrow.means(&images))),
                     })
                 }
                 None => {
@@ -62,6 +69,28 @@ pub fn inference(
         }
     }
     Ok(found)
+}
+
+/// A network in another precision than f32.
+enum Narrow {
+    Int8(Quantized),
+    Bf16(Bf16),
+}
+
+impl Narrow {
+    fn run(&self, images: &[&[f32]]) -> Vec<Answer> {
+        match self {
+            Narrow::Int8(network) => network.run(images, false),
+            Narrow::Bf16(network) => network.run(images, false),
+        }
+    }
+
+    fn means(&self, images: &[&[f32]]) -> Vec<Vec<f32>> {
+        match self {
+            Narrow::Int8(network) => network.means(images),
+            Narrow::Bf16(network) => network.means(images),
+        }
+    }
 }
 
 fn quantized(network: &Network, size: usize) -> std::result::Result<Quantized, String> {

@@ -98,7 +98,7 @@ fn model(architecture: Architecture, side: u32, values: Option<Named>) -> Model 
         others: Vec::new(),
         facts,
         judge: Judge::default(),
-        quantized: None,
+        narrow: None,
     }
 }
 
