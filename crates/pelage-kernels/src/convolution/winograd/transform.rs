@@ -7,28 +7,46 @@
 
 use std::f32::consts::{FRAC_1_SQRT_2 as A, SQRT_2 as B};
 
+use rayon::prelude::*;
+
 use super::{MATRICES, PATCH, SIDE};
 use crate::isa::Isa;
 use crate::vector::{Simd, Vector};
 
 /// Transforms `weights` `[co, ci, 3, 3]` to `[matrix][co / tile][ci][tile]`, where a tile is two vectors of channels.
+/// Training does so in every step, so that tiles are shared among the threads, and whole rows of them are written.
 pub(crate) fn transform_weights(isa: Isa, in_channels: usize, weights: &[f32], transformed: &mut [f32]) {
     let (ci, tile) = (in_channels, 2 * isa.lanes());
     let stride = transformed.len() / MATRICES;
-    transformed.fill(0.0);
-    for (o, weights) in weights.chunks_exact(9 * ci).enumerate() {
-        let transformed = &mut transformed[o / tile * ci * tile + o % tile..];
-        for (c, g) in weights.as_chunks::<9>().0.iter().enumerate() {
-            let columns = [0, 1, 2].map(|x| weights_column([g[x], g[3 + x], g[6 + x]]));
-            for i in 0..PATCH {
-                let row = weights_column(columns.map(|column| column[i]));
-                for (j, value) in row.into_iter().enumerate() {
-                    transformed[(PATCH * i + j) * stride + c * tile] = value;
+    // What each tile has in every matrix.
+    let mut tiles: Vec<Vec<&mut [f32]>> = (0..stride / (ci * tile)).map(|_| Vec::new()).collect();
+    for matrix in transformed.chunks_exact_mut(stride) {
+        let parts = matrix.chunks_exact_mut(ci * tile);
+        tiles.iter_mut().zip(parts).for_each(|(tile, part)| tile.push(part));
+    }
+    let tiles = tiles.into_par_iter().zip(weights.par_chunks(9 * ci * tile));
+    tiles.for_each(|(mut parts, weights)| {
+        let mut rows = [[0.0; MAX_TILE]; MATRICES];
+        for c in 0..ci {
+            for (o, weights) in weights.chunks_exact(9 * ci).enumerate() {
+                let g = &weights[9 * c..][..9];
+                let columns = [0, 1, 2].map(|x| weights_column([g[x], g[3 + x], g[6 + x]]));
+                for i in 0..PATCH {
+                    let row = weights_column(columns.map(|column| column[i]));
+                    for (j, value) in row.into_iter().enumerate() {
+                        rows[PATCH * i + j][o] = value;
+                    }
                 }
             }
+            for (part, row) in parts.iter_mut().zip(&rows) {
+                part[c * tile..][..tile].copy_from_slice(&row[..tile]);
+            }
         }
-    }
+    });
 }
+
+/// Channels of a tile where vectors are longest.
+const MAX_TILE: usize = 32;
 
 /// `B' d B` for `channels`; the 36 results are `stride` apart.
 ///
