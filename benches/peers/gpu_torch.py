@@ -1,11 +1,13 @@
 """gpu_torch.py MODE BATCH NETWORK...: images per second of training steps and inference in PyTorch on the GPU (or, without
 one, on the CPU), as JSON. MODE is `eager` or `compile`. The work is that of `pelage bench steps` and `inference`: f32,
 channels last, 1000 classes, SGD with momentum, pixels from the host's memory in training, from the GPU's in inference."""
-import json, statistics, sys, time
+import json, sys
 
 import torch
 import torchvision
 from torch import nn
+
+from line import rate
 
 mode, batch, networks = sys.argv[1], int(sys.argv[2]), sys.argv[3:]
 device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -29,14 +31,9 @@ MADE = {
 
 
 def speed(work, enough):
-    for _ in range(5):
+    for _ in range(4):
         work()
-    seconds, begin = [], time.perf_counter()
-    while len(seconds) < 5 or time.perf_counter() - begin < enough:
-        start = time.perf_counter()
-        work()
-        seconds.append(time.perf_counter() - start)
-    return batch / statistics.median(seconds)
+    return rate(work, batch, enough)
 
 
 found = {}

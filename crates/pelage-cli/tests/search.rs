@@ -119,6 +119,19 @@ fn a_search_tries_pauses_goes_on_and_tells() {
         "{}",
         kept.note()
     );
+    // Not of another trial than the best, nor from a file that is cut short.
+    let file = folder.join("s/confirmed.json");
+    let whole = fs::read_to_string(&file).unwrap();
+    let mut other: Value = serde_json::from_str(&whole).unwrap();
+    other["trial"] = 99.into();
+    for spoilt in [&other.to_string(), &whole[..whole.len() / 2]] {
+        fs::write(&file, spoilt).unwrap();
+        let read = pelage::search::Search::read(&folder.join("s"))
+            .unwrap()
+            .report()
+            .unwrap();
+        assert!(read.confirmed.is_none(), "{spoilt}");
+    }
     let told = succeed(folder, &["search", "--resume", "s"]);
     assert!(
         told.contains("learning_rate")

@@ -20,6 +20,35 @@ mod quantized;
 
 const CLASSES: usize = 3;
 
+/// Networks of operations with narrow kernels and without, which run between them on f32.
+const MIXED: [&[&str]; 2] = [
+    // Odd numbers of channels, functions, and the sum, product and order of maps.
+    &[
+        "stem input 3 1",
+        "s = convolution(stem) channels=9 kernel=3 stride=2 padding=same groups=1 activation=silu",
+        "t = convolution(s) channels=11 kernel=1 stride=1 padding=same groups=1 activation=none",
+        "h = hard_swish(t)",
+        "m = concatenate(h, s)",
+        "f = channels(m) first=4 count=16",
+        "o = shuffle(f) groups=2",
+        "g = average(o)",
+        "w = convolution(g) channels=16 kernel=1 stride=1 padding=same groups=1 activation=none",
+        "k = sigmoid(w)",
+        "p = multiply(o, k)",
+        "q = convolution(p) channels=16 kernel=1 stride=1 padding=same groups=1 activation=none",
+        "z = add(q, p)",
+    ],
+    // Groups that no narrow kernel computes, and a map that is read twice.
+    &[
+        "stem input 3 1",
+        "g stem 3 2",
+        "d g 3 8",
+        "r = convolution(d, stem) channels=8 kernel=1 stride=1 padding=same groups=1 activation=relu",
+        "c = concatenate(r, d)",
+        "m = maximum(c) kernel=3 stride=2 padding=1",
+    ],
+];
+
 fn member(architecture: Architecture, head: Option<Head>, flip: bool, [width, height]: [u32; 2]) -> Member {
     Member {
         architecture,

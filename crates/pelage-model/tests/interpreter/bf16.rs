@@ -9,7 +9,7 @@ use pelage_model::precision::Precision;
 use pelage_model::saved::{Member, Voice};
 use pelage_model::{Model, input};
 
-use super::{CLASSES, added, member, model, picture, trained};
+use super::{CLASSES, MIXED, added, member, model, picture, trained};
 
 /// This CPU's, or portable arithmetic, which has the same bits but for curves.
 fn instructions() -> Instructions {
@@ -88,33 +88,7 @@ fn every_network_sees_in_bf16_what_it_sees_in_f32() {
 
 #[test]
 fn operations_without_a_kernel_of_bf16_run_between_those_that_have_one() {
-    for layers in [
-        // Odd numbers of channels, and the sum, product and order of maps on f32.
-        &[
-            "stem input 3 1",
-            "s = convolution(stem) channels=9 kernel=3 stride=2 padding=same groups=1 activation=silu",
-            "t = convolution(s) channels=11 kernel=1 stride=1 padding=same groups=1 activation=none",
-            "h = hard_swish(t)",
-            "m = concatenate(h, s)",
-            "f = channels(m) first=4 count=16",
-            "o = shuffle(f) groups=2",
-            "g = average(o)",
-            "w = convolution(g) channels=16 kernel=1 stride=1 padding=same groups=1 activation=none",
-            "k = sigmoid(w)",
-            "p = multiply(o, k)",
-            "q = convolution(p) channels=16 kernel=1 stride=1 padding=same groups=1 activation=none",
-            "z = add(q, p)",
-        ][..],
-        // Groups that no kernel computes, and a map that is read twice.
-        &[
-            "stem input 3 1",
-            "g stem 3 2",
-            "d g 3 8",
-            "r = convolution(d, stem) channels=8 kernel=1 stride=1 padding=same groups=1 activation=relu",
-            "c = concatenate(r, d)",
-            "m = maximum(c) kernel=3 stride=2 padding=1",
-        ],
-    ] {
+    for layers in MIXED {
         let lost = compare(&member(added(layers), None, false, [16, 16]));
         assert!(lost < 0.02, "{lost}");
     }

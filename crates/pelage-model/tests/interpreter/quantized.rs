@@ -10,7 +10,7 @@ use pelage_model::values::{Named, Values};
 use pelage_model::{Model, input};
 use serde_json::{Value, json};
 
-use super::{CLASSES, added, member, model, picture, trained};
+use super::{CLASSES, MIXED, added, member, model, picture, trained};
 
 fn size(member: &Member) -> [usize; 2] {
     [member.preprocessing.height, member.preprocessing.width].map(|side| side as usize)
@@ -86,32 +86,7 @@ fn every_network_sees_in_bytes_what_it_sees_in_f32() {
 
 #[test]
 fn operations_without_a_kernel_of_bytes_run_between_those_that_have_one() {
-    for layers in [
-        // Tables, and the sum, product and order of maps on f32.
-        &[
-            "stem input 3 1",
-            "s = convolution(stem) channels=10 kernel=3 stride=2 padding=same groups=1 activation=silu",
-            "t = convolution(s) channels=10 kernel=1 stride=1 padding=same groups=1 activation=none",
-            "h = hard_swish(t)",
-            "m = concatenate(h, s)",
-            "f = channels(m) first=4 count=16",
-            "o = shuffle(f) groups=2",
-            "g = average(o)",
-            "w = convolution(g) channels=16 kernel=1 stride=1 padding=same groups=1 activation=none",
-            "k = sigmoid(w)",
-            "p = multiply(o, k)",
-            "q = convolution(p) channels=16 kernel=1 stride=1 padding=same groups=1 activation=none",
-            "z = add(q, p)",
-        ][..],
-        // Groups that no kernel computes, and a map that is read twice.
-        &[
-            "stem input 3 1",
-            "g stem 3 2",
-            "d g 3 8",
-            "r = convolution(d, stem) channels=8 kernel=1 stride=1 padding=same groups=1 activation=relu",
-            "m = maximum(r) kernel=3 stride=2 padding=1",
-        ],
-    ] {
+    for layers in MIXED {
         compare(&member(added(layers), None, false, [16, 16]));
     }
 }
