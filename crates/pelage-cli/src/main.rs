@@ -7,5 +7,6 @@ use std::process::ExitCode;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    pelage_kernels::allocator::keep();
     pelage_cli::run(std::env::args_os().collect()).into()
 }

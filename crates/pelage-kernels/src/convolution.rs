@@ -234,6 +234,9 @@ pub fn backward(
         match path(isa, geometry) {
             _ if grad_output.is_empty() => grad_weights.fill(0.0),
             Path::Depthwise => depthwise_grad::weights(isa, geometry, input, grad_output, grad_weights),
+            Path::Winograd if winograd::suits_gradient(isa, geometry) => {
+                winograd::grad_weights(isa, geometry, input, grad_output, grad_weights)
+            }
             Path::Winograd | Path::Direct | Path::Copied => {
                 grad_weights::dense(isa, geometry, input, grad_output, grad_weights)
             }

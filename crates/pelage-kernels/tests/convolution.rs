@@ -172,6 +172,23 @@ proptest! {
         check_forward(&g, seed, residual, activation);
     }
 
+    /// Enough tiles for the gradient of the weights by Winograd's filtering, on every instruction set, in one to several
+    /// goes.
+    #[test]
+    fn gradients_of_many_tiles_equal_the_definition(
+        sizes in (1usize..=3, 29usize..=34, 29usize..=34), channels in (1usize..=2, 1usize..=3),
+        padding in [0usize..=2, 0usize..=2, 0usize..=2, 0usize..=2], seed in 0u64..1000,
+    ) {
+        let g = Geometry {
+            batch: sizes.0,
+            height: sizes.1,
+            width: sizes.2,
+            padding,
+            ..layer(1, [32 * channels.0, 16 * channels.1], 3, 1, 1)
+        };
+        check_backward(&g, seed);
+    }
+
     #[test]
     fn backward_equals_the_definition(g in geometries(), seed in 0u64..1000) {
         check_backward(&g, seed);
@@ -331,6 +348,7 @@ fn bit_identical_on_any_number_of_threads() {
     for g in [
         layer(30, [20, 37], 3, 1, 1),
         layer(31, [32, 37], 3, 1, 1),
+        layer(37, [64, 48], 3, 1, 1),
         layer(30, [20, 37], 1, 1, 1),
         layer(30, [37, 37], 5, 2, 37),
     ] {

@@ -210,3 +210,26 @@ proptest! {
         }
     }
 }
+
+/// Of as many tiles as the gradient of the weights by Winograd's filtering takes, in blocks that are not full.
+#[test]
+fn gradients_of_many_tiles_stay_within_their_slices() {
+    for (size, channels, padding) in [([33, 30], [32, 16], [1; 4]), ([31, 37], [64, 48], [0, 2, 1, 0])] {
+        let g = Geometry {
+            batch: 2,
+            height: size[0],
+            width: size[1],
+            in_channels: channels[0],
+            out_channels: channels[1],
+            kernel: [3, 3],
+            stride: [1, 1],
+            padding,
+            groups: 1,
+        };
+        for isa in Isa::available() {
+            for guard in [Guard::Behind, Guard::Before] {
+                convolution(isa, &g, guard, false, Activation::None);
+            }
+        }
+    }
+}

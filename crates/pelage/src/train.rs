@@ -42,6 +42,7 @@ use std::time::Instant;
 use burn::tensor::Device;
 use checkpoint::Snapshot;
 use pelage_data::loader::Pass;
+use pelage_model::device::in_pool;
 use pelage_model::input;
 use pelage_model::networks::Mode;
 use pelage_model::values::to_vec;
@@ -258,12 +259,11 @@ fn validate(
             continue;
         }
         let pixels = input::tensor(batch.pixels, shape, &learner.device);
-        let logits = match flip {
-            true => {
-                (network.forward(pixels.clone(), Mode::Infer) + network.forward(pixels.flip([2]), Mode::Infer)) * 0.5
-            }
-            false => network.forward(pixels, Mode::Infer),
-        };
+        let answer = |pixels| network.forward(pixels, Mode::Infer);
+        let logits = in_pool(&learner.device, || match flip {
+            true => (answer(pixels.clone()) + answer(pixels.flip([2]))) * 0.5,
+            false => answer(pixels),
+        });
         let loss = learner.loss(logits.clone(), &batch.targets);
         let answers = metrics::answers(logits, &batch.targets);
         if let Some(matrix) = &mut confusion_matrix {

@@ -92,8 +92,9 @@ pub(super) fn grad_input(isa: Isa, g: &Geometry, weights: &[f32], grad_output: &
 fn turned(g: &Geometry, rows: Phase, columns: Phase, weights: &[f32]) -> Vec<f32> {
     let (ci, co) = (g.group_inputs(), g.group_outputs());
     let mut turned = vec![0.0; g.in_channels * co * rows.kernel * columns.kernel];
-    let mut places = turned.iter_mut();
-    for c in 0..g.in_channels {
+    let channels = turned.par_chunks_exact_mut(co * rows.kernel * columns.kernel);
+    channels.enumerate().for_each(|(c, turned)| {
+        let mut places = turned.iter_mut();
         for o in 0..co {
             let from = ((c / ci * co + o) * ci + c % ci) * g.kernel[0];
             for y in (0..rows.kernel).rev() {
@@ -103,7 +104,7 @@ fn turned(g: &Geometry, rows: Phase, columns: Phase, weights: &[f32]) -> Vec<f32
                 }
             }
         }
-    }
+    });
     turned
 }
 

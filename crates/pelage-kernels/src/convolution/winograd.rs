@@ -5,9 +5,11 @@
 //! `V = G g G'`. The 36 matrix products `M[i] = U[i] V[i]`, tiles by channels, give the outputs `A' M A` of each output
 //! channel. (`'` transposes.) `A`, `B` and `G` are in [`transform`].
 
+mod grad_weights;
 pub(crate) mod transform;
 pub(crate) mod weights;
 
+pub(super) use grad_weights::{grad_weights, suits as suits_gradient};
 pub(crate) use transform::{outputs, transform_weights};
 pub(crate) use weights::{MATRICES, PATCH, SIDE, filled, suits, weights_len};
 
@@ -52,6 +54,23 @@ pub(crate) fn matrix_len(tiles: usize, channels: usize) -> usize {
 }
 
 impl Grid {
+    /// The tiles of a convolution's outputs.
+    fn of(g: &Geometry) -> Grid {
+        Grid {
+            height: g.height,
+            width: g.width,
+            channels: g.in_channels,
+            padding: [g.padding[0], g.padding[1]],
+            rows: g.output_height().div_ceil(SIDE),
+            columns: g.output_width().div_ceil(SIDE),
+        }
+    }
+
+    /// Tiles of a batch.
+    fn tiles(&self, batch: usize) -> usize {
+        batch * self.rows * self.columns
+    }
+
     /// Tiles per block, for `filled` channels of the products.
     pub(crate) fn block(&self, filled: usize) -> usize {
         match MATRICES * self.channels * filled > WEIGHTS {
@@ -195,15 +214,7 @@ pub(super) fn forward(
     activation: Activation,
     output: &mut [MaybeUninit<f32>],
 ) {
-    let (height, width) = (g.output_height(), g.output_width());
-    let grid = Grid {
-        height: g.height,
-        width: g.width,
-        channels: g.in_channels,
-        padding: [g.padding[0], g.padding[1]],
-        rows: height.div_ceil(SIDE),
-        columns: width.div_ceil(SIDE),
-    };
+    let (height, width, grid) = (g.output_height(), g.output_width(), Grid::of(g));
     let block = grid.block(packed.bias.len());
     // Rows of tiles across all images. A work item is at least a block, if that leaves work for every thread.
     let (total, threads) = (g.batch * grid.rows, rayon::current_num_threads());

@@ -4,6 +4,7 @@
 use burn::Tensor;
 
 use super::{Network, Pooling};
+use crate::device::in_pool;
 use crate::ops;
 
 /// Images that go through a backbone together: enough for many threads, and for many images to share each reading of
@@ -17,10 +18,10 @@ pub fn features(network: &Network, pixels: Tensor<4>, pooling: Pooling, flip: bo
         Pooling::Average => ops::global_average_pool(network.features_in_pieces(pixels)),
         Pooling::Flatten => network.features_in_pieces(pixels),
     };
-    match flip {
+    in_pool(&pixels.device(), || match flip {
         true => (one(pixels.clone()) + one(pixels.flip([2]))) * 0.5,
         false => one(pixels),
-    }
+    })
 }
 
 #[cfg(test)]

@@ -7,8 +7,9 @@ use burn::backend::{Backend, Dispatch, Flex, backend_extension};
 use pelage_kernels::convolution as kernel;
 use pelage_kernels::isa::Isa;
 
-use super::convolution::{Packed, convolution_packed};
+use super::convolution::convolution_packed;
 use super::flex::{dims, runs_on_kernels, tensor, values};
+use super::packed::Packed;
 use crate::options::Options;
 use crate::values::to_vec;
 
@@ -50,7 +51,7 @@ pub fn convolution_chain(input: Tensor<4>, links: Vec<Link>, mut residual: Optio
             geometry.output_width(),
             geometry.out_channels,
         ];
-        link.packed.get_or_init(|| {
+        link.packed.get_or_make(|| {
             let bias = link.bias.map(to_vec);
             kernel::pack(Isa::best(), &geometry, &to_vec(link.weight), bias.as_deref())
         });

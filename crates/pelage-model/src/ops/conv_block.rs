@@ -1,7 +1,5 @@
 //! The fused block: 3x3 'same' convolution, bias, ReLU or nothing, 2x2 max pooling.
 
-use std::sync::{Arc, OnceLock};
-
 use burn::Tensor;
 use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
 use burn::backend::autodiff::grads::Gradients;
@@ -16,6 +14,7 @@ use pelage_kernels::isa::Isa;
 
 use super::backward::propagate;
 use super::flex::{dims, runs_on_kernels, tensor, values};
+use super::packed::PackedBlock;
 
 /// The fused block, as a Burn backend extension.
 #[backend_extension(Flex, Autodiff)]
@@ -41,10 +40,6 @@ pub(crate) trait ConvBlockBackward: Backend {
         needs_input: bool,
     ) -> [FloatTensor<Self>; 3];
 }
-
-/// Weights and bias in the kernel's layout, packed on first use. If the weights change, start with a new one.
-#[derive(Clone, Debug, Default)]
-pub struct PackedBlock(Arc<OnceLock<kernel::Packed>>);
 
 /// The fused block on `input` `[n, h, w, ci]` with PyTorch's weight layout `[co, ci, 3, 3]` and `bias` `[co]`:
 /// `[n, h/2, w/2, co]`. An odd last row or column is dropped, as by Keras's `MaxPooling2D`. Weights are packed once for
@@ -99,7 +94,7 @@ impl ConvBlockBackend for Flex {
         packed: PackedBlock,
     ) -> (FlexTensor, FlexTensor) {
         let (isa, shape, input) = (Isa::best(), shape_of(&input, &weights), input.to_contiguous());
-        let packed = packed.0.get_or_init(|| {
+        let packed = packed.get_or_make(|| {
             let (weights, bias) = (weights.to_contiguous(), bias.to_contiguous());
             kernel::pack(isa, shape, values(&weights), values(&bias))
         });

@@ -1,7 +1,5 @@
 //! Convolution fused with what usually follows: bias, residual sum, activation.
 
-use std::sync::{Arc, OnceLock};
-
 use burn::Tensor;
 use burn::backend::autodiff::checkpoint::{base::Checkpointer, strategy::CheckpointStrategy};
 use burn::backend::autodiff::grads::Gradients;
@@ -16,6 +14,7 @@ use pelage_kernels::isa::Isa;
 
 use super::backward::propagate;
 use super::flex::{dims, runs_on_kernels, tensor, values};
+use super::packed::Packed;
 use crate::options::{Activation, Options};
 
 impl Activation {
@@ -38,19 +37,6 @@ impl Activation {
             true => (Activation::None, self),
             false => (self, Activation::None),
         }
-    }
-}
-
-/// Weights and bias in the kernels' layout, packed on first use. If the weights change, start with a new one.
-#[derive(Clone, Debug, Default)]
-pub struct Packed(Arc<OnceLock<kernel::Packed>>);
-
-impl Packed {
-    pub(super) fn get(&self) -> Option<&kernel::Packed> {
-        self.0.get()
-    }
-    pub(super) fn get_or_init(&self, pack: impl FnOnce() -> kernel::Packed) -> &kernel::Packed {
-        self.0.get_or_init(pack)
     }
 }
 
@@ -195,7 +181,7 @@ impl ConvolutionBackend for Flex {
         packed: Packed,
     ) -> FlexTensor {
         let (isa, geometry) = (Isa::best(), settings.options.geometry(dims(&input), dims(&weight)));
-        let packed = packed.get_or_init(|| {
+        let packed = packed.get_or_make(|| {
             let (weight, bias) = (weight.to_contiguous(), bias.to_contiguous());
             kernel::pack(
                 isa,

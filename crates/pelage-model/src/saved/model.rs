@@ -12,6 +12,7 @@ use super::narrow::{Narrow, in_bf16};
 use super::parts::{Parts, read};
 use super::quantize::InBytes;
 use super::together::Member;
+use crate::device::in_pool;
 use crate::interpreter::{Answer, weights_in_f32};
 use crate::networks::{Network, Pooling, parameters, pooled};
 use crate::precision::Precision;
@@ -244,6 +245,10 @@ impl Model {
     /// The logits, and the embedding `[n, d]`, the inputs of the last dense layers side by side, for the pixels of each
     /// network `[n, h, w, 3]`, preprocessed as the facts say.
     pub fn logits_and_embedding(&self, pixels: Vec<Tensor<4>>) -> (Tensor<2>, Tensor<2>) {
+        in_pool(&self.device(), || self.computed(pixels))
+    }
+
+    fn computed(&self, pixels: Vec<Tensor<4>>) -> (Tensor<2>, Tensor<2>) {
         if let Some(narrow) = &self.narrow {
             return self.answered(narrow, pixels);
         }

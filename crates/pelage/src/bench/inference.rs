@@ -1,6 +1,7 @@
 //! Inference, by architecture and batch size.
 
 use burn::tensor::{Device, Tensor, TensorData};
+use pelage_model::device::in_pool;
 use pelage_model::interpreter::{Answer, Bf16, Quantized, lower};
 use pelage_model::networks::{Architecture, Mode, Network, parameters};
 use pelage_model::precision::Precision;
@@ -46,21 +47,23 @@ pub fn inference(
             let seconds = match &narrow {
                 Some(narrow) => {
                     let images: Vec<&[f32]> = pixels.chunks(size * size * 3).collect();
-                    median_seconds(1.0, || match scratch {
+                    let work = || match scratch {
                         true => drop(std::hint::black_box(narrow.run(&images))),
                         false => drop(std::hint::black_box(narrow.means(&images))),
-                    })
+                    };
+                    median_seconds(1.0, || in_pool(device, work))
                 }
                 None => {
                     let pixels = TensorData::new(pixels, [batch, size, size, 3]);
                     let pixels = Tensor::<4>::from_data(pixels, device);
-                    median_seconds(1.0, || {
+                    let work = || {
                         let done = match scratch {
                             true => network.forward(pixels.clone(), Mode::Infer),
                             false => network.pooled_features(pixels.clone()),
                         };
                         drop(std::hint::black_box(done.into_data()));
-                    })
+                    };
+                    median_seconds(1.0, || in_pool(device, work))
                 }
             };
             let one = Throughput::of(architecture, size, batch, seconds);

@@ -2,6 +2,7 @@
 
 use burn::tensor::{Device, Tensor, TensorData};
 use pelage_data::targets::Targets;
+use pelage_model::device::in_pool;
 use pelage_model::networks::{Architecture, Mode, Network};
 use pelage_model::values::to_vec;
 
@@ -38,12 +39,15 @@ pub fn steps(
         let (mut optimizer, mut step) = (Optimizer::new(), 0);
         let seconds = median_seconds(3.0, || {
             let Some(now) = network.take() else { return };
-            let logits = now.forward(Tensor::from_data(pixels.clone(), &learning), Mode::train(0, step));
-            let loss = loss(&recipe, logits, &targets, None);
-            let gradients = Gradients::of(&now, loss.clone().backward());
-            network = Some(optimizer.step(&recipe, 1e-4, now, gradients));
+            network = Some(in_pool(device, || {
+                let logits = now.forward(Tensor::from_data(pixels.clone(), &learning), Mode::train(0, step));
+                let loss = loss(&recipe, logits, &targets, None);
+                let gradients = Gradients::of(&now, loss.clone().backward());
+                let next = optimizer.step(&recipe, 1e-4, now, gradients);
+                std::hint::black_box(to_vec(loss.inner()));
+                next
+            }));
             step += 1;
-            std::hint::black_box(to_vec(loss.inner()));
         });
         let one = Throughput::of(architecture, size, batch, seconds);
         observe(&one);

@@ -4,6 +4,7 @@ use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 use pelage_data::loader::Batch;
 use pelage_data::targets::Targets;
+use pelage_model::device::in_pool;
 use pelage_model::input;
 use pelage_model::networks::{Mode, Network, parameters};
 use pelage_model::values::to_vec;
@@ -158,7 +159,11 @@ impl<'a> Learner<'a> {
                 first: batch.first,
             };
             images += batch.targets.len();
-            let (gradients, score) = self.gradients(batch, shape, mode);
+            let (gradients, score) = match self.recipe.sync_batch_norm && !self.ranks.is_alone() {
+                // Other processes are spoken to on this thread alone.
+                true => self.gradients(batch, shape, mode),
+                false => in_pool(&self.device, || self.gradients(batch, shape, mode)),
+            };
             let whole = score.images;
             scores.push(score);
             sum = Some(match sum {
@@ -232,7 +237,12 @@ impl<'a> Learner<'a> {
     }
 
     /// Clips the gradients, updates the weights, and adds them to the average.
-    pub fn apply(mut self, mut gradients: Gradients, step: u64, learning_rate: f64) -> Self {
+    pub fn apply(self, gradients: Gradients, step: u64, learning_rate: f64) -> Self {
+        let device = self.device.clone();
+        in_pool(&device, || self.updated(gradients, step, learning_rate))
+    }
+
+    fn updated(mut self, mut gradients: Gradients, step: u64, learning_rate: f64) -> Self {
         if self.recipe.clip_norm > 0.0 {
             gradients.clip(self.recipe.clip_norm);
         }

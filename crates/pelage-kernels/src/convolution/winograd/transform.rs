@@ -10,7 +10,7 @@ use std::f32::consts::{FRAC_1_SQRT_2 as A, SQRT_2 as B};
 use rayon::prelude::*;
 
 use super::{MATRICES, PATCH, SIDE};
-use crate::isa::Isa;
+use crate::isa::{Isa, for_each_isa};
 use crate::vector::{Simd, Vector};
 
 /// Transforms `weights` `[co, ci, 3, 3]` to `[matrix][co / tile][ci][tile]`, where a tile is two vectors of channels.
@@ -25,28 +25,44 @@ pub(crate) fn transform_weights(isa: Isa, in_channels: usize, weights: &[f32], t
         tiles.iter_mut().zip(parts).for_each(|(tile, part)| tile.push(part));
     }
     let tiles = tiles.into_par_iter().zip(weights.par_chunks(9 * ci * tile));
-    tiles.for_each(|(mut parts, weights)| {
-        let mut rows = [[0.0; MAX_TILE]; MATRICES];
-        for c in 0..ci {
-            for (o, weights) in weights.chunks_exact(9 * ci).enumerate() {
-                let g = &weights[9 * c..][..9];
-                let columns = [0, 1, 2].map(|x| weights_column([g[x], g[3 + x], g[6 + x]]));
-                for i in 0..PATCH {
-                    let row = weights_column(columns.map(|column| column[i]));
-                    for (j, value) in row.into_iter().enumerate() {
-                        rows[PATCH * i + j][o] = value;
-                    }
-                }
-            }
-            for (part, row) in parts.iter_mut().zip(&rows) {
-                part[c * tile..][..tile].copy_from_slice(&row[..tile]);
-            }
-        }
-    });
+    tiles.for_each(|(mut parts, weights)| transform_tile(isa, ci, weights, &mut parts));
 }
 
 /// Channels of a tile where vectors are longest.
 const MAX_TILE: usize = 32;
+
+for_each_isa!(vectors transform_tile, transform_tile_body,
+    (in_channels: usize, weights: &[f32], parts: &mut [&mut [f32]]));
+
+/// `G g G'` of a tile's output channels, of which the last may be missing, to the tile's part `[ci][tile]` of each
+/// matrix.
+#[inline(always)]
+fn transform_tile_body<V: Vector>(simd: Simd<V>, in_channels: usize, weights: &[f32], parts: &mut [&mut [f32]]) {
+    let mut taps = [[0.0; MAX_TILE]; 9];
+    for c in 0..in_channels {
+        for (o, weights) in weights.chunks_exact(9 * in_channels).enumerate() {
+            for k in 0..9 {
+                taps[k][o] = weights[9 * c + k];
+            }
+        }
+        for n in 0..2 {
+            let mut columns = [[V::splat(simd, 0.0); PATCH]; 3];
+            for x in 0..3 {
+                let mut column = [V::splat(simd, 0.0); 3];
+                for y in 0..3 {
+                    column[y] = V::load(simd, &taps[3 * y + x][n * V::LANES..]);
+                }
+                columns[x] = weights_column_vectors(simd, column);
+            }
+            for i in 0..PATCH {
+                let row = weights_column_vectors(simd, [columns[0][i], columns[1][i], columns[2][i]]);
+                for j in 0..PATCH {
+                    row[j].store(&mut parts[PATCH * i + j][(2 * c + n) * V::LANES..]);
+                }
+            }
+        }
+    }
+}
 
 /// `B' d B` for `channels`; the 36 results are `stride` apart.
 ///
@@ -84,6 +100,70 @@ pub(super) unsafe fn transform_patch<V: Vector>(
             }
         }
     }
+}
+
+/// `A d A'` of the gradients of a tile's outputs, for `channels`; the 36 results are `stride` apart.
+///
+/// # Safety
+/// As of [`transform_patch`].
+#[inline(always)]
+pub(super) unsafe fn transform_gradient<V: Vector>(
+    simd: Simd<V>,
+    gradients: &[*const f32; SIDE * SIDE],
+    channels: usize,
+    to: *mut f32,
+    stride: usize,
+) {
+    // SAFETY: guaranteed by the caller.
+    unsafe {
+        for c in (0..channels).step_by(V::LANES) {
+            let mut rows = [[V::splat(simd, 0.0); SIDE]; PATCH];
+            for x in 0..SIDE {
+                let mut column = [V::splat(simd, 0.0); SIDE];
+                for y in 0..SIDE {
+                    column[y] = V::load_at(simd, gradients[SIDE * y + x].add(c));
+                }
+                let column = grad_outputs_column(simd, column);
+                for y in 0..PATCH {
+                    rows[y][x] = column[y];
+                }
+            }
+            for y in 0..PATCH {
+                let row = grad_outputs_column(simd, rows[y]);
+                for x in 0..PATCH {
+                    row[x].store_at(to.add((PATCH * y + x) * stride + c));
+                }
+            }
+        }
+    }
+}
+
+/// `G' S G`: the gradients of the weights, row by row, of one vector of sums.
+///
+/// # Safety
+/// A vector must be readable at each of the 36 `sums`, `stride` apart.
+#[inline(always)]
+pub(super) unsafe fn grad_weights_vectors<V: Vector>(simd: Simd<V>, sums: *const f32, stride: usize) -> [V; 9] {
+    let mut rows = [[V::splat(simd, 0.0); PATCH]; 3];
+    for x in 0..PATCH {
+        let mut column = [V::splat(simd, 0.0); PATCH];
+        for y in 0..PATCH {
+            // SAFETY: guaranteed by the caller.
+            column[y] = unsafe { V::load_at(simd, sums.add((PATCH * y + x) * stride)) };
+        }
+        let column = grad_weights_column_vectors(simd, column);
+        for y in 0..3 {
+            rows[y][x] = column[y];
+        }
+    }
+    let mut found = [V::splat(simd, 0.0); 9];
+    for y in 0..3 {
+        let row = grad_weights_column_vectors(simd, rows[y]);
+        for x in 0..3 {
+            found[3 * y + x] = row[x];
+        }
+    }
+    found
 }
 
 /// `A' M A` plus the bias: the outputs of a tile, row by row, for one vector of channels.
@@ -136,6 +216,26 @@ pub(crate) fn weights_column([a, b, c]: [f32; 3]) -> [f32; 6] {
     ]
 }
 
+/// [`weights_column`] of vectors.
+#[inline(always)]
+fn weights_column_vectors<V: Vector>(simd: Simd<V>, [a, b, c]: [V; 3]) -> [V; 6] {
+    let zero = V::splat(simd, 0.0);
+    let even = zero
+        .multiply_add(V::splat(simd, -2.0 / 3.0), a)
+        .multiply_add(V::splat(simd, -1.0 / 3.0), c);
+    let even_b = zero
+        .multiply_add(V::splat(simd, 1.0 / 6.0), a)
+        .multiply_add(V::splat(simd, 1.0 / 3.0), c);
+    [
+        a,
+        even.multiply_add(V::splat(simd, A / -1.5), b),
+        even.multiply_add(V::splat(simd, A / 1.5), b),
+        even_b.multiply_add(V::splat(simd, B / 6.0), b),
+        even_b.multiply_add(V::splat(simd, B / -6.0), b),
+        c,
+    ]
+}
+
 /// `G'` times a column of six: the gradient of [`weights_column`].
 pub(crate) fn grad_weights_column(s: [f32; 6]) -> [f32; 3] {
     let (even, odd) = ((s[1] + s[2]) / -1.5, (s[1] - s[2]) / -1.5);
@@ -144,6 +244,20 @@ pub(crate) fn grad_weights_column(s: [f32; 6]) -> [f32; 3] {
         s[0] + even + even_b,
         A * odd + B * odd_b,
         s[5] + even / 2.0 + even_b * 2.0,
+    ]
+}
+
+/// [`grad_weights_column`] of vectors.
+#[inline(always)]
+fn grad_weights_column_vectors<V: Vector>(simd: Simd<V>, s: [V; 6]) -> [V; 3] {
+    let zero = V::splat(simd, 0.0);
+    [
+        s[0].multiply_add(V::splat(simd, -2.0 / 3.0), s[1].add(s[2]))
+            .multiply_add(V::splat(simd, 1.0 / 6.0), s[3].add(s[4])),
+        zero.multiply_add(V::splat(simd, A / -1.5), s[1].sub(s[2]))
+            .multiply_add(V::splat(simd, B / 6.0), s[3].sub(s[4])),
+        s[5].multiply_add(V::splat(simd, -1.0 / 3.0), s[1].add(s[2]))
+            .multiply_add(V::splat(simd, 1.0 / 3.0), s[3].add(s[4])),
     ]
 }
 
