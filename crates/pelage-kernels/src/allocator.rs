@@ -19,10 +19,9 @@ pub fn keep() {
     }
 }
 
-/// Gives memory that was freed back to the operating system, where the program allocates by mimalloc. See
-/// [`keep`]: steps of training ask for as much soon, but large images that come one after the other would take twice what
-/// they need. It is the memory of the whole program, and where another thread is at it already,
-/// nothing happens.
+/// Gives memory that was freed back to the operating system, where the program allocates by mimalloc. See [`keep`]:
+/// steps of training ask for as much soon, but large images that come one after the other would take twice what they
+/// need. It is the memory of the whole program, and where another thread is at it already, nothing happens.
 pub fn give_back() {
     #[cfg(feature = "mimalloc")]
     // SAFETY: it may be called at any time, on any thread, and takes no pointer.

@@ -172,8 +172,8 @@ proptest! {
         check_forward(&g, seed, residual, activation);
     }
 
-    /// Enough tiles for the gradient of the weights by Winograd's filtering, on every instruction set, in one to several
-    /// goes.
+    /// Enough tiles for the gradient of the weights by Winograd's filtering, on every instruction set, in one go or in
+    /// several.
     #[test]
     fn gradients_of_many_tiles_equal_the_definition(
         sizes in (1usize..=3, 29usize..=34, 29usize..=34), channels in (1usize..=2, 1usize..=3),

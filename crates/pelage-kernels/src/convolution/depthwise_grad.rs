@@ -1,4 +1,5 @@
-//! The weight gradient of a depthwise convolution: one thread sums a tile of channels over all pixels.
+//! The weight gradient of a depthwise convolution: one thread sums a tile of channels over all pixels; where tiles are
+//! few, over those of a slice of the images.
 
 use super::Geometry;
 use crate::isa::{Isa, for_each_isa};
@@ -6,25 +7,37 @@ use crate::scratch;
 use crate::vector::{Simd, Vector};
 use rayon::prelude::*;
 
+/// Fewest tiles of all slices, for as many threads.
+const PIECES: usize = 8;
+
 /// Overwrites `grad_weights` `[channels, 1, kh, kw]`.
 pub(super) fn weights(isa: Isa, g: &Geometry, input: &[f32], grad_output: &[f32], grad_weights: &mut [f32]) {
     let (width, area) = (2 * isa.lanes(), g.kernel[0] * g.kernel[1]);
     let padded = (g.output_width() - 1) * g.stride[1] + g.kernel[1];
-    let lens = [g.kernel[0] * padded * width, g.output_width() * width, area * width];
-    grad_weights
-        .par_chunks_mut(width * area)
-        .enumerate()
-        .for_each(|(tile, grad_weights)| {
-            scratch::with(lens.iter().sum(), |buffer| {
-                let (ring, buffer) = buffer.split_at_mut(lens[0]);
-                let (line, sums) = buffer.split_at_mut(lens[1]);
-                sums.fill(0.0);
-                add(isa, g, input, grad_output, tile * width, ring, line, sums);
-                for (at, to) in grad_weights.iter_mut().enumerate() {
-                    *to = sums[at % area * width + at / area];
-                }
+    let lens = [g.kernel[0] * padded * width, g.output_width() * width];
+    let tiles = g.in_channels.div_ceil(width);
+    let slices = PIECES.div_ceil(tiles).min(g.batch);
+    scratch::with(slices * tiles * area * width, |sums| {
+        sums.par_chunks_exact_mut(area * width)
+            .enumerate()
+            .for_each(|(i, sums)| {
+                let (slice, tile) = (i / tiles, i % tiles);
+                let images = slice * g.batch / slices..(slice + 1) * g.batch / slices;
+                let input = &input[images.start * g.image_len()..images.end * g.image_len()];
+                let grad_output = &grad_output[images.start * g.output_image_len()..images.end * g.output_image_len()];
+                scratch::with(lens.iter().sum(), |buffer| {
+                    let (ring, line) = buffer.split_at_mut(lens[0]);
+                    sums.fill(0.0);
+                    add(isa, g, input, grad_output, tile * width, ring, line, sums);
+                });
             });
-        });
+        for (channel, grads) in grad_weights.chunks_exact_mut(area).enumerate() {
+            for (k, to) in grads.iter_mut().enumerate() {
+                let at = (channel / width * area + k) * width + channel % width;
+                *to = sums.chunks_exact(tiles * area * width).map(|sums| sums[at]).sum();
+            }
+        }
+    });
 }
 
 for_each_isa!(vectors add, add_body, (

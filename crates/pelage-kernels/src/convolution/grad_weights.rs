@@ -83,8 +83,8 @@ pub(super) fn dense(isa: Isa, g: &Geometry, input: &[f32], grad_output: &[f32], 
     });
 }
 
-/// Calls `work` with the number of the first image, how many there are, and a padded copy of one group's channels, until
-/// it has seen all images.
+/// Calls `work` with the number of the first image, how many there are, and a padded copy of one group's channels,
+/// until it has seen all images.
 fn padded(g: &Geometry, group: usize, input: &[f32], mut work: impl FnMut(usize, usize, &Source)) {
     let ci = g.group_inputs();
     let row = ((g.output_width() - 1) * g.stride[1] + g.kernel[1]) * ci;

@@ -58,17 +58,20 @@ mod tests {
     fn threads_that_share_the_making_do_not_wait_for_themselves() {
         let (done, waits) = mpsc::channel();
         thread::spawn(move || {
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(4).build().unwrap();
-            for _ in 0..20 {
-                let once = Once::default();
-                let part = |i: usize| {
-                    thread::sleep(Duration::from_micros(200));
-                    i
-                };
-                let make = || (0..32).into_par_iter().map(part).sum::<usize>();
-                let image = |_| *once.get_or_make(make);
-                let found: Vec<usize> = pool.install(|| (0..32).into_par_iter().map(image).collect());
-                assert_eq!(found, [496; 32]);
+            for threads in [3, 4, 8] {
+                let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+                for images in 2..10 {
+                    let once = Once::default();
+                    let pause = |i: usize| thread::sleep(Duration::from_micros(130 * i as u64));
+                    let make = || (0..16).into_par_iter().inspect(|_| pause(1)).sum::<usize>();
+                    // They do not come at once: whoever is idle yet takes a part of the making.
+                    let image = |i| {
+                        pause(i);
+                        *once.get_or_make(make)
+                    };
+                    let found: Vec<usize> = pool.install(|| (0..images).into_par_iter().map(image).collect());
+                    assert!(found.iter().all(|&found| found == 120));
+                }
             }
             done.send(()).unwrap();
         });

@@ -155,7 +155,8 @@ fn add_tiles_body<V: Vector, const P: usize>(
 for_each_isa!(vectors finish, finish_body,
     (channel: usize, out_channels: usize, sums: &[f32], grads: &mut [f32]));
 
-/// Overwrites the gradients `[ci, 3, 3]` of one output channel, from all sums `[matrix][ci / 2 vectors][co][2 vectors]`.
+/// Overwrites the gradients `[ci, 3, 3]` of one output channel, from all sums
+/// `[matrix][ci / 2 vectors][co][2 vectors]`.
 #[inline(always)]
 fn finish_body<V: Vector>(simd: Simd<V>, channel: usize, out_channels: usize, sums: &[f32], grads: &mut [f32]) {
     let (ci, width) = (grads.len() / 9, 2 * V::LANES);
