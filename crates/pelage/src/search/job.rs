@@ -147,6 +147,7 @@ impl Search {
             base: &self.base.recipe,
             metric: self.settings.metric,
             seed: self.settings.seed,
+            by_time: self.settings.trials.is_none(),
         };
         let (base, unchanged) = self.space.of(&self.base.recipe);
         let parameters = match number {

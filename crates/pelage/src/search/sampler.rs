@@ -36,6 +36,8 @@ pub struct Choosing<'a> {
     pub metric: Metric,
     /// Of the search.
     pub seed: u64,
+    /// Whether the search ends by time, so that what trials cost counts: not where their number is given.
+    pub by_time: bool,
 }
 
 impl Sampler {
@@ -49,12 +51,13 @@ impl Sampler {
             base,
             metric,
             seed,
+            ..
         } = choosing;
         let mut random = ChaCha8Rng::seed_from_u64(seed);
         random.set_stream(number as u64);
         Ok(match self {
             Sampler::Random => Some(space.choose(base, |setting| uniform(setting, &mut random))),
-            Sampler::Tpe => Some(tpe::suggest(space, base, trials, metric, &mut random, uniform)),
+            Sampler::Tpe => Some(tpe::suggest(choosing, trials, &mut random, uniform)),
             Sampler::Grid => {
                 let mut all = grid(space, base)?;
                 let untried = |one: &Parameters| trials.iter().all(|trial| trial.parameters != *one);
@@ -150,6 +153,7 @@ mod tests {
             base: &base,
             metric,
             seed,
+            by_time: false,
         };
         let mut trials = Vec::new();
         while let Some(chosen) = sampler.next(&choosing, &trials, trials.len()).unwrap() {
@@ -188,6 +192,7 @@ mod tests {
             base: &base,
             metric,
             seed: 5,
+            by_time: true,
         };
         for number in 0..300 {
             let chosen = Sampler::Random.next(&choosing, &[], number).unwrap().unwrap();
