@@ -32,6 +32,10 @@ fn assert_near(ours: &[f64], theirs: &[f64], tolerance: f64, what: &str) {
     }
 }
 
+fn distribution(case: &Value) -> Distribution {
+    serde_json::from_str(case["distribution"].as_str().unwrap()).unwrap()
+}
+
 #[test]
 fn kernels_weights_and_densities_are_those_of_optuna() {
     let recorded = recorded();
@@ -61,6 +65,24 @@ fn kernels_weights_and_densities_are_those_of_optuna() {
 }
 
 #[test]
+fn of_the_same_candidates_the_one_that_optuna_takes_has_most_to_gain() {
+    let recorded = recorded();
+    let cases = recorded["choices"].as_array().unwrap();
+    for case in cases {
+        let distribution = distribution(case);
+        let [best, others] = ["best", "others"].map(|name| Parzen::new(&distribution, &numbers(&case[name])));
+        let gain = |candidate: f64| best.log_density(candidate) - others.log_density(candidate);
+        let most = numbers(&case["candidates"])
+            .into_iter()
+            .map(gain)
+            .fold(f64::MIN, f64::max);
+        let taken = gain(numbers(&case["chosen"])[0]);
+        assert!((most - taken).abs() < 1e-9, "{distribution:?}: {most} {taken}");
+    }
+    assert_eq!(cases.len(), 21);
+}
+
+#[test]
 fn the_best_trials_are_those_of_optuna() {
     for case in recorded()["splits"].as_array().unwrap() {
         let trial = |(number, one): (usize, &Value)| Trial {
@@ -85,7 +107,8 @@ fn the_best_trials_are_those_of_optuna() {
             .enumerate()
             .map(trial)
             .collect();
-        let (best, others) = tpe::split(&trials, Metric::ValidationLoss);
+        let count = case["count"].as_u64().unwrap() as usize;
+        let (best, others) = tpe::split(&trials, Metric::ValidationLoss, count);
         let named = |trials: Vec<&Trial>| trials.iter().map(|trial| trial.number as f64).collect::<Vec<_>>();
         assert_eq!(named(best), numbers(&case["best"]));
         assert_eq!(named(others), numbers(&case["others"]));

@@ -189,7 +189,11 @@ mod tests {
         let rungs: Vec<_> = (0..3).map(|bracket| plan.rungs(bracket)).collect();
         assert_eq!(rungs, [vec![3, 9, 27], vec![9, 27], vec![27]]);
         assert_eq!((plan.bracket(0), plan.target(0, 0)), (2, 27));
-        let all = |epochs| (0..self::plan(epochs).brackets()).map(|one| self::plan(epochs).rungs(one)).collect::<Vec<_>>();
+        let all = |epochs| {
+            (0..self::plan(epochs).brackets())
+                .map(|one| self::plan(epochs).rungs(one))
+                .collect::<Vec<_>>()
+        };
         assert_eq!(all(81)[0], [3, 9, 27, 81]);
         assert_eq!(all(20), [vec![3, 9, 20], vec![9, 20]]);
         assert_eq!(all(9), [[3, 9]]);

@@ -46,13 +46,7 @@ impl Sampler {
     /// # Errors
     /// A grid with too many combinations.
     pub fn next(self, choosing: &Choosing, trials: &[Trial], number: usize) -> Result<Option<Parameters>> {
-        let &Choosing {
-            space,
-            base,
-            metric,
-            seed,
-            ..
-        } = choosing;
+        let &Choosing { space, base, seed, .. } = choosing;
         let mut random = ChaCha8Rng::seed_from_u64(seed);
         random.set_stream(number as u64);
         Ok(match self {

@@ -31,8 +31,7 @@ pub fn split(trials: &[Trial], metric: Metric, count: usize) -> (Vec<&Trial>, Ve
     let mut best = best_first(trials, metric);
     best.retain(|trial| trial.state != State::Running);
     let mut others = best.split_off(count.min(best.len()));
-    let running = trials.iter().filter(|trial| trial.state == State::Running);
-    others.extend(running.filter(|trial| !trial.values.is_empty()));
+    others.extend(trials.iter().filter(|trial| trial.state == State::Running));
     best.sort_by_key(|trial| trial.number);
     others.sort_by_key(|trial| trial.number);
     (best, others)
@@ -70,7 +69,12 @@ pub fn suggest(
         for _ in 0..CANDIDATES {
             let candidate = good.sample(random);
             let gain = improvement(good.log_density(candidate) - rest.log_density(candidate), share);
-            let worth = gain - if by_time { effort(&with(&recipe, setting, candidate)).ln() } else { 0.0 };
+            let worth = gain
+                - if by_time {
+                    effort(&with(&recipe, setting, candidate)).ln()
+                } else {
+                    0.0
+                };
             if worth > found.0 {
                 found = (worth, candidate);
             }
@@ -112,5 +116,85 @@ fn effort(recipe: &Recipe) -> f64 {
     }
     let side = recipe.image_size as usize;
     let layers = layers(recipe.model, [side, side], 2);
-    layers.iter().map(|layer| layer.multiply_adds as f64).sum::<f64>().max(1.0)
+    layers
+        .iter()
+        .map(|layer| layer.multiply_adds as f64)
+        .sum::<f64>()
+        .max(1.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use rand::SeedableRng;
+
+    use super::super::space::Space;
+    use super::*;
+
+    fn trial(number: usize, state: State, values: &[f64]) -> Trial {
+        Trial {
+            number,
+            state,
+            parameters: BTreeMap::new(),
+            distributions: BTreeMap::new(),
+            values: (1..).zip(values.iter().copied()).collect(),
+            notes: BTreeMap::new(),
+            started: None,
+            ended: None,
+        }
+    }
+
+    #[test]
+    fn an_early_end_is_no_merit() {
+        let trials = [
+            trial(0, State::Complete, &[0.69; 6]),
+            trial(1, State::Waiting, &[0.68, 0.6, 0.55]),
+            trial(2, State::Complete, &[0.5; 27]),
+            trial(3, State::Waiting, &[0.692]),
+            trial(4, State::Running, &[]),
+            trial(5, State::Failed, &[0.1]),
+        ];
+        let (best, others) = split(&trials, Metric::ValidationLoss, 2);
+        let numbers = |trials: Vec<&Trial>| trials.iter().map(|trial| trial.number).collect::<Vec<_>>();
+        assert_eq!((numbers(best), numbers(others)), (vec![1, 2], vec![0, 3, 4]));
+    }
+
+    #[test]
+    fn of_networks_that_are_as_good_the_cheaper_one_is_tried_where_time_counts() {
+        let mut base = Recipe::default();
+        base.set("model", "cnn").unwrap();
+        let space = Space::read("[kernel]\nchoices = [3, 5]\n", &base).unwrap();
+        let setting = &space.settings[0];
+        let trials: Vec<Trial> = (0..20)
+            .map(|number| Trial {
+                parameters: BTreeMap::from([("kernel".into(), ((number + 1) % 2) as f64)]),
+                distributions: BTreeMap::from([("kernel".into(), setting.distribution.clone())]),
+                ..trial(number, State::Complete, &[0.01 * number as f64])
+            })
+            .collect();
+        let large = |by_time| {
+            let choosing = Choosing {
+                space: &space,
+                base: &base,
+                metric: Metric::ValidationLoss,
+                seed: 0,
+                by_time,
+            };
+            let chosen = |seed| {
+                let mut random = ChaCha8Rng::seed_from_u64(seed);
+                suggest(&choosing, &trials, &mut random, |_, _| unreachable!())["kernel"]
+            };
+            (0..20).map(chosen).sum::<f64>()
+        };
+        // Three of the five best are of the large kernel.
+        assert_eq!((large(false), large(true)), (20.0, 0.0));
+    }
+
+    #[test]
+    fn no_value_promises_more_than_what_only_the_best_have() {
+        let gains = [-3.0, 0.0, 2.0, 700.0, f64::INFINITY].map(|gain| improvement(gain, 0.25));
+        assert!(gains.is_sorted() && gains[1] == 0.0);
+        assert!((gains[4] - 4f64.ln()).abs() < 1e-12 && gains[3].is_finite());
+    }
 }
