@@ -1,8 +1,8 @@
 //! What each setting has to do with how good a trial is: permutation importance (Breiman 2001) on a random forest that
 //! predicts the place of a trial among all, from its settings.
 //!
-//! A place, and not the metric: a loss that exploded would drown all others, and one after an epoch is not compared
-//! with one after thirty.
+//! A place, and not the metric: a loss that exploded would drown all others. Trials that paused have theirs by what
+//! they had come to, mostly behind those that went on.
 
 use serde::Serialize;
 

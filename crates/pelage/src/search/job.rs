@@ -4,8 +4,8 @@ use pelage_data::lock::FolderLock;
 use pelage_data::shown;
 use serde_json::{Map, Value};
 
+use super::choosing::Choosing;
 use super::journal::Entry;
-use super::sampler::Choosing;
 use super::settings::Search;
 use super::space::Parameters;
 use super::study::{PLANNED, State, Trial};

@@ -3,9 +3,10 @@
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
+use super::choosing::Choosing;
 use super::distribution::Distribution;
 use super::space::{Parameters, Setting, Space};
-use super::study::{Metric, Trial};
+use super::study::Trial;
 use super::tpe;
 use crate::train::Recipe;
 use crate::{Error, Result};
@@ -25,20 +26,6 @@ pelage_data::choices! {
 /// Values of a number in a grid, and the most combinations.
 const GRID_VALUES: usize = 4;
 const MOST_COMBINATIONS: usize = 20_000;
-
-/// What a new trial is chosen by.
-pub struct Choosing<'a> {
-    /// What is searched.
-    pub space: &'a Space,
-    /// All other settings.
-    pub base: &'a Recipe,
-    /// What is measured.
-    pub metric: Metric,
-    /// Of the search.
-    pub seed: u64,
-    /// Whether the search ends by time, so that what trials cost counts: not where their number is given.
-    pub by_time: bool,
-}
 
 impl Sampler {
     /// The settings of trial `number`, a function of the seed, this number and `trials`; none where a grid has no more.
@@ -117,7 +104,7 @@ fn grid(space: &Space, base: &Recipe) -> Result<Vec<Parameters>> {
 mod tests {
     use std::collections::BTreeMap;
 
-    use super::super::study::State;
+    use super::super::study::{Metric, State};
     use super::*;
 
     const TEXT: &str = "[optimizer]\nchoices = ['sgd', 'adam']\n[momentum]\nlow = 0.5\nhigh = 0.9\n\

@@ -8,8 +8,8 @@
 use pelage_model::networks::summary::layers;
 use rand_chacha::ChaCha8Rng;
 
+use super::choosing::Choosing;
 use super::parzen::Parzen;
-use super::sampler::Choosing;
 use super::space::{Parameters, Setting};
 use super::study::{Metric, State, Trial, best_first};
 use crate::train::Recipe;
