@@ -1,6 +1,7 @@
 """search.py PELAGE DATA OUT [--time 2h] [--seeds 0,1,2] [--together] [--more 30min] [-- FLAG...]: TPE with Hyperband against
 random search without pruning, at equal time, one after the other and in turns: tpe seed 0, random seed 0, tpe seed 1, and so on;
-or both of a seed at once, so that whatever else the machine does slows both. What follows `--` goes to both, such as
+or both of a seed at once, so that whatever else the machine does slows both. Times are told in seconds of the processor, which
+such work does not change: those that a search used while it was at work are spread evenly over that time. What follows `--` goes to both, such as
 `--image-size 96 --threads 1`. Each search trains on DATA from an own folder in OUT, which is kept: a call that was stopped goes
 on with what is left, and `--more` lets all searches go on for so long, all at once. All of them share the decoded pictures, which
 a search of one trial makes first.
@@ -54,29 +55,31 @@ def searched(folder, sampler, pruner, seed, *more, resume=False):
     return finish
 
 def curve(folder):
-    """Seconds since the search began, and the best value by then, after each epoch; and how many trials there are."""
+    """Seconds of the processor, and the best value by then, after each epoch; and how many trials there are."""
     lines = [json.loads(line) for line in (folder / "journal.log").read_text().splitlines()]
     lower = next(line for line in lines if line["op_code"] == 0)["directions"] == [1]
-    def seconds(text):
-        """Of work, until then."""
-        at = datetime.datetime.fromisoformat(text).timestamp()
-        return sum(max(0, min(at, end) - begin) for begin, end, _ in legs(folder))
+    def seconds(at):
+        """Of the processor, until then."""
+        return sum(max(0, min(at, end) - begin) / (end - begin) * used for begin, end, used in legs(folder))
+
+    def stamp(text):
+        return datetime.datetime.fromisoformat(text).timestamp()
 
     # The record has no time of an epoch: the run has, in seconds of training, from when the trial began or went on.
     resumed, done, rows, trials, epochs = {}, {}, [], 0, {}
     for line in lines:
         if line["op_code"] == 4:
-            resumed[trials] = seconds(line["datetime_start"])
+            resumed[trials] = stamp(line["datetime_start"])
             trials += 1
         elif line["op_code"] == 6 and line["state"] == 0:
-            resumed[line["trial_id"]] = seconds(line["datetime_start"])
+            resumed[line["trial_id"]] = stamp(line["datetime_start"])
             done[line["trial_id"]] = epochs.get(line["trial_id"], 0)
         elif line["op_code"] == 7:
             trial, epoch = line["trial_id"], line["step"]
             history = (folder / f"trial-{trial}" / "history.csv").read_text().splitlines()
             at = history[0].split(",").index("seconds")
             spent = [float(row.split(",")[at]) for row in history[1 + done.get(trial, 0):1 + epoch]]
-            rows.append((resumed[trial] + sum(spent), line["intermediate_value"]))
+            rows.append((seconds(resumed[trial] + sum(spent)), line["intermediate_value"]))
             epochs[trial] = epoch
     best, steps = None, []
     for second, value in sorted(rows):
@@ -108,7 +111,7 @@ for name, (sampler, pruner) in KINDS.items():
         steps, trials, epochs, lower = curve(asked.out / f"{sampler}-{seed}")
         found[name].append({"seed": seed, "trials": trials, "epochs": epochs, "processor_seconds": sum(leg[2] for leg in legs(asked.out / f"{sampler}-{seed}")), "best": steps[-1][1] if steps else None, "best_so_far": steps})
 end = max(run["best_so_far"][-1][0] for runs in found.values() for run in runs if run["best_so_far"])
-end = max([end, *(sum(leg[1] - leg[0] for leg in legs(folder.with_suffix(""))) for folder in asked.out.glob("*-*.legs"))])
+end = max([end, *(sum(leg[2] for leg in legs(folder.with_suffix(""))) for folder in asked.out.glob("*-*.legs"))])
 
 def at(run, second):
     before = [value for when, value in run["best_so_far"] if when <= second]
@@ -146,7 +149,7 @@ for i in range(6):
     second = end * i / 5
     label = f"{second / 60:.0f}" if end > 300 else f"{second:.0f}"
     svg.append(f'<text x="{across(second):.1f}" y="{H - bottom + 18}" text-anchor="middle" fill="#444">{label}</text>')
-svg.append(f'<text x="{(W + left) / 2}" y="{H - 10}" text-anchor="middle" fill="#222">{"minutes" if end > 300 else "seconds"} of search</text>')
+svg.append(f'<text x="{(W + left) / 2}" y="{H - 10}" text-anchor="middle" fill="#222">{"minutes" if end > 300 else "seconds"} of processor time</text>')
 for i, (name, one) in enumerate(summary.items()):
     # A step holds until the next.
     def stairs(column, rows):

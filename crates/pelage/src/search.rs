@@ -27,6 +27,7 @@
 //! # Ok(()) }
 //! ```
 
+pub mod choosing;
 pub mod confirm;
 pub mod digits;
 pub mod distribution;

@@ -53,7 +53,7 @@ pub(super) struct Arguments {
     /// Print the space instead of searching, to change it and give it to --space
     #[arg(long, conflicts_with = "resume")]
     show_space: bool,
-    /// Most trials
+    /// Most trials; without, those of small networks come first where they promise as much, since time is what counts
     #[arg(long, value_name = "N")]
     trials: Option<usize>,
     /// Stop after this time, such as 90s, 20min or 8h [default: 1h, without --trials]
@@ -67,8 +67,8 @@ pub(super) struct Arguments {
     #[arg(long, default_value = "tpe", conflicts_with = "resume", hide_possible_values = true,
         value_parser = one_of::<Sampler>(Sampler::NAMES.iter().copied()), value_name = "tpe|random|grid")]
     sampler: Sampler,
-    /// Which trials are cut short: all but the best third of those that came as far, at 1, 3, 9 ... epochs; those worse
-    /// than the median; none
+    /// Which trials are cut short: all but the best third of those that came as far, at 3, 9, 27 ... epochs (1, 3 where
+    /// there are fewer than 9); those worse than the median; none
     #[arg(long, default_value = "hyperband", conflicts_with = "resume", hide_possible_values = true,
         value_parser = one_of::<Pruner>(Pruner::NAMES.iter().copied()), value_name = "hyperband|median|none")]
     pruner: Pruner,
@@ -84,8 +84,8 @@ pub(super) struct Arguments {
     training: train::Arguments,
 }
 
-/// Epochs of the longest trial, and its patience, where nothing is said: with them trials are looked at after 1, 3 and
-/// 9 epochs.
+/// Epochs of the longest trial, and its patience, where nothing is said: with them trials are looked at after 3 and 9
+/// epochs.
 const EPOCHS: usize = 27;
 const PATIENCE: usize = 5;
 /// How long a search goes on, where nothing is said.

@@ -1,14 +1,14 @@
 //! What each setting has to do with how good a trial is: permutation importance (Breiman 2001) on a random forest that
 //! predicts the place of a trial among all, from its settings.
 //!
-//! A place, and not the metric: a loss that exploded would drown all others, and one after an epoch is not compared
-//! with one after thirty.
+//! A place, and not the metric: a loss that exploded would drown all others. Trials that paused have theirs by what
+//! they had come to, mostly behind those that went on.
 
 use serde::Serialize;
 
 use super::forest::{Kind, permutation_importance};
 use super::space::{Setting, Space};
-use super::study::{Metric, State, Trial, ranked};
+use super::study::{Metric, State, Trial, best_first};
 
 /// Fewer trials tell nothing.
 pub const FEWEST: usize = 10;
@@ -24,7 +24,7 @@ pub struct Importance {
 
 /// The settings, the most important first; none of too few trials, or where nothing tells anything.
 pub fn importance(space: &Space, trials: &[Trial], metric: Metric) -> Vec<Importance> {
-    let mut places: Vec<&Trial> = ranked(trials, metric);
+    let mut places: Vec<&Trial> = best_first(trials, metric);
     let good = places.len();
     places.extend(trials.iter().filter(|trial| trial.state == State::Failed));
     if places.len() < FEWEST {

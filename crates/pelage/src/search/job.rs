@@ -4,8 +4,8 @@ use pelage_data::lock::FolderLock;
 use pelage_data::shown;
 use serde_json::{Map, Value};
 
+use super::choosing::Choosing;
 use super::journal::Entry;
-use super::sampler::Choosing;
 use super::settings::Search;
 use super::space::Parameters;
 use super::study::{PLANNED, State, Trial};
@@ -147,6 +147,7 @@ impl Search {
             base: &self.base.recipe,
             metric: self.settings.metric,
             seed: self.settings.seed,
+            by_time: self.settings.trials.is_none(),
         };
         let (base, unchanged) = self.space.of(&self.base.recipe);
         let parameters = match number {

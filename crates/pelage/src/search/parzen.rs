@@ -1,6 +1,5 @@
-//! Parzen estimators over several settings at once, as Optuna's `TPESampler` defines them: one kernel a trial and a
-//! wide one for what nobody has tried, each a product of normal distributions within the bounds, or of shares of
-//! choices.
+//! Parzen estimators of a setting, as Optuna's `TPESampler` defines them: one kernel a trial and a wide one for what
+//! nobody has tried, each a normal distribution within the bounds, or shares of choices.
 
 use rand::{Rng, RngExt};
 
@@ -10,13 +9,13 @@ use super::normal::{log_density, log_mass, quantile};
 /// Trials whose weight is full: the latest.
 const FULL: usize = 25;
 
-/// A mixture of products.
+/// A mixture of kernels.
 #[derive(Clone, Debug)]
 pub struct Parzen {
     /// The share of each kernel.
     pub weights: Vec<f64>,
-    /// One for each setting.
-    pub settings: Vec<Kernels>,
+    /// These.
+    pub kernels: Kernels,
 }
 
 /// The kernels of one setting.
@@ -52,36 +51,26 @@ pub fn weights(count: usize) -> Vec<f64> {
 }
 
 impl Parzen {
-    /// Of trials in their order, each with a number inside for each of `distributions`.
-    pub fn new(distributions: &[Distribution], trials: &[Vec<f64>]) -> Parzen {
-        let mut weights = match trials {
-            [] => Vec::new(),
-            trials => weights(trials.len()),
-        };
+    /// Of what trials have in their order, numbers inside `distribution`.
+    pub fn new(distribution: &Distribution, observed: &[f64]) -> Parzen {
+        let mut weights = weights(observed.len());
         weights.push(1.0);
         let sum: f64 = weights.iter().sum();
         weights.iter_mut().for_each(|weight| *weight /= sum);
-        let kernels = |(i, distribution): (usize, &Distribution)| {
-            Kernels::new(distribution, trials.iter().map(|trial| trial[i]).collect())
-        };
         Parzen {
             weights,
-            settings: distributions.iter().enumerate().map(kernels).collect(),
+            kernels: Kernels::new(distribution, observed),
         }
     }
 
-    /// A draw: a number inside for each setting.
-    pub fn sample(&self, random: &mut impl Rng) -> Vec<f64> {
-        let kernel = chosen(&self.weights, random);
-        self.settings.iter().map(|one| one.sample(kernel, random)).collect()
+    /// A draw: a number inside.
+    pub fn sample(&self, random: &mut impl Rng) -> f64 {
+        self.kernels.sample(chosen(&self.weights, random), random)
     }
 
-    /// The logarithm of the density at `values`, numbers inside.
-    pub fn log_density(&self, values: &[f64]) -> f64 {
-        let kernel = |(k, weight): (usize, &f64)| {
-            let settings = self.settings.iter().zip(values);
-            weight.ln() + settings.map(|(one, &value)| one.log_density(k, value)).sum::<f64>()
-        };
+    /// The logarithm of the density at `value`, a number inside.
+    pub fn log_density(&self, value: f64) -> f64 {
+        let kernel = |(k, weight): (usize, &f64)| weight.ln() + self.kernels.log_density(k, value);
         let logs: Vec<f64> = self.weights.iter().enumerate().map(kernel).collect();
         let most = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         match most.is_finite() {
@@ -102,17 +91,16 @@ fn chosen(weights: &[f64], random: &mut impl Rng) -> usize {
 }
 
 impl Kernels {
-    fn new(distribution: &Distribution, observed: Vec<f64>) -> Kernels {
+    fn new(distribution: &Distribution, observed: &[f64]) -> Kernels {
         if let Some(choices) = distribution.choices() {
-            return shares(choices.len(), &observed);
+            return shares(choices.len(), observed);
         }
         let (low, high) = bounds(distribution);
-        let means: Vec<f64> = match distribution.is_log() {
+        let mut means: Vec<f64> = match distribution.is_log() {
             true => observed.iter().map(|value| value.ln()).collect(),
-            false => observed,
+            false => observed.to_vec(),
         };
         let mut deviations = deviations(&means, low, high);
-        let mut means = means;
         means.push(0.5 * (low + high));
         deviations.push(high - low);
         Kernels::Normal {

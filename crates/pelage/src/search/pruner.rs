@@ -5,7 +5,7 @@ use super::study::{Metric, State, Trial};
 pelage_data::choices! {
     /// Which trials are cut short.
     Pruner {
-        /// Hyperband (Li et al. 2018) over asynchronous successive halving (Li et al. 2020): trials pause after few
+        /// Hyperband (Li et al. 2018) over asynchronous successive halving (Li et al. 2020): trials pause after 3 or 9
         /// epochs, and the best third of those that came as far goes on for three times as long, from where it was.
         Hyperband = "hyperband",
         /// A trial that is worse than the median of the others after as many epochs ends.
@@ -17,6 +17,9 @@ pelage_data::choices! {
 
 /// The share of trials that goes on, and how much longer each does.
 const ETA: usize = 3;
+/// Epochs before the first look, if a trial may have so many that it is a ninth of them: after one, running averages of
+/// the weights have hardly left chance, and who is ahead there says little about the end.
+const FIRST_LOOK: usize = 3;
 /// Trials that the median needs, and epochs before it counts.
 const MEDIAN_TRIALS: usize = 5;
 
@@ -30,25 +33,32 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// The number of brackets: the first begins with an epoch, the last with all of them.
-    pub fn brackets(self) -> usize {
-        match self.pruner {
-            Pruner::Hyperband => self.epochs.max(1).ilog(ETA) as usize + 1,
-            _ => 1,
-        }
+    /// Epochs after which the longest bracket looks at its trials, their end not among them.
+    fn looks(self) -> Vec<usize> {
+        let first = match self.pruner {
+            Pruner::Hyperband if self.epochs >= FIRST_LOOK * ETA => FIRST_LOOK,
+            Pruner::Hyperband => 1,
+            _ => return Vec::new(),
+        };
+        let looks = std::iter::successors(Some(first), |look| look.checked_mul(ETA));
+        looks.take_while(|&look| look < self.epochs).collect()
     }
 
-    /// The bracket of a trial. Each has its share, as in Hyperband, from the first trials on: the next trial goes
-    /// where most is owed. The first trial of a search, its own settings, is trained to its end.
+    /// The number of brackets: the first looks at its trials most often, each other a look later. None trains all of
+    /// its trials to their end, which Hyperband has too: that is most of the time for few trials.
+    pub fn brackets(self) -> usize {
+        self.looks().len().max(1)
+    }
+
+    /// The bracket of a trial. A bracket that begins with a third of the epochs has three times as many trials, from
+    /// the first trials on: the next trial goes where most is owed. The first trial of a search, its own settings, is
+    /// trained to its end, behind all brackets.
     pub fn bracket(self, number: usize) -> usize {
         let brackets = self.brackets();
         if number == 0 {
-            return brackets - 1;
+            return brackets;
         }
-        let share = |bracket: usize| {
-            let halvings = brackets - 1 - bracket;
-            (brackets * ETA.pow(halvings as u32)).div_ceil(halvings + 1)
-        };
+        let share = |bracket: usize| ETA.pow((brackets - 1 - bracket) as u32);
         let total: usize = (0..brackets).map(share).sum();
         let (mut owed, mut chosen) = (vec![0isize; brackets], 0);
         for _ in 0..((number - 1) % total) + 1 {
@@ -61,14 +71,7 @@ impl Plan {
 
     /// Epochs after which the trials of a bracket pause, the last one their end.
     pub fn rungs(self, bracket: usize) -> Vec<usize> {
-        if self.pruner != Pruner::Hyperband {
-            return vec![self.epochs];
-        }
-        let rungs = (bracket as u32..).map(|power| ETA.pow(power));
-        rungs
-            .take_while(|&rung| rung < self.epochs)
-            .chain([self.epochs])
-            .collect()
+        self.looks().into_iter().skip(bracket).chain([self.epochs]).collect()
     }
 
     /// The epoch at which a trial that has done `epochs` is looked at next.
@@ -178,17 +181,24 @@ mod tests {
     }
 
     #[test]
-    fn brackets_have_the_shares_and_looks_of_hyperband() {
+    fn brackets_have_their_shares_and_looks() {
         let plan = plan(27);
-        assert_eq!(plan.brackets(), 4);
-        let count = |bracket| (1..=49).filter(|&number| plan.bracket(number) == bracket).count();
-        // ceil(4 * 27 / 4), ceil(4 * 9 / 3), ceil(4 * 3 / 2), 4.
-        assert_eq!([0, 1, 2, 3].map(count), [27, 12, 6, 4]);
-        assert_eq!(plan.bracket(0), 3);
-        let rungs: Vec<_> = (0..4).map(|bracket| plan.rungs(bracket)).collect();
-        assert_eq!(rungs, [vec![1, 3, 9, 27], vec![3, 9, 27], vec![9, 27], vec![27]]);
-        assert_eq!(self::plan(5).rungs(0), [1, 3, 5]);
-        assert_eq!((self::plan(1).brackets(), self::plan(1).rungs(0)), (1, vec![1]));
+        assert_eq!(plan.brackets(), 2);
+        let count = |bracket| (1..=40).filter(|&number| plan.bracket(number) == bracket).count();
+        assert_eq!([0, 1].map(count), [30, 10]);
+        let rungs: Vec<_> = (0..3).map(|bracket| plan.rungs(bracket)).collect();
+        assert_eq!(rungs, [vec![3, 9, 27], vec![9, 27], vec![27]]);
+        assert_eq!((plan.bracket(0), plan.target(0, 0)), (2, 27));
+        let all = |epochs| {
+            (0..self::plan(epochs).brackets())
+                .map(|one| self::plan(epochs).rungs(one))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(all(81)[0], [3, 9, 27, 81]);
+        assert_eq!(all(20), [vec![3, 9, 20], vec![9, 20]]);
+        assert_eq!(all(9), [[3, 9]]);
+        assert_eq!(all(5), [vec![1, 3, 5], vec![3, 5]]);
+        assert_eq!((all(2), all(1)), (vec![vec![1, 2]], vec![vec![1]]));
         let none = Plan {
             pruner: Pruner::None,
             epochs: 9,
@@ -204,24 +214,24 @@ mod tests {
         let waiting = |number: usize, values: &[f64]| trial(number, State::Waiting, values);
         let mut trials: Vec<Trial> = (0..60).map(|number| trial(number, State::Failed, &[])).collect();
         for (i, &number) in first.iter().enumerate() {
-            trials[number] = waiting(number, &[1.0 - 0.1 * i as f64]);
+            trials[number] = waiting(number, &[1.0 - 0.1 * i as f64; 3]);
         }
         assert_eq!(plan.promoted(&trials, LOSS), Some(first[8]));
         // Those that went on leave room for no more than three.
         for &number in &first[6..] {
             let value = trials[number].value_at(1).unwrap();
-            trials[number] = waiting(number, &[value, value, value]);
+            trials[number] = waiting(number, &[value; 9]);
         }
         assert_eq!(plan.promoted(&trials, LOSS), Some(first[8]));
-        trials[first[8]] = trial(first[8], State::Running, &[0.2, 0.2, 0.2]);
+        trials[first[8]] = trial(first[8], State::Running, &[0.2; 9]);
         assert_eq!(plan.promoted(&trials, LOSS), None);
         // Higher is better.
         trials[first[8]].state = State::Waiting;
         assert_eq!(plan.promoted(&trials, Metric::ValidationAccuracy), Some(first[6]));
         // One that was stopped between two looks comes before all.
-        trials[first[1]] = waiting(first[1], &[0.9, 0.9]);
+        trials[first[1]] = waiting(first[1], &[0.9; 4]);
         assert_eq!(plan.promoted(&trials, LOSS), Some(first[1]));
-        assert_eq!((plan.target(first[1], 2), plan.target(first[1], 9)), (3, 27));
+        assert_eq!((plan.target(first[1], 4), plan.target(first[1], 9)), (9, 27));
     }
 
     #[test]
@@ -230,7 +240,7 @@ mod tests {
         let number = (1..60).find(|&number| plan.bracket(number) == 0).unwrap();
         let mut trials: Vec<Trial> = (0..=number).map(|number| trial(number, State::Failed, &[])).collect();
         trials[0] = trial(0, State::Complete, &[0.1; 27]);
-        trials[number] = trial(number, State::Waiting, &[0.5]);
+        trials[number] = trial(number, State::Waiting, &[0.5; 3]);
         assert_eq!(
             (plan.promoted(&trials, LOSS), plan.last_resort(&trials, LOSS)),
             (None, Some(number))

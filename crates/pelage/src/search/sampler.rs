@@ -3,9 +3,10 @@
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
+use super::choosing::Choosing;
 use super::distribution::Distribution;
 use super::space::{Parameters, Setting, Space};
-use super::study::{Metric, Trial};
+use super::study::Trial;
 use super::tpe;
 use crate::train::Recipe;
 use crate::{Error, Result};
@@ -26,35 +27,18 @@ pelage_data::choices! {
 const GRID_VALUES: usize = 4;
 const MOST_COMBINATIONS: usize = 20_000;
 
-/// What a new trial is chosen by.
-pub struct Choosing<'a> {
-    /// What is searched.
-    pub space: &'a Space,
-    /// All other settings.
-    pub base: &'a Recipe,
-    /// What is measured.
-    pub metric: Metric,
-    /// Of the search.
-    pub seed: u64,
-}
-
 impl Sampler {
     /// The settings of trial `number`, a function of the seed, this number and `trials`; none where a grid has no more.
     ///
     /// # Errors
     /// A grid with too many combinations.
     pub fn next(self, choosing: &Choosing, trials: &[Trial], number: usize) -> Result<Option<Parameters>> {
-        let &Choosing {
-            space,
-            base,
-            metric,
-            seed,
-        } = choosing;
+        let &Choosing { space, base, seed, .. } = choosing;
         let mut random = ChaCha8Rng::seed_from_u64(seed);
         random.set_stream(number as u64);
         Ok(match self {
             Sampler::Random => Some(space.choose(base, |setting| uniform(setting, &mut random))),
-            Sampler::Tpe => Some(tpe::suggest(space, base, trials, metric, &mut random, uniform)),
+            Sampler::Tpe => Some(tpe::suggest(choosing, trials, &mut random, uniform)),
             Sampler::Grid => {
                 let mut all = grid(space, base)?;
                 let untried = |one: &Parameters| trials.iter().all(|trial| trial.parameters != *one);
@@ -120,7 +104,7 @@ fn grid(space: &Space, base: &Recipe) -> Result<Vec<Parameters>> {
 mod tests {
     use std::collections::BTreeMap;
 
-    use super::super::study::State;
+    use super::super::study::{Metric, State};
     use super::*;
 
     const TEXT: &str = "[optimizer]\nchoices = ['sgd', 'adam']\n[momentum]\nlow = 0.5\nhigh = 0.9\n\
@@ -150,6 +134,7 @@ mod tests {
             base: &base,
             metric,
             seed,
+            by_time: false,
         };
         let mut trials = Vec::new();
         while let Some(chosen) = sampler.next(&choosing, &trials, trials.len()).unwrap() {
@@ -188,6 +173,7 @@ mod tests {
             base: &base,
             metric,
             seed: 5,
+            by_time: true,
         };
         for number in 0..300 {
             let chosen = Sampler::Random.next(&choosing, &[], number).unwrap().unwrap();

@@ -134,27 +134,8 @@ impl Metric {
     }
 }
 
-/// Trials in the order that a sampler learns from: first those that were trained to their end, by their values, then
-/// the others that have come to anything, those that came furthest first. Failed ones teach nothing.
-pub fn ranked(trials: &[Trial], metric: Metric) -> Vec<&Trial> {
-    let mut ranked: Vec<&Trial> = trials
-        .iter()
-        .filter(|trial| trial.state != State::Failed && !trial.values.is_empty())
-        .collect();
-    let key = |trial: &Trial| {
-        let complete = trial.state == State::Complete;
-        let epochs = if complete { 0 } else { trial.epochs() };
-        let score = trial.value().map_or(f64::INFINITY, |value| metric.score(value));
-        (!complete, std::cmp::Reverse(epochs), score)
-    };
-    ranked.sort_by(|a, b| {
-        let (a, b) = (key(a), key(b));
-        (a.0, a.1).cmp(&(b.0, b.1)).then(a.2.total_cmp(&b.2))
-    });
-    ranked
-}
-
-/// The trials that have values, best first, however far they came: what is measured is a model either way.
+/// The trials that have values, best first, however far they came: what is measured is a model either way. Failed ones
+/// teach nothing.
 pub fn best_first(trials: &[Trial], metric: Metric) -> Vec<&Trial> {
     let mut best: Vec<(f64, &Trial)> = trials
         .iter()
