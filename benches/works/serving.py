@@ -66,21 +66,32 @@ def measure(bench):
             kind = f"FastAPI, {workers} x {threads}"
             return kind, lambda: loaded(kind, command, MODEL=str(model), THREADS=str(threads))
 
-        own = lambda: loaded("pelage", [bench.binary, "serve", str(run)])
-        contestants = {"pelage": own} | dict([peer(bench.threads, 1), peer(1, bench.threads)])
-        values = turns(contestants, bench.rounds(3, 3))
-        best = max((kind for kind in contestants if kind != "pelage"), key=lambda kind: statistics.median(values[kind]))
-        times = {
-            f"{what}, {name}": statistics.median(one[key] for one in details[kind])
-            for what, key in [
-                ("median, ms", "median_ms"),
-                ("99th percentile, ms", "p99_ms"),
-                ("first answer, ms", "first_answer_ms"),
-            ]
-            for name, kind in [("pelage", "pelage"), ("FastAPI", best)]
-        }
-        shown = {"pelage": values["pelage"], "FastAPI": values[best]}
-        yield row(title, shown, times=times, fastest_peer=best, all_rounds=values, details=details)
+        def own(kind, *more):
+            return kind, lambda: loaded(kind, [bench.binary, "serve", str(run), *more])
+
+        ours = dict([own("pelage"), *([own("pelage, bf16", "--precision", "bf16")] if backbone and has_bf16() else [])])
+        peers = dict([peer(bench.threads, 1), peer(1, bench.threads)])
+        values = turns(ours | peers, bench.rounds(3, 3))
+        best = max(peers, key=lambda kind: statistics.median(values[kind]))
+        for mine in ours:
+            times = {
+                f"{what}, {name}": statistics.median(one[key] for one in details[kind])
+                for what, key in [
+                    ("median, ms", "median_ms"),
+                    ("99th percentile, ms", "p99_ms"),
+                    ("first answer, ms", "first_answer_ms"),
+                ]
+                for name, kind in [("pelage", mine), ("FastAPI", best)]
+            }
+            shown = {"pelage": values[mine], "FastAPI": values[best]}
+            told = title if mine == "pelage" else f"{title}, in bf16 beside f32"
+            yield row(told, shown, times=times, fastest_peer=best, all_rounds=values, details=details)
+
+
+def has_bf16():
+    """Whether this CPU multiplies bf16."""
+    flags = pathlib.Path("/proc/cpuinfo")
+    return flags.exists() and "avx512_bf16" in flags.read_text()
 
 
 def serve(command, environment, picture, script):
