@@ -250,14 +250,8 @@ mod tests {
 
     fn trial(number: usize, state: State, values: &[f64]) -> Trial {
         Trial {
-            number,
-            state,
-            parameters: BTreeMap::new(),
-            distributions: BTreeMap::new(),
-            values: (1..).zip(values.iter().copied()).collect(),
             notes: BTreeMap::from([(PLANNED.into(), 1.into())]),
-            started: None,
-            ended: None,
+            ..Trial::of(number, state, values)
         }
     }
 

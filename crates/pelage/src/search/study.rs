@@ -85,6 +85,21 @@ pub struct Trial {
 pub(super) const PLANNED: &str = "epochs_planned";
 
 impl Trial {
+    /// One without settings, of these values, one an epoch.
+    #[cfg(test)]
+    pub(super) fn of(number: usize, state: State, values: &[f64]) -> Trial {
+        Trial {
+            number,
+            state,
+            parameters: BTreeMap::new(),
+            distributions: BTreeMap::new(),
+            values: (1..).zip(values.iter().copied()).collect(),
+            notes: BTreeMap::new(),
+            started: None,
+            ended: None,
+        }
+    }
+
     /// Whether it is ours to train: Optuna's tools may add others, which are learnt from and left alone.
     pub fn is_ours(&self) -> bool {
         self.notes.contains_key(PLANNED)

@@ -132,28 +132,15 @@ mod tests {
     use super::super::space::Space;
     use super::*;
 
-    fn trial(number: usize, state: State, values: &[f64]) -> Trial {
-        Trial {
-            number,
-            state,
-            parameters: BTreeMap::new(),
-            distributions: BTreeMap::new(),
-            values: (1..).zip(values.iter().copied()).collect(),
-            notes: BTreeMap::new(),
-            started: None,
-            ended: None,
-        }
-    }
-
     #[test]
     fn an_early_end_is_no_merit() {
         let trials = [
-            trial(0, State::Complete, &[0.69; 6]),
-            trial(1, State::Waiting, &[0.68, 0.6, 0.55]),
-            trial(2, State::Complete, &[0.5; 27]),
-            trial(3, State::Waiting, &[0.692]),
-            trial(4, State::Running, &[]),
-            trial(5, State::Failed, &[0.1]),
+            Trial::of(0, State::Complete, &[0.69; 6]),
+            Trial::of(1, State::Waiting, &[0.68, 0.6, 0.55]),
+            Trial::of(2, State::Complete, &[0.5; 27]),
+            Trial::of(3, State::Waiting, &[0.692]),
+            Trial::of(4, State::Running, &[]),
+            Trial::of(5, State::Failed, &[0.1]),
         ];
         let (best, others) = split(&trials, Metric::ValidationLoss, 2);
         let numbers = |trials: Vec<&Trial>| trials.iter().map(|trial| trial.number).collect::<Vec<_>>();
@@ -170,7 +157,7 @@ mod tests {
             .map(|number| Trial {
                 parameters: BTreeMap::from([("kernel".into(), ((number + 1) % 2) as f64)]),
                 distributions: BTreeMap::from([("kernel".into(), setting.distribution.clone())]),
-                ..trial(number, State::Complete, &[0.01 * number as f64])
+                ..Trial::of(number, State::Complete, &[0.01 * number as f64])
             })
             .collect();
         let large = |by_time| {
