@@ -204,3 +204,29 @@ impl Grid {
         places
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_taken_where_tiles_are_many_and_channels_whole_vectors() {
+        let layer = |batch, size, [in_channels, out_channels]: [usize; 2]| Geometry {
+            batch,
+            height: size,
+            width: size,
+            in_channels,
+            out_channels,
+            kernel: [3, 3],
+            stride: [1, 1],
+            padding: [1; 4],
+            groups: 1,
+        };
+        for isa in Isa::available() {
+            assert!(suits(isa, &layer(1, 29, [32, 16])), "64 tiles");
+            assert!(suits(isa, &layer(64, 4, [512, 512])));
+            assert!(!suits(isa, &layer(63, 4, [512, 512])));
+            assert!(!suits(isa, &layer(1, 29, [33, 16])) && !suits(isa, &layer(1, 29, [32, 17])));
+        }
+    }
+}
