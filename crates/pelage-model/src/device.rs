@@ -240,6 +240,19 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_computes_on_the_cpu_does_so_on_a_thread_of_the_pool() {
+        assert_eq!(rayon::current_thread_index(), None);
+        let inside = in_pool(&Device::flex(), rayon::current_thread_index);
+        assert!(inside.is_some());
+        // From within, on the same one.
+        let nested = in_pool(&Device::flex(), || {
+            let outer = rayon::current_thread_index();
+            in_pool(&Device::flex(), || (outer, rayon::current_thread_index()))
+        });
+        assert_eq!(nested.0, nested.1);
+    }
+
+    #[test]
     fn names_are_a_kind_and_a_number() {
         let number = |name: &str| parsed(name).unwrap().map(|(kind, number)| (kind.name, number));
         assert_eq!(number("cpu"), None);

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use half::f16;
+use rayon::prelude::*;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -172,42 +173,46 @@ pub fn decode<Facts: DeserializeOwned>(bytes: &[u8], kind: &str) -> Result<(Name
         return Err(format!("is a pelage {found}, where a {kind} was expected"));
     }
     let tensors = SafeTensors::deserialize(bytes).map_err(damaged)?.tensors();
-    let parts = tensors
-        .iter()
-        .map(|(name, view)| (name.as_str(), view.shape(), view.data()));
     if promised.is_none() && !TOLD.swap(true, Ordering::Relaxed) {
         log::warn!("this {kind} is of an earlier version and has no checksum: damage to it may not be noticed");
     }
-    if promised.is_some_and(|promised| promised != checksum(kind, version, &facts, parts.collect())) {
-        return Err("is damaged: its content does not have the checksum that it was written with".into());
-    }
-    let facts = serde_json::from_value(facts).map_err(undescribed)?;
-    let mut named = Named::new();
-    for (name, view) in tensors {
-        let data = match view.dtype() {
-            Dtype::F32 => {
-                let numbers = view.data().as_chunks().0.iter();
-                numbers.map(|&bytes| f32::from_le_bytes(bytes)).collect()
-            }
-            Dtype::F16 => {
-                let numbers = view.data().as_chunks().0.iter();
-                numbers.map(|&bytes| f16::from_le_bytes(bytes).to_f32()).collect()
-            }
-            Dtype::I8 if version > WITHOUT_BYTES => {
-                let numbers = view.data().iter();
-                numbers.map(|&byte| f32::from(byte.cast_signed())).collect()
-            }
-            other => return Err(format!("tensor '{name}' is {other:?}, expected F32 or F16")),
-        };
-        named.insert(
-            name,
-            Values {
-                shape: view.shape().to_vec(),
-                data,
-            },
-        );
-    }
-    Ok((named, facts))
+    let checked = || {
+        let parts = tensors
+            .iter()
+            .map(|(name, view)| (name.as_str(), view.shape(), view.data()));
+        match promised.is_some_and(|promised| promised != checksum(kind, version, &facts, parts.collect())) {
+            true => Err("is damaged: its content does not have the checksum that it was written with".to_string()),
+            false => Ok(()),
+        }
+    };
+    let numbers = || {
+        let read = |(name, view): &(String, TensorView)| Ok((name.clone(), values(name, view, version)?));
+        tensors.par_iter().map(read).collect()
+    };
+    let (checked, named): (_, Result<Named, String>) = rayon::join(checked, numbers);
+    checked?;
+    Ok((named?, serde_json::from_value(facts).map_err(undescribed)?))
+}
+
+/// The numbers of a tensor in a file of this format version.
+fn values(name: &str, view: &TensorView, version: u32) -> Result<Values, String> {
+    let data = match view.dtype() {
+        Dtype::F32 => {
+            let numbers = view.data().as_chunks().0.iter();
+            numbers.map(|&bytes| f32::from_le_bytes(bytes)).collect()
+        }
+        Dtype::F16 => {
+            let numbers = view.data().as_chunks().0.iter();
+            numbers.map(|&bytes| f16::from_le_bytes(bytes).to_f32()).collect()
+        }
+        Dtype::I8 if version > WITHOUT_BYTES => {
+            let numbers = view.data().iter();
+            numbers.map(|&byte| f32::from(byte.cast_signed())).collect()
+        }
+        other => return Err(format!("tensor '{name}' is {other:?}, expected F32 or F16")),
+    };
+    let shape = view.shape().to_vec();
+    Ok(Values { shape, data })
 }
 
 fn newer(version: u64) -> String {

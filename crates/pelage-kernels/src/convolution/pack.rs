@@ -1,5 +1,7 @@
 //! Weights packed in the order in which the kernels read them.
 
+use rayon::prelude::*;
+
 use super::winograd::transform::transform_weights;
 use super::winograd::weights::{self, weights_len};
 use super::{Geometry, Path, path};
@@ -143,23 +145,47 @@ pub fn pack(isa: Isa, geometry: &Geometry, weights: &[f32], bias: Option<&[f32]>
         transform_weights(isa, ci, weights, &mut packed.weights);
         return packed;
     }
+    let mut rest: &mut [f32] = &mut packed.weights;
+    let mut parts = Vec::new();
     for g in 0..groups {
         let mut filling = g * filled;
         for &Tile { first, width } in &packed.tiles {
-            for channel in first..(first + width).min(group) {
-                let co = g * group + channel;
-                packed.bias[filling + channel - first] = bias.map_or(0.0, |bias| bias[co]);
-                for c in 0..ci {
-                    for k in 0..area {
-                        let at = filling * area * ci + (k * ci + c) * width + channel - first;
-                        packed.weights[at] = weights[(co * ci + c) * area + k];
-                    }
-                }
+            let channels = g * group + first..g * group + (first + width).min(group);
+            if let Some(bias) = bias {
+                packed.bias[filling..][..channels.len()].copy_from_slice(&bias[channels.clone()]);
             }
+            let (part, others) = rest.split_at_mut(area * ci * width);
+            parts.push((part, &weights[channels.start * ci * area..channels.end * ci * area]));
+            rest = others;
             filling += width;
         }
     }
+    let fill = |(part, weights): (&mut [f32], &[f32])| fill(part, weights, ci, area);
+    match len < SHARED {
+        true => parts.into_iter().for_each(fill),
+        false => parts.into_par_iter().for_each(fill),
+    }
     packed
+}
+
+/// Weights from which on threads share the packing.
+const SHARED: usize = 1 << 15;
+
+/// The weights `[co][ci][area]` of a tile's channels as `[area][ci][width]`, of which the channels may fill but the
+/// first. Both are read and written a few cache lines at a time.
+fn fill(part: &mut [f32], weights: &[f32], ci: usize, area: usize) {
+    const LINE: usize = 16;
+    let width = part.len() / (area * ci);
+    for from in (0..ci).step_by(LINE) {
+        let until = (from + LINE).min(ci);
+        for (channel, weights) in weights.chunks_exact(area * ci).enumerate() {
+            for c in from..until {
+                for k in 0..area {
+                    part[(k * ci + c) * width + channel] = weights[c * area + k];
+                }
+            }
+        }
+    }
 }
 
 impl Packed {

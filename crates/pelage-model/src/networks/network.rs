@@ -74,6 +74,18 @@ impl Network {
         Ok(Self::build(graph, values, device))
     }
 
+    /// [`Network::assemble`], with all batch norms folded as [`Network::folded`] does it, but before there is a network
+    /// whose values had to be copied for that.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn assemble_folded(mut graph: Graph, mut values: Named, device: &Device) -> Result<Self, String> {
+        graph.take_folded(&values);
+        graph.check(&values)?;
+        graph.fold(&mut values, |_| true);
+        Ok(Self::build(graph, values, device))
+    }
+
     /// A head alone, freshly initialized, for feature maps of `[h, w, c]`.
     pub fn of_head(head: &Head, map: [usize; 3], classes: usize, seed: u64, device: &Device) -> Self {
         let graph = head.graph(map, classes);

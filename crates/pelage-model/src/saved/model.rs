@@ -122,7 +122,7 @@ impl Model {
                 None => named,
             };
             // A loaded model is not trained, so its batch norms are folded into its convolutions.
-            networks.push(Network::assemble(graph, named, device)?.folded(|_| true));
+            networks.push(Network::assemble_folded(graph, named, device)?);
         }
         Ok(Model {
             judge: Judge::new(parts.calibration),
