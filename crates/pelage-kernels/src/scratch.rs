@@ -14,30 +14,31 @@ use std::ops::{Deref, DerefMut};
 
 use crate::fresh::Element;
 
-/// One cache line, as wide as the widest vector.
-#[derive(Clone, Copy, Debug)]
-#[repr(C, align(64))]
-struct Line([f32; 16]);
+/// Values in a cache line, which is as wide as the widest vector.
+const LINE: usize = 16;
 
 /// Values aligned to a cache line; as scratch memory, it grows and never shrinks.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub(crate) struct Buffer {
-    lines: Vec<Line>,
+    values: Vec<f32>,
+    /// The first value of a line.
+    start: usize,
     len: usize,
 }
 
 impl Buffer {
     pub(crate) fn zeros(len: usize) -> Self {
-        Buffer {
-            lines: vec![Line([0.0; 16]); len.div_ceil(16)],
-            len,
-        }
+        // Of one kind of number, so that memory that is new, and zero, is not written once more.
+        let values = vec![0.0; len + LINE - 1];
+        let start = values.as_ptr().align_offset(LINE * size_of::<f32>());
+        Buffer { values, start, len }
     }
 
     /// `len` values with arbitrary contents.
     pub(crate) fn get(&mut self, len: usize) -> &mut [f32] {
-        if self.lines.len() * 16 < len {
-            // A new one, not `resize`: the old contents need not be copied.
+        if self.values.len() < len + LINE - 1 {
+            // A new one, not `resize`: the old contents need not be copied, nor be there meanwhile.
+            *self = Buffer::default();
             *self = Buffer::zeros(len);
         }
         self.len = len;
@@ -45,18 +46,25 @@ impl Buffer {
     }
 }
 
+impl Clone for Buffer {
+    /// At another address, its lines may begin elsewhere.
+    fn clone(&self) -> Self {
+        let mut copy = Buffer::zeros(self.len);
+        copy.copy_from_slice(self);
+        copy
+    }
+}
+
 impl Deref for Buffer {
     type Target = [f32];
     fn deref(&self) -> &[f32] {
-        // SAFETY: a `Line` is 16 values and nothing else, and `lines` has at least `len` of them.
-        unsafe { std::slice::from_raw_parts(self.lines.as_ptr().cast(), self.len) }
+        &self.values[self.start..][..self.len]
     }
 }
 
 impl DerefMut for Buffer {
     fn deref_mut(&mut self) -> &mut [f32] {
-        // SAFETY: as above, and borrowed mutably.
-        unsafe { std::slice::from_raw_parts_mut(self.lines.as_mut_ptr().cast(), self.len) }
+        &mut self.values[self.start..][..self.len]
     }
 }
 
