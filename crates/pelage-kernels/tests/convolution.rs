@@ -314,6 +314,17 @@ fn windows_larger_than_a_cache_piece() {
 }
 
 #[test]
+fn weights_that_several_threads_pack() {
+    for g in [
+        layer(6, [520, 80], 1, 1, 1),
+        layer(7, [130, 70], 3, 2, 1),
+        layer(5, [150, 130], 3, 2, 2),
+    ] {
+        check_forward(&g, 5, true, Activation::None);
+    }
+}
+
+#[test]
 fn blocks_of_rows_and_pixels() {
     for g in [
         layer(70, [48, 8], 3, 1, 1),

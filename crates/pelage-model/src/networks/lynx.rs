@@ -93,6 +93,9 @@ mod tests {
             assert_near(&logits(&network, &pixels), &truth, "fused");
             let folded = network.folded(|_| true);
             assert_near(&logits(&folded, &pixels), &truth, "folded");
+            let graph = Architecture::Lynx.graph([64, 64], 3);
+            let at_once = Network::assemble_folded(graph, parameters::read(&network), &Device::flex()).unwrap();
+            assert_eq!(logits(&at_once, &pixels), logits(&folded, &pixels));
             let values = parameters::read(&folded);
             assert!(values.contains_key("conv1.bias") && !values.keys().any(|name| name.contains("norm")));
             let read = Network::assemble(Architecture::Lynx.graph([64, 64], 3), values, &Device::flex()).unwrap();
