@@ -88,3 +88,21 @@ pub(crate) fn with_values<T: Element, R>(len: usize, work: impl FnOnce(&mut [T])
         work(&mut values[..len])
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn buffers_begin_a_line_wherever_they_are() {
+        let mut buffer = Buffer::zeros(5);
+        for len in [5, 3, 16, 1000, 17] {
+            buffer.get(len).fill(len as f32);
+            let copy = buffer.clone();
+            assert_eq!(*copy, vec![len as f32; len]);
+            for buffer in [&buffer, &copy] {
+                assert_eq!(buffer.as_ptr() as usize % 64, 0);
+            }
+        }
+    }
+}
